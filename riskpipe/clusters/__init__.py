@@ -1,0 +1,1 @@
+"""Floor 4: context managers that yield a Dask client."""

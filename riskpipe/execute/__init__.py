@@ -1,0 +1,1 @@
+"""Floor 4: windowed submission, retry by cause, executors; knows no finance."""

@@ -1,0 +1,1 @@
+"""Floor 0: numba kernels; arrays in, arrays out."""

@@ -1,0 +1,1 @@
+"""Floor 5: seeded sample books, markets and histories for `riskpipe init`."""

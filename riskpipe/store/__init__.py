@@ -1,0 +1,1 @@
+"""Floor 0: Parquet, run layout, ledger, lease, atomic publish."""
