@@ -1,0 +1,51 @@
+"""Market conventions as plain values: which curve discounts a currency, how an index fixes, how surfaces interpolate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class IndexConvention:
+    """How a floating index projects and fixes.
+
+    :param curve: name of the forward curve (`zero_rate:<curve>`).
+    :param overnight: compounded daily in arrears, else a term rate.
+    :param day_count: of the index; None: the day count of the leg.
+    :param fixing_lag: business days between fixing and start of the period.
+    :param calendar: of the fixings; None: the calendar of the leg.
+    """
+
+    name: str
+    curve: str
+    overnight: bool = False
+    day_count: str | None = None
+    fixing_lag: int = 0
+    calendar: str | None = None
+
+
+@dataclass(frozen=True)
+class Conventions:
+    """Everything that turns factors into curves and is not itself market data.
+
+    :param discount_curves: currency -> name of its discount curve; default `<CCY>.OIS`.
+    :param curve_interpolation: curve name -> "log_linear_discount" (default) or "linear_zero".
+    :param credit_model: "midpoint" or "isda" (piecewise integration, Markit's standard model).
+    """
+
+    base_currency: str = "USD"
+    discount_curves: Mapping[str, str] = field(default_factory=dict)
+    indices: Mapping[str, IndexConvention] = field(default_factory=dict)
+    curve_interpolation: Mapping[str, str] = field(default_factory=dict)
+    credit_model: str = "midpoint"
+
+    def discount_curve(self, currency: str) -> str:
+        return self.discount_curves.get(currency, f"{currency}.OIS")
+
+    def index(self, name: str) -> IndexConvention:
+        """The convention of an index; without an entry, the forward curve of that name, a term rate without lag."""
+        return self.indices.get(name, IndexConvention(name, curve=name))
+
+    def interpolation(self, curve: str) -> str:
+        return self.curve_interpolation.get(curve, "log_linear_discount")

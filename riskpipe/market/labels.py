@@ -1,0 +1,64 @@
+"""Dictionary-encoded names: how trades refer to curves, surfaces, currencies and underlyings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Labels:
+    """A name per trade: `names[codes[k]]`; code -1 means that the trade has none.
+
+    :param codes: int32[n], each in [-1, len(names)).
+    :param names: the distinct names, in any order; some may be unused.
+    """
+
+    codes: NDArray[np.int32]
+    names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    @staticmethod
+    def of(values: Sequence[str | None]) -> Labels:
+        """Encode a sequence of names; None becomes code -1."""
+        position: dict[str, int] = {}
+        codes = np.fromiter(
+            (-1 if v is None else position.setdefault(v, len(position)) for v in values), np.int32, len(values)
+        )
+        return Labels(codes, tuple(position))
+
+    @staticmethod
+    def constant(name: str, size: int) -> Labels:
+        return Labels(np.zeros(size, np.int32), (name,))
+
+    def map(self, function: Callable[[str], str]) -> Labels:
+        """The same trades under other names: `function` is called once a distinct name."""
+        encoded = Labels.of([function(name) for name in self.names])
+        return Labels(np.where(self.codes < 0, np.int32(-1), encoded.codes[self.codes]), encoded.names)
+
+    def take(self, rows: NDArray[np.integer]) -> Labels:
+        return Labels(self.codes[rows], self.names)
+
+    def where(self, mask: NDArray[np.bool_]) -> Labels:
+        """Names kept where `mask` holds, none elsewhere."""
+        return Labels(np.where(mask, self.codes, np.int32(-1)).astype(np.int32), self.names)
+
+    def combine(self, other: Labels, function: Callable[[str, str], str]) -> Labels:
+        """A name per trade made of two; -1 where either is missing. `function` is called once a distinct pair."""
+        width = len(other.names) + 1
+        pairs = (self.codes.astype(np.int64) + 1) * width + other.codes + 1
+        distinct, inverse = np.unique(pairs, return_inverse=True)
+        names: list[str | None] = []
+        for pair in distinct:
+            a, b = divmod(int(pair), width)
+            names.append(function(self.names[a - 1], other.names[b - 1]) if a and b else None)
+        encoded = Labels.of(names)
+        return Labels(encoded.codes[inverse].astype(np.int32), encoded.names)
+
+    def to_list(self) -> list[str | None]:
+        return [None if code < 0 else self.names[code] for code in self.codes]
