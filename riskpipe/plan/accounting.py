@@ -1,0 +1,82 @@
+"""Every planned number accounted for: planned = ok + reused + failed + not applicable + cancelled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Protocol
+
+SUMMARY_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Where the planned ones ended. `reused` were done by an earlier session of the same run."""
+
+    planned: int = 0
+    ok: int = 0
+    reused: int = 0
+    failed: int = 0
+    not_applicable: int = 0
+    cancelled: int = 0
+
+    @property
+    def settled(self) -> int:
+        return self.ok + self.reused + self.failed + self.not_applicable + self.cancelled
+
+    @property
+    def balanced(self) -> bool:
+        return self.planned == self.settled
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(*(a + b for a, b in zip(asdict(self).values(), asdict(other).values(), strict=True)))
+
+
+@dataclass(frozen=True)
+class RunStatus:
+    """The one status object: exit code, table, JSON, report and metrics are all read from it."""
+
+    run_id: str
+    as_of: str
+    state: str  # running | complete | partial | interrupted | failed
+    blocks: Counts
+    numbers: Counts
+    trades: int = 0
+    valuations: int = 0
+    running: int = 0
+    elapsed_seconds: float = 0.0
+    remaining_seconds: float | None = None
+    failures_by_reason: Mapping[str, int] = field(default_factory=dict)
+    published: bool = False
+    output: str = ""
+    messages: tuple[str, ...] = ()
+    phases: Mapping[str, float] = field(default_factory=dict)
+    signal_number: int | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """See the table of exit codes: 0 all done, 4 partial, 130/143 interrupted."""
+        if self.signal_number is not None and self.state == "interrupted":
+            return 128 + self.signal_number
+        return {"complete": 0, "running": 0, "partial": 4, "failed": 4, "interrupted": 130}[self.state]
+
+    def to_json(self) -> dict[str, Any]:
+        return {"schema_version": SUMMARY_VERSION, **asdict(self), "exit_code": self.exit_code}
+
+    @staticmethod
+    def from_json(value: Mapping[str, Any]) -> RunStatus:
+        fields = {k: v for k, v in value.items() if k in RunStatus.__dataclass_fields__}
+        fields["blocks"] = Counts(**value["blocks"])
+        fields["numbers"] = Counts(**value["numbers"])
+        fields["messages"] = tuple(value["messages"])
+        return RunStatus(**fields)
+
+
+class Observer(Protocol):
+    """Who is told while a run goes on; called from the driver's thread."""
+
+    def update(self, status: RunStatus) -> None:
+        """At least once a second while blocks run."""
+
+    def message(self, level: str, text: str) -> None:
+        """level: debug, info, warning, error."""

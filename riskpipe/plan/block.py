@@ -1,0 +1,96 @@
+"""A block: the unit of work, of failure and of accounting. References only, never arrays."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+BLOCK_ID_LENGTH = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Some trades of one file under some scenarios of the run's set.
+
+    :param path: trade file, relative to the portfolio.
+    :param row_start, row_stop: rows of that file, half open.
+    :param rows: when not None, only these rows of the range (a retry of single trades); ascending.
+    :param trades: selected trades in it (quarantined ones included: each still gets its rows in the results).
+    :param scenario_start, scenario_stop: columns of the run's ScenarioSet, half open.
+    :param measures: what is reported from these columns.
+    :param inputs: digest of all that determines the numbers besides the ranges: file content, market, scenarios,
+        conventions, selection, product version.
+    :param seed: for products that simulate; a function of the inputs, never of where or when the block runs.
+    :param parent: the block that this one is a part or a repetition of.
+    """
+
+    block_id: str
+    product: str
+    path: str
+    row_start: int
+    row_stop: int
+    trades: int
+    scenario_start: int
+    scenario_stop: int
+    measures: tuple[str, ...]
+    inputs: str
+    seed: int
+    projected_bytes: int
+    projected_seconds: float
+    parent: str | None = None
+    rows: tuple[int, ...] | None = None
+
+    @property
+    def numbers(self) -> int:
+        """How many results are planned: trades x measures."""
+        return self.trades * len(self.measures)
+
+    def part(self, rows: tuple[int, ...]) -> Block:
+        """The child that does only `rows` of this block."""
+        share = len(rows) / max(self.trades, 1)
+        return replace(
+            self,
+            block_id=block_id(self, rows),
+            row_start=rows[0],
+            row_stop=rows[-1] + 1,
+            trades=len(rows),
+            rows=rows,
+            parent=self.block_id,
+            projected_seconds=self.projected_seconds * share,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @staticmethod
+    def from_json(value: Mapping[str, Any]) -> Block:
+        rows = value["rows"]
+        return Block(
+            **{
+                **value,
+                "measures": tuple(value["measures"]),
+                "rows": None if rows is None else tuple(rows),
+            }
+        )
+
+
+def block_id(block: Block, rows: tuple[int, ...] | None) -> str:
+    """Digest of what determines the block's numbers; `rows` as of the block that is to be named."""
+    return digest_id(
+        block.product,
+        block.inputs,
+        block.row_start if rows is None else rows,
+        block.row_stop if rows is None else None,
+        block.scenario_start,
+        block.scenario_stop,
+        block.measures,
+    )
+
+
+def digest_id(*parts: object) -> str:
+    """A hexadecimal name of `BLOCK_ID_LENGTH` characters for plain values."""
+    text = json.dumps(parts, separators=(",", ":")).encode()
+    return hashlib.blake2b(text, digest_size=BLOCK_ID_LENGTH // 2).hexdigest()
