@@ -1,0 +1,132 @@
+"""What every product says of itself: its columns, what it needs from the market, and how its trades are priced.
+
+A product is one file: a subclass of `Product`, listed in `catalogue.py` (or found through the entry-point group
+`riskpipe.products`). Nothing in it loops over trades or scenarios in Python.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from riskpipe.errors import Reason
+from riskpipe.market.conventions import Conventions
+from riskpipe.market.labels import Labels
+from riskpipe.market.model import MarketModel
+from riskpipe.products.trades import Trades
+
+ColumnKind = Literal["string", "number", "date"]
+NumberRule = Literal["any", "positive", "nonnegative"]
+
+ARROW_TYPES: dict[str, pa.DataType] = {"string": pa.string(), "number": pa.float64(), "date": pa.date32()}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a product's portfolio files.
+
+    :param required: must be in the file, without nulls; else it may be missing or null.
+    :param choices: the values that a string may take; empty: any.
+    :param rule: for numbers, which must be finite anyhow.
+    """
+
+    name: str
+    kind: ColumnKind
+    description: str
+    required: bool = True
+    choices: tuple[str, ...] = ()
+    rule: NumberRule = "any"
+
+
+COMMON_COLUMNS = (
+    Column("trade_id", "string", "unique over the whole portfolio"),
+    Column("book", "string", "path of the book, such as rates/usd/swaps"),
+    Column("counterparty", "string", "carried", required=False),
+    Column("netting_set", "string", "carried", required=False),
+)
+
+
+@dataclass(frozen=True)
+class RowFaults:
+    """One rule broken by some rows.
+
+    :param rows: int64 positions in the table that was looked at, ascending.
+    :param level: "error" quarantines the rows; "warning" is only said.
+    """
+
+    column: str
+    rule: str
+    rows: NDArray[np.int64]
+    reason: Reason
+    message: str
+    level: Literal["error", "warning"] = "error"
+
+
+@dataclass(frozen=True)
+class Need:
+    """A family of factors, per trade, without which the trade has no price (or, optional, is priced without).
+
+    :param role: "underlying" (the spot or forwards that delta and gamma are taken to), "discount", "projection",
+        "volatility", "credit", "dividend", "conversion".
+    :param kinds: factor kinds, the first that the snapshot has under that name is the one used; `("fx",)` is a
+        currency pair such as EURUSD, found directly, inverted or crossed.
+    """
+
+    role: str
+    kinds: tuple[str, ...]
+    labels: Labels
+    optional: bool = False
+
+
+class Prepared(ABC):
+    """Trades turned into arrays once; prices any of them under any scenarios."""
+
+    @abstractmethod
+    def price(self, rows: NDArray[np.int32], x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Present values in each trade's currency.
+
+        :param rows: int32[m], positions among the prepared trades.
+        :param x: float64[n_factors, n_scenarios], C-contiguous: every factor's level in every scenario.
+        :return: float64[m, n_scenarios], C-contiguous. Each element depends on its own trade and scenario alone and
+            is the same to the last bit whatever else is in the call.
+        """
+
+
+class Product(ABC):
+    """A kind of trade."""
+
+    name: ClassVar[str]
+    version: ClassVar[int]
+    columns: ClassVar[tuple[Column, ...]]
+
+    def validate(self, trades: Trades, as_of: int) -> list[RowFaults]:
+        """Rules between columns; those of single columns (`Column`) are checked before. Expiry in the past belongs here.
+
+        :param as_of: days since 1970-01-01.
+        """
+        return []
+
+    @abstractmethod
+    def currency(self, trades: Trades) -> Labels:
+        """The currency of each trade's present value."""
+
+    @abstractmethod
+    def requirements(self, trades: Trades, conventions: Conventions) -> tuple[Need, ...]:
+        """The factor families that each trade depends on."""
+
+    def missing_points(self, trades: Trades, model: MarketModel) -> list[RowFaults]:
+        """Needs that go by date rather than by name (fixings), found before anything runs."""
+        return []
+
+    def weight(self, trades: Trades, as_of: int) -> NDArray[np.float64]:
+        """Cost of one valuation of each trade, float64[n], in units of one European option; for planning only."""
+        return np.ones(len(trades))
+
+    @abstractmethod
+    def prepare(self, trades: Trades, model: MarketModel) -> Prepared:
+        """Arrays for all trades (which have passed `validate` and have every need met) at the model's date."""
