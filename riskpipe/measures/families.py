@@ -1,0 +1,187 @@
+"""Sensitivities: families of bump columns and what they are reduced to.
+
+A family bumps one subject after the other (a spot, a surface, the curves of a currency, one point); each subject takes
+`width` neighbouring columns. A trade that no column of a subject touches has no row for it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from riskpipe.market.snapshot import FactorGroup, MarketSnapshot
+
+Vector = NDArray[np.float64]
+
+VOLATILITY_KINDS = ("black_vol", "normal_vol", "fx_vol")
+UNDERLYING_KINDS = ("spot", "forward_price")
+
+
+@dataclass(frozen=True)
+class Bumps:
+    """Sizes of the shifts: spots relative, volatilities, rates and hazard rates absolute."""
+
+    spot: float = 0.001
+    volatility: float = 0.01
+    rate: float = 0.0001
+    hazard: float = 0.0001
+    bucketed_spot: float = 0.01
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is bumped: `levels[k]` are the shocked levels of `factors` in the subject's k-th column."""
+
+    label: str
+    factors: NDArray[np.int64]
+    levels: tuple[Vector, ...]
+
+
+class Family(ABC):
+    """One set of bump columns and the measures made of it.
+
+    :cvar total: how a trade's single number in `valuations` comes from its subjects: their sum, or the only one
+        (numbers per unit of different spots do not add up).
+    :cvar additive: whether numbers of different trades add up, in base currency, to the number of a book.
+    """
+
+    name: ClassVar[str]
+    measures: ClassVar[tuple[str, ...]]
+    width: ClassVar[int] = 1
+    shift_type: ClassVar[Literal["absolute", "relative"]] = "absolute"
+    total: ClassVar[Literal["sum", "only", "none"]] = "sum"
+    additive: ClassVar[bool] = True
+    horizon: ClassVar[int] = 0
+
+    @abstractmethod
+    def subjects(self, snapshot: MarketSnapshot, bumps: Bumps) -> Iterator[Subject]:
+        """In the snapshot's order, whatever the portfolio needs."""
+
+    def reduce(self, base: Vector, values: Vector, shift: float) -> Mapping[str, Vector]:
+        """Numbers of one subject.
+
+        :param base: float64[m], values in the base scenario.
+        :param values: float64[m, width].
+        :param shift: the size of the bump in units of the factor.
+        """
+        return {self.measures[0]: values[:, 0] - base}
+
+
+def _groups(snapshot: MarketSnapshot, kinds: tuple[str, ...]) -> Iterator[FactorGroup]:
+    return (group for group in snapshot.groups if group.kind in kinds)
+
+
+def _factors(group: FactorGroup) -> NDArray[np.int64]:
+    return np.arange(group.start, group.stop, dtype=np.int64)
+
+
+class SpotFamily(Family):
+    """delta and gamma by central differences, per unit of a spot (or of a parallel move of a forward curve).
+
+    delta = (v(S+h) - v(S-h)) / 2h, gamma = (v(S+h) - 2 v(S) + v(S-h)) / h^2.
+    """
+
+    name = "spot"
+    measures = ("delta", "gamma")
+    width = 2
+    shift_type = "relative"
+    total = "only"
+    additive = False
+
+    def subjects(self, snapshot: MarketSnapshot, bumps: Bumps) -> Iterator[Subject]:
+        for group in _groups(snapshot, UNDERLYING_KINDS):
+            factors = _factors(group)
+            levels = snapshot.x0[factors]
+            step = bumps.spot * levels[0]
+            yield Subject(f"{group.kind}:{group.name}", factors, (levels + step, levels - step))
+
+    def reduce(self, base: Vector, values: Vector, shift: float) -> Mapping[str, Vector]:
+        up, down = values[:, 0], values[:, 1]
+        return {"delta": (up - down) / (2.0 * shift), "gamma": ((up - base) - (base - down)) / (shift * shift)}
+
+
+class VegaFamily(Family):
+    """Change for +1 vol point on a whole surface."""
+
+    name = "vega"
+    measures = ("vega",)
+
+    def subjects(self, snapshot: MarketSnapshot, bumps: Bumps) -> Iterator[Subject]:
+        for group in _groups(snapshot, VOLATILITY_KINDS):
+            factors = _factors(group)
+            yield Subject(f"{group.kind}:{group.name}", factors, (snapshot.x0[factors] + bumps.volatility,))
+
+
+class Dv01Family(Family):
+    """Change for +1 bp on every zero rate of a currency."""
+
+    name = "dv01"
+    measures = ("dv01",)
+
+    def subjects(self, snapshot: MarketSnapshot, bumps: Bumps) -> Iterator[Subject]:
+        by_currency: dict[str, list[NDArray[np.int64]]] = {}
+        for group in _groups(snapshot, ("zero_rate",)):
+            by_currency.setdefault(group.currency or group.name, []).append(_factors(group))
+        for currency, parts in sorted(by_currency.items()):
+            factors = np.concatenate(parts)
+            yield Subject(f"zero_rate:{currency}", factors, (snapshot.x0[factors] + bumps.rate,))
+
+
+class Cs01Family(Family):
+    """Change for +1 bp on every hazard rate of a credit curve."""
+
+    name = "cs01"
+    measures = ("cs01",)
+
+    def subjects(self, snapshot: MarketSnapshot, bumps: Bumps) -> Iterator[Subject]:
+        for group in _groups(snapshot, ("hazard_rate",)):
+            factors = _factors(group)
+            yield Subject(f"{group.kind}:{group.name}", factors, (snapshot.x0[factors] + bumps.hazard,))
+
+
+class ThetaFamily(Family):
+    """Change over one calendar day, market unchanged; what is paid within the day counts as received."""
+
+    name = "theta"
+    measures = ("theta",)
+    horizon = 1
+
+    def subjects(self, snapshot: MarketSnapshot, bumps: Bumps) -> Iterator[Subject]:
+        yield Subject("time", np.empty(0, np.int64), (np.empty(0),))
+
+
+class BucketedDeltaFamily(Family):
+    """Change for +1 bp on one point of a rate or hazard curve, and for +1 % of one spot or forward price."""
+
+    name = "bucketed_delta"
+    measures = ("bucketed_delta",)
+    total = "none"
+
+    def subjects(self, snapshot: MarketSnapshot, bumps: Bumps) -> Iterator[Subject]:
+        absolute = {"zero_rate": bumps.rate, "hazard_rate": bumps.hazard}
+        ids = snapshot.factors.column("factor")
+        for group in _groups(snapshot, (*absolute, *UNDERLYING_KINDS)):
+            for factor in range(group.start, group.stop):
+                level = snapshot.x0[factor : factor + 1]
+                step = absolute.get(group.kind, bumps.bucketed_spot * float(level[0]))
+                yield Subject(ids[factor].as_py(), np.array([factor]), (level + step,))
+
+
+class BucketedVegaFamily(Family):
+    """Change for +1 vol point on one point of a surface."""
+
+    name = "bucketed_vega"
+    measures = ("bucketed_vega",)
+    total = "none"
+
+    def subjects(self, snapshot: MarketSnapshot, bumps: Bumps) -> Iterator[Subject]:
+        ids = snapshot.factors.column("factor")
+        for group in _groups(snapshot, VOLATILITY_KINDS):
+            for factor in range(group.start, group.stop):
+                level = snapshot.x0[factor : factor + 1] + bumps.volatility
+                yield Subject(ids[factor].as_py(), np.array([factor]), (level,))

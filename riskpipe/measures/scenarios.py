@@ -1,0 +1,62 @@
+"""The run's one ScenarioSet: base, bumps, horizon, stresses and history as columns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from riskpipe.market.history import historical_columns
+from riskpipe.market.scenarios import ScenarioSet, ScenarioSetBuilder, stress_columns
+from riskpipe.market.snapshot import MarketFault, MarketSnapshot
+from riskpipe.measures.catalogue import PNL_SETS, families
+from riskpipe.measures.families import Bumps
+
+
+@dataclass(frozen=True)
+class Scenarios:
+    """The set, and the faults of the inputs that it was made from, by input."""
+
+    columns: ScenarioSet
+    stress_faults: tuple[MarketFault, ...] = ()
+    history_faults: tuple[MarketFault, ...] = ()
+
+
+def build_scenarios(
+    snapshot: MarketSnapshot,
+    measures: tuple[str, ...],
+    bumps: Bumps,
+    *,
+    stress: pa.Table | None = None,
+    history: pa.Table | None = None,
+    selected: Callable[[str], bool] = lambda name: True,
+) -> Scenarios:
+    """All columns that `measures` need, in catalogue order after the base.
+
+    Bump columns of one subject stay together, P&L columns may be cut anywhere.
+
+    :param selected: keeps a stress or a day of history, by name.
+    """
+    builder = ScenarioSetBuilder(snapshot)
+    for family in families(measures):
+        first_of_family = True
+        for subject in family.subjects(snapshot, bumps):
+            for k, levels in enumerate(subject.levels):
+                # Totals over subjects need all of them in one block, so only families without a total are cut inside.
+                cut = k == 0 and (family.total == "none" or first_of_family)
+                builder.add(subject.label, family.name, subject.factors, levels, horizon=family.horizon, cut=cut)
+                first_of_family = False
+    stress_faults: list[MarketFault] = []
+    history_faults: list[MarketFault] = []
+    if "stress" in measures and stress is not None:
+        columns, stress_faults = stress_columns(stress, snapshot)
+        for name, factors, levels in columns:
+            if selected(name):
+                builder.add(name, PNL_SETS["stress"], factors, levels)
+    if "historical_var" in measures and history is not None:
+        columns, history_faults = historical_columns(history, snapshot)
+        for name, factors, levels in columns:
+            if selected(name):
+                builder.add(name, PNL_SETS["historical_var"], factors, levels)
+    return Scenarios(builder.build(), tuple(stress_faults), tuple(history_faults))
