@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import QuantLib as ql  # noqa: N813
+
+from riskpipe.market import calendars
+from riskpipe.market.labels import Labels
+
+EPOCH = 25569
+FIRST, LAST = ql.Date(1, 1, 1950).serialNumber() - EPOCH, ql.Date(31, 12, 2150).serialNumber() - EPOCH
+
+QUANTLIB = {
+    "weekends": ql.WeekendsOnly(),
+    "TARGET": ql.TARGET(),
+    "USNY": ql.UnitedStates(ql.UnitedStates.FederalReserve),
+    "USGS": ql.UnitedStates(ql.UnitedStates.GovernmentBond),
+    "GBLO": ql.UnitedKingdom(ql.UnitedKingdom.Settlement),
+    "JPTO": ql.Japan(),
+    "TARGET+USNY": ql.JointCalendar(ql.TARGET(), ql.UnitedStates(ql.UnitedStates.FederalReserve)),
+    "GBLO+JPTO+USGS": ql.JointCalendar(
+        ql.UnitedKingdom(ql.UnitedKingdom.Settlement),
+        ql.Japan(),
+        ql.UnitedStates(ql.UnitedStates.GovernmentBond),
+    ),
+}
+CONVENTIONS = {
+    "unadjusted": ql.Unadjusted,
+    "following": ql.Following,
+    "modified_following": ql.ModifiedFollowing,
+    "preceding": ql.Preceding,
+}
+
+
+def random_days(size: int, seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).integers(FIRST, LAST, size).astype(np.int32)
+
+
+@pytest.mark.parametrize("name", QUANTLIB)
+def test_business_days_are_quantlibs(name: str) -> None:
+    days = random_days(3000, 1)
+    expected = [QUANTLIB[name].isBusinessDay(ql.Date(int(day) + EPOCH)) for day in days]
+    assert calendars.is_business_day(days, name).tolist() == expected
+
+
+@pytest.mark.parametrize("convention", CONVENTIONS)
+@pytest.mark.parametrize("name", QUANTLIB)
+def test_adjust_is_quantlibs(name: str, convention: str) -> None:
+    days = random_days(1000, 2)
+    expected = [
+        QUANTLIB[name].adjust(ql.Date(int(day) + EPOCH), CONVENTIONS[convention]).serialNumber() - EPOCH
+        for day in days
+    ]
+    adjusted = calendars.adjust(days, name, convention)
+    assert adjusted.dtype == np.int32
+    assert adjusted.tolist() == expected
+
+
+def test_adjust_with_a_calendar_and_convention_per_date() -> None:
+    days = random_days(2000, 3)
+    generator = np.random.default_rng(4)
+    names = [str(name) for name in generator.choice(list(QUANTLIB), days.size)]
+    rules = [str(rule) for rule in generator.choice(list(CONVENTIONS), days.size)]
+    expected = [
+        QUANTLIB[name].adjust(ql.Date(int(day) + EPOCH), CONVENTIONS[rule]).serialNumber() - EPOCH
+        for day, name, rule in zip(days, names, rules, strict=True)
+    ]
+    assert calendars.adjust(days, Labels.of(names), Labels.of(rules)).tolist() == expected
+
+
+@pytest.mark.parametrize("count", [-5, -2, -1, 0, 1, 2, 7])
+def test_add_business_days_is_quantlibs(count: int) -> None:
+    days = random_days(1000, 5)
+    names = [str(name) for name in np.random.default_rng(6).choice(list(QUANTLIB), days.size)]
+    expected = [
+        QUANTLIB[name].advance(ql.Date(int(day) + EPOCH), count, ql.Days).serialNumber() - EPOCH
+        for day, name in zip(days, names, strict=True)
+    ]
+    assert calendars.add_business_days(days, count, Labels.of(names)).tolist() == expected
+    counts = np.full(days.size, count)
+    assert calendars.add_business_days(days, counts, Labels.of(names)).tolist() == expected
+
+
+def test_business_days_of_an_interval() -> None:
+    christmas = 20446  # 2025-12-24, a Wednesday
+    days = calendars.business_days(christmas, christmas + 7, "TARGET")
+    assert days.tolist() == [20446, 20451, 20452]
+    assert calendars.business_days(christmas, christmas - 3, "TARGET").size == 0
+
+
+def test_no_dates() -> None:
+    empty = np.zeros(0, np.int32)
+    assert calendars.adjust(empty, Labels.of([]), Labels.of([])).size == 0
+    assert calendars.add_business_days(empty, 2, "TARGET").size == 0
+
+
+def test_unknown_names_say_which_are_known() -> None:
+    assert calendars.is_calendar("TARGET+GBLO")
+    assert not calendars.is_calendar("TARGET+")
+    assert not calendars.is_calendar("NYSE")
+    day = np.zeros(1, np.int32)
+    with pytest.raises(ValueError, match=r"'TARGET\+NYSE'.*weekends, TARGET, USNY"):
+        calendars.adjust(day, "TARGET+NYSE", "following")
+    with pytest.raises(ValueError, match=r"'nearest'.*modified_following"):
+        calendars.adjust(day, "TARGET", "nearest")
+    with pytest.raises(ValueError, match="no calendar"):
+        calendars.adjust(day, Labels.of([None]), "following")

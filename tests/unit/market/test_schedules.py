@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import QuantLib as ql  # noqa: N813
+
+from riskpipe.market.labels import Labels
+from riskpipe.market.schedules import FREQUENCIES, Schedule, months_of, period_count, schedule
+
+EPOCH = 25569
+PERIODS = {
+    "1M": ql.Period(1, ql.Months),
+    "3M": ql.Period(3, ql.Months),
+    "6M": ql.Period(6, ql.Months),
+    "1Y": ql.Period(1, ql.Years),
+    "1T": ql.Period(0, ql.Days),
+}
+CALENDARS = {
+    "weekends": ql.WeekendsOnly(),
+    "TARGET": ql.TARGET(),
+    "USNY": ql.UnitedStates(ql.UnitedStates.FederalReserve),
+    "JPTO+GBLO": ql.JointCalendar(ql.Japan(), ql.UnitedKingdom(ql.UnitedKingdom.Settlement)),
+}
+CONVENTIONS = {
+    "unadjusted": ql.Unadjusted,
+    "following": ql.Following,
+    "modified_following": ql.ModifiedFollowing,
+    "preceding": ql.Preceding,
+}
+
+
+class RandomTrades:
+    """Broken first periods, month ends, whole numbers of periods and very short trades."""
+
+    def __init__(self, size: int, seed: int) -> None:
+        generator = np.random.default_rng(seed)
+        start = generator.integers(14000, 24000, size)
+        months = generator.choice([1, 3, 6, 12, 24, 60, 120], size)
+        month = start.astype("datetime64[D]").astype("datetime64[M]")
+        maturity = (month + months).astype("datetime64[D]").astype(int) + generator.integers(0, 31, size)
+        exact = generator.random(size) < 0.3
+        same_day = start - month.astype("datetime64[D]").astype(int)
+        maturity = np.where(exact, (month + months).astype("datetime64[D]").astype(int) + same_day, maturity)
+        short = generator.random(size) < 0.1
+        maturity = np.where(short, start + generator.integers(4, 70, size), np.maximum(maturity, start + 4))
+        self.start, self.maturity = start.astype(np.int32), maturity.astype(np.int32)
+        self.frequency = [str(v) for v in generator.choice(FREQUENCIES, size)]
+        self.calendar = [str(v) for v in generator.choice(list(CALENDARS), size)]
+        self.convention = [str(v) for v in generator.choice(list(CONVENTIONS), size)]
+
+    def schedule(self, after: int | None = None) -> Schedule:
+        labels = (Labels.of(names) for names in (self.frequency, self.calendar, self.convention))
+        return schedule(self.start, self.maturity, *labels, after=after)
+
+    def quantlib(self, k: int) -> list[int]:
+        convention = CONVENTIONS[self.convention[k]]
+        dates = ql.Schedule(
+            ql.Date(int(self.start[k]) + EPOCH),
+            ql.Date(int(self.maturity[k]) + EPOCH),
+            PERIODS[self.frequency[k]],
+            CALENDARS[self.calendar[k]],
+            convention,
+            convention,
+            ql.DateGeneration.Backward,
+            False,
+        )
+        return [date.serialNumber() - EPOCH for date in dates]
+
+
+def test_periods_are_quantlibs() -> None:
+    trades = RandomTrades(2000, 11)
+    made = trades.schedule()
+    for k in range(2000):
+        dates = trades.quantlib(k)
+        rows = slice(made.offsets[k], made.offsets[k + 1])
+        assert made.start[rows].tolist() == dates[:-1], k
+        assert made.end[rows].tolist() == dates[1:], k
+    assert made.offsets[-1] == len(made)
+    assert np.array_equal(made.trades, np.repeat(np.arange(2000), np.diff(made.offsets)))
+
+
+def test_unadjusted_dates_are_those_of_an_unadjusted_schedule() -> None:
+    trades = RandomTrades(500, 12)
+    made = trades.schedule()
+    trades.convention = ["unadjusted"] * 500
+    plain = trades.schedule()
+    same = np.diff(made.offsets) == np.diff(plain.offsets)
+    assert same.mean() > 0.95  # adjustment may swallow a first period of a few days
+    keep = same[made.trades], same[plain.trades]
+    assert np.array_equal(made.unadjusted_end[keep[0]], plain.end[keep[1]])
+    assert np.array_equal(made.unadjusted_start[keep[0]], plain.start[keep[1]])
+
+
+@pytest.mark.parametrize("after", [14000, 16500, 18000, 21003, 30000])
+def test_leaving_out_past_periods_changes_nothing_else(after: int) -> None:
+    trades = RandomTrades(2000, 13)
+    every, late = trades.schedule(), trades.schedule(after=after)
+    keep = every.end > after
+    assert np.array_equal(late.trades, every.trades[keep])
+    for name in ("start", "end", "unadjusted_start", "unadjusted_end"):
+        assert np.array_equal(getattr(late, name), getattr(every, name)[keep])
+
+
+def test_a_trade_does_not_depend_on_its_neighbours() -> None:
+    trades = RandomTrades(50, 14)
+    made = trades.schedule()
+    for k in range(50):
+        labels = (
+            Labels.of(names[k : k + 1]) for names in (trades.frequency, trades.calendar, trades.convention)
+        )
+        alone = schedule(trades.start[k : k + 1], trades.maturity[k : k + 1], *labels)
+        assert np.array_equal(alone.end, made.end[made.offsets[k] : made.offsets[k + 1]])
+
+
+def test_start_and_maturity_on_one_business_day_make_no_period() -> None:
+    saturday = np.array([20414], np.int32)
+    made = schedule(saturday, saturday + 1, *(Labels.of([v]) for v in ("3M", "TARGET", "following")))
+    assert made.offsets.tolist() == [0, 0]
+
+
+def test_no_trades() -> None:
+    empty = np.zeros(0, np.int32)
+    made = schedule(empty, empty, Labels.of([]), Labels.of([]), Labels.of([]))
+    assert made.offsets.tolist() == [0]
+
+
+def test_counts_and_frequencies() -> None:
+    trades = RandomTrades(500, 15)
+    counts = period_count(trades.start, trades.maturity, Labels.of(trades.frequency))
+    assert np.all(np.abs(counts - np.diff(trades.schedule().offsets)) <= 1)
+    assert months_of(Labels.of(["1T", "1Y", "3M"])).tolist() == [0, 12, 3]
+    with pytest.raises(ValueError, match=r"'2M'.*1M, 3M"):
+        months_of(Labels.of(["2M"]))
