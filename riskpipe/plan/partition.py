@@ -1,0 +1,95 @@
+"""Cutting scenarios into ranges and trades into blocks; every limit holds, the smallest wins."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from riskpipe.kernels.partition import cut_rows
+from riskpipe.market.scenarios import ScenarioSet
+from riskpipe.market.snapshot import MarketSnapshot
+from riskpipe.measures.catalogue import PNL_SETS, scenario_set_of
+
+
+@dataclass(frozen=True)
+class Limits:
+    """`partition.*` of the configuration; seconds are an aim, the others hold."""
+
+    target_seconds: float = 2.0
+    max_trades: int = 50_000
+    max_scenarios: int = 1024
+    max_memory: int = 512 * 2**20
+
+
+@dataclass(frozen=True)
+class ScenarioRange:
+    """Columns [start, stop) of the set, and what they cost the trades that they touch.
+
+    :param measures: reported from these columns.
+    :param dense: columns that (nearly) every trade is priced under, the base included.
+    :param by_group: float64[n_groups + 1], further columns that touch a factor group; the last element is 0.
+    :param pnl_columns: columns whose P&L is kept per trade.
+    """
+
+    start: int
+    stop: int
+    measures: tuple[str, ...]
+    dense: int
+    by_group: NDArray[np.float64]
+    pnl_columns: int
+
+
+def scenario_ranges(
+    columns: ScenarioSet, snapshot: MarketSnapshot, measures: tuple[str, ...], max_scenarios: int
+) -> tuple[ScenarioRange, ...]:
+    """Ranges of at most `max_scenarios` columns, cut only where the set allows it.
+
+    Bumps whose numbers are added up per trade stay together, even beyond the limit: a trade is priced under the few
+    of them that touch it.
+    """
+    stops = []
+    start, n = 0, len(columns)
+    allowed = np.append(np.flatnonzero(columns.cut), n)
+    while start < n:
+        later = allowed[allowed > start]
+        within = later[later <= start + max_scenarios]
+        stop = int(within[-1] if len(within) else later[0])
+        stops.append((start, stop))
+        start = stop
+    return tuple(_describe(columns, snapshot, measures, first, stop) for first, stop in stops)
+
+
+def _describe(
+    columns: ScenarioSet, snapshot: MarketSnapshot, measures: tuple[str, ...], start: int, stop: int
+) -> ScenarioRange:
+    n_groups = len(snapshot.groups)
+    index = np.arange(start, stop)
+    indptr, groups = columns.touched_groups(index, snapshot)
+    dense = (np.diff(indptr) * 2 > n_groups) | (columns.horizon[index] > 0)
+    sparse_entries = np.repeat(~dense, np.diff(indptr))
+    by_group = np.bincount(groups[sparse_entries], minlength=n_groups + 1).astype(np.float64)
+    names = {columns.sets[code] for code in np.unique(columns.set_code[index])}
+    pnl = sum(1 for code in columns.set_code[index] if columns.sets[code] in PNL_SETS.values())
+    return ScenarioRange(
+        start=start,
+        stop=stop,
+        measures=tuple(m for m in measures if scenario_set_of(m) in names),
+        dense=int(dense.sum()) + 1,
+        by_group=by_group,
+        pnl_columns=pnl,
+    )
+
+
+def cut_trades(
+    seconds: NDArray[np.float64], bytes_: NDArray[np.float64], counts: NDArray[np.bool_], limits: Limits
+) -> NDArray[np.int64]:
+    """Boundaries of blocks over the rows of a file: int64[n_blocks + 1], first 0, last n.
+
+    :param seconds, bytes_: float64[n], of each row; rows that are not selected cost nothing.
+    :param counts: bool[n], rows that count towards `max_trades`.
+    """
+    return np.asarray(
+        cut_rows(seconds, bytes_, counts, limits.target_seconds, float(limits.max_memory), limits.max_trades)
+    )

@@ -1,0 +1,257 @@
+"""One streaming pass over the portfolio: every fault of every row, and what each trade will cost.
+
+Memory grows with the trades by a few bytes each (a digest of the id, a flag), never with scenarios.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from riskpipe.errors import Reason
+from riskpipe.kernels.hashing import hash_strings
+from riskpipe.market.model import MarketModel
+from riskpipe.plan.costs import BYTES_PER_WEIGHT, CostModel
+from riskpipe.plan.partition import ScenarioRange
+from riskpipe.plan.selection import Selection
+from riskpipe.products.base import Product, RowFaults
+from riskpipe.products.dependencies import Dependencies, dependencies
+from riskpipe.products.trades import Trades
+from riskpipe.products.validation import canonical, check_rows
+from riskpipe.store.portfolio import TradeFile, iter_batches, read_rows
+
+BATCH_ROWS = 65_536
+SAMPLES = 5
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One rule broken in one file; the same shape for trades, market, history, scenarios.
+
+    :param rows: how many rows break it.
+    :param sample: some of their trade ids (or factors, or dates).
+    """
+
+    level: str
+    table: str
+    file: str
+    column: str
+    rule: str
+    rows: int
+    sample: tuple[str, ...]
+    message: str
+
+
+@dataclass
+class Quarantine:
+    """Rows that get a reason in place of numbers, by file and row."""
+
+    path: list[str] = field(default_factory=list)
+    row: list[int] = field(default_factory=list)
+    reason: list[str] = field(default_factory=list)
+    message: list[str] = field(default_factory=list)
+
+    def add(self, path: str, rows: NDArray[np.int64], reason: Reason, message: str) -> None:
+        self.path += [path] * len(rows)
+        self.row += rows.tolist()
+        self.reason += [reason.value] * len(rows)
+        self.message += [message] * len(rows)
+
+    def table(self) -> pa.Table:
+        """Sorted by path and row; the first reason found of a row is kept."""
+        table = pa.table(
+            {
+                "path": pa.array(self.path, pa.string()),
+                "row": pa.array(self.row, pa.int64()),
+                "reason": pa.array(self.reason, pa.string()),
+                "message": pa.array(self.message, pa.string()),
+                "order": pa.array(range(len(self.row)), pa.int64()),
+            }
+        ).sort_by([("path", "ascending"), ("row", "ascending"), ("order", "ascending")])
+        if not len(table):
+            return table.drop(["order"])
+        path, row = table.column("path").to_pylist(), table.column("row").to_pylist()
+        first = [k == 0 or (path[k], row[k]) != (path[k - 1], row[k - 1]) for k in range(len(table))]
+        return table.filter(pa.array(first)).drop(["order"])
+
+
+@dataclass(frozen=True)
+class FileSurvey:
+    """What planning needs of one file, by row.
+
+    :param selected: bool[n].
+    :param seconds: float64[n_ranges, n], projected for each scenario range; 0 where not selected.
+    :param bytes_: float64[n], the most that the row needs in any range.
+    """
+
+    file: TradeFile
+    selected: NDArray[np.bool_]
+    seconds: NDArray[np.float64]
+    bytes_: NDArray[np.float64]
+
+
+class Survey:
+    """The pass. Iterate `files()` to its end; then `faults`, `quarantine` and `trades` are whole."""
+
+    def __init__(
+        self,
+        files: Sequence[TradeFile],
+        products: Mapping[str, Product],
+        model: MarketModel,
+        base_currency: str,
+        *,
+        selection: Selection | None = None,
+        ranges: Sequence[ScenarioRange] = (),
+        costs: CostModel | None = None,
+        stored_pnl: bool = True,
+    ) -> None:
+        self._files = files
+        self._products = products
+        self._model = model
+        self._base_currency = base_currency
+        self._selection = selection or Selection()
+        self._ranges = ranges
+        self._costs = costs or CostModel()
+        self._stored_pnl = stored_pnl
+        self._hashes: list[NDArray[np.uint64]] = []
+        self._faults: dict[tuple[str, ...], tuple[int, tuple[str, ...]]] = {}
+        self.quarantine = Quarantine()
+        self.trades = 0
+        self.selected = 0
+        self.valuations = 0.0
+
+    @property
+    def faults(self) -> list[Fault]:
+        return [
+            Fault(level, "portfolio", file, column, rule, rows, sample, message)
+            for (level, file, column, rule, message), (rows, sample) in self._faults.items()
+        ]
+
+    def files(self) -> Iterator[FileSurvey]:
+        """Survey file after file, then look for trade ids that occur twice."""
+        for file in self._files:
+            yield self._survey(file)
+        self._find_duplicates()
+
+    def _survey(self, file: TradeFile) -> FileSurvey:
+        product = self._products[file.product]
+        parts: list[tuple[NDArray[np.bool_], NDArray[np.float64], NDArray[np.float64]]] = []
+        hashes: list[NDArray[np.uint64]] = []
+        first = 0
+        for batch in iter_batches(file, None, BATCH_ROWS):
+            table = canonical(batch, product)
+            hashes.append(_hash(table.column("trade_id")))
+            parts.append(self._batch(file, product, Trades(table), first))
+            first += len(table)
+        self._hashes.append(np.concatenate(hashes) if hashes else np.empty(0, np.uint64))
+        self.trades += first
+        if not parts:
+            return FileSurvey(file, np.empty(0, np.bool_), np.empty((len(self._ranges), 0)), np.empty(0))
+        selected, seconds, bytes_ = zip(*parts, strict=True)
+        survey = FileSurvey(file, np.concatenate(selected), np.concatenate(seconds, 1), np.concatenate(bytes_))
+        self.selected += int(survey.selected.sum())
+        return survey
+
+    def _batch(
+        self, file: TradeFile, product: Product, trades: Trades, first: int
+    ) -> tuple[NDArray[np.bool_], NDArray[np.float64], NDArray[np.float64]]:
+        good = np.ones(len(trades), np.bool_)
+        self._note(file, trades, check_rows(trades, product), first, good)
+        rows = np.flatnonzero(good)
+        valid = trades if good.all() else trades.take(rows)
+        self._note(file, valid, product.validate(valid, self._model.as_of), first, good, rows)
+        if len(valid) != int(good.sum()):
+            keep = good[rows]
+            rows, valid = rows[keep], valid.take(np.flatnonzero(keep))
+        needs = dependencies(product, valid, self._model, self._base_currency)
+        self._note(file, valid, needs.faults, first, good, rows)
+        selected = self._selection.trades(product.name, trades.books, trades.trade_ids.to_pylist)
+        seconds, bytes_ = self._costs_of(product, valid, needs, rows, len(trades))
+        return selected, seconds * selected, bytes_ * selected
+
+    def _costs_of(
+        self, product: Product, valid: Trades, needs: Dependencies, rows: NDArray[np.int64], n: int
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        weight = np.ones(n)
+        weight[rows] = product.weight(valid, self._model.as_of)
+        seconds = np.zeros((len(self._ranges), n))
+        bytes_ = np.zeros(n)
+        for k, columns in enumerate(self._ranges):
+            priced = np.full(len(rows), float(columns.dense))
+            for column in needs.pricing:
+                priced += columns.by_group[column]
+            self.valuations += float(priced.sum())
+            seconds[k, rows] = weight[rows] * priced * self._costs.seconds_per_unit(product.name)
+            seconds[k] += self._costs.seconds_per_trade(product.name)
+            bytes_ = np.maximum(bytes_, self._costs.trade_bytes(columns.pnl_columns, self._stored_pnl))
+        return seconds, bytes_ + BYTES_PER_WEIGHT * weight
+
+    def _note(
+        self,
+        file: TradeFile,
+        trades: Trades,
+        faults: Sequence[RowFaults],
+        first: int,
+        good: NDArray[np.bool_],
+        rows: NDArray[np.int64] | None = None,
+    ) -> None:
+        for fault in faults:
+            ids = tuple(str(i) for i in trades.trade_ids.take(pa.array(fault.rows[:SAMPLES])).to_pylist())
+            positions = fault.rows if rows is None else rows[fault.rows]
+            self._count(fault.level, file.path, fault.column, fault.rule, fault.message, len(positions), ids)
+            if fault.level == "error":
+                good[positions] = False
+                self.quarantine.add(file.path, positions + first, fault.reason, fault.message)
+
+    def _count(
+        self, level: str, path: str, column: str, rule: str, message: str, rows: int, ids: tuple[str, ...]
+    ) -> None:
+        key = (level, path, column, rule, message)
+        before, sample = self._faults.get(key, (0, ()))
+        self._faults[key] = (before + rows, (sample + ids)[:SAMPLES])
+
+    def _find_duplicates(self) -> None:
+        if not self._hashes:
+            return
+        every = np.concatenate(self._hashes)
+        distinct, counts = np.unique(every, return_counts=True)
+        suspects = distinct[counts > 1]
+        if not len(suspects):
+            return
+        where: dict[str, list[tuple[int, int]]] = {}
+        for k, file in enumerate(self._files):
+            rows = np.flatnonzero(np.isin(self._hashes[k], suspects))
+            if len(rows):
+                ids = read_rows(file, 0, file.rows, ["trade_id"]).column("trade_id").take(pa.array(rows)).to_pylist()
+                for row, trade_id in zip(rows.tolist(), ids, strict=True):
+                    if trade_id:
+                        where.setdefault(trade_id, []).append((k, row))
+        by_file: dict[int, list[tuple[int, str]]] = {}
+        for trade_id, places in where.items():
+            if len(places) > 1:
+                for k, row in places:
+                    by_file.setdefault(k, []).append((row, trade_id))
+        message = "trade_id occurs more than once in the portfolio; give each trade one row"
+        for k, found in sorted(by_file.items()):
+            path = self._files[k].path
+            ids = tuple(trade_id for _, trade_id in found[:SAMPLES])
+            self._count("error", path, "trade_id", "unique", message, len(found), ids)
+            rows = np.array(sorted(row for row, _ in found), np.int64)
+            self.quarantine.add(path, rows, Reason.INVALID_TRADE, message)
+
+
+def _hash(column: pa.ChunkedArray) -> NDArray[np.uint64]:
+    chunks = [chunk for chunk in column.cast(pa.large_string()).chunks if len(chunk)]
+    parts = []
+    for chunk in chunks:
+        _, offsets, data = chunk.buffers()
+        bounds = np.frombuffer(offsets, np.int64)[chunk.offset : chunk.offset + len(chunk) + 1]
+        text = np.frombuffer(data, np.uint8) if data is not None and data.size else np.zeros(1, np.uint8)
+        parts.append(hash_strings(bounds, text))
+    return np.concatenate(parts) if parts else np.empty(0, np.uint64)
+
+
