@@ -1,8 +1,8 @@
-"""How kernels are compiled: numba without fast-math, cached on disk under a name that changes with every kernel source.
+"""How kernels are compiled: numba without fast-math, cached on disk under a name that changes with any source.
 
-Numba's own cache looks at the file of the compiled function alone, so it would go on serving a kernel whose inlined
-helper, in another file, has changed. Here the cache directory is named by a hash over all kernel sources, the numba
-and llvmlite versions and the host's CPU.
+Numba's own cache looks at the file of the compiled function alone, so it would go on serving a kernel whose
+inlined helper, in another file, has changed. Here the cache directory is named by a hash over all kernel
+sources, the numba and llvmlite versions and the host's CPU.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import numba.extending
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-# No fast-math: every result must be the same to the last bit in a vector lane and in the scalar tail of a loop.
+# No fast-math: results must be the same to the last bit in a vector lane and in the scalar tail of a loop.
 _OPTIONS: dict[str, Any] = {
     "cache": True,
     "nogil": True,
@@ -49,7 +49,7 @@ def intrinsic(function: Callable[..., Any]) -> Any:
 
 
 def source_hash() -> str:
-    """Hash of everything that compiled code depends on: kernel sources, compiler versions, CPU (16 hex digits)."""
+    """Hash (16 hex digits) of all that compiled code depends on: kernel sources, compiler versions, CPU."""
     digest = hashlib.sha256()
     for path in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
@@ -62,8 +62,8 @@ def source_hash() -> str:
 def cache_directory() -> Path:
     """Where compiled kernels are kept, existing and writable.
 
-    The root is $RISKPIPE_CACHE_DIR, else $NUMBA_CACHE_DIR, else riskpipe/kernels under $XDG_CACHE_HOME (~/.cache).
-    Where that cannot be written, the system's temporary directory, one directory a user.
+    The root is $RISKPIPE_CACHE_DIR, else $NUMBA_CACHE_DIR, else riskpipe/kernels under $XDG_CACHE_HOME
+    (~/.cache). Where that cannot be written, the system's temporary directory, one directory a user.
     """
     home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
     default = os.path.join(home, "riskpipe", "kernels")
