@@ -1,0 +1,225 @@
+"""The plan: every block of a run, in order, as one Parquet file that is written and read in pieces."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from riskpipe.plan.block import Block, digest_id
+from riskpipe.plan.costs import BYTES_PER_BLOCK, SECONDS_PER_BLOCK, WORKER_BASELINE_BYTES
+from riskpipe.plan.partition import Limits, ScenarioRange, cut_trades
+from riskpipe.plan.survey import FileSurvey
+
+PLAN_VERSION = 1
+BLOCKS_PER_ROW_GROUP = 50_000
+
+SCHEMA = pa.schema(
+    [
+        ("block_id", pa.string()),
+        ("product", pa.string()),
+        ("path", pa.string()),
+        ("row_start", pa.int64()),
+        ("row_stop", pa.int64()),
+        ("trades", pa.int64()),
+        ("scenario_start", pa.int64()),
+        ("scenario_stop", pa.int64()),
+        ("measures", pa.list_(pa.string())),
+        ("inputs", pa.string()),
+        ("seed", pa.int64()),
+        ("projected_bytes", pa.int64()),
+        ("projected_seconds", pa.float64()),
+    ]
+)
+
+
+@dataclass
+class PlanTotals:
+    """Sums over the blocks, kept while they are made."""
+
+    blocks: int = 0
+    trades: int = 0
+    numbers: int = 0
+    projected_seconds: float = 0.0
+    longest_seconds: float = 0.0
+    most_bytes: int = 0
+    short_blocks: int = 0
+    long_blocks: int = 0
+    products: dict[str, dict[str, float]] = field(default_factory=dict)
+
+    def add(self, product: str, trades: NDArray[np.int64], measures: int, seconds: NDArray[np.float64],
+            bytes_: NDArray[np.int64], *, first_range: bool) -> None:  # fmt: skip
+        """Count the blocks of one file and scenario range."""
+        self.blocks += len(trades)
+        self.trades += int(trades.sum()) if first_range else 0
+        self.numbers += int(trades.sum()) * measures
+        self.projected_seconds += float(seconds.sum())
+        self.longest_seconds = max(self.longest_seconds, float(seconds.max(initial=0.0)))
+        self.most_bytes = max(self.most_bytes, int(bytes_.max(initial=0)))
+        self.short_blocks += int((seconds < 0.5).sum())
+        self.long_blocks += int((seconds > 60.0).sum())
+        row = self.products.setdefault(product, {"blocks": 0, "trades": 0, "seconds": 0.0})
+        row["blocks"] += len(trades)
+        row["trades"] += int(trades.sum()) if first_range else 0
+        row["seconds"] += float(seconds.sum())
+
+
+def block_tables(
+    surveys: Iterable[FileSurvey],
+    ranges: tuple[ScenarioRange, ...],
+    limits: Limits,
+    inputs_of: Mapping[str, str],
+    totals: PlanTotals,
+) -> Iterator[pa.Table]:
+    """The blocks of each file, file after file: each trade range under every scenario range.
+
+    :param inputs_of: path -> digest of all that determines the numbers of that file's blocks besides the ranges.
+    :param totals: is added to.
+    """
+    for survey in surveys:
+        if not survey.selected.any():
+            continue
+        bounds = cut_trades(survey.seconds.max(axis=0), survey.bytes_, survey.selected, limits)
+        starts, stops = bounds[:-1], bounds[1:]
+        trades = np.add.reduceat(survey.selected.astype(np.int64), starts)
+        kept = trades > 0
+        starts, stops, trades = starts[kept], stops[kept], trades[kept]
+        memory = (np.add.reduceat(survey.bytes_, bounds[:-1])[kept] + BYTES_PER_BLOCK + WORKER_BASELINE_BYTES).astype(
+            np.int64
+        )
+        inputs = inputs_of[survey.file.path]
+        for k, columns in enumerate(ranges):
+            seconds = np.add.reduceat(survey.seconds[k], bounds[:-1])[kept] + SECONDS_PER_BLOCK
+            totals.add(survey.file.product, trades, len(columns.measures), seconds, memory, first_range=k == 0)
+            yield _table(survey, columns, inputs, starts, stops, trades, memory, seconds)
+
+
+def _table(
+    survey: FileSurvey,
+    columns: ScenarioRange,
+    inputs: str,
+    starts: NDArray[np.int64],
+    stops: NDArray[np.int64],
+    trades: NDArray[np.int64],
+    memory: NDArray[np.int64],
+    seconds: NDArray[np.float64],
+) -> pa.Table:
+    n = len(starts)
+    product = survey.file.product
+    ids = [
+        digest_id(product, inputs, start, stop, columns.start, columns.stop, columns.measures)
+        for start, stop in zip(starts.tolist(), stops.tolist(), strict=True)
+    ]
+    width = len(columns.measures)
+    measures = pa.ListArray.from_arrays(
+        pa.array(np.arange(n + 1) * width, pa.int32()), pa.array(list(columns.measures) * n, pa.string())
+    )
+    same = [product, survey.file.path, inputs]
+    product_column, path, digest = (pa.repeat(pa.scalar(value, pa.string()), n) for value in same)
+    seed = int(inputs[:12], 16)
+    return pa.table(
+        [
+            pa.array(ids, pa.string()),
+            product_column,
+            path,
+            pa.array(starts),
+            pa.array(stops),
+            pa.array(trades),
+            pa.repeat(pa.scalar(columns.start, pa.int64()), n),
+            pa.repeat(pa.scalar(columns.stop, pa.int64()), n),
+            measures,
+            digest,
+            pa.repeat(pa.scalar(seed, pa.int64()), n),
+            pa.array(memory),
+            pa.array(seconds),
+        ],
+        schema=SCHEMA,
+    )
+
+
+@dataclass(frozen=True)
+class PlanHeader:
+    """What all blocks share; stored in the file's footer."""
+
+    as_of: str
+    base_currency: str
+    measures: tuple[str, ...]
+    inputs_sha256: str
+    market_sha256: str
+    scenarios_sha256: str
+    selection: list[list[str]]
+    engine_version: str
+    cost_factors: Mapping[str, float]
+    totals: Mapping[str, Any]
+    version: int = PLAN_VERSION
+
+
+def write_blocks(path: str, tables: Iterable[pa.Table]) -> None:
+    """Stream the blocks into a Parquet file without footer metadata."""
+    with pq.ParquetWriter(path, SCHEMA, compression="zstd") as writer:
+        waiting: list[pa.Table] = []
+        rows = 0
+        for table in tables:
+            waiting.append(table)
+            rows += len(table)
+            if rows >= BLOCKS_PER_ROW_GROUP:
+                writer.write_table(pa.concat_tables(waiting), BLOCKS_PER_ROW_GROUP)
+                waiting, rows = [], 0
+        if waiting:
+            writer.write_table(pa.concat_tables(waiting), BLOCKS_PER_ROW_GROUP)
+
+
+class StoredPlan:
+    """A plan file, read in pieces; positions in it are the blocks' indices."""
+
+    def __init__(self, path: str, header: PlanHeader) -> None:
+        self._path = path
+        self.header = header
+        with pq.ParquetFile(path) as file:
+            self._length = file.metadata.num_rows
+
+    def __len__(self) -> int:
+        return int(self._length)
+
+    def blocks(self, wanted: NDArray[np.bool_] | None = None) -> Iterator[tuple[int, Block]]:
+        """(index, block) in order; only the `wanted` ones (bool[n], looked at when each is reached)."""
+        index = 0
+        with pq.ParquetFile(self._path) as file:
+            for batch in file.iter_batches(2_000):
+                if wanted is None or wanted[index : index + len(batch)].any():
+                    for offset, row in enumerate(batch.to_pylist()):
+                        if wanted is None or wanted[index + offset]:
+                            yield index + offset, Block.from_json({**row, "parent": None, "rows": None})
+                index += len(batch)
+
+    def columns(self, *names: str) -> pa.Table:
+        """Some columns of all blocks."""
+        return pq.read_table(self._path, columns=list(names))
+
+    @cached_property
+    def _ids(self) -> tuple[NDArray[np.bytes_], NDArray[np.int64]]:
+        ids = np.array(self.columns("block_id").column(0).to_pylist(), "S24")
+        order = np.argsort(ids)
+        return ids[order], order
+
+    def index_of(self, block_id: str) -> int | None:
+        """The position of a block, None when it is not in the plan."""
+        ids, order = self._ids
+        at = int(np.searchsorted(ids, block_id.encode()))
+        return int(order[at]) if at < len(ids) and ids[at] == block_id.encode() else None
+
+
+def header_to_json(header: PlanHeader) -> str:
+    return json.dumps(asdict(header), indent=2, sort_keys=True)
+
+
+def header_from_json(text: str) -> PlanHeader:
+    value = json.loads(text)
+    return PlanHeader(**{**value, "measures": tuple(value["measures"])})

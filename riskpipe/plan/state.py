@@ -1,0 +1,277 @@
+"""The ledger folded into the state of every block: what is done, what is left, and where every number ended.
+
+For a plan of n blocks the state is a few arrays of n; only blocks that were split or repeated in part cost more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from riskpipe.plan.accounting import Counts
+from riskpipe.plan.block import Block
+from riskpipe.plan.plan import StoredPlan
+from riskpipe.store.ledger import BlockDone, BlockFailed, BlockSplit, Record, SessionStarted
+
+PENDING, DONE, FAILED = np.uint8(0), np.uint8(1), np.uint8(2)
+
+
+@dataclass
+class Child:
+    """A part of a block (bisected, or its failed trades again) and its own state.
+
+    :param replaces: ok, failed and not-applicable numbers of the parent's output that this child's output replaces;
+        None when the parent has no output.
+    """
+
+    block: Block
+    replaces: tuple[int, int, int] | None
+    status: np.uint8 = PENDING
+    numbers: tuple[int, int, int] = (0, 0, 0)
+    reused: bool = False
+    reason: str = ""
+
+
+@dataclass
+class _Tally:
+    ok: int = 0
+    reused: int = 0
+    failed: int = 0
+    not_applicable: int = 0
+    cancelled: int = 0
+
+    def add(self, numbers: tuple[int, int, int], reused: bool, sign: int = 1) -> None:
+        ok, failed, not_applicable = numbers
+        if reused:
+            self.reused += sign * ok
+        else:
+            self.ok += sign * ok
+        self.failed += sign * failed
+        self.not_applicable += sign * not_applicable
+
+
+@dataclass
+class RunState:
+    """Fold records with `apply`; a record of an earlier session counts as reused once `start_session` was called."""
+
+    plan: StoredPlan
+    sessions: int = 0
+    children: dict[str, list[Child]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        n = len(self.plan)
+        self.status = np.zeros(n, np.uint8)
+        self.reused = np.zeros(n, np.bool_)
+        self.numbers = np.zeros((n, 3), np.int64)
+        self._child: dict[str, Child] = {}
+        self.failed_reason: dict[int, str] = {}
+
+    def fold(self, records: Iterable[Record]) -> RunState:
+        for record in records:
+            self.apply(record)
+        return self
+
+    def start_session(self) -> None:
+        """What is done by now was done before: it counts as reused from here on. What failed may be tried again."""
+        self.reused = self.status == DONE
+        for child in self._child.values():
+            child.reused = child.status == DONE
+
+    def reopen_failed(self, wanted: set[str] | None = None) -> None:
+        """Make failed blocks pending again (all, or those whose id or parent's id is wanted)."""
+        for child in self._child.values():
+            named = {child.block.block_id, child.block.parent or ""}
+            if child.status == FAILED and (wanted is None or named & wanted):
+                child.status = PENDING
+        for index in list(self.failed_reason):
+            if wanted is None or self._id(index) in wanted:
+                self.status[index] = PENDING
+                del self.failed_reason[index]
+
+    def apply(self, record: Record) -> None:
+        """One step of the fold; order between records of different blocks does not matter."""
+        if isinstance(record, SessionStarted):
+            self.sessions += 1
+        elif isinstance(record, BlockDone):
+            self._done(record.block_id, (record.ok, record.failed, record.not_applicable))
+        elif isinstance(record, BlockFailed):
+            if record.final:
+                self._failed(record.block_id, record.reason)
+        elif isinstance(record, BlockSplit):
+            self._split(record.block_id, list(record.children))
+
+    def _done(self, block_id: str, numbers: tuple[int, int, int]) -> None:
+        child = self._child.get(block_id)
+        if child is not None:
+            child.status, child.numbers, child.reason = DONE, numbers, ""
+            return
+        index = self._index(block_id)
+        self.status[index] = DONE
+        self.numbers[index] = numbers
+        self.failed_reason.pop(index, None)
+
+    def _failed(self, block_id: str, reason: str) -> None:
+        child = self._child.get(block_id)
+        if child is not None:
+            child.status, child.reason = FAILED, reason
+            return
+        index = self._index(block_id)
+        self.status[index] = FAILED
+        self.failed_reason[index] = reason
+
+    def _split(self, block_id: str, children: list[dict[str, Any]]) -> None:
+        known = self.children.setdefault(block_id, [])
+        for value in children:
+            replaces = value["replaces"]
+            block = Block.from_json(value["block"])
+            if block.block_id not in self._child:
+                child = Child(block, None if replaces is None else tuple(replaces))
+                self._child[block.block_id] = child
+                known.append(child)
+
+    def _index(self, block_id: str) -> int:
+        index = self.plan.index_of(block_id)
+        if index is None:
+            raise KeyError(f"the ledger names block {block_id}, which is not in the plan")
+        return index
+
+    def _id(self, index: int) -> str:
+        return str(self.plan.columns("block_id").column(0)[index].as_py())
+
+    def pending(self) -> Iterator[Block]:
+        """What is left to do: blocks without output and parts without output, in plan order, then parts."""
+        todo = self.status == PENDING
+        for block_id in self.children:
+            index = self.plan.index_of(block_id)
+            if index is not None:
+                todo[index] = False
+        for _, block in self.plan.blocks(todo):
+            yield block
+        for child in list(self._child.values()):
+            if child.status == PENDING and child.block.block_id not in self.children:
+                yield child.block
+
+    def outputs(self, block: Block, status: np.uint8) -> Iterator[tuple[Block, tuple[str, ...]]]:
+        """(block with an output, ids of the parts whose rows replace its rows), the block and its parts.
+
+        The parts named are those done; walk them in turn for what replaces theirs.
+        """
+        parts = self.children.get(block.block_id, [])
+        if status == DONE:
+            yield block, tuple(part.block.block_id for part in parts if self._has_output(part))
+        for part in parts:
+            yield from self.outputs(part.block, part.status)
+
+    def _has_output(self, part: Child) -> bool:
+        return part.status == DONE or any(self._has_output(p) for p in self.children.get(part.block.block_id, []))
+
+    def numbers_counts(self, planned: int) -> Counts:
+        """Where every planned number is now; what is neither done nor failed counts as cancelled."""
+        plain = np.ones(len(self.status), np.bool_)
+        tally = _Tally()
+        for block_id in self.children:
+            index = self.plan.index_of(block_id)
+            if index is not None:
+                plain[index] = False
+                numbers = tuple(int(v) for v in self.numbers[index])
+                self._resolve(
+                    tally,
+                    block_id,
+                    self.status[index],
+                    (numbers[0], numbers[1], numbers[2]),
+                    bool(self.reused[index]),
+                    planned=None,
+                )
+        done = plain & (self.status == DONE)
+        for reused in (False, True):
+            ok, failed, not_applicable = self.numbers[done & (self.reused == reused)].sum(axis=0)
+            tally.add((int(ok), int(failed), int(not_applicable)), reused)
+        for index in np.flatnonzero(plain & (self.status == FAILED)):
+            tally.failed += self._planned_at(int(index))
+        open_ = np.flatnonzero(plain & (self.status == PENDING))
+        tally.cancelled += int(self._planned[open_].sum())
+        return Counts(planned, tally.ok, tally.reused, tally.failed, tally.not_applicable, tally.cancelled)
+
+    def _resolve(
+        self,
+        tally: _Tally,
+        block_id: str,
+        status: np.uint8,
+        numbers: tuple[int, int, int],
+        reused: bool,
+        planned: int | None,
+    ) -> None:
+        parts = self.children.get(block_id, [])
+        if status == DONE:
+            tally.add(numbers, reused)
+        elif not parts:
+            count = planned or 0
+            if status == FAILED:
+                tally.failed += count
+            else:
+                tally.cancelled += count
+        for part in parts:
+            if part.replaces is not None:
+                if not self._has_output(part):
+                    continue  # the parent's own rows still stand for these trades
+                tally.add(part.replaces, reused, sign=-1)
+            self._resolve(
+                tally, part.block.block_id, part.status, part.numbers, part.reused, planned=part.block.numbers
+            )
+
+    @property
+    def _planned(self) -> Any:
+        if not hasattr(self, "_planned_cache"):
+            table = self.plan.columns("trades", "measures")
+            trades = table.column("trades").to_numpy()
+            lengths = table.column("measures").combine_chunks()
+            self._planned_cache = trades * np.diff(_offsets(lengths))
+        return self._planned_cache
+
+    def _planned_at(self, index: int) -> int:
+        return int(self._planned[index])
+
+    @property
+    def planned_numbers(self) -> int:
+        """Trades x measures over the plan's blocks."""
+        return int(self._planned.sum())
+
+    def blocks_counts(self) -> Counts:
+        """The plan's blocks by state; one that was split is ok when all of its parts are."""
+        counts = {"ok": 0, "reused": 0, "failed": 0, "cancelled": 0}
+        split = {}
+        for block_id in self.children:
+            index = self.plan.index_of(block_id)
+            if index is not None and self.status[index] != DONE:
+                split[index] = self._verdict(block_id)
+        for index, verdict in split.items():
+            counts[verdict] += 1
+        plain = np.ones(len(self.status), np.bool_)
+        plain[list(split)] = False
+        counts["ok"] += int((plain & (self.status == DONE) & ~self.reused).sum())
+        counts["reused"] += int((plain & (self.status == DONE) & self.reused).sum())
+        counts["failed"] += int((plain & (self.status == FAILED)).sum())
+        counts["cancelled"] += int((plain & (self.status == PENDING)).sum())
+        return Counts(planned=len(self.status), **counts)
+
+    def _verdict(self, block_id: str) -> str:
+        verdicts = set()
+        for part in self.children.get(block_id, []):
+            if part.status == DONE:
+                verdicts.add("reused" if part.reused else "ok")
+            elif part.block.block_id in self.children:
+                verdicts.add(self._verdict(part.block.block_id))
+            else:
+                verdicts.add("failed" if part.status == FAILED else "cancelled")
+        for verdict in ("cancelled", "failed", "ok"):
+            if verdict in verdicts:
+                return verdict
+        return "reused"
+
+
+def _offsets(lists: Any) -> Any:
+    array = lists if not hasattr(lists, "chunks") else lists.combine_chunks()
+    return array.offsets.to_numpy()
