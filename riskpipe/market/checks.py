@@ -1,0 +1,320 @@
+"""The input contract of the market table: every fault of every rule in one pass."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from riskpipe.market.factors import (
+    INSTRUMENTS,
+    KINDS,
+    MARKET_SCHEMA,
+    NO_DATE,
+    REQUIRED_COLUMNS,
+    STRIKE_TYPES,
+    Level,
+    MarketFault,
+    fault,
+    is_iso_date,
+    nearest,
+    pillar_days,
+)
+
+Strings = list[str | None]
+
+
+def check_market_table(table: pa.Table, as_of: int) -> list[MarketFault]:
+    """Everything wrong with a market table (contracts.md, "Market data"), errors before warnings.
+
+    :param as_of: days since 1970-01-01.
+    :return: empty for a clean table; any fault of level "error" means that no snapshot can be made of it.
+    """
+    canonical, faults = canonical_table(table, MARKET_SCHEMA, REQUIRED_COLUMNS)
+    if table.num_rows == 0:
+        faults.append(fault("error", "factor", "empty", (), "the market table has no rows"))
+    broken = frozenset(f.column for f in faults)
+    points = _Points(canonical, as_of, broken)
+    for rule in _RULES:
+        faults.extend(rule(points))
+    return sorted(faults, key=lambda f: f.level)
+
+
+def canonical_table(
+    table: pa.Table, schema: pa.Schema, required: tuple[str, ...]
+) -> tuple[pa.Table, list[MarketFault]]:
+    """The columns of `schema`, cast; missing or unusable ones become null columns and, where due, a fault."""
+    faults: list[MarketFault] = []
+    columns = []
+    for field in schema:
+        if field.name not in table.column_names:
+            if field.name in required:
+                faults.append(
+                    fault("error", field.name, "missing column", (), f"the column {field.name!r} is missing")
+                )
+            columns.append(pa.nulls(table.num_rows, field.type))
+            continue
+        column = table.column(field.name)
+        if _fits(column.type, field.type):
+            columns.append(column.cast(field.type))
+            continue
+        message = f"the column {field.name!r} is {column.type}, not {field.type}"
+        faults.append(fault("error", field.name, "wrong type", (), message))
+        columns.append(pa.nulls(table.num_rows, field.type))
+    return pa.table(columns, schema=schema).combine_chunks(), faults
+
+
+def _fits(given: pa.DataType, wanted: pa.DataType) -> bool:
+    if pa.types.is_dictionary(given):
+        given = given.value_type
+    if pa.types.is_null(given) or given == wanted:
+        return True
+    if pa.types.is_string(wanted):
+        return bool(pa.types.is_large_string(given) or pa.types.is_string_view(given))
+    if pa.types.is_floating(wanted):
+        return bool(pa.types.is_floating(given) or pa.types.is_integer(given))
+    return bool(pa.types.is_date(wanted) and pa.types.is_date(given))
+
+
+class _Points:
+    """The table as Python lists and arrays, for rules that look at one row or one group at a time."""
+
+    def __init__(self, table: pa.Table, as_of: int, broken: frozenset[str]) -> None:
+        self.size: int = table.num_rows
+        self.as_of = as_of
+        self.broken = broken
+        self.factor: Strings = table.column("factor").to_pylist()
+        self.kind: Strings = table.column("kind").to_pylist()
+        self.name: Strings = table.column("name").to_pylist()
+        self.currency: Strings = table.column("currency").to_pylist()
+        self.tenor: Strings = table.column("tenor").to_pylist()
+        self.underlying_tenor: Strings = table.column("underlying_tenor").to_pylist()
+        self.strike_type: Strings = table.column("strike_type").to_pylist()
+        self.instrument: Strings = table.column("instrument").to_pylist()
+        self.strike: list[float | None] = table.column("strike").to_pylist()
+        self.value: NDArray[np.float64] = pc.fill_null(table.column("value"), math.nan).to_numpy()
+        self.days = [self._days(tenor) for tenor in self.tenor]
+        self.specs = [KINDS.get(kind) if kind else None for kind in self.kind]
+
+    def _days(self, tenor: str | None) -> int:
+        days = None if tenor is None else pillar_days(tenor, self.as_of)
+        return NO_DATE if days is None else days
+
+    def texts(self, column: str) -> Strings:
+        values: Strings = getattr(self, column)
+        return values
+
+    def rows(self, condition: Callable[[int], bool]) -> list[int]:
+        return [k for k in range(self.size) if condition(k)]
+
+    def report(
+        self, level: Level, column: str, rule: str, rows: list[int], message: str
+    ) -> Iterator[MarketFault]:
+        """One fault for `rows`, none if there are no rows or the column is broken as a whole."""
+        if rows and column not in self.broken:
+            ids = [self.factor[k] or f"row {k}" for k in rows]
+            yield fault(level, column, rule, ids, f"{message} ({len(rows)} rows)")
+
+
+def _check_nulls(points: _Points) -> Iterator[MarketFault]:
+    for column in ("factor", "kind", "name"):
+        values = points.texts(column)
+        rows = points.rows(lambda k, values=values: not values[k])
+        yield from points.report(
+            "error", column, "null", rows, f"the column {column!r} may not be null or empty"
+        )
+
+
+def _check_kinds(points: _Points) -> Iterator[MarketFault]:
+    for kind in sorted({k for k in points.kind if k and k not in KINDS}):
+        rows = points.rows(lambda k, kind=kind: points.kind[k] == kind)
+        yield from points.report(
+            "error", "kind", "unknown kind", rows, f"unknown kind {kind!r}{nearest(kind, KINDS)}"
+        )
+
+
+def _check_ids(points: _Points) -> Iterator[MarketFault]:
+    counts = Counter(points.factor)
+    rows = points.rows(lambda k: bool(points.factor[k]) and counts[points.factor[k]] > 1)
+    yield from points.report("error", "factor", "duplicate factor", rows, "a factor id occurs more than once")
+    if points.broken & {"kind", "name"}:
+        return
+
+    def contradicts(k: int) -> bool:
+        factor, prefix = points.factor[k], f"{points.kind[k]}:{points.name[k]}"
+        return bool(factor) and factor != prefix and not str(factor).startswith(prefix + ":")
+
+    rows = points.rows(contradicts)
+    yield from points.report(
+        "error", "factor", "contradicting id", rows, "a factor id must start with kind:name"
+    )
+
+
+def _check_values(points: _Points) -> Iterator[MarketFault]:
+    value = points.value
+    rows = np.flatnonzero(~np.isfinite(value)).tolist()
+    yield from points.report("error", "value", "not finite", rows, "a value is null, NaN or infinite")
+    for kind, spec in KINDS.items():
+        if spec.positive:
+            rows = points.rows(lambda k, kind=kind: points.kind[k] == kind and value[k] <= 0)
+            yield from points.report("error", "value", "not positive", rows, f"{kind} must be above zero")
+    for kind, low, high in (("recovery", 0.0, 1.0), ("correlation", -1.0, 1.0)):
+        rows = points.rows(
+            lambda k, kind=kind, low=low, high=high: points.kind[k] == kind and not low <= value[k] <= high
+        )
+        rows = [k for k in rows if math.isfinite(value[k])]
+        yield from points.report("error", "value", "out of range", rows, f"{kind} must be in [{low}, {high}]")
+    rows = points.rows(lambda k: points.kind[k] == "hazard_rate" and value[k] < 0)
+    yield from points.report("warning", "value", "negative hazard", rows, "a hazard rate is negative")
+
+
+def _check_tenors(points: _Points) -> Iterator[MarketFault]:
+    for column in ("tenor", "underlying_tenor"):
+        texts = points.texts(column)
+        rows = points.rows(
+            lambda k, texts=texts: texts[k] is not None and pillar_days(str(texts[k]), points.as_of) is None
+        )
+        yield from points.report(
+            "error", column, "bad tenor", rows, f"{column} is neither nD, nW, nM, nY nor a date YYYY-MM-DD"
+        )
+    for column in ("tenor", "instrument"):
+        texts = points.texts(column)
+        rows = [
+            k for k, spec in enumerate(points.specs) if spec and column in spec.needs and texts[k] is None
+        ]
+        yield from points.report("error", column, "required", rows, f"{column} may not be null for this kind")
+    facts = [k for k, spec in enumerate(points.specs) if spec and spec.fact and points.days[k] != NO_DATE]
+    rows = [k for k in facts if not is_iso_date(str(points.tenor[k]))]
+    yield from points.report(
+        "error", "tenor", "fixing without date", rows, "a fixing's tenor must be its date"
+    )
+    rows = [k for k in facts if points.days[k] > points.as_of]
+    yield from points.report(
+        "warning", "tenor", "fixing in the future", rows, "a fixing is dated after as_of"
+    )
+    rows = [
+        k
+        for k, spec in enumerate(points.specs)
+        if spec and spec.needs and not spec.fact and NO_DATE < points.days[k] <= points.as_of
+    ]
+    rows = [k for k in rows if points.kind[k] != "forward_price"]
+    yield from points.report(
+        "warning", "tenor", "point in the past", rows, "a point at or before as_of is not used"
+    )
+    rows = points.rows(lambda k: points.instrument[k] is not None and points.instrument[k] not in INSTRUMENTS)
+    yield from points.report(
+        "error",
+        "instrument",
+        "unknown instrument",
+        rows,
+        f"instrument must be one of {', '.join(INSTRUMENTS)}",
+    )
+
+
+def _check_strikes(points: _Points) -> Iterator[MarketFault]:
+    vols = [k for k, spec in enumerate(points.specs) if spec and spec.volatility]
+    strike, kind = points.strike, points.strike_type
+    rows = [k for k in vols if kind[k] is not None and kind[k] not in STRIKE_TYPES]
+    yield from points.report(
+        "error",
+        "strike_type",
+        "unknown strike_type",
+        rows,
+        f"strike_type must be one of {', '.join(STRIKE_TYPES)}",
+    )
+    rows = [k for k in vols if strike[k] is not None and kind[k] is None]
+    yield from points.report("error", "strike_type", "required", rows, "a strike needs a strike_type")
+    rows = [k for k in vols if strike[k] is None and kind[k] not in (None, "atm")]
+    yield from points.report("error", "strike", "required", rows, "this strike_type needs a strike")
+    rows = [k for k in vols if strike[k] is not None and not math.isfinite(strike[k] or 0.0)]
+    yield from points.report("error", "strike", "not finite", rows, "a strike is NaN or infinite")
+    rows = [k for k in vols if kind[k] == "moneyness" and (strike[k] or 1.0) <= 0]
+    yield from points.report("error", "strike", "not positive", rows, "a moneyness must be above zero")
+    rows = [k for k in vols if kind[k] == "atm" and strike[k] is not None]
+    yield from points.report("warning", "strike", "ignored", rows, "the strike of an atm point is not used")
+
+
+def strike_axis(strike_types: set[str]) -> str | None:
+    """The axis of one expiry: absolute, moneyness, offset, delta or atm (one flat point); None: no such mix."""
+    others = strike_types - {"atm"}
+    if not others:
+        return "atm"
+    if others <= {"delta_put", "delta_call"}:
+        return "delta"
+    if others in ({"moneyness"}, {"offset"}) or strike_types == {"absolute"}:
+        return others.pop()
+    return None
+
+
+def _check_points(points: _Points) -> Iterator[MarketFault]:
+    """Points of one curve or surface against each other."""
+    groups: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for k in range(points.size):
+        if points.kind[k] and points.name[k]:
+            groups[str(points.kind[k]), str(points.name[k])].append(k)
+    twins: list[int] = []
+    mixed: list[int] = []
+    currencies: list[int] = []
+    survival: list[int] = []
+    for (kind, _), rows in groups.items():
+        if len({points.currency[k] for k in rows} - {None}) > 1:
+            currencies.extend(rows)
+        keys = Counter(_coordinates(points, k) for k in rows)
+        twins.extend(k for k in rows if keys[_coordinates(points, k)] > 1)
+        if kind in KINDS and KINDS[kind].volatility:
+            mixed.extend(_mixed(points, rows))
+        if kind == "hazard_rate":
+            survival.extend(_rising_survival(points, rows))
+    yield from points.report(
+        "error", "factor", "duplicate point", twins, "two factors are the same point of a curve"
+    )
+    yield from points.report(
+        "error", "strike_type", "mixed strike types", mixed, "strike types that cannot share an expiry"
+    )
+    yield from points.report(
+        "error", "currency", "contradicting currency", currencies, "the points of one name differ in currency"
+    )
+    yield from points.report(
+        "warning", "value", "rising survival", survival, "the survival probability rises at this point"
+    )
+
+
+def _coordinates(points: _Points, k: int) -> tuple[object, ...]:
+    date = points.tenor[k] if points.days[k] == NO_DATE else points.days[k]
+    strike, strike_type = points.strike[k], points.strike_type[k]
+    return (date, points.underlying_tenor[k], None if strike_type == "atm" else strike, strike_type or "atm")
+
+
+def _mixed(points: _Points, rows: list[int]) -> list[int]:
+    slices: dict[object, list[int]] = defaultdict(list)
+    for k in rows:
+        slices[points.days[k], points.underlying_tenor[k]].append(k)
+    mixed = []
+    for members in slices.values():
+        types = {points.strike_type[k] or "atm" for k in members}
+        if types <= set(STRIKE_TYPES) and strike_axis(types) is None:
+            mixed.extend(members)
+    return mixed
+
+
+def _rising_survival(points: _Points, rows: list[int]) -> list[int]:
+    ordered = sorted((points.days[k], k) for k in rows if points.days[k] > points.as_of)
+    integrals = [(days - points.as_of) * points.value[k] for days, k in ordered]
+    return [ordered[i + 1][1] for i, (a, b) in enumerate(pairwise(integrals)) if b < a and a > 0]
+
+
+_RULES: tuple[Callable[[_Points], Iterator[MarketFault]], ...] = (
+    _check_nulls,
+    _check_kinds,
+    _check_ids,
+    _check_values,
+    _check_tenors,
+    _check_strikes,
+    _check_points,
+)

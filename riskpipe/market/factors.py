@@ -1,0 +1,167 @@
+"""Risk-factor points: the kinds there are, which columns each needs, and what a tenor means as a date."""
+
+from __future__ import annotations
+
+import calendar
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from difflib import get_close_matches
+from typing import Literal
+
+import pyarrow as pa
+
+Level = Literal["error", "warning"]
+Move = Literal["absolute", "log", "none"]
+
+NO_DATE = -(2**31)
+"""Days of a point that has no pillar date (spots, recoveries, correlations)."""
+
+MARKET_SCHEMA = pa.schema(
+    [
+        ("factor", pa.string()),
+        ("kind", pa.string()),
+        ("name", pa.string()),
+        ("currency", pa.string()),
+        ("tenor", pa.string()),
+        ("underlying_tenor", pa.string()),
+        ("strike", pa.float64()),
+        ("strike_type", pa.string()),
+        ("instrument", pa.string()),
+        ("value", pa.float64()),
+    ]
+)
+REQUIRED_COLUMNS = ("factor", "kind", "name", "value")
+"""The columns a market table must have; the others may be left out and then count as null."""
+
+STRIKE_TYPES = ("absolute", "moneyness", "offset", "delta_put", "delta_call", "atm")
+INSTRUMENTS = ("deposit", "fra", "future", "swap", "ois", "basis")
+SHIFT_TYPES = ("absolute", "relative", "log", "set")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a kind of factor needs and how it moves.
+
+    :param needs: columns that may not be null, besides those that every kind has.
+    :param move: how history moves it: "absolute" differences, "log" ratios, or "none" (held still).
+    :param positive: the value must be above zero, under every scenario too.
+    :param fact: observed in the past: scenarios may not move it.
+    """
+
+    name: str
+    needs: tuple[str, ...] = ()
+    move: Move = "absolute"
+    positive: bool = False
+    volatility: bool = False
+    fact: bool = False
+
+
+KINDS: dict[str, Kind] = {
+    kind.name: kind
+    for kind in (
+        Kind("spot", move="log", positive=True),
+        Kind("zero_rate", ("tenor",)),
+        Kind("par_rate", ("tenor", "instrument")),
+        Kind("forward_price", ("tenor",), move="log", positive=True),
+        Kind("dividend_yield", ("tenor",)),
+        Kind("hazard_rate", ("tenor",)),
+        Kind("cds_spread", ("tenor",)),
+        Kind("recovery", move="none"),
+        Kind("black_vol", ("tenor",), move="log", positive=True, volatility=True),
+        Kind("normal_vol", ("tenor",), move="log", positive=True, volatility=True),
+        Kind("fx_vol", ("tenor",), move="log", positive=True, volatility=True),
+        Kind("correlation", move="none"),
+        Kind("fixing", ("tenor",), move="none", fact=True),
+        Kind("index_fixing", ("tenor",), move="none", positive=True, fact=True),
+        Kind("inflation_zero", ("tenor",)),
+    )
+}
+
+
+@dataclass(frozen=True)
+class MarketFault:
+    """One rule that some rows of a market, history or scenario table break.
+
+    :param column: the column at fault.
+    :param rows: how many rows break the rule; 0 where the whole column is meant.
+    :param sample: a few factor ids (or scenario names, or dates) among them.
+    """
+
+    level: Level
+    column: str
+    rule: str
+    rows: int
+    sample: tuple[str, ...]
+    message: str
+
+
+SAMPLE_SIZE = 5
+
+
+def fault(level: Level, column: str, rule: str, ids: Iterable[object], message: str) -> MarketFault:
+    """A fault of the rows named by `ids`; the sample is its first few distinct ones."""
+    names = [str(i) for i in ids]
+    sample = tuple(dict.fromkeys(names))[:SAMPLE_SIZE]
+    return MarketFault(level, column, rule, len(names), sample, message)
+
+
+_EPOCH = date(1970, 1, 1)
+_TENOR = re.compile(r"(\d{1,5})([DWMY])")
+_ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+
+def days_of(day: date) -> int:
+    """Days since 1970-01-01."""
+    return (day - _EPOCH).days
+
+
+def date_of(days: int) -> date:
+    return _EPOCH + timedelta(days=int(days))
+
+
+def is_iso_date(tenor: str) -> bool:
+    return _ISO_DATE.fullmatch(tenor) is not None
+
+
+def pillar_days(tenor: str, as_of: int) -> int | None:
+    """The date a tenor points to, in days since 1970-01-01; None if it is no tenor.
+
+    `nD`, `nW`, `nM`, `nY` are added to `as_of` without business-day adjustment, the day clipped to the end of
+    the month; an ISO date is taken as it is.
+    """
+    try:
+        if is_iso_date(tenor):
+            return days_of(date.fromisoformat(tenor))
+        match = _TENOR.fullmatch(tenor)
+        if match is None:
+            return None
+        count, unit = int(match[1]), match[2]
+        if unit in "DW":
+            return days_of(date_of(as_of) + timedelta(days=count * (7 if unit == "W" else 1)))
+        return days_of(_add_months(date_of(as_of), count * (12 if unit == "Y" else 1)))
+    except (ValueError, OverflowError):
+        return None
+
+
+def _add_months(day: date, months: int) -> date:
+    year, month0 = divmod(day.year * 12 + day.month - 1 + months, 12)
+    if year > 9999:
+        raise ValueError("beyond the calendar")
+    return date(year, month0 + 1, min(day.day, calendar.monthrange(year, month0 + 1)[1]))
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """`; did you mean 'x'?` with the closest known name, or nothing."""
+    close = get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def is_currency(code: str) -> bool:
+    return len(code) == 3 and code.isascii() and code.isalpha() and code.isupper()
+
+
+def is_pair(name: str, currency: str | None) -> bool:
+    """Whether a spot is a currency pair: EURUSD, quoted in USD (an equity so named has another currency)."""
+    return len(name) == 6 and is_currency(name[:3]) and is_currency(name[3:]) and currency in (None, name[3:])
