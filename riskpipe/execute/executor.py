@@ -1,0 +1,51 @@
+"""The one interface behind which works run: in this process, or on a dask cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from riskpipe.errors import ClusterError
+from riskpipe.execute.work import Outcome, Work
+
+Function = Callable[[Work], Any]
+
+
+class SchedulerLostError(ClusterError):
+    """The scheduler is gone, and with it every work in flight; what they wrote is still there.
+
+    Build another cluster, look into the ledger for what was done, and submit the rest again.
+    """
+
+
+class Executor(Protocol):
+    """Runs works and tells how each attempt ended, exactly once, in whatever order they end.
+
+    One thread uses an executor. Nothing about a work is kept once its outcome has been handed over.
+    """
+
+    @property
+    def capacity(self) -> int:
+        """How many works it makes sense to have in flight now; 1 or more, it follows the cluster."""
+
+    def submit(self, works: Sequence[Work]) -> None:
+        """Start works. No two works in flight may have the same function, key and attempt."""
+
+    def outcomes(self, timeout: float) -> list[Outcome]:
+        """What has ended since the last call, waiting at most `timeout` seconds for the first.
+
+        :raises SchedulerLostError: all that was in flight is lost; after the last outcome that came.
+        :raises ClusterError: there has been no worker for too long.
+        """
+
+    def running(self) -> int:
+        """Works submitted whose outcome has not been handed over."""
+
+    def cancel_queued(self) -> None:
+        """Give up what is in flight and has not been started; each becomes Cancelled."""
+
+    def cancel_all(self) -> None:
+        """Give up everything in flight; each becomes Cancelled. What runs may still end there, unheard."""
+
+    def close(self) -> None:
+        """Forget everything. The cluster stays."""

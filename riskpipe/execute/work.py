@@ -1,0 +1,117 @@
+"""A unit of work and the ways in which one attempt at it can end.
+
+    Work --> Done | Raised | Lost | TimedOut | Cancelled
+
+Outcomes are values: what goes wrong with a work never travels as an exception. The payload is a reference (a
+block of the plan), never data: it crosses the scheduler with every attempt.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+from riskpipe.errors import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One call of a function, on whatever process the executor has.
+
+    :param key: unique in a run; a retry keeps it, the parts of a split have keys of their own.
+    :param payload: what the function gets through the work; small and picklable.
+    :param attempt: 1 for the first.
+    :param size: how many parts it could be cut into (trades of a block); 1 cannot be split.
+    :param timeout_seconds: time for one attempt, from the moment it starts on a worker.
+    :param group: for the caller's own counting; the executors do not look at it.
+    :param function: name of the function among those that the executor was given.
+    """
+
+    key: str
+    payload: Any
+    attempt: int = 1
+    size: int = 1
+    timeout_seconds: float = math.inf
+    group: int | None = None
+    function: str = "value"
+
+    def again(self) -> Work:
+        """The next attempt at the same work."""
+        return replace(self, attempt=self.attempt + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    work: Work
+    result: Any
+    worker: str
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """The function raised, or its process outgrew its memory (OUT_OF_MEMORY).
+
+    :param reason: OUT_OF_MEMORY, STORAGE or PRICING_ERROR.
+    :param traceback_text: without local variables; empty when the process was ended from outside.
+    """
+
+    work: Work
+    reason: Reason
+    message: str
+    worker: str
+    traceback_text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The worker died while it ran this work.
+
+    :param alone: nothing else was running there, so that the death is this work's (or the machine's).
+    """
+
+    work: Work
+    worker: str
+    alone: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class TimedOut:
+    work: Work
+    worker: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    work: Work
+
+
+Mishap = Raised | Lost | TimedOut
+Outcome = Done | Mishap | Cancelled
+
+
+class Kind(StrEnum):
+    """A mishap without its details: what the history of a work remembers."""
+
+    PRICING_ERROR = "pricing_error"
+    STORAGE = "storage"
+    OUT_OF_MEMORY = "out_of_memory"
+    LOST = "lost"
+    LOST_IN_COMPANY = "lost_in_company"
+    TIMED_OUT = "timed_out"
+
+
+def kind_of(mishap: Mishap) -> Kind:
+    """The kind of a mishap; any reason of a Raised that is not retried counts as PRICING_ERROR."""
+    match mishap:
+        case Lost(alone=alone):
+            return Kind.LOST if alone else Kind.LOST_IN_COMPANY
+        case TimedOut():
+            return Kind.TIMED_OUT
+        case Raised(reason=Reason.STORAGE):
+            return Kind.STORAGE
+        case Raised(reason=Reason.OUT_OF_MEMORY):
+            return Kind.OUT_OF_MEMORY
+        case Raised():
+            return Kind.PRICING_ERROR
