@@ -1,0 +1,63 @@
+"""A list of risk-factor points and its table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from riskpipe.market.factors import MARKET_SCHEMA, pillar_days
+
+
+@dataclass(frozen=True)
+class Point:
+    """One row of market.parquet.
+
+    :param years: time to the pillar, ACT/365F; 0 where there is none.
+    :param moneyness: strike over forward of a vol point, 1 elsewhere; decides how the point moves in history.
+    """
+
+    factor: str
+    kind: str
+    name: str
+    currency: str | None
+    value: float
+    tenor: str | None = None
+    years: float = 0.0
+    strike: float | None = None
+    strike_type: str | None = None
+    moneyness: float = 1.0
+
+
+def years_to(tenor: str, as_of: int) -> float:
+    """ACT/365F from `as_of` to the date that the tenor means."""
+    days = pillar_days(tenor, as_of)
+    if days is None:
+        raise ValueError(f"not a tenor: {tenor!r}")
+    return (days - as_of) / 365.0
+
+
+def curve_points(
+    kind: str, name: str, currency: str, tenors: Sequence[str], as_of: int, values: Iterable[float]
+) -> list[Point]:
+    return [
+        Point(f"{kind}:{name}:{tenor}", kind, name, currency, float(value), tenor, years_to(tenor, as_of))
+        for tenor, value in zip(tenors, values, strict=True)
+    ]
+
+
+def columns(points: Sequence[Point]) -> dict[str, list[str | float | None]]:
+    """The points column by column, in the order of the market schema."""
+    return {field: [getattr(p, field, None) for p in points] for field in MARKET_SCHEMA.names}
+
+
+def values_of(points: Sequence[Point]) -> NDArray[np.float64]:
+    return np.array([p.value for p in points])
+
+
+def market_table(points: Sequence[Point]) -> pa.Table:
+    """The rows of market.parquet, types as the market schema says."""
+    return pa.table(columns(points), schema=MARKET_SCHEMA)
