@@ -1,4 +1,4 @@
-"""How kernels are compiled: numba without fast-math, cached on disk under a name that changes with any source.
+"""How kernels are compiled: numba without fast-math, cached on disk under a name that follows every source.
 
 Numba's own cache looks at the file of the compiled function alone, so it would go on serving a kernel whose
 inlined helper, in another file, has changed. Here the cache directory is named by a hash over all kernel

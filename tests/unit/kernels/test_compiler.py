@@ -1,0 +1,72 @@
+"""The kernel cache: where it is, and that its name follows the sources."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numba
+import numpy as np
+
+from riskpipe.kernels import compiler
+from riskpipe.kernels.compiler import kernel, source_hash
+
+PROGRAM = "from riskpipe.kernels.compiler import cache_directory; print(cache_directory())"
+
+
+def directory_with(**environment):
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("RISKPIPE_CACHE_DIR", "NUMBA_CACHE_DIR", "XDG_CACHE_HOME")
+    }
+    root = str(Path(compiler.__file__).parents[2])
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        env={**inherited, "PYTHONPATH": root, **environment},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return Path(done.stdout.strip())
+
+
+def test_first_of_the_three_roots_is_used(tmp_path):
+    a, b, c = (str(tmp_path / name) for name in "abc")
+    name = source_hash()
+    assert directory_with(RISKPIPE_CACHE_DIR=a, NUMBA_CACHE_DIR=b, XDG_CACHE_HOME=c) == tmp_path / "a" / name
+    assert directory_with(NUMBA_CACHE_DIR=b, XDG_CACHE_HOME=c) == tmp_path / "b" / name
+    assert directory_with(XDG_CACHE_HOME=c) == tmp_path / "c" / "riskpipe" / "kernels" / name
+    assert (tmp_path / "c" / "riskpipe" / "kernels" / name).is_dir()
+
+
+def test_unwritable_root_falls_back_to_a_temporary_directory(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    directory = directory_with(RISKPIPE_CACHE_DIR=str(tmp_path / "file"), TMPDIR=str(tmp_path))
+    assert directory.parent.parent == tmp_path
+    assert directory.is_dir()
+
+
+def test_hash_follows_every_kernel_source(tmp_path, monkeypatch):
+    folder = tmp_path / "kernels"
+    shutil.copytree(Path(compiler.__file__).parent, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(compiler, "__file__", str(folder / "compiler.py"))
+    before = source_hash()
+    with (folder / "volatility.py").open("a") as source:
+        source.write("\n")
+    assert source_hash() != before
+
+
+def test_kernels_compile_without_fast_math_and_leave_numba_alone():
+    @kernel
+    def left_to_right(values):
+        total = 0.0
+        for value in values:
+            total += value
+        return total
+
+    assert left_to_right(np.array([1e16, 1.0, -1e16, 1.0] * 16)) == 1.0
+    assert left_to_right.targetoptions["nogil"]
+    own = numba.config.CACHE_DIR
+    assert own == os.environ.get("NUMBA_CACHE_DIR", "")
