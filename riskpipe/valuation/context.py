@@ -1,0 +1,119 @@
+"""What a worker process opens once: snapshot, scenarios, catalogue, quarantine. Nothing bulky comes by the scheduler."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from riskpipe.errors import Failure, Reason, StorageError
+from riskpipe.market.model import MarketModel
+from riskpipe.market.scenarios import ScenarioSet
+from riskpipe.market.snapshot import MarketSnapshot
+from riskpipe.plan.selection import Selection, parse_selection
+from riskpipe.products.base import Product
+from riskpipe.products.catalogue import catalogue
+from riskpipe.store.filesystem import Store
+from riskpipe.store.layout import RunLayout
+from riskpipe.store.parquet import read_parquet
+from riskpipe.valuation.spec import ValuationSpec
+
+
+@dataclass(frozen=True)
+class ColumnClass:
+    """Columns of one scenario set that touch the same factor groups: priced for the trades that depend on any of them.
+
+    :param columns: int64[k], positions in the ScenarioSet, ascending.
+    :param groups: int64[g], factor groups touched.
+    :param horizon: calendar days forward; when not 0 every trade is touched.
+    """
+
+    columns: NDArray[np.int64]
+    groups: NDArray[np.int64]
+    horizon: int
+
+
+class Context:
+    """The opened inputs of one run."""
+
+    def __init__(self, store: Store, layout: RunLayout) -> None:
+        self.store = store
+        self.layout = layout
+        self.spec = ValuationSpec.from_json(store.read_bytes(layout.valuation).decode())
+        self.portfolio = Store(self.spec.portfolio)
+        self.snapshot = MarketSnapshot.open(_local(store, layout.market))
+        self.scenarios = ScenarioSet.open(_local(store, layout.scenarios))
+        self.products: Mapping[str, Product] = catalogue()
+        self._models: dict[int, MarketModel] = {}
+        self._classes: dict[tuple[str, int, int], tuple[ColumnClass, ...]] = {}
+
+    def model(self, horizon: int = 0) -> MarketModel:
+        if horizon not in self._models:
+            self._models[horizon] = MarketModel(self.snapshot, self.spec.conventions, horizon)
+        return self._models[horizon]
+
+    @cached_property
+    def selection(self) -> Selection:
+        return parse_selection([",".join(terms) for terms in self.spec.selection])
+
+    @cached_property
+    def _quarantine(self) -> pa.Table:
+        return read_parquet(self.store, self.layout.quarantine)
+
+    def quarantined(self, path: str, start: int, stop: int) -> dict[int, Failure]:
+        """Row of the file -> why it gets no numbers, for rows [start, stop)."""
+        table = self._quarantine
+        mask = pc.and_(
+            pc.equal(table.column("path"), path),
+            pc.and_(pc.greater_equal(table.column("row"), start), pc.less(table.column("row"), stop)),
+        )
+        return {
+            row["row"]: Failure(Reason(row["reason"]), row["message"]) for row in table.filter(mask).to_pylist()
+        }
+
+    def set_columns(self, set_name: str, start: int, stop: int) -> slice:
+        """The set's columns within [start, stop) of the ScenarioSet; empty if it has none there."""
+        if set_name not in self.scenarios.sets:
+            return slice(0, 0)
+        whole = self.scenarios.columns_of(set_name)
+        first, last = max(whole.start, start), min(whole.stop, stop)
+        return slice(first, max(first, last))
+
+    def classes(self, columns: slice) -> tuple[ColumnClass, ...]:
+        """The columns by what they touch; those that touch most of the market make one class together."""
+        key = ("", columns.start, columns.stop)
+        if key not in self._classes:
+            self._classes[key] = tuple(self._classify(np.arange(columns.start, columns.stop)))
+        return self._classes[key]
+
+    def _classify(self, columns: NDArray[np.int64]) -> list[ColumnClass]:
+        indptr, groups = self.scenarios.touched_groups(columns, self.snapshot)
+        members: dict[tuple[int, bytes], list[int]] = {}
+        wide = len(self.snapshot.groups) // 2
+        for k, column in enumerate(columns):
+            touched = groups[indptr[k] : indptr[k + 1]]
+            name = b"wide" if len(touched) > wide else touched.tobytes()
+            members.setdefault((int(self.scenarios.horizon[column]), name), []).append(k)
+        classes = []
+        for (horizon, _), ks in members.items():
+            touched = np.unique(np.concatenate([groups[indptr[k] : indptr[k + 1]] for k in ks]))
+            classes.append(ColumnClass(columns[ks], touched.astype(np.int64), horizon))
+        return classes
+
+
+@lru_cache(maxsize=2)
+def open_context(root: str, run_id: str) -> Context:
+    """The context of a run, once a process."""
+    return Context(Store(root), RunLayout(run_id))
+
+
+def _local(store: Store, path: str) -> str:
+    local = store.local_path(path)
+    if local is None:
+        raise StorageError(f"{path}: market and scenarios must be on a file system of this machine")
+    return local

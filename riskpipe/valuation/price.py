@@ -1,0 +1,253 @@
+"""Values of some trades under a block's columns, and what the measures make of them.
+
+Nothing here knows of files or blocks. Each number depends on its own trade and its own columns alone, so any cut of
+the trades, and of P&L columns, gives the same bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from riskpipe.errors import Failure, Reason
+from riskpipe.kernels.pnl import pnl_into
+from riskpipe.kernels.sums import summable
+from riskpipe.measures.catalogue import PNL_SETS, families
+from riskpipe.measures.families import Family
+from riskpipe.products.base import Prepared, Product
+from riskpipe.products.dependencies import Dependencies, dependencies
+from riskpipe.products.trades import Trades
+from riskpipe.valuation.context import ColumnClass, Context
+
+Vector = NDArray[np.float64]
+
+OK, FAILED, NOT_APPLICABLE = np.uint8(0), np.uint8(1), np.uint8(2)
+
+# Scenarios priced at a time: rows of levels and discount factors of this width stay in the second-level cache.
+TILE = 128
+# Values held at a time between pricing and reduction.
+CHUNK_VALUES = 4_000_000
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """One subject's numbers for some of the trades: positions int32[m], value float64[m]."""
+
+    positions: NDArray[np.int32]
+    factor: str
+    measure: str
+    shift: float
+    shift_type: str
+    value: Vector
+
+
+@dataclass
+class Part:
+    """Results for `trades`, by position.
+
+    :param values, statuses: measure -> float64[n] (NaN where there is no number), uint8[n].
+    :param conversion: float64[n], base currency per unit of the trade's currency.
+    :param pnl: scenario set -> float64[n, columns], base currency; rows that failed are NaN.
+    :param failures: position -> why the trade (or a measure of it) has no number; for not-applicable ones there is none.
+    """
+
+    trades: Trades
+    currency: list[str | None]
+    conversion: Vector
+    values: dict[str, Vector] = field(default_factory=dict)
+    statuses: dict[str, NDArray[np.uint8]] = field(default_factory=dict)
+    sensitivities: list[Sensitivity] = field(default_factory=list)
+    pnl: dict[str, Vector] = field(default_factory=dict)
+    failures: dict[int, tuple[str, Failure]] = field(default_factory=dict)
+
+    def fail(self, positions: NDArray[np.integer], stage: str, reason: Reason, message: str) -> None:
+        """Note a failure; the first of a trade stands."""
+        for position in positions.tolist():
+            self.failures.setdefault(position, (stage, Failure(reason, message)))
+
+
+def value_trades(
+    context: Context, product: Product, trades: Trades, measures: tuple[str, ...], start: int, stop: int
+) -> Part:
+    """Every measure of every trade from columns [start, stop).
+
+    :raises Exception: whatever the product's code raises; see `isolate`.
+    """
+    return _Valuation(context, product, trades, measures, start, stop).part()
+
+
+def isolate(trades: Trades, value: Callable[[Trades], Part]) -> Iterator[Part]:
+    """`value(trades)`; when that raises, the halves of it, down to the trades that raise by themselves.
+
+    MemoryError is not the trades' fault and is raised.
+    """
+    try:
+        yield value(trades)
+        return
+    except MemoryError:
+        raise
+    except Exception as error:
+        if len(trades) == 1:
+            yield _failed(trades, f"{type(error).__name__}: {error}")
+            return
+    middle = len(trades) // 2
+    yield from isolate(trades.slice(0, middle), value)
+    yield from isolate(trades.slice(middle, len(trades)), value)
+
+
+def _failed(trades: Trades, message: str) -> Part:
+    part = Part(trades, [None] * len(trades), np.full(len(trades), np.nan))
+    part.fail(np.arange(len(trades)), "price", Reason.PRICING_ERROR, message)
+    return part
+
+
+class _Valuation:
+    def __init__(
+        self, context: Context, product: Product, trades: Trades, measures: tuple[str, ...], start: int, stop: int
+    ) -> None:
+        self._context = context
+        self._product = product
+        self._trades = trades
+        self._measures = measures
+        self._range = (start, stop)
+        self._prepared: dict[int, Prepared] = {}
+        self._x0 = context.snapshot.x0
+        self._rows = np.arange(len(trades), dtype=np.int32)
+        self._base_currency = context.spec.conventions.base_currency
+        self._currency = product.currency(trades)
+        self._needs: Dependencies = dependencies(product, trades, context.model(), self._base_currency)
+        base = self._currency.map(lambda _: self._base_currency)
+        self._fx, self._fx_position = context.model().fx(self._currency, base)
+        self._fx0 = self._fx.evaluate(self._x0[:, None])
+
+    def part(self) -> Part:
+        base = self._price(self._rows, np.ascontiguousarray(self._x0[:, None]))[:, 0]
+        conversion = self._fx0[self._fx_position, 0]
+        part = Part(self._trades, self._currency.to_list(), conversion)
+        bad = ~summable(np.stack([base, base * conversion], axis=1))
+        part.fail(np.flatnonzero(bad), "price", Reason.NUMERICAL, "the present value is not a finite number")
+        self._set(part, "pv", base, bad)
+        for family in families(self._measures):
+            self._family(part, family, base, bad)
+        for measure, set_name in PNL_SETS.items():
+            if measure in self._measures:
+                self._pnl(part, measure, set_name, base, bad)
+        return part
+
+    def _price(self, rows: NDArray[np.int32], x: Vector, horizon: int = 0) -> Vector:
+        if horizon not in self._prepared:
+            self._prepared[horizon] = self._product.prepare(self._trades, self._context.model(horizon))
+        return self._prepared[horizon].price(rows, x)
+
+    def _set(self, part: Part, measure: str, value: Vector, bad: NDArray[np.bool_],
+             missing: NDArray[np.bool_] | None = None) -> None:  # fmt: skip
+        if measure not in self._measures:
+            return
+        status = np.where(bad, FAILED, OK)
+        if missing is not None:
+            status = np.where(missing & ~bad, NOT_APPLICABLE, status)
+        part.values[measure] = np.where(status == OK, value, np.nan)
+        part.statuses[measure] = status.astype(np.uint8)
+
+    # -- sensitivities
+
+    def _touched(self, columns: ColumnClass, *, converted: bool) -> NDArray[np.int32]:
+        if columns.horizon:
+            return self._rows
+        return self._needs.touched(columns.groups, len(self._context.snapshot.groups), converted=converted)
+
+    def _family(self, part: Part, family: Family, base: Vector, bad: NDArray[np.bool_]) -> None:
+        n = len(self._trades)
+        wanted = [m for m in family.measures if m in self._measures]
+        totals = {m: np.zeros(n) for m in wanted}
+        subjects = np.zeros(n, np.int64)
+        broken = bad.copy()
+        for columns in self._context.classes(self._context.set_columns(family.name, *self._range)):
+            rows = self._touched(columns, converted=False)
+            rows = rows[~bad[rows]]
+            if len(rows):
+                self._subjects(part, family, wanted, columns, rows, base, totals, subjects, broken)
+        part.fail(np.flatnonzero(broken & ~bad), family.name, Reason.NUMERICAL, f"{family.name} is not a finite number")
+        for measure in wanted:
+            missing = subjects == 0 if family.total != "only" else subjects != 1
+            self._set(part, measure, totals[measure], broken, missing)
+
+    def _subjects(
+        self,
+        part: Part,
+        family: Family,
+        wanted: list[str],
+        columns: ColumnClass,
+        rows: NDArray[np.int32],
+        base: Vector,
+        totals: dict[str, Vector],
+        subjects: NDArray[np.int64],
+        broken: NDArray[np.bool_],
+    ) -> None:
+        scenarios = self._context.scenarios
+        values = self._price(rows, scenarios.levels(self._x0, columns.columns), columns.horizon)
+        for first in range(0, len(columns.columns), family.width):
+            shift = self._shift(columns.columns[first : first + family.width])
+            numbers = family.reduce(base[rows], values[:, first : first + family.width], shift)
+            finite = np.logical_and.reduce([np.isfinite(v) for v in numbers.values()])
+            broken[rows[~finite]] = True
+            subjects[rows] += 1
+            label = str(scenarios.names[int(columns.columns[first])])
+            for measure in wanted:
+                value = numbers[measure]
+                totals[measure][rows] += value
+                if family.horizon:
+                    continue
+                # On one point of a curve most trades do not depend: an exact zero has no row.
+                kept = finite & (value != 0.0) if family.total == "none" else finite
+                part.sensitivities.append(
+                    Sensitivity(rows[kept], label, measure, shift, family.shift_type, value[kept])
+                )
+
+    def _shift(self, columns: NDArray[np.int64]) -> float:
+        scenarios = self._context.scenarios
+        first = int(scenarios.indptr[columns[0]])
+        if first == int(scenarios.indptr[columns[0] + 1]):
+            return 1.0
+        level = self._x0[scenarios.factor[first]]
+        if len(columns) == 1:
+            return float(scenarios.value[first] - level)
+        second = int(scenarios.indptr[columns[1]])
+        return float(scenarios.value[first] - scenarios.value[second]) / 2.0
+
+    # -- P&L
+
+    def _pnl(self, part: Part, measure: str, set_name: str, base: Vector, bad: NDArray[np.bool_]) -> None:
+        within = self._context.set_columns(set_name, *self._range)
+        pnl = np.zeros((len(self._trades), within.stop - within.start))
+        for columns in self._context.classes(within):
+            rows = self._touched(columns, converted=True)
+            rows = rows[~bad[rows]]
+            for first in range(0, len(columns.columns), TILE):
+                tile = columns.columns[first : first + TILE]
+                self._pnl_tile(pnl, tile, within.start, rows, base, columns.horizon)
+        broken = bad | ~summable(pnl)
+        part.fail(np.flatnonzero(broken & ~bad), set_name, Reason.NUMERICAL, f"a {set_name} P&L is not a finite number")
+        pnl[broken] = np.nan
+        part.pnl[set_name] = pnl
+        self._set(part, measure, np.zeros(len(base)), broken)
+
+    def _pnl_tile(
+        self,
+        pnl: Vector,
+        tile: NDArray[np.int64],
+        first_column: int,
+        rows: NDArray[np.int32],
+        base: Vector,
+        horizon: int,
+    ) -> None:
+        x = self._context.scenarios.levels(self._x0, tile)
+        fx = self._fx.evaluate(x)
+        step = max(1, CHUNK_VALUES // len(tile))
+        for begin in range(0, len(rows), step):
+            chunk = rows[begin : begin + step]
+            values = self._price(chunk, x, horizon)
+            pnl_into(values, base, fx, self._fx_position, self._fx0[:, 0], chunk, tile - first_column, pnl)

@@ -1,0 +1,292 @@
+"""A block's parts as result tables, each sorted by book and trade, and as exact sums per book."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from riskpipe.errors import Failure, Reason
+from riskpipe.kernels.sums import accumulate, zeros
+from riskpipe.measures.catalogue import ADDITIVE_MEASURES, PNL_SETS, VALUATION_MEASURES
+from riskpipe.plan.block import Block
+from riskpipe.products.trades import Trades
+from riskpipe.store.tables import SORT_KEYS
+from riskpipe.valuation.price import FAILED, NOT_APPLICABLE, OK, Part, Sensitivity
+from riskpipe.valuation.spec import ValuationSpec
+
+STATUS = pa.array(["ok", "failed", "not_applicable"], pa.string())
+
+# Per block and trade, kept beside the results: what a retry of the failed trades needs.
+TRADE_FAILURES = pa.schema(
+    [
+        ("trade_id", pa.string()),
+        ("row", pa.int64()),
+        ("stage", pa.string()),
+        ("reason", pa.string()),
+        ("message", pa.string()),
+        ("retryable", pa.bool_()),
+        ("ok", pa.int64()),
+        ("failed", pa.int64()),
+        ("not_applicable", pa.int64()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class BlockTables:
+    """A block's results by table name, and its numbers by outcome."""
+
+    tables: Mapping[str, pa.Table]
+    ok: int
+    failed: int
+    not_applicable: int
+
+
+def failed_part(trades: Trades, failures: Mapping[int, Failure]) -> Part:
+    """Trades that are not priced at all, for reasons known before."""
+    part = Part(trades, [None] * len(trades), np.full(len(trades), np.nan))
+    part.failures.update({position: ("check", failure) for position, failure in failures.items()})
+    return part
+
+
+def block_tables(
+    spec: ValuationSpec, block: Block, parts: Sequence[tuple[Part, NDArray[np.int64]]], pnl_first: Mapping[str, int]
+) -> BlockTables:
+    """Tables of one block.
+
+    :param parts: with the file's row of each of their trades.
+    :param pnl_first: scenario set -> position within the set of the block's first column of it.
+    """
+    counts = np.zeros(3, np.int64)
+    failures, valuations, sensitivities, vectors = [], [], [], []
+    for part, rows in parts:
+        status = _statuses(part, block)
+        counts += np.bincount(status.ravel(), minlength=3)
+        failures.append(_failures(part, rows, status))
+        valuations.append(_valuations(spec, block, part))
+        sensitivities.append(_sensitivities(spec, block, part))
+        vectors += [_vectors(spec, block, part, s) for s in spec.stored_pnl if _measure_of(s) in block.measures]
+    tables = {
+        "trade_failures": pa.concat_tables(failures),
+        "valuations": _sorted("valuations", valuations),
+        "sensitivities": _sorted("sensitivities", sensitivities),
+        "scenario_pnl": _sorted("scenario_pnl", vectors) if vectors else None,
+        "partials": _partials(block, [part for part, _ in parts], pnl_first),
+    }
+    kept = {name: table for name, table in tables.items() if table is not None and table.num_rows}
+    return BlockTables(kept, int(counts[0]), int(counts[1]), int(counts[2]))
+
+
+def _measure_of(set_name: str) -> str:
+    return next(measure for measure, name in PNL_SETS.items() if name == set_name)
+
+
+def _statuses(part: Part, block: Block) -> NDArray[np.uint8]:
+    """uint8[measures, n]: the outcome of every planned number; what was not even begun failed."""
+    unknown = np.full(len(part.trades), FAILED)
+    return np.array([part.statuses.get(measure, unknown) for measure in block.measures], np.uint8)
+
+
+def _failures(part: Part, rows: NDArray[np.int64], status: NDArray[np.uint8]) -> pa.Table:
+    failed = sorted(part.failures)
+    noted = [part.failures[position] for position in failed]
+    at = np.array(failed, np.int64)
+    counts = [(status[:, at] == code).sum(axis=0) for code in (OK, FAILED, NOT_APPLICABLE)]
+    return pa.table(
+        [
+            part.trades.trade_ids.take(pa.array(at)),
+            pa.array(rows[at]),
+            pa.array([stage for stage, _ in noted], pa.string()),
+            pa.array([failure.reason.value for _, failure in noted], pa.string()),
+            pa.array([failure.message for _, failure in noted], pa.string()),
+            pa.array([failure.reason.retryable for _, failure in noted], pa.bool_()),
+            *(pa.array(count, pa.int64()) for count in counts),
+        ],
+        schema=TRADE_FAILURES,
+    )
+
+
+def _sorted(name: str, tables: list[pa.Table]) -> pa.Table | None:
+    whole = pa.concat_tables(tables)
+    if len(tables) == 1 and name != "sensitivities":
+        return whole  # a part writes its rows in order
+    return whole.sort_by([(key, "ascending") for key in SORT_KEYS[name]])
+
+
+def _constant(value: str, size: int) -> pa.Array:
+    return pa.DictionaryArray.from_arrays(pa.array(np.zeros(size, np.int32)), pa.array([value]))
+
+
+def _common(spec: ValuationSpec, block: Block, part: Part, positions: NDArray[np.integer]) -> dict[str, pa.Array]:
+    n = len(positions)
+    index = pa.array(positions)
+    return {
+        "as_of_date": pa.repeat(pa.scalar(spec.as_of, pa.date32()), n),
+        "run_id": _constant(spec.run_id, n),
+        "book": part.trades.table.column("book").combine_chunks().take(index),
+        "trade_id": part.trades.trade_ids.take(index),
+        "product": _constant(block.product, n),
+    }
+
+
+def _order(part: Part) -> NDArray[np.int64]:
+    keys = [("book", "ascending"), ("trade_id", "ascending")]
+    return np.asarray(pc.sort_indices(part.trades.table.select(["book", "trade_id"]), keys).to_numpy(), np.int64)
+
+
+def _valuations(spec: ValuationSpec, block: Block, part: Part) -> pa.Table:
+    """Rows by book, trade, measure: the order in which they are published."""
+    measures = sorted(m for m in block.measures if m in VALUATION_MEASURES)
+    order = _order(part)
+    n, width = len(order), len(measures)
+    positions = np.repeat(order, width)
+    unknown = np.full(n, FAILED)
+    nothing = np.full(n, np.nan)
+    value = np.stack([part.values.get(m, nothing)[order] for m in measures], 1).ravel() if measures else np.empty(0)
+    status = np.stack([part.statuses.get(m, unknown)[order] for m in measures], 1).ravel() if measures else nothing[:0]
+    is_ok = status == OK
+    currency = pa.array(part.currency, pa.string()).take(pa.array(positions))
+    return pa.table(
+        {
+            **_common(spec, block, part, positions),
+            "measure": pa.DictionaryArray.from_arrays(
+                pa.array(np.tile(np.arange(width, dtype=np.int32), n)), pa.array(measures, pa.string())
+            ),
+            "value": pa.array(value, mask=~is_ok),
+            "currency": currency,
+            "value_base": pa.array(value * part.conversion[positions], mask=~is_ok),
+            "status": STATUS.take(pa.array(status.astype(np.int8))),
+            **_reasons(part, positions, status, measures),
+            "block_id": _constant(block.block_id, len(positions)),
+        }
+    )
+
+
+def _reasons(
+    part: Part, positions: NDArray[np.int64], status: NDArray[np.uint8], measures: list[str]
+) -> dict[str, pa.Array]:
+    """Reason and message of rows that have no number."""
+    reason = np.full(len(positions), -1, np.int32)
+    texts: dict[tuple[str, str], int] = {}
+    for place in np.flatnonzero(status == FAILED):
+        failure = part.failures[int(positions[place])][1]
+        reason[place] = texts.setdefault((failure.reason.value, failure.message), len(texts))
+    for place in np.flatnonzero(status == NOT_APPLICABLE):
+        message = f"the trade has no single factor for {measures[place % len(measures)]}; see sensitivities"
+        reason[place] = texts.setdefault((Reason.NOT_APPLICABLE.value, message), len(texts))
+    index = pa.array(reason, mask=reason < 0)
+    return {
+        "reason": pa.array([r for r, _ in texts], pa.string()).take(index),
+        "message": pa.array([m for _, m in texts], pa.string()).take(index),
+    }
+
+
+def _sensitivities(spec: ValuationSpec, block: Block, part: Part) -> pa.Table:
+    chunks: list[Sensitivity] = part.sensitivities
+    sizes = [len(c.positions) for c in chunks]
+    positions = np.concatenate([c.positions for c in chunks]) if chunks else np.empty(0, np.int32)
+    value = np.concatenate([c.value for c in chunks]) if chunks else np.empty(0)
+    which = pa.array(np.repeat(np.arange(len(chunks), dtype=np.int32), sizes))
+    return pa.table(
+        {
+            **_common(spec, block, part, positions),
+            "factor": pa.array([c.factor for c in chunks], pa.string()).take(which),
+            "measure": pa.array([c.measure for c in chunks], pa.string()).take(which),
+            "shift": pa.array([c.shift for c in chunks], pa.float64()).take(which),
+            "shift_type": pa.array([c.shift_type for c in chunks], pa.string()).take(which),
+            "value": pa.array(value),
+            "currency": pa.array(part.currency, pa.string()).take(pa.array(positions)),
+            "value_base": pa.array(value * part.conversion[positions]),
+            "status": _constant("ok", len(positions)),
+        }
+    )
+
+
+def _vectors(spec: ValuationSpec, block: Block, part: Part, set_name: str) -> pa.Table:
+    order = _order(part)
+    status = part.statuses.get(_measure_of(set_name), np.full(len(part.trades), FAILED))[order]
+    is_ok = status == OK
+    if set_name in part.pnl:
+        numbers = part.pnl[set_name][order[is_ok]]
+    else:
+        numbers = np.empty((0, 0))
+    offsets = np.concatenate([[0], np.cumsum(is_ok * (numbers.shape[1] if is_ok.any() else 0))]).astype(np.int32)
+    pnl = pa.ListArray.from_arrays(pa.array(offsets), pa.array(numbers.ravel()), mask=pa.array(~is_ok))
+    return pa.table(
+        {
+            **_common(spec, block, part, order),
+            "scenario_set": _constant(set_name, len(order)),
+            "pnl": pnl,
+            "status": STATUS.take(pa.array(status.astype(np.int8))),
+        }
+    )
+
+
+# -- sums per book
+
+
+def _partials(block: Block, parts: Sequence[Part], pnl_first: Mapping[str, int]) -> pa.Table:
+    books = sorted({name for part in parts for name in part.trades.books.names})
+    position = {name: k for k, name in enumerate(books)}
+    rows: list[pa.Table] = []
+    for measure in block.measures:
+        if measure in ADDITIVE_MEASURES:
+            rows.append(_sum(books, position, parts, measure, "base", 0, 1))
+        elif measure in PNL_SETS:
+            set_name = PNL_SETS[measure]
+            width = next((p.pnl[set_name].shape[1] for p in parts if set_name in p.pnl), 0)
+            rows.append(_sum(books, position, parts, measure, set_name, pnl_first.get(set_name, 0), width))
+    return pa.concat_tables(rows) if rows else pa.table({"book": pa.array([], pa.string())})
+
+
+def _sum(
+    books: list[str],
+    position: Mapping[str, int],
+    parts: Sequence[Part],
+    measure: str,
+    set_name: str,
+    first: int,
+    width: int,
+) -> pa.Table:
+    limbs = zeros(len(books), max(width, 1))
+    trades = np.zeros(len(books), np.int64)
+    failed = np.zeros(len(books), np.int64)
+    for part in parts:
+        labels = part.trades.books
+        group = np.array([position[name] for name in labels.names], np.int32)[labels.codes]
+        status = part.statuses.get(measure, np.full(len(group), FAILED))
+        trades += np.bincount(group, minlength=len(books))
+        failed += np.bincount(group[status == FAILED], minlength=len(books))
+        values = part.pnl.get(set_name) if measure in PNL_SETS else _base_values(part, measure)
+        if values is not None and width:
+            accumulate(values, np.where(status == OK, group, -1).astype(np.int32), 0, limbs)
+    used = np.flatnonzero(trades)
+    return pa.table(
+        {
+            "book": pa.array([books[k] for k in used], pa.string()),
+            "scenario_set": pa.array([set_name] * len(used), pa.string()),
+            "measure": pa.array([measure] * len(used), pa.string()),
+            "first": pa.array([first] * len(used), pa.int64()),
+            "trades": pa.array(trades[used]),
+            "failed_trades": pa.array(failed[used]),
+            **{name: _lists(limbs[used, k]) for k, name in enumerate(("high", "middle", "low"))},
+        }
+    )
+
+
+def _base_values(part: Part, measure: str) -> NDArray[np.float64] | None:
+    if measure not in part.values:
+        return None
+    return np.ascontiguousarray((part.values[measure] * part.conversion)[:, None])
+
+
+def _lists(matrix: NDArray[np.int64]) -> pa.Array:
+    offsets = np.arange(matrix.shape[0] + 1, dtype=np.int32) * matrix.shape[1]
+    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(np.ascontiguousarray(matrix).ravel()))
+
+

@@ -1,0 +1,166 @@
+"""What a worker does with one block: open, read, price, reduce, write; and a small record of it."""
+
+from __future__ import annotations
+
+import socket
+import time
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from riskpipe.errors import Failure
+from riskpipe.measures.catalogue import PNL_SETS
+from riskpipe.plan.block import Block
+from riskpipe.products.base import Product
+from riskpipe.products.trades import Trades
+from riskpipe.products.validation import canonical
+from riskpipe.store.parquet import WrittenFile, write_parquet
+from riskpipe.store.portfolio import read_rows
+from riskpipe.store.tables import SCHEMAS, write_result
+from riskpipe.valuation.context import Context, open_context
+from riskpipe.valuation.memory import PeakMemory
+from riskpipe.valuation.price import Part, isolate, value_trades
+from riskpipe.valuation.results import BlockTables, block_tables, failed_part
+
+
+@dataclass(frozen=True)
+class BlockTask:
+    """All that crosses the scheduler: where the run is, and the block."""
+
+    root: str
+    run_id: str
+    block: Block
+
+
+@dataclass(frozen=True)
+class BlockResult:
+    """All that comes back.
+
+    :param fetch_s, price_s, write_s: wall seconds; cpu_s: of the process, all threads.
+    :param rows: result rows written; bytes_in: of the trades as read (in memory); bytes_out: of the files.
+    """
+
+    host: str
+    started_at: float
+    ended_at: float
+    fetch_s: float
+    price_s: float
+    write_s: float
+    cpu_s: float
+    peak_rss_bytes: int
+    rows: int
+    bytes_in: int
+    bytes_out: int
+    ok: int
+    failed: int
+    not_applicable: int
+    outputs: dict[str, WrittenFile]
+
+
+def run_block(task: BlockTask) -> BlockResult:
+    """Value one block and put its tables in place.
+
+    :raises InputChangedError: the trade file is not the planned one.
+    :raises StorageError: something cannot be read or written.
+    """
+    block = task.block
+    memory = PeakMemory()
+    started_at, start, cpu = time.time(), time.perf_counter(), time.process_time()
+    context = open_context(task.root, task.run_id)
+    trades, rows = read_trades(context, block)
+    fetched = time.perf_counter()
+    results = value_block(context, block, trades, rows)
+    priced = time.perf_counter()
+    outputs = _write(context, block, results)
+    written = time.perf_counter()
+    return BlockResult(
+        host=socket.gethostname(),
+        started_at=started_at,
+        ended_at=time.time(),
+        fetch_s=fetched - start,
+        price_s=priced - fetched,
+        write_s=written - priced,
+        cpu_s=time.process_time() - cpu,
+        peak_rss_bytes=memory.peak(),
+        rows=sum(file.rows for name, file in outputs.items() if name in SCHEMAS and name != "partials"),
+        bytes_in=int(trades.table.nbytes),
+        bytes_out=sum(file.bytes for file in outputs.values()),
+        ok=results.ok,
+        failed=results.failed,
+        not_applicable=results.not_applicable,
+        outputs=outputs,
+    )
+
+
+def read_trades(context: Context, block: Block) -> tuple[Trades, NDArray[np.int64]]:
+    """The block's trades and their rows in the file: its range, less what was not selected."""
+    product = context.products[block.product]
+    file = context.spec.files[block.path]
+    columns = [column.name for column in product.columns]
+    table = canonical(read_rows(context.portfolio, file, block.row_start, block.row_stop, columns), product)
+    trades = Trades(table)
+    if block.rows is not None:
+        rows = np.array(block.rows, np.int64)
+        return trades.take(rows - block.row_start), rows
+    rows = np.arange(block.row_start, block.row_stop)
+    selected = context.selection.trades(product.name, trades.books, trades.trade_ids.to_pylist)
+    if selected.all():
+        return trades, rows
+    return trades.take(np.flatnonzero(selected)), rows[selected]
+
+
+def value_block(context: Context, block: Block, trades: Trades, rows: NDArray[np.int64]) -> BlockTables:
+    """Every planned number of the block, as tables; each is a value or has a reason."""
+    product = context.products[block.product]
+    known = context.quarantined(block.path, block.row_start, block.row_stop)
+    good = np.array([row not in known for row in rows.tolist()], np.bool_) if known else np.ones(len(rows), np.bool_)
+    parts: list[tuple[Part, NDArray[np.int64]]] = []
+    if good.any():
+        parts += _priced(context, block, product, trades if good.all() else trades.take(np.flatnonzero(good)), rows[good])
+    if not good.all():
+        bad = np.flatnonzero(~good)
+        failures: dict[int, Failure] = {k: known[int(rows[row])] for k, row in enumerate(bad)}
+        parts.append((failed_part(trades.take(bad), failures), rows[bad]))
+    tables = block_tables(context.spec, block, parts, _pnl_first(context, block))
+    planned = len(trades) * len(block.measures)
+    settled = tables.ok + tables.failed + tables.not_applicable
+    if len(trades) != block.trades or planned != settled:
+        raise AssertionError(f"block {block.block_id}: planned {block.numbers} numbers, found {planned}, made {settled}")
+    return tables
+
+
+def _priced(
+    context: Context, block: Block, product: Product, trades: Trades, rows: NDArray[np.int64]
+) -> list[tuple[Part, NDArray[np.int64]]]:
+    parts = []
+    first = 0
+    measures, columns = block.measures, (block.scenario_start, block.scenario_stop)
+    for part in isolate(trades, lambda some: value_trades(context, product, some, measures, *columns)):
+        parts.append((part, rows[first : first + len(part.trades)]))
+        first += len(part.trades)
+    return parts
+
+
+def _pnl_first(context: Context, block: Block) -> dict[str, int]:
+    """Where the block's columns of each P&L set begin within that set."""
+    first = {}
+    for set_name in PNL_SETS.values():
+        if set_name in context.scenarios.sets:
+            within = context.set_columns(set_name, block.scenario_start, block.scenario_stop)
+            first[set_name] = within.start - context.scenarios.columns_of(set_name).start
+    return first
+
+
+def _write(context: Context, block: Block, results: BlockTables) -> dict[str, WrittenFile]:
+    """Each table under a temporary name, synced, then renamed."""
+    outputs = {}
+    for name, table in results.tables.items():
+        path = context.layout.block_output(name, block.block_id)
+        if name in SCHEMAS:
+            outputs[name] = write_result(context.store, path, name, table, context.spec.provenance)
+        else:
+            outputs[name] = write_parquet(context.store, path, table)
+    return outputs
+
+
