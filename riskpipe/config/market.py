@@ -1,0 +1,84 @@
+"""The section `market`: conventions of currencies, indices and curves."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from riskpipe.config.values import CurrencyCode, unwanted
+from riskpipe.market.conventions import Conventions, IndexConvention
+
+CALENDARS = ("weekends", "TARGET", "USNY", "USGS", "GBLO", "JPTO")
+CALENDAR_PATTERN = "^({0})([+]({0}))*$".format("|".join(CALENDARS))
+DayCount = Literal["ACT/360", "ACT/365F", "ACT/ACT", "30/360", "30E/360"]
+Interpolation = Literal["log_linear_discount", "linear_zero"]
+
+
+def _calendar(value: object) -> object:
+    if isinstance(value, str) and not re.match(CALENDAR_PATTERN, value):
+        raise unwanted(f"a calendar ({', '.join(CALENDARS)}, or some of them as A+B)")
+    return value
+
+
+Calendar = Annotated[str, BeforeValidator(_calendar), Field(json_schema_extra={"pattern": CALENDAR_PATTERN})]
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
+
+
+class CurrencySettings(_Entry):
+    """Conventions of one currency."""
+
+    discount_curve: str = Field(
+        min_length=1, description="Name of its discount curve; without an entry <CCY>.OIS."
+    )
+
+
+class IndexSettings(_Entry):
+    """Conventions of one floating-rate index."""
+
+    curve: str = Field(min_length=1, description="Name of the forward curve (zero_rate:<curve>).")
+    overnight: bool = Field(default=False, description="Compounded daily in arrears, else a term rate.")
+    day_count: DayCount | None = Field(default=None, description="Day count; unset: that of the leg.")
+    fixing_lag: int = Field(
+        default=0, ge=0, description="Business days between the fixing and the start of its period."
+    )
+    calendar: Calendar | None = Field(
+        default=None, description="Calendar of the fixings; unset: that of the leg."
+    )
+
+
+class CurveSettings(_Entry):
+    """Conventions of one curve."""
+
+    interpolation: Interpolation = Field(
+        default="log_linear_discount", description="Between points; beyond the ends the zero rate is flat."
+    )
+
+
+class MarketSettings(_Entry):
+    """Conventions that are not market data; by default everything follows the names in the data."""
+
+    currencies: dict[CurrencyCode, CurrencySettings] = Field(
+        default_factory=dict, description="By currency code."
+    )
+    indices: dict[str, IndexSettings] = Field(default_factory=dict, description="By name of the index.")
+    curves: dict[str, CurveSettings] = Field(default_factory=dict, description="By name of the curve.")
+    credit_model: Literal["midpoint", "isda"] = Field(
+        default="midpoint",
+        description="Credit default swaps: protection paid mid-period, or as in the ISDA standard model.",
+    )
+
+    def conventions(self, base_currency: str) -> Conventions:
+        return Conventions(
+            base_currency=base_currency,
+            discount_curves={name: entry.discount_curve for name, entry in self.currencies.items()},
+            indices={
+                name: IndexConvention(name, **entry.model_dump()) for name, entry in self.indices.items()
+            },
+            curve_interpolation={name: entry.interpolation for name, entry in self.curves.items()},
+            credit_model=self.credit_model,
+        )

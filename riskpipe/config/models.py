@@ -1,0 +1,182 @@
+"""The configuration as frozen values: every key, its type, its default and what it means."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import date
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+
+from riskpipe.config.market import MarketSettings
+from riskpipe.config.values import CurrencyCode, Location, Size, iso_date, no_repeats
+from riskpipe.market.conventions import Conventions
+
+Measure = Literal[
+    "pv",
+    "delta",
+    "gamma",
+    "vega",
+    "dv01",
+    "cs01",
+    "theta",
+    "bucketed_delta",
+    "bucketed_vega",
+    "stress",
+    "historical_var",
+]
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+Attempts = Annotated[int, Field(ge=0)]
+
+# What changes a number or which numbers there are, apart from the inputs, which have their own hashes.
+NUMBERS = ("as_of", "base_currency", "measures", "bumps", "scenario_pnl", "market")
+
+
+class Section(BaseModel):
+    """Base of every section: frozen, no unknown keys, no silent conversions."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, hide_input_in_errors=True
+    )
+
+
+class Inputs(Section):
+    """Where the inputs are: paths relative to this file's directory, or URIs (s3://, gs://, abfs://, file://)."""
+
+    portfolio: Location = Field(description="Directory or URI that holds <product>/*.parquet.")
+    market: Location = Field(description="Market data of as_of, one row a risk-factor point (Parquet).")
+    history: Location | None = Field(
+        default=None, description="Daily history of the risk factors (Parquet); historical_var needs it."
+    )
+    scenarios: Location | None = Field(
+        default=None, description="Named stress scenarios (Parquet); the measure stress needs it."
+    )
+
+
+class Bumps(Section):
+    """Sizes of the shifts behind the sensitivities; results are scaled to each measure's units."""
+
+    spot: Positive = Field(
+        default=0.001, description="Relative shift of a spot for delta and gamma: 0.001 is 0.1 %."
+    )
+    volatility: Positive = Field(
+        default=0.01, description="Absolute shift of a volatility: 0.01 is one vol point."
+    )
+    rate: Positive = Field(
+        default=0.0001, description="Absolute shift of a zero rate: 0.0001 is one basis point."
+    )
+    hazard: Positive = Field(
+        default=0.0001, description="Absolute shift of a hazard rate: 0.0001 is one basis point."
+    )
+    bucketed_spot: Positive = Field(
+        default=0.01, description="Relative shift of one spot for bucketed_delta."
+    )
+
+
+class Partition(Section):
+    """How the work is cut into blocks. The numbers do not depend on it; the smallest limit wins."""
+
+    target_seconds: Positive = Field(
+        default=2.0, description="Pricing seconds that the planner aims at per block."
+    )
+    max_trades: Count = Field(default=50_000, description="At most this many trades in a block.")
+    max_scenarios: Count = Field(default=1024, description="At most this many scenarios in a block.")
+    max_memory: Size = Field(
+        default=512 * 2**20, description="At most this much projected memory of a block."
+    )
+
+
+class Cluster(Section):
+    """Where the blocks are priced."""
+
+    kind: Literal["local", "address", "serial"] = Field(
+        default="local",
+        description="local: worker processes on this machine; address: a Dask scheduler that runs already; "
+        "serial: in this process, one block after the other, without Dask.",
+    )
+    workers: Count = Field(default=2, description="Worker processes (kind local).")
+    memory_limit: Size | None = Field(
+        default=None,
+        description="Memory of one worker; unset: this machine's memory divided among the workers.",
+    )
+    address: str | None = Field(
+        default=None, min_length=1, description="Scheduler such as tcp://host:8786 (kind address)."
+    )
+    deadline_seconds: Positive | None = Field(
+        default=None, description="A block that prices for longer fails with TIMEOUT; unset: no limit."
+    )
+
+
+class Retry(Section):
+    """How often a block is tried again, by what went wrong; pricing errors are never retried blindly."""
+
+    worker_lost: Attempts = Field(default=3, description="Retries of a block whose worker died.")
+    storage: Attempts = Field(
+        default=5, description="Retries of a block that could not read or write its files."
+    )
+    out_of_memory: Literal["split", "fail"] = Field(
+        default="split", description="split: a block out of memory is cut in two; fail: it fails."
+    )
+    timeout: Attempts = Field(
+        default=1, description="Retries of a block that ran into cluster.deadline_seconds."
+    )
+
+
+class ScenarioPnl(Section):
+    """Which scenario sets leave their P&L vectors per trade in the table scenario_pnl."""
+
+    historical: bool = Field(default=True, description="Publish each trade's P&L under every day of history.")
+    stress: bool = Field(default=True, description="Publish each trade's P&L under every named stress.")
+
+
+class Settings(Section):
+    """Configuration of riskpipe (riskpipe.yaml)."""
+
+    as_of: Annotated[
+        date, BeforeValidator(iso_date), WithJsonSchema({"type": "string", "format": "date"})
+    ] = Field(description="Valuation date, YYYY-MM-DD.")
+    base_currency: CurrencyCode = Field(default="USD", description="Currency that results are aggregated in.")
+    inputs: Inputs = Field(description="Where the inputs are.")
+    output: Location = Field(default="output", description="Directory or URI of the results.")
+    measures: Annotated[
+        tuple[Measure, ...], Field(min_length=1, strict=False), AfterValidator(no_repeats)
+    ] = Field(default=("pv",), description="What is computed for each trade.")
+    bumps: Bumps = Field(default_factory=Bumps, description="Sizes of the shifts behind the sensitivities.")
+    partition: Partition = Field(default_factory=Partition, description="How the work is cut into blocks.")
+    cluster: Cluster = Field(default_factory=Cluster, description="Where the blocks are priced.")
+    retry: Retry = Field(default_factory=Retry, description="How often a failed block is tried again.")
+    on_invalid: Literal["quarantine", "error"] = Field(
+        default="quarantine",
+        description="quarantine: invalid trades fail with a reason and the others go on; "
+        "error: nothing is priced while a trade is invalid.",
+    )
+    warnings_as_errors: bool = Field(default=False, description="Refuse to price while `check` has warnings.")
+    scenario_pnl: ScenarioPnl = Field(
+        default_factory=ScenarioPnl, description="Which P&L vectors per trade are published."
+    )
+    publish: Literal["complete", "always", "never"] = Field(
+        default="complete",
+        description="complete: publish a run once every block is done; always: partial runs too; never: not.",
+    )
+    grace_seconds: Positive = Field(
+        default=30.0, description="After SIGTERM or SIGINT, seconds for blocks in flight to finish."
+    )
+    lease_seconds: Positive = Field(
+        default=60.0,
+        description="A run's hold on the output lapses after so many seconds without a sign of life.",
+    )
+    market: MarketSettings = Field(
+        default_factory=MarketSettings, description="Conventions: what turns factors into curves."
+    )
+
+    def conventions(self) -> Conventions:
+        """What the market room needs to turn factors into curves."""
+        return self.market.conventions(self.base_currency)
+
+    @property
+    def sha256(self) -> str:
+        """Hash of what determines the numbers: date, measures, bumps, conventions; not paths or cluster."""
+        content: dict[str, Any] = self.model_dump(mode="json", include=set(NUMBERS))
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,86 @@
+"""Types of single values: sizes in bytes, dates, currency codes, locations; each says what it wants."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import date, datetime
+from fractions import Fraction
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+UNITS = {
+    "": 1,
+    "B": 1,
+    **{f"{prefix}B": 1000 ** (k + 1) for k, prefix in enumerate(("k", "M", "G", "T"))},
+    **{f"{prefix}iB": 1024 ** (k + 1) for k, prefix in enumerate(("K", "M", "G", "T"))},
+}
+SIZE_PATTERN = r"^\s*(\d+(?:\.\d+)?)\s*(|B|kB|MB|GB|TB|KiB|MiB|GiB|TiB)\s*$"
+
+
+def unwanted(wanted: str) -> PydanticCustomError:
+    """The error of a value that is not what is wanted; the loader adds place and value."""
+    return PydanticCustomError("unwanted", "{wanted} is wanted", {"wanted": wanted})
+
+
+def parse_size(value: object) -> int:
+    """Bytes of 536870912 or "512MiB" (kB, MB, GB, TB are powers of 1000; KiB, MiB, GiB, TiB of 1024).
+
+    :raises PydanticCustomError: not a size of at least one byte.
+    """
+    refusal = unwanted("a size of at least 1 byte (such as 512MiB)")
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise refusal
+    match = re.match(SIZE_PATTERN, str(value))
+    size = int(Fraction(match[1]) * UNITS[match[2]]) if match else 0
+    if size < 1:
+        raise refusal
+    return size
+
+
+def iso_date(value: object) -> date:
+    """A date from YAML's date or from the text YYYY-MM-DD; a time of day is refused."""
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value
+    if isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\d", value):
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            pass
+    raise unwanted("a date (YYYY-MM-DD)")
+
+
+def repeated(items: Sequence[object]) -> list[str]:
+    """What a list names more than once."""
+    return sorted({str(item) for item in items if items.count(item) > 1})
+
+
+def no_repeats(items: tuple[str, ...]) -> tuple[str, ...]:
+    if repeated(items):
+        raise PydanticCustomError("repeated", "named twice: {names}", {"names": ", ".join(repeated(items))})
+    return items
+
+
+def currency_code(value: object) -> str:
+    if isinstance(value, str) and re.fullmatch("[A-Z]{3}", value):
+        return value
+    raise unwanted("a currency code of three capitals")
+
+
+Size = Annotated[
+    int,
+    BeforeValidator(parse_size),
+    WithJsonSchema(
+        {
+            "anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": SIZE_PATTERN}],
+            "examples": ["512MiB"],
+        }
+    ),
+]
+CurrencyCode = Annotated[
+    str, BeforeValidator(currency_code), WithJsonSchema({"type": "string", "pattern": "^[A-Z]{3}$"})
+]
+# Relative paths are made absolute by the loader, which knows the file's directory.
+Location = Annotated[str, Field(min_length=1)]
