@@ -87,6 +87,7 @@ class MarketFault:
     :param column: the column at fault.
     :param rows: how many rows break the rule; 0 where the whole column is meant.
     :param sample: a few factor ids (or scenario names, or dates) among them.
+    :param ids: all of them.
     """
 
     level: Level
@@ -95,6 +96,7 @@ class MarketFault:
     rows: int
     sample: tuple[str, ...]
     message: str
+    ids: frozenset[str] = frozenset()
 
 
 SAMPLE_SIZE = 5
@@ -104,7 +106,7 @@ def fault(level: Level, column: str, rule: str, ids: Iterable[object], message: 
     """A fault of the rows named by `ids`; the sample is its first few distinct ones."""
     names = [str(i) for i in ids]
     sample = tuple(dict.fromkeys(names))[:SAMPLE_SIZE]
-    return MarketFault(level, column, rule, len(names), sample, message)
+    return MarketFault(level, column, rule, len(names), sample, message, frozenset(names))
 
 
 _EPOCH = date(1970, 1, 1)
