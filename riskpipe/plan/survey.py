@@ -22,6 +22,7 @@ from riskpipe.products.base import Product, RowFaults
 from riskpipe.products.dependencies import Dependencies, dependencies
 from riskpipe.products.trades import Trades
 from riskpipe.products.validation import canonical, check_rows
+from riskpipe.store.filesystem import Store
 from riskpipe.store.portfolio import TradeFile, iter_batches, read_rows
 
 BATCH_ROWS = 65_536
@@ -100,6 +101,7 @@ class Survey:
     def __init__(
         self,
         files: Sequence[TradeFile],
+        portfolio: Store,
         products: Mapping[str, Product],
         model: MarketModel,
         base_currency: str,
@@ -110,6 +112,7 @@ class Survey:
         stored_pnl: bool = True,
     ) -> None:
         self._files = files
+        self._portfolio = portfolio
         self._products = products
         self._model = model
         self._base_currency = base_currency
@@ -139,10 +142,11 @@ class Survey:
 
     def _survey(self, file: TradeFile) -> FileSurvey:
         product = self._products[file.product]
+        columns = [column.name for column in product.columns]
         parts: list[tuple[NDArray[np.bool_], NDArray[np.float64], NDArray[np.float64]]] = []
         hashes: list[NDArray[np.uint64]] = []
         first = 0
-        for batch in iter_batches(file, None, BATCH_ROWS):
+        for batch in iter_batches(self._portfolio, file, columns, BATCH_ROWS):
             table = canonical(batch, product)
             hashes.append(_hash(table.column("trade_id")))
             parts.append(self._batch(file, product, Trades(table), first))
@@ -226,7 +230,8 @@ class Survey:
         for k, file in enumerate(self._files):
             rows = np.flatnonzero(np.isin(self._hashes[k], suspects))
             if len(rows):
-                ids = read_rows(file, 0, file.rows, ["trade_id"]).column("trade_id").take(pa.array(rows)).to_pylist()
+                ids = read_rows(self._portfolio, file, 0, file.rows, ["trade_id"])
+                ids = ids.column("trade_id").take(pa.array(rows)).to_pylist()
                 for row, trade_id in zip(rows.tolist(), ids, strict=True):
                     if trade_id:
                         where.setdefault(trade_id, []).append((k, row))

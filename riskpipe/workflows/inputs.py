@@ -1,0 +1,204 @@
+"""All inputs of a run, opened and checked together: every fault at once, before anything is priced."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import pyarrow as pa
+
+from riskpipe import __version__
+from riskpipe.config import Settings
+from riskpipe.errors import StorageError
+from riskpipe.market.checks import check_market_table
+from riskpipe.market.factors import MarketFault, days_of
+from riskpipe.market.model import MarketModel
+from riskpipe.market.snapshot import MarketSnapshot
+from riskpipe.measures.families import Bumps
+from riskpipe.measures.scenarios import Scenarios, build_scenarios
+from riskpipe.plan.block import digest_id
+from riskpipe.plan.selection import Selection
+from riskpipe.plan.survey import Fault
+from riskpipe.products.base import Product
+from riskpipe.products.catalogue import catalogue
+from riskpipe.products.validation import check_schema
+from riskpipe.store.filesystem import Store
+from riskpipe.store.parquet import open_parquet, read_parquet
+from riskpipe.store.portfolio import TradeFile, content_sha256, discover
+
+
+@dataclass
+class Inputs:
+    """What `open_inputs` found. `snapshot`, `model` and `scenarios` are there when `blocking` is empty.
+
+    :param faults: of everything but the rows of the portfolio (see plan.survey).
+    :param hashes: name of the input -> SHA-256 of its content; trade files as `portfolio/<path>`.
+    """
+
+    settings: Settings
+    products: Mapping[str, Product]
+    portfolio: Store
+    files: tuple[TradeFile, ...] = ()
+    faults: list[Fault] = field(default_factory=list)
+    blocking: list[Fault] = field(default_factory=list)
+    hashes: dict[str, str] = field(default_factory=dict)
+    snapshot: MarketSnapshot | None = None
+    scenarios: Scenarios | None = None
+
+    @cached_property
+    def model(self) -> MarketModel:
+        if self.snapshot is None:
+            raise AssertionError("inputs with blocking faults have no model")
+        return MarketModel(self.snapshot, self.settings.conventions())
+
+    @property
+    def sha256(self) -> str:
+        """Of all inputs together."""
+        return hashlib.sha256(json.dumps(self.hashes, sort_keys=True).encode()).hexdigest()
+
+    def block_inputs(self, selection: Selection) -> dict[str, str]:
+        """path -> digest of all that determines the numbers of the file's blocks besides their ranges."""
+        assert self.snapshot is not None
+        assert self.scenarios is not None
+        shared = [
+            self.snapshot.sha256,
+            self.scenarios.columns.sha256,
+            self.settings.sha256,
+            selection.canonical(("book", "product", "trade")),
+            __version__,
+        ]
+        return {
+            file.path: digest_id(
+                self.hashes[f"portfolio/{file.path}"], self.products[file.product].version, *shared
+            )
+            for file in self.files
+        }
+
+    def add(self, fault: Fault, *, blocking: bool) -> None:
+        self.faults.append(fault)
+        if blocking:
+            self.blocking.append(fault)
+
+
+def open_inputs(settings: Settings, selection: Selection | None = None) -> Inputs:
+    """Find, read and check portfolio files, market, history and scenarios.
+
+    :param selection: its terms for products and scenarios leave files and columns out.
+    """
+    selection = selection or Selection()
+    inputs = Inputs(settings, catalogue(), Store(settings.inputs.portfolio))
+    _open_portfolio(inputs, selection)
+    _open_market(inputs)
+    tables = {
+        "scenarios": _read_optional(inputs, "scenarios", settings.inputs.scenarios, "stress"),
+        "history": _read_optional(inputs, "history", settings.inputs.history, "historical_var"),
+    }
+    if inputs.snapshot is not None:
+        _build_scenarios(inputs, selection, tables)
+    return inputs
+
+
+def _open_portfolio(inputs: Inputs, selection: Selection) -> None:
+    found = discover(inputs.portfolio)
+    for problem in found.faults:
+        fault = Fault(problem.level, "portfolio", problem.path, "", problem.rule, 0, (), problem.message)
+        inputs.add(fault, blocking=problem.level == "error")
+    for name in found.products:
+        if name not in inputs.products:
+            near = difflib.get_close_matches(name, inputs.products, 1)
+            hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(inputs.products))}"
+            message = f"no product is called {name!r}: {hint}"
+            inputs.add(Fault("error", "portfolio", name, "", "unknown product", 0, (), message), blocking=True)
+    known = [f for f in found.files if f.product in inputs.products and selection.any_product(f.product)]
+    for file in known:
+        _check_columns(inputs, file)
+    inputs.files = tuple(file for file in known if file.rows)
+    for file in inputs.files:
+        inputs.hashes[f"portfolio/{file.path}"] = content_sha256(inputs.portfolio, file.path)
+
+
+def _check_columns(inputs: Inputs, file: TradeFile) -> None:
+    with open_parquet(inputs.portfolio, file.path) as parquet:
+        schema = parquet.schema_arrow
+    for column, rule, message in check_schema(schema, inputs.products[file.product]):
+        inputs.add(Fault("error", "portfolio", file.path, column, rule, file.rows, (), message), blocking=True)
+
+
+def _open_market(inputs: Inputs) -> None:
+    location = inputs.settings.inputs.market
+    table = _read(inputs, "market", location)
+    if table is None:
+        return
+    as_of = days_of(inputs.settings.as_of)
+    faults = check_market_table(table, as_of)
+    for fault in faults:
+        # A fault of whole columns leaves no market; one of points leaves the curves and surfaces without them.
+        inputs.add(_input_fault("market", location, fault), blocking=fault.level == "error" and fault.rows == 0)
+    if not inputs.blocking or not any(fault.table == "market" for fault in inputs.blocking):
+        sound = without_groups(table, frozenset().union(*(f.ids for f in faults if f.level == "error")))
+        if not len(sound):
+            message = "no curve or surface of the market is without error"
+            inputs.add(Fault("error", "market", location, "", "empty", 0, (), message), blocking=True)
+        else:
+            inputs.snapshot = MarketSnapshot.from_table(sound, as_of)
+
+
+def without_groups(table: pa.Table, factors: frozenset[str]) -> pa.Table:
+    """The table less every curve, surface or spot of which a point is among `factors`: half a curve is no curve."""
+    if not factors:
+        return table
+    ids = table.column("factor").to_pylist()
+    groups = list(zip(table.column("kind").to_pylist(), table.column("name").to_pylist(), strict=True))
+    bad = {
+        group
+        for row, (factor, group) in enumerate(zip(ids, groups, strict=True))
+        if (factor or f"row {row}") in factors
+    }
+    return table.filter(pa.array([group not in bad for group in groups], pa.bool_()))
+
+
+def _read_optional(inputs: Inputs, name: str, location: str | None, measure: str) -> pa.Table | None:
+    if location is None or measure not in inputs.settings.measures:
+        return None
+    return _read(inputs, name, location)
+
+
+def _read(inputs: Inputs, name: str, location: str) -> pa.Table | None:
+    store, path = Store.of_file(location)
+    try:
+        table = read_parquet(store, path)
+        inputs.hashes[name] = content_sha256(store, path)
+    except StorageError as error:
+        inputs.add(Fault("error", name, location, "", "unreadable", 0, (), str(error)), blocking=True)
+        return None
+    return table
+
+
+def _build_scenarios(inputs: Inputs, selection: Selection, tables: Mapping[str, pa.Table | None]) -> None:
+    assert inputs.snapshot is not None
+    settings = inputs.settings
+    inputs.scenarios = build_scenarios(
+        inputs.snapshot,
+        tuple(settings.measures),
+        Bumps(**settings.bumps.model_dump()),
+        stress=tables["scenarios"],
+        history=tables["history"],
+        selected=lambda name: selection.value("scenario", name),
+    )
+    for name, faults in (
+        ("scenarios", inputs.scenarios.stress_faults),
+        ("history", inputs.scenarios.history_faults),
+    ):
+        location = getattr(settings.inputs, name) or ""
+        for fault in faults:
+            inputs.add(_input_fault(name, location, fault), blocking=fault.level == "error")
+
+
+def _input_fault(table: str, location: str, fault: MarketFault) -> Fault:
+    return Fault(
+        fault.level, table, location, fault.column, fault.rule, fault.rows, fault.sample, fault.message
+    )
