@@ -106,6 +106,9 @@ class _Points:
         days = None if tenor is None else pillar_days(tenor, self.as_of)
         return NO_DATE if days is None else days
 
+    def is_tenor(self, text: str) -> bool:
+        return pillar_days(text, self.as_of) is not None
+
     def texts(self, column: str) -> Strings:
         values: Strings = getattr(self, column)
         return values
@@ -125,7 +128,7 @@ class _Points:
 def _check_nulls(points: _Points) -> Iterator[MarketFault]:
     for column in ("factor", "kind", "name"):
         values = points.texts(column)
-        rows = points.rows(lambda k, values=values: not values[k])
+        rows = [k for k, value in enumerate(values) if not value]
         yield from points.report(
             "error", column, "null", rows, f"the column {column!r} may not be null or empty"
         )
@@ -133,7 +136,7 @@ def _check_nulls(points: _Points) -> Iterator[MarketFault]:
 
 def _check_kinds(points: _Points) -> Iterator[MarketFault]:
     for kind in sorted({k for k in points.kind if k and k not in KINDS}):
-        rows = points.rows(lambda k, kind=kind: points.kind[k] == kind)
+        rows = [k for k, given in enumerate(points.kind) if given == kind]
         yield from points.report(
             "error", "kind", "unknown kind", rows, f"unknown kind {kind!r}{nearest(kind, KINDS)}"
         )
@@ -162,24 +165,23 @@ def _check_values(points: _Points) -> Iterator[MarketFault]:
     yield from points.report("error", "value", "not finite", rows, "a value is null, NaN or infinite")
     for kind, spec in KINDS.items():
         if spec.positive:
-            rows = points.rows(lambda k, kind=kind: points.kind[k] == kind and value[k] <= 0)
+            rows = [k for k, given in enumerate(points.kind) if given == kind and value[k] <= 0]
             yield from points.report("error", "value", "not positive", rows, f"{kind} must be above zero")
     for kind, low, high in (("recovery", 0.0, 1.0), ("correlation", -1.0, 1.0)):
-        rows = points.rows(
-            lambda k, kind=kind, low=low, high=high: points.kind[k] == kind and not low <= value[k] <= high
-        )
-        rows = [k for k in rows if math.isfinite(value[k])]
+        rows = [
+            k
+            for k, given in enumerate(points.kind)
+            if given == kind and math.isfinite(value[k]) and not low <= value[k] <= high
+        ]
         yield from points.report("error", "value", "out of range", rows, f"{kind} must be in [{low}, {high}]")
-    rows = points.rows(lambda k: points.kind[k] == "hazard_rate" and value[k] < 0)
+    rows = points.rows(lambda k: points.kind[k] == "hazard_rate" and bool(value[k] < 0))
     yield from points.report("warning", "value", "negative hazard", rows, "a hazard rate is negative")
 
 
 def _check_tenors(points: _Points) -> Iterator[MarketFault]:
     for column in ("tenor", "underlying_tenor"):
         texts = points.texts(column)
-        rows = points.rows(
-            lambda k, texts=texts: texts[k] is not None and pillar_days(str(texts[k]), points.as_of) is None
-        )
+        rows = [k for k, text in enumerate(texts) if text is not None and not points.is_tenor(text)]
         yield from points.report(
             "error", column, "bad tenor", rows, f"{column} is neither nD, nW, nM, nY nor a date YYYY-MM-DD"
         )
@@ -241,7 +243,7 @@ def _check_strikes(points: _Points) -> Iterator[MarketFault]:
 
 
 def strike_axis(strike_types: set[str]) -> str | None:
-    """The axis of one expiry: absolute, moneyness, offset, delta or atm (one flat point); None: no such mix."""
+    """The axis of one expiry: absolute, moneyness, offset, delta, atm (one flat point); None: no such mix."""
     others = strike_types - {"atm"}
     if not others:
         return "atm"

@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 
 from riskpipe.errors import InputError, StorageError
 from riskpipe.market.checks import canonical_table, check_market_table
-from riskpipe.market.factors import MARKET_SCHEMA, NO_DATE, REQUIRED_COLUMNS, pillar_days
+from riskpipe.market.factors import MARKET_SCHEMA, NO_DATE, REQUIRED_COLUMNS, MarketFault, pillar_days
+
+__all__ = ["NO_DATE", "FactorGroup", "MarketFault", "MarketSnapshot", "check_market_table"]
 
 _SORT_KEYS = ("kind", "name", "days", "underlying_days", "strike", "factor")
 _STORED_SCHEMA = pa.schema([*MARKET_SCHEMA, ("days", pa.int32()), ("underlying_days", pa.int32())])
@@ -63,7 +65,7 @@ class MarketSnapshot:
         for column, name in (("tenor", "days"), ("underlying_tenor", "underlying_days")):
             canonical = canonical.append_column(name, _pillars(canonical.column(column), as_of))
         keys = [(name, "ascending") for name in _SORT_KEYS]
-        order = pc.sort_indices(canonical, sort_keys=keys, null_placement="at_start")
+        order = pc.sort_indices(canonical, sort_keys=keys)
         factors = canonical.take(order).cast(_STORED_SCHEMA).combine_chunks()
         return cls(as_of, factors, _sha256(factors, as_of))
 

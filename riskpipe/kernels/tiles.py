@@ -1,0 +1,33 @@
+"""Tiles of shocked factor levels."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from riskpipe.kernels.compiler import kernel
+
+
+@kernel
+def fill_levels(
+    x0: NDArray[np.float64],
+    indptr: NDArray[np.int64],
+    factor: NDArray[np.int32],
+    value: NDArray[np.float64],
+    columns: NDArray[np.int64],
+    out: NDArray[np.float64],
+) -> None:
+    """Levels of every factor in some scenarios: x0 everywhere, then the shocked ones.
+
+    :param x0: float64[n_factors].
+    :param indptr: int64[n_columns + 1], of the sparse columns (factor, value).
+    :param columns: int64[m], the columns wanted, in any order.
+    :param out: float64[n_factors, m], overwritten.
+    """
+    for f in range(x0.shape[0]):
+        row = out[f]
+        for s in range(columns.shape[0]):
+            row[s] = x0[f]
+    for s in range(columns.shape[0]):
+        for k in range(indptr[columns[s]], indptr[columns[s] + 1]):
+            out[factor[k], s] = value[k]

@@ -1,0 +1,107 @@
+"""Curves as weights on their points: log discount factors and forward prices are linear in the factors."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from riskpipe.kernels.interpolation import bracket
+from riskpipe.market.conventions import Conventions
+from riskpipe.market.snapshot import MarketSnapshot
+
+Index = NDArray[np.int32]
+Weight = NDArray[np.float64]
+
+DAYS_A_YEAR = 365.0
+
+
+def linear_position(
+    grid: NDArray[np.float64],
+    start: NDArray[np.int64],
+    stop: NDArray[np.int64],
+    key: NDArray[np.float64],
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    """Neighbours of each key in its own range of the grid, and how far it is from the left to the right one.
+
+    :return: left, right (equal at and beyond the ends, and for an empty range) and the fraction in [0, 1).
+    """
+    found = bracket(grid, start, stop, key)
+    left = np.maximum(found, start)
+    right = np.minimum(found + 1, np.maximum(stop - 1, start))
+    left = np.minimum(left, right)
+    inside = right > left
+    gap = np.where(inside, grid[right] - grid[left], 1.0) if len(grid) else np.ones(len(key))
+    fraction = np.where(inside, (key - grid[left]) / gap, 0.0) if len(grid) else np.zeros(len(key))
+    return left, right, fraction
+
+
+class Curves:
+    """Dated groups of a snapshot, seen from its date plus a horizon.
+
+    :param horizon_days: calendar days forward: pillars keep their dates, so times get shorter; points whose
+        time is not positive any more are not used.
+    """
+
+    def __init__(self, snapshot: MarketSnapshot, conventions: Conventions, horizon_days: int = 0) -> None:
+        self.origin = snapshot.as_of + horizon_days
+        self._grid = snapshot.days.astype(np.float64)
+        self._start = np.array([group.start for group in snapshot.groups], np.int64)
+        self._stop = np.array([group.stop for group in snapshot.groups], np.int64)
+        past = np.concatenate(([0], np.cumsum(snapshot.days <= self.origin)))
+        # A curve without any living point is flat at its last one.
+        living = self._start + past[self._stop] - past[self._start]
+        self._living = np.minimum(living, self._stop - 1)
+        self._linear_zero = np.array(
+            [conventions.interpolation(group.name) == "linear_zero" for group in snapshot.groups], np.bool_
+        )
+
+    def time(self, days: NDArray[np.int32]) -> NDArray[np.float64]:
+        """Years (ACT/365F) from the horizon date, zero before it."""
+        return np.maximum(days.astype(np.float64) - self.origin, 0.0) / DAYS_A_YEAR
+
+    def log_discount(self, groups: NDArray[np.int32], days: NDArray[np.int32]) -> tuple[Index, Weight]:
+        """Weights w with -ln D = w0 x[i0] + w1 x[i1].
+
+        Log-linear in the discount factor between points (or linear in the zero rate), from zero at time
+        zero; flat in the zero rate before the first point and beyond the last.
+
+        :param groups: int32[n], positions among the snapshot's groups; -1: no curve, weights zero.
+        :param days: int32[n], dates; the weights are zero at and before the horizon date.
+        :return: index int32[n, 2], weight float64[n, 2].
+        """
+        none = groups < 0
+        start = np.where(none, 0, self._living[groups])
+        stop = np.where(none, 0, self._stop[groups])
+        left, right, fraction = linear_position(self._grid, start, stop, days.astype(np.float64))
+        time = np.where(none, 0.0, self.time(days))
+        left_time = (self._grid[left] - self.origin) / DAYS_A_YEAR
+        right_time = (self._grid[right] - self.origin) / DAYS_A_YEAR
+        by_rate = self._linear_zero[groups] | (left == right)
+        near = (1.0 - fraction) * np.where(by_rate, time, left_time)
+        far = fraction * np.where(by_rate, time, right_time)
+        return _pair(left, right), np.column_stack((near, far))
+
+    def forward_price(self, groups: NDArray[np.int32], days: NDArray[np.int32]) -> tuple[Index, Weight]:
+        """Weights of forward prices: linear in time between delivery dates, flat beyond, whatever the
+        horizon.
+
+        :return: index int32[n, 2], weight float64[n, 2].
+        """
+        left, right, fraction = linear_position(
+            self._grid, self._start[groups], self._stop[groups], days.astype(np.float64)
+        )
+        return _pair(left, right), np.column_stack((1.0 - fraction, fraction))
+
+    def exact(self, groups: NDArray[np.int32], days: NDArray[np.int32]) -> NDArray[np.int64]:
+        """int64[n]: the factor of exactly that date, -1 where there is none or the group is -1."""
+        start, stop = (
+            np.where(groups < 0, 0, self._start[groups]),
+            np.where(groups < 0, 0, self._stop[groups]),
+        )
+        found = bracket(self._grid, start, stop, days.astype(np.float64))
+        hit = (found >= start) & (self._grid[np.maximum(found, 0)] == days)
+        return np.where(hit, found, -1)
+
+
+def _pair(left: NDArray[np.int64], right: NDArray[np.int64]) -> Index:
+    return np.column_stack((left, right)).astype(np.int32)

@@ -1,0 +1,227 @@
+"""The market as products see it: names and dates in, nodes out, for many trades at once."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from riskpipe.errors import Failure, InputError, Reason
+from riskpipe.market.conventions import Conventions
+from riskpipe.market.curves import Curves
+from riskpipe.market.factors import nearest
+from riskpipe.market.fx import FxGraph, Route
+from riskpipe.market.labels import Labels
+from riskpipe.market.nodes import (
+    DiscountNodes,
+    ForwardNodes,
+    FxForwardNodes,
+    FxNodes,
+    VarianceNodes,
+    distinct,
+)
+from riskpipe.market.snapshot import MarketSnapshot
+from riskpipe.market.surfaces import Surfaces
+
+Days = NDArray[np.int32]
+Positions = NDArray[np.int32]
+
+
+class MarketModel:
+    """Curves, surfaces and pairs over a snapshot.
+
+    Nothing in it depends on scenarios: nodes are indices into the factors, and weights. Labels with code -1
+    have no curve (factor one), no dividends, no variance. A name that is used and that the snapshot lacks
+    raises InputError: needs are checked (`resolve`) before trades are prepared.
+
+    :param horizon_days: calendar days forward (theta): the same levels, with all times that much shorter.
+    :ivar as_of: the snapshot's date, whatever the horizon, in days since 1970-01-01.
+    """
+
+    def __init__(self, snapshot: MarketSnapshot, conventions: Conventions, horizon_days: int = 0) -> None:
+        self.snapshot = snapshot
+        self.conventions = conventions
+        self.horizon_days = horizon_days
+        self.as_of = snapshot.as_of
+        self._curves = Curves(snapshot, conventions, horizon_days)
+        self._surfaces = Surfaces(snapshot, horizon_days)
+        self._fx = FxGraph(snapshot)
+        self._resolved: dict[tuple[tuple[str, ...], str], tuple[int, ...] | None] = {}
+
+    def time(self, days: Days) -> NDArray[np.float64]:
+        """Years (ACT/365F) from as_of plus the horizon, zero for dates before it."""
+        return self._curves.time(days)
+
+    # --- what there is ---
+    def resolve(self, kinds: tuple[str, ...], name: str) -> tuple[int, ...] | None:
+        """The groups of factors that serve a need: the first of `kinds` that there is under this name.
+
+        The kind "fx" is a pair of currencies such as EURUSD: no group for a currency against itself, one
+        spot, or the two of a cross.
+
+        :return: positions among the snapshot's groups; None: not there or not supported (`failure` says
+            which).
+        """
+        key = (kinds, name)
+        if key not in self._resolved:
+            self._resolved[key] = self._resolve(kinds, name)
+        return self._resolved[key]
+
+    def failure(self, kinds: tuple[str, ...], name: str) -> Failure:
+        """Why `resolve` gives None."""
+        for kind in kinds:
+            index = self.snapshot.group_index(kind, name)
+            if index in self._surfaces.unsupported:
+                return Failure(Reason.UNSUPPORTED, self._surfaces.unsupported[index])
+        names = (group.name for group in self.snapshot.groups if group.kind in kinds)
+        wanted = " or ".join(f"{kind}:{name}" for kind in kinds)
+        return Failure(Reason.MISSING_MARKET_DATA, f"the market has no {wanted}{nearest(name, names)}")
+
+    def _resolve(self, kinds: tuple[str, ...], name: str) -> tuple[int, ...] | None:
+        for kind in kinds:
+            if kind == "fx":
+                route = self._fx.route(name[:3], name[3:]) if len(name) == 6 else None
+                if route is not None:
+                    return tuple(leg.group for leg in route)
+                continue
+            index = self.snapshot.group_index(kind, name)
+            if index >= 0:
+                return None if index in self._surfaces.unsupported else (index,)
+        return None
+
+    def _groups(self, kinds: tuple[str, ...], labels: Labels, *, optional: bool = False) -> Positions:
+        """int32[n]: the group of each trade's name; -1 where it or (optional) the market has none."""
+        used = np.zeros(len(labels.names) + 1, np.bool_)
+        used[labels.codes] = True
+        table = np.full(len(labels.names) + 1, -1, np.int32)
+        for code, name in enumerate(labels.names):
+            groups = self.resolve(kinds, name) if used[code] else None
+            if groups:
+                table[code] = groups[0]
+            elif used[code] and not optional:
+                raise InputError(self.failure(kinds, name).message)
+        return table[labels.codes]
+
+    def _discount_groups(self, currencies: Labels) -> Positions:
+        return self._groups(("zero_rate",), currencies.map(self.conventions.discount_curve))
+
+    # --- nodes ---
+    def discount(
+        self, *requests: tuple[Labels, Days], kind: str = "zero_rate"
+    ) -> tuple[DiscountNodes, list[Positions]]:
+        """Factors of curves at dates: discount, survival ("hazard_rate") or dividend ("dividend_yield").
+
+        :param requests: a curve name and a date each, n_j of them in request j; dates before as_of give
+            factor one.
+        :return: nodes, each (curve, date) once over all requests, and for each request int32[n_j] positions.
+        """
+        groups = [self._groups((kind,), labels) for labels, _ in requests]
+        group, day, position = distinct(_concatenate(groups), _concatenate([days for _, days in requests]))
+        bounds = np.cumsum([len(g) for g in groups])[:-1]
+        return DiscountNodes(*self._curves.log_discount(group, day)), np.split(position, bounds)
+
+    def forwards(self, underlyings: Labels, currencies: Labels, days: Days) -> tuple[ForwardNodes, Positions]:
+        """Forwards of equities and commodities.
+
+        Linear in time between the underlying's forward_price points, flat beyond, where the snapshot has
+        them; else spot exp((r - q) t) with r of the currency's discount curve and q of dividend_yield, zero
+        if there is none.
+
+        :return: nodes, each (underlying, currency, date) once, and int32[n] positions.
+        """
+        pairs = underlyings.combine(currencies, lambda underlying, currency: f"{underlying}\0{currency}")
+        names = [name.split("\0") for name in pairs.names]
+        code, day, position = distinct(pairs.codes, days)
+        underlying = Labels.of([name[0] for name in names])
+        currency = Labels.of([name[1] for name in names])
+        levels = self._groups(("forward_price", "spot"), underlying)
+        quoted = np.array([self.snapshot.groups[g].kind == "forward_price" for g in levels], np.bool_)
+        rates = np.full(len(names), -1, np.int32)
+        rates[~quoted] = self._discount_groups(currency.take(np.flatnonzero(~quoted)))
+        yields = np.where(quoted, np.int32(-1), self._groups(("dividend_yield",), underlying, optional=True))
+        missing = code < 0
+        code = np.where(missing, 0, code)
+        if len(names) == 0:
+            return ForwardNodes(np.zeros((len(code), 6), np.int32), np.zeros((len(code), 6))), position
+        level_index, level_weight = self._curves.forward_price(levels[code], day)
+        rate_index, rate_weight = self._curves.log_discount(rates[code], day)
+        yield_index, yield_weight = self._curves.log_discount(yields[code], day)
+        weights = np.hstack((level_weight, rate_weight, -yield_weight))
+        weights[missing] = 0.0
+        return ForwardNodes(np.hstack((level_index, rate_index, yield_index)), weights), position
+
+    def fx(self, base: Labels, quote: Labels) -> tuple[FxNodes, Positions]:
+        """Today's exchange rates, quote units per one of base.
+
+        :return: nodes, each pair once, and int32[n] positions.
+        """
+        pairs, routes = self._pairs(base, quote)
+        codes, _, position = distinct(pairs.codes, np.zeros(len(pairs), np.int32))
+        return _spots(routes, codes), position
+
+    def fx_forwards(self, base: Labels, quote: Labels, days: Days) -> tuple[FxForwardNodes, Positions]:
+        """Forward exchange rates by covered parity: the rate times D_base(t) / D_quote(t).
+
+        :return: nodes, each (pair, date) once, and int32[n] positions.
+        """
+        pairs, routes = self._pairs(base, quote)
+        codes, day, position = distinct(pairs.codes, days)
+        bases = Labels.of([name[: name.index("/")] for name in pairs.names])
+        quotes = Labels.of([name[name.index("/") + 1 :] for name in pairs.names])
+        # Parity of a currency with itself is exactly one, which rounding of the two curves would not give.
+        same = np.array([len(route) == 0 for route in routes] + [True], np.bool_)
+        weights, index = [], []
+        for currencies, sign in ((quotes, 1.0), (bases, -1.0)):
+            groups = np.full(len(routes) + 1, -1, np.int32)
+            crossing = np.flatnonzero(~same)
+            groups[crossing] = self._discount_groups(currencies.take(crossing))
+            points, weight = self._curves.log_discount(groups[codes], day)
+            index.append(points)
+            weights.append(sign * weight)
+        return FxForwardNodes(_spots(routes, codes), np.hstack(index), np.hstack(weights)), position
+
+    def _pairs(self, base: Labels, quote: Labels) -> tuple[Labels, list[Route]]:
+        pairs = base.combine(quote, lambda a, b: f"{a}/{b}")
+        routes = []
+        for name in pairs.names:
+            route = self._fx.route(*name.split("/"))
+            if route is None:
+                raise InputError(f"the market has no exchange rate {name}, not even through a third currency")
+            routes.append(route)
+        return pairs, routes
+
+    def variance(
+        self,
+        kinds: tuple[str, ...],
+        surfaces: Labels,
+        days: Days,
+        strikes: NDArray[np.float64],
+        forwards0: NDArray[np.float64],
+    ) -> VarianceNodes:
+        """Total variance to each trade's expiry at its strike: one node a trade, in the trades' order.
+
+        Linear in strike in volatility, then linear in time in total variance; flat volatility beyond the
+        ends.
+
+        :param kinds: such as ("black_vol",); the first that the snapshot has under the name.
+        :param forwards0: float64[n], unshocked forwards, for surfaces quoted in moneyness or offsets.
+        """
+        return self._surfaces.variance(self._groups(kinds, surfaces), days, strikes, forwards0)
+
+    def fixings(self, names: Labels, days: Days, kind: str = "fixing") -> NDArray[np.float64]:
+        """Past fixings, float64[n]; NaN where there is none of exactly that date."""
+        found = self._curves.exact(self._groups((kind,), names, optional=True), days)
+        return np.where(found < 0, np.nan, self.snapshot.x0[found])
+
+
+def _concatenate(arrays: list[NDArray[np.int32]]) -> NDArray[np.int32]:
+    return np.concatenate(arrays) if arrays else np.empty(0, np.int32)
+
+
+def _spots(routes: list[Route], codes: NDArray[np.int32]) -> FxNodes:
+    """One node a code; code -1 is the rate of a currency against itself."""
+    index = np.zeros((len(routes) + 1, 2), np.int32)
+    power = np.zeros((len(routes) + 1, 2), np.int8)
+    for k, route in enumerate(routes):
+        for j, leg in enumerate(route):
+            index[k, j], power[k, j] = leg.factor, leg.power
+    return FxNodes(index[codes], power[codes])

@@ -1,0 +1,153 @@
+"""What a block asks of the market, resolved once to indices and weights and evaluated under any scenarios.
+
+`x` is float64[n_factors, n_scenarios], C-contiguous; `evaluate` gives float64[n_nodes, n_scenarios], each
+element the same to the last bit whatever other nodes and scenarios are in the call.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from riskpipe.kernels import discount as kernels
+
+_DENSE_CELLS = 1 << 24
+
+
+@dataclass(frozen=True)
+class DiscountNodes:
+    """Discount, survival or dividend factors: exp(-(w0 x[i0] + w1 x[i1])).
+
+    :param index: int32[n, 2], factors.
+    :param weight: float64[n, 2], years; both zero where there is no curve (factor one).
+    """
+
+    index: NDArray[np.int32]
+    weight: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def evaluate(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        out = np.empty((len(self), x.shape[1]))
+        kernels.exp_linear(self.index, self.weight, x, out)
+        return out
+
+
+@dataclass(frozen=True)
+class ForwardNodes:
+    """Forwards of equities and commodities: (w0 x[i0] + w1 x[i1]) exp(w2 x[i2] + ... + w5 x[i5]).
+
+    :param index: int32[n, 6]: two forward prices (or the spot), two rates, two dividend yields.
+    :param weight: float64[n, 6].
+    """
+
+    index: NDArray[np.int32]
+    weight: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def evaluate(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        out = np.empty((len(self), x.shape[1]))
+        kernels.linear_times_exp(self.index, self.weight, x, out)
+        return out
+
+
+@dataclass(frozen=True)
+class FxNodes:
+    """Exchange rates, quote units per one of base: x[i0]^p0 x[i1]^p1.
+
+    :param index: int32[n, 2], spots.
+    :param power: int8[n, 2], each -1, 0 or 1; both zero for a currency against itself.
+    """
+
+    index: NDArray[np.int32]
+    power: NDArray[np.int8]
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def evaluate(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        out = np.empty((len(self), x.shape[1]))
+        kernels.products(self.index, self.power, x, out)
+        return out
+
+
+@dataclass(frozen=True)
+class FxForwardNodes:
+    """Forward exchange rates by covered parity: spot exp(w0 x[i0] + ... + w3 x[i3]).
+
+    :param spot: one a node.
+    :param index: int32[n, 4]: two rates of the quote currency, two of the base currency.
+    :param weight: float64[n, 4], years, negative for the base currency.
+    """
+
+    spot: FxNodes
+    index: NDArray[np.int32]
+    weight: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def evaluate(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        out = self.spot.evaluate(x)
+        kernels.scale_by_exp(self.index, self.weight, x, out)
+        return out
+
+
+@dataclass(frozen=True)
+class VarianceNodes:
+    """Total variances, one a trade: c0 (u0 x[i0] + u1 x[i1])^2 + c1 (u2 x[i2] + u3 x[i3])^2.
+
+    Kernels read the arrays themselves (`riskpipe.kernels.volatility.total_variance`).
+
+    :param index: int32[n, 4], vols: two strikes of the near expiry, two of the far one.
+    :param strike_weight: float64[n, 4], u.
+    :param time_weight: float64[n, 2], c, years; both zero where the trade has no surface.
+    """
+
+    index: NDArray[np.int32]
+    strike_weight: NDArray[np.float64]
+    time_weight: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def evaluate(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        out = np.empty((len(self), x.shape[1]))
+        kernels.total_variances(self.index, self.strike_weight, self.time_weight, x, out)
+        return out
+
+
+def distinct(
+    codes: NDArray[np.int32], days: NDArray[np.int32]
+) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
+    """Distinct (code, day) pairs in ascending order, and where each given pair is among them.
+
+    :param codes: int32[n], >= -1.
+    :param days: int32[n].
+    :return: codes int32[m], days int32[m], positions int32[n].
+    """
+    if len(codes) == 0:
+        empty = np.empty(0, np.int32)
+        return empty, empty, empty
+    first_code, first_day = int(codes.min()), int(days.min())
+    width = int(days.max()) - first_day + 1
+    keys = (codes.astype(np.int64) - first_code) * width + (days.astype(np.int64) - first_day)
+    cells = (int(codes.max()) - first_code + 1) * width
+    if cells <= min(_DENSE_CELLS, 64 * len(keys)):
+        # Marking a dense table of all pairs is several times faster than sorting, and gives the same order.
+        used = np.zeros(cells, np.bool_)
+        used[keys] = True
+        found = np.flatnonzero(used)
+        place = np.empty(cells, np.int32)
+        place[found] = np.arange(len(found), dtype=np.int32)
+        positions = place[keys]
+    else:
+        found, inverse = np.unique(keys, return_inverse=True)
+        positions = inverse.astype(np.int32)
+    code, day = np.divmod(found, width)
+    return (code + first_code).astype(np.int32), (day + first_day).astype(np.int32), positions
