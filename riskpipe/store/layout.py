@@ -1,0 +1,169 @@
+"""Where everything of a run lies, and how runs are named and found."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+from riskpipe.errors import UsageError
+from riskpipe.store.filesystem import Store, checked_name
+
+RUNS = "runs"
+PUBLISHED = "published"
+LEASES = "meta/lease"
+CURRENT = "meta/CURRENT.json"
+
+_RUN_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6}")
+_CANDIDATES_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class RunLayout:
+    """Paths of a run's files, relative to the output's store."""
+
+    run_id: str
+
+    def __post_init__(self) -> None:
+        checked_name(self.run_id)
+
+    @property
+    def root(self) -> str:
+        return f"{RUNS}/{self.run_id}"
+
+    @property
+    def run(self) -> str:
+        return f"{self.root}/run.json"
+
+    @property
+    def config(self) -> str:
+        return f"{self.root}/config.resolved.yaml"
+
+    @property
+    def plan(self) -> str:
+        return f"{self.root}/plan.parquet"
+
+    @property
+    def inputs(self) -> str:
+        return f"{self.root}/inputs.json"
+
+    @property
+    def market(self) -> str:
+        return f"{self.root}/inputs/market.arrow"
+
+    @property
+    def scenarios(self) -> str:
+        return f"{self.root}/inputs/scenarios.arrow"
+
+    @property
+    def ledger(self) -> str:
+        """The directory of the ledger's segments."""
+        return f"{self.root}/ledger"
+
+    @property
+    def block_outputs(self) -> str:
+        """The directory of all block outputs."""
+        return f"{self.root}/blocks"
+
+    def block_output(self, table: str, block_id: str) -> str:
+        return f"{self.block_outputs}/{checked_name(table)}/{checked_name(block_id)}.parquet"
+
+    @property
+    def merges(self) -> str:
+        """The directory of merged partial sums."""
+        return f"{self.root}/merges"
+
+    def merge_output(self, group: str) -> str:
+        return f"{self.merges}/{checked_name(group)}.parquet"
+
+    @property
+    def blocks(self) -> str:
+        return f"{self.root}/blocks.parquet"
+
+    @property
+    def failures(self) -> str:
+        return f"{self.root}/failures.parquet"
+
+    @property
+    def checks(self) -> str:
+        return f"{self.root}/checks.parquet"
+
+    @property
+    def quarantine(self) -> str:
+        return f"{self.root}/quarantine.parquet"
+
+    @property
+    def summary(self) -> str:
+        return f"{self.root}/summary.json"
+
+    @property
+    def report(self) -> str:
+        return f"{self.root}/report.html"
+
+    @property
+    def log(self) -> str:
+        return f"{self.root}/logs/run.jsonl"
+
+    @property
+    def staging(self) -> str:
+        """The directory in which a publication is put together."""
+        return f"{self.root}/publish"
+
+    def staged_day(self, table: str, as_of: date) -> str:
+        return f"{self.staging}/{checked_name(table)}/{day_name(as_of)}"
+
+
+def day_name(as_of: date) -> str:
+    """The hive partition directory of a day: `as_of=2026-11-20`."""
+    return f"as_of={as_of:%Y-%m-%d}"
+
+
+def published_day(table: str, as_of: date) -> str:
+    """The directory of a table's day."""
+    return f"{PUBLISHED}/{checked_name(table)}/{day_name(as_of)}"
+
+
+def new_run_id(now: datetime) -> str:
+    """A run's name, such as `20261120-193055-3f9a1c`: when it started (UTC) and six random hex digits.
+
+    Ids sort by start. The day that is valued is not part of it: it is in run.json.
+
+    :param now: with a time zone.
+    """
+    return f"{now.astimezone(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+
+
+def is_run_id(text: str) -> bool:
+    return _RUN_ID.fullmatch(text) is not None
+
+
+def list_runs(store: Store) -> list[str]:
+    """Ids of the runs in an output, oldest first: directories of that form in which there is a run.json."""
+    return [
+        name for name in store.list_directories(RUNS) if is_run_id(name) and store.exists(RunLayout(name).run)
+    ]
+
+
+def resolve_run(store: Store, text: str) -> RunLayout:
+    """The run that a person means.
+
+    :param text: an id, a unique prefix of one, or `latest`.
+    :raises UsageError: none or several fit; the message lists the candidates.
+    """
+    runs = list_runs(store)
+    if not runs:
+        raise UsageError(f"there are no runs in {store.root}: `riskpipe run` makes one")
+    if text == "latest":
+        return RunLayout(runs[-1])
+    fitting = [run for run in runs if run.startswith(text)] if text else []
+    if text in fitting or len(fitting) == 1:
+        return RunLayout(text if text in fitting else fitting[0])
+    if not fitting:
+        raise UsageError(f"no run {text!r} in {store.root}; the last ones are: {_listed(runs)}")
+    raise UsageError(f"{text!r} fits {len(fitting)} runs, give more of the id: {_listed(fitting)}")
+
+
+def _listed(runs: list[str]) -> str:
+    shown = ", ".join(reversed(runs[-_CANDIDATES_SHOWN:]))
+    return shown if len(runs) <= _CANDIDATES_SHOWN else f"{shown}, ... ({len(runs)} in all)"

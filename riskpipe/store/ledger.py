@@ -1,0 +1,348 @@
+"""The ledger: what happened to every block, as typed records that are only ever added.
+
+Records are JSON lines in segments `ledger/<session>-<seq>.jsonl`. A segment is put in one piece and never
+rewritten. Its first line names the session, the sequence number, how many records follow and their SHA-256,
+so that a segment that was torn, edited or lost is noticed. Sessions are named by when they began: reading by
+name is reading in order.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, ClassVar
+
+from riskpipe.errors import StorageError
+from riskpipe.store.filesystem import FileEntry, Store
+from riskpipe.store.layout import RunLayout
+from riskpipe.store.parquet import WrittenFile
+
+VERSION = 1
+FLUSH_RECORDS = 256
+FLUSH_SECONDS = 0.25
+FLUSH_SHARE = 0.01
+
+_SEGMENT = re.compile(r"(\d{8}T\d{6}\.\d{6}Z-[0-9a-f]{6})-(\d{6,})\.jsonl")
+
+
+@dataclass(frozen=True)
+class SessionStarted:
+    """A process began to work on the run. Times everywhere are seconds since 1970, UTC."""
+
+    type: ClassVar[str] = "session_started"
+    session: str
+    at: float
+    host: str
+    pid: int
+    version: str
+
+
+@dataclass(frozen=True)
+class BlockDone:
+    """A block's outputs are in place.
+
+    :param parent_block_id: the block that it was split from.
+    :param attempt: 1 for the first.
+    :param queue_s, fetch_s, price_s, write_s: wall seconds; cpu_s: of the worker's process.
+    :param ok, failed, not_applicable: cells (trade x measure) by outcome.
+    :param outputs: by table.
+    """
+
+    type: ClassVar[str] = "block_done"
+    block_id: str
+    parent_block_id: str | None
+    attempt: int
+    worker: str
+    host: str
+    queued_at: float
+    started_at: float
+    ended_at: float
+    queue_s: float
+    fetch_s: float
+    price_s: float
+    write_s: float
+    cpu_s: float
+    peak_rss_bytes: int
+    projected_bytes: int
+    projected_s: float
+    rows: int
+    bytes_in: int
+    bytes_out: int
+    ok: int
+    failed: int
+    not_applicable: int
+    outputs: Mapping[str, WrittenFile] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class BlockFailed:
+    """An attempt at a block failed as a whole.
+
+    :param reason: of `riskpipe.errors.Reason`.
+    :param final: no further attempt in this session.
+    """
+
+    type: ClassVar[str] = "block_failed"
+    block_id: str
+    parent_block_id: str | None
+    attempt: int
+    reason: str
+    message: str
+    worker: str | None
+    retryable: bool
+    final: bool
+
+
+@dataclass(frozen=True)
+class BlockSplit:
+    """A block was replaced by its children, as the planner describes them."""
+
+    type: ClassVar[str] = "block_split"
+    block_id: str
+    children: tuple[Mapping[str, Any], ...]
+    reason: str
+
+
+@dataclass(frozen=True)
+class MergeDone:
+    """Partial sums of a group of the merge tree are in place.
+
+    :param inputs_sha256: names what they were made of.
+    """
+
+    type: ClassVar[str] = "merge_done"
+    group: str
+    path: str
+    sha256: str
+    inputs_sha256: str
+
+
+@dataclass(frozen=True)
+class Published:
+    """The run's tables were published."""
+
+    type: ClassVar[str] = "published"
+    tables: tuple[str, ...]
+    at: float
+
+
+@dataclass(frozen=True)
+class SessionEnded:
+    """The process stopped in order; a session without this record was killed."""
+
+    type: ClassVar[str] = "session_ended"
+    session: str
+    state: str
+    exit_code: int
+    at: float
+
+
+Record = SessionStarted | BlockDone | BlockFailed | BlockSplit | MergeDone | Published | SessionEnded
+
+
+def new_session_id(now: datetime) -> str:
+    """A session's name, such as `20261120T193055.123456Z-3f9a1c`; names sort by start.
+
+    :param now: with a time zone.
+    """
+    return f"{now.astimezone(UTC):%Y%m%dT%H%M%S.%fZ}-{secrets.token_hex(3)}"
+
+
+def encode(record: Record) -> str:
+    """One line of JSON, without the line feed."""
+    return json.dumps({"v": VERSION, "type": record.type, **_plain(record)}, separators=(",", ":"))
+
+
+def _plain(record: Any) -> dict[str, Any]:
+    plain = dict(vars(record))
+    if isinstance(record, BlockDone):
+        plain["outputs"] = {
+            table: dict(vars(file)) if is_dataclass(file) else file for table, file in record.outputs.items()
+        }
+    return plain
+
+
+def decode(line: str | bytes) -> Record:
+    """The record of a line; fields that this version does not know are left out.
+
+    :raises ValueError: not JSON, a newer version, an unknown type or a field missing.
+    """
+    values = json.loads(line)
+    version, kind = values.pop("v"), values.pop("type")
+    if version > VERSION:
+        raise ValueError(
+            f"version {version} of the ledger, this riskpipe reads up to {VERSION}: install a newer one"
+        )
+    make = _DECODERS.get(kind)
+    if make is None:
+        raise ValueError(f"unknown record type {kind!r}")
+    return make(values)
+
+
+def _decode_done(values: dict[str, Any]) -> BlockDone:
+    values["outputs"] = {table: _build(WrittenFile, file) for table, file in values["outputs"].items()}
+    record: BlockDone = _build(BlockDone, values)
+    return record
+
+
+def _decode_split(values: dict[str, Any]) -> BlockSplit:
+    values["children"] = tuple(values["children"])
+    record: BlockSplit = _build(BlockSplit, values)
+    return record
+
+
+def _decode_published(values: dict[str, Any]) -> Published:
+    values["tables"] = tuple(values["tables"])
+    record: Published = _build(Published, values)
+    return record
+
+
+def _build(kind: Any, values: dict[str, Any]) -> Any:
+    # Filling the dictionary of a frozen dataclass at once takes a fraction of the time of its __init__, which
+    # sets every field through object.__setattr__: it counts for a million records.
+    names = _FIELDS[kind]
+    if values.keys() != names:
+        missing = names - values.keys()
+        if missing:
+            raise ValueError(f"{kind.__name__} without {', '.join(sorted(missing))}")
+        values = {name: value for name, value in values.items() if name in names}
+    record = kind.__new__(kind)
+    record.__dict__.update(values)
+    return record
+
+
+_DECODERS: dict[str, Callable[[dict[str, Any]], Record]] = {
+    BlockDone.type: _decode_done,
+    BlockSplit.type: _decode_split,
+    Published.type: _decode_published,
+    **{kind.type: partial(_build, kind) for kind in (SessionStarted, BlockFailed, MergeDone, SessionEnded)},
+}
+_FIELDS: dict[Any, frozenset[str]] = {
+    kind: frozenset(f.name for f in fields(kind))
+    for kind in (
+        WrittenFile,
+        SessionStarted,
+        BlockDone,
+        BlockFailed,
+        BlockSplit,
+        MergeDone,
+        Published,
+        SessionEnded,
+    )
+}
+
+
+class LedgerWriter:
+    """Appends one session's records. Not thread-safe.
+
+    The number of segments is bounded: one for every 256 records, and between those one for every per cent
+    that the session's age has grown (at most four a second), about 100 a factor of e in time.
+
+    :param session: of `new_session_id`; no other writer may have it.
+    :param started: the clock's reading when the session began; the same clock as for `maybe_flush`.
+    """
+
+    def __init__(self, store: Store, layout: RunLayout, session: str, started: float) -> None:
+        if _SEGMENT.fullmatch(f"{session}-000000.jsonl") is None:
+            raise ValueError(f"{session!r} is not of new_session_id()")
+        self._store = store
+        self._layout = layout
+        self._session = session
+        self._started = started
+        self._flushed = started
+        self._sequence = 0
+        self._pending: list[str] = []
+
+    @property
+    def pending(self) -> int:
+        """Records that are not yet durable."""
+        return len(self._pending)
+
+    def append(self, record: Record) -> None:
+        """Takes a record; durable after the next flush."""
+        self._pending.append(encode(record))
+
+    def flush(self) -> None:
+        """Makes all records durable, in one segment; after a StorageError they are kept for another call."""
+        if not self._pending:
+            return
+        body = ("\n".join(self._pending) + "\n").encode()
+        header = {
+            "v": VERSION,
+            "type": "segment",
+            "session": self._session,
+            "seq": self._sequence,
+            "records": len(self._pending),
+            "sha256": hashlib.sha256(body).hexdigest(),
+        }
+        name = f"{self._layout.ledger}/{self._session}-{self._sequence:06d}.jsonl"
+        self._store.write_bytes(name, json.dumps(header, separators=(",", ":")).encode() + b"\n" + body)
+        self._sequence += 1
+        self._pending.clear()
+
+    def maybe_flush(self, now: float) -> bool:
+        """Flushes when 256 records wait, or records have waited long enough; returns whether it did.
+
+        :param now: the clock's reading, seconds.
+        """
+        waited = now - self._flushed
+        due = waited >= max(FLUSH_SECONDS, FLUSH_SHARE * (now - self._started))
+        if not self._pending or not (due or len(self._pending) >= FLUSH_RECORDS):
+            return False
+        self.flush()
+        self._flushed = now
+        return True
+
+
+def read_ledger(store: Store, layout: RunLayout) -> Iterator[Record]:
+    """All records in the order of (session's start, sequence), one segment in memory at a time.
+
+    :raises StorageError: naming the segment that is missing, torn, edited or of a newer version.
+    """
+    following: dict[str, int] = {}
+    for entry, session, sequence in _segments(store, layout):
+        expected = following.get(session, 0)
+        if sequence != expected:
+            lost = f"{session}-{expected:06d}.jsonl"
+            raise _damaged(store, f"{layout.ledger}/{lost}", "the segment is missing")
+        following[session] = sequence + 1
+        yield from _read_segment(store, entry.path, session, sequence)
+
+
+def _segments(store: Store, layout: RunLayout) -> list[tuple[FileEntry, str, int]]:
+    found = []
+    for entry in store.list_files(layout.ledger, recursive=False):
+        match = _SEGMENT.fullmatch(entry.path.rpartition("/")[2])
+        if match is not None:
+            found.append((entry, match[1], int(match[2])))
+    return sorted(found, key=lambda item: item[1:])
+
+
+def _read_segment(store: Store, path: str, session: str, sequence: int) -> Iterator[Record]:
+    head, _, body = store.read_bytes(path).partition(b"\n")
+    try:
+        header = json.loads(head)
+        if header["v"] > VERSION:
+            raise ValueError(f"version {header['v']} of the ledger: install a newer riskpipe")
+        if (header["session"], header["seq"]) != (session, sequence):
+            raise ValueError("it belongs under another name")
+        if header["sha256"] != hashlib.sha256(body).hexdigest():
+            raise ValueError("its checksum is wrong")
+        lines = body.splitlines()
+        records = [decode(line) for line in lines]
+    except (ValueError, KeyError, TypeError) as error:
+        raise _damaged(store, path, str(error)) from error
+    yield from records
+
+
+def _damaged(store: Store, path: str, why: str) -> StorageError:
+    return StorageError(
+        f"the ledger is damaged at {store.full_path(path)}: {why}. Segments are put whole and never changed, "
+        "so something else did this: restore the file from a copy, or start a new run"
+    )

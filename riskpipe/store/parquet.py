@@ -1,0 +1,169 @@
+"""Parquet files that appear whole or not at all, with their checksum taken while they are written."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import IO, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from riskpipe.errors import StorageError
+from riskpipe.store.filesystem import Store, explained
+
+ROW_GROUP_ROWS = 131_072
+
+
+@dataclass(frozen=True)
+class WrittenFile:
+    """A file as it was written; `path` is relative to the store's root."""
+
+    path: str
+    rows: int
+    bytes: int
+    sha256: str
+
+
+class _HashingSink:
+    """What pyarrow writes to: hashes and counts. After an error it swallows what a closing writer adds."""
+
+    closed = False
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._digest = hashlib.sha256()
+        self.bytes = 0
+        self.broken = False
+
+    def write(self, data: Any) -> int:
+        size = len(data)
+        if not self.broken:
+            try:
+                self._file.write(data)
+            except BaseException:
+                self.broken = True
+                raise
+            self._digest.update(data)
+            self.bytes += size
+        return size
+
+    def flush(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+    def hexdigest(self) -> str:
+        return self._digest.hexdigest()
+
+
+class ParquetSink:
+    """A Parquet file being written; see `atomic_parquet`."""
+
+    def __init__(self, path: str, file: IO[bytes], schema: pa.Schema, metadata: Mapping[str, str]) -> None:
+        self._path = path
+        self._schema = schema
+        self._sink = _HashingSink(file)
+        self._rows = 0
+        strings = [f.name for f in schema if pa.types.is_string(f.type) or pa.types.is_large_string(f.type)]
+        self._writer = pq.ParquetWriter(
+            pa.PythonFile(self._sink, mode="w"),
+            schema.with_metadata(dict(metadata) or None),
+            compression="zstd",
+            compression_level=1,
+            use_dictionary=strings or False,
+            write_page_index=True,
+            write_statistics=True,
+        )
+
+    @property
+    def bytes_so_far(self) -> int:
+        """Bytes of the row groups written so far."""
+        return self._sink.bytes
+
+    def write(self, data: pa.Table, row_group_rows: int = ROW_GROUP_ROWS) -> None:
+        """Appends rows; each call begins a row group. The columns must be the schema's."""
+        self._writer.write_table(data, row_group_size=row_group_rows)
+        self._rows += data.num_rows
+
+    def finish(self) -> None:
+        self._writer.close()
+
+    def discard(self) -> None:
+        self._sink.broken = True
+        with suppress(Exception):
+            self._writer.close()
+
+    @property
+    def written(self) -> WrittenFile:
+        """The file's rows, bytes and checksum; after the `with` of `atomic_parquet` has ended."""
+        return WrittenFile(self._path, self._rows, self._sink.bytes, self._sink.hexdigest())
+
+
+@contextmanager
+def atomic_parquet(
+    store: Store, path: str, schema: pa.Schema, metadata: Mapping[str, str] | None = None
+) -> Iterator[ParquetSink]:
+    """A Parquet file (zstd, page index) in place, durable and complete when the body ends without error.
+
+    After an error nothing is left behind. Read `sink.written` after the `with`.
+
+    :param metadata: for the footer; replaces the schema's own.
+    :raises StorageError: naming the path and what to do.
+    """
+    with store.atomic_sink(path) as file:
+        sink = ParquetSink(path, file, schema, metadata or {})
+        try:
+            yield sink
+            sink.finish()
+        except BaseException:
+            sink.discard()
+            raise
+
+
+def write_parquet(
+    store: Store, path: str, table: pa.Table, metadata: Mapping[str, str] | None = None
+) -> WrittenFile:
+    """A whole table as one Parquet file, atomically."""
+    with atomic_parquet(store, path, table.schema, metadata) as sink:
+        sink.write(table)
+    return sink.written
+
+
+@contextmanager
+def open_parquet(store: Store, path: str, **options: Any) -> Iterator[Any]:
+    """A `pyarrow.parquet.ParquetFile`, memory-mapped when local.
+
+    :raises MissingFileError: there is no such file.
+    :raises StorageError: it cannot be read, or is truncated or not Parquet, when opened or later in the body.
+    """
+    full = store.full_path(path)
+    with store.open_input_file(path) as source, explained(full, "read"):
+        try:
+            with pq.ParquetFile(source, **options) as file:
+                yield file
+        except pa.ArrowInvalid as error:
+            raise StorageError(
+                f"cannot read {full}: truncated, or not a Parquet file ({_first_line(error)})"
+            ) from error
+
+
+def read_parquet(store: Store, path: str, columns: list[str] | None = None) -> pa.Table:
+    """A whole Parquet file. :raises StorageError: missing, unreadable, truncated or not Parquet."""
+    with open_parquet(store, path) as file:
+        return file.read(columns=columns)
+
+
+def read_metadata(store: Store, path: str) -> dict[str, str]:
+    """The footer's key-value metadata, without Arrow's own key."""
+    with open_parquet(store, path) as file:
+        pairs = file.metadata.metadata or {}
+    return {key.decode(): value.decode() for key, value in pairs.items() if key != b"ARROW:schema"}
+
+
+def _first_line(error: BaseException) -> str:
+    text = str(error).strip()
+    return text.splitlines()[0] if text else type(error).__name__

@@ -1,0 +1,174 @@
+"""The trades of a portfolio, `<portfolio>/<product>/*.parquet`: found, hashed, read by row ranges."""
+
+from __future__ import annotations
+
+import hashlib
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import pyarrow as pa
+
+from riskpipe.errors import InputError, StorageError
+from riskpipe.store.filesystem import FileEntry, Store, explained
+from riskpipe.store.parquet import open_parquet
+
+_HASH_CHUNK = 8 << 20
+
+
+class InputChangedError(InputError):
+    """A trade file is not the one that was planned."""
+
+
+@dataclass(frozen=True)
+class TradeFile:
+    """One Parquet file of trades of one product.
+
+    :param path: relative to the portfolio.
+    :param row_group_offsets: first row of each row group, and the number of rows last.
+    :param columns: the names in the file.
+    """
+
+    product: str
+    path: str
+    rows: int
+    bytes: int
+    row_group_offsets: tuple[int, ...]
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class PortfolioFault:
+    """Something wrong with the files themselves (not with the rows in them).
+
+    :param rule: "no such directory", "no trades", "not parquet", "misplaced file", "empty product".
+    """
+
+    level: Literal["error", "warning"]
+    path: str
+    rule: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Discovery:
+    """What there is in a portfolio, files sorted by path. Unknown products are the caller's matter."""
+
+    files: tuple[TradeFile, ...]
+    faults: tuple[PortfolioFault, ...]
+
+    @property
+    def products(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(file.product for file in self.files))
+
+
+def discover(store: Store) -> Discovery:
+    """All trade files of a portfolio and every fault of its files, in one pass over the footers.
+
+    Names that begin with `.` or `_`, and files that do not end in `.parquet`, are not looked at.
+
+    :raises StorageError: the directory cannot be listed.
+    """
+    if not store.is_directory(""):
+        where = store.full_path("")
+        return Discovery(
+            (), (PortfolioFault("error", where, "no such directory", f"there is no directory {where}"),)
+        )
+    files: list[TradeFile] = []
+    faults: list[PortfolioFault] = []
+    for entry in store.list_files():
+        parts = entry.path.split("/")
+        if any(part.startswith((".", "_")) for part in parts) or not parts[-1].endswith(".parquet"):
+            continue
+        if len(parts) != 2:
+            message = f"{entry.path} would be ignored: trades belong in <product>/<name>.parquet"
+            faults.append(PortfolioFault("error", entry.path, "misplaced file", message))
+            continue
+        found = _inspect(store, entry, parts[0])
+        (files if isinstance(found, TradeFile) else faults).append(found)  # type: ignore[arg-type]
+    faults += _empty_products(store, files, faults)
+    if not any(file.rows for file in files) and not any(fault.level == "error" for fault in faults):
+        where = store.full_path("")
+        faults.append(PortfolioFault("error", where, "no trades", f"there are no trades in {where}"))
+    return Discovery(tuple(files), tuple(faults))
+
+
+def _inspect(store: Store, entry: FileEntry, product: str) -> TradeFile | PortfolioFault:
+    try:
+        with open_parquet(store, entry.path) as file:
+            metadata = file.metadata
+            offsets = [0]
+            for group in range(metadata.num_row_groups):
+                offsets.append(offsets[-1] + metadata.row_group(group).num_rows)
+            names = tuple(file.schema_arrow.names)
+    except StorageError as error:
+        return PortfolioFault("error", entry.path, "not parquet", str(error))
+    return TradeFile(product, entry.path, offsets[-1], entry.bytes, tuple(offsets), names)
+
+
+def _empty_products(
+    store: Store, files: Sequence[TradeFile], faults: Sequence[PortfolioFault]
+) -> list[PortfolioFault]:
+    used = {file.product for file in files} | {fault.path.split("/")[0] for fault in faults}
+    return [
+        PortfolioFault("warning", name, "empty product", f"the directory {name} has no *.parquet file")
+        for name in store.list_directories()
+        if name not in used and not name.startswith((".", "_"))
+    ]
+
+
+def content_sha256(store: Store, path: str) -> str:
+    """SHA-256 of a file's bytes, read once in pieces. :raises StorageError: it cannot be read."""
+    digest = hashlib.sha256()
+    with store.open_input_file(path) as source, explained(store.full_path(path), "read"):
+        while piece := source.read_buffer(_HASH_CHUNK):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+def read_rows(
+    store: Store, file: TradeFile, start: int, stop: int, columns: Sequence[str] | None = None
+) -> pa.Table:
+    """Rows [start, stop) of a trade file; only the row groups that hold them are read.
+
+    :param columns: those wanted, in this order; ones that the file does not have are left out. None: all.
+    :raises InputChangedError: the file has other row groups than when it was discovered.
+    :raises StorageError: it cannot be read.
+    """
+    offsets = file.row_group_offsets
+    if not 0 <= start <= stop <= file.rows:
+        raise ValueError(f"rows [{start}, {stop}) of {file.path}, which has {file.rows}")
+    first = max(bisect_right(offsets, start) - 1, 0)
+    last = bisect_left(offsets, stop)
+    groups = [g for g in range(first, last) if offsets[g + 1] > start] if stop > start else []
+    with open_parquet(store, file.path) as source:
+        _refuse_changed(file, source.metadata)
+        table = source.read_row_groups(groups, columns=_present(file, columns))
+    base = offsets[groups[0]] if groups else start
+    return table.slice(start - base, stop - start)
+
+
+def iter_batches(
+    store: Store, file: TradeFile, columns: Sequence[str] | None, max_rows: int
+) -> Iterator[pa.Table]:
+    """All rows of a trade file in order, at most `max_rows` at a time, in memory bounded by that.
+
+    :raises InputChangedError: the file has other row groups than when it was discovered.
+    :raises StorageError: it cannot be read.
+    """
+    with open_parquet(store, file.path) as source:
+        _refuse_changed(file, source.metadata)
+        for batch in source.iter_batches(batch_size=max_rows, columns=_present(file, columns)):
+            yield pa.Table.from_batches([batch])
+
+
+def _present(file: TradeFile, columns: Sequence[str] | None) -> list[str] | None:
+    return None if columns is None else [name for name in columns if name in file.columns]
+
+
+def _refuse_changed(file: TradeFile, metadata: Any) -> None:
+    sizes = [metadata.row_group(g).num_rows for g in range(metadata.num_row_groups)]
+    planned = [b - a for a, b in zip(file.row_group_offsets, file.row_group_offsets[1:], strict=False)]
+    if sizes != planned:
+        raise InputChangedError(f"{file.path} changed since it was planned: start a new run")

@@ -1,0 +1,85 @@
+"""Where a run's files lie, and how a run is named and found."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+
+from riskpipe.errors import StorageError, UsageError
+from riskpipe.store.filesystem import Store
+from riskpipe.store.layout import RunLayout, is_run_id, list_runs, new_run_id, published_day, resolve_run
+
+OLD, MIDDLE, NEW = "20261119-070000-aaaaaa", "20261120-193055-3f9a1c", "20261120-201500-000000"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    store = Store(str(tmp_path))
+    for run in (MIDDLE, NEW, OLD):
+        store.write_bytes(RunLayout(run).run, b"{}")
+    store.write_bytes("runs/20261121-000000-ffffff/plan.parquet", b"")  # died before its run.json
+    store.write_bytes("runs/notes/run.json", b"{}")
+    return store
+
+
+def test_paths_of_the_contract() -> None:
+    run = RunLayout(MIDDLE)
+    assert run.run == f"runs/{MIDDLE}/run.json"
+    assert run.block_output("valuations", "b1") == f"runs/{MIDDLE}/blocks/valuations/b1.parquet"
+    assert run.staged_day("valuations", date(2026, 11, 20)).endswith("/publish/valuations/as_of=2026-11-20")
+    assert published_day("valuations", date(2026, 1, 2)) == "published/valuations/as_of=2026-01-02"
+    paths = [
+        value
+        for name in dir(RunLayout)
+        if isinstance(getattr(RunLayout, name), property) and (value := getattr(run, name))
+    ]
+    assert len(set(paths)) == len(paths)
+
+
+def test_ids_that_lead_elsewhere_are_refused() -> None:
+    with pytest.raises(StorageError):
+        RunLayout("../x")
+    with pytest.raises(StorageError):
+        RunLayout(OLD).block_output("valuations", "../../x")
+
+
+def test_run_ids_name_the_start_in_utc() -> None:
+    local = datetime(2026, 11, 20, 14, 30, 55, tzinfo=timezone(timedelta(hours=-5)))
+    first, second = new_run_id(local), new_run_id(local)
+    assert first.startswith("20261120-193055-")
+    assert is_run_id(first)
+    assert first != second
+    assert new_run_id(datetime(2026, 11, 20, 19, 30, 56, tzinfo=UTC)) > max(first, second)
+    assert not is_run_id(first + "0")
+    assert not is_run_id("latest")
+
+
+def test_runs_are_listed_oldest_first_without_stillborn_ones(store: Store) -> None:
+    assert list_runs(store) == [OLD, MIDDLE, NEW]
+
+
+def test_resolving(store: Store) -> None:
+    assert resolve_run(store, "latest").run_id == NEW
+    assert resolve_run(store, MIDDLE).run_id == MIDDLE
+    assert resolve_run(store, "20261119").run_id == OLD
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("20261120", rf"fits 2 runs.*{NEW}, {MIDDLE}"),
+        ("2027", rf"no run '2027'.*{NEW}, {MIDDLE}, {OLD}"),
+        ("", "no run ''"),
+        ("../x", "no run"),
+    ],
+)
+def test_what_fits_no_run_or_several(store: Store, text: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        resolve_run(store, text)
+
+
+def test_no_runs_at_all(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="there are no runs"):
+        resolve_run(Store(str(tmp_path / "none")), "latest")

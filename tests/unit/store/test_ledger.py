@@ -1,0 +1,203 @@
+"""Records are kept, in order, and what is lost or damaged is noticed."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from riskpipe.errors import StorageError
+from riskpipe.store import ledger as ledger_module
+from riskpipe.store.filesystem import Store
+from riskpipe.store.layout import RunLayout
+from riskpipe.store.ledger import (
+    BlockDone,
+    BlockFailed,
+    BlockSplit,
+    LedgerWriter,
+    MergeDone,
+    Published,
+    Record,
+    SessionEnded,
+    SessionStarted,
+    decode,
+    encode,
+    new_session_id,
+    read_ledger,
+)
+from riskpipe.store.parquet import WrittenFile
+
+LAYOUT = RunLayout("20261120-193055-3f9a1c")
+SESSION = "20261120T193055.000000Z-aaaaaa"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(str(tmp_path))
+
+
+def done(block: str) -> BlockDone:
+    return BlockDone(
+        block_id=block, parent_block_id=None, attempt=1, worker="w", host="h", queued_at=1.5, started_at=2.25,
+        ended_at=4.1, queue_s=0.75, fetch_s=0.1, price_s=1.7, write_s=0.05, cpu_s=1.6, peak_rss_bytes=10**9,
+        projected_bytes=2 * 10**9, projected_s=2.0, rows=7, bytes_in=100, bytes_out=200, ok=5, failed=1,
+        not_applicable=1, outputs={"valuations": WrittenFile("blocks/v/b.parquet", 7, 200, "ab" * 32)},
+    )  # fmt: skip
+
+
+RECORDS: list[Record] = [
+    SessionStarted(SESSION, 1.0, "host", 42, "0.1"),
+    done("b1"),
+    BlockFailed("b2", "b0", 2, "WORKER_LOST", "worker 'é' died\nat once", None, True, False),
+    BlockSplit("b3", ({"start": 0, "stop": 5}, {"start": 5, "stop": 9}), "OUT_OF_MEMORY"),
+    MergeDone("g1", "merges/g1.parquet", "cd" * 32, "ef" * 32),
+    Published(("valuations", "aggregates"), 9.0),
+    SessionEnded(SESSION, "succeeded", 0, 10.0),
+]
+
+
+def segments(store: Store) -> list[Path]:
+    return sorted(Path(store.root, LAYOUT.ledger).iterdir())
+
+
+@pytest.mark.parametrize("record", RECORDS, ids=lambda record: record.type)
+def test_records_come_back_equal(record: Record) -> None:
+    line = encode(record)
+    assert "\n" not in line
+    assert json.loads(line)["v"] == 1
+    back = decode(line)
+    assert back == record
+    assert type(back) is type(record)
+
+
+def test_every_record_type_is_tried() -> None:
+    assert {record.type for record in RECORDS} == set(ledger_module._DECODERS)
+
+
+def test_a_later_version_s_fields_are_left_out_but_not_its_meaning() -> None:
+    values = json.loads(encode(RECORDS[0]))
+    assert decode(json.dumps({**values, "colour": "red"})) == RECORDS[0]
+    with pytest.raises(ValueError, match="install a newer one"):
+        decode(json.dumps({**values, "v": 2}))
+    with pytest.raises(ValueError, match="unknown record type"):
+        decode(json.dumps({**values, "type": "other"}))
+    del values["host"]
+    with pytest.raises(ValueError, match="without host"):
+        decode(json.dumps(values))
+
+
+def test_sessions_are_read_in_the_order_in_which_they_began(store: Store) -> None:
+    early = new_session_id(datetime(2026, 11, 20, 19, 30, 55, 10, tzinfo=UTC))
+    late = new_session_id(datetime(2026, 11, 20, 19, 30, 55, 11, tzinfo=UTC))
+    second, first = (LedgerWriter(store, LAYOUT, session, 0.0) for session in (late, early))
+    for writer, name in ((second, "late"), (first, "early")):
+        for part in range(12):
+            writer.append(done(f"{name}{part}"))
+            writer.flush()
+    read = [record.block_id for record in read_ledger(store, LAYOUT) if isinstance(record, BlockDone)]
+    assert read == [f"early{i}" for i in range(12)] + [f"late{i}" for i in range(12)]
+
+
+def test_no_ledger_has_no_records(store: Store) -> None:
+    assert list(read_ledger(store, LAYOUT)) == []
+
+
+def test_foreign_and_temporary_files_are_ignored(store: Store) -> None:
+    writer = LedgerWriter(store, LAYOUT, SESSION, 0.0)
+    writer.append(RECORDS[0])
+    writer.flush()
+    directory = Path(store.root, LAYOUT.ledger)
+    (directory / ".tmp-123").write_bytes(b"half a li")
+    (directory / "notes.txt").write_bytes(b"?")
+    assert list(read_ledger(store, LAYOUT)) == RECORDS[:1]
+
+
+def test_nothing_is_durable_before_the_flush_and_nothing_is_written_without_records(store: Store) -> None:
+    writer = LedgerWriter(store, LAYOUT, SESSION, 0.0)
+    writer.flush()
+    writer.append(RECORDS[0])
+    assert writer.pending == 1
+    assert list(read_ledger(store, LAYOUT)) == []
+    writer.flush()
+    assert writer.pending == 0
+    assert list(read_ledger(store, LAYOUT)) == RECORDS[:1]
+
+
+def test_when_it_flushes(store: Store) -> None:
+    writer = LedgerWriter(store, LAYOUT, SESSION, 1000.0)
+    writer.append(done("a"))
+    assert not writer.maybe_flush(1000.2)
+    assert writer.maybe_flush(1000.25)
+    assert not writer.maybe_flush(1010.0)  # nothing to flush
+    writer.append(done("b"))
+    assert writer.maybe_flush(1100.0)
+    writer.append(done("c"))
+    assert not writer.maybe_flush(1100.9)  # one per cent of 100 s
+    assert writer.maybe_flush(1101.1)
+    for i in range(256):
+        assert not writer.maybe_flush(1101.2)
+        writer.append(done(str(i)))
+    assert writer.maybe_flush(1101.2)
+
+
+def test_the_number_of_segments_is_bounded(store: Store) -> None:
+    writer = LedgerWriter(store, LAYOUT, SESSION, 0.0)
+    for second in range(5000):  # a block a second, for as long as a night's batch
+        writer.append(done(str(second)))
+        writer.maybe_flush(float(second))
+    writer.flush()
+    assert len(segments(store)) < 550
+    assert sum(1 for _ in read_ledger(store, LAYOUT)) == 5000
+
+
+def test_a_failed_flush_keeps_the_records(store: Store) -> None:
+    writer = LedgerWriter(store, LAYOUT, SESSION, 0.0)
+    writer.append(RECORDS[0])
+    Path(store.root, "runs").write_bytes(b"in the way")
+    with pytest.raises(StorageError):
+        writer.flush()
+    Path(store.root, "runs").unlink()
+    writer.append(RECORDS[1])
+    writer.flush()
+    assert list(read_ledger(store, LAYOUT)) == RECORDS[:2]
+
+
+@pytest.mark.parametrize("cut", [1, 100, 10**6])
+def test_a_torn_segment_is_named(store: Store, cut: int) -> None:
+    writer = LedgerWriter(store, LAYOUT, SESSION, 0.0)
+    for record in RECORDS:
+        writer.append(record)
+    writer.flush()
+    (path,) = segments(store)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: max(len(whole) - cut, 0)])
+    with pytest.raises(StorageError, match=rf"damaged at .*{path.name}.*restore the file"):
+        list(read_ledger(store, LAYOUT))
+
+
+def test_a_lost_segment_is_noticed(store: Store) -> None:
+    writer = LedgerWriter(store, LAYOUT, SESSION, 0.0)
+    for record in RECORDS:
+        writer.append(record)
+        writer.flush()
+    segments(store)[2].unlink()
+    with pytest.raises(StorageError, match=r"000002.jsonl: the segment is missing"):
+        list(read_ledger(store, LAYOUT))
+
+
+def test_a_segment_under_another_name_is_noticed(store: Store) -> None:
+    writer = LedgerWriter(store, LAYOUT, SESSION, 0.0)
+    for record in RECORDS[:2]:
+        writer.append(record)
+        writer.flush()
+    first, second = segments(store)
+    second.write_bytes(first.read_bytes())
+    with pytest.raises(StorageError, match="belongs under another name"):
+        list(read_ledger(store, LAYOUT))
+
+
+def test_sessions_must_be_named_by_time(store: Store) -> None:
+    with pytest.raises(ValueError, match="new_session_id"):
+        LedgerWriter(store, LAYOUT, "mine", 0.0)

@@ -1,0 +1,155 @@
+"""Trade files are found with every fault at once, and read by row ranges."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from riskpipe.errors import StorageError
+from riskpipe.store.filesystem import Store
+from riskpipe.store.portfolio import (
+    InputChangedError,
+    TradeFile,
+    content_sha256,
+    discover,
+    iter_batches,
+    read_rows,
+)
+
+
+def write(path: Path, rows: int, group: int = 4, first: int = 0) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    numbers = list(range(first, first + rows))
+    table = pa.table(
+        {"trade_id": [f"t{n}" for n in numbers], "book": ["b"] * rows, "strike": [n * 1.5 for n in numbers]}
+    )
+    pq.write_table(table, path, row_group_size=group)
+
+
+@pytest.fixture
+def portfolio(tmp_path: Path) -> Path:
+    write(tmp_path / "fx_option/b.parquet", 10)
+    write(tmp_path / "fx_option/a.parquet", 3)
+    write(tmp_path / "bond/part.parquet", 5)
+    return tmp_path
+
+
+def only(store: Store, path: str) -> TradeFile:
+    return next(file for file in discover(store).files if file.path == path)
+
+
+def test_files_are_found_in_order(portfolio: Path) -> None:
+    (portfolio / "fx_option/.hidden.parquet").write_bytes(b"")
+    (portfolio / "fx_option/_SUCCESS").write_bytes(b"")
+    (portfolio / "fx_option/notes.txt").write_bytes(b"")
+    found = discover(Store(str(portfolio)))
+    assert found.faults == ()
+    assert found.products == ("bond", "fx_option")
+    assert [file.path for file in found.files] == [
+        "bond/part.parquet",
+        "fx_option/a.parquet",
+        "fx_option/b.parquet",
+    ]
+    assert found.files[2] == TradeFile(
+        "fx_option",
+        "fx_option/b.parquet",
+        10,
+        (portfolio / "fx_option/b.parquet").stat().st_size,
+        (0, 4, 8, 10),
+        ("trade_id", "book", "strike"),
+    )
+
+
+def test_all_faults_come_at_once(portfolio: Path) -> None:
+    broken = portfolio / "bond/part.parquet"
+    broken.write_bytes(broken.read_bytes()[:100])
+    (portfolio / "swaption").mkdir()
+    (portfolio / "swaption/x.parquet").write_bytes(b"trade_id,book\n")
+    write(portfolio / "stray.parquet", 1)
+    write(portfolio / "fx_option/2026/deep.parquet", 1)
+    (portfolio / "cap_floor").mkdir()
+    found = discover(Store(str(portfolio)))
+    assert [(fault.level, fault.path, fault.rule) for fault in found.faults] == [
+        ("error", "bond/part.parquet", "not parquet"),
+        ("error", "fx_option/2026/deep.parquet", "misplaced file"),
+        ("error", "stray.parquet", "misplaced file"),
+        ("error", "swaption/x.parquet", "not parquet"),
+        ("warning", "cap_floor", "empty product"),
+    ]
+    assert str(broken) in found.faults[0].message
+    assert [file.path for file in found.files] == ["fx_option/a.parquet", "fx_option/b.parquet"]
+
+
+def test_no_directory_and_no_trades(tmp_path: Path) -> None:
+    (fault,) = discover(Store(str(tmp_path / "none"))).faults
+    assert (fault.level, fault.rule) == ("error", "no such directory")
+    assert str(tmp_path / "none") in fault.message
+    (fault,) = discover(Store(str(tmp_path))).faults
+    assert fault.rule == "no trades"
+    write(tmp_path / "bond/x.parquet", 0)
+    (fault,) = discover(Store(str(tmp_path))).faults
+    assert fault.rule == "no trades"
+
+
+@pytest.mark.parametrize(
+    ("start", "stop"), [(0, 10), (0, 4), (4, 8), (3, 5), (9, 10), (5, 5), (0, 0), (10, 10)]
+)
+def test_row_ranges(portfolio: Path, start: int, stop: int) -> None:
+    store = Store(str(portfolio))
+    table = read_rows(store, only(store, "fx_option/b.parquet"), start, stop)
+    assert table["trade_id"].to_pylist() == [f"t{n}" for n in range(start, stop)]
+    assert table["strike"].to_pylist() == [n * 1.5 for n in range(start, stop)]
+
+
+def test_only_the_row_groups_needed_are_read(portfolio: Path) -> None:
+    path = portfolio / "fx_option/b.parquet"
+    store = Store(str(portfolio))
+    file = only(store, "fx_option/b.parquet")
+    chunk = pq.read_metadata(path).row_group(0).column(0)
+    data = bytearray(path.read_bytes())
+    start = chunk.dictionary_page_offset or chunk.data_page_offset
+    data[start : start + chunk.total_compressed_size] = b"\xff" * chunk.total_compressed_size
+    path.write_bytes(data)
+    assert read_rows(store, file, 4, 10)["trade_id"].to_pylist() == [f"t{n}" for n in range(4, 10)]
+    with pytest.raises(StorageError, match=r"fx_option/b\.parquet"):
+        read_rows(store, file, 3, 10)
+
+
+def test_columns_are_projected_in_the_order_asked_for(portfolio: Path) -> None:
+    store = Store(str(portfolio))
+    file = only(store, "fx_option/b.parquet")
+    assert read_rows(store, file, 3, 5, ["strike", "nothing", "book"]).column_names == ["strike", "book"]
+    (batch,) = iter_batches(store, file, ["strike", "trade_id"], 100)
+    assert batch.column_names == ["strike", "trade_id"]
+
+
+def test_rows_out_of_range_are_a_bug(portfolio: Path) -> None:
+    store = Store(str(portfolio))
+    with pytest.raises(ValueError, match="which has 10"):
+        read_rows(store, only(store, "fx_option/b.parquet"), 5, 11)
+
+
+def test_batches_are_whole_and_bounded(portfolio: Path) -> None:
+    store = Store(str(portfolio))
+    batches = list(iter_batches(store, only(store, "fx_option/b.parquet"), None, 3))
+    assert max(batch.num_rows for batch in batches) == 3
+    assert pa.concat_tables(batches)["trade_id"].to_pylist() == [f"t{n}" for n in range(10)]
+
+
+def test_a_file_that_changed_since_the_plan_is_refused(portfolio: Path) -> None:
+    store = Store(str(portfolio))
+    file = only(store, "fx_option/b.parquet")
+    write(portfolio / "fx_option/b.parquet", 10, group=5)
+    with pytest.raises(InputChangedError, match="changed since it was planned"):
+        read_rows(store, file, 0, 3)
+    with pytest.raises(InputChangedError):
+        next(iter_batches(store, file, None, 3))
+
+
+def test_content_hash(portfolio: Path) -> None:
+    data = (portfolio / "bond/part.parquet").read_bytes()
+    assert content_sha256(Store(str(portfolio)), "bond/part.parquet") == hashlib.sha256(data).hexdigest()
