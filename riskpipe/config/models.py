@@ -145,7 +145,7 @@ class Settings(Section):
     ] = Field(default=("pv",), description="What is computed for each trade.")
     bumps: Bumps = Field(default_factory=Bumps, description="Sizes of the shifts behind the sensitivities.")
     partition: Partition = Field(default_factory=Partition, description="How the work is cut into blocks.")
-    cluster: Cluster = Field(default_factory=Cluster, description="Where the blocks are priced.")
+    cluster: Cluster = Field(default_factory=Cluster, description="Workers that price the blocks.")
     retry: Retry = Field(default_factory=Retry, description="How often a failed block is tried again.")
     on_invalid: Literal["quarantine", "error"] = Field(
         default="quarantine",

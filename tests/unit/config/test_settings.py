@@ -1,0 +1,140 @@
+"""What settings mean: conventions, hash, dumps, schema."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pydantic
+import pytest
+import yaml
+
+from riskpipe.config import Settings, load_settings, masked, resolved, resolved_yaml, schema_text
+from riskpipe.config.market import CALENDARS
+from riskpipe.config.values import parse_size
+from riskpipe.market.conventions import IndexConvention
+
+BASIC: dict[str, Any] = {"as_of": "2026-11-20", "inputs": {"portfolio": "/p", "market": "/m"}}
+
+
+def settings(**changes: Any) -> Settings:
+    return Settings.model_validate(BASIC | changes)
+
+
+def test_conventions() -> None:
+    market = {
+        "currencies": {"EUR": {"discount_curve": "EUR.ESTR"}},
+        "indices": {
+            "USD.SOFR": {"curve": "SOFR", "overnight": True, "day_count": "ACT/360", "fixing_lag": 2}
+        },
+        "curves": {"SOFR": {"interpolation": "linear_zero"}},
+        "credit_model": "isda",
+    }
+    found = settings(market=market, base_currency="EUR").conventions()
+    assert found.base_currency == "EUR"
+    assert found.discount_curve("EUR") == "EUR.ESTR"
+    assert found.discount_curve("USD") == "USD.OIS"
+    assert found.index("USD.SOFR") == IndexConvention("USD.SOFR", "SOFR", True, "ACT/360", 2, None)
+    assert found.interpolation("SOFR") == "linear_zero"
+    assert found.credit_model == "isda"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"as_of": "2026-11-21"},
+        {"base_currency": "EUR"},
+        {"measures": ["pv", "delta"]},
+        {"bumps": {"spot": 0.002}},
+        {"market": {"credit_model": "isda"}},
+        {"market": {"currencies": {"USD": {"discount_curve": "X"}}}},
+    ],
+)
+def test_the_hash_follows_what_determines_the_numbers(changes: dict[str, Any]) -> None:
+    assert settings(**changes).sha256 != settings().sha256
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"output": "/elsewhere"},
+        {"inputs": {"portfolio": "/other", "market": "/m"}},
+        {"partition": {"max_trades": 7}},
+        {"cluster": {"kind": "serial"}},
+        {"publish": "never"},
+        {"retry": {"storage": 0}},
+        {"bumps": {"spot": 0.001}},
+    ],
+)
+def test_the_hash_does_not_follow_the_rest(changes: dict[str, Any]) -> None:
+    assert settings(**changes).sha256 == settings().sha256
+
+
+def test_frozen() -> None:
+    with pytest.raises(pydantic.ValidationError):
+        settings().cluster.workers = 3  # type: ignore[misc]
+
+
+def test_the_resolved_text_reads_back_to_the_same_settings(tmp_path: Path) -> None:
+    first = settings(
+        market={"indices": {"USD.SOFR": {"curve": "SOFR"}}}, measures=["pv", "vega"], output="/o"
+    )
+    path = tmp_path / "config.resolved.yaml"
+    path.write_text(resolved_yaml(first))
+    assert load_settings(path, environment={}) == first
+
+
+def test_dumps_mask_secrets() -> None:
+    found = settings(
+        output="s3://KEYID:hush@bucket/x", cluster={"kind": "address", "address": "tls://me:hush@h:1"}
+    )
+    assert "hush" not in resolved_yaml(found)
+    assert resolved(found)["output"] == "s3://***@bucket/x"
+    assert resolved(found)["as_of"] == "2026-11-20"
+    json.dumps(resolved(found))
+    assert yaml.safe_load(resolved_yaml(found))["output"] == "s3://***@bucket/x"
+
+
+def test_masking() -> None:
+    assert masked("s3://a:b@c/d?region=x&secret_key=y&z=1") == "s3://***@c/d?region=x&secret_key=***&z=1"
+    assert masked("see s3://a:b@c, gs://d:e@f") == "see s3://***@c, gs://***@f"
+    assert masked("me@example.com") == "me@example.com"
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        (7, 7),
+        ("7", 7),
+        ("1kB", 1000),
+        ("2 MiB", 2**21),
+        ("1.5GiB", 3 * 2**29),
+        ("0.1GB", 10**8),
+        ("1TiB", 2**40),
+    ],
+)
+def test_sizes(text: object, size: int) -> None:
+    assert parse_size(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "MiB", "-1MiB", "1 mib", "0", 0, -5, True, 1.5, None, "0.1B"])
+def test_refused_sizes(text: object) -> None:
+    with pytest.raises(ValueError, match="a size"):
+        parse_size(text)
+
+
+def test_the_schema_describes_every_key() -> None:
+    schema = json.loads(schema_text())
+    assert schema["$schema"].startswith("https://json-schema.org/")
+    assert schema["additionalProperties"] is False
+    objects = [schema, *schema["$defs"].values()]
+    bare = [
+        name
+        for entry in objects
+        for name, key in entry.get("properties", {}).items()
+        if "description" not in key
+    ]
+    assert bare == []
+    assert schema["required"] == ["as_of", "inputs"]
+    assert CALENDARS[0] in schema_text()
