@@ -171,14 +171,13 @@ def _reasons(
     part: Part, positions: NDArray[np.int64], status: NDArray[np.uint8], measures: list[str]
 ) -> dict[str, pa.Array]:
     """Reason and message of rows that have no number."""
-    reason = np.full(len(positions), -1, np.int32)
-    texts: dict[tuple[str, str], int] = {}
+    missing = [f"the trade has no single factor for {measure}; see sensitivities" for measure in measures]
+    texts = {(Reason.NOT_APPLICABLE.value, message): k for k, message in enumerate(missing)}
+    which = np.tile(np.arange(len(measures), dtype=np.int32), len(positions) // max(len(measures), 1))
+    reason = np.where(status == NOT_APPLICABLE, which, np.int32(-1))
     for place in np.flatnonzero(status == FAILED):
         failure = part.failures[int(positions[place])][1]
         reason[place] = texts.setdefault((failure.reason.value, failure.message), len(texts))
-    for place in np.flatnonzero(status == NOT_APPLICABLE):
-        message = f"the trade has no single factor for {measures[place % len(measures)]}; see sensitivities"
-        reason[place] = texts.setdefault((Reason.NOT_APPLICABLE.value, message), len(texts))
     index = pa.array(reason, mask=reason < 0)
     return {
         "reason": pa.array([r for r, _ in texts], pa.string()).take(index),
