@@ -15,6 +15,8 @@ from typing import Any
 
 from riskpipe.errors import Reason
 
+WorkId = tuple[str, str, int]
+
 
 @dataclass(frozen=True, slots=True)
 class Work:
@@ -36,6 +38,11 @@ class Work:
     timeout_seconds: float = math.inf
     group: int | None = None
     function: str = "value"
+
+    @property
+    def id(self) -> WorkId:
+        """Names one attempt at one work."""
+        return self.function, self.key, self.attempt
 
     def again(self) -> Work:
         """The next attempt at the same work."""

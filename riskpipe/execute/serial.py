@@ -1,0 +1,56 @@
+"""Works one after the other, in this process and thread: for debugging, small books and comparison."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+
+from riskpipe.execute.attempt import attempt
+from riskpipe.execute.executor import Function
+from riskpipe.execute.work import Cancelled, Outcome, Work
+
+WORKER = "serial"
+
+
+class SerialExecutor:
+    """The executor's interface without a cluster.
+
+    There are no timeouts (nothing could end the process but itself) and no deaths to survive, and the driver
+    does nothing else, ticks included, while a work runs. Memory errors are those that Python raises.
+    """
+
+    def __init__(self, functions: Mapping[str, Function]) -> None:
+        self._functions = dict(functions)
+        self._waiting: deque[Work] = deque()
+        self._cancelled: list[Outcome] = []
+
+    @property
+    def capacity(self) -> int:
+        return 1
+
+    def submit(self, works: Sequence[Work]) -> None:
+        self._waiting.extend(works)
+
+    def outcomes(self, timeout: float) -> list[Outcome]:
+        """Runs one work, however long it takes: `timeout` is not kept."""
+        if self._cancelled:
+            ended, self._cancelled = self._cancelled, []
+            return ended
+        if not self._waiting:
+            return []
+        work = self._waiting.popleft()
+        return [attempt(self._functions[work.function], work, WORKER).outcome(work)]
+
+    def running(self) -> int:
+        return len(self._waiting) + len(self._cancelled)
+
+    def cancel_queued(self) -> None:
+        self._cancelled.extend(Cancelled(work) for work in self._waiting)
+        self._waiting.clear()
+
+    def cancel_all(self) -> None:
+        self.cancel_queued()
+
+    def close(self) -> None:
+        self._waiting.clear()
+        self._cancelled.clear()
