@@ -1,4 +1,4 @@
-"""Drives works through an executor: a window of them in flight, mishaps met by the policy, a drain on a stop."""
+"""Drives works through an executor: a window in flight, mishaps met by the policy, a drain on a stop."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Counts:
 
 @dataclass(frozen=True)
 class DriveResult:
-    """:param state: complete: every work of the iterator was taken and has ended, though some may have failed."""
+    """:param state: complete: every work of the iterator was taken and has ended; some may have failed."""
 
     state: State
     counts: Counts
@@ -76,14 +76,14 @@ def drive(
 
     :param works: taken as places become free, never further ahead than the executor's capacity.
     :param split: cuts a work in two (or more); fewer than two parts: it cannot be cut, and fails.
-    :param on_event: told every event in order. It may return further works (a merge, when the last of its values is
-        in); they run before the rest of `works`.
-    :param stop: looked at between outcomes. On a stop nothing more is submitted, what has been started may end within
-        `grace_seconds`, and everything else that was taken becomes CancelledWork; the rest of `works` is the
-        caller's to count. A second signal ends the wait.
+    :param on_event: told every event in order. It may return further works (a merge, when the last of its values
+        is in); they run before the rest of `works`.
+    :param stop: looked at between outcomes. On a stop nothing more is submitted, what has been started may end
+        within `grace_seconds`, and everything else that was taken becomes CancelledWork; the rest of `works` is
+        the caller's to count. A second signal ends the wait.
     :param tick: called at least once a second, unless the executor is serial.
     :param fail_fast: the first Failed stops the drive likewise.
-    :raises SchedulerLostError, ClusterError: after a CancelledWork for every work that was taken and has not ended.
+    :raises SchedulerLostError, ClusterError: after a CancelledWork for every work that was taken and not ended.
     """
     journey = _Drive(works, executor, policy, split, on_event, stop, clock or SystemClock(), fail_fast)
     try:
@@ -137,7 +137,7 @@ class _Drive:
         if free < min(capacity // 3, LARGEST_CHUNK):
             return
         while free > 0:
-            chunk = list(itertools.islice(self._next(), min(free, LARGEST_CHUNK)))
+            chunk = self._take(min(free, LARGEST_CHUNK))
             if not chunk:
                 return
             free -= len(chunk)
@@ -184,15 +184,14 @@ class _Drive:
         while self.ready:
             self._cancelled(self.ready.popleft())
 
-    def _next(self) -> Iterator[Work]:
+    def _take(self, most: int) -> list[Work]:
         """Works that may start now: retries that are due, parts and extras, then the iterator."""
         while self.delayed and self.delayed[0][0] <= self.clock.now():
-            yield heapq.heappop(self.delayed)[2]
-        while self.ready:
-            yield self.ready.popleft()
-        for work in self.works:
-            yield work
-        self.exhausted = True
+            self.ready.appendleft(heapq.heappop(self.delayed)[2])
+        taken = [self.ready.popleft() for _ in range(min(most, len(self.ready)))]
+        taken.extend(itertools.islice(self.works, most - len(taken)))
+        self.exhausted = self.exhausted or len(taken) < most
+        return taken
 
     def _end(self, outcome: Outcome) -> None:
         work = self.flight.pop(_name(outcome.work))

@@ -5,8 +5,8 @@
         v  | (the same work's next attempt)
       Retried
 
-Each work that the drive has taken gets exactly one of the four endings; the parts of a SplitInto are works of their
-own, with endings of their own.
+Each work that the drive has taken gets exactly one of the four endings; the parts of a SplitInto are works of
+their own, with endings of their own.
 """
 
 from __future__ import annotations
