@@ -1,0 +1,101 @@
+"""FX forward: an amount of one currency against an amount of another on one date."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from riskpipe.kernels.forwards import exchange_two_amounts
+from riskpipe.market.conventions import Conventions
+from riskpipe.market.labels import Labels
+from riskpipe.market.model import MarketModel
+from riskpipe.market.nodes import DiscountNodes, FxNodes
+from riskpipe.products.base import COMMON_COLUMNS, Column, Need, Prepared, Product, RowFaults
+from riskpipe.products.nodes import evaluate_used
+from riskpipe.products.trades import Trades
+from riskpipe.products.validation import past_dates, rows_fault, unknown_currencies
+
+
+class FxForward(Product):
+    """Present value in the sold currency: buy_amount x fx x D_buy(t) - sell_amount x D_sell(t).
+
+    Each leg is discounted on its own currency's curve, so that the forward follows covered parity.
+    """
+
+    name = "fx_forward"
+    version = 1
+    columns = (
+        *COMMON_COLUMNS,
+        Column("buy_currency", "string", "currency received"),
+        Column("buy_amount", "number", "received at delivery", rule="positive"),
+        Column("sell_currency", "string", "currency paid; the present value is in it"),
+        Column("sell_amount", "number", "paid at delivery", rule="positive"),
+        Column("delivery_date", "date", "of both amounts"),
+    )
+
+    def validate(self, trades: Trades, as_of: int) -> list[RowFaults]:
+        bought, sold = trades.labels("buy_currency"), trades.labels("sell_currency")
+        same = bought.combine(sold, lambda a, b: "same" if a == b else "other")
+        alike = np.array([name == "same" for name in (*same.names, "")], np.bool_)[same.codes]
+        return [
+            *unknown_currencies(trades, "buy_currency", "sell_currency"),
+            *rows_fault(
+                "buy_currency", "two_currencies", alike, "buy_currency and sell_currency are the same"
+            ),
+            *past_dates(trades, "delivery_date", as_of, "delivery"),
+        ]
+
+    def currency(self, trades: Trades) -> Labels:
+        return trades.labels("sell_currency")
+
+    def requirements(self, trades: Trades, conventions: Conventions) -> tuple[Need, ...]:
+        bought, sold = trades.labels("buy_currency"), trades.labels("sell_currency")
+        return (
+            Need("underlying", ("fx",), bought.combine(sold, str.__add__)),
+            Need("discount", ("zero_rate",), bought.map(conventions.discount_curve)),
+            Need("discount", ("zero_rate",), sold.map(conventions.discount_curve)),
+        )
+
+    def weight(self, trades: Trades, as_of: int) -> NDArray[np.float64]:
+        return np.full(len(trades), 0.3)
+
+    def prepare(self, trades: Trades, model: MarketModel) -> Prepared:
+        bought, sold = trades.labels("buy_currency"), trades.labels("sell_currency")
+        delivery = trades.days("delivery_date")
+        curve = model.conventions.discount_curve
+        discount, (buy_position, sell_position) = model.discount(
+            (bought.map(curve), delivery), (sold.map(curve), delivery)
+        )
+        rate, rate_position = model.fx(bought, sold)
+        alive = delivery > model.as_of
+        return _FxForwards(
+            buy_amount=np.where(alive, trades.numbers("buy_amount"), 0.0),
+            sell_amount=np.where(alive, trades.numbers("sell_amount"), 0.0),
+            rate=rate,
+            rate_position=rate_position,
+            discount=discount,
+            buy_position=buy_position,
+            sell_position=sell_position,
+        )
+
+
+@dataclass(frozen=True)
+class _FxForwards(Prepared):
+    buy_amount: NDArray[np.float64]
+    sell_amount: NDArray[np.float64]
+    rate: FxNodes
+    rate_position: NDArray[np.int32]
+    discount: DiscountNodes
+    buy_position: NDArray[np.int32]
+    sell_position: NDArray[np.int32]
+
+    def price(self, rows: NDArray[np.int32], x: NDArray[np.float64]) -> NDArray[np.float64]:
+        rate, (rate_position,) = evaluate_used(self.rate, rows, x, self.rate_position)
+        discount, (buy, sell) = evaluate_used(self.discount, rows, x, self.buy_position, self.sell_position)
+        out = np.empty((len(rows), x.shape[1]))
+        exchange_two_amounts(
+            rows, self.buy_amount, self.sell_amount, rate, rate_position, discount, buy, sell, out
+        )
+        return out

@@ -1,0 +1,45 @@
+"""Market nodes shared by trades, evaluated for those trades alone that a call prices."""
+
+from __future__ import annotations
+
+from dataclasses import fields, is_dataclass, replace
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Nodes(Protocol):
+    """What `MarketModel` makes of curves and names: a frozen dataclass of arrays with the node axis first."""
+
+    def __len__(self) -> int: ...
+
+    def evaluate(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """float64[n_nodes, n_scenarios] from float64[n_factors, n_scenarios]."""
+        ...
+
+
+def take(nodes: Any, positions: NDArray[np.integer]) -> Any:
+    """Some of the nodes, in the order of `positions`."""
+    parts: dict[str, Any] = {}
+    for field in fields(nodes):
+        value = getattr(nodes, field.name)
+        parts[field.name] = take(value, positions) if is_dataclass(value) else value[positions]
+    return replace(nodes, **parts)
+
+
+def evaluate_used(
+    nodes: Nodes, rows: NDArray[np.int32], x: NDArray[np.float64], *positions: NDArray[np.int32]
+) -> tuple[NDArray[np.float64], tuple[NDArray[np.int32], ...]]:
+    """Values of the nodes that `rows` use, and each trade's position among these.
+
+    :param positions: int32[n] each, nodes by trade.
+    :return: float64[used, n_scenarios], and int32[n] for each of `positions` (right for `rows` alone).
+    """
+    used = np.zeros(len(nodes), np.bool_)
+    for position in positions:
+        used[position[rows]] = True
+    if used.all():
+        return nodes.evaluate(x), positions
+    place = np.cumsum(used, dtype=np.int32) - np.int32(1)
+    return take(nodes, np.flatnonzero(used)).evaluate(x), tuple(place[position] for position in positions)

@@ -1,0 +1,218 @@
+"""Trade tables against a product's columns: types of the table, rules of single rows, the canonical form.
+
+Rules between columns are the product's own (`Product.validate`); the helpers at the end are for them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from riskpipe.errors import InputError, Reason
+from riskpipe.market.labels import Labels
+from riskpipe.products.base import ARROW_TYPES, COMMON_COLUMNS, Column, Product, RowFaults
+from riskpipe.products.trades import Trades
+
+CURRENCY = re.compile(r"[A-Z]{3}")
+
+_NEVER_EMPTY = ("trade_id", "book")
+_KIND_TYPES = {
+    "string": "a string",
+    "number": "a number (float, integer or decimal)",
+    "date": "a date (date, or timestamp at midnight without time zone)",
+}
+
+
+@dataclass(frozen=True)
+class SchemaFault:
+    """A column that is missing, doubled or of a type that cannot be read; the whole file is unusable."""
+
+    column: str
+    rule: str
+    message: str
+
+
+def all_columns(product: Product) -> tuple[Column, ...]:
+    """The common columns, then the product's own; each name once."""
+    own = {column.name for column in product.columns}
+    return (*(column for column in COMMON_COLUMNS if column.name not in own), *product.columns)
+
+
+def check_schema(schema: pa.Schema, product: Product) -> list[SchemaFault]:
+    """Missing required columns, names that occur twice, types that cannot be read without loss."""
+    faults = []
+    for column in all_columns(product):
+        fields = [field for field in schema if field.name == column.name]
+        if not fields:
+            if column.required:
+                near = get_close_matches(column.name, schema.names, 1)
+                hint = f"; is it {near[0]!r}?" if near else ""
+                message = f"{product.name}: the column {column.name!r} is missing{hint}"
+                faults.append(SchemaFault(column.name, "missing_column", message))
+        elif len(fields) > 1:
+            message = f"{product.name}: the column {column.name!r} occurs {len(fields)} times"
+            faults.append(SchemaFault(column.name, "duplicate_column", message))
+        elif not _readable(fields[0].type, column):
+            message = (
+                f"{product.name}: the column {column.name!r} has type {fields[0].type}; "
+                f"it must be {_KIND_TYPES[column.kind]}"
+            )
+            faults.append(SchemaFault(column.name, "wrong_type", message))
+    return faults
+
+
+def canonical(table: pa.Table, product: Product) -> pa.Table:
+    """The product's columns cast to string, float64 and date32; other columns are carried as they are.
+
+    A timestamp that is not at midnight becomes null: `check_rows` with the original table tells of it.
+
+    :raises InputError: with every fault of `check_schema`.
+    """
+    faults = check_schema(table.schema, product)
+    if faults:
+        raise InputError("\n".join(fault.message for fault in faults))
+    for column in all_columns(product):
+        position = table.schema.get_field_index(column.name)
+        if position >= 0 and table.schema.field(position).type != ARROW_TYPES[column.kind]:
+            table = table.set_column(position, column.name, _cast(table.column(position), column))
+    return table
+
+
+def check_rows(trades: Trades, product: Product, original: pa.Table | None = None) -> list[RowFaults]:
+    """Single-column rules over a canonical table: nulls, choices, finiteness, sign, empty names.
+
+    :param original: the table before `canonical`, to tell values that could not be read from nulls.
+    """
+    faults: list[RowFaults] = []
+    for column in all_columns(product):
+        if not trades.has(column.name):
+            continue
+        values = trades.table.column(column.name)
+        null = _mask(pc.is_null(values))
+        if original is not None and null.any():
+            unreadable = null & ~_mask(pc.is_null(original.column(column.name)))
+            faults += rows_fault(column.name, "whole_day", unreadable, f"{column.name} has a time of day")
+            null &= ~unreadable
+        if column.required:
+            faults += rows_fault(column.name, "not_null", null, f"{column.name} is null")
+        faults += _RULES[column.kind](trades, column)
+    return faults
+
+
+def _check_numbers(trades: Trades, column: Column) -> Iterator[RowFaults]:
+    values = trades.table.column(column.name)
+    present = ~_mask(pc.is_null(values))
+    numbers = trades.numbers(column.name)
+    bad = present & ~np.isfinite(numbers)
+    yield from rows_fault(column.name, "finite", bad, f"{column.name} is not a finite number")
+    good = present & ~bad
+    if column.rule == "positive":
+        yield from rows_fault(
+            column.name, "positive", good & (numbers <= 0.0), f"{column.name} must be above zero"
+        )
+    elif column.rule == "nonnegative":
+        yield from rows_fault(
+            column.name, "nonnegative", good & (numbers < 0.0), f"{column.name} must not be negative"
+        )
+
+
+def _check_strings(trades: Trades, column: Column) -> Iterator[RowFaults]:
+    labels = trades.labels(column.name)
+    if column.name in _NEVER_EMPTY:
+        empty = label_mask(labels, lambda name: not name.strip())
+        yield from rows_fault(column.name, "not_empty", empty, f"{column.name} is empty")
+    if not column.choices:
+        return
+    for code, name in enumerate(labels.names):
+        if name not in column.choices:
+            near = get_close_matches(name.lower(), column.choices, 1)
+            hint = f"; is it {near[0]!r}?" if near else f"; it must be one of {', '.join(column.choices)}"
+            message = f"{column.name} {name!r} is unknown{hint}"
+            yield from rows_fault(column.name, "choice", labels.codes == code, message)
+
+
+def _check_dates(trades: Trades, column: Column) -> Iterator[RowFaults]:
+    return iter(())
+
+
+_RULES: dict[str, Callable[[Trades, Column], Iterator[RowFaults]]] = {
+    "number": _check_numbers,
+    "string": _check_strings,
+    "date": _check_dates,
+}
+
+
+def _readable(kind: pa.DataType, column: Column) -> bool:
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    if pa.types.is_null(kind):
+        return True
+    if column.kind == "string":
+        return bool(
+            pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+        )
+    if column.kind == "number":
+        return bool(pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_decimal(kind))
+    return bool(pa.types.is_date(kind) or (pa.types.is_timestamp(kind) and kind.tz in (None, "UTC")))
+
+
+def _cast(values: pa.ChunkedArray, column: Column) -> pa.ChunkedArray:
+    target = ARROW_TYPES[column.kind]
+    if pa.types.is_dictionary(values.type):
+        values = values.cast(values.type.value_type)
+    if column.kind != "date" or pa.types.is_null(values.type):
+        # To the nearest float64: integers beyond 2^53 and decimals lose what a float64 cannot hold.
+        return values.cast(target, safe=False)
+    moments = values.cast(pa.timestamp("us"), safe=False)
+    days = moments.cast(target, safe=False)
+    return pc.if_else(pc.equal(days.cast(pa.timestamp("us")), moments), days, pa.scalar(None, target))
+
+
+def _mask(values: pa.ChunkedArray) -> NDArray[np.bool_]:
+    return np.asarray(values.to_numpy(), np.bool_)
+
+
+# --- for the products' own rules ---
+
+
+def rows_fault(
+    column: str, rule: str, rows: NDArray[np.bool_], message: str, reason: Reason = Reason.INVALID_TRADE
+) -> list[RowFaults]:
+    """One fault over the rows of a mask bool[n]; none where it is empty."""
+    positions = np.flatnonzero(rows).astype(np.int64)
+    return [RowFaults(column, rule, positions, reason, message)] if len(positions) else []
+
+
+def label_mask(labels: Labels, holds: Callable[[str], bool]) -> NDArray[np.bool_]:
+    """bool[n]: the trade has a name for which `holds`, which is called once a distinct name."""
+    answers = np.array([*(holds(name) for name in labels.names), False], np.bool_)
+    return np.asarray(answers[labels.codes])
+
+
+def unknown_currencies(trades: Trades, *columns: str) -> list[RowFaults]:
+    """Currencies that are not three capital letters."""
+    faults: list[RowFaults] = []
+    for column in columns:
+        bad = label_mask(trades.labels(column), lambda name: not CURRENCY.fullmatch(name))
+        message = f"{column} is not an ISO currency code (three capital letters)"
+        faults += rows_fault(column, "currency", bad, message)
+    return faults
+
+
+def past_dates(trades: Trades, column: str, as_of: int, what: str) -> list[RowFaults]:
+    """Dates before the valuation date: "<what> in the past"."""
+    return rows_fault(column, "not_past", trades.days(column) < as_of, f"{what} in the past")
+
+
+def out_of_order(trades: Trades, first: str, last: str) -> list[RowFaults]:
+    """Trades whose date `last` is before their date `first`; missing dates are in order."""
+    begin, end = trades.days(first), trades.days(last)
+    missing = (begin == Trades.NO_DATE) | (end == Trades.NO_DATE)
+    return rows_fault(last, "date_order", (end < begin) & ~missing, f"{last} is before {first}")
