@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
@@ -13,12 +13,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from riskpipe.errors import InputError
 from riskpipe.plan.block import Block, digest_id
 from riskpipe.plan.costs import BYTES_PER_BLOCK, SECONDS_PER_BLOCK, WORKER_BASELINE_BYTES
 from riskpipe.plan.partition import Limits, ScenarioRange, cut_trades
 from riskpipe.plan.survey import FileSurvey
 
 PLAN_VERSION = 1
+HEADER_KEY = "riskpipe.plan"
 BLOCKS_PER_ROW_GROUP = 50_000
 
 SCHEMA = pa.schema(
@@ -152,6 +154,7 @@ class PlanHeader:
     base_currency: str
     measures: tuple[str, ...]
     inputs_sha256: str
+    config_sha256: str
     market_sha256: str
     scenarios_sha256: str
     selection: list[list[str]]
@@ -161,8 +164,8 @@ class PlanHeader:
     version: int = PLAN_VERSION
 
 
-def write_blocks(path: str, tables: Iterable[pa.Table]) -> None:
-    """Stream the blocks into a Parquet file without footer metadata."""
+def write_plan(path: str, tables: Iterable[pa.Table], header: Callable[[], PlanHeader]) -> PlanHeader:
+    """Stream the blocks into a Parquet file; the header, known when the last block is, goes to the footer."""
     with pq.ParquetWriter(path, SCHEMA, compression="zstd") as writer:
         waiting: list[pa.Table] = []
         rows = 0
@@ -174,16 +177,25 @@ def write_blocks(path: str, tables: Iterable[pa.Table]) -> None:
                 waiting, rows = [], 0
         if waiting:
             writer.write_table(pa.concat_tables(waiting), BLOCKS_PER_ROW_GROUP)
+        written = header()
+        writer.add_key_value_metadata({HEADER_KEY: json.dumps(asdict(written), sort_keys=True)})
+    return written
 
 
 class StoredPlan:
     """A plan file, read in pieces; positions in it are the blocks' indices."""
 
-    def __init__(self, path: str, header: PlanHeader) -> None:
-        self._path = path
-        self.header = header
+    def __init__(self, path: str) -> None:
+        self.path = path
         with pq.ParquetFile(path) as file:
             self._length = file.metadata.num_rows
+            text = (file.metadata.metadata or {}).get(HEADER_KEY.encode())
+        if text is None:
+            raise InputError(f"{path} is not a plan of riskpipe")
+        value = json.loads(text)
+        if value["version"] > PLAN_VERSION:
+            raise InputError(f"{path} is a plan of a newer riskpipe (version {value['version']}): install that")
+        self.header = PlanHeader(**{**value, "measures": tuple(value["measures"])})
 
     def __len__(self) -> int:
         return int(self._length)
@@ -191,7 +203,7 @@ class StoredPlan:
     def blocks(self, wanted: NDArray[np.bool_] | None = None) -> Iterator[tuple[int, Block]]:
         """(index, block) in order; only the `wanted` ones (bool[n], looked at when each is reached)."""
         index = 0
-        with pq.ParquetFile(self._path) as file:
+        with pq.ParquetFile(self.path) as file:
             for batch in file.iter_batches(2_000):
                 if wanted is None or wanted[index : index + len(batch)].any():
                     for offset, row in enumerate(batch.to_pylist()):
@@ -201,7 +213,7 @@ class StoredPlan:
 
     def columns(self, *names: str) -> pa.Table:
         """Some columns of all blocks."""
-        return pq.read_table(self._path, columns=list(names))
+        return pq.read_table(self.path, columns=list(names))
 
     @cached_property
     def _ids(self) -> tuple[NDArray[np.bytes_], NDArray[np.int64]]:
@@ -214,12 +226,3 @@ class StoredPlan:
         ids, order = self._ids
         at = int(np.searchsorted(ids, block_id.encode()))
         return int(order[at]) if at < len(ids) and ids[at] == block_id.encode() else None
-
-
-def header_to_json(header: PlanHeader) -> str:
-    return json.dumps(asdict(header), indent=2, sort_keys=True)
-
-
-def header_from_json(text: str) -> PlanHeader:
-    value = json.loads(text)
-    return PlanHeader(**{**value, "measures": tuple(value["measures"])})

@@ -21,7 +21,7 @@ from riskpipe.plan.selection import Selection
 from riskpipe.products.base import Product, RowFaults
 from riskpipe.products.dependencies import Dependencies, dependencies
 from riskpipe.products.trades import Trades
-from riskpipe.products.validation import canonical, check_rows
+from riskpipe.products.validation import all_columns, canonical, check_rows
 from riskpipe.store.filesystem import Store
 from riskpipe.store.portfolio import TradeFile, iter_batches, read_rows
 
@@ -142,14 +142,14 @@ class Survey:
 
     def _survey(self, file: TradeFile) -> FileSurvey:
         product = self._products[file.product]
-        columns = [column.name for column in product.columns]
+        columns = [column.name for column in all_columns(product)]
         parts: list[tuple[NDArray[np.bool_], NDArray[np.float64], NDArray[np.float64]]] = []
         hashes: list[NDArray[np.uint64]] = []
         first = 0
         for batch in iter_batches(self._portfolio, file, columns, BATCH_ROWS):
             table = canonical(batch, product)
             hashes.append(_hash(table.column("trade_id")))
-            parts.append(self._batch(file, product, Trades(table), first))
+            parts.append(self._batch(file, product, Trades(table), batch, first))
             first += len(table)
         self._hashes.append(np.concatenate(hashes) if hashes else np.empty(0, np.uint64))
         self.trades += first
@@ -161,10 +161,10 @@ class Survey:
         return survey
 
     def _batch(
-        self, file: TradeFile, product: Product, trades: Trades, first: int
+        self, file: TradeFile, product: Product, trades: Trades, original: pa.Table, first: int
     ) -> tuple[NDArray[np.bool_], NDArray[np.float64], NDArray[np.float64]]:
         good = np.ones(len(trades), np.bool_)
-        self._note(file, trades, check_rows(trades, product), first, good)
+        self._note(file, trades, check_rows(trades, product, original), first, good)
         rows = np.flatnonzero(good)
         valid = trades if good.all() else trades.take(rows)
         self._note(file, valid, product.validate(valid, self._model.as_of), first, good, rows)

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from riskpipe.errors import Reason
-from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
 from riskpipe.products.base import Need, Product, RowFaults
 from riskpipe.products.trades import Trades
@@ -67,25 +65,15 @@ def _columns(need: Need, model: MarketModel, faults: list[RowFaults]) -> list[ND
         if groups:
             table[k, : len(groups)] = groups
     if not need.optional:
-        faults += _missing(need, need.labels, resolved)
+        faults += _missing(need, model, resolved)
     return [np.ascontiguousarray(table[need.labels.codes, k]) for k in range(width)]
 
 
-def _missing(need: Need, labels: Labels, resolved: list[tuple[int, ...] | None]) -> list[RowFaults]:
+def _missing(need: Need, model: MarketModel, resolved: list[tuple[int, ...] | None]) -> list[RowFaults]:
     faults = []
     for code, groups in enumerate(resolved):
-        if groups is not None:
-            continue
-        rows = np.flatnonzero(labels.codes == code)
+        rows = np.flatnonzero(need.labels.codes == code) if groups is None else np.empty(0, np.int64)
         if len(rows):
-            kinds = " or ".join(f"{kind}:{labels.names[code]}" for kind in need.kinds)
-            faults.append(
-                RowFaults(
-                    column=need.role,
-                    rule="market_data",
-                    rows=rows,
-                    reason=Reason.MISSING_MARKET_DATA,
-                    message=f"no {need.role}: the market has no {kinds}",
-                )
-            )
+            failure = model.failure(need.kinds, need.labels.names[code])
+            faults.append(RowFaults(need.role, "market_data", rows, failure.reason, failure.message))
     return faults

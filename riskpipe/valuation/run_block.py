@@ -14,7 +14,7 @@ from riskpipe.measures.catalogue import PNL_SETS
 from riskpipe.plan.block import Block
 from riskpipe.products.base import Product
 from riskpipe.products.trades import Trades
-from riskpipe.products.validation import canonical
+from riskpipe.products.validation import all_columns, canonical
 from riskpipe.store.parquet import WrittenFile, write_parquet
 from riskpipe.store.portfolio import read_rows
 from riskpipe.store.tables import SCHEMAS, write_result
@@ -97,7 +97,7 @@ def read_trades(context: Context, block: Block) -> tuple[Trades, NDArray[np.int6
     """The block's trades and their rows in the file: its range, less what was not selected."""
     product = context.products[block.product]
     file = context.spec.files[block.path]
-    columns = [column.name for column in product.columns]
+    columns = [column.name for column in all_columns(product)]
     table = canonical(read_rows(context.portfolio, file, block.row_start, block.row_stop, columns), product)
     trades = Trades(table)
     if block.rows is not None:

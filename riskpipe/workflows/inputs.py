@@ -124,8 +124,9 @@ def _open_portfolio(inputs: Inputs, selection: Selection) -> None:
 def _check_columns(inputs: Inputs, file: TradeFile) -> None:
     with open_parquet(inputs.portfolio, file.path) as parquet:
         schema = parquet.schema_arrow
-    for column, rule, message in check_schema(schema, inputs.products[file.product]):
-        inputs.add(Fault("error", "portfolio", file.path, column, rule, file.rows, (), message), blocking=True)
+    for fault in check_schema(schema, inputs.products[file.product]):
+        found = Fault("error", "portfolio", file.path, fault.column, fault.rule, file.rows, (), fault.message)
+        inputs.add(found, blocking=True)
 
 
 def _open_market(inputs: Inputs) -> None:

@@ -1,0 +1,250 @@
+"""`riskpipe plan`: blocks, cost, memory, missing data; no cluster, nothing is priced."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from riskpipe import __version__
+from riskpipe.config import Settings
+from riskpipe.errors import StorageError, UsageError
+from riskpipe.measures.catalogue import PNL_SETS
+from riskpipe.plan.costs import CostModel
+from riskpipe.plan.partition import Limits, ScenarioRange, scenario_ranges
+from riskpipe.plan.plan import PlanHeader, PlanTotals, StoredPlan, block_tables, write_plan
+from riskpipe.plan.selection import Selection
+from riskpipe.plan.survey import Fault, Quarantine, Survey
+from riskpipe.store.filesystem import Store
+from riskpipe.store.layout import RunLayout, list_runs
+from riskpipe.store.parquet import read_parquet
+from riskpipe.workflows.check import refuse
+from riskpipe.workflows.inputs import Inputs, open_inputs
+
+RUNS_TO_LEARN_FROM = 5
+SHORT_SECONDS, LONG_SECONDS = 0.5, 60.0
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A plan file on this machine, and what it was made from."""
+
+    inputs: Inputs
+    plan: StoredPlan
+    ranges: tuple[ScenarioRange, ...]
+    faults: tuple[Fault, ...]
+    quarantine: Quarantine
+    valuations: int
+
+    @property
+    def stored_pnl(self) -> tuple[str, ...]:
+        """Scenario sets whose vectors are written per trade."""
+        return stored_pnl(self.inputs.settings)
+
+
+@dataclass(frozen=True)
+class ProductRow:
+    product: str
+    trades: int
+    blocks: int
+    projected_seconds: float
+
+
+@dataclass(frozen=True)
+class PlanReport:
+    """What `riskpipe plan` shows.
+
+    :param valuations: trades x scenarios that will be priced.
+    :param numbers: trades x measures that will be reported.
+    :param max_memory: the most that a worker process is projected to hold, bytes.
+    """
+
+    blocks: int
+    trades: int
+    scenarios: int
+    valuations: int
+    numbers: int
+    quarantined: int
+    projected_seconds: float
+    projected_bytes_output: int
+    max_memory: int
+    warnings: list[str]
+    by_product: list[ProductRow]
+    path: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def plan(settings: Settings, selection: Selection, path: str | None = None) -> PlanReport:
+    """Plan, and write the plan to `path` when there is one.
+
+    :raises InputError: inputs that cannot be used.
+    """
+    with make_plan(settings, selection) as planned:
+        if path is not None:
+            store, name = Store.of_file(path)
+            put_file(store, name, planned.plan.path)
+        return report(settings, planned, path)
+
+
+@contextmanager
+def make_plan(settings: Settings, selection: Selection) -> Iterator[Planned]:
+    """Check the inputs and cut them into blocks; the plan file lives as long as the context.
+
+    :raises InputError, GateError: see `check.refuse`. :raises UsageError: nothing is selected.
+    """
+    if selection.uses("status", "block"):
+        raise UsageError("--select status: and block: name parts of a run: they go with `riskpipe retry`")
+    inputs = open_inputs(settings, selection)
+    if inputs.blocking:
+        refuse(settings, inputs, inputs.faults)
+    assert inputs.snapshot is not None
+    assert inputs.scenarios is not None
+    columns = inputs.scenarios.columns
+    limits = Limits(**settings.partition.model_dump())
+    ranges = scenario_ranges(columns, inputs.snapshot, tuple(settings.measures), limits.max_scenarios)
+    costs = learnt_costs(Store(settings.output))
+    survey = Survey(
+        inputs.files,
+        inputs.portfolio,
+        inputs.products,
+        inputs.model,
+        settings.base_currency,
+        selection=selection,
+        ranges=ranges,
+        costs=costs,
+        stored_pnl=bool(stored_pnl(settings)),
+    )
+    totals = PlanTotals()
+    tables = block_tables(survey.files(), ranges, limits, inputs.block_inputs(selection), totals)
+    with tempfile.TemporaryDirectory(prefix="riskpipe-plan-") as directory:
+        path = str(Path(directory) / "plan.parquet")
+        write_plan(path, tables, lambda: _header(settings, inputs, selection, costs, totals))
+        faults = (*inputs.faults, *survey.faults)
+        refuse(settings, inputs, list(faults))
+        if not totals.blocks:
+            raise UsageError("nothing to do: no trade passes --select")
+        yield Planned(inputs, StoredPlan(path), ranges, faults, survey.quarantine, int(survey.valuations))
+
+
+def _header(
+    settings: Settings, inputs: Inputs, selection: Selection, costs: CostModel, totals: PlanTotals
+) -> PlanHeader:
+    assert inputs.snapshot is not None
+    assert inputs.scenarios is not None
+    return PlanHeader(
+        as_of=settings.as_of.isoformat(),
+        base_currency=settings.base_currency,
+        measures=tuple(settings.measures),
+        inputs_sha256=inputs.sha256,
+        config_sha256=settings.sha256,
+        market_sha256=inputs.snapshot.sha256,
+        scenarios_sha256=inputs.scenarios.columns.sha256,
+        selection=selection.canonical(),
+        engine_version=__version__,
+        cost_factors=dict(costs.factors),
+        totals=asdict(totals),
+    )
+
+
+def stored_pnl(settings: Settings) -> tuple[str, ...]:
+    """Scenario sets whose P&L vectors the settings want per trade."""
+    wanted = settings.scenario_pnl.model_dump()
+    return tuple(name for measure, name in PNL_SETS.items() if wanted[name] and measure in settings.measures)
+
+
+def report(settings: Settings, planned: Planned, path: str | None) -> PlanReport:
+    """The plan in figures, with its warnings."""
+    header, totals = planned.plan.header, planned.plan.header.totals
+    pnl = sum(r.pnl_columns for r in planned.ranges) if planned.stored_pnl else 0
+    numbers = int(totals["numbers"])
+    scenarios = planned.inputs.scenarios
+    return PlanReport(
+        blocks=len(planned.plan),
+        trades=int(totals["trades"]),
+        scenarios=0 if scenarios is None else len(scenarios.columns),
+        valuations=planned.valuations,
+        numbers=numbers,
+        quarantined=len(planned.quarantine.table()),
+        projected_seconds=float(totals["projected_seconds"]),
+        projected_bytes_output=int(totals["trades"]) * pnl * 8 + numbers * 40,
+        max_memory=int(totals["most_bytes"]),
+        warnings=_warnings(settings, header, planned.faults),
+        by_product=[
+            ProductRow(name, int(row["trades"]), int(row["blocks"]), row["seconds"])
+            for name, row in sorted(totals["products"].items())
+        ],
+        path=path,
+    )
+
+
+def _warnings(settings: Settings, header: PlanHeader, faults: tuple[Fault, ...]) -> list[str]:
+    totals = header.totals
+    warnings = []
+    if totals["long_blocks"]:
+        warnings.append(
+            f"{totals['long_blocks']} blocks are projected beyond {LONG_SECONDS:g} s (the longest "
+            f"{totals['longest_seconds']:.0f} s): lower partition.target_seconds or partition.max_trades"
+        )
+    # Few short blocks are the ends of files; many are overhead.
+    if totals["short_blocks"] * 2 > totals["blocks"] and totals["projected_seconds"] > 60.0:
+        warnings.append(
+            f"{totals['short_blocks']} of {totals['blocks']} blocks are projected under {SHORT_SECONDS:g} s: "
+            "raise partition.max_trades, max_scenarios or max_memory, or put more trades in a file"
+        )
+    limit = settings.cluster.memory_limit
+    if limit is not None and totals["most_bytes"] > 0.85 * limit:
+        warnings.append(
+            f"a worker is projected to need {totals['most_bytes'] / 2**20:.0f} MiB of its {limit / 2**20:.0f} MiB: "
+            "lower partition.max_memory or raise cluster.memory_limit"
+        )
+    errors = sum(fault.rows for fault in faults if fault.level == "error" and fault.table == "portfolio")
+    if errors:
+        warnings.append(f"{errors} faults in trades: they will fail with a reason; `riskpipe check` lists them")
+    return warnings
+
+
+def learnt_costs(store: Store) -> CostModel:
+    """What the last runs of this output teach about seconds; the default model where there are none."""
+    model = CostModel()
+    try:
+        runs = list_runs(store)[-RUNS_TO_LEARN_FROM:]
+    except StorageError:
+        return model
+    for run_id in runs:
+        layout = RunLayout(run_id)
+        if not (store.exists(layout.blocks) and store.exists(layout.plan)):
+            continue
+        table = read_parquet(store, layout.blocks, ["product", "status", "projected_s", "price_s"])
+        rows = table.filter(table.column("price_s").is_valid()).to_pylist()
+        with local_copy(store, layout.plan) as path:
+            planned_with = CostModel(StoredPlan(path).header.cost_factors)
+        observed = [(r["product"], r["projected_s"], r["price_s"]) for r in rows if r["projected_s"]]
+        model = CostModel({**model.factors, **planned_with.learnt(observed).factors})
+    return model
+
+
+def put_file(store: Store, name: str, path: str) -> None:
+    """Copy a file of this machine into a store, atomically."""
+    with store.atomic_sink(name) as sink, open(path, "rb") as source:
+        shutil.copyfileobj(source, sink)
+
+
+@contextmanager
+def local_copy(store: Store, name: str) -> Iterator[str]:
+    """A path of this machine for a stored file: itself when local, else a temporary copy."""
+    local = store.local_path(name)
+    if local is not None:
+        yield local
+        return
+    with tempfile.TemporaryDirectory(prefix="riskpipe-") as directory:
+        path = os.path.join(directory, os.path.basename(name))
+        with open(path, "wb") as sink, store.open_input_file(name) as source:
+            shutil.copyfileobj(source, sink)
+        yield path
