@@ -53,7 +53,9 @@ def schedule(
     frequency: Labels,
     calendar: Labels,
     convention: Labels,
+    *,
     after: int | None = None,
+    maturity_convention: Labels | None = None,
 ) -> Schedule:
     """Periods between `start` and `maturity`, counted back from maturity in months (clipped to month ends).
 
@@ -64,6 +66,7 @@ def schedule(
     :param maturity: int32[n], after `start`.
     :param frequency: 1M, 3M, 6M, 1Y or 1T (one period).
     :param after: leave out the periods whose adjusted end is not after this day; None: all periods.
+    :param maturity_convention: adjusts the maturity; None: as all other dates.
     :raises ValueError: unknown frequency, calendar or convention.
     """
     months = months_of(frequency)
@@ -84,6 +87,8 @@ def schedule(
     adjusted = adjust(dates, calendar.take(trade), convention.take(trade))
     keep = np.ones(trade.size, np.bool_)
     keep[first] = from_start & (adjusted[first] != adjusted[first + 1])
+    if maturity_convention is not None:
+        adjusted[ends - 1] = adjust(maturity, calendar, maturity_convention)
     return _periods(dates[keep], adjusted[keep], trade[keep], len(start), after)
 
 

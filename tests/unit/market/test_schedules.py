@@ -48,11 +48,11 @@ class RandomTrades:
         self.calendar = [str(v) for v in generator.choice(list(CALENDARS), size)]
         self.convention = [str(v) for v in generator.choice(list(CONVENTIONS), size)]
 
-    def schedule(self, after: int | None = None) -> Schedule:
+    def schedule(self, **options: object) -> Schedule:
         labels = (Labels.of(names) for names in (self.frequency, self.calendar, self.convention))
-        return schedule(self.start, self.maturity, *labels, after=after)
+        return schedule(self.start, self.maturity, *labels, **options)
 
-    def quantlib(self, k: int) -> list[int]:
+    def quantlib(self, k: int, last: int | None = None) -> list[int]:
         convention = CONVENTIONS[self.convention[k]]
         dates = ql.Schedule(
             ql.Date(int(self.start[k]) + EPOCH),
@@ -60,7 +60,7 @@ class RandomTrades:
             PERIODS[self.frequency[k]],
             CALENDARS[self.calendar[k]],
             convention,
-            convention,
+            convention if last is None else last,
             ql.DateGeneration.Backward,
             False,
         )
@@ -77,6 +77,16 @@ def test_periods_are_quantlibs() -> None:
         assert made.end[rows].tolist() == dates[1:], k
     assert made.offsets[-1] == len(made)
     assert np.array_equal(made.trades, np.repeat(np.arange(2000), np.diff(made.offsets)))
+
+
+def test_a_convention_of_its_own_for_the_maturity() -> None:
+    trades = RandomTrades(1000, 16)
+    made = trades.schedule(maturity_convention=Labels.constant("unadjusted", 1000))
+    for k in range(1000):
+        dates = trades.quantlib(k, ql.Unadjusted)
+        rows = slice(made.offsets[k], made.offsets[k + 1])
+        assert made.start[rows].tolist() == dates[:-1], k
+        assert made.end[rows].tolist() == dates[1:], k
 
 
 def test_unadjusted_dates_are_those_of_an_unadjusted_schedule() -> None:
