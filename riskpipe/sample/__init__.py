@@ -1,1 +1,5 @@
-"""Floor 5: seeded sample books, markets and histories for `riskpipe init`."""
+"""A sample book, market, history and configuration for `riskpipe init`; nothing else uses it."""
+
+from riskpipe.sample.writer import SampleSummary, write_sample
+
+__all__ = ["SampleSummary", "write_sample"]

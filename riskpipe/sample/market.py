@@ -212,8 +212,8 @@ def _fixings(index: SwapIndex, as_of: int, rng: np.random.Generator) -> list[Poi
     tenor = years_to(index.float_frequency if not index.convention.overnight else "1D", as_of)
     today = float(projection_rate(index, np.array([tenor]))[0])
     rates = np.round(today + np.round(BY_CODE[index.currency].policy * steps / 0.0025) * 0.0025 + noise, 6)
-    if index.convention.overnight:
-        days, rates = days[:-1], rates[:-1]
+    published = days < as_of if index.convention.overnight else np.is_busday(days.astype("datetime64[D]"))
+    days, rates = days[published], rates[published]
     return [
         Point(f"fixing:{index.name}:{iso}", "fixing", index.name, index.currency, float(rate), iso)
         for iso, rate in ((to_iso(day), rate) for day, rate in zip(days, rates, strict=True))

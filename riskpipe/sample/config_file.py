@@ -1,0 +1,67 @@
+"""riskpipe.yaml: the packaged template with the sample's date, paths and conventions filled in."""
+
+from __future__ import annotations
+
+from datetime import date
+from importlib.resources import files
+
+from riskpipe.sample.universe import CURRENCIES, INDICES, SwapIndex
+
+SCHEMA_FILE = "riskpipe.schema.json"
+
+
+def config_text(
+    as_of: date,
+    scenarios: int,
+    *,
+    data: str = "data",
+    output: str = "output",
+    schema: str = f"./{SCHEMA_FILE}",
+) -> str:
+    """The commented configuration of the nightly run.
+
+    :param data: where the inputs are, from the file's directory.
+    :param schema: where the JSON schema is, for editors.
+    """
+    text = files("riskpipe.sample").joinpath("nightly.yaml").read_text(encoding="utf-8")
+    values = {
+        "SCHEMA": schema,
+        "AS_OF": as_of.isoformat(),
+        "DATA": data,
+        "DAYS": str(scenarios),
+        "OUTPUT": output,
+        "MARKET": market_section().rstrip(),
+    }
+    for name, value in values.items():
+        text = text.replace(f"@{name}@", value)
+    return text
+
+
+def market_section() -> str:
+    """The section `market`: discount curves and index conventions of the sample's market data."""
+    currencies = "".join(f"    {c.code}: {{discount_curve: {c.discount_curve}}}\n" for c in CURRENCIES)
+    indices = "".join(f"    {index.name}: {{{_index_fields(index)}}}\n" for index in INDICES)
+    return (
+        "# What turns factors into curves. Without an entry: discount curve <CCY>.OIS; an index is the forward\n"
+        "# curve of its name, a term rate with the leg's day count. Fixings are points of kind `fixing`.\n"
+        "market:\n"
+        "  credit_model: midpoint      # midpoint | isda\n"
+        "  # curves:\n"
+        "  #   EUR.ESTR: {interpolation: linear_zero}      # default: log_linear_discount\n"
+        "  currencies:\n"
+        f"{currencies}"
+        "  indices:\n"
+        f"{indices}"
+    )
+
+
+def _index_fields(index: SwapIndex) -> str:
+    convention = index.convention
+    fields = {
+        "curve": convention.curve,
+        "overnight": str(convention.overnight).lower(),
+        "day_count": convention.day_count,
+        "fixing_lag": convention.fixing_lag,
+        "calendar": convention.calendar,
+    }
+    return ", ".join(f"{name}: {value}" for name, value in fields.items())

@@ -1,0 +1,180 @@
+"""Swaps, bonds and credit default swaps."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from riskpipe.market.labels import Labels
+from riskpipe.sample.dates import add_months, business_days
+from riskpipe.sample.pricing import Floats
+from riskpipe.sample.terms import Columns, Days, Draw, each, override, past_rates
+from riskpipe.sample.universe import BY_CODE, INDEX_BY_NAME, ISSUER_BY_NAME
+
+SEASONED = 0.40
+FORWARD_STARTING = 0.12
+OLDEST_YEARS = 8.0
+
+
+def interest_rate_swaps(draw: Draw) -> Columns:
+    """The market's standard swap on each index: spot, forward starting, seasoned; a quarter ends broken."""
+    index = draw.instruments
+    currency = index.map(lambda name: INDEX_BY_NAME[name].currency)
+    start, maturity, months = _swap_dates(draw)
+    # Overnight swaps of up to a year pay once.
+    once = (months <= 12) & (each(index, lambda name: INDEX_BY_NAME[name].convention.overnight) > 0.0)
+    notional = draw.notional(currency, 12.0)
+    par = draw.quotes.par_rate(
+        index.map(lambda name: INDEX_BY_NAME[name].convention.curve), draw.years(start), draw.years(maturity)
+    )
+    age = np.maximum(-draw.years(start), 0.0)
+    noise = 0.0010 * draw.rng.standard_normal(len(draw))
+    rate: Floats = np.maximum(par + past_rates(currency, age) + noise, -0.005)
+    spread = np.where(draw.rng.random(len(draw)) < 0.1, draw.rng.integers(-25, 26, len(draw)) / 10_000.0, 0.0)
+    return {
+        "currency": currency,
+        "index": index,
+        "discount_curve": currency.map(lambda code: BY_CODE[code].discount_curve),
+        "notional": notional,
+        "direction": Labels(draw.long.astype(np.int32), ("receive", "pay")),
+        "fixed_rate": np.round(rate, 5),
+        "float_spread": spread,
+        "start_date": start,
+        "maturity_date": maturity,
+        "fixed_frequency": override(index.map(lambda n: INDEX_BY_NAME[n].fixed_frequency), once, "1T"),
+        "fixed_day_count": index.map(lambda name: INDEX_BY_NAME[name].fixed_day_count),
+        "float_frequency": override(index.map(lambda n: INDEX_BY_NAME[n].float_frequency), once, "1T"),
+        "float_day_count": index.map(lambda name: INDEX_BY_NAME[name].float_day_count),
+        "calendar": currency.map(lambda code: BY_CODE[code].calendar),
+        "business_day_convention": Labels.constant("modified_following", len(draw)),
+    }
+
+
+def _swap_dates(draw: Draw) -> tuple[Days, Days, NDArray[np.int64]]:
+    """Start, maturity and whole months of the tenor; a seasoned swap has started and not yet matured."""
+    n = len(draw)
+    months = draw.choice(
+        (3, 6, 12, 24, 36, 60, 84, 120, 180, 240, 360), (1, 2, 6, 12, 9, 22, 10, 24, 4, 5, 5)
+    )
+    kind = draw.rng.random(n)
+    age = draw.rng.random(n) * np.minimum(months * 30.4 - 45.0, OLDEST_YEARS * 365.0)
+    ahead = draw.rng.integers(1, 25, n)
+    past = business_days(draw.as_of - np.maximum(age, 3.0).astype(np.int32))
+    past = np.minimum(past, business_days(draw.as_of - 3, 0, roll="backward"))
+    spot = business_days(np.full(n, draw.as_of), draw.rng.integers(0, 3, n))
+    forward = business_days(add_months(np.full(n, draw.as_of), ahead))
+    seasoned = kind < SEASONED
+    start = np.where(seasoned, past, np.where(kind > 1.0 - FORWARD_STARTING, forward, spot)).astype(np.int32)
+    broken = np.where(draw.rng.random(n) < 0.25, draw.rng.integers(-40, 120, n), 0)
+    maturity = np.maximum(add_months(start, months) + broken, draw.as_of + 5)
+    return start, np.maximum(maturity, start + 28).astype(np.int32), months
+
+
+_BOND_FREQUENCY = {"USD": "6M", "EUR": "1Y", "GBP": "6M", "JPY": "6M"}
+_BOND_FACE = {"USD": 1000.0, "EUR": 1000.0, "GBP": 100.0, "JPY": 50_000.0}
+
+
+def bonds(draw: Draw) -> Columns:
+    """Government bonds on the government curve; others on the discount curve and the issuer's credit."""
+    names = draw.instruments
+    government = each(names, lambda name: float(name.endswith(".GOVT"))) > 0.0
+    currency = names.map(lambda name: name[:3] if name.endswith(".GOVT") else ISSUER_BY_NAME[name].currency)
+    curve = names.map(
+        lambda name: name if name.endswith(".GOVT") else BY_CODE[ISSUER_BY_NAME[name].currency].discount_curve
+    )
+    issue, maturity = _bond_dates(draw, government)
+    face = each(currency, _BOND_FACE.__getitem__)
+    quantity = np.maximum(np.round(draw.notional(currency, 6.0) / face), 1.0) * draw.sign
+    return {
+        "currency": currency,
+        "discount_curve": curve,
+        "quantity": quantity,
+        "face": face,
+        "coupon": _coupons(draw, curve, currency, issue, maturity),
+        "frequency": currency.map(_BOND_FREQUENCY.__getitem__),
+        "day_count": names.map(
+            lambda n: "30/360" if not n.endswith(".GOVT") and n[:3] == "US_" else "ACT/ACT"
+        ),
+        "issue_date": issue,
+        "maturity_date": maturity,
+        "calendar": currency.map(lambda code: BY_CODE[code].calendar),
+        "business_day_convention": Labels.constant("following", len(draw)),
+        "settlement_days": each(currency, lambda code: 2.0 if code == "EUR" else 1.0),
+        "credit_curve": names.where(~government),
+    }
+
+
+def _bond_dates(draw: Draw, government: NDArray[np.bool_]) -> tuple[Days, Days]:
+    n = len(draw)
+    long_end = draw.choice((24, 36, 60, 84, 120, 240, 360), (14, 10, 20, 12, 26, 8, 10))
+    months = np.where(government, long_end, np.minimum(long_end, 120))
+    age = (draw.rng.random(n) * (months * 30.4 - 60.0)).astype(np.int64)
+    issue = business_days(draw.as_of - np.maximum(np.minimum(age, 20 * 365), 1))
+    # A tenth has a long life that does not divide into coupon periods: a short first coupon.
+    broken = np.where(draw.rng.random(n) < 0.1, draw.rng.integers(1, 150, n), 0)
+    return issue, np.maximum(add_months(issue, months) + broken, draw.as_of + 10).astype(np.int32)
+
+
+def _coupons(draw: Draw, curve: Labels, currency: Labels, issue: Days, maturity: Days) -> Floats:
+    """Yield at issue, to the next lower eighth of a per cent (a tenth in yen)."""
+    today = draw.quotes.par_rate(curve, np.zeros(len(draw)), draw.years(maturity))
+    credit = np.array(
+        [ISSUER_BY_NAME[n].spread if n in ISSUER_BY_NAME else 0.0 for n in draw.instruments.names]
+    )
+    at_issue = today + past_rates(currency, -draw.years(issue)) + credit[draw.instruments.codes]
+    tick = each(currency, lambda code: 0.001 if code == "JPY" else 0.00125)
+    return np.asarray(np.round(np.maximum(np.floor(at_issue / tick), 0.0) * tick, 6))
+
+
+_CREDIT_TENORS = ((1, 3, 5, 7, 10), (8.0, 15.0, 60.0, 7.0, 10.0))
+
+
+def credit_default_swaps(draw: Draw) -> Columns:
+    """Standard contracts: quarterly on the 20th, coupon 100 or 500 bp, ends in June or December."""
+    names = draw.instruments
+    currency = names.map(lambda name: ISSUER_BY_NAME[name].currency)
+    years = draw.choice(*_CREDIT_TENORS)
+    age = draw.rng.random(len(draw)) * np.minimum(years - 0.3, 4.5) * 365.0
+    traded = np.where(draw.rng.random(len(draw)) < SEASONED, draw.as_of - age, draw.as_of).astype(np.int32)
+    high = each(names, lambda name: float(ISSUER_BY_NAME[name].grade == "hy")) > 0.0
+    return {
+        "reference_entity": names,
+        "currency": currency,
+        "discount_curve": currency.map(lambda code: BY_CODE[code].discount_curve),
+        "notional": draw.notional(currency, 8.0),
+        "protection": Labels((~draw.long).astype(np.int32), ("buy", "sell")),
+        "spread": np.where(high, 0.05, 0.01),
+        "upfront": np.zeros(len(draw)),
+        "recovery": each(names, lambda name: ISSUER_BY_NAME[name].recovery),
+        "start_date": _last_quarter_day(traded),
+        "maturity_date": _next_roll_day(add_months(traded, 12 * years)),
+        "frequency": Labels.constant("3M", len(draw)),
+        "day_count": Labels.constant("ACT/360", len(draw)),
+        "calendar": currency.map(lambda code: BY_CODE[code].calendar),
+    }
+
+
+def _months_and_days(days: Days) -> tuple[NDArray[np.int64], Days]:
+    months = days.astype("datetime64[D]").astype("datetime64[M]")
+    return months.astype(np.int64), (days - months.astype("datetime64[D]").astype(np.int64) + 1).astype(
+        np.int32
+    )
+
+
+def _twentieth(months: NDArray[np.int64]) -> Days:
+    first = months.astype("datetime64[M]").astype("datetime64[D]").astype(np.int64)
+    return np.asarray(first + 19, np.int32)
+
+
+def _last_quarter_day(days: Days) -> Days:
+    """The 20th of March, June, September or December on or before each day."""
+    month, day = _months_and_days(days)
+    month = month - (day < 20)
+    return _twentieth(month - (month - 2) % 3)
+
+
+def _next_roll_day(days: Days) -> Days:
+    """The 20th of June or December on or after each day."""
+    month, day = _months_and_days(days)
+    month = month + (day > 20)
+    return _twentieth(month + (5 - month) % 6)

@@ -1,0 +1,138 @@
+"""What `riskpipe init` writes: a book, its market, history and stresses, and their configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from riskpipe.errors import UsageError
+from riskpipe.market.factors import days_of
+from riskpipe.sample.config_file import SCHEMA_FILE, config_text
+from riskpipe.sample.history import write_history
+from riskpipe.sample.market import fact_points, shockable_points
+from riskpipe.sample.points import market_table
+from riskpipe.sample.portfolio import RECIPES, ProductSummary, split_trades, write_product
+from riskpipe.sample.pricing import Quotes
+from riskpipe.sample.streams import generator
+from riskpipe.sample.stresses import STRESSES, stress_table
+from riskpipe.store.filesystem import explained
+
+CONFIG_FILE = "riskpipe.yaml"
+EARLIEST, LATEST = date(2000, 1, 1), date(2060, 12, 31)
+
+
+@dataclass(frozen=True)
+class SampleSummary:
+    """What was written.
+
+    :param products: by product, in the order of the portfolio.
+    :param factors: points that scenarios can move; `facts`: fixings and recoveries.
+    :param bytes: of all files.
+    """
+
+    directory: Path
+    config: Path
+    trades: int
+    products: dict[str, ProductSummary]
+    factors: int
+    facts: int
+    scenarios: int
+    stresses: int
+    bytes: int
+
+
+def write_sample(
+    directory: Path,
+    *,
+    trades: int = 20_000,
+    scenarios: int = 500,
+    seed: int = 7,
+    as_of: date = date(2026, 11, 20),
+    force: bool = False,
+    products: Mapping[str, float] | None = None,
+    schema: str | None = None,
+) -> SampleSummary:
+    """Write a seeded, plausible cross-asset sample; the same arguments give the same bytes.
+
+    Trades and history are streamed: memory does not grow with either.
+
+    :param trades: in all; every product gets at least one where there are enough.
+    :param scenarios: one-day moves in the history, which has one more day than that.
+    :param force: write into a directory that is not empty; an earlier sample in there is replaced.
+    :param products: product -> share of the trades; None: a mixed book of all of them.
+    :param schema: text of the configuration's JSON schema, written beside it for editors.
+    :raises UsageError: an argument means nothing, or the directory is not empty.
+    :raises StorageError: the directory cannot be written.
+    """
+    _check_arguments(trades, scenarios, seed, as_of)
+    counts = split_trades(trades, products)
+    with explained(str(directory), "write"):
+        _clear(directory, force)
+        return _write(directory, counts, scenarios, seed, as_of, schema)
+
+
+def _check_arguments(trades: int, scenarios: int, seed: int, as_of: date) -> None:
+    for name, value, least in (("trades", trades, 1), ("scenarios", scenarios, 1), ("seed", seed, 0)):
+        if value < least:
+            raise UsageError(f"{name} must be {least} or more, not {value}")
+    if not EARLIEST <= as_of <= LATEST:
+        raise UsageError(f"as_of must lie between {EARLIEST} and {LATEST}, not {as_of}")
+
+
+def _clear(directory: Path, force: bool) -> None:
+    """Make the directory; with force, remove an earlier sample's trade files: they may be more than today's."""
+    if directory.exists() and not directory.is_dir():
+        raise UsageError(f"{directory} is a file; name a directory that is new or empty")
+    if directory.is_dir() and any(directory.iterdir()) and not force:
+        raise UsageError(
+            f"{directory} is not empty; name a new directory, or replace its sample with --force"
+        )
+    portfolio = directory / "data" / "portfolio"
+    portfolio.mkdir(parents=True, exist_ok=True)
+    for product in RECIPES:
+        for stale in sorted((portfolio / product).glob("part-*.parquet")):
+            stale.unlink()
+        if (portfolio / product).is_dir() and not any((portfolio / product).iterdir()):
+            (portfolio / product).rmdir()
+
+
+def _write(
+    directory: Path, counts: dict[str, int], scenarios: int, seed: int, as_of: date, schema: str | None
+) -> SampleSummary:
+    today = days_of(as_of)
+    data = directory / "data"
+    points = shockable_points(today)
+    facts = fact_points(today, generator(seed, "market", "fixings"))
+    quotes = Quotes(points)
+    products = {
+        product: write_product(data / "portfolio" / product, product, count, quotes, today, seed)
+        for product, count in counts.items()
+    }
+    _write_table(data / "market.parquet", market_table([*points, *facts]))
+    write_history(data / "history.parquet", points, today, scenarios, seed)
+    _write_table(data / "scenarios.parquet", stress_table())
+    others = [data / name for name in ("market.parquet", "history.parquet", "scenarios.parquet")]
+    config = directory / CONFIG_FILE
+    config.write_text(config_text(as_of, scenarios), encoding="utf-8")
+    if schema is not None:
+        (directory / SCHEMA_FILE).write_text(schema, encoding="utf-8")
+    return SampleSummary(
+        directory=directory,
+        config=config,
+        trades=sum(summary.trades for summary in products.values()),
+        products=products,
+        factors=len(points),
+        facts=len(facts),
+        scenarios=scenarios,
+        stresses=len(STRESSES),
+        bytes=sum(s.bytes for s in products.values()) + sum(path.stat().st_size for path in others),
+    )
+
+
+def _write_table(path: Path, table: pa.Table) -> None:
+    pq.write_table(table, path, compression="zstd", store_schema=False)
