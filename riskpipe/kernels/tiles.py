@@ -1,4 +1,4 @@
-"""Tiles of shocked factor levels."""
+"""Tiles of shocked factor levels, and how shocks are made."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riskpipe.kernels.compiler import kernel
+from riskpipe.kernels.mathematics import exp
 
 
 @kernel
@@ -31,3 +32,12 @@ def fill_levels(
     for s in range(columns.shape[0]):
         for k in range(indptr[columns[s]], indptr[columns[s] + 1]):
             out[factor[k], s] = value[k]
+
+
+@kernel
+def exponentials(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """e^x of each element, the same bits whatever the length and alignment of the array."""
+    out = np.empty(x.shape[0])
+    for k in range(x.shape[0]):
+        out[k] = exp(x[k])
+    return out

@@ -122,7 +122,7 @@ class _Points:
         """One fault for `rows`, none if there are no rows or the column is broken as a whole."""
         if rows and column not in self.broken:
             ids = [self.factor[k] or f"row {k}" for k in rows]
-            yield fault(level, column, rule, ids, f"{message} ({len(rows)} rows)")
+            yield fault(level, column, rule, ids, message)
 
 
 def _check_nulls(points: _Points) -> Iterator[MarketFault]:

@@ -58,7 +58,11 @@ class MarketSnapshot:
 
         :raise InputError: with every fault of level "error" that `check_market_table` finds.
         """
-        errors = [f.message for f in check_market_table(table, as_of) if f.level == "error"]
+        errors = [
+            f"{f.message} ({f.rows} rows, such as {', '.join(f.sample)})" if f.rows else f.message
+            for f in check_market_table(table, as_of)
+            if f.level == "error"
+        ]
         if errors:
             raise InputError("the market data do not keep their contract:\n" + "\n".join(errors))
         canonical, _ = canonical_table(table, MARKET_SCHEMA, REQUIRED_COLUMNS)

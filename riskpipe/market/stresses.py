@@ -1,0 +1,221 @@
+"""Named stresses (contracts.md, `scenarios.parquet`): shifts of factors, by id or glob, made levels."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fnmatch import translate
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from riskpipe.kernels.tiles import exponentials
+from riskpipe.market.checks import canonical_table
+from riskpipe.market.factors import KINDS, SHIFT_TYPES, Level, MarketFault, fault, nearest
+from riskpipe.market.snapshot import MarketSnapshot
+
+SCENARIO_SCHEMA = pa.schema(
+    [
+        ("scenario", pa.string()),
+        ("factor", pa.string()),
+        ("shift_type", pa.string()),
+        ("shift", pa.float64()),
+    ]
+)
+
+Column = tuple[str, NDArray[np.int32], NDArray[np.float64]]
+"""A scenario's name, the factors it moves (ascending) and their shocked levels."""
+
+
+def bump(
+    snapshot: MarketSnapshot, factor_index: NDArray[np.integer], shift: float, shift_type: str
+) -> NDArray[np.float64]:
+    """Today's levels of some factors after one shift of all of them.
+
+    :param shift_type: absolute (x + s), relative (x (1 + s)), log (x e^s) or set (s).
+    :return: float64[len(factor_index)].
+    """
+    levels = snapshot.x0[factor_index]
+    code = SHIFT_TYPES.index(shift_type)
+    return _shifted(levels, np.full(len(levels), shift), np.full(len(levels), code))
+
+
+def _shifted(
+    x: NDArray[np.float64], shift: NDArray[np.float64], shift_type: NDArray[np.integer]
+) -> NDArray[np.float64]:
+    is_log = shift_type == SHIFT_TYPES.index("log")
+    ratio = exponentials(np.where(is_log, shift, 0.0))
+    conditions = [
+        shift_type == SHIFT_TYPES.index("absolute"),
+        shift_type == SHIFT_TYPES.index("relative"),
+        is_log,
+    ]
+    return np.select(conditions, [x + shift, x * (1.0 + shift), x * ratio], shift)
+
+
+def stress_columns(table: pa.Table, snapshot: MarketSnapshot) -> tuple[list[Column], list[MarketFault]]:
+    """The scenarios of a stress table in the order in which they first occur.
+
+    A later row wins on the same point of the same scenario. A glob (`*`, `?`, `[...]`, case-sensitive)
+    passes over fixings: they are facts, and a row that names one is a fault.
+
+    :return: the columns, none if there is an error, and every fault.
+    """
+    canonical, faults = canonical_table(table, SCENARIO_SCHEMA, tuple(SCENARIO_SCHEMA.names))
+    rows = _Rows(canonical, frozenset(f.column for f in faults))
+    faults += rows.faults()
+    patterns = _Patterns(rows.factors, snapshot)
+    if "factor" not in rows.broken:
+        faults += patterns.faults(rows.factor)
+    columns: list[Column] = []
+    if not any(f.level == "error" for f in faults):
+        scenario, factor, value = _resolve(rows, patterns, snapshot)
+        faults += _levels_faults(rows, scenario, factor, value, snapshot)
+        bounds = np.searchsorted(scenario, np.arange(len(rows.scenarios) + 1))
+        for k, name in enumerate(rows.scenarios):
+            mine = slice(int(bounds[k]), int(bounds[k + 1]))
+            columns.append((name, factor[mine], value[mine]))
+    broken = any(f.level == "error" for f in faults)
+    return ([] if broken else columns), sorted(faults, key=lambda f: f.level)
+
+
+class _Rows:
+    """The table as codes and numbers; code -1 is null."""
+
+    def __init__(self, table: pa.Table, broken: frozenset[str]) -> None:
+        self.broken = broken
+        self.scenario, self.scenarios = _encode(table.column("scenario"))
+        self.factor, self.factors = _encode(table.column("factor"))
+        self.shift_type, self.shift_types = _encode(table.column("shift_type"))
+        self.shift: NDArray[np.float64] = pc.fill_null(table.column("shift"), np.nan).to_numpy()
+
+    def faults(self) -> Iterator[MarketFault]:
+        known = np.array([name in SHIFT_TYPES for name in self.shift_types] + [False], np.bool_)
+        nameless = np.array([not name for name in self.scenarios] + [True], np.bool_)
+        empty = np.array([not name for name in self.factors] + [True], np.bool_)
+        rules = (
+            ("scenario", "null", nameless[self.scenario], "a row has no scenario"),
+            ("factor", "null", empty[self.factor], "a row has no factor"),
+            (
+                "shift_type",
+                "unknown shift_type",
+                ~known[self.shift_type],
+                f"shift_type must be one of {', '.join(SHIFT_TYPES)}",
+            ),
+            ("shift", "not finite", ~np.isfinite(self.shift), "a shift is null, NaN or infinite"),
+        )
+        for column, rule, mask, message in rules:
+            found = np.flatnonzero(mask)
+            if len(found) and column not in self.broken:
+                yield fault("error", column, rule, [self.label(int(k)) for k in found], message)
+
+    def label(self, row: int) -> str:
+        code = self.scenario[row]
+        return self.scenarios[code] if code >= 0 else f"row {row}"
+
+
+def _encode(column: pa.ChunkedArray) -> tuple[NDArray[np.int64], list[str]]:
+    encoded = column.combine_chunks().dictionary_encode()
+    if isinstance(encoded, pa.ChunkedArray):
+        encoded = encoded.unify_dictionaries().combine_chunks()
+    codes = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False).astype(np.int64)
+    return codes, encoded.dictionary.to_pylist()
+
+
+@dataclass
+class _Patterns:
+    """What each distinct factor of the table, an id or a glob, matches."""
+
+    texts: list[str]
+    snapshot: MarketSnapshot
+
+    def __post_init__(self) -> None:
+        self._fact = np.array([KINDS[kind].fact for kind in self.snapshot.kinds], np.bool_)
+        found = [self._find(text) for text in self.texts]
+        self.matches = [match[~self._fact[match]] for match in found]
+        self._only_facts = [
+            len(all_) > 0 and len(kept) == 0 for all_, kept in zip(found, self.matches, strict=True)
+        ]
+
+    def _find(self, text: str) -> NDArray[np.int32]:
+        index = self.snapshot.factor_index(text)
+        if index >= 0:
+            return np.array([index], np.int32)
+        if not _is_glob(text):
+            return np.empty(0, np.int32)
+        match = re.compile(translate(text)).match
+        return np.array([k for k, factor in enumerate(self.snapshot.factor_ids) if match(factor)], np.int32)
+
+    def faults(self, codes: NDArray[np.int64]) -> Iterator[MarketFault]:
+        facts = [bool(only) for only in self._only_facts]
+        none = [len(match) == 0 and not only for match, only in zip(self.matches, facts, strict=True)]
+        globs = [_is_glob(text) for text in self.texts]
+        unknown = [n and not g for n, g in zip(none, globs, strict=True)]
+        idle = [n and g for n, g in zip(none, globs, strict=True)]
+        hints = "; ".join(self._hint(text) for text, u in zip(self.texts, unknown, strict=True) if u)
+        rules: tuple[tuple[Level, str, list[bool], str], ...] = (
+            ("error", "unknown factor", unknown, f"today's market has no such factor: {hints}"),
+            ("warning", "unknown factor", idle, "a glob matches no factor of today's market"),
+            ("error", "fixing", facts, "fixings are facts and cannot be shifted"),
+        )
+        for level, rule, chosen, message in rules:
+            hits = codes[np.array([*chosen, False], np.bool_)[codes]]
+            if len(hits):
+                yield fault(level, "factor", rule, [self.texts[code] for code in hits], message)
+
+    def _hint(self, text: str) -> str:
+        kind = text.split(":", 1)[0] + ":"
+        alike = [factor for factor in self.snapshot.factor_ids if factor.startswith(kind)]
+        return repr(text) + nearest(text, alike or self.snapshot.factor_ids)
+
+
+def _is_glob(text: str) -> bool:
+    return any(mark in text for mark in "*?[")
+
+
+def _resolve(
+    rows: _Rows, patterns: _Patterns, snapshot: MarketSnapshot
+) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float64]]:
+    """Scenario, factor and level of every shocked point, sorted by scenario and factor."""
+    sizes = np.array([len(match) for match in patterns.matches], np.int64)
+    starts = np.concatenate(([0], np.cumsum(sizes)))[:-1]
+    flat = np.concatenate([*patterns.matches, np.empty(0, np.int32)]).astype(np.int32)
+    counts = sizes[rows.factor]
+    ends = np.cumsum(counts)
+    row = np.repeat(np.arange(len(counts)), counts)
+    factor = flat[np.arange(len(row)) + np.repeat(starts[rows.factor] - (ends - counts), counts)]
+    scenario = rows.scenario[row]
+    key = scenario * len(snapshot) + factor
+    order = np.argsort(key, kind="stable")
+    last = np.append(key[order][1:] != key[order][:-1], True)[: len(order)]
+    kept = order[last]
+    row, factor, scenario = row[kept], factor[kept], scenario[kept]
+    codes = np.array([SHIFT_TYPES.index(name) for name in rows.shift_types], np.int64)
+    value = _shifted(snapshot.x0[factor], rows.shift[row], codes[rows.shift_type[row]])
+    return scenario, factor, value
+
+
+def _levels_faults(
+    rows: _Rows,
+    scenario: NDArray[np.int64],
+    factor: NDArray[np.int32],
+    value: NDArray[np.float64],
+    snapshot: MarketSnapshot,
+) -> Iterator[MarketFault]:
+    positive = np.array([KINDS[kind].positive for kind in snapshot.kinds], np.bool_)
+    for rule, mask, message in (
+        (
+            "not positive",
+            positive[factor] & (value <= 0.0),
+            "a shift makes a price or volatility zero or negative",
+        ),
+        ("not finite", ~np.isfinite(value), "a shift makes a value infinite"),
+    ):
+        found = np.flatnonzero(mask)
+        if len(found):
+            first = rows.scenarios[scenario[found[0]]]
+            ids = [snapshot.factor_ids[factor[k]] for k in found]
+            yield fault("error", "shift", rule, ids, f"{message}, first in scenario {first!r}")
