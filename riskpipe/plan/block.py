@@ -50,16 +50,23 @@ class Block:
 
     def part(self, rows: tuple[int, ...]) -> Block:
         """The child that does only `rows` of this block."""
-        share = len(rows) / max(self.trades, 1)
+        return self._child(rows[0], rows[-1] + 1, len(rows), rows)
+
+    def range_part(self, start: int, stop: int, trades: int) -> Block:
+        """The child that does rows [start, stop) of this block, in which there are `trades` of its trades."""
+        return self._child(start, stop, trades, None)
+
+    def _child(self, start: int, stop: int, trades: int, rows: tuple[int, ...] | None) -> Block:
+        # Named by its parent: repeating the trades of a block with mended code is another block, not the same again.
         return replace(
             self,
-            block_id=block_id(self, rows),
-            row_start=rows[0],
-            row_stop=rows[-1] + 1,
-            trades=len(rows),
+            block_id=digest_id("part", self.block_id, start, stop, rows),
+            row_start=start,
+            row_stop=stop,
+            trades=trades,
             rows=rows,
             parent=self.block_id,
-            projected_seconds=self.projected_seconds * share,
+            projected_seconds=self.projected_seconds * trades / max(self.trades, 1),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -75,19 +82,6 @@ class Block:
                 "rows": None if rows is None else tuple(rows),
             }
         )
-
-
-def block_id(block: Block, rows: tuple[int, ...] | None) -> str:
-    """Digest of what determines the block's numbers; `rows` as of the block that is to be named."""
-    return digest_id(
-        block.product,
-        block.inputs,
-        block.row_start if rows is None else rows,
-        block.row_stop if rows is None else None,
-        block.scenario_start,
-        block.scenario_stop,
-        block.measures,
-    )
 
 
 def digest_id(*parts: object) -> str:

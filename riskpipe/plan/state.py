@@ -6,7 +6,7 @@ For a plan of n blocks the state is a few arrays of n; only blocks that were spl
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -33,6 +33,20 @@ class Child:
     numbers: tuple[int, int, int] = (0, 0, 0)
     reused: bool = False
     reason: str = ""
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """One output file set of a run, or the place where it is missing.
+
+    :param replaced_by: parts whose trades' rows replace those of this output.
+    :param repeats: its trades are counted (as failed) by the output that it replaces rows of.
+    """
+
+    block: Block
+    status: np.uint8
+    replaced_by: tuple[Block, ...] = ()
+    repeats: bool = False
 
 
 @dataclass
@@ -154,19 +168,29 @@ class RunState:
             if child.status == PENDING and child.block.block_id not in self.children:
                 yield child.block
 
-    def outputs(self, block: Block, status: np.uint8) -> Iterator[tuple[Block, tuple[str, ...]]]:
-        """(block with an output, ids of the parts whose rows replace its rows), the block and its parts.
+    def leaves(self, index: int, block: Block) -> Iterator[Leaf]:
+        """The outputs that make up a block of the plan: its own and its parts', each trade in exactly one."""
+        yield from self._leaves(block, self.status[index])
 
-        The parts named are those done; walk them in turn for what replaces theirs.
-        """
+    def _leaves(self, block: Block, status: np.uint8) -> Iterator[Leaf]:
         parts = self.children.get(block.block_id, [])
         if status == DONE:
-            yield block, tuple(part.block.block_id for part in parts if self._has_output(part))
-        for part in parts:
-            yield from self.outputs(part.block, part.status)
+            replacing = [part for part in parts if self._has_output(part)]
+            whole = any(part.block.trades == block.trades for part in replacing)
+            if not whole:
+                yield Leaf(block, status, tuple(part.block for part in replacing))
+            for part in replacing:
+                for leaf in self._leaves(part.block, part.status):
+                    yield leaf if whole else replace(leaf, repeats=True)
+        elif parts:
+            for part in parts:
+                yield from self._leaves(part.block, part.status)
+        else:
+            yield Leaf(block, status)
 
     def _has_output(self, part: Child) -> bool:
-        return part.status == DONE or any(self._has_output(p) for p in self.children.get(part.block.block_id, []))
+        parts = self.children.get(part.block.block_id, [])
+        return part.status == DONE or (bool(parts) and all(self._has_output(p) for p in parts))
 
     def numbers_counts(self, planned: int) -> Counts:
         """Where every planned number is now; what is neither done nor failed counts as cancelled."""

@@ -57,6 +57,11 @@ class RunLayout:
         return f"{self.root}/inputs/scenarios.arrow"
 
     @property
+    def valuation(self) -> str:
+        """What all blocks share (valuation.spec)."""
+        return f"{self.root}/inputs/valuation.json"
+
+    @property
     def ledger(self) -> str:
         """The directory of the ledger's segments."""
         return f"{self.root}/ledger"

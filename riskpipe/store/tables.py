@@ -91,10 +91,11 @@ SCHEMAS: Mapping[str, pa.Schema] = MappingProxyType(
             ]
         ),
         # Internal: a block's sums per book, exact integers in limbs, merged in any order to the same total.
+        # `first` is the place of the first element within the scenario set.
         "partials": pa.schema(
             [
                 *_schema({"book": _STRING, "scenario_set": _STRING, "measure": _STRING}),
-                *_schema({"trades": pa.int64(), "failed_trades": pa.int64()}),
+                *_schema({"first": pa.int64(), "trades": pa.int64(), "failed_trades": pa.int64()}),
                 *_schema({"high": _LIMBS, "middle": _LIMBS, "low": _LIMBS}),
             ]
         ),
