@@ -2,8 +2,8 @@
 
 Dask is asked for one thing: a process for each work, once. Retries, splits and timeouts are decided by the
 driver, so a task is never retried by the scheduler (`allowed_failures` 0), and workers get one task at a time
-(worker saturation 1.0, and tasks marked as data producers, which alone are queued on the scheduler). The death
-of a worker is then laid on the work that ran, and on no other.
+(worker saturation 1.0, and tasks marked as data producers, which alone are queued on the scheduler).
+A death is then laid on the work that ran, and on no other.
 """
 
 from __future__ import annotations

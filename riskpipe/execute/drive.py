@@ -76,14 +76,14 @@ def drive(
 
     :param works: taken as places become free, never further ahead than the executor's capacity.
     :param split: cuts a work in two (or more); fewer than two parts: it cannot be cut, and fails.
-    :param on_event: told every event in order. It may return further works (a merge, when the last of its values
-        is in); they run before the rest of `works`.
-    :param stop: looked at between outcomes. On a stop nothing more is submitted, what has been started may end
-        within `grace_seconds`, and everything else that was taken becomes CancelledWork; the rest of `works` is
-        the caller's to count. A second signal ends the wait.
+    :param on_event: told every event in order. It may return further works (a merge, when the last of its
+        values is in); they run before the rest of `works`.
+    :param stop: looked at between outcomes. On a stop nothing more is submitted, what has been started may
+        end within `grace_seconds`, and everything else that was taken becomes CancelledWork; the rest of
+        `works` is the caller's to count. A second signal ends the wait.
     :param tick: called at least once a second, unless the executor is serial.
     :param fail_fast: the first Failed stops the drive likewise.
-    :raises SchedulerLostError, ClusterError: after a CancelledWork for every work that was taken and not ended.
+    :raises SchedulerLostError, ClusterError: after a CancelledWork for each work taken and not ended.
     """
     journey = _Drive(works, executor, policy, split, on_event, stop, clock or SystemClock(), fail_fast)
     try:

@@ -1,0 +1,115 @@
+"""A cluster that is already there, by the address of its scheduler."""
+
+from __future__ import annotations
+
+import ipaddress
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import dask
+from distributed import Client, Security
+from distributed.versions import VersionMismatchWarning
+
+from riskpipe.clusters.initialise import Initialise, initialise_workers
+from riskpipe.clusters.settings import SETTINGS
+from riskpipe.clusters.versions import check_versions
+from riskpipe.errors import ClusterError, UsageError
+
+POLL_SECONDS = 0.2
+
+
+@dataclass(frozen=True)
+class TlsFiles:
+    """PEM files of the driver: the authority that signed the scheduler's certificate, and its own pair."""
+
+    authority: str
+    certificate: str
+    key: str
+
+    def security(self) -> Security:
+        return Security(
+            tls_ca_file=self.authority,
+            tls_client_cert=self.certificate,
+            tls_client_key=self.key,
+            require_encryption=True,
+        )
+
+
+@contextmanager
+def at_address(
+    address: str,
+    *,
+    workers: int = 1,
+    deadline: float = 60.0,
+    tls: TlsFiles | None = None,
+    allow_plaintext: bool = False,
+    initialise: Initialise | None = None,
+) -> Iterator[Client]:
+    """A client of the scheduler at `address`; the cluster is left as it was found.
+
+    :param address: tls://host:port, or tcp://host:port on loopback.
+    :param workers: how many must be there before anything is submitted.
+    :param deadline: seconds for the scheduler to answer and the workers to be there.
+    :param tls: for tls://; None: what dask's own configuration names (distributed.comm.tls).
+    :param allow_plaintext: take tcp:// to another machine: who reaches its port runs code on the cluster.
+    :raises UsageError: an address that cannot or must not be used.
+    :raises ClusterError: nothing answers in time, no worker comes, or other software runs there.
+    """
+    check_address(address, allow_plaintext)
+    until = time.monotonic() + deadline
+    with ExitStack() as stack:
+        stack.enter_context(dask.config.set(SETTINGS))
+        client = stack.enter_context(_connect(address, deadline, tls))
+        _await_workers(client, workers, until, deadline)
+        check_versions(client)
+        initialise_workers(client, initialise)
+        yield client
+
+
+def check_address(address: str, allow_plaintext: bool = False) -> None:
+    """:raises UsageError: not tls:// or tcp://, no host or port, or plaintext beyond this machine."""
+    parts = urlsplit(address)
+    if parts.scheme not in ("tls", "tcp"):
+        raise UsageError(f"cluster address {address!r}: give tls://host:port (or tcp:// on this machine)")
+    try:
+        complete = bool(parts.hostname) and parts.port is not None
+    except ValueError:
+        complete = False
+    if not complete:
+        raise UsageError(f"cluster address {address!r}: it needs a host and a port, as in tls://host:8786")
+    if parts.scheme == "tcp" and not allow_plaintext and not _is_loopback(parts.hostname or ""):
+        raise UsageError(
+            f"cluster address {address!r}: tcp:// beyond this machine is neither encrypted nor authenticated,"
+            " and whoever reaches the port can run code on the cluster. Use tls://, or allow it explicitly"
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _connect(address: str, deadline: float, tls: TlsFiles | None) -> Client:
+    security = tls.security() if tls is not None else None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", VersionMismatchWarning)
+            return Client(address, timeout=deadline, security=security, set_as_default=False)
+    except (OSError, TimeoutError, ValueError) as error:
+        raise ClusterError(f"no scheduler answered at {address} within {deadline:g} s: {error}") from error
+
+
+def _await_workers(client: Client, workers: int, until: float, deadline: float) -> None:
+    """Polls the count alone: `Client.wait_for_workers` fetches every worker's identity each time."""
+    while (there := len(client.nthreads())) < workers:
+        if time.monotonic() > until:
+            raise ClusterError(f"{there} of {workers} workers were there after {deadline:g} s")
+        time.sleep(POLL_SECONDS)

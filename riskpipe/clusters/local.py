@@ -1,0 +1,61 @@
+"""Worker processes on this machine."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import dask
+from distributed import Client, LocalCluster
+
+from riskpipe.clusters.initialise import Initialise, initialise_workers
+from riskpipe.clusters.settings import NANNY_SETTINGS, SETTINGS
+from riskpipe.errors import ClusterError
+
+
+@contextmanager
+def local(
+    workers: int,
+    memory_limit: str | int = "auto",
+    deadline: float = 60.0,
+    initialise: Initialise | None = None,
+) -> Iterator[Client]:
+    """A client on `workers` single-threaded processes behind nannies, on loopback and free ports.
+
+    :param memory_limit: of each worker: bytes, "2GiB", or "auto" for its share of the machine.
+    :param deadline: seconds for all workers to be up.
+    :param initialise: see `initialise_workers`.
+    :raises ClusterError: the workers did not come up.
+    """
+    with ExitStack() as stack:
+        directory = stack.enter_context(
+            tempfile.TemporaryDirectory(prefix="riskpipe-", ignore_cleanup_errors=True)
+        )
+        stack.enter_context(dask.config.set({**SETTINGS, **NANNY_SETTINGS}))
+        try:
+            cluster = stack.enter_context(_cluster(workers, memory_limit, deadline, directory))
+            client = stack.enter_context(Client(cluster, timeout=deadline, set_as_default=False))
+            client.wait_for_workers(workers, timeout=deadline)
+        except (OSError, RuntimeError, TimeoutError) as error:
+            raise ClusterError(f"{workers} local workers did not start in {deadline:g} s: {error}") from error
+        initialise_workers(client, initialise)
+        yield client
+
+
+def _cluster(workers: int, memory_limit: str | int, deadline: float, directory: str) -> LocalCluster:
+    return LocalCluster(
+        n_workers=workers,
+        threads_per_worker=1,
+        processes=True,
+        host="127.0.0.1",
+        protocol="tcp://",
+        dashboard_address=None,
+        worker_dashboard_address=None,
+        memory_limit=memory_limit,
+        local_directory=directory,
+        death_timeout=deadline,
+        # Deaths of workers are told by the executor, with the block that they hit.
+        silence_logs=logging.CRITICAL,
+    )

@@ -1,0 +1,38 @@
+"""Dask's settings for a batch of independent blocks, one to a process, retried by their driver alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+SETTINGS: dict[str, Any] = {
+    # One task on a worker at a time; above 1.0 innocent blocks are blamed for a worker that dies.
+    "distributed.scheduler.worker-saturation": 1.0,
+    # Blocks wait on the scheduler, not on workers: there is nothing to steal.
+    "distributed.scheduler.work-stealing": False,
+    # The driver retries, by cause.
+    "distributed.scheduler.allowed-failures": 0,
+    # It would undo broadcasts, and there are no replicas to reduce.
+    "distributed.scheduler.active-memory-manager.start": False,
+    # A worker holds one small result: spilling cannot help, and a pause would never end.
+    "distributed.worker.memory.target": False,
+    "distributed.worker.memory.spill": False,
+    "distributed.worker.memory.pause": False,
+    "distributed.worker.memory.terminate": 0.95,
+    "distributed.worker.profile.enabled": False,
+    "distributed.comm.timeouts.connect": "60s",
+    "distributed.comm.timeouts.tcp": "60s",
+    "distributed.comm.retry.count": 3,
+    "distributed.admin.low-level-log-length": 1000,
+    "distributed.diagnostics.nvml": False,
+}
+
+# A worker is one of many processes on its machine: its libraries must not start threads of their own.
+ENVIRONMENT: dict[str, str] = {
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "NUMBA_NUM_THREADS": "1",
+    "MALLOC_TRIM_THRESHOLD_": "65536",
+}
+
+NANNY_SETTINGS: dict[str, Any] = {"distributed.nanny.pre-spawn-environ": ENVIRONMENT}
