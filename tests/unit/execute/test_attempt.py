@@ -1,0 +1,67 @@
+"""What a function's exceptions become."""
+
+import pickle
+import sys
+
+import pytest
+
+from riskpipe.errors import Reason, StorageError
+from riskpipe.execute.attempt import Reply, attempt, packed
+from riskpipe.execute.work import Done, Work
+
+WORK = Work("k", 20)
+
+
+def test_a_result():
+    outcome = attempt(lambda work: work.payload + 1, WORK, "w").outcome(WORK)
+    assert outcome == Done(WORK, 21, "w")
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (MemoryError("too much"), Reason.OUT_OF_MEMORY),
+        (FileNotFoundError("gone"), Reason.STORAGE),
+        (StorageError("bucket"), Reason.STORAGE),
+        (ConnectionResetError("peer"), Reason.STORAGE),
+        (ValueError("nan"), Reason.PRICING_ERROR),
+        (ZeroDivisionError("0"), Reason.PRICING_ERROR),
+        (SystemExit(3), Reason.PRICING_ERROR),
+    ],
+)
+def test_exceptions_are_typed(error, reason):
+    def fail(work):
+        secret = "not to be shown"
+        raise error if secret else None
+
+    outcome = attempt(fail, WORK, "w").outcome(WORK)
+    assert outcome.reason is reason
+    assert outcome.message == f"{type(error).__name__}: {error}"
+    assert outcome.work is WORK
+    assert "in fail" in outcome.traceback_text
+    assert "not to be shown" not in outcome.traceback_text.replace('secret = "not to be shown"', "")
+
+
+def test_keyboard_interrupt_is_not_a_mishap():
+    def interrupt(work):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        attempt(interrupt, WORK, "w")
+
+
+def test_long_messages_and_deep_stacks_are_cut():
+    def deep(n):
+        if n == 0:
+            raise ValueError("x" * 100_000)
+        deep(n - 1)
+
+    outcome = attempt(lambda work: deep(sys.getrecursionlimit() // 3), WORK, "w").outcome(WORK)
+    assert len(outcome.message) <= 2_000
+    assert outcome.traceback_text.count("\n") < 40
+
+
+def test_a_result_that_cannot_be_pickled_is_a_typed_failure():
+    reply = pickle.loads(packed(Reply("w", result=lambda: None)))
+    assert reply.outcome(WORK).reason is Reason.PRICING_ERROR
+    assert "cannot be pickled" in reply.message
