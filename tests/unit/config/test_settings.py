@@ -73,7 +73,7 @@ def test_the_hash_does_not_follow_the_rest(changes: dict[str, Any]) -> None:
 
 def test_frozen() -> None:
     with pytest.raises(pydantic.ValidationError):
-        settings().cluster.workers = 3  # type: ignore[misc]
+        settings().cluster.workers = 3
 
 
 def test_the_resolved_text_reads_back_to_the_same_settings(tmp_path: Path) -> None:

@@ -1,0 +1,42 @@
+"""`riskpipe check`: every fault of the inputs at once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from riskpipe.cli.session import Session
+from riskpipe.cli.text import count, plural
+
+if TYPE_CHECKING:
+    from riskpipe.plan.survey import Fault
+    from riskpipe.workflows.check import CheckReport
+
+
+def check(session: Session) -> int:
+    """Check portfolio, market, history and scenarios: every fault at once; nothing is priced."""
+    from riskpipe.workflows.check import check as workflow
+
+    report = workflow(session.settings())
+    session.answer(report.to_json(), _lines(report, session))
+    return report.exit_code
+
+
+def _lines(report: CheckReport, session: Session) -> list[str]:
+    ordered = sorted(report.faults, key=lambda fault: (fault.level, fault.table, fault.file, fault.column))
+    lines = [line for fault in ordered for line in _fault(fault)]
+    counts = f"{plural(report.errors, 'error')}, {plural(report.warnings, 'warning')}"
+    lines.append(f"{plural(report.trades, 'trade')}, {count(report.quarantined)} quarantined; {counts}")
+    if report.blocking:
+        lines.append(f"nothing can be priced: mend the errors, then {session.next_command('check')}")
+    else:
+        lines.append(f"next: {session.next_command('plan')}")
+    return lines
+
+
+def _fault(fault: Fault) -> list[str]:
+    where = " ".join(filter(None, (fault.table, fault.file, fault.column)))
+    rows = f" ({plural(fault.rows, 'row')})" if fault.rows else ""
+    lines = [f"{fault.level}: {where}: {fault.rule}{rows}: {fault.message}"]
+    if fault.sample:
+        lines.append(f"    such as {', '.join(fault.sample)}")
+    return lines

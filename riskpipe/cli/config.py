@@ -1,0 +1,57 @@
+"""`riskpipe config`: the settings as they are resolved, and their schema."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from riskpipe.cli.session import Session
+from riskpipe.cli.text import columns
+
+if TYPE_CHECKING:
+    from riskpipe.config import Resolution
+
+
+def show(
+    session: Session,
+    origin: Annotated[
+        bool, typer.Option("--origin", help="One line a key, with where its value came from.")
+    ] = False,
+) -> int:
+    """Show every key with its value, defaults included; secrets in URIs are masked."""
+    from riskpipe.config import dotted, resolved, resolved_yaml
+
+    resolution = session.resolution()
+    settings = resolution.settings
+    answer = {"file": resolution.file, "sha256": settings.sha256, "settings": resolved(settings)}
+    if origin:
+        answer["origins"] = {dotted(path): source for path, source in resolution.origins.items()}
+        session.answer(answer, _origins(resolution))
+    else:
+        session.answer(answer, [resolved_yaml(settings).rstrip()])
+    return 0
+
+
+def schema(session: Session) -> int:
+    """Print the JSON schema of the configuration, for editors."""
+    from riskpipe.config import schema_text
+
+    print(schema_text(), end="")
+    return 0
+
+
+def _origins(resolution: Resolution) -> list[str]:
+    from riskpipe.config import dotted, leaves, resolved
+
+    values: dict[tuple[str | int, ...], object] = dict(leaves(resolved(resolution.settings), ()))
+    rows = [[dotted(path), _value(values[path]), source] for path, source in resolution.origins.items()]
+    return columns(["key", "value", "origin"], rows)
+
+
+def _value(value: object) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(map(str, value))}]"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "-" if value is None else "{}" if value == {} else str(value)

@@ -1,0 +1,102 @@
+"""`riskpipe doctor`: whether this machine can do a run."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
+
+from riskpipe.cli.session import Session
+from riskpipe.cli.text import columns, size
+
+if TYPE_CHECKING:
+    from riskpipe.config import Settings
+
+PACKAGES = ("numpy", "numba", "pyarrow", "dask", "distributed", "QuantLib", "pydantic", "typer")
+OPTIONAL_PACKAGES = ("dask-kubernetes", "kr8s")
+LITTLE_MEMORY = 2 * 2**30
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one look showed; `level` is ok, warning or error."""
+
+    level: str
+    what: str
+    detail: str
+
+
+def doctor(session: Session) -> int:
+    """Look at versions, configuration, output, kernel cache, cores and memory; exits 6 if one is wrong."""
+    findings = [*_versions(), *_machine(), *_configured(session)]
+    wrong = any(finding.level == "error" for finding in findings)
+    code = 6 if wrong else 0
+    rows = [[finding.level, finding.what, finding.detail] for finding in findings]
+    lines = [line.rstrip() for line in columns(["", "", ""], rows)[1:]]
+    session.answer({"findings": [asdict(finding) for finding in findings], "exit_code": code}, lines)
+    return code
+
+
+def _versions() -> Iterator[Finding]:
+    from riskpipe import __version__
+
+    yield Finding("ok", "riskpipe", __version__)
+    yield Finding("ok", "python", f"{platform.python_version()} on {platform.platform(terse=True)}")
+    for package in PACKAGES:
+        found = _version(package)
+        yield Finding("ok" if found else "error", package, found or "not installed")
+    for package in OPTIONAL_PACKAGES:
+        yield Finding("ok", package, _version(package) or "not installed (extra `kubernetes`)")
+
+
+def _machine() -> Iterator[Finding]:
+    import dask.system
+    import distributed.system
+
+    from riskpipe.kernels.compiler import cache_directory
+
+    yield Finding("ok", "cores", str(dask.system.CPU_COUNT))
+    memory = int(distributed.system.MEMORY_LIMIT)
+    level = "ok" if memory >= LITTLE_MEMORY else "warning"
+    yield Finding(level, "memory", f"{size(memory)} for this process and its workers")
+    yield Finding("ok", "kernel cache", str(cache_directory()))
+
+
+def _configured(session: Session) -> Iterator[Finding]:
+    from riskpipe.errors import ConfigurationError
+
+    try:
+        resolution = session.resolution()
+    except ConfigurationError as error:
+        for fault in error.faults:
+            yield Finding("warning", "configuration", fault)
+        return
+    settings = resolution.settings
+    yield Finding("ok", "configuration", resolution.file)
+    yield _tried("output", settings.output, lambda: _probe(settings))
+
+
+def _probe(settings: Settings) -> None:
+    from riskpipe.store.filesystem import Store
+
+    Store(settings.output).probe_writable()
+
+
+def _tried(what: str, detail: str, action: Callable[[], None]) -> Finding:
+    from riskpipe.config import masked
+    from riskpipe.errors import RiskpipeError
+
+    try:
+        action()
+    except RiskpipeError as error:
+        return Finding("error", what, masked(str(error)))
+    return Finding("ok", what, f"{masked(detail)} can be written")
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

@@ -1,0 +1,63 @@
+"""`riskpipe init`: a sample book, market, history and configuration."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from riskpipe.cli.session import Session
+from riskpipe.cli.text import plural, size
+
+
+def init(
+    session: Session,
+    directory: Annotated[Path, typer.Argument(metavar="[DIR]", help="A new or empty directory.")] = Path(),
+    trades: Annotated[int, typer.Option("--trades", min=1, help="Trades in the book.")] = 20_000,
+    scenarios: Annotated[int, typer.Option("--scenarios", min=1, help="One-day moves in the history.")] = 500,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same bytes.")] = 7,
+    force: Annotated[bool, typer.Option("--force", help="Replace an earlier sample.")] = False,
+) -> int:
+    """Write a sample book with its market, history, stresses and a commented configuration."""
+    from riskpipe.config import schema_text
+    from riskpipe.errors import UsageError
+    from riskpipe.sample.writer import write_sample
+
+    try:
+        as_of: dict[str, Any] = {"as_of": date.fromisoformat(session.as_of)} if session.as_of else {}
+    except ValueError:
+        raise UsageError(f"--as-of: a date (YYYY-MM-DD) is wanted, got {session.as_of!r}") from None
+    done = write_sample(
+        directory, trades=trades, scenarios=scenarios, seed=seed, schema=schema_text(), force=force, **as_of
+    )
+    products = {name: product.trades for name, product in done.products.items()}
+    session.answer(
+        {
+            "directory": str(done.directory),
+            "config": str(done.config),
+            "trades": done.trades,
+            "products": products,
+            "factors": done.factors,
+            "scenarios": done.scenarios,
+            "stresses": done.stresses,
+            "bytes": done.bytes,
+        },
+        [
+            f"{done.directory}: {size(done.bytes)}",
+            f"  {plural(done.trades, 'trade')} of {plural(len(products), 'product')}: {', '.join(products)}",
+            f"  {plural(done.factors, 'risk factor')}, {plural(done.scenarios, 'day')} of history, "
+            f"{plural(done.stresses, 'stress scenario')}",
+            f"  configuration: {done.config}",
+            f"next: riskpipe run{_config_option(done.config)}",
+        ],
+    )
+    return 0
+
+
+def _config_option(config: Path) -> str:
+    import shlex
+
+    here = config.resolve().parent == Path.cwd()
+    return "" if here else f" -c {shlex.quote(str(config))}"

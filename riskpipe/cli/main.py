@@ -1,0 +1,68 @@
+"""The program: which commands there are, and its entry point."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from riskpipe import __version__
+from riskpipe.cli.check import check
+from riskpipe.cli.config import schema, show
+from riskpipe.cli.doctor import doctor
+from riskpipe.cli.init import init
+from riskpipe.cli.options import before_commands, everywhere, flag
+from riskpipe.cli.plan import plan
+from riskpipe.cli.program import Program
+from riskpipe.cli.publish import publish
+from riskpipe.cli.retry import retry
+from riskpipe.cli.run import run
+from riskpipe.cli.runs import collect, list_
+from riskpipe.cli.runs import show as show_run
+
+HELP = "Batch risk for cross-asset books: Parquet in, pricing blocks on Dask, Parquet out."
+
+
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        print(__version__)
+        raise typer.Exit
+
+
+VersionOption = Annotated[
+    bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Print the version.")
+]
+
+
+def _group(name: str, help_: str, *own: Any, **options: Any) -> typer.Typer:
+    return typer.Typer(
+        name=name,
+        help=help_,
+        callback=before_commands(*own),
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        **options,
+    )
+
+
+app = _group("riskpipe", HELP, flag("version", VersionOption), cls=Program)
+for command in (init, check, plan, run, retry, publish):
+    app.command()(everywhere(command))
+
+runs = _group("runs", "List, show and clear away runs.", add_completion=False)
+runs.command("list")(everywhere(list_))
+runs.command("show")(everywhere(show_run))
+runs.command("gc")(everywhere(collect))
+app.add_typer(runs)
+
+config = _group("config", "Show the resolved configuration and its schema.", add_completion=False)
+config.command("show")(everywhere(show))
+config.command("schema")(everywhere(schema))
+app.add_typer(config)
+
+app.command()(everywhere(doctor))
+
+
+def main() -> None:
+    """Console script and `python -m riskpipe`."""
+    app()

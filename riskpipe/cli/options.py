@@ -1,0 +1,139 @@
+"""The options that every command takes, declared once, and what surrounds every command."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+from collections.abc import Callable
+from typing import Annotated, Any, Concatenate, ParamSpec
+
+import typer
+
+from riskpipe.cli.messages import LogFormat, captured
+from riskpipe.cli.session import Session
+
+P = ParamSpec("P")
+PANEL = "Everywhere"
+
+ConfigOption = Annotated[
+    str | None,
+    typer.Option(
+        "-c",
+        "--config",
+        metavar="FILE",
+        help="Configuration file; else $RISKPIPE_CONFIG, else riskpipe.yaml.",
+        rich_help_panel=PANEL,
+    ),
+]
+AsOfOption = Annotated[
+    str | None,
+    typer.Option("--as-of", metavar="DATE", help="Valuation date, YYYY-MM-DD.", rich_help_panel=PANEL),
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Set a key, such as cluster.workers=4.", rich_help_panel=PANEL
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Answer in JSON.", rich_help_panel=PANEL)]
+QuietOption = Annotated[
+    bool, typer.Option("-q", "--quiet", help="Only warnings and errors on stderr.", rich_help_panel=PANEL)
+]
+VerboseOption = Annotated[
+    bool,
+    typer.Option("-v", "--verbose", help="Debug messages, and tracebacks of bugs.", rich_help_panel=PANEL),
+]
+LogFormatOption = Annotated[
+    LogFormat | None,
+    typer.Option(
+        "--log-format",
+        help="Messages on stderr: auto draws progress on a terminal; json is one object a line.",
+        rich_help_panel=PANEL,
+    ),
+]
+NoColourOption = Annotated[
+    bool, typer.Option("--no-color", help="No colours; so does NO_COLOR=1.", rich_help_panel=PANEL)
+]
+
+
+def shared(
+    context: typer.Context,
+    config: ConfigOption = None,
+    as_of: AsOfOption = None,
+    set_: SetOption = None,
+    json: JsonOption = False,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
+    log_format: LogFormatOption = None,
+    no_color: NoColourOption = False,
+) -> Session:
+    """The session of a command: its own options over those given before its name."""
+    parent = context.parent.obj if context.parent and isinstance(context.parent.obj, Session) else Session()
+    return Session(
+        config=config or parent.config,
+        as_of=as_of or parent.as_of,
+        assignments=(*parent.assignments, *(set_ or ())),
+        json=json or parent.json,
+        quiet=quiet or parent.quiet,
+        verbose=verbose or parent.verbose,
+        log_format=log_format or parent.log_format,
+        colour=parent.colour and not no_color,
+        command=context.command_path,
+    )
+
+
+def _session(values: dict[str, Any]) -> Session:
+    return shared(**values)
+
+
+_SHARED = tuple(inspect.signature(shared, eval_str=True).parameters.values())
+
+
+def _with_shared(function: Callable[..., Any], own: tuple[inspect.Parameter, ...]) -> None:
+    """Show a function to Typer as one that takes its own parameters and then the shared ones."""
+    parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in (*own, *_SHARED)]
+    function.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    function.__annotations__ = {p.name: p.annotation for p in parameters}
+
+
+def everywhere(command: Callable[Concatenate[Session, P], int]) -> Callable[..., int]:
+    """A command `f(session, ...) -> exit code` as Typer wants it: with shared options, errors as codes."""
+    own = tuple(inspect.signature(command, eval_str=True).parameters.values())[1:]
+
+    function: Callable[..., int] = command
+
+    @functools.wraps(command)
+    def run(**values: Any) -> int:
+        session = _session({p.name: values.pop(p.name) for p in _SHARED})
+        try:
+            with captured(session.messages):
+                code: int = function(session, **values)
+                sys.stdout.flush()
+            return code
+        except (Exception, KeyboardInterrupt) as error:
+            from riskpipe.cli.outcome import report
+
+            return report(error, session)
+
+    _with_shared(run, own)
+    return run
+
+
+def before_commands(*own: inspect.Parameter) -> Callable[..., None]:
+    """The callback of a group: keeps the shared options given before the command's name.
+
+    :param own: further options of the group, which act by their own callbacks.
+    """
+
+    def keep(**values: Any) -> None:
+        context: typer.Context = values["context"]
+        context.obj = _session({p.name: values[p.name] for p in _SHARED})
+
+    _with_shared(keep, own)
+    return keep
+
+
+def flag(name: str, annotation: Any) -> inspect.Parameter:
+    """An option of a group that is off unless given."""
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=False, annotation=annotation)

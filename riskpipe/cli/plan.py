@@ -1,0 +1,52 @@
+"""`riskpipe plan`: what a run would do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from riskpipe.cli.selection import SelectOption
+from riskpipe.cli.session import Session
+from riskpipe.cli.text import columns, count, duration, plural, size
+
+if TYPE_CHECKING:
+    from riskpipe.workflows.plan import PlanReport
+
+
+def plan(
+    session: Session,
+    select: SelectOption = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write the plan (Parquet).")
+    ] = None,
+) -> int:
+    """Show blocks, projected cost, memory and bytes, and what is missing; needs no cluster."""
+    from riskpipe.plan.selection import parse_selection
+    from riskpipe.workflows.plan import plan as workflow
+
+    path = None if output is None else str(output.absolute())
+    report = workflow(session.settings(), parse_selection(select or []), path)
+    session.answer(report.to_json(), _lines(report, session))
+    for warning in report.warnings:
+        session.messages.write("warning", warning)
+    return 0
+
+
+def _lines(report: PlanReport, session: Session) -> list[str]:
+    rows = [
+        [row.product, count(row.trades), count(row.blocks), duration(row.projected_seconds)]
+        for row in report.by_product
+    ]
+    total = ["", count(report.trades), count(report.blocks), duration(report.projected_seconds)]
+    lines = columns(["product", "trades", "blocks", "pricing"], [*rows, total], range(1, 4))
+    lines += [
+        "",
+        f"{plural(report.scenarios, 'scenario')}, {plural(report.valuations, 'valuation')}, "
+        f"{plural(report.numbers, 'number')} to report; {plural(report.quarantined, 'trade')} quarantined",
+        f"output about {size(report.projected_bytes_output)}, a worker at most {size(report.max_memory)}",
+    ]
+    if report.path:
+        lines.append(f"plan written to {report.path}")
+    return [*lines, f"next: {session.next_command('run')}"]

@@ -1,0 +1,75 @@
+"""The outermost group: every way out of the program is an exit code of the contract."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from riskpipe.cli.messages import LogFormat
+from riskpipe.cli.session import Session
+
+# Typer's own name for this class is private; BadParameter is public and derives from it.
+UsageError: type[Exception] = typer.BadParameter.__bases__[0]
+
+
+class Program(TyperGroup):
+    """Ends with the code that the command returned; usage errors are told as all others are."""
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        windows_expand_args: bool = True,
+        **extra: Any,
+    ) -> Any:
+        arguments = list(sys.argv[1:] if args is None else args)
+        with _colours("--no-color" not in arguments):
+            try:
+                code = super().main(
+                    arguments, prog_name or "riskpipe", complete_var, standalone_mode=False, **extra
+                )
+            except UsageError as error:
+                code = _refused(error, arguments)
+            except typer.Abort:  # Ctrl-C, as some versions of Typer pass it on
+                code = 130
+        code = code if isinstance(code, int) else 0
+        if standalone_mode:
+            sys.exit(code)
+        return code
+
+
+def _refused(error: Any, arguments: list[str]) -> int:
+    """A usage error comes before the options are known; those that shape the answer are looked up by hand."""
+    from riskpipe.cli.outcome import usage
+
+    joined = " ".join(arguments)
+    as_json = "--log-format json" in joined or "--log-format=json" in joined
+    session = Session(json="--json" in arguments, log_format=LogFormat.json if as_json else LogFormat.auto)
+    context = getattr(error, "ctx", None)
+    if not error.format_message():  # no command was named: Typer has shown the help
+        return 2
+    return usage(error.format_message(), session, context.command_path if context else "riskpipe")
+
+
+@contextmanager
+def _colours(wanted: bool) -> Iterator[None]:
+    """--no-color is NO_COLOR for everything that runs inside, help texts and worker processes too."""
+    before = os.environ.get("NO_COLOR")
+    if not wanted:
+        os.environ["NO_COLOR"] = "1"
+    try:
+        yield
+    finally:
+        if not wanted:
+            if before is None:
+                del os.environ["NO_COLOR"]
+            else:
+                os.environ["NO_COLOR"] = before

@@ -1,0 +1,135 @@
+"""What is seen while a run goes on: a bar on a terminal, elsewhere a line now and then, as text or JSON."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from riskpipe.cli.messages import LogFormat, Messages
+from riskpipe.cli.session import Session
+from riskpipe.cli.text import count, duration, plural
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from riskpipe.plan.accounting import Observer, RunStatus
+
+HEARTBEAT_SECONDS = 30.0
+
+
+@contextmanager
+def observer(session: Session) -> Iterator[Observer]:
+    """The observer that fits the options and the terminal; what it drew is gone when the context ends."""
+    messages = session.messages
+    if session.quiet:
+        yield Quiet(messages)
+    elif session.log_format is LogFormat.auto and messages.on_terminal():
+        with Bar(messages) as bar:
+            yield bar
+    else:
+        yield Heartbeat(messages)
+
+
+class Quiet:
+    """Warnings and errors only."""
+
+    def __init__(self, messages: Messages) -> None:
+        self._messages = messages
+
+    def update(self, status: RunStatus) -> None:
+        pass
+
+    def message(self, level: str, text: str) -> None:
+        self._messages.write(level, text)
+
+
+class Heartbeat(Quiet):
+    """A line at the start and then every `interval` seconds; with --log-format json it carries all counts.
+
+    :param clock: seconds, never going back.
+    """
+
+    def __init__(
+        self,
+        messages: Messages,
+        interval: float = HEARTBEAT_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__(messages)
+        self._interval = interval
+        self._clock = clock
+        self._next = clock()
+
+    def update(self, status: RunStatus) -> None:
+        now = self._clock()
+        if now < self._next:
+            return
+        self._next = now + self._interval
+        self._messages.write("info", progress_line(status), event="progress", status=status.to_json())
+
+
+class Bar(Quiet):
+    """A bar with counts and the time left, redrawn in place on stderr; messages appear above it."""
+
+    def __init__(self, messages: Messages, console: Any = None) -> None:
+        super().__init__(messages)
+        self._progress = _progress(messages, console)
+        self._task = self._progress.add_task("starting", total=None, counts="", left="")
+
+    def __enter__(self) -> Bar:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def update(self, status: RunStatus) -> None:
+        blocks = status.blocks
+        self._progress.update(
+            self._task,
+            description=status.state,
+            total=blocks.planned,
+            completed=blocks.settled,
+            counts=_counts(status),
+            left=_left(status),
+        )
+
+
+def progress_line(status: RunStatus) -> str:
+    """`118/400 blocks, 1.20M/4.00M numbers, 3 failed, 2 running, 1:20 elapsed, about 2:40 left`."""
+    numbers = status.numbers
+    parts = [_counts(status), f"{count(numbers.settled)}/{count(numbers.planned)} numbers"]
+    if status.running:
+        parts.append(f"{count(status.running)} running")
+    parts.append(f"{duration(status.elapsed_seconds)} elapsed")
+    return ", ".join(filter(None, [*parts, _left(status)]))
+
+
+def _counts(status: RunStatus) -> str:
+    blocks = status.blocks
+    text = f"{count(blocks.settled)}/{plural(blocks.planned, 'block')}"
+    if status.numbers.failed:
+        text += f", {plural(status.numbers.failed, 'failed number')}"
+    return text
+
+
+def _left(status: RunStatus) -> str:
+    return "" if status.remaining_seconds is None else f"about {duration(status.remaining_seconds)} left"
+
+
+def _progress(messages: Messages, console: Any) -> Progress:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[counts]}", markup=False),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[left]}", markup=False),
+        console=console or Console(stderr=True, no_color=None if messages.colour else True),
+        refresh_per_second=4,
+        transient=True,
+    )

@@ -1,0 +1,54 @@
+"""`riskpipe run`: plan, price, publish."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from riskpipe.cli.selection import SelectOption
+from riskpipe.cli.session import Session
+
+
+class Publish(StrEnum):
+    complete = "complete"
+    always = "always"
+    never = "never"
+
+
+def run(
+    session: Session,
+    select: SelectOption = None,
+    resume: Annotated[
+        str,
+        typer.Option(
+            "--resume",
+            metavar="auto|never|RUN",
+            help="auto goes on with an interrupted run of the same plan; never starts anew.",
+        ),
+    ] = "auto",
+    fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop at the first failed block.")] = False,
+    publish: Annotated[
+        Publish | None, typer.Option("--publish", help="When to publish; else as configured.")
+    ] = None,
+) -> int:
+    """Price the book and publish the results; ends with what became of every planned number."""
+    from riskpipe.cli.progress import observer
+    from riskpipe.cli.summary import summary
+    from riskpipe.plan.selection import parse_selection
+    from riskpipe.workflows.run import run as workflow
+
+    selection = parse_selection(select or [])
+    settings = session.settings()
+    with observer(session) as watching:
+        status = workflow(
+            settings,
+            selection,
+            resume=resume,
+            fail_fast=fail_fast,
+            publish=None if publish is None else publish.value,
+            observer=watching,
+        )
+    session.answer(status.to_json(), summary(status, session))
+    return status.exit_code

@@ -1,0 +1,80 @@
+"""`riskpipe runs`: list, show and clear away runs."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from riskpipe.cli.session import Session
+from riskpipe.cli.text import columns, count, duration, plural
+
+if TYPE_CHECKING:
+    from riskpipe.plan.accounting import RunStatus
+
+WATCH_SECONDS = 2.0
+
+
+def list_(session: Session) -> int:
+    """List the runs of the output, oldest first."""
+    from riskpipe.workflows.runs import list_runs
+
+    statuses = list_runs(session.settings())
+    lines = _table(statuses) if statuses else [f"no runs yet; next: {session.next_command('run')}"]
+    session.answer({"runs": [status.to_json() for status in statuses]}, lines)
+    return 0
+
+
+def show(
+    session: Session,
+    run: Annotated[
+        str, typer.Argument(metavar="[RUN]", help="An id, a unique prefix, or latest.")
+    ] = "latest",
+    watch: Annotated[bool, typer.Option("--watch", help="Follow the run until it ends.")] = False,
+) -> int:
+    """Show one run: what became of every planned number. Exits 0 however the run went."""
+    from riskpipe.cli.progress import observer
+    from riskpipe.cli.summary import summary
+    from riskpipe.workflows.runs import show as workflow
+
+    settings = session.settings()
+    status = workflow(settings, run)
+    if watch and status.state == "running":
+        with observer(session) as watching:
+            while status.state == "running":
+                watching.update(status)
+                time.sleep(WATCH_SECONDS)
+                status = workflow(settings, status.run_id)
+    session.answer(status.to_json(), summary(status, session))
+    return 0
+
+
+def collect(
+    session: Session,
+    keep: Annotated[int, typer.Option("--keep", min=1, metavar="N", help="Runs to keep, the newest.")],
+) -> int:
+    """Delete the oldest runs; what is published stays, and so does a run that goes on."""
+    from riskpipe.workflows.runs import collect as workflow
+
+    removed = workflow(session.settings(), keep)
+    session.answer({"removed": removed}, [*removed, f"{plural(len(removed), 'run')} deleted"])
+    return 0
+
+
+def _table(statuses: list[RunStatus]) -> list[str]:
+    header = ["run", "as of", "state", "blocks", "numbers", "failed", "published", "elapsed"]
+    rows = [
+        [
+            status.run_id,
+            status.as_of,
+            status.state,
+            f"{count(status.blocks.settled)}/{count(status.blocks.planned)}",
+            count(status.numbers.planned),
+            count(status.numbers.failed),
+            "yes" if status.published else "no",
+            duration(status.elapsed_seconds),
+        ]
+        for status in statuses
+    ]
+    return columns(header, rows, (3, 4, 5, 7))

@@ -1,0 +1,55 @@
+"""What every command is given: the options that hold everywhere, and ways to read settings and to answer."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from riskpipe.cli.messages import LogFormat, Messages
+
+if TYPE_CHECKING:
+    from riskpipe.config import Resolution, Settings
+
+
+@dataclass(frozen=True)
+class Session:
+    """The options given before and after the command's name, taken together."""
+
+    config: str | None = None
+    as_of: str | None = None
+    assignments: tuple[str, ...] = ()
+    json: bool = False
+    quiet: bool = False
+    verbose: bool = False
+    log_format: LogFormat = LogFormat.auto
+    colour: bool = True
+    command: str = field(default="riskpipe", compare=False)
+
+    @property
+    def messages(self) -> Messages:
+        return Messages(self.log_format, self.quiet, self.verbose, self.colour)
+
+    def resolution(self) -> Resolution:
+        """The configuration with the origin of every value; raises ConfigurationError."""
+        from riskpipe.config import resolve
+
+        return resolve(self.config, as_of=self.as_of, assignments=self.assignments)
+
+    def settings(self) -> Settings:
+        """The configuration; raises ConfigurationError."""
+        return self.resolution().settings
+
+    def answer(self, value: dict[str, Any], lines: list[str]) -> None:
+        """The data: JSON if asked for, else lines of text. To stdout."""
+        if self.json:
+            print(json.dumps(value, indent=2, default=str))
+        else:
+            print("\n".join(lines))
+
+    def next_command(self, words: str) -> str:
+        """A command to try next, with what it takes to mean the same configuration."""
+        config = f" -c {shlex.quote(self.config)}" if self.config else ""
+        as_of = f" --as-of {self.as_of}" if self.as_of else ""
+        return f"riskpipe {words}{config}{as_of}"

@@ -1,0 +1,91 @@
+"""How a run ended, in at most 15 lines; the last names the next command to try."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from riskpipe.cli.session import Session
+from riskpipe.cli.text import columns, count, duration, plural
+
+if TYPE_CHECKING:
+    from riskpipe.plan.accounting import Counts, RunStatus
+
+MOST_LINES = 15
+MOST_MESSAGES = 4
+MOST_REASONS = 5
+
+
+def summary(status: RunStatus, session: Session) -> list[str]:
+    """Lines for a person; everything is also in the status' JSON."""
+    lines = [_title(status), "", *_table(status), ""]
+    if status.failures_by_reason:
+        lines.append(f"failed: {_reasons(status)}")
+    lines += [_shortened(text) for text in status.messages[:MOST_MESSAGES]]
+    if len(status.messages) > MOST_MESSAGES:
+        lines.append(f"and {plural(len(status.messages) - MOST_MESSAGES, 'more message')}")
+    lines.append(_where(status))
+    step = next_step(status)
+    if step:
+        lines.append(f"next: {session.next_command(step)}")
+    return lines
+
+
+def next_step(status: RunStatus) -> str:
+    """The command that helps now."""
+    if status.state == "running":
+        return f"runs show {status.run_id} --watch"
+    if status.state == "interrupted":
+        return "run --resume latest"
+    if status.state in ("partial", "failed"):
+        return "retry latest" if _worth_a_retry(status) else "check"
+    return "runs show latest" if status.published else "publish latest"
+
+
+def _worth_a_retry(status: RunStatus) -> bool:
+    """Trades that are invalid or lack market data fail again until the inputs are mended."""
+    from riskpipe.errors import Reason
+
+    known = {reason.value for reason in Reason if not reason.retryable}
+    return status.blocks.cancelled > 0 or not set(status.failures_by_reason) <= known
+
+
+def _title(status: RunStatus) -> str:
+    title = f"run {status.run_id} of {status.as_of}: {status.state} in {duration(status.elapsed_seconds)}"
+    if status.trades:
+        title += f"; {plural(status.trades, 'trade')}"
+    if status.valuations and status.elapsed_seconds > 0:
+        rate = round(status.valuations / status.elapsed_seconds)
+        title += f", {plural(status.valuations, 'valuation')} ({count(rate)}/s)"
+    return title
+
+
+def _table(status: RunStatus) -> list[str]:
+    def row(name: str, counts: Counts) -> list[str]:
+        values = (
+            counts.planned,
+            counts.ok,
+            counts.reused,
+            counts.failed,
+            counts.not_applicable,
+            counts.cancelled,
+        )
+        return [name, *map(count, values)]
+
+    header = ["", "planned", "ok", "reused", "failed", "not applicable", "cancelled"]
+    return columns(header, [row("blocks", status.blocks), row("numbers", status.numbers)], range(1, 7))
+
+
+def _reasons(status: RunStatus) -> str:
+    ordered = sorted(status.failures_by_reason.items(), key=lambda item: (-item[1], item[0]))
+    text = ", ".join(f"{reason} {count(number)}" for reason, number in ordered[:MOST_REASONS])
+    rest = ordered[MOST_REASONS:]
+    return f"{text}, {plural(len(rest), 'other reason')} {count(sum(n for _, n in rest))}" if rest else text
+
+
+def _where(status: RunStatus) -> str:
+    return f"{'published' if status.published else 'not published'}; results under {status.output}"
+
+
+def _shortened(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= 160 else f"{line[:157]}..."
