@@ -42,8 +42,8 @@ def market_section() -> str:
     currencies = "".join(f"    {c.code}: {{discount_curve: {c.discount_curve}}}\n" for c in CURRENCIES)
     indices = "".join(f"    {index.name}: {{{_index_fields(index)}}}\n" for index in INDICES)
     return (
-        "# What turns factors into curves. Without an entry: discount curve <CCY>.OIS; an index is the forward\n"
-        "# curve of its name, a term rate with the leg's day count. Fixings are points of kind `fixing`.\n"
+        "# What turns factors into curves. Without an entry: discount curve <CCY>.OIS; an index is the\n"
+        "# forward curve of its name, a term rate with the leg's day count.\n"
         "market:\n"
         "  credit_model: midpoint      # midpoint | isda\n"
         "  # curves:\n"

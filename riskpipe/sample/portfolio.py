@@ -1,6 +1,6 @@
 """data/portfolio/<product>/part-NNN.parquet: any number of trades, a row group at a time.
 
-Trades are numbered book by book, so files are sorted by book and trade id as they are made and nothing is ever
+Trades are numbered book by book, so files are sorted by book and trade id as they are made; nothing is ever
 sorted or held. A row group draws from its own random stream: it depends on the arguments alone.
 """
 
@@ -170,6 +170,8 @@ def _numbered(prefix: str) -> tuple[str, ...]:
 
 def _array(values: Labels | Floats | NDArray[np.int32], name: str) -> pa.Array:
     if isinstance(values, Labels):
+        # Each name once: pyarrow does not write a dictionary with doubles the same way twice.
+        values = values.map(str)
         indices = pa.array(values.codes, pa.int32(), mask=values.codes < 0)
         return pa.DictionaryArray.from_arrays(indices, pa.array(values.names, pa.string()))
     if name.endswith("_date"):

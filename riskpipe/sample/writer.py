@@ -85,7 +85,7 @@ def _check_arguments(trades: int, scenarios: int, seed: int, as_of: date) -> Non
 
 
 def _clear(directory: Path, force: bool) -> None:
-    """Make the directory; with force, remove an earlier sample's trade files: they may be more than today's."""
+    """Make the directory; with force, remove an earlier sample's trade files, perhaps more than today's."""
     if directory.exists() and not directory.is_dir():
         raise UsageError(f"{directory} is a file; name a directory that is new or empty")
     if directory.is_dir() and any(directory.iterdir()) and not force:
