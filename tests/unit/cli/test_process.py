@@ -1,0 +1,105 @@
+"""The program as a process: what it imports, closed pipes, colours, tracebacks."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+COLOUR = re.compile(r"\x1b\[(\d+;)*3[0-7](;\d+)*m")
+
+
+def riskpipe(
+    *arguments: str, cwd: Path | None = None, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "riskpipe", *arguments],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env=os.environ | environment,
+        timeout=120,
+        check=False,
+    )
+
+
+HEAVY = {
+    "numpy",
+    "pyarrow",
+    "dask",
+    "distributed",
+    "numba",
+    "pydantic",
+    "yaml",
+    "QuantLib",
+    "pandas",
+    "rich.live",
+}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "heavy"),
+    [
+        (["--help"], HEAVY),
+        (["--version"], HEAVY),
+        (["run", "--help"], HEAVY - {"pydantic"}),  # with which recent versions of Typer read arguments
+        (["runs", "show", "--help"], HEAVY - {"pydantic"}),
+    ],
+)
+def test_help_imports_nothing_heavy(arguments: list[str], heavy: set[str]) -> None:
+    program = f"""
+import sys
+from riskpipe.cli.main import app
+try:
+    app({arguments})
+except SystemExit as error:
+    print(error.code, sorted({heavy} & set(sys.modules)))
+"""
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert result.stdout.splitlines()[-1] == "0 []"
+
+
+def test_data_on_stdout_only(config: Path) -> None:
+    result = riskpipe("config", "show", "-c", str(config))
+    assert result.returncode == 0
+    assert result.stdout.startswith("as_of: 2026-11-20\n")
+    assert result.stderr == ""
+
+
+def test_a_reader_that_has_gone_is_no_error() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    result = subprocess.run(
+        [sys.executable, "-m", "riskpipe", "config", "schema"],
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        check=False,
+        timeout=60,
+    )
+    os.close(writing)
+    assert (result.returncode, result.stderr) == (141, b"")
+
+
+def test_no_colours_when_they_are_not_wanted() -> None:
+    assert COLOUR.search(riskpipe("--help", FORCE_COLOR="1").stdout)
+    for result in (
+        riskpipe("--help", "--no-color", FORCE_COLOR="1"),
+        riskpipe("--help", FORCE_COLOR="1", NO_COLOR="1"),
+    ):
+        assert result.stdout
+        assert not COLOUR.search(result.stdout)
+
+
+def test_environment_over_file(config: Path) -> None:
+    result = riskpipe("config", "show", "--json", RISKPIPE_CONFIG=str(config), RISKPIPE_CLUSTER__WORKERS="5")
+    assert json.loads(result.stdout)["settings"]["cluster"]["workers"] == 5
+    refused = riskpipe("config", "show", RISKPIPE_CONFIG=str(config), RISKPIPE_CLUSTER__WOKERS="5")
+    assert refused.returncode == 2
+    assert refused.stderr == (
+        "error: RISKPIPE_CLUSTER__WOKERS: cluster.wokers: unknown key; did you mean workers?\n"
+    )

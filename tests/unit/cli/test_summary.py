@@ -1,0 +1,64 @@
+"""The end of a run: at most 15 lines, every count, the next command."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from riskpipe.cli.session import Session
+from riskpipe.cli.summary import MOST_LINES, summary
+from riskpipe.plan.accounting import Counts, RunStatus
+
+MakeStatus = Callable[..., RunStatus]
+
+
+def test_a_complete_run(status: MakeStatus) -> None:
+    assert summary(status(), Session()) == [
+        "run 20261120-193055-3f9a1c of 2026-11-20: complete in 1:20; 200,000 trades, 100.0M valuations "
+        "(1.25M/s)",
+        "",
+        "         planned     ok  reused  failed  not applicable  cancelled",
+        "blocks       120    118       2       0               0          0",
+        "numbers    1.20M  1.20M       0       0           1,000          0",
+        "",
+        "published; results under /srv/output/runs/20261120-193055-3f9a1c",
+        "next: riskpipe runs show latest",
+    ]
+
+
+def test_never_more_than_15_lines(status: MakeStatus) -> None:
+    worst = status(
+        state="partial",
+        failures_by_reason={f"REASON_{k}": k + 1 for k in range(13)},
+        messages=tuple(f"message {k}\nwith {'a long ' * 100} tail" for k in range(50)),
+        published=False,
+    )
+    lines = summary(worst, Session())
+    assert len(lines) <= MOST_LINES
+    assert all("\n" not in line for line in lines)
+    assert "REASON_12 13, REASON_11 12, REASON_10 11, REASON_9 10, REASON_8 9, 8 other reasons 36" in lines[6]
+    assert lines[-3] == "and 46 more messages"
+    assert lines[-1] == "next: riskpipe retry latest"
+
+
+@pytest.mark.parametrize(
+    ("changes", "step"),
+    [
+        ({"state": "running", "published": False}, "runs show 20261120-193055-3f9a1c --watch"),
+        ({"state": "interrupted", "published": False}, "run --resume latest"),
+        ({"state": "partial", "failures_by_reason": {"WORKER_LOST": 1}}, "retry latest"),
+        ({"state": "partial", "failures_by_reason": {"INVALID_TRADE": 1, "NUMERICAL": 1}}, "retry latest"),
+        ({"state": "partial", "failures_by_reason": {"INVALID_TRADE": 1}}, "check"),
+        ({"state": "partial", "blocks": Counts(planned=2, ok=1, cancelled=1)}, "retry latest"),
+        ({"state": "complete", "published": False}, "publish latest"),
+        ({"state": "complete"}, "runs show latest"),
+    ],
+)
+def test_the_next_command(status: MakeStatus, changes: dict[str, object], step: str) -> None:
+    assert summary(status(**changes), Session())[-1] == f"next: riskpipe {step}"
+
+
+def test_the_next_command_means_the_same_configuration(status: MakeStatus) -> None:
+    session = Session(config="my desk/riskpipe.yaml", as_of="2026-11-19")
+    assert summary(status(), session)[-1].endswith("latest -c 'my desk/riskpipe.yaml' --as-of 2026-11-19")
