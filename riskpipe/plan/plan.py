@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from riskpipe.errors import InputError
-from riskpipe.plan.block import Block, digest_id
+from riskpipe.plan.block import BLOCK_ID_LENGTH, Block, digest_id
 from riskpipe.plan.costs import BYTES_PER_BLOCK, SECONDS_PER_BLOCK, WORKER_BASELINE_BYTES
 from riskpipe.plan.partition import Limits, ScenarioRange, cut_trades
 from riskpipe.plan.survey import FileSurvey
@@ -215,14 +215,35 @@ class StoredPlan:
         """Some columns of all blocks."""
         return pq.read_table(self.path, columns=list(names))
 
-    @cached_property
-    def _ids(self) -> tuple[NDArray[np.bytes_], NDArray[np.int64]]:
-        ids = np.array(self.columns("block_id").column(0).to_pylist(), "S24")
-        order = np.argsort(ids)
-        return ids[order], order
+    def block(self, index: int) -> Block:
+        """One block."""
+        with pq.ParquetFile(self.path) as file:
+            first = 0
+            for group in range(file.metadata.num_row_groups):
+                rows = file.metadata.row_group(group).num_rows
+                if index < first + rows:
+                    row = file.read_row_group(group).slice(index - first, 1).to_pylist()[0]
+                    return Block.from_json({**row, "parent": None, "rows": None})
+                first += rows
+        raise IndexError(f"block {index} of {len(self)}")
+
+    def id_at(self, index: int) -> str:
+        """The id of a block."""
+        return bytes(self._ids[index]).decode()
 
     def index_of(self, block_id: str) -> int | None:
         """The position of a block, None when it is not in the plan."""
-        ids, order = self._ids
-        at = int(np.searchsorted(ids, block_id.encode()))
-        return int(order[at]) if at < len(ids) and ids[at] == block_id.encode() else None
+        ordered, order = self._sorted_ids
+        at = int(np.searchsorted(ordered, block_id.encode()))
+        return int(order[at]) if at < len(ordered) and ordered[at] == block_id.encode() else None
+
+    @cached_property
+    def _ids(self) -> NDArray[np.bytes_]:
+        text = self.columns("block_id").column(0).cast(pa.binary()).cast(pa.binary(BLOCK_ID_LENGTH))
+        parts = [np.frombuffer(c.buffers()[1], f"S{BLOCK_ID_LENGTH}")[c.offset : c.offset + len(c)] for c in text.chunks]
+        return np.concatenate(parts) if parts else np.empty(0, f"S{BLOCK_ID_LENGTH}")
+
+    @cached_property
+    def _sorted_ids(self) -> tuple[NDArray[np.bytes_], NDArray[np.int64]]:
+        order = np.argsort(self._ids)
+        return self._ids[order], order

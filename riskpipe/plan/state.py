@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from riskpipe.errors import Failure, Reason
 from riskpipe.plan.accounting import Counts
 from riskpipe.plan.block import Block
 from riskpipe.plan.plan import StoredPlan
@@ -32,7 +33,7 @@ class Child:
     status: np.uint8 = PENDING
     numbers: tuple[int, int, int] = (0, 0, 0)
     reused: bool = False
-    reason: str = ""
+    reason: Failure | None = None
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ class RunState:
         self.reused = np.zeros(n, np.bool_)
         self.numbers = np.zeros((n, 3), np.int64)
         self._child: dict[str, Child] = {}
-        self.failed_reason: dict[int, str] = {}
+        self.failed_reason: dict[int, Failure] = {}
 
     def fold(self, records: Iterable[Record]) -> RunState:
         for record in records:
@@ -113,21 +114,21 @@ class RunState:
             self._done(record.block_id, (record.ok, record.failed, record.not_applicable))
         elif isinstance(record, BlockFailed):
             if record.final:
-                self._failed(record.block_id, record.reason)
+                self._failed(record.block_id, Failure(Reason(record.reason), record.message))
         elif isinstance(record, BlockSplit):
             self._split(record.block_id, list(record.children))
 
     def _done(self, block_id: str, numbers: tuple[int, int, int]) -> None:
         child = self._child.get(block_id)
         if child is not None:
-            child.status, child.numbers, child.reason = DONE, numbers, ""
+            child.status, child.numbers, child.reason = DONE, numbers, None
             return
         index = self._index(block_id)
         self.status[index] = DONE
         self.numbers[index] = numbers
         self.failed_reason.pop(index, None)
 
-    def _failed(self, block_id: str, reason: str) -> None:
+    def _failed(self, block_id: str, reason: Failure) -> None:
         child = self._child.get(block_id)
         if child is not None:
             child.status, child.reason = FAILED, reason
@@ -153,7 +154,26 @@ class RunState:
         return index
 
     def _id(self, index: int) -> str:
-        return str(self.plan.columns("block_id").column(0)[index].as_py())
+        return self.plan.id_at(index)
+
+    def why(self, block_id: str) -> Failure:
+        """The reason of a block that failed as a whole, or was not done."""
+        child = self._child.get(block_id)
+        known = child.reason if child is not None else self.failed_reason.get(self._index(block_id))
+        return known or Failure(Reason.CANCELLED, "the run was stopped before this block was done")
+
+    def part(self, block_id: str) -> Block | None:
+        """A block that is a part of another, by its id."""
+        child = self._child.get(block_id)
+        return None if child is None else child.block
+
+    def numbers_of(self, block_id: str) -> tuple[int, int, int]:
+        """ok, failed and not-applicable numbers of a block's own output."""
+        child = self._child.get(block_id)
+        if child is not None:
+            return child.numbers
+        ok, failed, not_applicable = (int(v) for v in self.numbers[self._index(block_id)])
+        return ok, failed, not_applicable
 
     def pending(self) -> Iterator[Block]:
         """What is left to do: blocks without output and parts without output, in plan order, then parts."""

@@ -34,17 +34,30 @@ class BookSum:
 
 
 @dataclass(frozen=True)
+class PartialFile:
+    """A file of partial sums.
+
+    :param repeats: its trades are counted, as failed, by another file already.
+    :param void: of a block that failed as a whole: it counts the trades, and sums nothing.
+    """
+
+    path: str
+    repeats: bool = False
+    void: bool = False
+
+
+@dataclass(frozen=True)
 class MergeTask:
     """Partial sums to add up.
 
     :param name: of the merged file; follows from what is merged, so a file that is there is the right one.
-    :param paths: files of partial sums, relative to the output.
+    :param files: relative to the output.
     """
 
     root: str
     run_id: str
     name: str
-    paths: tuple[str, ...]
+    files: tuple[PartialFile, ...]
 
 
 @dataclass(frozen=True)
@@ -71,18 +84,20 @@ class StitchTask:
 def merge_partials(task: MergeTask) -> WrittenFile:
     """Add up partial sums and put the result in place."""
     context = open_context(task.root, task.run_id)
-    sums = add_up(read_parquet(context.store, path) for path in task.paths)
+    sums = add_up((read_parquet(context.store, file.path), file.repeats) for file in task.files)
     path = context.layout.merge_output(task.name)
     return write_result(context.store, path, "partials", partials_table(sums), context.spec.provenance)
 
 
-def add_up(tables: Iterable[pa.Table]) -> dict[Key, BookSum]:
+def add_up(tables: Iterable[tuple[pa.Table, bool]]) -> dict[Key, BookSum]:
     """(book, scenario set, measure, first column) -> sum, over tables of partial sums.
+
+    :param tables: each with whether it repeats trades that another table counts as failed.
 
     :raises InputError: a sum left the range of exact addition (a book beyond 1e25 in base currency).
     """
     sums: dict[Key, BookSum] = {}
-    for table in tables:
+    for table, repeats in tables:
         limbs = [table.column(name).combine_chunks() for name in ("high", "middle", "low")]
         flat = [array.values.to_numpy() for array in limbs]
         offsets = limbs[0].offsets.to_numpy()
@@ -91,8 +106,8 @@ def add_up(tables: Iterable[pa.Table]) -> dict[Key, BookSum]:
             part = np.stack([values[offsets[k] : offsets[k + 1]] for values in flat])
             key = (row["book"], row["scenario_set"], row["measure"], row["first"])
             known = sums.setdefault(key, BookSum(0, 0, np.zeros_like(part)))
-            known.trades += row["trades"]
-            known.failed_trades += row["failed_trades"]
+            known.trades += 0 if repeats else row["trades"]
+            known.failed_trades += row["failed_trades"] - (row["trades"] if repeats else 0)
             known.limbs = known.limbs + part
             if not in_range(known.limbs):
                 raise InputError(f"the sum of {key[2]} over book {key[0]!r} is out of range: check the notionals")
@@ -178,4 +193,4 @@ def _join(pieces: Sequence[tuple[pa.Table, NDArray[np.float64], NDArray[np.bool_
 
 def merged_sums(store: Store, layout: RunLayout, names: Sequence[str]) -> dict[Key, BookSum]:
     """The sums of merged files, added up once more."""
-    return add_up(read_parquet(store, layout.merge_output(name)) for name in names)
+    return add_up((read_parquet(store, layout.merge_output(name)), False) for name in names)

@@ -47,10 +47,10 @@ class BlockTables:
     not_applicable: int
 
 
-def failed_part(trades: Trades, failures: Mapping[int, Failure]) -> Part:
-    """Trades that are not priced at all, for reasons known before."""
+def failed_part(trades: Trades, stage: str, failures: Mapping[int, Failure]) -> Part:
+    """Trades that are not priced at all, for reasons known before; by position."""
     part = Part(trades, [None] * len(trades), np.full(len(trades), np.nan))
-    part.failures.update({position: ("check", failure) for position, failure in failures.items()})
+    part.failures.update({position: (stage, failure) for position, failure in failures.items()})
     return part
 
 

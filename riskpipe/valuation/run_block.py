@@ -64,13 +64,17 @@ def run_block(task: BlockTask) -> BlockResult:
     :raises InputChangedError: the trade file is not the planned one.
     :raises StorageError: something cannot be read or written.
     """
+    return _run(task, None)
+
+
+def _run(task: BlockTask, failure: Failure | None) -> BlockResult:
     block = task.block
     memory = PeakMemory()
     started_at, start, cpu = time.time(), time.perf_counter(), time.process_time()
     context = open_context(task.root, task.run_id)
     trades, rows = read_trades(context, block)
     fetched = time.perf_counter()
-    results = value_block(context, block, trades, rows)
+    results = value_block(context, block, trades, rows, failure)
     priced = time.perf_counter()
     outputs = _write(context, block, results)
     written = time.perf_counter()
@@ -93,6 +97,11 @@ def run_block(task: BlockTask) -> BlockResult:
     )
 
 
+def void_block(task: BlockTask, failure: Failure) -> BlockResult:
+    """Give every trade of a block that failed as a whole its rows, with the block's reason."""
+    return _run(task, failure)
+
+
 def read_trades(context: Context, block: Block) -> tuple[Trades, NDArray[np.int64]]:
     """The block's trades and their rows in the file: its range, less what was not selected."""
     product = context.products[block.product]
@@ -110,10 +119,17 @@ def read_trades(context: Context, block: Block) -> tuple[Trades, NDArray[np.int6
     return trades.take(np.flatnonzero(selected)), rows[selected]
 
 
-def value_block(context: Context, block: Block, trades: Trades, rows: NDArray[np.int64]) -> BlockTables:
-    """Every planned number of the block, as tables; each is a value or has a reason."""
+def value_block(
+    context: Context, block: Block, trades: Trades, rows: NDArray[np.int64], failure: Failure | None = None
+) -> BlockTables:
+    """Every planned number of the block, as tables; each is a value or has a reason.
+
+    :param failure: the reason of all trades; nothing is priced.
+    """
     product = context.products[block.product]
     known = context.quarantined(block.path, block.row_start, block.row_stop)
+    if failure is not None:
+        known = {row: known.get(row, failure) for row in rows.tolist()}
     good = np.array([row not in known for row in rows.tolist()], np.bool_) if known else np.ones(len(rows), np.bool_)
     parts: list[tuple[Part, NDArray[np.int64]]] = []
     if good.any():
@@ -121,7 +137,7 @@ def value_block(context: Context, block: Block, trades: Trades, rows: NDArray[np
     if not good.all():
         bad = np.flatnonzero(~good)
         failures: dict[int, Failure] = {k: known[int(rows[row])] for k, row in enumerate(bad)}
-        parts.append((failed_part(trades.take(bad), failures), rows[bad]))
+        parts.append((failed_part(trades.take(bad), "check" if failure is None else "run", failures), rows[bad]))
     tables = block_tables(context.spec, block, parts, _pnl_first(context, block))
     planned = len(trades) * len(block.measures)
     settled = tables.ok + tables.failed + tables.not_applicable

@@ -1,0 +1,223 @@
+"""The end of a session: what became of every block and number, written down, and published when it may be."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from riskpipe.plan.accounting import RunStatus
+from riskpipe.plan.block import Block
+from riskpipe.plan.state import RunState
+from riskpipe.store.filesystem import Store
+from riskpipe.store.layout import RunLayout
+from riskpipe.store.ledger import BlockDone, BlockFailed, BlockSplit, Published, Record, read_ledger
+from riskpipe.store.parquet import read_parquet
+from riskpipe.store.tables import SCHEMAS, table_sink
+from riskpipe.valuation.context import open_context
+from riskpipe.workflows.outputs import sources, whole_failures
+from riskpipe.workflows.publish import publish_tables
+from riskpipe.workflows.session import Session
+
+ROWS_AT_A_TIME = 20_000
+
+
+def finish(session: Session, publish: str) -> RunStatus:
+    """Write blocks, failures and summary; publish by the rule; end the session.
+
+    :param publish: complete: when every block is done (single quarantined trades aside); always; never.
+    :raises AssertionError: the numbers do not add up, a bug.
+    """
+    session.flush()
+    started = time.monotonic()
+    _write_blocks(session)
+    reasons = _write_failures(session)
+    session.phases["account"] = time.monotonic() - started
+    state = _state_of(session)
+    messages: list[str] = []
+    published = False
+    if state in ("complete", "partial") and publish != "never":
+        broken = whole_failures(session.state)
+        if publish == "always" or not broken:
+            started = time.monotonic()
+            session.lease.check(confirm=True)
+            tables = publish_tables(session.store, session.layout, session.state, session.merges.roots)
+            session.record(Published(tables, time.time()))
+            session.phases["publish"] = time.monotonic() - started
+            published = True
+        else:
+            messages.append(f"not published: {broken} blocks failed; retry them, or --publish always")
+    status = session.status(
+        state, failures_by_reason=reasons, published=published, messages=tuple(messages)
+    )
+    if not (status.numbers.balanced and status.blocks.balanced):
+        raise AssertionError(f"run {status.run_id} does not add up: {status.numbers}, {status.blocks}")
+    session.store.write_bytes(session.layout.summary, json.dumps(status.to_json(), indent=2).encode())
+    session.end(status)
+    return status
+
+
+def read_status(store: Store, layout: RunLayout) -> RunStatus | None:
+    """How the last session of a run ended, None when none has ended in order."""
+    if not store.exists(layout.summary):
+        return None
+    return RunStatus.from_json(json.loads(store.read_bytes(layout.summary)))
+
+
+def _state_of(session: Session) -> str:
+    if not session.clean():
+        if session.stop.requested:
+            return "interrupted"
+        return "partial"
+    failed = session.state.numbers_counts(session.state.planned_numbers).failed
+    return "partial" if failed else "complete"
+
+
+# -- blocks.parquet
+
+
+def _write_blocks(session: Session) -> None:
+    provenance = open_context(session.store.root, session.layout.run_id).spec.provenance
+    with table_sink(session.store, session.layout.blocks, "blocks", provenance) as sink:
+        rows: list[dict[str, Any]] = []
+        for row in _block_rows(session):
+            rows.append(row)
+            if len(rows) >= ROWS_AT_A_TIME:
+                sink.write(pa.Table.from_pylist(rows, SCHEMAS["blocks"]))
+                rows = []
+        sink.write(pa.Table.from_pylist(rows, SCHEMAS["blocks"]))
+
+
+def _block_rows(session: Session) -> Iterator[dict[str, Any]]:
+    """One row an attempt, from the ledger; and one for each block that was never done."""
+    state, run_id = session.state, session.layout.run_id
+    facts = _Facts(state)
+    for record in read_ledger(session.store, session.layout):
+        row = _attempt_row(record, facts)
+        if row is not None:
+            yield {"run_id": run_id, **row}
+    pending = state.pending()
+    for block in pending:
+        yield {
+            "run_id": run_id,
+            "block_id": block.block_id,
+            "parent_block_id": block.parent,
+            "attempt": 0,
+            **facts.of(block.block_id),
+            "status": "cancelled",
+            "reason": "CANCELLED",
+        }
+
+
+class _Facts:
+    """Product, trades and scenarios of a block by its id."""
+
+    def __init__(self, state: RunState) -> None:
+        self._state = state
+        table = state.plan.columns("product", "trades", "scenario_start", "scenario_stop")
+        self._product = table.column("product").combine_chunks().dictionary_encode()
+        self._trades = table.column("trades").to_numpy()
+        self._scenarios = pc.subtract(table.column("scenario_stop"), table.column("scenario_start")).to_numpy()
+
+    def of(self, block_id: str) -> dict[str, Any]:
+        part: Block | None = self._state.part(block_id)
+        if part is not None:
+            scenarios = part.scenario_stop - part.scenario_start
+            return {"product": part.product, "trades": part.trades, "scenarios": scenarios}
+        index = self._state.plan.index_of(block_id)
+        assert index is not None
+        return {
+            "product": self._product[index].as_py(),
+            "trades": int(self._trades[index]),
+            "scenarios": int(self._scenarios[index]),
+        }
+
+
+def _attempt_row(record: Record, facts: _Facts) -> dict[str, Any] | None:
+    if isinstance(record, BlockDone):
+        row = {
+            name: getattr(record, name)
+            for name in (
+                "block_id", "parent_block_id", "attempt", "worker", "host", "queue_s", "fetch_s", "price_s", "write_s",
+                "cpu_s", "peak_rss_bytes", "projected_bytes", "projected_s", "rows", "bytes_in", "bytes_out",
+            )
+        }  # fmt: skip
+        times = {name: _moment(getattr(record, name)) for name in ("queued_at", "started_at", "ended_at")}
+        return {**row, **times, **facts.of(record.block_id), "status": "ok"}
+    if isinstance(record, BlockFailed):
+        return {
+            "block_id": record.block_id,
+            "parent_block_id": record.parent_block_id,
+            "attempt": record.attempt,
+            **facts.of(record.block_id),
+            "status": "failed" if record.final else "retried",
+            "reason": record.reason,
+            "worker": record.worker,
+        }
+    if isinstance(record, BlockSplit) and record.reason != "retry":
+        return {
+            "block_id": record.block_id,
+            "attempt": 0,
+            **facts.of(record.block_id),
+            "status": "split",
+            "reason": record.reason,
+        }
+    return None
+
+
+def _moment(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+# -- failures.parquet
+
+
+def _write_failures(session: Session) -> dict[str, int]:
+    """Every trade without its numbers and why; trades by reason."""
+    store, layout, state = session.store, session.layout, session.state
+    reasons: Counter[str] = Counter()
+    provenance = open_context(store.root, layout.run_id).spec.provenance
+    facts = _Facts(state)
+    with table_sink(store, layout.failures, "failures", provenance) as sink:
+        for source in sources(store, layout, state, "trade_failures"):
+            block_id = source.path.rpartition("/")[2].removesuffix(".parquet")
+            table = read_parquet(store, source.path, ["trade_id", "stage", "reason", "message", "retryable"])
+            if source.drop:
+                dropped = pc.is_in(table.column("trade_id"), value_set=pa.array(source.drop, pa.string()))
+                table = table.filter(pc.invert(dropped))
+            if not len(table):
+                continue
+            for item in pc.value_counts(table.column("reason")).to_pylist():
+                reasons[item["values"]] += item["counts"]
+            n = len(table)
+            for name, value in (
+                ("run_id", layout.run_id),
+                ("block_id", block_id),
+                ("product", facts.of(block_id)["product"]),
+            ):
+                table = table.append_column(name, pa.repeat(pa.scalar(value, pa.string()), n))
+            sink.write(table)
+        rows = [
+            {
+                "run_id": layout.run_id,
+                "block_id": block.block_id,
+                "product": block.product,
+                "stage": "run",
+                "reason": "CANCELLED",
+                "message": "the run was stopped before this block was done",
+                "retryable": True,
+            }
+            for block in state.pending()
+        ]
+        if rows:
+            sink.write(pa.Table.from_pylist(rows, SCHEMAS["failures"]))
+            reasons["CANCELLED"] += sum(block.trades for block in state.pending())
+    return dict(reasons)
+
+

@@ -1,0 +1,66 @@
+"""What a worker is asked to do, by name: the link between the executors, which know no finance, and the valuation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from riskpipe.clusters.catalogue import ClusterOptions, open_cluster
+from riskpipe.config import Settings
+from riskpipe.execute.dask_executor import DaskExecutor
+from riskpipe.execute.executor import Executor, Function
+from riskpipe.execute.serial import SerialExecutor
+from riskpipe.execute.work import Work
+from riskpipe.store.parquet import WrittenFile
+from riskpipe.valuation.merge import merge_partials, stitch_pnl
+from riskpipe.valuation.run_block import BlockResult, run_block
+
+
+def value(work: Work) -> BlockResult:
+    return run_block(work.payload)
+
+
+def merge(work: Work) -> WrittenFile:
+    return merge_partials(work.payload)
+
+
+def stitch(work: Work) -> WrittenFile:
+    return stitch_pnl(work.payload)
+
+
+FUNCTIONS: Mapping[str, Function] = {"value": value, "merge": merge, "stitch": stitch}
+
+
+@contextmanager
+def open_executor(settings: Settings) -> Iterator[Executor]:
+    """The executor that `cluster.kind` names, ready for work.
+
+    :raises ClusterError: the cluster does not come up. :raises UsageError: an address that must not be used.
+    """
+    cluster = settings.cluster
+    if cluster.kind == "serial":
+        serial = SerialExecutor(FUNCTIONS)
+        yield serial
+        serial.close()
+        return
+    options = ClusterOptions(
+        kind=cluster.kind,
+        workers=cluster.workers,
+        memory_limit="auto" if cluster.memory_limit is None else cluster.memory_limit,
+        address=cluster.address or "",
+        initialise=import_kernels,
+    )
+    with open_cluster(options) as client:
+        executor = DaskExecutor(client, FUNCTIONS)
+        try:
+            yield executor
+        finally:
+            executor.close()
+
+
+def import_kernels() -> None:
+    """On a worker, before its first block: the slow imports."""
+    import riskpipe.products.catalogue
+    import riskpipe.valuation.run_block  # noqa: F401
+
+    riskpipe.products.catalogue.catalogue()

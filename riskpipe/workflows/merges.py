@@ -1,0 +1,89 @@
+"""The merge tree: which partial sums are added up by which task. Its shape follows the plan, its files the content."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from riskpipe.plan.block import Block, digest_id
+from riskpipe.plan.state import DONE, Leaf, RunState
+from riskpipe.store.layout import RunLayout
+from riskpipe.valuation.merge import MergeTask, PartialFile
+
+FAN_IN = 64
+
+
+class Merges:
+    """Groups of `FAN_IN` neighbouring blocks, each merged as soon as all of its blocks are done.
+
+    A merged file is named by the outputs that it sums, so a file that is recorded is the right one, also after a
+    retry has changed what belongs to its group.
+    """
+
+    def __init__(self, root: str, layout: RunLayout, blocks: int) -> None:
+        self._root = root
+        self._layout = layout
+        self._open = np.full(-(-blocks // FAN_IN), FAN_IN, np.int32)
+        if blocks % FAN_IN:
+            self._open[-1] = blocks % FAN_IN
+        self._done: set[str] = set()
+        self.roots: tuple[str, ...] = ()
+
+    def done(self, name: str) -> None:
+        """A merged file is in place."""
+        self._done.add(name)
+
+    def begin(self, state: RunState) -> None:
+        """Count what earlier sessions did."""
+        finished = np.flatnonzero(state.status == DONE) // FAN_IN
+        self._open -= np.bincount(finished, minlength=len(self._open)).astype(np.int32)
+
+    def completed_by(self, block: Block, state: RunState) -> MergeTask | None:
+        """The task of the block's group, when this block was the last of it; parts are merged at the end."""
+        index = state.plan.index_of(block.block_id) if block.parent is None else None
+        if index is None:
+            return None
+        group = index // FAN_IN
+        self._open[group] -= 1
+        if self._open[group] != 0:
+            return None
+        task = self._task(self._files(state, group))
+        return None if task.name in self._done else task
+
+    def levels(self, state: RunState) -> Iterator[Iterator[MergeTask]]:
+        """Tasks that are left, level after level, each to be run before the next is taken; then `roots` is set."""
+        names: list[str] = []
+        yield self._left((self._task(self._files(state, g)) for g in range(len(self._open))), names)
+        while len(names) > FAN_IN:
+            below, names = names, []
+            groups = (below[k : k + FAN_IN] for k in range(0, len(below), FAN_IN))
+            tasks = (self._task(tuple(PartialFile(self._layout.merge_output(n)) for n in group)) for group in groups)
+            yield self._left(tasks, names)
+        self.roots = tuple(names)
+
+    def _left(self, tasks: Iterator[MergeTask], names: list[str]) -> Iterator[MergeTask]:
+        for task in tasks:
+            if task.files:
+                names.append(task.name)
+                if task.name not in self._done:
+                    yield task
+
+    def _files(self, state: RunState, group: int) -> tuple[PartialFile, ...]:
+        files: list[PartialFile] = []
+        for index in range(group * FAN_IN, min((group + 1) * FAN_IN, len(state.plan))):
+            block_id = state.plan.id_at(index)
+            if block_id not in state.children:
+                done = bool(state.status[index] == DONE)
+                files.append(PartialFile(self._layout.block_output("partials", block_id), void=not done))
+            else:
+                files += [self._file(leaf) for leaf in state.leaves(index, state.plan.block(index))]
+        return tuple(files)
+
+    def _file(self, leaf: Leaf) -> PartialFile:
+        path = self._layout.block_output("partials", leaf.block.block_id)
+        return PartialFile(path, repeats=leaf.repeats, void=bool(leaf.status != DONE))
+
+    def _task(self, files: tuple[PartialFile, ...]) -> MergeTask:
+        name = digest_id("merge", [(file.path, file.repeats, file.void) for file in files])
+        return MergeTask(self._root, self._layout.run_id, name, files)

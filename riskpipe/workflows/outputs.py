@@ -1,0 +1,99 @@
+"""Which files make up the results of a run: the leaves of the run's state, and what is replaced in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from riskpipe.measures.catalogue import PNL_SETS
+from riskpipe.plan.block import digest_id
+from riskpipe.plan.plan import StoredPlan
+from riskpipe.plan.state import DONE, FAILED, Leaf, RunState
+from riskpipe.store.filesystem import Store
+from riskpipe.store.layout import RunLayout
+from riskpipe.store.parquet import read_parquet
+from riskpipe.valuation.merge import PnlSource, StitchTask
+
+
+def unfinished(state: RunState) -> Iterator[Leaf]:
+    """Leaves that failed as a whole, or were not reached."""
+    wanted = state.status != DONE
+    for block_id in state.children:
+        index = state.plan.index_of(block_id)
+        if index is not None:
+            wanted[index] = True
+    for index, block in state.plan.blocks(wanted):
+        yield from (leaf for leaf in state.leaves(index, block) if leaf.status != DONE)
+
+
+def whole_failures(state: RunState) -> int:
+    """Leaves of more than one trade that failed as a whole: what keeps a run from counting as complete."""
+    return sum(1 for leaf in unfinished(state) if leaf.status == FAILED and leaf.block.trades > 1)
+
+
+def dropped_ids(store: Store, layout: RunLayout, leaf: Leaf) -> tuple[str, ...]:
+    """Ids of the trades whose rows in this output are replaced by those of its parts."""
+    if not leaf.replaced_by:
+        return ()
+    rows = {row for part in leaf.replaced_by for row in (part.rows or range(part.row_start, part.row_stop))}
+    failures = read_parquet(store, layout.block_output("trade_failures", leaf.block.block_id), ["trade_id", "row"])
+    return tuple(row["trade_id"] for row in failures.to_pylist() if row["row"] in rows)
+
+
+def sources(store: Store, layout: RunLayout, state: RunState, table: str) -> Iterator[PnlSource]:
+    """The files that a published table is made of, in plan order."""
+    split = {index for block_id in state.children if (index := state.plan.index_of(block_id)) is not None}
+    for index in range(len(state.plan)):
+        if index not in split:
+            path = layout.block_output(table, state.plan.id_at(index))
+            if store.exists(path):
+                yield PnlSource(path)
+            continue
+        for leaf in state.leaves(index, state.plan.block(index)):
+            path = layout.block_output(table, leaf.block.block_id)
+            if store.exists(path):
+                yield PnlSource(path, dropped_ids(store, layout, leaf))
+
+
+def stitch_tasks(store: Store, layout: RunLayout, plan: StoredPlan, state: RunState) -> Iterator[StitchTask]:
+    """One task for every range of trades whose P&L vectors lie in more than one block; none when none was cut."""
+    table = plan.columns("path", "row_start", "scenario_start", "measures")
+    starts = table.column("scenario_start").to_numpy()
+    pnl_starts = {
+        int(start)
+        for start, measures in _distinct_ranges(starts, table.column("measures"))
+        if set(measures) & set(PNL_SETS)
+    }
+    if len(pnl_starts) < 2:
+        return
+    paths = table.column("path").combine_chunks().dictionary_encode()
+    rows = table.column("row_start").to_numpy()
+    codes = paths.indices.to_numpy()
+    order = np.lexsort((starts, rows, codes))
+    order = order[np.isin(starts[order], list(pnl_starts))]
+    for group in np.split(order, np.flatnonzero(np.diff(codes[order]) | np.diff(rows[order])) + 1):
+        yield _stitch_task(store, layout, state, [int(index) for index in group])
+
+
+def _distinct_ranges(starts: np.ndarray, measures: object) -> Iterator[tuple[int, list[str]]]:  # type: ignore[type-arg]
+    _, first = np.unique(starts, return_index=True)
+    for index in first:
+        yield int(starts[index]), measures[int(index)].as_py()  # type: ignore[index]
+
+
+def _stitch_task(store: Store, layout: RunLayout, state: RunState, group: list[int]) -> StitchTask:
+    ranges = []
+    content: list[object] = []
+    for index in group:
+        block_id = state.plan.id_at(index)
+        if block_id not in state.children and state.status[index] == DONE:
+            found = [(block_id, (), True)]
+        else:
+            leaves = list(state.leaves(index, state.plan.block(index)))
+            found = [
+                (leaf.block.block_id, dropped_ids(store, layout, leaf), bool(leaf.status == DONE)) for leaf in leaves
+            ]
+        ranges.append(tuple(PnlSource(layout.block_output("scenario_pnl", name), drop) for name, drop, _ in found))
+        content.append(found)
+    return StitchTask(store.root, layout.run_id, digest_id("stitch", content), tuple(ranges))

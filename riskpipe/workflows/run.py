@@ -1,0 +1,259 @@
+"""`riskpipe run`: a new run, or the rest of one that was interrupted; and what `retry` shares with it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from riskpipe import __version__
+from riskpipe.config import Settings, resolved_yaml
+from riskpipe.errors import ClusterError, InputError, StorageError, UsageError
+from riskpipe.execute.executor import SchedulerLostError
+from riskpipe.execute.signals import StopSignal, stop_on_signals
+from riskpipe.measures.families import Bumps
+from riskpipe.plan.accounting import Observer, RunStatus
+from riskpipe.plan.plan import PlanHeader, StoredPlan
+from riskpipe.plan.selection import Selection
+from riskpipe.store.filesystem import Store
+from riskpipe.store.layout import RunLayout, list_runs, new_run_id, resolve_run
+from riskpipe.store.lease import Lease
+from riskpipe.store.parquet import write_parquet
+from riskpipe.valuation.context import open_context
+from riskpipe.valuation.spec import ValuationSpec
+from riskpipe.workflows.check import checks_table
+from riskpipe.workflows.finish import finish, read_status
+from riskpipe.workflows.functions import open_executor
+from riskpipe.workflows.inputs import hash_inputs
+from riskpipe.workflows.plan import Planned, local_copy, make_plan, put_file
+from riskpipe.workflows.session import Session, open_session
+
+RUN_VERSION = 1
+CLUSTERS_PER_SESSION = 3
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """A run that is ready for a session.
+
+    :param prepare: done to the session before it values anything.
+    """
+
+    layout: RunLayout
+    phases: dict[str, float]
+    prepare: Callable[[Session], None] = lambda session: None
+
+
+def run(
+    settings: Settings,
+    selection: Selection,
+    *,
+    resume: str = "auto",
+    fail_fast: bool = False,
+    publish: str | None = None,
+    observer: Observer,
+) -> RunStatus:
+    """Value the book, end to end.
+
+    :param resume: "auto": go on with the last run of the same inputs if it was interrupted; "never": a new run; or
+        the run to go on with.
+    :param publish: overrides the settings' `publish`.
+    :raises RiskpipeError: whatever keeps the run from starting or going on; see riskpipe.errors.
+    """
+    store = Store(settings.output)
+    store.probe_writable()
+    new_id = new_run_id(datetime.now(UTC))
+
+    def opened() -> _Opened:
+        layout = _resumable(store, settings, selection, resume, observer)
+        if layout is not None:
+            observer.message("info", f"resuming run {layout.run_id}")
+            return _Opened(layout, {})
+        return _create(store, settings, selection, new_id, observer)
+
+    return with_session(store, settings, new_id, opened, fail_fast, publish, observer)
+
+
+def with_session(
+    store: Store,
+    settings: Settings,
+    owner: str,
+    opened: Callable[[], _Opened],
+    fail_fast: bool,
+    publish: str | None,
+    observer: Observer,
+) -> RunStatus:
+    """Take the lease, open the run, value what is pending, merge, publish, account for everything."""
+    started = time.monotonic()
+    with stop_on_signals(StopSignal()) as stop, Lease(store, owner, settings.lease_seconds) as lease:
+        run_ = opened()
+        session = open_session(store, run_.layout, settings, lease, observer, stop)
+        session.started = started
+        session.phases.update(run_.phases)
+        run_.prepare(session)
+        session.flush()
+        observer.message("info", f"run {run_.layout.run_id}: {len(session.plan)} blocks")
+        _value(session, fail_fast=fail_fast)
+        status = finish(session, publish or settings.publish)
+        observer.update(status)
+        return status
+
+
+def _value(session: Session, *, fail_fast: bool) -> None:
+    """Until nothing is pending; a scheduler that dies is replaced, and the ledger says what is left."""
+    for attempt in range(1, CLUSTERS_PER_SESSION + 1):
+        try:
+            started = time.monotonic()
+            with open_executor(session.settings) as executor:
+                session.phases["cluster"] = time.monotonic() - started
+                result = session.value_blocks(executor, fail_fast=fail_fast)
+                session.flush()
+                if result.state == "complete":
+                    session.complete_outputs()
+                    session.merge_rest(executor)
+                    session.stitch(executor)
+                    session.flush()
+            return
+        except SchedulerLostError as error:
+            session.flush()
+            if attempt == CLUSTERS_PER_SESSION or session.stop.requested:
+                raise
+            session.observer.message("warning", f"{error}; starting another cluster")
+        except ClusterError:
+            session.flush()
+            raise
+
+
+# -- opening
+
+
+def _resumable(
+    store: Store, settings: Settings, selection: Selection, resume: str, observer: Observer
+) -> RunLayout | None:
+    if resume == "never":
+        return None
+    if resume != "auto":
+        layout = resolve_run(store, resume)
+        if not store.exists(layout.plan):
+            raise UsageError(f"run {layout.run_id} was stopped before it had a plan: start a new one")
+        _refuse_other_inputs(store, layout, settings, selection)
+        return layout
+    for run_id in reversed(list_runs(store)):
+        layout = RunLayout(run_id)
+        if not store.exists(layout.plan):
+            continue
+        status = read_status(store, layout)
+        if status is not None and status.state in ("complete", "partial"):
+            if status.state == "partial" and _same(store, layout, settings, selection):
+                observer.message("info", f"run {run_id} of these inputs is partial: `riskpipe retry` redoes what failed")
+            return None
+        return layout if _same(store, layout, settings, selection) else None
+    return None
+
+
+def _same(store: Store, layout: RunLayout, settings: Settings, selection: Selection) -> bool:
+    try:
+        _refuse_other_inputs(store, layout, settings, selection)
+    except InputError:
+        return False
+    return True
+
+
+def _refuse_other_inputs(store: Store, layout: RunLayout, settings: Settings, selection: Selection) -> None:
+    """:raises InputError: inputs, settings or selection are not those that the run was planned with."""
+    header = read_header(store, layout)
+    found = []
+    if header.config_sha256 != settings.sha256:
+        found.append("the configuration")
+    if header.selection != selection.canonical():
+        found.append("--select")
+    if header.inputs_sha256 != hash_inputs(settings, selection):
+        found.append("an input file")
+    if found:
+        raise InputError(f"{' and '.join(found)} changed since run {layout.run_id} was planned: start a new run")
+
+
+def refuse_changed_inputs(store: Store, layout: RunLayout, settings: Settings) -> None:
+    """:raises InputError: an input file is not the one that the run was planned with."""
+    header = read_header(store, layout)
+    selection = _selection_of(header)
+    if header.inputs_sha256 != hash_inputs(settings, selection):
+        raise InputError(f"an input file changed since run {layout.run_id} was planned: start a new run")
+
+
+def _selection_of(header: PlanHeader) -> Selection:
+    from riskpipe.plan.selection import parse_selection
+
+    return parse_selection([",".join(terms) for terms in header.selection])
+
+
+def read_header(store: Store, layout: RunLayout) -> PlanHeader:
+    """What all blocks of a run share."""
+    with local_copy(store, layout.plan) as path:
+        return StoredPlan(path).header
+
+
+def _create(
+    store: Store, settings: Settings, selection: Selection, run_id: str, observer: Observer
+) -> _Opened:
+    """Check, plan, and put everything that the workers need in place; the plan comes last and makes it a run."""
+    started = time.monotonic()
+    layout = RunLayout(run_id)
+    observer.message("info", "checking and planning")
+    with make_plan(settings, selection) as planned:
+        phases = {"plan": time.monotonic() - started}
+        errors = sum(1 for fault in planned.faults if fault.level == "error")
+        if errors:
+            observer.message("warning", f"{errors} faults in the inputs; they are in {layout.checks}")
+        _write_run(store, layout, settings, planned)
+    return _Opened(layout, phases)
+
+
+def _write_run(store: Store, layout: RunLayout, settings: Settings, planned: Planned) -> None:
+    inputs = planned.inputs
+    assert inputs.snapshot is not None
+    assert inputs.scenarios is not None
+    header = planned.plan.header
+    store.write_bytes(
+        layout.run,
+        json.dumps(
+            {
+                "schema_version": RUN_VERSION,
+                "run_id": layout.run_id,
+                "as_of": header.as_of,
+                "created_at": datetime.now(UTC).isoformat(),
+                "engine_version": __version__,
+                "config_sha256": settings.sha256,
+                "inputs_sha256": inputs.sha256,
+            },
+            indent=2,
+        ).encode(),
+    )
+    store.write_bytes(layout.config, resolved_yaml(settings).encode())
+    store.write_bytes(layout.inputs, json.dumps(inputs.hashes, indent=2, sort_keys=True).encode())
+    spec = ValuationSpec(
+        run_id=layout.run_id,
+        as_of=settings.as_of,
+        measures=tuple(settings.measures),
+        bumps=Bumps(**settings.bumps.model_dump()),
+        conventions=settings.conventions(),
+        portfolio=settings.inputs.portfolio,
+        files={file.path: file for file in inputs.files},
+        selection=tuple(tuple(terms) for terms in header.selection),
+        stored_pnl=planned.stored_pnl,
+        config_sha256=settings.sha256,
+        inputs_sha256=inputs.sha256,
+        engine_version=__version__,
+    )
+    store.write_bytes(layout.valuation, spec.to_json().encode())
+    for path, writable in ((layout.market, inputs.snapshot), (layout.scenarios, inputs.scenarios.columns)):
+        local = store.local_path(path)
+        if local is None:
+            raise StorageError("runs on object stores are not served by this version: choose a directory")
+        writable.write(local)
+    write_parquet(store, layout.checks, checks_table(list(planned.faults)))
+    write_parquet(store, layout.quarantine, planned.quarantine.table())
+    put_file(store, layout.plan, planned.plan.path)
+    open_context.cache_clear()

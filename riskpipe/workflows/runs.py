@@ -1,0 +1,87 @@
+"""`riskpipe runs`: list, show, gc."""
+
+from __future__ import annotations
+
+import json
+
+from riskpipe.config import Settings
+from riskpipe.plan.accounting import Counts, RunStatus
+from riskpipe.plan.state import RunState
+from riskpipe.plan.plan import StoredPlan
+from riskpipe.store.filesystem import Store
+from riskpipe.store.layout import CURRENT, RunLayout, list_runs, resolve_run
+from riskpipe.store.ledger import Published, SessionEnded, SessionStarted, read_ledger
+from riskpipe.store.lease import Lease
+from riskpipe.workflows.finish import read_status
+from riskpipe.workflows.plan import local_copy
+
+
+def runs(settings: Settings) -> list[RunStatus]:
+    """Every run of the output, oldest first."""
+    store = Store(settings.output)
+    return [status_of(store, RunLayout(run_id)) for run_id in list_runs(store)]
+
+
+def show(settings: Settings, run: str) -> RunStatus:
+    """One run as it is now, also while another process works on it.
+
+    :param run: an id, a unique prefix of one, or "latest".
+    """
+    store = Store(settings.output)
+    return status_of(store, resolve_run(store, run))
+
+
+def status_of(store: Store, layout: RunLayout) -> RunStatus:
+    """From the summary if the last session ended in order, else folded from the ledger."""
+    opened = json.loads(store.read_bytes(layout.run))
+    if not store.exists(layout.plan):
+        nothing = Counts()
+        return RunStatus(layout.run_id, opened["as_of"], "interrupted", nothing, nothing, output=store.root,
+                         messages=("stopped before it had a plan",))  # fmt: skip
+    records = list(read_ledger(store, layout))
+    starts = [record for record in records if isinstance(record, SessionStarted)]
+    ends = [record for record in records if isinstance(record, SessionEnded)]
+    summary = read_status(store, layout)
+    if summary is not None and starts and ends and ends[-1].session == starts[-1].session:
+        return summary
+    with local_copy(store, layout.plan) as path:
+        plan = StoredPlan(path)
+        state = RunState(plan).fold(records)
+        return RunStatus(
+            run_id=layout.run_id,
+            as_of=opened["as_of"],
+            # Whoever began the last session is at work, or was killed: its lease tells.
+            state="running" if held_by(store, layout) else "interrupted",
+            blocks=state.blocks_counts(),
+            numbers=state.numbers_counts(state.planned_numbers),
+            trades=int(plan.header.totals["trades"]),
+            published=any(isinstance(record, Published) for record in records),
+            output=store.root,
+        )
+
+
+def held_by(store: Store, layout: RunLayout) -> bool:
+    """Whether a living process holds the output."""
+    return Lease.holder(store) is not None
+
+
+def gc(settings: Settings, keep: int) -> list[str]:
+    """Delete all runs but the last `keep`, and those whose results are published. Names of the deleted ones."""
+    store = Store(settings.output)
+    published: set[str] = set()
+    if store.exists(CURRENT):
+        days = json.loads(store.read_bytes(CURRENT)).get("days", {})
+        published = {entry["run_id"] for day in days.values() for entry in _entries(day)}
+    deleted = []
+    with Lease(store, "gc", settings.lease_seconds):
+        for run_id in list_runs(store)[: -keep or None]:
+            if run_id not in published:
+                store.delete_tree(RunLayout(run_id).root)
+                deleted.append(run_id)
+    return deleted
+
+
+def _entries(day: object) -> list[dict[str, str]]:
+    if isinstance(day, dict) and "run_id" in day:
+        return [day]
+    return [entry for entry in day.values() if isinstance(entry, dict)] if isinstance(day, dict) else []

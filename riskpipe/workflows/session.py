@@ -1,0 +1,335 @@
+"""One session of a run: from an opened run (new, resumed or to be repeated in part) to its end.
+
+    blocks --> value tasks --> merge tasks --> aggregates --> published
+                  |                |
+                  +---> ledger <---+
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from riskpipe import __version__
+from riskpipe.config import Settings
+from riskpipe.errors import InfrastructureError
+from riskpipe.execute.drive import DriveResult, drive
+from riskpipe.execute.events import Event, Failed, Finished, Retried, SplitInto, Submitted
+from riskpipe.execute.executor import Executor
+from riskpipe.execute.policy import RetryPolicy
+from riskpipe.execute.signals import StopSignal
+from riskpipe.execute.work import Lost, Raised, TimedOut, Work
+from riskpipe.plan.accounting import Observer, RunStatus
+from riskpipe.plan.block import Block
+from riskpipe.plan.plan import StoredPlan
+from riskpipe.plan.state import DONE, RunState
+from riskpipe.store.filesystem import Store
+from riskpipe.store.layout import RunLayout
+from riskpipe.store.lease import Lease
+from riskpipe.store.ledger import (
+    BlockDone,
+    BlockFailed,
+    BlockSplit,
+    LedgerWriter,
+    MergeDone,
+    Record,
+    SessionEnded,
+    SessionStarted,
+    new_session_id,
+    read_ledger,
+)
+from riskpipe.store.process import ProcessIdentity
+from riskpipe.valuation.merge import MergeTask
+from riskpipe.valuation.run_block import BlockResult, BlockTask, void_block
+from riskpipe.workflows.merges import Merges
+from riskpipe.workflows.outputs import stitch_tasks, unfinished
+from riskpipe.workflows.parts import halves
+
+UPDATE_SECONDS = 0.5
+
+
+@dataclass
+class Session:
+    """An open run in this process; the only writer of its ledger."""
+
+    store: Store
+    layout: RunLayout
+    settings: Settings
+    plan: StoredPlan
+    state: RunState
+    merges: Merges
+    writer: LedgerWriter
+    session: str
+    lease: Lease
+    observer: Observer
+    stop: StopSignal
+    started: float = field(default_factory=time.monotonic)
+    phases: dict[str, float] = field(default_factory=dict)
+    queued: dict[str, float] = field(default_factory=dict)
+    done_projected: float = 0.0
+    left_projected: float = 0.0
+    valuing_since: float | None = None
+    reasons: dict[str, int] = field(default_factory=dict)
+    updated: float = 0.0
+
+    # -- ledger
+
+    def record(self, record: Record) -> None:
+        """Into the ledger, and into the state that is folded from it."""
+        self.writer.append(record)
+        self.state.apply(record)
+
+    def flush(self) -> None:
+        self.lease.check()
+        self.writer.flush()
+
+    def end(self, status: RunStatus) -> None:
+        self.record(SessionEnded(self.session, status.state, status.exit_code, time.time()))
+        self.flush()
+
+    # -- driving
+
+    def value_blocks(self, executor: Executor, *, fail_fast: bool) -> DriveResult:
+        """Everything that is pending, merges as their groups fill up."""
+        self.valuing_since = time.monotonic()
+        self.left_projected = sum(block.projected_seconds for block in self.state.pending())
+        result = self._drive(self._works(), executor, fail_fast=fail_fast)
+        self.phases["value"] = time.monotonic() - self.valuing_since
+        return result
+
+    def merge_rest(self, executor: Executor) -> tuple[str, ...]:
+        """What of the merge tree is not in place; names of the files that hold the run's sums."""
+        started = time.monotonic()
+        for level in self.merges.levels(self.state):
+            self._drive((self._merge_work(task) for task in level), executor, fail_fast=True)
+        self.phases["merge"] = time.monotonic() - started
+        return self.merges.roots
+
+    def complete_outputs(self) -> None:
+        """Rows with a reason for the trades of blocks that failed as a whole."""
+        for leaf in unfinished(self.state):
+            task = BlockTask(self.store.root, self.layout.run_id, leaf.block)
+            void_block(task, self.state.why(leaf.block.block_id))
+
+    def stitch(self, executor: Executor) -> None:
+        """Join P&L vectors that were cut along the scenarios, where they are to be published."""
+        tasks = stitch_tasks(self.store, self.layout, self.plan, self.state)
+        works = (Work(key=task.name, payload=task, function="stitch") for task in tasks)
+        self._drive((work for work in works if not self._stitched(work.key)), executor, fail_fast=True)
+
+    def _stitched(self, name: str) -> bool:
+        return self.store.exists(self.layout.merge_output(name))
+
+    def _drive(self, works: Iterator[Work], executor: Executor, *, fail_fast: bool) -> DriveResult:
+        retry = self.settings.retry
+        return drive(
+            works,
+            executor,
+            RetryPolicy(**retry.model_dump()),
+            split=self._split,
+            on_event=self._on_event,
+            stop=self.stop,
+            tick=self._tick,
+            fail_fast=fail_fast,
+            grace_seconds=self.settings.grace_seconds,
+        )
+
+    def _works(self) -> Iterator[Work]:
+        for block in self.state.pending():
+            yield self._work(block)
+
+    def _work(self, block: Block) -> Work:
+        limit = self.settings.cluster.deadline_seconds
+        return Work(
+            key=block.block_id,
+            payload=BlockTask(self.store.root, self.layout.run_id, block),
+            size=block.trades,
+            timeout_seconds=float("inf") if limit is None else limit,
+        )
+
+    def _merge_work(self, task: MergeTask) -> Work:
+        return Work(key=task.name, payload=task, function="merge")
+
+    def _split(self, work: Work) -> list[Work]:
+        if not isinstance(work.payload, BlockTask):
+            return []
+        return [self._work(child) for child in halves(self.store, self.layout, work.payload.block)]
+
+    def _tick(self) -> None:
+        now = time.monotonic()
+        if self.writer.pending:
+            self.lease.check()
+            self.writer.maybe_flush(now)
+        if now - self.updated >= UPDATE_SECONDS:
+            self.updated = now
+            self.observer.update(self.status("running"))
+
+    def _on_event(self, event: Event) -> list[Work]:
+        match event:
+            case Submitted(work=work):
+                self.queued[work.key] = time.time()
+            case Finished(outcome=outcome):
+                return self._finished(outcome.work, outcome.result, outcome.worker)
+            case Retried(work=work, mishap=mishap):
+                self._attempt_failed(work, mishap, final=False)
+            case SplitInto(work=work, children=children, mishap=mishap, reason=reason):
+                self._attempt_failed(work, mishap, final=False)
+                described = tuple(
+                    {"block": child.payload.block.to_json(), "replaces": None} for child in children
+                )
+                self.record(BlockSplit(work.key, described, reason.value))
+                self.observer.message("warning", f"block {work.key} was split: {reason.value}")
+            case Failed(work=work, reason=reason, message=message, mishap=mishap):
+                if not isinstance(work.payload, BlockTask):
+                    raise InfrastructureError(f"merging failed: {message}; `riskpipe run` goes on from here")
+                self._attempt_failed(work, mishap, final=True, reason=reason.value, message=message)
+            case _:
+                pass
+        return []
+
+    def _finished(self, work: Work, result: Any, worker: str) -> list[Work]:
+        queued_at = self.queued.pop(work.key, time.time())
+        if isinstance(work.payload, MergeTask):
+            self.merges.done(work.key)
+            self.record(MergeDone(work.key, result.path, result.sha256, work.key))
+        if not isinstance(work.payload, BlockTask):
+            return []
+        block = work.payload.block
+        self.record(_done(block, work.attempt, worker, queued_at, result))
+        self.done_projected += block.projected_seconds
+        self.left_projected -= block.projected_seconds
+        task = self.merges.completed_by(block, self.state)
+        return [] if task is None else [self._merge_work(task)]
+
+    def _attempt_failed(
+        self,
+        work: Work,
+        mishap: Lost | Raised | TimedOut,
+        *,
+        final: bool,
+        reason: str | None = None,
+        message: str | None = None,
+    ) -> None:
+        self.queued.pop(work.key, None)
+        if not isinstance(work.payload, BlockTask):
+            return
+        match mishap:
+            case Raised():
+                cause, text = mishap.reason.value, mishap.message
+            case Lost():
+                cause, text = "WORKER_LOST", f"worker {mishap.worker} died while running it"
+            case TimedOut():
+                cause, text = "TIMEOUT", f"not done after {work.timeout_seconds:g} s"
+        block = work.payload.block
+        if final:
+            self.left_projected -= block.projected_seconds
+        self.record(
+            BlockFailed(
+                block_id=block.block_id,
+                parent_block_id=block.parent,
+                attempt=work.attempt if final else max(work.attempt - 1, 1),
+                reason=reason or cause,
+                message=message or text,
+                worker=mishap.worker,
+                retryable=True,
+                final=final,
+            )
+        )
+        self.observer.message("warning", f"block {block.block_id}: {reason or cause}: {message or text}")
+
+    # -- status
+
+    def status(self, state: str, **more: Any) -> RunStatus:
+        """The run as it is now."""
+        elapsed = time.monotonic() - self.started
+        return RunStatus(
+            run_id=self.layout.run_id,
+            as_of=self.plan.header.as_of,
+            state=state,
+            blocks=self.state.blocks_counts(),
+            numbers=self.state.numbers_counts(self.state.planned_numbers),
+            trades=int(self.plan.header.totals["trades"]),
+            running=len(self.queued),
+            elapsed_seconds=elapsed,
+            remaining_seconds=self._remaining() if state == "running" else None,
+            output=self.store.root,
+            phases=dict(self.phases),
+            signal_number=self.stop.signal_number,
+            **more,
+        )
+
+    def _remaining(self) -> float | None:
+        """From what the done blocks took against what was projected for them."""
+        if self.valuing_since is None or self.done_projected <= 0.0:
+            return None
+        pace = (time.monotonic() - self.valuing_since) / self.done_projected
+        return max(self.left_projected, 0.0) * pace
+
+    def clean(self) -> bool:
+        """Whether nothing is left to do."""
+        return bool((self.state.status == DONE).all()) and next(self.state.pending(), None) is None
+
+
+def _done(block: Block, attempt: int, worker: str, queued_at: float, result: BlockResult) -> BlockDone:
+    return BlockDone(
+        block_id=block.block_id,
+        parent_block_id=block.parent,
+        attempt=attempt,
+        worker=worker,
+        host=result.host,
+        queued_at=queued_at,
+        started_at=result.started_at,
+        ended_at=result.ended_at,
+        queue_s=max(result.started_at - queued_at, 0.0),
+        fetch_s=result.fetch_s,
+        price_s=result.price_s,
+        write_s=result.write_s,
+        cpu_s=result.cpu_s,
+        peak_rss_bytes=result.peak_rss_bytes,
+        projected_bytes=block.projected_bytes,
+        projected_s=block.projected_seconds,
+        rows=result.rows,
+        bytes_in=result.bytes_in,
+        bytes_out=result.bytes_out,
+        ok=result.ok,
+        failed=result.failed,
+        not_applicable=result.not_applicable,
+        outputs=result.outputs,
+    )
+
+
+def open_session(
+    store: Store, layout: RunLayout, settings: Settings, lease: Lease, observer: Observer, stop: StopSignal
+) -> Session:
+    """Fold the ledger and begin a session on a run whose plan is in place (on this machine's file system).
+
+    :raises StorageError: plan or ledger cannot be read.
+    """
+    path = store.local_path(layout.plan)
+    if path is None or not Path(path).exists():
+        raise InfrastructureError(f"run {layout.run_id} has no plan on this machine's file system")
+    plan = StoredPlan(path)
+    state = RunState(plan)
+    merges = Merges(store.root, layout, len(plan))
+    for record in read_ledger(store, layout):
+        state.apply(record)
+        if isinstance(record, MergeDone):
+            merges.done(record.group)
+    state.start_session()
+    merges.begin(state)
+    name = new_session_id(datetime.now(UTC))
+    started = time.monotonic()
+    writer = LedgerWriter(store, layout, name, started)
+    session = Session(
+        store, layout, settings, plan, state, merges, writer, name, lease, observer, stop, started=started
+    )
+    identity = ProcessIdentity.current()
+    session.record(SessionStarted(name, time.time(), identity.host, identity.pid, __version__))
+    session.flush()
+    return session
+
+
