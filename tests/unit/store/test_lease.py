@@ -1,0 +1,417 @@
+"""One run at a time: real processes, killed ones, late ones, and every order of steps that chance finds."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+import uuid
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pyarrow.fs as pafs
+import pytest
+from fsspec.implementations.memory import MemoryFileSystem
+
+from riskpipe.errors import LeaseError, StorageError
+from riskpipe.store.filesystem import FileEntry, Store
+from riskpipe.store.lease import Lease
+from riskpipe.store.process import ProcessIdentity
+
+CONTENDER = """
+    import sys
+    from riskpipe.errors import LeaseError
+    from riskpipe.store.filesystem import Store
+    from riskpipe.store.lease import Lease
+
+    print("ready", flush=True)
+    for _ in sys.stdin:
+        lease = Lease(Store(sys.argv[1]), sys.argv[2])
+        try:
+            lease.acquire()
+        except LeaseError as error:
+            print(error, flush=True)
+        else:
+            lease.check()
+            print("won", flush=True)
+        sys.stdin.readline()
+        lease.release()
+        print("ready", flush=True)
+"""
+
+
+class Contender:
+    """Another process that takes the lease when told to."""
+
+    def __init__(self, root: str, name: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", textwrap.dedent(CONTENDER), root, name],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def tell(self) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+
+    def answer(self) -> str:
+        assert self.process.stdout is not None
+        return self.process.stdout.readline().strip()
+
+    def __enter__(self) -> Contender:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.communicate()
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1_800_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def wait(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(str(tmp_path))
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def lease(store: Store, name: str, clock: Clock) -> Lease:
+    return Lease(store, name, clock=clock, wait=clock.wait)
+
+
+def files(store: Store) -> list[str]:
+    return [entry.path for entry in store.list_files("meta/lease")]
+
+
+def test_exactly_one_of_eight_processes_wins(store: Store) -> None:
+    with ExitStack() as stack:
+        contenders = [stack.enter_context(Contender(store.root, f"run{i}")) for i in range(8)]
+        for _ in range(4):
+            assert [contender.answer() for contender in contenders] == ["ready"] * 8
+            for contender in contenders:
+                contender.tell()
+            answers = [contender.answer() for contender in contenders]
+            assert answers.count("won") == 1
+            winner = contenders[answers.index("won")]
+            refused = [answer for answer in answers if answer != "won"]
+            assert all(f"run run{answers.index('won')} is writing to" in answer for answer in refused)
+            assert all(f"pid {winner.process.pid}," in answer for answer in refused)
+            assert len(files(store)) == 1
+            for contender in contenders:
+                contender.tell()
+        assert [contender.answer() for contender in contenders] == ["ready"] * 8
+        assert files(store) == []
+
+
+@pytest.mark.parametrize("reaped", [True, False])
+def test_a_killed_holder_on_this_machine_counts_for_nothing_at_once(store: Store, reaped: bool) -> None:
+    with Contender(store.root, "killed") as other:
+        assert other.answer() == "ready"
+        other.tell()
+        assert other.answer() == "won"
+        with pytest.raises(LeaseError, match="run killed is writing"):
+            Lease(store, "mine").acquire()
+        os.kill(other.process.pid, signal.SIGKILL)
+        os.waitid(os.P_PID, other.process.pid, os.WEXITED | (0 if reaped else os.WNOWAIT))
+        with Lease(store, "mine") as mine:
+            mine.check(confirm=True)
+            assert len(files(store)) == 1
+
+
+def test_a_stopped_holder_that_wakes_late_has_lost(store: Store) -> None:
+    with Contender(store.root, "stopped") as other:
+        assert other.answer() == "ready"
+        other.tell()
+        assert other.answer() == "won"
+        os.kill(other.process.pid, signal.SIGSTOP)
+        later = Lease(store, "later", clock=lambda: time.time() + 61)
+        with later:
+            later.check(confirm=True)
+            os.kill(other.process.pid, signal.SIGCONT)
+
+
+def test_the_message_says_who_and_until_when(store: Store, clock: Clock) -> None:
+    me = ProcessIdentity.current()
+    with lease(store, "20261120-193055-3f9a1c", clock):
+        clock.now += 10
+        with pytest.raises(LeaseError) as caught:
+            lease(store, "second", clock).acquire()
+    message = str(caught.value)
+    assert f"run 20261120-193055-3f9a1c is writing to {store.root}" in message
+    assert f"host {me.host}, pid {me.pid}, since 2027-01-15 08:00:00 UTC" in message
+    assert "ends by itself at 2027-01-15 08:01:00 UTC" in message
+    assert LeaseError.exit_code == 75
+    assert files(store) == []
+
+
+def test_a_lease_of_another_machine_runs_out(store: Store, clock: Clock) -> None:
+    first = lease(store, "first", clock)
+    first.acquire()
+    (path,) = files(store)
+    claim = json.loads(store.read_bytes(path))
+    claim["process"].update(host="elsewhere", boot_id="other", pid=1)
+    store.write_bytes(path, json.dumps(claim).encode())
+    clock.now += 59.5
+    with pytest.raises(LeaseError, match="host elsewhere"):
+        lease(store, "second", clock).acquire()
+    clock.now += 0.5
+    with lease(store, "second", clock) as second:
+        second.check(confirm=True)
+        with pytest.raises(LeaseError, match="run first lost its lease"):
+            first.check()
+        second.check(confirm=True)
+    first.release()
+    assert files(store) == []
+
+
+def test_a_process_of_another_container_is_not_thought_dead(store: Store, clock: Clock) -> None:
+    first = lease(store, "first", clock)
+    first.acquire()
+    (path,) = files(store)
+    claim = json.loads(store.read_bytes(path))
+    claim["process"].update(pid_namespace="pid:[1]", pid=2**22, started=1)
+    store.write_bytes(path, json.dumps(claim).encode())
+    with pytest.raises(LeaseError, match="run first is writing"):
+        lease(store, "second", clock).acquire()
+    claim["process"].update(pid_namespace=ProcessIdentity.current().pid_namespace)
+    store.write_bytes(path, json.dumps(claim).encode())
+    lease(store, "second", clock).acquire()
+    first.release()
+
+
+def test_a_holder_that_is_late_has_lost_even_if_nobody_followed(store: Store, clock: Clock) -> None:
+    with lease(store, "late", clock) as late:
+        clock.now += 44.9
+        late.check()
+        clock.now += 45
+        with pytest.raises(LeaseError, match=r"not renewed in time.*Resume this one"):
+            late.check()
+    assert files(store) == []
+
+
+def test_a_put_that_lands_late_is_taken_back(tmp_path: Path, clock: Clock) -> None:
+    class Slow(Store):
+        seconds = 0.0
+
+        def write_bytes(self, path: str, data: bytes) -> None:
+            super().write_bytes(path, data)
+            clock.now += self.seconds
+
+    store = Slow(str(tmp_path))
+    with lease(store, "slow", clock) as slow:
+        store.seconds = 50.0
+        with pytest.raises(LeaseError, match="not renewed in time"):
+            slow.check(confirm=True)
+        assert files(store) == []
+    with pytest.raises(LeaseError, match="too many runs"):
+        lease(store, "slow", clock).acquire()
+    assert files(store) == []
+
+
+def test_renewing_pushes_the_end_back_and_keeps_the_beginning(store: Store, clock: Clock) -> None:
+    with lease(store, "first", clock) as first:
+        for _ in range(10):
+            clock.now += 15
+            first.renew()
+        with pytest.raises(LeaseError, match=r"since 2027-01-15 08:00:00 UTC.*at 2027-01-15 08:03:30 UTC"):
+            lease(store, "second", clock).acquire()
+
+
+def test_a_deleted_file_is_a_lost_lease(store: Store, clock: Clock) -> None:
+    with lease(store, "first", clock) as first:
+        store.delete_tree("meta/lease")
+        first.check()
+        with pytest.raises(LeaseError, match="its file was deleted"):
+            first.check(confirm=True)
+        with pytest.raises(LeaseError, match="its file was deleted"):
+            first.check()
+
+
+def test_released_even_after_an_error(store: Store, clock: Clock) -> None:
+    with pytest.raises(ZeroDivisionError), lease(store, "first", clock):
+        _ = 1 / 0
+    assert files(store) == []
+    with lease(store, "second", clock):
+        pass
+
+
+def test_what_is_not_a_lease_is_named(store: Store, clock: Clock) -> None:
+    store.write_bytes("meta/lease/x.json", b"{}")
+    with pytest.raises(StorageError, match=r"x\.json is not a lease"):
+        lease(store, "first", clock).acquire()
+    assert files(store) == ["meta/lease/x.json"]
+
+
+def test_the_heartbeat_renews_by_itself(tmp_path: Path) -> None:
+    renewed = threading.Semaphore(0)
+
+    class Watched(Store):
+        def write_bytes(self, path: str, data: bytes) -> None:
+            super().write_bytes(path, data)
+            renewed.release()
+
+    with Lease(Watched(str(tmp_path)), "first", time_to_live=0.4) as held:
+        for _ in range(6):
+            assert renewed.acquire(timeout=20)
+        held.check()
+    assert files(Store(str(tmp_path))) == []
+
+
+class Schedule:
+    """Lets one of several threads at a time take one step on the store, in an order drawn at random."""
+
+    def __init__(self, seed: int, clock: Clock, delays: bool) -> None:
+        self.random = random.Random(seed)
+        self.delays = delays
+        self.clock = clock
+        self.turns: dict[int, threading.Semaphore] = {}
+        self.back = threading.Semaphore(0)
+
+    def step(self) -> None:
+        self.back.release()
+        assert self.turns[threading.get_ident()].acquire(timeout=20)
+
+    def run(self, tasks: list[Any]) -> None:
+        alive: dict[int, threading.Thread] = {}
+
+        def first(task: Any) -> None:
+            self.turns[threading.get_ident()] = threading.Semaphore(0)
+            self.step()
+            try:
+                task()
+            finally:
+                del alive[threading.get_ident()]
+                self.back.release()
+
+        for task in tasks:
+            thread = threading.Thread(target=first, args=(task,), daemon=True)
+            thread.start()
+            assert self.back.acquire(timeout=20)
+            assert thread.ident is not None
+            alive[thread.ident] = thread
+        while alive:
+            if self.delays and self.random.random() < 0.05:
+                self.clock.now += self.random.choice((400.0, 800.0, 1001.0))
+            self.turns[self.random.choice(sorted(alive))].release()
+            assert self.back.acquire(timeout=20)
+
+
+class SteppedStore(Store):
+    """Gives every other contender a turn before each operation."""
+
+    def __init__(self, root: str, filesystem: Any, schedule: Schedule) -> None:
+        super().__init__(root, filesystem)
+        self.schedule = schedule
+
+    def write_bytes(self, path: str, data: bytes) -> None:
+        self.schedule.step()
+        super().write_bytes(path, data)
+
+    def read_bytes(self, path: str) -> bytes:
+        self.schedule.step()
+        return super().read_bytes(path)
+
+    def size(self, path: str) -> int | None:
+        self.schedule.step()
+        return super().size(path)
+
+    def list_files(self, directory: str = "", recursive: bool = True) -> list[FileEntry]:
+        self.schedule.step()
+        return super().list_files(directory, recursive)
+
+    def delete(self, path: str) -> None:
+        self.schedule.step()
+        super().delete(path)
+
+
+def play(seed: int, delays: bool) -> list[tuple[str, str]]:
+    """What three contenders went through, in order: (contender, "won" | "kept" | "lost" | "refused")."""
+    clock = Clock()
+    schedule = Schedule(seed, clock, delays)
+    filesystem = pafs.PyFileSystem(pafs.FSSpecHandler(MemoryFileSystem()))
+    store = SteppedStore(f"/lease{seed}{delays}", filesystem, schedule)
+    events: list[tuple[str, str]] = []
+
+    def contend(name: str) -> None:
+        def wait(seconds: float) -> None:
+            schedule.step()
+            clock.wait(seconds)
+
+        for _ in range(8):
+            mine = Lease(store, name, time_to_live=1000.0, clock=clock, wait=wait)
+            try:
+                mine.acquire()
+                break
+            except LeaseError:
+                events.append((name, "refused"))
+                schedule.step()
+        else:
+            return
+        events.append((name, "won"))
+        try:
+            for _ in range(3):
+                mine.check(confirm=True)
+                events.append((name, "kept"))
+        except LeaseError:
+            events.append((name, "lost"))
+        mine.release()
+
+    schedule.run([lambda name=name: contend(name) for name in "abc"])
+    return events
+
+
+@pytest.fixture
+def seeded_ids(monkeypatch: pytest.MonkeyPatch) -> None:
+    ids = random.Random(1)
+    monkeypatch.setattr(uuid, "uuid4", lambda: uuid.UUID(int=ids.getrandbits(128)))
+
+
+@pytest.mark.usefixtures("seeded_ids")
+def test_no_order_of_steps_and_delays_lets_two_hold_it() -> None:
+    followed = lost = 0
+    for seed in range(400):
+        holder, former = "", set()
+        for name, event in play(seed, delays=True):
+            if event in ("won", "kept") and name != holder:
+                assert name not in former, f"seed {seed}: {name} came back after {holder} had it"
+                assert event == "won"
+                former.add(holder)
+                followed += bool(holder)
+                holder = name
+            lost += event == "lost"
+    assert followed > 100
+    assert lost > 20
+
+
+@pytest.mark.usefixtures("seeded_ids")
+def test_without_delays_somebody_always_gets_it_and_keeps_it() -> None:
+    refused = 0
+    for seed in range(200):
+        events = play(seed, delays=False)
+        holders = [name for name, event in events if event in ("won", "kept")]
+        assert holders, f"seed {seed}: nobody got it"
+        assert all(holders[i : i + 4] == [holders[i]] * 4 for i in range(0, len(holders), 4))
+        refused += sum(event == "refused" for _, event in events)
+        assert all(event != "lost" for _, event in events)
+    assert refused > 100
