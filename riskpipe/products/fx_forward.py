@@ -59,7 +59,7 @@ class FxForward(Product):
         )
 
     def weight(self, trades: Trades, as_of: int) -> NDArray[np.float64]:
-        return np.full(len(trades), 0.3)
+        return np.full(len(trades), 0.2)
 
     def prepare(self, trades: Trades, model: MarketModel) -> Prepared:
         bought, sold = trades.labels("buy_currency"), trades.labels("sell_currency")
