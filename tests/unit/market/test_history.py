@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import random
+from datetime import date, timedelta
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from riskpipe.market.factors import KINDS, date_of
+from riskpipe.market.history import historical_columns
+from riskpipe.market.snapshot import MarketSnapshot
+
+Rows = list[dict[str, object]]
+
+
+@pytest.fixture
+def days(as_of) -> list[date]:
+    """Four dates, a weekend between the second and the third, the last one as_of."""
+    return [date_of(as_of) - timedelta(days=back) for back in (8, 7, 4, 0)]
+
+
+@pytest.fixture
+def history(rows, days) -> Rows:
+    """The small market on each of the dates, every value moved at random."""
+    rng = np.random.default_rng(11)
+    return [
+        {**row, "date": day, "value": row["value"] * rng.uniform(0.8, 1.2)} for day in days for row in rows
+    ]
+
+
+def _table(rows: Rows) -> pa.Table:
+    return pa.table(
+        {
+            "date": pa.array([row["date"] for row in rows], pa.date32()),
+            "factor": pa.array([row["factor"] for row in rows], pa.string()),
+            "value": pa.array([row["value"] for row in rows], pa.float64()),
+        }
+    )
+
+
+def _value(history: Rows, factor: str, day: date) -> float:
+    return next(row["value"] for row in history if row["factor"] == factor and row["date"] == day)
+
+
+def test_moves_between_consecutive_dates_applied_to_today(history, days, snapshot) -> None:
+    columns, faults = historical_columns(_table(history), snapshot)
+    assert faults == []
+    assert [name for name, _, _ in columns] == [day.isoformat() for day in days[1:]]
+    moving = [k for k, kind in enumerate(snapshot.kinds) if KINDS[kind].move != "none"]
+    for (_, factor, value), before, after in zip(columns, days, days[1:], strict=False):
+        assert factor.tolist() == moving
+        assert factor.dtype == np.int32
+        for index, shocked in zip(factor.tolist(), value.tolist(), strict=True):
+            name, today = snapshot.factor_ids[index], float(snapshot.x0[index])
+            a, b = _value(history, name, before), _value(history, name, after)
+            if name.split(":")[0] in ("zero_rate", "hazard_rate", "dividend_yield"):
+                assert shocked == pytest.approx(today + (b - a), rel=1e-15)
+            else:
+                assert shocked == pytest.approx(today * b / a, rel=1e-15)
+
+
+def test_what_does_not_move(history, snapshot) -> None:
+    columns, _ = historical_columns(_table(history), snapshot)
+    moved = {snapshot.factor_ids[f] for _, factor, _ in columns for f in factor}
+    assert not [f for f in moved if f.startswith(("fixing:", "recovery:"))]
+    assert len(moved) == len(snapshot) - 3
+
+
+def test_order_of_rows_does_not_matter(history, snapshot) -> None:
+    reference, _ = historical_columns(_table(history), snapshot)
+    shuffled, _ = historical_columns(_table(random.Random(3).sample(history, len(history))), snapshot)
+    for ours, theirs in zip(reference, shuffled, strict=True):
+        assert ours[0] == theirs[0]
+        assert ours[1].tobytes() == theirs[1].tobytes()
+        assert ours[2].tobytes() == theirs[2].tobytes()
+
+
+def test_a_still_day_gives_today_exactly(rows, days, snapshot) -> None:
+    still = [{**row, "date": day} for day in days for row in rows]
+    for _, factor, value in historical_columns(_table(still), snapshot)[0]:
+        assert value.tobytes() == snapshot.x0[factor].tobytes()
+
+
+def test_gaps_give_no_move_on_either_side(history, days, snapshot) -> None:
+    gap = [
+        row
+        for row in history
+        if not (row["factor"] == "spot:SPX" and row["date"] == days[1]) and row["factor"] != "spot:DAX"
+    ]
+    extra = {"date": days[0], "factor": "spot:OLD", "value": 1.0}
+    columns, faults = historical_columns(_table([*gap, extra]), snapshot)
+    spx, dax = snapshot.factor_index("spot:SPX"), snapshot.factor_index("spot:DAX")
+    assert [spx in factor for _, factor, _ in columns] == [False, False, True]
+    assert not any(dax in factor for _, factor, _ in columns)
+    assert {(f.level, f.rule, f.rows, f.sample) for f in faults} == {
+        ("warning", "gaps", 1, ("spot:SPX",)),
+        ("warning", "no history", 1, ("spot:DAX",)),
+        ("warning", "not of today", 1, ("spot:OLD",)),
+    }
+
+
+def test_every_fault_comes_at_once(history, days, snapshot, as_of) -> None:
+    bad = [dict(row) for row in history]
+    by_name = {(row["factor"], row["date"]): row for row in bad}
+    by_name["zero_rate:USD.OIS:1M", days[0]]["value"] = float("nan")
+    by_name["zero_rate:USD.OIS:2Y", days[0]]["value"] = None
+    by_name["spot:SPX", days[1]]["value"] = 0.0
+    by_name["black_vol:SPX:1Y:absolute:5000.0", days[1]]["value"] = -0.2
+    by_name["zero_rate:EUR.OIS:2Y", days[1]]["value"] = -0.01  # rates may be negative
+    bad += [
+        {"factor": "spot:DAX", "date": days[2], "value": 1.0},
+        {"factor": "spot:DAX", "date": date_of(as_of + 1), "value": 1.0},
+        {"factor": "spot:DAX", "date": None, "value": 1.0},
+        {"factor": None, "date": days[0], "value": 1.0},
+    ]
+    columns, faults = historical_columns(_table(bad), snapshot)
+    assert columns == []
+    assert {(f.level, f.column, f.rule): f.rows for f in faults} == {
+        ("error", "value", "not finite"): 2,
+        ("error", "value", "not positive"): 2,
+        ("error", "factor", "duplicate"): 1,
+        ("error", "date", "after as_of"): 1,
+        ("error", "date", "null"): 1,
+        ("error", "factor", "null"): 1,
+    }
+
+
+def test_missing_and_mistyped_columns(history, snapshot) -> None:
+    table = _table(history).drop_columns(["value"])
+    table = table.set_column(0, "date", pa.array(["2024-01-01"] * len(table)))
+    columns, faults = historical_columns(table, snapshot)
+    assert columns == []
+    assert {(f.column, f.rule) for f in faults} == {("value", "missing column"), ("date", "wrong type")}
+
+
+@pytest.mark.parametrize("n_dates", [0, 1])
+def test_one_date_has_no_move(history, rows, snapshot, n_dates) -> None:
+    columns, faults = historical_columns(_table(history[: n_dates * len(rows)]), snapshot)
+    assert columns == []
+    assert [(f.level, f.rule) for f in faults] == [("warning", "too short")]
+
+
+def test_zero_rates_in_the_past_are_no_trouble(point, table_of, as_of, days) -> None:
+    snapshot = MarketSnapshot.from_table(table_of([point("zero_rate", "X", 0.02, "1Y")]), as_of)
+    rows = [
+        {"factor": "zero_rate:X:1Y", "date": d, "value": v}
+        for d, v in zip(days, (0.0, 0.0, -0.01, 0.0), strict=True)
+    ]
+    columns, faults = historical_columns(_table(rows), snapshot)
+    assert faults == []
+    np.testing.assert_allclose([value[0] for _, _, value in columns], [0.02, 0.01, 0.03], rtol=1e-15)
