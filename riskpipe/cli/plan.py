@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from riskpipe.cli.selection import SelectOption
+from riskpipe.cli.parameters import SelectOption
 from riskpipe.cli.session import Session
 from riskpipe.cli.text import columns, count, duration, plural, size
 

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
+from riskpipe.cli.parameters import RunArgument
 from riskpipe.cli.session import Session
 
 
 def publish(
     session: Session,
-    run: Annotated[
-        str, typer.Argument(metavar="[RUN]", help="An id, a unique prefix, or latest.")
-    ] = "latest",
+    run: RunArgument = "latest",
 ) -> int:
     """Publish the results of a run, all of its day's tables at once."""
     from riskpipe.workflows.publish import publish as workflow

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
-from riskpipe.cli.selection import SelectOption
+from riskpipe.cli.parameters import FailFastOption, PublishOption, RunArgument, SelectOption
 from riskpipe.cli.session import Session
 
 
 def retry(
     session: Session,
-    run: Annotated[
-        str, typer.Argument(metavar="[RUN]", help="An id, a unique prefix, or latest.")
-    ] = "latest",
+    run: RunArgument = "latest",
     select: SelectOption = None,
+    fail_fast: FailFastOption = False,
+    publish: PublishOption = None,
 ) -> int:
     """Price again only what failed in a run, from its stored plan."""
     from riskpipe.cli.progress import observer
@@ -26,6 +22,13 @@ def retry(
     selection = parse_selection(select or [])
     settings = session.settings()
     with observer(session) as watching:
-        status = workflow(settings, run, selection, watching)
+        status = workflow(
+            settings,
+            run,
+            selection,
+            watching,
+            fail_fast=fail_fast,
+            publish=None if publish is None else publish.value,
+        )
     session.answer(status.to_json(), summary(status, session))
     return status.exit_code

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-from riskpipe.cli.selection import SelectOption
+from riskpipe.cli.parameters import FailFastOption, PublishOption, SelectOption
 from riskpipe.cli.session import Session
-
-
-class Publish(StrEnum):
-    complete = "complete"
-    always = "always"
-    never = "never"
 
 
 def run(
@@ -28,10 +21,8 @@ def run(
             help="auto goes on with an interrupted run of the same plan; never starts anew.",
         ),
     ] = "auto",
-    fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop at the first failed block.")] = False,
-    publish: Annotated[
-        Publish | None, typer.Option("--publish", help="When to publish; else as configured.")
-    ] = None,
+    fail_fast: FailFastOption = False,
+    publish: PublishOption = None,
 ) -> int:
     """Price the book and publish the results; ends with what became of every planned number."""
     from riskpipe.cli.progress import observer

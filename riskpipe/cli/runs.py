@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from riskpipe.cli.parameters import RunArgument
 from riskpipe.cli.session import Session
 from riskpipe.cli.text import columns, count, duration, plural
 
@@ -28,9 +29,7 @@ def list_(session: Session) -> int:
 
 def show(
     session: Session,
-    run: Annotated[
-        str, typer.Argument(metavar="[RUN]", help="An id, a unique prefix, or latest.")
-    ] = "latest",
+    run: RunArgument = "latest",
     watch: Annotated[bool, typer.Option("--watch", help="Follow the run until it ends.")] = False,
 ) -> int:
     """Show one run: what became of every planned number. Exits 0 however the run went."""

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pydantic
 import pytest
 import yaml
 
 from riskpipe.config import Settings, load_settings, masked, resolved, resolved_yaml, schema_text
-from riskpipe.config.market import CALENDARS
+from riskpipe.config.market import CALENDARS, DayCount
+from riskpipe.config.models import Measure
 from riskpipe.config.values import parse_size
+from riskpipe.market import calendars, daycounts
 from riskpipe.market.conventions import IndexConvention
+from riskpipe.measures.catalogue import MEASURES
+from riskpipe.sample.config_file import config_text
 
 BASIC: dict[str, Any] = {"as_of": "2026-11-20", "inputs": {"portfolio": "/p", "market": "/m"}}
 
@@ -138,3 +143,17 @@ def test_the_schema_describes_every_key() -> None:
     assert bare == []
     assert schema["required"] == ["as_of", "inputs"]
     assert CALENDARS[0] in schema_text()
+
+
+def test_names_are_those_that_the_engine_knows() -> None:
+    assert CALENDARS == calendars.CALENDARS
+    assert get_args(DayCount) == daycounts.DAY_COUNTS
+    assert set(get_args(Measure)) == set(MEASURES)
+
+
+def test_the_sample_configuration_is_valid(tmp_path: Path) -> None:
+    path = tmp_path / "riskpipe.yaml"
+    path.write_text(config_text(date(2026, 11, 20), 500))
+    found = load_settings(path, environment={})
+    assert found.as_of == date(2026, 11, 20)
+    assert found.market.indices

@@ -1,0 +1,29 @@
+"""Options that several commands have: what to price, when to stop, when to publish, which run."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+
+class Publish(StrEnum):
+    complete = "complete"
+    always = "always"
+    never = "never"
+
+
+SelectOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--select",
+        metavar="METHOD:GLOB,...",
+        help="Only these: book, product, trade, scenario, block, status. Comma: and; repeated option: or.",
+    ),
+]
+FailFastOption = Annotated[bool, typer.Option("--fail-fast", help="Stop at the first failed block.")]
+PublishOption = Annotated[
+    Publish | None, typer.Option("--publish", help="When to publish; else as configured.")
+]
+RunArgument = Annotated[str, typer.Argument(metavar="[RUN]", help="An id, a unique prefix, or latest.")]
