@@ -115,7 +115,8 @@ def _sorted(name: str, tables: list[pa.Table]) -> pa.Table | None:
     whole = pa.concat_tables(tables)
     if len(tables) == 1 and name != "sensitivities":
         return whole  # a part writes its rows in order
-    return whole.sort_by([(key, "ascending") for key in SORT_KEYS[name]])
+    keys = pa.table({key: whole.column(key).cast(pa.string()) for key in SORT_KEYS[name]})
+    return whole.take(pc.sort_indices(keys, [(key, "ascending") for key in SORT_KEYS[name]]))
 
 
 def _constant(value: str, size: int) -> pa.Array:
