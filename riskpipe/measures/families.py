@@ -102,7 +102,10 @@ class SpotFamily(Family):
 
     def reduce(self, base: Vector, values: Vector, shift: float) -> Mapping[str, Vector]:
         up, down = values[:, 0], values[:, 1]
-        return {"delta": (up - down) / (2.0 * shift), "gamma": ((up - base) - (base - down)) / (shift * shift)}
+        return {
+            "delta": (up - down) / (2.0 * shift),
+            "gamma": ((up - base) - (base - down)) / (shift * shift),
+        }
 
 
 class VegaFamily(Family):

@@ -5,11 +5,14 @@ For a plan of n blocks the state is a few arrays of n; only blocks that were spl
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from riskpipe.errors import Failure, Reason
 from riskpipe.plan.accounting import Counts
@@ -116,7 +119,7 @@ class RunState:
             if record.final:
                 self._failed(record.block_id, Failure(Reason(record.reason), record.message))
         elif isinstance(record, BlockSplit):
-            self._split(record.block_id, list(record.children))
+            self._split(record.block_id, record.children)
 
     def _done(self, block_id: str, numbers: tuple[int, int, int]) -> None:
         child = self._child.get(block_id)
@@ -137,7 +140,7 @@ class RunState:
         self.status[index] = FAILED
         self.failed_reason[index] = reason
 
-    def _split(self, block_id: str, children: list[dict[str, Any]]) -> None:
+    def _split(self, block_id: str, children: Sequence[Mapping[str, Any]]) -> None:
         known = self.children.setdefault(block_id, [])
         for value in children:
             replaces = value["replaces"]
@@ -233,10 +236,8 @@ class RunState:
         for reused in (False, True):
             ok, failed, not_applicable = self.numbers[done & (self.reused == reused)].sum(axis=0)
             tally.add((int(ok), int(failed), int(not_applicable)), reused)
-        for index in np.flatnonzero(plain & (self.status == FAILED)):
-            tally.failed += self._planned_at(int(index))
-        open_ = np.flatnonzero(plain & (self.status == PENDING))
-        tally.cancelled += int(self._planned[open_].sum())
+        tally.failed += int(self._planned[plain & (self.status == FAILED)].sum())
+        tally.cancelled += int(self._planned[plain & (self.status == PENDING)].sum())
         return Counts(planned, tally.ok, tally.reused, tally.failed, tally.not_applicable, tally.cancelled)
 
     def _resolve(
@@ -266,17 +267,12 @@ class RunState:
                 tally, part.block.block_id, part.status, part.numbers, part.reused, planned=part.block.numbers
             )
 
-    @property
-    def _planned(self) -> Any:
-        if not hasattr(self, "_planned_cache"):
-            table = self.plan.columns("trades", "measures")
-            trades = table.column("trades").to_numpy()
-            lengths = table.column("measures").combine_chunks()
-            self._planned_cache = trades * np.diff(_offsets(lengths))
-        return self._planned_cache
-
-    def _planned_at(self, index: int) -> int:
-        return int(self._planned[index])
+    @cached_property
+    def _planned(self) -> NDArray[np.int64]:
+        """int64[n]: planned numbers of each block."""
+        table = self.plan.columns("trades", "measures")
+        lengths = pc.list_value_length(table.column("measures")).to_numpy()
+        return np.asarray(table.column("trades").to_numpy() * lengths, np.int64)
 
     @property
     def planned_numbers(self) -> int:
@@ -314,8 +310,3 @@ class RunState:
             if verdict in verdicts:
                 return verdict
         return "reused"
-
-
-def _offsets(lists: Any) -> Any:
-    array = lists if not hasattr(lists, "chunks") else lists.combine_chunks()
-    return array.offsets.to_numpy()

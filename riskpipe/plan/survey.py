@@ -156,7 +156,9 @@ class Survey:
         if not parts:
             return FileSurvey(file, np.empty(0, np.bool_), np.empty((len(self._ranges), 0)), np.empty(0))
         selected, seconds, bytes_ = zip(*parts, strict=True)
-        survey = FileSurvey(file, np.concatenate(selected), np.concatenate(seconds, 1), np.concatenate(bytes_))
+        survey = FileSurvey(
+            file, np.concatenate(selected), np.concatenate(seconds, 1), np.concatenate(bytes_)
+        )
         self.selected += int(survey.selected.sum())
         return survey
 
@@ -258,5 +260,3 @@ def _hash(column: pa.ChunkedArray) -> NDArray[np.uint64]:
         text = np.frombuffer(data, np.uint8) if data is not None and data.size else np.zeros(1, np.uint8)
         parts.append(hash_strings(bounds, text))
     return np.concatenate(parts) if parts else np.empty(0, np.uint64)
-
-

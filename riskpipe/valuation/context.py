@@ -73,7 +73,8 @@ class Context:
             pc.and_(pc.greater_equal(table.column("row"), start), pc.less(table.column("row"), stop)),
         )
         return {
-            row["row"]: Failure(Reason(row["reason"]), row["message"]) for row in table.filter(mask).to_pylist()
+            row["row"]: Failure(Reason(row["reason"]), row["message"])
+            for row in table.filter(mask).to_pylist()
         }
 
     def set_columns(self, set_name: str, start: int, stop: int) -> slice:

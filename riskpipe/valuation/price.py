@@ -106,7 +106,13 @@ def _failed(trades: Trades, message: str) -> Part:
 
 class _Valuation:
     def __init__(
-        self, context: Context, product: Product, trades: Trades, measures: tuple[str, ...], start: int, stop: int
+        self,
+        context: Context,
+        product: Product,
+        trades: Trades,
+        measures: tuple[str, ...],
+        start: int,
+        stop: int,
     ) -> None:
         self._context = context
         self._product = product
@@ -170,7 +176,12 @@ class _Valuation:
             rows = rows[~bad[rows]]
             if len(rows):
                 self._subjects(part, family, wanted, columns, rows, base, totals, subjects, broken)
-        part.fail(np.flatnonzero(broken & ~bad), family.name, Reason.NUMERICAL, f"{family.name} is not a finite number")
+        part.fail(
+            np.flatnonzero(broken & ~bad),
+            family.name,
+            Reason.NUMERICAL,
+            f"{family.name} is not a finite number",
+        )
         for measure in wanted:
             missing = subjects == 0 if family.total != "only" else subjects != 1
             self._set(part, measure, totals[measure], broken, missing)
@@ -195,7 +206,8 @@ class _Valuation:
             finite = np.logical_and.reduce([np.isfinite(v) for v in numbers.values()])
             broken[rows[~finite]] = True
             subjects[rows] += 1
-            label = str(scenarios.names[int(columns.columns[first])])
+            label = scenarios.names[int(columns.columns[first])].as_py()
+            reported = self._reported(family, columns.columns[first], shift)
             for measure in wanted:
                 value = numbers[measure]
                 totals[measure][rows] += value
@@ -204,7 +216,7 @@ class _Valuation:
                 # On one point of a curve most trades do not depend: an exact zero has no row.
                 kept = finite & (value != 0.0) if family.total == "none" else finite
                 part.sensitivities.append(
-                    Sensitivity(rows[kept], label, measure, shift, family.shift_type, value[kept])
+                    Sensitivity(rows[kept], label, measure, reported, family.shift_type, value[kept])
                 )
 
     def _shift(self, columns: NDArray[np.int64]) -> float:
@@ -218,6 +230,13 @@ class _Valuation:
         second = int(scenarios.indptr[columns[1]])
         return float(scenarios.value[first] - scenarios.value[second]) / 2.0
 
+    def _reported(self, family: Family, column: np.int64, shift: float) -> float:
+        """The shift as a person names it: relative ones as a share of the level."""
+        if family.shift_type == "absolute" or not shift:
+            return shift
+        scenarios = self._context.scenarios
+        return shift / float(self._x0[scenarios.factor[scenarios.indptr[column]]])
+
     # -- P&L
 
     def _pnl(self, part: Part, measure: str, set_name: str, base: Vector, bad: NDArray[np.bool_]) -> None:
@@ -230,7 +249,12 @@ class _Valuation:
                 tile = columns.columns[first : first + TILE]
                 self._pnl_tile(pnl, tile, within.start, rows, base, columns.horizon)
         broken = bad | ~summable(pnl)
-        part.fail(np.flatnonzero(broken & ~bad), set_name, Reason.NUMERICAL, f"a {set_name} P&L is not a finite number")
+        part.fail(
+            np.flatnonzero(broken & ~bad),
+            set_name,
+            Reason.NUMERICAL,
+            f"a {set_name} P&L is not a finite number",
+        )
         pnl[broken] = np.nan
         part.pnl[set_name] = pnl
         self._set(part, measure, np.zeros(len(base)), broken)

@@ -38,7 +38,9 @@ class ValuationSpec:
 
     @property
     def provenance(self) -> Provenance:
-        return Provenance(self.run_id, self.as_of, self.config_sha256, self.inputs_sha256, self.engine_version)
+        return Provenance(
+            self.run_id, self.as_of, self.config_sha256, self.inputs_sha256, self.engine_version
+        )
 
     def to_json(self) -> str:
         value = {**asdict(self), "as_of": self.as_of.isoformat()}
@@ -68,5 +70,9 @@ def _conventions(value: Mapping[str, Any]) -> Conventions:
 
 def _trade_file(value: Mapping[str, Any]) -> TradeFile:
     return TradeFile(
-        **{**value, "row_group_offsets": tuple(value["row_group_offsets"]), "columns": tuple(value["columns"])}
+        **{
+            **value,
+            "row_group_offsets": tuple(value["row_group_offsets"]),
+            "columns": tuple(value["columns"]),
+        }
     )

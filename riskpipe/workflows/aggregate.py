@@ -54,7 +54,16 @@ def aggregates_table(spec: ValuationSpec, scenarios: ScenarioSet, sums: Mapping[
     n = len(rows)
     columns = {
         name: [row[name] for row in rows]
-        for name in ("level", "book", "measure", "scenario_set", "scenario", "value_base", "trades", "failed_trades")
+        for name in (
+            "level",
+            "book",
+            "measure",
+            "scenario_set",
+            "scenario",
+            "value_base",
+            "trades",
+            "failed_trades",
+        )
     }
     return pa.table(
         {
@@ -76,9 +85,7 @@ def _assembled(sums: Mapping[Key, BookSum]) -> dict[tuple[str, str], _Total]:
         widths[measure] = max(widths.get(measure, 0), first + part.limbs.shape[1])
     whole: dict[tuple[str, str], _Total] = {}
     for (book, _, measure, first), part in sums.items():
-        total = whole.setdefault(
-            (measure, book), _Total(0, 0, np.zeros((LIMBS, widths[measure]), np.int64))
-        )
+        total = whole.setdefault((measure, book), _Total(0, 0, np.zeros((LIMBS, widths[measure]), np.int64)))
         # Each range counts the same trades; one that failed in any of them is counted there.
         total.trades = max(total.trades, part.trades)
         total.failed_trades = max(total.failed_trades, part.failed_trades)
@@ -93,7 +100,9 @@ def _rows(
     empty = total.failed_trades >= total.trades
     common = {"level": level, "book": book, "trades": total.trades, "failed_trades": total.failed_trades}
 
-    def row(name: str, value: float, set_name: str | None = None, scenario: str | None = None, order: int = 0):  # type: ignore[no-untyped-def]
+    def row(
+        name: str, value: float, set_name: str | None = None, scenario: str | None = None, order: int = 0
+    ):  # type: ignore[no-untyped-def]
         return {
             **common,
             "measure": name,
@@ -110,7 +119,7 @@ def _rows(
     elif measure == "stress":
         columns = scenarios.columns_of(PNL_SETS[measure])
         for k, value in enumerate(values):
-            yield row("stress", value, PNL_SETS[measure], str(scenarios.names[columns.start + k]), k)
+            yield row("stress", value, PNL_SETS[measure], scenarios.names[columns.start + k].as_py(), k)
     else:
         yield row(measure, values[0])
 
@@ -121,7 +130,10 @@ def scenarios_table(spec: ValuationSpec, scenarios: ScenarioSet) -> pa.Table:
     for set_name in PNL_SETS.values():
         if set_name in scenarios.sets:
             columns = scenarios.columns_of(set_name)
-            rows += [(set_name, k, str(scenarios.names[c])) for k, c in enumerate(range(columns.start, columns.stop))]
+            rows += [
+                (set_name, k, scenarios.names[c].as_py())
+                for k, c in enumerate(range(columns.start, columns.stop))
+            ]
     names = [name for _, _, name in rows]
     dates = [name if set_name == PNL_SETS["historical_var"] else None for set_name, _, name in rows]
     return pa.table(

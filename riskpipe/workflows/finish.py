@@ -53,9 +53,7 @@ def finish(session: Session, publish: str) -> RunStatus:
             published = True
         else:
             messages.append(f"not published: {broken} blocks failed; retry them, or --publish always")
-    status = session.status(
-        state, failures_by_reason=reasons, published=published, messages=tuple(messages)
-    )
+    status = session.status(state, failures_by_reason=reasons, published=published, messages=tuple(messages))
     if not (status.numbers.balanced and status.blocks.balanced):
         raise AssertionError(f"run {status.run_id} does not add up: {status.numbers}, {status.blocks}")
     session.store.write_bytes(session.layout.summary, json.dumps(status.to_json(), indent=2).encode())
@@ -123,7 +121,9 @@ class _Facts:
         table = state.plan.columns("product", "trades", "scenario_start", "scenario_stop")
         self._product = table.column("product").combine_chunks().dictionary_encode()
         self._trades = table.column("trades").to_numpy()
-        self._scenarios = pc.subtract(table.column("scenario_stop"), table.column("scenario_start")).to_numpy()
+        self._scenarios = pc.subtract(
+            table.column("scenario_stop"), table.column("scenario_start")
+        ).to_numpy()
 
     def of(self, block_id: str) -> dict[str, Any]:
         part: Block | None = self._state.part(block_id)
@@ -219,5 +219,3 @@ def _write_failures(session: Session) -> dict[str, int]:
             sink.write(pa.Table.from_pylist(rows, SCHEMAS["failures"]))
             reasons["CANCELLED"] += sum(block.trades for block in state.pending())
     return dict(reasons)
-
-

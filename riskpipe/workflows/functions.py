@@ -61,6 +61,6 @@ def open_executor(settings: Settings) -> Iterator[Executor]:
 def import_kernels() -> None:
     """On a worker, before its first block: the slow imports."""
     import riskpipe.products.catalogue
-    import riskpipe.valuation.run_block  # noqa: F401
+    import riskpipe.valuation.run_block
 
     riskpipe.products.catalogue.catalogue()

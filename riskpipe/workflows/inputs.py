@@ -136,7 +136,9 @@ def _open_portfolio(inputs: Inputs, selection: Selection) -> None:
             near = difflib.get_close_matches(name, inputs.products, 1)
             hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(inputs.products))}"
             message = f"no product is called {name!r}: {hint}"
-            inputs.add(Fault("error", "portfolio", name, "", "unknown product", 0, (), message), blocking=True)
+            inputs.add(
+                Fault("error", "portfolio", name, "", "unknown product", 0, (), message), blocking=True
+            )
     known = [f for f in found.files if f.product in inputs.products and selection.any_product(f.product)]
     for file in known:
         _check_columns(inputs, file)
@@ -162,7 +164,9 @@ def _open_market(inputs: Inputs) -> None:
     faults = check_market_table(table, as_of)
     for fault in faults:
         # A fault of whole columns leaves no market; one of points leaves the curves and surfaces without them.
-        inputs.add(_input_fault("market", location, fault), blocking=fault.level == "error" and fault.rows == 0)
+        inputs.add(
+            _input_fault("market", location, fault), blocking=fault.level == "error" and fault.rows == 0
+        )
     if not inputs.blocking or not any(fault.table == "market" for fault in inputs.blocking):
         sound = without_groups(table, frozenset().union(*(f.ids for f in faults if f.level == "error")))
         if not len(sound):

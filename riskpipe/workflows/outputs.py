@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
 
 from riskpipe.measures.catalogue import PNL_SETS
 from riskpipe.plan.block import digest_id
@@ -37,7 +39,9 @@ def dropped_ids(store: Store, layout: RunLayout, leaf: Leaf) -> tuple[str, ...]:
     if not leaf.replaced_by:
         return ()
     rows = {row for part in leaf.replaced_by for row in (part.rows or range(part.row_start, part.row_stop))}
-    failures = read_parquet(store, layout.block_output("trade_failures", leaf.block.block_id), ["trade_id", "row"])
+    failures = read_parquet(
+        store, layout.block_output("trade_failures", leaf.block.block_id), ["trade_id", "row"]
+    )
     return tuple(row["trade_id"] for row in failures.to_pylist() if row["row"] in rows)
 
 
@@ -76,15 +80,16 @@ def stitch_tasks(store: Store, layout: RunLayout, plan: StoredPlan, state: RunSt
         yield _stitch_task(store, layout, state, [int(index) for index in group])
 
 
-def _distinct_ranges(starts: np.ndarray, measures: object) -> Iterator[tuple[int, list[str]]]:  # type: ignore[type-arg]
+def _distinct_ranges(starts: NDArray[np.int64], measures: pa.ChunkedArray) -> Iterator[tuple[int, list[str]]]:
     _, first = np.unique(starts, return_index=True)
     for index in first:
-        yield int(starts[index]), measures[int(index)].as_py()  # type: ignore[index]
+        yield int(starts[index]), measures[int(index)].as_py()
 
 
 def _stitch_task(store: Store, layout: RunLayout, state: RunState, group: list[int]) -> StitchTask:
     ranges = []
     content: list[object] = []
+    found: list[tuple[str, tuple[str, ...], bool]]
     for index in group:
         block_id = state.plan.id_at(index)
         if block_id not in state.children and state.status[index] == DONE:
@@ -92,8 +97,11 @@ def _stitch_task(store: Store, layout: RunLayout, state: RunState, group: list[i
         else:
             leaves = list(state.leaves(index, state.plan.block(index)))
             found = [
-                (leaf.block.block_id, dropped_ids(store, layout, leaf), bool(leaf.status == DONE)) for leaf in leaves
+                (leaf.block.block_id, dropped_ids(store, layout, leaf), bool(leaf.status == DONE))
+                for leaf in leaves
             ]
-        ranges.append(tuple(PnlSource(layout.block_output("scenario_pnl", name), drop) for name, drop, _ in found))
+        ranges.append(
+            tuple(PnlSource(layout.block_output("scenario_pnl", name), drop) for name, drop, _ in found)
+        )
         content.append(found)
     return StitchTask(store.root, layout.run_id, digest_id("stitch", content), tuple(ranges))

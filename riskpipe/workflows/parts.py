@@ -46,14 +46,20 @@ def failed_trades(
     if not numbers[1] or not store.exists(path):
         return None
     replaced = {row for part in leaf.replaced_by for row in _rows(part)}
-    rows = [row for row in read_parquet(store, path).to_pylist() if row["retryable"] and row["row"] not in replaced]
+    rows = [
+        row
+        for row in read_parquet(store, path).to_pylist()
+        if row["retryable"] and row["row"] not in replaced
+    ]
     rows = [row for row in rows if selection.value("trade", row["trade_id"])]
     if not rows:
         return None
     partly = any(row["ok"] or row["not_applicable"] for row in rows)
     if partly or len(rows) == block.trades:
-        whole = block.part(block.rows) if block.rows is not None else block.range_part(
-            block.row_start, block.row_stop, block.trades
+        whole = (
+            block.part(block.rows)
+            if block.rows is not None
+            else block.range_part(block.row_start, block.row_stop, block.trades)
         )
         child = {"block": whole.to_json(), "replaces": list(numbers)}
         return BlockSplit(block.block_id, (child,), "retry")

@@ -147,7 +147,9 @@ def _resumable(
         status = read_status(store, layout)
         if status is not None and status.state in ("complete", "partial"):
             if status.state == "partial" and _same(store, layout, settings, selection):
-                observer.message("info", f"run {run_id} of these inputs is partial: `riskpipe retry` redoes what failed")
+                observer.message(
+                    "info", f"run {run_id} of these inputs is partial: `riskpipe retry` redoes what failed"
+                )
             return None
         return layout if _same(store, layout, settings, selection) else None
     return None
@@ -172,7 +174,9 @@ def _refuse_other_inputs(store: Store, layout: RunLayout, settings: Settings, se
     if header.inputs_sha256 != hash_inputs(settings, selection):
         found.append("an input file")
     if found:
-        raise InputError(f"{' and '.join(found)} changed since run {layout.run_id} was planned: start a new run")
+        raise InputError(
+            f"{' and '.join(found)} changed since run {layout.run_id} was planned: start a new run"
+        )
 
 
 def refuse_changed_inputs(store: Store, layout: RunLayout, settings: Settings) -> None:

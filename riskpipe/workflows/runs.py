@@ -6,20 +6,21 @@ import json
 
 from riskpipe.config import Settings
 from riskpipe.plan.accounting import Counts, RunStatus
-from riskpipe.plan.state import RunState
 from riskpipe.plan.plan import StoredPlan
+from riskpipe.plan.state import RunState
+from riskpipe.store import layout as layouts
 from riskpipe.store.filesystem import Store
-from riskpipe.store.layout import CURRENT, RunLayout, list_runs, resolve_run
-from riskpipe.store.ledger import Published, SessionEnded, SessionStarted, read_ledger
+from riskpipe.store.layout import CURRENT, RunLayout, resolve_run
 from riskpipe.store.lease import Lease
+from riskpipe.store.ledger import Published, SessionEnded, SessionStarted, read_ledger
 from riskpipe.workflows.finish import read_status
 from riskpipe.workflows.plan import local_copy
 
 
-def runs(settings: Settings) -> list[RunStatus]:
+def list_runs(settings: Settings) -> list[RunStatus]:
     """Every run of the output, oldest first."""
     store = Store(settings.output)
-    return [status_of(store, RunLayout(run_id)) for run_id in list_runs(store)]
+    return [status_of(store, RunLayout(run_id)) for run_id in layouts.list_runs(store)]
 
 
 def show(settings: Settings, run: str) -> RunStatus:
@@ -65,7 +66,7 @@ def held_by(store: Store, layout: RunLayout) -> bool:
     return Lease.holder(store) is not None
 
 
-def gc(settings: Settings, keep: int) -> list[str]:
+def collect(settings: Settings, keep: int) -> list[str]:
     """Delete all runs but the last `keep`, and those whose results are published. Names of the deleted ones."""
     store = Store(settings.output)
     published: set[str] = set()
@@ -74,7 +75,7 @@ def gc(settings: Settings, keep: int) -> list[str]:
         published = {entry["run_id"] for day in days.values() for entry in _entries(day)}
     deleted = []
     with Lease(store, "gc", settings.lease_seconds):
-        for run_id in list_runs(store)[: -keep or None]:
+        for run_id in layouts.list_runs(store)[: -keep or None]:
             if run_id not in published:
                 store.delete_tree(RunLayout(run_id).root)
                 deleted.append(run_id)

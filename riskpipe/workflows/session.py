@@ -1,8 +1,8 @@
 """One session of a run: from an opened run (new, resumed or to be repeated in part) to its end.
 
-    blocks --> value tasks --> merge tasks --> aggregates --> published
-                  |                |
-                  +---> ledger <---+
+blocks --> value tasks --> merge tasks --> aggregates --> published
+              |                |
+              +---> ledger <---+
 """
 
 from __future__ import annotations
@@ -331,5 +331,3 @@ def open_session(
     session.record(SessionStarted(name, time.time(), identity.host, identity.pid, __version__))
     session.flush()
     return session
-
-
