@@ -125,8 +125,8 @@ def test_horizon_shortens_times_and_drops_points_that_pass(snapshot, base, as_of
     expected = np.exp(-np.interp(days, [as_of + 10, *pillars], logs))
     np.testing.assert_allclose(nodes.evaluate(base)[position, 0], expected, rtol=1e-14)
     # Beyond the first pillar (1M), that point is gone: flat at the next.
-    much_later = MarketModel(snapshot, Conventions(), horizon_days=pillars[0] - as_of)
-    nodes, (position,) = much_later.discount(_constant("USD.OIS", [pillars[0] + 100]))
+    much_later = MarketModel(snapshot, Conventions(), horizon_days=pillars[0] - as_of + 20)
+    nodes, (position,) = much_later.discount(_constant("USD.OIS", [pillars[0] + 120]))
     assert nodes.evaluate(base)[position[0], 0] == pytest.approx(math.exp(-0.045 * 100 / 365), rel=1e-15)
     beyond = MarketModel(snapshot, Conventions(), horizon_days=20_000)
     nodes, (position,) = beyond.discount(_constant("USD.OIS", [as_of + 20_100]))

@@ -96,7 +96,12 @@ def test_hash_names_the_content_not_the_row_order(rows, table_of, as_of) -> None
         assert again.sha256 == reference.sha256
         assert again.factor_ids == reference.factor_ids
     assert MarketSnapshot.from_table(table_of(rows), as_of + 1).sha256 != reference.sha256
-    for column, value in (("value", 1.1000000000000003), ("currency", None), ("instrument", "swap")):
+    for column, value in (
+        ("value", 1.1000000000000003),
+        ("currency", None),
+        ("instrument", "swap"),
+        ("strike", 0.0),
+    ):
         changed = [dict(row) for row in rows]
         changed[0][column] = value
         assert MarketSnapshot.from_table(table_of(changed), as_of).sha256 != reference.sha256
