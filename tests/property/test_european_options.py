@@ -53,16 +53,17 @@ def test_black_parity_bounds_slope_and_convexity(forward, deviation, moneyness):
     strikes = forward * np.exp(moneyness)
     calls = prices(black, forward, strikes, deviation**2, 1.0)
     puts = prices(black, forward, strikes, deviation**2, -1.0)
-    rounding = 4e-16 * (forward + strikes)
-    assert np.all(np.abs(calls - puts - (forward - strikes)) <= 3.0 * rounding)
+    rounding = 1e-15 * (forward + strikes)
+    assert np.all(np.abs(calls - puts - (forward - strikes)) <= rounding)
     assert np.all(calls >= np.maximum(forward - strikes, 0.0) - rounding)
     assert np.all(calls <= forward + rounding)
     assert np.all(puts >= np.maximum(strikes - forward, 0.0) - rounding)
     assert np.all(puts <= strikes + rounding)
     assert np.all(np.diff(calls) <= rounding[1:])
     assert np.all(np.diff(puts) >= -rounding[1:])
-    weight = (strikes[2] - strikes[1]) / (strikes[2] - strikes[0])
-    assert calls[1] <= weight * calls[0] + (1.0 - weight) * calls[2] + 2.0 * rounding[2]
+    width = np.diff(strikes)
+    chord = width[1] * calls[0] + width[0] * calls[2]
+    assert width.sum() * calls[1] <= chord + 2.0 * rounding[2] * width.sum()
 
 
 @settings(max_examples=200, deadline=None)
