@@ -55,9 +55,7 @@ def canonical_table(
     for field in schema:
         if field.name not in table.column_names:
             if field.name in required:
-                faults.append(
-                    fault("error", field.name, "missing column", (), f"the column {field.name!r} is missing")
-                )
+                faults.append(fault("error", field.name, "missing column", (), f"the column {field.name!r} is missing"))
             columns.append(pa.nulls(table.num_rows, field.type))
             continue
         column = table.column(field.name)
@@ -116,9 +114,7 @@ class _Points:
     def rows(self, condition: Callable[[int], bool]) -> list[int]:
         return [k for k in range(self.size) if condition(k)]
 
-    def report(
-        self, level: Level, column: str, rule: str, rows: list[int], message: str
-    ) -> Iterator[MarketFault]:
+    def report(self, level: Level, column: str, rule: str, rows: list[int], message: str) -> Iterator[MarketFault]:
         """One fault for `rows`, none if there are no rows or the column is broken as a whole."""
         if rows and column not in self.broken:
             ids = [self.factor[k] or f"row {k}" for k in rows]
@@ -129,17 +125,13 @@ def _check_nulls(points: _Points) -> Iterator[MarketFault]:
     for column in ("factor", "kind", "name"):
         values = points.texts(column)
         rows = [k for k, value in enumerate(values) if not value]
-        yield from points.report(
-            "error", column, "null", rows, f"the column {column!r} may not be null or empty"
-        )
+        yield from points.report("error", column, "null", rows, f"the column {column!r} may not be null or empty")
 
 
 def _check_kinds(points: _Points) -> Iterator[MarketFault]:
     for kind in sorted({k for k in points.kind if k and k not in KINDS}):
         rows = [k for k, given in enumerate(points.kind) if given == kind]
-        yield from points.report(
-            "error", "kind", "unknown kind", rows, f"unknown kind {kind!r}{nearest(kind, KINDS)}"
-        )
+        yield from points.report("error", "kind", "unknown kind", rows, f"unknown kind {kind!r}{nearest(kind, KINDS)}")
 
 
 def _check_ids(points: _Points) -> Iterator[MarketFault]:
@@ -154,9 +146,7 @@ def _check_ids(points: _Points) -> Iterator[MarketFault]:
         return bool(factor) and factor != prefix and not str(factor).startswith(prefix + ":")
 
     rows = points.rows(contradicts)
-    yield from points.report(
-        "error", "factor", "contradicting id", rows, "a factor id must start with kind:name"
-    )
+    yield from points.report("error", "factor", "contradicting id", rows, "a factor id must start with kind:name")
 
 
 def _check_values(points: _Points) -> Iterator[MarketFault]:
@@ -187,28 +177,20 @@ def _check_tenors(points: _Points) -> Iterator[MarketFault]:
         )
     for column in ("tenor", "instrument"):
         texts = points.texts(column)
-        rows = [
-            k for k, spec in enumerate(points.specs) if spec and column in spec.needs and texts[k] is None
-        ]
+        rows = [k for k, spec in enumerate(points.specs) if spec and column in spec.needs and texts[k] is None]
         yield from points.report("error", column, "required", rows, f"{column} may not be null for this kind")
     facts = [k for k, spec in enumerate(points.specs) if spec and spec.fact and points.days[k] != NO_DATE]
     rows = [k for k in facts if not is_iso_date(str(points.tenor[k]))]
-    yield from points.report(
-        "error", "tenor", "fixing without date", rows, "a fixing's tenor must be its date"
-    )
+    yield from points.report("error", "tenor", "fixing without date", rows, "a fixing's tenor must be its date")
     rows = [k for k in facts if points.days[k] > points.as_of]
-    yield from points.report(
-        "warning", "tenor", "fixing in the future", rows, "a fixing is dated after as_of"
-    )
+    yield from points.report("warning", "tenor", "fixing in the future", rows, "a fixing is dated after as_of")
     rows = [
         k
         for k, spec in enumerate(points.specs)
         if spec and spec.needs and not spec.fact and NO_DATE < points.days[k] <= points.as_of
     ]
     rows = [k for k in rows if points.kind[k] != "forward_price"]
-    yield from points.report(
-        "warning", "tenor", "point in the past", rows, "a point at or before as_of is not used"
-    )
+    yield from points.report("warning", "tenor", "point in the past", rows, "a point at or before as_of is not used")
     rows = points.rows(lambda k: points.instrument[k] is not None and points.instrument[k] not in INSTRUMENTS)
     yield from points.report(
         "error",
@@ -273,9 +255,7 @@ def _check_points(points: _Points) -> Iterator[MarketFault]:
             mixed.extend(_mixed(points, rows))
         if kind == "hazard_rate":
             survival.extend(_rising_survival(points, rows))
-    yield from points.report(
-        "error", "factor", "duplicate point", twins, "two factors are the same point of a curve"
-    )
+    yield from points.report("error", "factor", "duplicate point", twins, "two factors are the same point of a curve")
     yield from points.report(
         "error", "strike_type", "mixed strike types", mixed, "strike types that cannot share an expiry"
     )

@@ -109,9 +109,7 @@ def _gaps(levels: NDArray[np.float64], rows: _Rows, snapshot: MarketSnapshot) ->
         yield fault("warning", "factor", "no history", ids, message)
     if len(sometimes):
         ids = [snapshot.factor_ids[k] for k in sometimes]
-        message = (
-            f"values are missing on some dates ({int(absent[sometimes].sum())} in all): no move around a gap"
-        )
+        message = f"values are missing on some dates ({int(absent[sometimes].sum())} in all): no move around a gap"
         yield fault("warning", "factor", "gaps", ids, message)
     if foreign.any():
         ids = pc.unique(rows.ids.filter(pa.array(foreign))).to_pylist()

@@ -20,9 +20,7 @@ __all__ = ["BASE", "ScenarioSet", "ScenarioSetBuilder", "bump", "stress_columns"
 
 BASE = "base"
 
-_SHOCKS = pa.large_list(
-    pa.struct([pa.field("factor", pa.int32(), False), pa.field("value", pa.float64(), False)])
-)
+_SHOCKS = pa.large_list(pa.struct([pa.field("factor", pa.int32(), False), pa.field("value", pa.float64(), False)]))
 _SCHEMA = pa.schema(
     [
         pa.field("scenario", pa.string(), False),

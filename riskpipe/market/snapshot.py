@@ -100,9 +100,7 @@ class MarketSnapshot:
         kinds = self.factors.column("kind").to_pylist()
         names = self.factors.column("name").to_pylist()
         currencies = self.factors.column("currency").to_pylist()
-        starts = [
-            k for k in range(len(self)) if k == 0 or (kinds[k], names[k]) != (kinds[k - 1], names[k - 1])
-        ]
+        starts = [k for k in range(len(self)) if k == 0 or (kinds[k], names[k]) != (kinds[k - 1], names[k - 1])]
         groups = []
         for start, stop in zip(starts, [*starts[1:], len(self)], strict=True):
             currency = next((c for c in currencies[start:stop] if c is not None), None)

@@ -136,9 +136,7 @@ class _Patterns:
         self._fact = np.array([KINDS[kind].fact for kind in self.snapshot.kinds], np.bool_)
         found = [self._find(text) for text in self.texts]
         self.matches = [match[~self._fact[match]] for match in found]
-        self._only_facts = [
-            len(all_) > 0 and len(kept) == 0 for all_, kept in zip(found, self.matches, strict=True)
-        ]
+        self._only_facts = [len(all_) > 0 and len(kept) == 0 for all_, kept in zip(found, self.matches, strict=True)]
 
     def _find(self, text: str) -> NDArray[np.int32]:
         index = self.snapshot.factor_index(text)

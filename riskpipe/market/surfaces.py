@@ -100,9 +100,7 @@ class Surfaces:
                 [strikes, strikes / forwards0, strikes - forwards0],
                 0.0,
             )
-            left, right, fraction = linear_position(
-                self._coordinate, self._start[slices], self._stop[slices], key
-            )
+            left, right, fraction = linear_position(self._coordinate, self._start[slices], self._stop[slices], key)
         index = self._factor[np.column_stack((left, right))]
         return index, np.column_stack((1.0 - fraction, fraction))
 

@@ -68,9 +68,7 @@ def test_rates_today(model, shocked, level) -> None:
     assert len(nodes) == 6  # EURUSD twice, none once
     assert position.dtype == np.int32
     values = nodes.evaluate(shocked)[position]
-    eur, gbp, jpy = (
-        shocked[model.snapshot.factor_index(f"spot:{pair}")] for pair in ("EURUSD", "GBPUSD", "USDJPY")
-    )
+    eur, gbp, jpy = (shocked[model.snapshot.factor_index(f"spot:{pair}")] for pair in ("EURUSD", "GBPUSD", "USDJPY"))
     assert (values[0] == eur).all()
     assert (values[1] == 1.0 / eur).all()
     assert (values[2] == eur / gbp).all()
@@ -86,9 +84,7 @@ def test_forward_rates_are_covered_parity(model, shocked, as_of) -> None:
     nodes, position = model.fx_forwards(base, quote, days)
     values = nodes.evaluate(shocked)[position]
     spots, at = model.fx(base, quote)
-    curves = [
-        Labels.of([None if c is None else f"{c}.OIS" for c in side.to_list()]) for side in (base, quote)
-    ]
+    curves = [Labels.of([None if c is None else f"{c}.OIS" for c in side.to_list()]) for side in (base, quote)]
     factors, (over, under) = model.discount((curves[0], days), (curves[1], days))
     discount = factors.evaluate(shocked)
     expected = spots.evaluate(shocked)[at] * discount[over] / discount[under]

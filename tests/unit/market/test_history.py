@@ -24,9 +24,7 @@ def days(as_of) -> list[date]:
 def history(rows, days) -> Rows:
     """The small market on each of the dates, every value moved at random."""
     rng = np.random.default_rng(11)
-    return [
-        {**row, "date": day, "value": row["value"] * rng.uniform(0.8, 1.2)} for day in days for row in rows
-    ]
+    return [{**row, "date": day, "value": row["value"] * rng.uniform(0.8, 1.2)} for day in days for row in rows]
 
 
 def _table(rows: Rows) -> pa.Table:
@@ -144,8 +142,7 @@ def test_one_date_has_no_move(history, rows, snapshot, n_dates) -> None:
 def test_zero_rates_in_the_past_are_no_trouble(point, table_of, as_of, days) -> None:
     snapshot = MarketSnapshot.from_table(table_of([point("zero_rate", "X", 0.02, "1Y")]), as_of)
     rows = [
-        {"factor": "zero_rate:X:1Y", "date": d, "value": v}
-        for d, v in zip(days, (0.0, 0.0, -0.01, 0.0), strict=True)
+        {"factor": "zero_rate:X:1Y", "date": d, "value": v} for d, v in zip(days, (0.0, 0.0, -0.01, 0.0), strict=True)
     ]
     columns, faults = historical_columns(_table(rows), snapshot)
     assert faults == []

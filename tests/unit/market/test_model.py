@@ -225,9 +225,7 @@ def test_volatility_is_linear_in_strike_and_flat_beyond(model, snapshot, base, a
 
 def test_total_variance_is_linear_in_time_between_different_strike_grids(point, table_of, as_of) -> None:
     rows = [point("spot", "X", 100.0)]
-    rows += [
-        point("black_vol", "X", v, "1Y", strike=k, strike_type="absolute") for k, v in ((90, 0.3), (110, 0.2))
-    ]
+    rows += [point("black_vol", "X", v, "1Y", strike=k, strike_type="absolute") for k, v in ((90, 0.3), (110, 0.2))]
     rows += [
         point("black_vol", "X", v, "2Y", strike=k, strike_type="offset")
         for k, v in ((-20, 0.35), (0, 0.25), (30, 0.22))
@@ -313,9 +311,7 @@ def test_delta_and_underlying_tenors_are_unsupported(rows, point, table_of, as_o
         assert failure.reason is Reason.UNSUPPORTED
         assert word in failure.message
         with pytest.raises(InputError, match=word):
-            model.variance(
-                (kind,), Labels.of([name]), np.array([as_of + 9], np.int32), np.ones(1), np.ones(1)
-            )
+            model.variance((kind,), Labels.of([name]), np.array([as_of + 9], np.int32), np.ones(1), np.ones(1))
 
 
 def test_names_that_the_market_lacks_raise_only_where_used(model, as_of) -> None:

@@ -100,11 +100,7 @@ def test_no_nodes() -> None:
         assert _nodes(kind, 0, np.random.default_rng(0)).evaluate(np.ones((N_FACTORS, 3))).shape == (0, 3)
 
 
-@given(
-    pairs=st.lists(
-        st.tuples(st.integers(-1, 4), st.one_of(st.integers(0, 30), st.integers(-(2**31), 2**31 - 1)))
-    )
-)
+@given(pairs=st.lists(st.tuples(st.integers(-1, 4), st.one_of(st.integers(0, 30), st.integers(-(2**31), 2**31 - 1)))))
 def test_distinct_finds_every_pair_once(pairs) -> None:
     codes = np.array([p[0] for p in pairs], np.int32)
     days = np.array([p[1] for p in pairs], np.int32)

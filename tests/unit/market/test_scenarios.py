@@ -104,9 +104,7 @@ def test_file_round_trip_is_exact_and_mapped(scenarios, snapshot, tmp_path) -> N
     scenarios.write(path)
     before = pa.total_allocated_bytes()
     again = ScenarioSet.open(path)
-    assert (
-        pa.total_allocated_bytes() - before < scenarios.factor.nbytes
-    )  # the shocks are views of the mapping
+    assert pa.total_allocated_bytes() - before < scenarios.factor.nbytes  # the shocks are views of the mapping
     for name in ("indptr", "factor", "value", "horizon", "set_code", "cut"):
         ours, theirs = getattr(scenarios, name), getattr(again, name)
         assert ours.dtype == theirs.dtype
@@ -222,9 +220,7 @@ def test_shift_types_and_globs(snapshot, level) -> None:
         "spot:SPX": pytest.approx(5000.0 * math.exp(-0.3), rel=1e-15),
         **vols,
     }
-    assert found["rates"] == {
-        f: v + 0.01 for f, v in level.items() if f.startswith(("zero_rate:U", "zero_rate:E"))
-    }
+    assert found["rates"] == {f: v + 0.01 for f, v in level.items() if f.startswith(("zero_rate:U", "zero_rate:E"))}
     assert found["fixed"] == {"recovery:ACME": 0.2}
 
 
@@ -257,9 +253,7 @@ def test_globs_are_case_sensitive_and_pass_over_fixings(snapshot, level) -> None
 
 
 def test_an_id_with_brackets_is_an_id(point, table_of, as_of) -> None:
-    snapshot = MarketSnapshot.from_table(
-        table_of([point("spot", "X[A]", 1.0), point("spot", "XA", 1.0)]), as_of
-    )
+    snapshot = MarketSnapshot.from_table(table_of([point("spot", "X[A]", 1.0), point("spot", "XA", 1.0)]), as_of)
     columns, faults = stress_columns(_stresses(("a", "spot:X[A]", "set", 2.0)), snapshot)
     assert faults == []
     assert _named(columns, snapshot) == {"a": {"spot:X[A]": 2.0}}
@@ -295,9 +289,7 @@ def test_every_fault_comes_at_once(snapshot) -> None:
     assert [f.level for f in faults] == sorted(f.level for f in faults)
     unknown = found["error", "factor", "unknown factor"]
     assert unknown.sample == ("zero_rate:USD.OIS:11Y",)
-    assert (
-        "did you mean 'zero_rate:USD.OIS:1M'" in unknown.message or "zero_rate:USD.OIS:10Y" in unknown.message
-    )
+    assert "did you mean 'zero_rate:USD.OIS:1M'" in unknown.message or "zero_rate:USD.OIS:10Y" in unknown.message
     assert found["error", "shift", "not finite"].sample == ("nan", "null")
 
 

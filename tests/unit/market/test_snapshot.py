@@ -29,9 +29,7 @@ def test_tenors_are_unadjusted_dates(tenor: str, expected: date) -> None:
     assert pillar_days(tenor, days_of(date(2024, 1, 31))) == days_of(expected)
 
 
-@pytest.mark.parametrize(
-    "tenor", ["", "Y", "1", "1y", "-1Y", "1.5Y", "1Q", "2023-02-30", "99999Y", "1Y ", "20230617"]
-)
+@pytest.mark.parametrize("tenor", ["", "Y", "1", "1y", "-1Y", "1.5Y", "1Q", "2023-02-30", "99999Y", "1Y ", "20230617"])
 def test_other_texts_are_no_tenors(tenor: str) -> None:
     assert pillar_days(tenor, 20_000) is None
 
