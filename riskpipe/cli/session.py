@@ -50,6 +50,11 @@ class Session:
 
     def next_command(self, words: str) -> str:
         """A command to try next, with what it takes to mean the same configuration."""
-        config = f" -c {shlex.quote(self.config)}" if self.config else ""
-        as_of = f" --as-of {self.as_of}" if self.as_of else ""
-        return f"riskpipe {words}{config}{as_of}"
+        options: list[str] = []
+        if self.config:
+            options += ["-c", self.config]
+        if self.as_of:
+            options += ["--as-of", self.as_of]
+        for assignment in self.assignments:
+            options += ["--set", assignment]
+        return " ".join(["riskpipe", words, *map(shlex.quote, options)])

@@ -35,7 +35,7 @@ def next_step(status: RunStatus) -> str:
     if status.state == "running":
         return f"runs show {status.run_id} --watch"
     if status.state == "interrupted":
-        return "run --resume latest"
+        return "run --resume latest" if status.blocks.planned else "run"
     if status.state in ("partial", "failed"):
         return "retry latest" if _worth_a_retry(status) else "check"
     return "runs show latest" if status.published else "publish latest"

@@ -47,6 +47,7 @@ def test_never_more_than_15_lines(status: MakeStatus) -> None:
     [
         ({"state": "running", "published": False}, "runs show 20261120-193055-3f9a1c --watch"),
         ({"state": "interrupted", "published": False}, "run --resume latest"),
+        ({"state": "interrupted", "published": False, "blocks": Counts()}, "run"),
         ({"state": "partial", "failures_by_reason": {"WORKER_LOST": 1}}, "retry latest"),
         ({"state": "partial", "failures_by_reason": {"INVALID_TRADE": 1, "NUMERICAL": 1}}, "retry latest"),
         ({"state": "partial", "failures_by_reason": {"INVALID_TRADE": 1}}, "check"),
@@ -60,5 +61,7 @@ def test_the_next_command(status: MakeStatus, changes: dict[str, object], step: 
 
 
 def test_the_next_command_means_the_same_configuration(status: MakeStatus) -> None:
-    session = Session(config="my desk/riskpipe.yaml", as_of="2026-11-19")
-    assert summary(status(), session)[-1].endswith("latest -c 'my desk/riskpipe.yaml' --as-of 2026-11-19")
+    session = Session(config="my desk/a.yaml", as_of="2026-11-19", assignments=("retry.storage=1",))
+    assert summary(status(), session)[-1].endswith(
+        "latest -c 'my desk/a.yaml' --as-of 2026-11-19 --set retry.storage=1"
+    )
