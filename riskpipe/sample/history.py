@@ -50,9 +50,7 @@ def levels_of(points: Sequence[Point], days: NDArray[np.int32], seed: int) -> ND
     return np.concatenate([levels for _, levels in _chunks(points, days, seed)])
 
 
-def _chunks(
-    points: Sequence[Point], days: NDArray[np.int32], seed: int
-) -> Iterator[tuple[int, NDArray[np.float64]]]:
+def _chunks(points: Sequence[Point], days: NDArray[np.int32], seed: int) -> Iterator[tuple[int, NDArray[np.float64]]]:
     model = factor_model(points)
     today = values_of(points)
     states = driver_states(model, len(days), generator(seed, "history", "drivers"))
@@ -117,9 +115,7 @@ def _file_schema(repeated: dict[str, pa.DictionaryArray]) -> pa.Schema:
     )
 
 
-def _table(
-    days: NDArray[np.int32], repeated: dict[str, pa.DictionaryArray], levels: NDArray[np.float64]
-) -> pa.Table:
+def _table(days: NDArray[np.int32], repeated: dict[str, pa.DictionaryArray], levels: NDArray[np.float64]) -> pa.Table:
     n_days, n_points = levels.shape
     rows = pa.array(np.tile(np.arange(n_points, dtype=np.int32), n_days))
     arrays = {name: column.take(rows) for name, column in repeated.items()}

@@ -94,9 +94,7 @@ def _rates(as_of: int) -> list[Point]:
 
 
 def _fx(as_of: int) -> list[Point]:
-    points = [
-        Point(f"spot:{c.pair}", "spot", c.pair, c.pair[3:], c.spot) for c in CURRENCIES if c.code != "USD"
-    ]
+    points = [Point(f"spot:{c.pair}", "spot", c.pair, c.pair[3:], c.spot) for c in CURRENCIES if c.code != "USD"]
     for pair, smile in FX_SMILES.items():
         points += _moneyness_surface("fx_vol", pair, pair[3:], smile, FX_EXPIRIES, FX_MONEYNESS, as_of)
     return points
@@ -132,9 +130,7 @@ def _equities(as_of: int) -> list[Point]:
         years = np.array([years_to(tenor, as_of) for tenor in tenors])
         dividends = np.round(equity.dividend_yield * (1.0 - 0.03 * np.minimum(years, 5.0)), 6)
         points += curve_points("dividend_yield", name, currency, tenors, as_of, dividends)
-        expiries, strikes = (
-            (INDEX_EXPIRIES, INDEX_MONEYNESS) if equity.is_index else (STOCK_EXPIRIES, STOCK_MONEYNESS)
-        )
+        expiries, strikes = (INDEX_EXPIRIES, INDEX_MONEYNESS) if equity.is_index else (STOCK_EXPIRIES, STOCK_MONEYNESS)
         points += _moneyness_surface("black_vol", name, currency, equity.smile, expiries, strikes, as_of)
     return points
 
@@ -162,9 +158,7 @@ def commodity_forward(commodity: Commodity, years: NDArray[np.float64], as_of: i
     """A carry that relaxes from near to far over a year, and a season that peaks in mid-January."""
     near, far = commodity.carry
     trend = far * years + (near - far) * -np.expm1(-years)
-    mid_january = (np.datetime64(as_of, "D").astype("datetime64[Y]") + 1).astype("datetime64[D]").astype(
-        int
-    ) + 14
+    mid_january = (np.datetime64(as_of, "D").astype("datetime64[Y]") + 1).astype("datetime64[D]").astype(int) + 14
     phase = 2.0 * np.pi * (years - (mid_january - as_of) / 365.25)
     return np.asarray(commodity.front * np.exp(trend + commodity.season * np.cos(phase)))
 

@@ -94,9 +94,7 @@ def _apportion(total: int, shares: Floats) -> NDArray[np.int64]:
     return counts
 
 
-def write_product(
-    directory: Path, product: str, trades: int, quotes: Quotes, as_of: int, seed: int
-) -> ProductSummary:
+def write_product(directory: Path, product: str, trades: int, quotes: Quotes, as_of: int, seed: int) -> ProductSummary:
     """Write the trades of one product as files of up to `GROUPS_A_FILE` row groups.
 
     Memory is bounded by one row group whatever the number of trades.

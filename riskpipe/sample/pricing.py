@@ -53,17 +53,16 @@ class Quotes:
         self._growth = Tables({name: np.exp(-np.interp(grid, *qs) * grid) for name, qs in dividends.items()})
         forwards = _curves(points, "forward_price")
         self._forward = Tables({name: np.interp(grid, *fs) for name, fs in forwards.items()})
-        self._hazard = Tables(
-            {name: np.interp(grid, *hs) for name, hs in _curves(points, "hazard_rate").items()}
-        )
+        self._hazard = Tables({name: np.interp(grid, *hs) for name, hs in _curves(points, "hazard_rate").items()})
         self._variance = Tables({name: atm_variance(smile, grid) for name, smile in _smiles().items()})
 
     def par_rate(self, curves: Labels, start: Floats, end: Floats) -> Floats:
-        """Fixed rate of a swap between two times, which may lie before today (then from today on)."""
+        """Fixed rate, paid yearly on ACT/365F, of a swap between two times; what lies before today is left out."""
         start = np.maximum(start, 0.0)
         end = np.maximum(end, start + 1.0 / STEPS_A_YEAR)
         floating = self._discount.at(curves, start) - self._discount.at(curves, end)
-        return np.asarray(floating / (self._annuity.at(curves, end) - self._annuity.at(curves, start)))
+        continuous = floating / (self._annuity.at(curves, end) - self._annuity.at(curves, start))
+        return np.asarray(np.expm1(continuous))
 
     def fx_forward(self, pairs: Labels, years: Floats) -> Floats:
         """Units of the second currency for one of the first, by covered parity."""

@@ -27,6 +27,7 @@ def interest_rate_swaps(draw: Draw) -> Columns:
     par = draw.quotes.par_rate(
         index.map(lambda name: INDEX_BY_NAME[name].convention.curve), draw.years(start), draw.years(maturity)
     )
+    par *= each(index, lambda name: 360.0 / 365.0 if INDEX_BY_NAME[name].fixed_day_count == "ACT/360" else 1.0)
     age = np.maximum(-draw.years(start), 0.0)
     noise = 0.0010 * draw.rng.standard_normal(len(draw))
     rate: Floats = np.maximum(par + past_rates(currency, age) + noise, -0.005)
@@ -53,9 +54,7 @@ def interest_rate_swaps(draw: Draw) -> Columns:
 def _swap_dates(draw: Draw) -> tuple[Days, Days, NDArray[np.int64]]:
     """Start, maturity and whole months of the tenor; a seasoned swap has started and not yet matured."""
     n = len(draw)
-    months = draw.choice(
-        (3, 6, 12, 24, 36, 60, 84, 120, 180, 240, 360), (1, 2, 6, 12, 9, 22, 10, 24, 4, 5, 5)
-    )
+    months = draw.choice((3, 6, 12, 24, 36, 60, 84, 120, 180, 240, 360), (1, 2, 6, 12, 9, 22, 10, 24, 4, 5, 5))
     kind = draw.rng.random(n)
     age = draw.rng.random(n) * np.minimum(months * 30.4 - 45.0, OLDEST_YEARS * 365.0)
     ahead = draw.rng.integers(1, 25, n)
@@ -92,9 +91,7 @@ def bonds(draw: Draw) -> Columns:
         "face": face,
         "coupon": _coupons(draw, curve, currency, issue, maturity),
         "frequency": currency.map(_BOND_FREQUENCY.__getitem__),
-        "day_count": names.map(
-            lambda n: "30/360" if not n.endswith(".GOVT") and n[:3] == "US_" else "ACT/ACT"
-        ),
+        "day_count": names.map(lambda n: "30/360" if not n.endswith(".GOVT") and n[:3] == "US_" else "ACT/ACT"),
         "issue_date": issue,
         "maturity_date": maturity,
         "calendar": currency.map(lambda code: BY_CODE[code].calendar),
@@ -118,9 +115,7 @@ def _bond_dates(draw: Draw, government: NDArray[np.bool_]) -> tuple[Days, Days]:
 def _coupons(draw: Draw, curve: Labels, currency: Labels, issue: Days, maturity: Days) -> Floats:
     """Yield at issue, to the next lower eighth of a per cent (a tenth in yen)."""
     today = draw.quotes.par_rate(curve, np.zeros(len(draw)), draw.years(maturity))
-    credit = np.array(
-        [ISSUER_BY_NAME[n].spread if n in ISSUER_BY_NAME else 0.0 for n in draw.instruments.names]
-    )
+    credit = np.array([ISSUER_BY_NAME[n].spread if n in ISSUER_BY_NAME else 0.0 for n in draw.instruments.names])
     at_issue = today + past_rates(currency, -draw.years(issue)) + credit[draw.instruments.codes]
     tick = each(currency, lambda code: 0.001 if code == "JPY" else 0.00125)
     return np.asarray(np.round(np.maximum(np.floor(at_issue / tick), 0.0) * tick, 6))
@@ -156,9 +151,7 @@ def credit_default_swaps(draw: Draw) -> Columns:
 
 def _months_and_days(days: Days) -> tuple[NDArray[np.int64], Days]:
     months = days.astype("datetime64[D]").astype("datetime64[M]")
-    return months.astype(np.int64), (days - months.astype("datetime64[D]").astype(np.int64) + 1).astype(
-        np.int32
-    )
+    return months.astype(np.int64), (days - months.astype("datetime64[D]").astype(np.int64) + 1).astype(np.int32)
 
 
 def _twentieth(months: NDArray[np.int64]) -> Days:

@@ -17,9 +17,7 @@ def atm_variance(smile: Smile, years: NDArray[np.float64]) -> NDArray[np.float64
     return np.asarray(smile.long**2 * years + (smile.short**2 - smile.long**2) * extra)
 
 
-def vol_surface(
-    smile: Smile, years: NDArray[np.float64], moneyness: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def vol_surface(smile: Smile, years: NDArray[np.float64], moneyness: NDArray[np.float64]) -> NDArray[np.float64]:
     """Black vols on a grid of expiries and strikes over forward.
 
     w(k) = theta/2 (1 + rho phi k + sqrt((phi k + rho)^2 + 1 - rho^2)), phi = eta / sqrt(theta (1 + theta)).

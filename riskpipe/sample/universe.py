@@ -40,12 +40,8 @@ class Currency:
 
 CURRENCIES = (
     Currency("USD", "USD.SOFR", "USNY", (0.0425, -0.0050, -0.012, 2.0), 1.0, True, 0.0100, (0.0005, 0.0060)),
-    Currency(
-        "EUR", "EUR.ESTR", "TARGET", (0.0305, -0.0112, -0.010, 2.5), 1.1612, False, 0.0025, (-0.0005, 0.0030)
-    ),
-    Currency(
-        "GBP", "GBP.SONIA", "GBLO", (0.0460, -0.0085, -0.015, 2.0), 1.3184, False, 0.0075, (0.0010, 0.0070)
-    ),
+    Currency("EUR", "EUR.ESTR", "TARGET", (0.0305, -0.0112, -0.010, 2.5), 1.1612, False, 0.0025, (-0.0005, 0.0030)),
+    Currency("GBP", "GBP.SONIA", "GBLO", (0.0460, -0.0085, -0.015, 2.0), 1.3184, False, 0.0075, (0.0010, 0.0070)),
     Currency("JPY", "JPY.TONA", "JPTO", (0.0300, -0.0225, -0.008, 4.0), 154.85, True, -0.0050, (0.0, 0.0015)),
     Currency("CHF", "CHF.SARON", "weekends", (0.0065, -0.0066, -0.004, 2.5), 0.8055, True, 0.0025),
     Currency("AUD", "AUD.AONIA", "weekends", (0.0470, -0.0110, -0.010, 2.0), 0.6537, False, 0.0050),
@@ -149,9 +145,7 @@ class Equity:
         return self.market > 0.7
 
 
-def _index(
-    name: str, currency: str, spot: float, dividend: float, short: float, long: float, market: float
-) -> Equity:
+def _index(name: str, currency: str, spot: float, dividend: float, short: float, long: float, market: float) -> Equity:
     return Equity(name, currency, spot, dividend, Smile(short, long, -0.65, 0.90), market)
 
 
@@ -178,15 +172,11 @@ def _stocks() -> tuple[Equity, ...]:
         for sector, (dividend, vol) in sectors.items():
             for number in range(1, each + 1):
                 k = len(stocks)
-                spot = round(
-                    (18.0 + 37.0 * (k * 0.618 % 1.0) * 7.0) * (20.0 if currency == "JPY" else 1.0), 2
-                )
+                spot = round((18.0 + 37.0 * (k * 0.618 % 1.0) * 7.0) * (20.0 if currency == "JPY" else 1.0), 2)
                 long = vol * (0.88 + 0.06 * (k % 5))
                 smile = Smile(long * (0.92 + 0.07 * (k % 4)), long, -0.38 - 0.03 * (k % 3), 0.95)
                 market = 0.45 + 0.04 * (k % 5)
-                stocks.append(
-                    Equity(f"{region}_{sector}_{number:02d}", currency, spot, dividend, smile, market)
-                )
+                stocks.append(Equity(f"{region}_{sector}_{number:02d}", currency, spot, dividend, smile, market))
     return tuple(stocks)
 
 

@@ -89,9 +89,7 @@ def _clear(directory: Path, force: bool) -> None:
     if directory.exists() and not directory.is_dir():
         raise UsageError(f"{directory} is a file; name a directory that is new or empty")
     if directory.is_dir() and any(directory.iterdir()) and not force:
-        raise UsageError(
-            f"{directory} is not empty; name a new directory, or replace its sample with --force"
-        )
+        raise UsageError(f"{directory} is not empty; name a new directory, or replace its sample with --force")
     portfolio = directory / "data" / "portfolio"
     portfolio.mkdir(parents=True, exist_ok=True)
     for product in RECIPES:

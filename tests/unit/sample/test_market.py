@@ -101,9 +101,7 @@ def test_curves_are_smooth_and_their_forward_rates_bounded() -> None:
 
 def test_survival_probabilities_fall() -> None:
     for issuer in {point.name for point in POINTS if point.kind == "hazard_rate"}:
-        t, h = np.array(
-            [(p.years, p.value) for p in POINTS if p.name == issuer and p.kind == "hazard_rate"]
-        ).T
+        t, h = np.array([(p.years, p.value) for p in POINTS if p.name == issuer and p.kind == "hazard_rate"]).T
         assert np.all(np.diff(h * t) > 0.0), issuer
 
 
@@ -127,9 +125,7 @@ def test_fixings_cover_fourteen_months_of_weekdays_up_to_publication() -> None:
 def test_fixings_end_near_todays_curve() -> None:
     rates = {p.factor: p.value for p in [*POINTS, *FACTS]}
     assert rates["fixing:USD.SOFR:2026-11-19"] == pytest.approx(rates["zero_rate:USD.SOFR:1M"], abs=0.0010)
-    assert rates["fixing:EUR.EURIBOR6M:2026-11-20"] == pytest.approx(
-        rates["zero_rate:EUR.EURIBOR6M:6M"], abs=0.0005
-    )
+    assert rates["fixing:EUR.EURIBOR6M:2026-11-20"] == pytest.approx(rates["zero_rate:EUR.EURIBOR6M:6M"], abs=0.0005)
     assert rates["fixing:USD.SOFR:2025-11-19"] - rates["fixing:USD.SOFR:2026-11-19"] == pytest.approx(
         0.0075, abs=0.0015
     )

@@ -100,9 +100,7 @@ def test_force_leaves_nothing_of_an_earlier_sample(tmp_path: Path) -> None:
         ({"products": {"swap": 1.0}}, "no sample of the product 'swap'"),
     ],
 )
-def test_arguments_that_mean_nothing_are_refused(
-    tmp_path: Path, arguments: dict[str, object], said: str
-) -> None:
+def test_arguments_that_mean_nothing_are_refused(tmp_path: Path, arguments: dict[str, object], said: str) -> None:
     with pytest.raises(UsageError, match=said):
         write_sample(tmp_path / "s", **arguments)  # type: ignore[arg-type]
     assert not (tmp_path / "s").exists()
