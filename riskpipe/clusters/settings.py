@@ -22,7 +22,9 @@ SETTINGS: dict[str, Any] = {
     "distributed.comm.timeouts.connect": "60s",
     "distributed.comm.timeouts.tcp": "60s",
     "distributed.comm.retry.count": 3,
-    "distributed.admin.low-level-log-length": 1000,
+    # Dask keeps so many of its last messages and transitions, graphs included: with 1,000 the driver grows by
+    # tens of megabytes before it levels off.
+    "distributed.admin.low-level-log-length": 10,
     "distributed.diagnostics.nvml": False,
 }
 

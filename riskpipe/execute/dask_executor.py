@@ -24,7 +24,7 @@ from distributed.client import CancelledError
 from riskpipe.errors import ClusterError
 from riskpipe.execute.attempt import Reply, refusal
 from riskpipe.execute.deaths import Deaths
-from riskpipe.execute.executor import Function, SchedulerLostError
+from riskpipe.execute.executor import Function, SchedulerLostError, require_functions
 from riskpipe.execute.room import NoRoomError, Room, perform
 from riskpipe.execute.work import Cancelled, Outcome, Work, WorkId
 
@@ -68,6 +68,7 @@ class DaskExecutor:
     ) -> None:
         self._client = client
         self._name = f"riskpipe-{uuid.uuid4().hex[:8]}"
+        self._functions = frozenset(functions)
         self._in_flight_per_thread = in_flight_per_thread
         self._worker_deadline = worker_deadline
         self._flight: dict[WorkId, tuple[Work, Future]] = {}
@@ -94,6 +95,7 @@ class DaskExecutor:
 
     def submit(self, works: Sequence[Work]) -> None:
         """:raises SchedulerLostError: as `outcomes` does."""
+        require_functions(works, self._functions)
         tasks = {
             self._key(work): Task(self._key(work), perform, self._name, work, **_PRODUCER) for work in works
         }
@@ -137,9 +139,9 @@ class DaskExecutor:
             self._client.unregister_worker_plugin(self._name)
         self._flight.clear()
 
-    def _key(self, work: Work) -> tuple[str, str, str, int]:
+    def _key(self, work: Work) -> tuple[str, str]:
         """A tuple: tasks group by its first part (string keys make a group each, which defeats queueing)."""
-        return work.function, self._name, work.key, work.attempt
+        return work.function, f"{work.key}#{work.attempt}@{self._name}"
 
     def _take(self, outcome: Outcome | None, ended: list[Outcome]) -> None:
         """Hand an outcome over and forget its work; None only wakes, and nothing ends twice."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import Any, Protocol
 
 from riskpipe.errors import ClusterError
@@ -29,7 +29,10 @@ class Executor(Protocol):
         """How many works it makes sense to have in flight now; 1 or more, it follows the cluster."""
 
     def submit(self, works: Sequence[Work]) -> None:
-        """Start works. No two works in flight may have the same function, key and attempt."""
+        """Start works. No two works in flight may have the same function, key and attempt.
+
+        :raises KeyError: a function that the executor was not given; nothing has been started then.
+        """
 
     def outcomes(self, timeout: float) -> list[Outcome]:
         """What has ended since the last call, waiting at most `timeout` seconds for the first.
@@ -49,3 +52,10 @@ class Executor(Protocol):
 
     def close(self) -> None:
         """Forget everything. The cluster stays."""
+
+
+def require_functions(works: Sequence[Work], functions: Container[str]) -> None:
+    """:raises KeyError: a work asks for a function that is not there."""
+    for work in works:
+        if work.function not in functions:
+            raise KeyError(f"work {work.key}: no function {work.function!r}")

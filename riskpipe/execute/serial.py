@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 
 from riskpipe.execute.attempt import attempt
-from riskpipe.execute.executor import Function
+from riskpipe.execute.executor import Function, require_functions
 from riskpipe.execute.work import Cancelled, Outcome, Work
 
 WORKER = "serial"
@@ -29,6 +29,7 @@ class SerialExecutor:
         return 1
 
     def submit(self, works: Sequence[Work]) -> None:
+        require_functions(works, self._functions)
         self._waiting.extend(works)
 
     def outcomes(self, timeout: float) -> list[Outcome]:

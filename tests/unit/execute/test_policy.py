@@ -119,7 +119,7 @@ def test_no_retries_of_lost_workers_means_none(work):
 @pytest.mark.parametrize("policy", [POLICY, RetryPolicy(0, 0, "fail", 0), RetryPolicy(9, 9, "split", 9)])
 @pytest.mark.parametrize("work", [WHOLE, TRADE])
 def test_every_work_comes_to_an_end(policy, work):
-    """Whatever mishap repeats, alone or by turns with another, the policy stops retrying; size 1 is never split."""
+    """Whatever repeats, alone or by turns with another, the retries end; size 1 is never split."""
     for pair in itertools.product(mishaps(work), repeat=2):
         history = ()
         for mishap in itertools.chain.from_iterable(itertools.repeat(pair, 20)):

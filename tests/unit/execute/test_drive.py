@@ -1,0 +1,408 @@
+"""The drive, with a scripted executor where the order of mishaps matters, else with real ones."""
+
+from collections import Counter, deque
+
+import pytest
+
+from riskpipe.errors import Reason
+from riskpipe.execute.dask_executor import DaskExecutor
+from riskpipe.execute.drive import drive
+from riskpipe.execute.events import CancelledWork, Failed, Finished, Retried, SplitInto, Submitted
+from riskpipe.execute.executor import SchedulerLostError
+from riskpipe.execute.policy import RetryPolicy
+from riskpipe.execute.serial import SerialExecutor
+from riskpipe.execute.signals import StopSignal
+from riskpipe.execute.work import Cancelled, Done, Lost, Raised, TimedOut, Work
+
+
+class Script:
+    """An executor without processes: `play(work)` says how an attempt ends; None: it has not ended yet."""
+
+    def __init__(self, play, capacity=4):
+        self.play = play
+        self.capacity = capacity
+        self.flight = deque()
+        self.most = 0
+        self.submitted = []
+
+    def submit(self, works):
+        self.flight.extend(works)
+        self.submitted.extend(works)
+        self.most = max(self.most, len(self.flight))
+
+    def outcomes(self, timeout):
+        ended = [(work, self.play(work)) for work in self.flight]
+        self.flight = deque(work for work, outcome in ended if outcome is None)
+        return [outcome for _, outcome in ended if outcome is not None]
+
+    def running(self):
+        return len(self.flight)
+
+    def cancel_queued(self):
+        pass
+
+    def cancel_all(self):
+        self.play = Cancelled
+
+    def close(self):
+        pass
+
+
+class FakeClock:
+    def __init__(self):
+        self.time = 0.0
+        self.slept = []
+
+    def now(self):
+        return self.time
+
+    def sleep(self, seconds):
+        self.slept.append(seconds)
+        self.time += seconds
+
+
+class Journal:
+    """Collects events and keeps the account: every work taken comes to exactly one ending."""
+
+    def __init__(self, reply=lambda event: None):
+        self.events = []
+        self.reply = reply
+
+    def __call__(self, event):
+        self.events.append(event)
+        return self.reply(event)
+
+    def of(self, kind):
+        return [event for event in self.events if isinstance(event, kind)]
+
+    def endings(self):
+        ended = Counter()
+        for event in self.of(Finished):
+            ended[event.outcome.work.key] += 1
+        for event in self.of((Failed, SplitInto, CancelledWork)):
+            ended[event.work.key] += 1
+        return ended
+
+
+def numbers(count, size=1):
+    return (Work(f"w{n}", (n, n + size), size=size) for n in range(0, count * size, size))
+
+
+def halves(work):
+    first, last = work.payload
+    middle = (first + last) // 2
+    return [Work(f"{a}-{b}", (a, b), size=b - a) for a, b in ((first, middle), (middle, last))]
+
+
+def run(works, executor, journal, policy=None, **options):
+    options.setdefault("stop", StopSignal())
+    options.setdefault("clock", FakeClock())
+    return drive(works, executor, policy or RetryPolicy(), split=halves, on_event=journal, **options)
+
+
+def done(work):
+    return Done(work, work.payload, "w1")
+
+
+def test_all_works_are_done_and_the_iterator_is_not_run_ahead_of():
+    pulled = []
+
+    def watched():
+        for work in numbers(100):
+            pulled.append(work)
+            assert len(pulled) - finished() <= 4
+            yield work
+
+    def finished():
+        return len(journal.of(Finished))
+
+    executor, journal = Script(done), Journal()
+    result = run(watched(), executor, journal)
+    assert result.state == "complete"
+    assert (result.counts.submitted, result.counts.done) == (100, 100)
+    assert executor.most <= 4
+    assert journal.endings() == Counter({f"w{n}": 1 for n in range(100)})
+
+
+def test_events_come_in_order():
+    journal = Journal()
+    run(numbers(5), Script(done), journal)
+    told = set()
+    for event in journal.events:
+        if isinstance(event, Submitted):
+            told.add(event.work.key)
+        else:
+            assert event.outcome.work.key in told
+
+
+def test_an_empty_iterator():
+    result = run(iter(()), Script(done), Journal())
+    assert (result.state, result.counts.submitted) == ("complete", 0)
+
+
+def test_storage_errors_are_retried_after_a_delay_that_holds_up_nobody():
+    clock, journal = FakeClock(), Journal()
+    policy = RetryPolicy(storage=2)
+
+    def play(work):
+        return Raised(work, Reason.STORAGE, "disk", "w1") if work.key == "w0" else done(work)
+
+    result = run(numbers(20), Script(play), journal, policy, clock=clock)
+    assert [event.work.attempt for event in journal.of(Retried)] == [2, 3]
+    (failed,) = journal.of(Failed)
+    assert (failed.work.key, failed.reason, failed.work.attempt) == ("w0", Reason.STORAGE, 3)
+    assert (result.counts.done, result.counts.failed, result.counts.retried) == (19, 1, 2)
+    last_other = max(n for n, event in enumerate(journal.events) if isinstance(event, Finished))
+    assert journal.events.index(failed) > last_other
+    assert sum(clock.slept) >= sum(event.delay_seconds for event in journal.of(Retried)) - 1e-9
+    assert max(clock.slept) <= 0.5
+
+
+def test_python_errors_fail_alone():
+    def play(work):
+        return Raised(work, Reason.PRICING_ERROR, "bug", "w1", "trace") if work.key == "w3" else done(work)
+
+    journal = Journal()
+    result = run(numbers(8), Script(play), journal)
+    (failed,) = journal.of(Failed)
+    assert (failed.reason, failed.message, failed.mishap.traceback_text) == (
+        Reason.PRICING_ERROR,
+        "bug",
+        "trace",
+    )
+    assert (result.state, result.counts.done) == ("complete", 7)
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 64, 1_000])
+def test_a_poisonous_trade_is_found_by_bisection(size):
+    """One trade kills its worker each time: it alone is quarantined, and all others are done once."""
+    poison = 2 * size // 3
+
+    def play(work):
+        first, last = work.payload
+        return Lost(work, "w1") if first <= poison < last else done(work)
+
+    journal, executor = Journal(), Script(play)
+    result = run(numbers(3, size=size), executor, journal)
+    (failed,) = journal.of(Failed)
+    assert (failed.reason, failed.work.payload) == (Reason.POISON, (poison, poison + 1))
+    trades = Counter()
+    for event in journal.of(Finished):
+        trades.update(range(*event.outcome.work.payload))
+    assert trades == Counter({n: 1 for n in range(3 * size) if n != poison})
+    deaths = result.counts.retried + result.counts.split + result.counts.failed
+    assert deaths <= 3 + size.bit_length(), "one death a level, and two at the ends"
+    assert set(journal.endings().values()) == {1}
+
+
+def test_out_of_memory_splits_and_timeouts_are_retried_first():
+    def play(work):
+        if work.size > 4:
+            return Raised(work, Reason.OUT_OF_MEMORY, "big", "w1")
+        return TimedOut(work, "w1") if work.size > 2 and work.attempt == 1 else done(work)
+
+    journal = Journal()
+    result = run(numbers(1, size=8), Script(play), journal)
+    assert (result.counts.split, result.counts.retried, result.counts.done) == (1, 2, 2)
+    assert journal.of(SplitInto)[0].reason is Reason.OUT_OF_MEMORY
+    assert [child.size for child in journal.of(SplitInto)[0].children] == [4, 4]
+
+
+def test_a_work_that_cannot_be_split_fails_with_the_reason():
+    def play(work):
+        return Raised(work, Reason.OUT_OF_MEMORY, "big", "w1")
+
+    journal = Journal()
+    drive(
+        numbers(1, size=8),
+        Script(play),
+        RetryPolicy(),
+        split=lambda work: [work],
+        on_event=journal,
+        stop=StopSignal(),
+    )
+    (failed,) = journal.of(Failed)
+    assert failed.reason is Reason.OUT_OF_MEMORY
+
+
+def test_works_that_the_caller_adds_run_before_the_rest():
+    values = Counter()
+
+    def reply(event):
+        if isinstance(event, Finished) and event.outcome.work.function == "value":
+            values[event.outcome.work.group] += 1
+            if values[event.outcome.work.group] == 5:
+                return [Work("m", event.outcome.work.group, function="merge", group=event.outcome.work.group)]
+        return None
+
+    works = (Work(f"w{n}", n, group=n // 5) for n in range(20))
+    journal, executor = Journal(reply), Script(done, capacity=1)
+    result = run(works, executor, journal)
+    order = [work.function for work in executor.submitted]
+    assert order == (["value"] * 5 + ["merge"]) * 4
+    assert result.counts.done == 24
+
+
+def test_works_added_by_the_last_event_still_run():
+    def reply(event):
+        more = isinstance(event, Finished) and event.outcome.work.key == "w0"
+        return [Work("late", (0, 1), function="merge")] if more else None
+
+    journal = Journal(reply)
+    assert run(numbers(1), Script(done), journal).counts.done == 2
+
+
+def test_fail_fast_stops_submission():
+    def play(work):
+        return Raised(work, Reason.PRICING_ERROR, "bug", "w1") if work.key == "w2" else done(work)
+
+    journal, executor = Journal(), Script(play)
+    result = run(numbers(1_000), executor, journal, fail_fast=True)
+    assert result.state == "failed_fast"
+    assert len(executor.submitted) == 4
+    assert (result.counts.failed, result.counts.done) == (1, 3)
+
+
+def test_a_stop_drains_what_runs_and_cancels_what_waits():
+    stop, clock = StopSignal(), FakeClock()
+
+    def play(work):
+        if work.key == "w0" and work.attempt == 1:
+            return Raised(work, Reason.STORAGE, "disk", "w1")
+        if work.key == "w6":
+            stop.request(15)
+        return done(work)
+
+    journal, executor = Journal(), Script(play)
+    source = numbers(1_000)
+    result = run(source, executor, journal, stop=stop, clock=clock)
+    assert result.state == "stopped"
+    assert [event.work.key for event in journal.of(CancelledWork)] == ["w0"]
+    assert (result.counts.done, result.counts.cancelled) == (len(executor.submitted) - 1, 1)
+    assert next(source).key == f"w{len(executor.submitted)}", "the rest is the caller's"
+    assert set(journal.endings().values()) == {1}
+
+
+def test_during_a_drain_nothing_is_retried_or_split():
+    stop = StopSignal()
+
+    def play(work):
+        stop.request(2)
+        return {"w0": Lost(work, "w"), "w8": Raised(work, Reason.OUT_OF_MEMORY, "m", "w")}.get(
+            work.key, done(work)
+        )
+
+    journal = Journal()
+    result = run(numbers(10, size=8), Script(play, capacity=2), journal, stop=stop)
+    assert result.counts.submitted == 2
+    assert {event.work.key: event.reason for event in journal.of(Failed)} == {}
+    assert sorted(event.work.key for event in journal.of((CancelledWork, SplitInto))) == ["w0", "w8"]
+    assert result.counts.done == 0
+
+
+def test_a_grace_that_is_over_cancels_the_rest():
+    stop, clock = StopSignal(), FakeClock()
+
+    def play(work):
+        clock.time += 1.0
+        stop.request(15) if not stop.requested else None
+        return None if work.key == "w1" else done(work)
+
+    journal, executor = Journal(), Script(play)
+    result = run(numbers(50), executor, journal, stop=stop, clock=clock, grace_seconds=30.0)
+    assert [event.work.key for event in journal.of(CancelledWork)] == ["w1"]
+    assert (result.state, result.counts.done) == ("stopped", 3)
+    assert clock.time >= 30.0
+
+
+def test_a_second_signal_ends_the_drain():
+    stop = StopSignal()
+
+    def play(work):
+        stop.request(15)
+
+    journal = Journal()
+    result = run(numbers(50), Script(play), journal, stop=stop, grace_seconds=1e9)
+    assert (result.counts.cancelled, result.counts.done) == (4, 0)
+
+
+def test_a_lost_scheduler_leaves_an_account():
+    """Every work taken and not ended is named before the error goes on, a retry that waits included."""
+
+    def play(work):
+        if work.key == "w0":
+            return Raised(work, Reason.STORAGE, "disk", "w1")
+        if len(journal.of(Finished)) > 10:
+            raise SchedulerLostError("gone")
+        return done(work)
+
+    journal, executor = Journal(), Script(play)
+    with pytest.raises(SchedulerLostError):
+        run(numbers(1_000), executor, journal)
+    taken = {work.key for work in executor.submitted}
+    assert journal.endings() == Counter(dict.fromkeys(taken, 1))
+    assert "w0" in {event.work.key for event in journal.of(CancelledWork)}
+
+
+def test_the_clock_ticks_with_every_wait():
+    ticks = []
+    run(numbers(40), Script(done), Journal(), tick=lambda: ticks.append(None))
+    assert len(ticks) >= 10
+
+
+@pytest.fixture(params=["serial", "dask"])
+def real(request, functions):
+    if request.param == "serial":
+        executor = SerialExecutor(functions)
+    else:
+        executor = DaskExecutor(request.getfixturevalue("client"), functions)
+    yield executor
+    executor.close()
+
+
+def test_real_executors_value_and_merge(real):
+    results = {}
+
+    def reply(event):
+        if not isinstance(event, Finished):
+            return None
+        work = event.outcome.work
+        results.setdefault(work.group, []).append(event.outcome.result)
+        if work.function == "value" and len(results[work.group]) == 10:
+            return [Work(f"m{work.group}", tuple(results[work.group]), function="merge", group=-work.group)]
+        return None
+
+    works = (Work(f"w{n}", n, group=1 + n // 10) for n in range(100))
+    result = run(works, real, Journal(reply), clock=None)
+    assert (result.state, result.counts.done) == ("complete", 110)
+    assert [results[-group] for group in range(1, 11)] == [
+        [2 * sum(range(10 * group - 10, 10 * group))] for group in range(1, 11)
+    ]
+
+
+def test_real_executors_fail_fast_and_account(real):
+    def source():
+        for n in range(500):
+            yield Work(f"w{n}", ("raise", ValueError("bug")) if n == 20 else n)
+
+    journal = Journal()
+    result = run(source(), real, journal, clock=None, fail_fast=True)
+    assert result.state == "failed_fast"
+    assert result.counts.failed == 1
+    assert result.counts.submitted < 100
+    assert set(journal.endings().values()) == {1}
+    assert sum(journal.endings().values()) == result.counts.submitted
+
+
+def test_real_executors_stop_and_account(real):
+    stop, journal = StopSignal(), Journal()
+
+    def reply(event):
+        if isinstance(event, Finished) and len(journal.of(Finished)) == 50:
+            stop.request(15)
+
+    journal.reply = reply
+    result = run((Work(f"w{n}", n) for n in range(5_000)), real, journal, clock=None, stop=stop)
+    assert result.state == "stopped"
+    assert result.counts.done + result.counts.cancelled == result.counts.submitted < 200
+    assert set(journal.endings().values()) == {1}

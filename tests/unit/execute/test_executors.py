@@ -1,0 +1,213 @@
+"""What every executor promises, and what the dask one adds."""
+
+import gc
+import tracemalloc
+
+import pytest
+
+from riskpipe.errors import ClusterError, Reason
+from riskpipe.execute.dask_executor import DaskExecutor
+from riskpipe.execute.serial import SerialExecutor
+from riskpipe.execute.work import Cancelled, Done, Raised, Work
+
+
+@pytest.fixture(params=["serial", "dask"])
+def executor(request, functions):
+    if request.param == "serial":
+        executor = SerialExecutor(functions)
+    else:
+        executor = DaskExecutor(request.getfixturevalue("client"), functions)
+    yield executor
+    executor.close()
+
+
+@pytest.fixture
+def dask_executor(client, functions):
+    executor = DaskExecutor(client, functions)
+    yield executor
+    executor.close()
+
+
+def collect(executor, rounds=200):
+    """Everything in flight, in the order in which it ends; gives up after `rounds` empty waits."""
+    ended = []
+    while executor.running():
+        outcomes = executor.outcomes(0.5)
+        ended.extend(outcomes)
+        rounds -= not outcomes
+        assert rounds > 0, f"{executor.running()} works never ended"
+    return ended
+
+
+def test_results_are_complete_and_carry_their_work(executor):
+    works = [Work(f"w{n}", n, group=n % 3) for n in range(10)]
+    executor.submit(works)
+    assert executor.running() == 10
+    ended = collect(executor)
+    assert {outcome.work.key: outcome.result for outcome in ended} == {f"w{n}": 2 * n for n in range(10)}
+    assert sorted((o.work for o in ended), key=lambda w: w.payload) == works
+    assert all(isinstance(outcome, Done) and outcome.worker for outcome in ended)
+
+
+def test_a_thousand_works_within_the_window(executor):
+    waiting = [Work(f"w{n}", n) for n in reversed(range(1_000))]
+    seen = []
+    while waiting or executor.running():
+        free = executor.capacity - executor.running()
+        if waiting and free > 0:
+            executor.submit([waiting.pop() for _ in range(min(free, len(waiting)))])
+        seen.extend(outcome.result for outcome in executor.outcomes(5.0))
+    assert sorted(seen) == [2 * n for n in range(1_000)]
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (ValueError("nan"), Reason.PRICING_ERROR),
+        (OSError("disk"), Reason.STORAGE),
+        (MemoryError("big"), Reason.OUT_OF_MEMORY),
+        (SystemExit(1), Reason.PRICING_ERROR),
+    ],
+)
+def test_exceptions_come_back_typed(executor, error, reason):
+    executor.submit([Work("bad", ("raise", error)), Work("good", 4)])
+    ended = {outcome.work.key: outcome for outcome in collect(executor)}
+    assert ended["good"].result == 8
+    bad = ended["bad"]
+    assert isinstance(bad, Raised)
+    assert (bad.reason, bad.message) == (reason, f"{type(error).__name__}: {error}")
+    assert "in value" in bad.traceback_text
+
+
+def test_the_function_is_chosen_by_name(executor):
+    executor.submit([Work("k", (1, 2, 3), function="merge"), Work("k", 5)])
+    assert sorted(outcome.result for outcome in collect(executor)) == [6, 10]
+
+
+def test_an_unknown_function_fails_or_is_refused(executor):
+    with pytest.raises(KeyError):
+        executor.submit([Work("k", 1, function="nope")])
+    assert executor.running() == 0
+
+
+def test_a_second_attempt_is_another_work(executor):
+    work = Work("k", 21)
+    executor.submit([work])
+    collect(executor)
+    executor.submit([work.again()])
+    (ended,) = collect(executor)
+    assert (ended.work.attempt, ended.result) == (2, 42)
+
+
+def test_what_has_ended_before_can_be_submitted_again(executor):
+    for _ in range(2):
+        executor.submit([Work("k", 1)])
+        assert [outcome.result for outcome in collect(executor)] == [2]
+
+
+def test_cancelled_works_end_once_each(executor):
+    executor.submit([Work(f"w{n}", n) for n in range(40)])
+    executor.cancel_all()
+    ended = collect(executor)
+    assert sorted(outcome.work.payload for outcome in ended) == list(range(40))
+    assert any(isinstance(outcome, Cancelled) for outcome in ended)
+    executor.submit([Work("after", 3)])
+    assert [outcome.result for outcome in collect(executor)] == [6]
+
+
+def test_nothing_in_flight_nothing_ends(executor):
+    assert executor.outcomes(0.0) == []
+
+
+def test_two_executors_on_one_cluster(client, functions):
+    first, second = DaskExecutor(client, functions), DaskExecutor(client, functions)
+    first.submit([Work("k", 1)])
+    second.submit([Work("k", 2)])
+    assert [collect(first)[0].result, collect(second)[0].result] == [2, 4]
+    first.close()
+    second.submit([Work("again", 3)])
+    assert collect(second)[0].result == 6
+    second.close()
+
+
+def test_the_same_work_twice_in_flight_is_refused(dask_executor):
+    with pytest.raises(ValueError, match="in flight"):
+        dask_executor.submit([Work("k", 1), Work("k", 2)])
+    assert dask_executor.running() == 0
+
+
+def test_an_unpicklable_result_is_a_typed_failure(dask_executor):
+    dask_executor.submit([Work("k", ("lambda",))])
+    (ended,) = collect(dask_executor)
+    assert ended.reason is Reason.PRICING_ERROR
+    assert "cannot be pickled" in ended.message
+
+
+def test_capacity_follows_the_threads(client, functions, dask_executor):
+    assert dask_executor.capacity == 6
+    wide = DaskExecutor(client, functions, in_flight_per_thread=10)
+    assert wide.capacity == 20
+    wide.close()
+
+
+def test_functions_that_cannot_travel_are_a_cluster_error(client):
+    with pytest.raises(ClusterError, match="set up"):
+        DaskExecutor(client, {"value": (n for n in ())})
+
+
+def test_each_worker_has_at_most_one_task(client, functions, dask_executor):
+    """Also with fewer tasks than dask's own heuristics want before it queues: a death blames one work."""
+
+    def most_processing(dask_scheduler):
+        return max(len(worker.processing) for worker in dask_scheduler.workers.values())
+
+    def hold(work):
+        import threading
+
+        threading.Event().wait(0.05)
+
+    executor = DaskExecutor(client, {"value": hold})
+    executor.submit([Work(f"w{n}", n) for n in range(4)])
+    assert client.run_on_scheduler(most_processing) <= 1
+    collect(executor)
+    executor.close()
+
+
+KEEPERS = [
+    tracemalloc.Filter(True, f"*/{place}") for place in ("riskpipe/execute/*", "distributed/client.py")
+]
+
+
+def kept_bytes():
+    gc.collect()
+    snapshot = tracemalloc.take_snapshot().filter_traces(KEEPERS)
+    return sum(statistic.size for statistic in snapshot.statistics("filename"))
+
+
+def run_through(executor, first, count):
+    numbers = range(first, first + count)
+    for start in range(0, count, 50):
+        executor.submit([Work(f"flat{n}", n) for n in numbers[start : start + 50]])
+        while executor.running() > 50:
+            executor.outcomes(5.0)
+    collect(executor)
+
+
+@pytest.mark.parametrize("count", [1_000, pytest.param(20_000, marks=pytest.mark.chaos)])
+def test_nothing_is_kept_per_finished_work(client, dask_executor, count):
+    run_through(dask_executor, 0, 300)
+    tracemalloc.start()
+    run_through(dask_executor, 300, 300)
+    before = kept_bytes()
+    run_through(dask_executor, 600, count)
+    grown = kept_bytes() - before
+    tracemalloc.stop()
+    assert grown < 20_000
+    assert len(client.futures) == 0
+    assert len(dask_executor._following) <= 1
+
+
+def test_the_scheduler_forgets_what_was_handed_over(client, dask_executor):
+    run_through(dask_executor, 0, 100)
+    still_known = client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.tasks))
+    assert still_known <= 10, "the last releases may be on their way, the first cannot be"
