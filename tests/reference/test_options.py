@@ -6,7 +6,6 @@ from datetime import date, timedelta
 
 import numpy as np
 import pyarrow as pa
-import pytest
 import QuantLib as ql  # noqa: N813
 
 from riskpipe.market.conventions import Conventions
@@ -77,9 +76,7 @@ def market_table():
             for strike in strikes:
                 add(kind, name, level * random.uniform(0.85, 1.2), iso(days), strike, strike_type)
     table = pa.Table.from_pylist(rows)
-    return table.set_column(
-        table.schema.get_field_index("strike"), "strike", table.column("strike").cast(pa.float64())
-    )
+    return table.set_column(table.schema.get_field_index("strike"), "strike", table.column("strike").cast(pa.float64()))
 
 
 SNAPSHOT = MarketSnapshot.from_table(market_table(), AS_OF)
@@ -120,9 +117,7 @@ class Oracle:
             days, zero = [*PILLARS, 20000], [*zero, zero[-1]]
             discounts = [math.exp(-z * d / 365.0) for z, d in zip(zero, days, strict=True)]
             dates = [self.today + d for d in days]
-            self.curves[kind, name] = ql.DiscountCurve(
-                [self.today, *dates], [1.0, *discounts], ql.Actual365Fixed()
-            )
+            self.curves[kind, name] = ql.DiscountCurve([self.today, *dates], [1.0, *discounts], ql.Actual365Fixed())
         return self.curves[kind, name]
 
     def discount(self, currency, days):
@@ -142,9 +137,7 @@ class Oracle:
 
     def forward_price(self, name, days):
         pillars, _ = FORWARDS[name]
-        return float(
-            np.interp(days, pillars, [self.level(f"forward_price:{name}:{iso(d)}") for d in pillars])
-        )
+        return float(np.interp(days, pillars, [self.level(f"forward_price:{name}:{iso(d)}") for d in pillars]))
 
     def deviation(self, kind, name, days, strike, base_forward):
         """sqrt(total variance): linear in strike in volatility, linear in time in variance, flat beyond."""
@@ -280,9 +273,7 @@ def test_fx_options():
         discount = oracle.discount(pair[3:], delivery)
         type_ = option(trades.columns["option_type"][k])
         if days != delivery or days == 0:
-            return notional[k] * ql.blackFormula(
-                type_, strike, forward(oracle, k, delivery), deviation, discount
-            )
+            return notional[k] * ql.blackFormula(type_, strike, forward(oracle, k, delivery), deviation, discount)
         return notional[k] * garman_kohlhagen(oracle, pair, type_, strike, days, deviation)
 
     scale = notional * [BASE.fx(pair[:3], pair[3:]) for pair in pairs]
@@ -306,9 +297,7 @@ def european(oracle, spot, dividends, rates, type_, strike, days, deviation):
         ql.YieldTermStructureHandle(rates),
         ql.BlackVolTermStructureHandle(volatility),
     )
-    instrument = ql.VanillaOption(
-        ql.PlainVanillaPayoff(type_, strike), ql.EuropeanExercise(oracle.today + int(days))
-    )
+    instrument = ql.VanillaOption(ql.PlainVanillaPayoff(type_, strike), ql.EuropeanExercise(oracle.today + int(days)))
     instrument.setPricingEngine(ql.AnalyticEuropeanEngine(process))
     return instrument.NPV()
 
@@ -345,9 +334,7 @@ def test_equity_options():
             return quantity[k] * ql.PlainVanillaPayoff(type_, strike)(spot)
         deviation = oracle.deviation("black_vol", name, days, strike, forward(BASE, k, days))
         rates = oracle.curve("zero_rate", f"{currency[name]}.OIS")
-        return quantity[k] * european(
-            oracle, spot, dividends(oracle, name), rates, type_, strike, days, deviation
-        )
+        return quantity[k] * european(oracle, spot, dividends(oracle, name), rates, type_, strike, days, deviation)
 
     scale = quantity * [SPOTS[name] for name in names]
     assert_close(price(EquityOption(), trades.columns), per_scenario(value), scale)
@@ -371,39 +358,3 @@ def test_commodity_options():
         return quantity[k] * ql.blackFormula(type_, strike, level, deviation, discount)
 
     assert_close(price(CommodityOption(), trades.columns), per_scenario(value), quantity * 70.0)
-
-
-@pytest.mark.parametrize("days", [1, 10])
-def test_a_horizon_shortens_every_time(days):
-    """Theta: the same levels with flat curves, seen `days` later."""
-    table = pa.table(
-        {
-            "factor": ["spot:A", "zero_rate:USD.OIS:1Y", "black_vol:A:1Y"],
-            "kind": ["spot", "zero_rate", "black_vol"],
-            "name": ["A", "USD.OIS", "A"],
-            "tenor": [None, iso(4000), iso(4000)],
-            "value": [100.0, 0.05, 0.2],
-        }
-    )
-    snapshot = MarketSnapshot.from_table(table, AS_OF)
-    expiry = np.array([0, 1, 5, 40, 400])
-    columns = {
-        "trade_id": list("abcde"),
-        "book": ["b"] * 5,
-        "underlying": ["A"] * 5,
-        "currency": ["USD"] * 5,
-        "quantity": [1.0] * 5,
-        "option_type": ["call"] * 5,
-        "strike": [98.0, 98.0, 101.0, 90.0, 110.0],
-        "expiry_date": pa.array(AS_OF + expiry, pa.int32()).cast(pa.date32()),
-        "exercise": ["european"] * 5,
-    }
-    trades = Trades(canonical(pa.table(columns), EquityOption()))
-    prepared = EquityOption().prepare(trades, MarketModel(snapshot, Conventions(), horizon_days=days))
-    values = prepared.price(np.arange(5, dtype=np.int32), np.ascontiguousarray(snapshot.x0[:, None]))[:, 0]
-    for value, strike, left in zip(
-        values, columns["strike"], np.maximum(expiry - days, 0) / 365.0, strict=True
-    ):
-        forward, discount = 100.0 * math.exp(0.05 * left), math.exp(-0.05 * left)
-        expected = ql.blackFormula(ql.Option.Call, strike, forward, 0.2 * math.sqrt(left), discount)
-        assert value == pytest.approx(expected, abs=1e-11)
