@@ -1,0 +1,62 @@
+"""Books for tests that run the whole pipeline: made once a session, copied where a test changes them."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from riskpipe.config import Settings, load_settings
+from riskpipe.plan.accounting import RunStatus
+from riskpipe.sample import write_sample
+
+
+class Recorder:
+    """An observer that remembers."""
+
+    def __init__(self) -> None:
+        self.statuses: list[RunStatus] = []
+        self.messages: list[tuple[str, str]] = []
+
+    def update(self, status: RunStatus) -> None:
+        self.statuses.append(status)
+
+    def message(self, level: str, text: str) -> None:
+        self.messages.append((level, text))
+
+
+@pytest.fixture()
+def recorder() -> Recorder:
+    return Recorder()
+
+
+@pytest.fixture(scope="session")
+def small_book(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """400 trades of all products, 60 days of history. Read only."""
+    directory = tmp_path_factory.mktemp("book") / "small"
+    write_sample(directory, trades=400, scenarios=60, seed=11)
+    return directory
+
+
+@pytest.fixture()
+def book(small_book: Path, tmp_path: Path) -> Path:
+    """A copy of the small book that a test may change."""
+    directory = tmp_path / "book"
+    shutil.copytree(small_book, directory)
+    return directory
+
+
+SettingsOf = Callable[..., Settings]
+
+
+@pytest.fixture()
+def settings_of(small_book: Path, tmp_path: Path) -> SettingsOf:
+    """settings_of("cluster.kind=serial", ..., book=directory): settings with an output of their own."""
+
+    def make(*assignments: str, book: Path = small_book, output: str = "output") -> Settings:
+        given = ("cluster.kind=serial", f"output={tmp_path / output}", *assignments)
+        return load_settings(book / "riskpipe.yaml", assignments=given, environment={})
+
+    return make

@@ -1,0 +1,71 @@
+"""The same inputs give the same bits, however the work is cut and whoever does it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from riskpipe.plan.selection import Selection
+from riskpipe.workflows.run import run
+
+from published import assert_same_bits, published
+
+ALL_MEASURES = (
+    "measures=[pv, delta, gamma, vega, dv01, cs01, theta, bucketed_delta, bucketed_vega, stress, historical_var]"
+)
+
+CUTS = {
+    "one block a file": (),
+    "few trades": ("partition.max_trades=23",),
+    "few scenarios": ("partition.max_scenarios=17", "partition.max_trades=60"),
+    "little memory": ("partition.max_memory=200KiB",),
+    "one worker": ("cluster.kind=local", "cluster.workers=1", "partition.max_trades=31"),
+    "two workers": ("cluster.kind=local", "cluster.workers=2", "partition.max_trades=40"),
+}
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory, small_book) -> Path:
+    from riskpipe.config import load_settings
+
+    output = tmp_path_factory.mktemp("reference")
+    settings = load_settings(
+        small_book / "riskpipe.yaml",
+        assignments=("cluster.kind=serial", f"output={output}", ALL_MEASURES),
+        environment={},
+    )
+    status = run(settings, Selection(), observer=_Silent())
+    assert status.state == "complete"
+    return output
+
+
+class _Silent:
+    def update(self, status: object) -> None:
+        pass
+
+    def message(self, level: str, text: str) -> None:
+        pass
+
+
+@pytest.mark.parametrize("cut", [name for name in CUTS if name != "one block a file"])
+def test_published_values_do_not_depend_on_the_cut(cut, reference, settings_of, recorder, tmp_path) -> None:
+    status = run(settings_of(ALL_MEASURES, *CUTS[cut]), Selection(), observer=recorder)
+
+    assert status.state == "complete"
+    assert status.blocks.planned > 7
+    assert_same_bits(reference, tmp_path / "output")
+
+
+def test_every_trade_has_every_measure_once(reference, small_book) -> None:
+    valuations = published(reference, "valuations")
+    keys = list(zip(valuations.column("trade_id").to_pylist(), valuations.column("measure").to_pylist(), strict=True))
+
+    assert len(set(keys)) == len(keys) == 400 * 7
+
+
+def test_rows_are_in_order(reference) -> None:
+    for table in ("valuations", "sensitivities", "scenario_pnl"):
+        rows = published(reference, table)
+        keys = list(zip(rows.column("book").to_pylist(), rows.column("trade_id").to_pylist(), strict=True))
+        assert keys == sorted(keys)
