@@ -1,0 +1,179 @@
+"""Killed at any moment, a run resumes and ends with the same bytes; what was done is not done again."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from published import assert_same_bits
+
+from riskpipe.plan.selection import Selection
+from riskpipe.store.filesystem import Store
+from riskpipe.store.layout import RunLayout, list_runs
+from riskpipe.store.ledger import BlockDone, read_ledger
+from riskpipe.workflows.retry import retry
+from riskpipe.workflows.run import run
+
+CUT = ("partition.max_trades=20",)
+
+# A driver that dies by SIGKILL at the n-th call of one of its own steps: no clock, no race.
+KILLED = textwrap.dedent(
+    """
+    import os, signal, sys
+    from riskpipe.config import load_settings
+    from riskpipe.plan.selection import Selection
+    import riskpipe.workflows.run as run_module
+    {patch}
+
+    class Silent:
+        def update(self, status): pass
+        def message(self, level, text): pass
+
+    if __name__ == "__main__":
+        settings = load_settings(sys.argv[1], assignments=sys.argv[2:], environment={{}})
+        status = run_module.run(settings, Selection(), observer=Silent())
+        sys.exit(status.exit_code)
+    """
+)
+
+DIE = """
+def dying(function, calls):
+    counter = [0]
+    def wrapped(*args, **kwargs):
+        counter[0] += 1
+        if counter[0] == calls:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return function(*args, **kwargs)
+    return wrapped
+"""
+
+MOMENTS = {
+    "while planning": "run_module._write_run = dying(run_module._write_run, 1)",
+    "before the first block": "import riskpipe.workflows.session as s\n"
+    "s.Session.value_blocks = dying(s.Session.value_blocks, 1)",
+    "in a block": "import riskpipe.workflows.functions as f\nf.FUNCTIONS = {**f.FUNCTIONS, 'value': dying(f.value, 9)}",
+    "while writing a result": "import riskpipe.store.parquet as p\np.ParquetSink.finish = dying(p.ParquetSink.finish, 30)",
+    "in a flush of the ledger": "import riskpipe.store.ledger as l\n"
+    "l.LedgerWriter.flush = dying(l.LedgerWriter.flush, 3)",
+    "while merging": "import riskpipe.workflows.functions as f\nf.FUNCTIONS = {**f.FUNCTIONS, 'merge': dying(f.merge, 1)}",
+    "while publishing": "import riskpipe.store.publish as p\np._put_in_place = dying(p._put_in_place, 2)",
+    "before the summary": "import riskpipe.workflows.session as s\ns.Session.end = dying(s.Session.end, 1)",
+}
+
+
+def start(book: Path, patch: str, tmp_path: Path, *assignments: str) -> subprocess.CompletedProcess[str]:
+    script = tmp_path / "driver.py"
+    script.write_text(KILLED.format(patch=DIE + patch))
+    return subprocess.run(
+        [sys.executable, str(script), str(book / "riskpipe.yaml"), *assignments],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={k: v for k, v in os.environ.items() if not k.startswith("RISKPIPE_CONFIG")},
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory, small_book) -> Path:
+    from riskpipe.config import load_settings
+
+    output = tmp_path_factory.mktemp("undisturbed")
+    settings = load_settings(
+        small_book / "riskpipe.yaml", assignments=("cluster.kind=serial", f"output={output}", *CUT), environment={}
+    )
+    run(settings, Selection(), observer=_Silent())
+    return output
+
+
+class _Silent:
+    def update(self, status: object) -> None:
+        pass
+
+    def message(self, level: str, text: str) -> None:
+        pass
+
+
+@pytest.mark.parametrize("moment", list(MOMENTS))
+def test_a_killed_run_resumes_to_the_same_bytes(moment, small_book, settings_of, undisturbed, recorder, tmp_path):
+    settings = settings_of(*CUT)
+    output = tmp_path / "output"
+    killed = start(small_book, MOMENTS[moment], tmp_path, "cluster.kind=serial", f"output={output}", *CUT)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    store = Store(str(output))
+    before = done_blocks(store)
+
+    status = run(settings, Selection(), observer=recorder)
+
+    assert status.state == "complete"
+    assert status.numbers.balanced
+    assert status.blocks.reused == len(before)
+    assert_same_bits(undisturbed, output)
+    after = done_blocks(store, all_attempts=True)
+    if moment != "while planning":
+        assert len(list_runs(store)) == 1
+        assert sorted(after) == sorted(set(after)), "a block that was done was done again"
+    assert not [path for path in output.rglob("*") if path.name.startswith(".tmp-") and "published" in str(path)]
+
+
+def done_blocks(store: Store, all_attempts: bool = False) -> list[str]:
+    runs = list_runs(store)
+    if not runs:
+        return []
+    ids = [r.block_id for r in read_ledger(store, RunLayout(runs[-1])) if isinstance(r, BlockDone)]
+    return ids if all_attempts else sorted(set(ids))
+
+
+def test_sigterm_drains_and_exits_143(small_book, settings_of, undisturbed, recorder, tmp_path) -> None:
+    output = tmp_path / "output"
+    patch = """
+import riskpipe.workflows.functions as f
+calls = [0]
+def value(work):
+    calls[0] += 1
+    if calls[0] == 5:
+        os.kill(os.getpid(), signal.SIGTERM)
+    return f_value(work)
+f_value = f.value
+f.FUNCTIONS = {**f.FUNCTIONS, 'value': value}
+from riskpipe.cli import main as cli
+"""
+    stopped = start(small_book, patch, tmp_path, "cluster.kind=serial", f"output={output}", *CUT)
+    assert stopped.returncode == 143, stopped.stderr
+    summary = json.loads(next((output / "runs").glob("*/summary.json")).read_text())
+    assert summary["state"] == "interrupted"
+    assert summary["blocks"]["ok"] == 5
+    assert summary["numbers"]["cancelled"] > 0
+    assert not (output / "published").exists()
+
+    status = run(settings_of(*CUT), Selection(), observer=recorder)
+
+    assert status.state == "complete"
+    assert status.blocks.reused == 5
+    assert_same_bits(undisturbed, output)
+
+
+def test_resume_never_starts_anew(settings_of, recorder, tmp_path) -> None:
+    first = run(settings_of(*CUT), Selection(), observer=recorder)
+    second = run(settings_of(*CUT), Selection(), resume="never", observer=recorder)
+
+    assert first.run_id != second.run_id
+    assert second.blocks.reused == 0
+
+
+def test_retry_of_a_complete_run_does_nothing(settings_of, recorder, tmp_path) -> None:
+    first = run(settings_of(), Selection(), observer=recorder)
+    again = retry(settings_of(), "latest", Selection(), recorder)
+
+    assert again.run_id == first.run_id
+    assert again.state == "complete"
+    assert again.blocks.reused == again.blocks.planned
+    blocks = pq.read_table(tmp_path / "output" / "runs" / first.run_id / "blocks.parquet")
+    assert len(blocks) == again.blocks.planned
