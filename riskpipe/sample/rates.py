@@ -125,28 +125,43 @@ _CREDIT_TENORS = ((1, 3, 5, 7, 10), (8.0, 15.0, 60.0, 7.0, 10.0))
 
 
 def credit_default_swaps(draw: Draw) -> Columns:
-    """Standard contracts: quarterly on the 20th, coupon 100 or 500 bp, ends in June or December."""
+    """Standard contracts: quarterly on the 20th, coupon 100 or 500 bp, ends in June or December.
+
+    A few start on the next of those days and their upfront is still to be paid; the others' is on record.
+    """
     names = draw.instruments
     currency = names.map(lambda name: ISSUER_BY_NAME[name].currency)
     years = draw.choice(*_CREDIT_TENORS)
     age = draw.rng.random(len(draw)) * np.minimum(years - 0.3, 4.5) * 365.0
     traded = np.where(draw.rng.random(len(draw)) < SEASONED, draw.as_of - age, draw.as_of).astype(np.int32)
-    high = each(names, lambda name: float(ISSUER_BY_NAME[name].grade == "hy")) > 0.0
+    forward = draw.rng.random(len(draw)) < 0.04
+    start = _last_quarter_day(np.where(forward, add_months(draw.as_of, 3), traded).astype(np.int32))
+    maturity = _next_roll_day(add_months(traded, 12 * years))
+    coupon = np.where(each(names, lambda name: float(ISSUER_BY_NAME[name].grade == "hy")) > 0.0, 0.05, 0.01)
+    recovery = each(names, lambda name: ISSUER_BY_NAME[name].recovery)
     return {
         "reference_entity": names,
         "currency": currency,
         "discount_curve": currency.map(lambda code: BY_CODE[code].discount_curve),
         "notional": draw.notional(currency, 8.0),
         "protection": Labels((~draw.long).astype(np.int32), ("buy", "sell")),
-        "spread": np.where(high, 0.05, 0.01),
-        "upfront": np.zeros(len(draw)),
-        "recovery": each(names, lambda name: ISSUER_BY_NAME[name].recovery),
-        "start_date": _last_quarter_day(traded),
-        "maturity_date": _next_roll_day(add_months(traded, 12 * years)),
+        "spread": coupon,
+        "upfront": _upfronts(draw, coupon, recovery, draw.years(maturity)),
+        "recovery": recovery,
+        "start_date": start,
+        "maturity_date": maturity,
         "frequency": Labels.constant("3M", len(draw)),
         "day_count": Labels.constant("ACT/360", len(draw)),
         "calendar": currency.map(lambda code: BY_CODE[code].calendar),
     }
+
+
+def _upfronts(draw: Draw, coupon: Floats, recovery: Floats, years: Floats) -> Floats:
+    """What the buyer pays at the start for a coupon off market, at a flat hazard rate; to the basis point."""
+    hazard = draw.quotes.hazard_rate(draw.instruments, years)
+    rate = hazard + 0.03
+    duration = -np.expm1(-rate * years) / rate
+    return np.asarray(np.round((hazard * (1.0 - recovery) - coupon) * duration, 4))
 
 
 def _months_and_days(days: Days) -> tuple[NDArray[np.int64], Days]:

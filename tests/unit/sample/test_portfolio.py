@@ -271,5 +271,9 @@ def test_credit_contracts_roll_on_the_twentieth(book: Path) -> None:
     assert {(day.month, day.day) for day in maturity} == {(6, 20), (12, 20)}
     start = trades["start_date"].to_pylist()
     assert {(day.month, day.day) for day in start} == {(3, 20), (6, 20), (9, 20), (12, 20)}
-    assert max(start) <= date(2026, 11, 20)
+    later = np.array(start) > np.datetime64("2026-11-20").astype(object)
+    assert 0.01 < later.mean() < 0.08
+    assert set(np.array(start)[later].tolist()) == {date(2026, 12, 20)}
+    assert np.abs(trades["upfront"].to_numpy()).max() < 0.25
+    assert (trades["upfront"].to_numpy() != 0.0).mean() > 0.9
     assert set(trades["spread"].unique().to_pylist()) == {0.01, 0.05}

@@ -16,6 +16,7 @@ from riskpipe.market.factors import days_of
 from riskpipe.market.model import MarketModel
 from riskpipe.market.snapshot import MarketSnapshot
 from riskpipe.products.base import Product
+from riskpipe.products.catalogue import PRODUCTS
 from riskpipe.products.dependencies import dependencies
 from riskpipe.products.trades import Trades
 from riskpipe.products.validation import all_columns, canonical, check_rows, check_schema
@@ -26,9 +27,7 @@ AS_OF = days_of(date(2026, 11, 20))
 
 
 def _product(name: str) -> Product:
-    module = pytest.importorskip(f"riskpipe.products.{name}")
-    kinds = [v for v in vars(module).values() if isinstance(v, type) and issubclass(v, Product)]
-    return next(kind() for kind in kinds if getattr(kind, "name", None) == name)
+    return next(product for product in PRODUCTS if product.name == name)
 
 
 @cache

@@ -18,6 +18,7 @@ from riskpipe.market.checks import check_market_table
 from riskpipe.market.factors import days_of
 from riskpipe.sample import SampleSummary, write_sample
 from riskpipe.sample.history import HISTORY_SCHEMA
+from riskpipe.workflows.check import check
 
 REPOSITORY = Path(__file__).parents[3]
 
@@ -137,6 +138,14 @@ def test_the_configuration_is_valid_and_finds_its_inputs(sample: SampleSummary) 
     assert conventions.discount_curve("USD") == "USD.SOFR"
     assert conventions.index("USD.SOFR").overnight
     assert conventions.index("EUR.EURIBOR6M").fixing_lag == 2
+
+
+@pytest.mark.parametrize("as_of", [date(2026, 11, 20), date(2024, 2, 29), date(2026, 8, 1), date(2026, 12, 28)])
+def test_check_finds_no_fault(tmp_path: Path, as_of: date) -> None:
+    summary = write_sample(tmp_path / "s", trades=4_000, scenarios=10, as_of=as_of)
+    report = check(load_settings(summary.config, environment={}))
+    assert report.faults == ()
+    assert (report.trades, report.quarantined) == (4_000, 0)
 
 
 def test_without_a_schema_none_is_written(tmp_path: Path) -> None:
