@@ -280,9 +280,7 @@ class Store:
             selector = pafs.FileSelector(full, allow_not_found=True, recursive=recursive)
             base = len(self._base.rstrip("/")) + 1
             found = self._filesystem.get_file_info(selector)
-            return sorted(
-                FileEntry(i.path[base:], int(i.size)) for i in found if i.type == pafs.FileType.File
-            )
+            return sorted(FileEntry(i.path[base:], int(i.size)) for i in found if i.type == pafs.FileType.File)
 
     # -- deleting
 

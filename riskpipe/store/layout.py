@@ -145,9 +145,7 @@ def is_run_id(text: str) -> bool:
 
 def list_runs(store: Store) -> list[str]:
     """Ids of the runs in an output, oldest first: directories of that form in which there is a run.json."""
-    return [
-        name for name in store.list_directories(RUNS) if is_run_id(name) and store.exists(RunLayout(name).run)
-    ]
+    return [name for name in store.list_directories(RUNS) if is_run_id(name) and store.exists(RunLayout(name).run)]
 
 
 def resolve_run(store: Store, text: str) -> RunLayout:

@@ -176,9 +176,7 @@ def decode(line: str | bytes) -> Record:
     values = json.loads(line)
     version, kind = values.pop("v"), values.pop("type")
     if version > VERSION:
-        raise ValueError(
-            f"version {version} of the ledger, this riskpipe reads up to {VERSION}: install a newer one"
-        )
+        raise ValueError(f"version {version} of the ledger, this riskpipe reads up to {VERSION}: install a newer one")
     make = _DECODERS.get(kind)
     if make is None:
         raise ValueError(f"unknown record type {kind!r}")

@@ -124,9 +124,7 @@ def atomic_parquet(
             raise
 
 
-def write_parquet(
-    store: Store, path: str, table: pa.Table, metadata: Mapping[str, str] | None = None
-) -> WrittenFile:
+def write_parquet(store: Store, path: str, table: pa.Table, metadata: Mapping[str, str] | None = None) -> WrittenFile:
     """A whole table as one Parquet file, atomically."""
     with atomic_parquet(store, path, table.schema, metadata) as sink:
         sink.write(table)
@@ -141,14 +139,19 @@ def open_parquet(store: Store, path: str, **options: Any) -> Iterator[Any]:
     :raises StorageError: it cannot be read, or is truncated or not Parquet, when opened or later in the body.
     """
     full = store.full_path(path)
-    with store.open_input_file(path) as source, explained(full, "read"):
+    with store.open_input_file(path) as source, reading(full), pq.ParquetFile(source, **options) as file:
+        yield file
+
+
+@contextmanager
+def reading(full_path: str) -> Iterator[None]:
+    """Turns what pyarrow raises while it reads a file into a StorageError that names it."""
+    with explained(full_path, "read"):
         try:
-            with pq.ParquetFile(source, **options) as file:
-                yield file
+            yield
         except pa.ArrowInvalid as error:
-            raise StorageError(
-                f"cannot read {full}: truncated, or not a Parquet file ({_first_line(error)})"
-            ) from error
+            why = f"truncated, or not a Parquet file ({_first_line(error)})"
+            raise StorageError(f"cannot read {full_path}: {why}") from error
 
 
 def read_parquet(store: Store, path: str, columns: list[str] | None = None) -> pa.Table:

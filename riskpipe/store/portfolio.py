@@ -72,9 +72,7 @@ def discover(store: Store) -> Discovery:
     """
     if not store.is_directory(""):
         where = store.full_path("")
-        return Discovery(
-            (), (PortfolioFault("error", where, "no such directory", f"there is no directory {where}"),)
-        )
+        return Discovery((), (PortfolioFault("error", where, "no such directory", f"there is no directory {where}"),))
     files: list[TradeFile] = []
     faults: list[PortfolioFault] = []
     for entry in store.list_files():
@@ -107,9 +105,7 @@ def _inspect(store: Store, entry: FileEntry, product: str) -> TradeFile | Portfo
     return TradeFile(product, entry.path, offsets[-1], entry.bytes, tuple(offsets), names)
 
 
-def _empty_products(
-    store: Store, files: Sequence[TradeFile], faults: Sequence[PortfolioFault]
-) -> list[PortfolioFault]:
+def _empty_products(store: Store, files: Sequence[TradeFile], faults: Sequence[PortfolioFault]) -> list[PortfolioFault]:
     used = {file.product for file in files} | {fault.path.split("/")[0] for fault in faults}
     return [
         PortfolioFault("warning", name, "empty product", f"the directory {name} has no *.parquet file")
@@ -127,9 +123,7 @@ def content_sha256(store: Store, path: str) -> str:
     return digest.hexdigest()
 
 
-def read_rows(
-    store: Store, file: TradeFile, start: int, stop: int, columns: Sequence[str] | None = None
-) -> pa.Table:
+def read_rows(store: Store, file: TradeFile, start: int, stop: int, columns: Sequence[str] | None = None) -> pa.Table:
     """Rows [start, stop) of a trade file; only the row groups that hold them are read.
 
     :param columns: those wanted, in this order; ones that the file does not have are left out. None: all.
@@ -149,9 +143,7 @@ def read_rows(
     return table.slice(start - base, stop - start)
 
 
-def iter_batches(
-    store: Store, file: TradeFile, columns: Sequence[str] | None, max_rows: int
-) -> Iterator[pa.Table]:
+def iter_batches(store: Store, file: TradeFile, columns: Sequence[str] | None, max_rows: int) -> Iterator[pa.Table]:
     """All rows of a trade file in order, at most `max_rows` at a time, in memory bounded by that.
 
     :raises InputChangedError: the file has other row groups than when it was discovered.

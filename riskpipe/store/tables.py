@@ -56,13 +56,9 @@ SCHEMAS: Mapping[str, pa.Schema] = MappingProxyType(
                 _STATUS,
             ]
         ),
-        "scenario_pnl": pa.schema(
-            [*_schema({**_TRADE, "scenario_set": _STRING}), *_schema({}, pnl=_NUMBERS), _STATUS]
-        ),
+        "scenario_pnl": pa.schema([*_schema({**_TRADE, "scenario_set": _STRING}), *_schema({}, pnl=_NUMBERS), _STATUS]),
         "scenarios": pa.schema(
-            _schema(
-                {**_RUN, "scenario_set": _STRING, "index": pa.int32(), "scenario": _STRING}, date=pa.date32()
-            )
+            _schema({**_RUN, "scenario_set": _STRING, "index": pa.int32(), "scenario": _STRING}, date=pa.date32())
         ),
         "aggregates": pa.schema(
             [
@@ -212,6 +208,11 @@ class TableSink:
     def write(self, data: pa.Table, row_group_rows: int = ROW_GROUP_ROWS) -> None:
         """Appends rows after `conform`."""
         self._sink.write(conform(self._table, data), row_group_rows)
+
+    @property
+    def bytes_so_far(self) -> int:
+        """Bytes of the row groups written so far."""
+        return self._sink.bytes_so_far
 
     @property
     def written(self) -> WrittenFile:

@@ -192,10 +192,7 @@ def test_a_file_that_may_not_grow(store: Store) -> None:
 def test_a_full_disk(tmp_path: Path) -> None:
     """A real one: a 64 KiB tmpfs in a mount namespace of its own."""
     unshare = shutil.which("unshare")
-    if (
-        unshare is None
-        or subprocess.run([unshare, "-rm", "true"], capture_output=True, check=False).returncode
-    ):
+    if unshare is None or subprocess.run([unshare, "-rm", "true"], capture_output=True, check=False).returncode:
         pytest.skip("this machine does not let its users make mount namespaces")
     program = """
         import sys

@@ -27,8 +27,7 @@ CONTRACT = {
     "value, currency, value_base, status",
     "scenario_pnl": "as_of_date, run_id, book, trade_id, product, scenario_set, pnl, status",
     "scenarios": "as_of_date, run_id, scenario_set, index, scenario, date",
-    "aggregates": "as_of_date, run_id, level, book, measure, scenario_set, scenario, value_base, trades, "
-    "failed_trades",
+    "aggregates": "as_of_date, run_id, level, book, measure, scenario_set, scenario, value_base, trades, failed_trades",
     "failures": "run_id, block_id, trade_id, product, stage, reason, message, retryable",
     "blocks": "run_id, block_id, parent_block_id, attempt, product, trades, scenarios, status, reason, "
     "worker, host, queued_at, started_at, ended_at, queue_s, fetch_s, price_s, write_s, cpu_s, "
@@ -99,9 +98,7 @@ def test_every_table_survives_writing_and_reading_empty(store: Store, table: str
 def test_dictionaries_and_column_order_do_not_matter() -> None:
     data = valuations()
     shuffled = data.select(data.column_names[::-1])
-    encoded = shuffled.set_column(
-        shuffled.column_names.index("book"), "book", shuffled["book"].dictionary_encode()
-    )
+    encoded = shuffled.set_column(shuffled.column_names.index("book"), "book", shuffled["book"].dictionary_encode())
     assert conform("valuations", encoded).equals(conform("valuations", data))
 
 
@@ -119,9 +116,7 @@ def test_dictionaries_and_column_order_do_not_matter() -> None:
         ({"colour": ["r", "g", "b"]}, "has no column colour"),
     ],
 )
-def test_rows_that_break_the_contract_are_refused(
-    store: Store, changes: dict[str, Any], message: str
-) -> None:
+def test_rows_that_break_the_contract_are_refused(store: Store, changes: dict[str, Any], message: str) -> None:
     with pytest.raises(InvalidResultError, match=message):
         write_result(store, "x.parquet", "valuations", valuations(**changes), PROVENANCE)
     assert os.listdir(store.root) == []

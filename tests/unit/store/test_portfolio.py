@@ -95,9 +95,7 @@ def test_no_directory_and_no_trades(tmp_path: Path) -> None:
     assert fault.rule == "no trades"
 
 
-@pytest.mark.parametrize(
-    ("start", "stop"), [(0, 10), (0, 4), (4, 8), (3, 5), (9, 10), (5, 5), (0, 0), (10, 10)]
-)
+@pytest.mark.parametrize(("start", "stop"), [(0, 10), (0, 4), (4, 8), (3, 5), (9, 10), (5, 5), (0, 0), (10, 10)])
 def test_row_ranges(portfolio: Path, start: int, stop: int) -> None:
     store = Store(str(portfolio))
     table = read_rows(store, only(store, "fx_option/b.parquet"), start, stop)

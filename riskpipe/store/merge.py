@@ -1,0 +1,260 @@
+"""Many files sorted by book and trade become one stream in order, with no more than a window of it in memory.
+
+A window takes from every source the rows below the smallest of the last keys read so far: whatever is still to
+be read is not smaller. The window's rows are then put in order at once, by the integer ranks of their keys, so
+nothing here loops over rows and the order does not depend on how the sources were cut.
+"""
+
+from __future__ import annotations
+
+import resource
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from riskpipe.store.filesystem import Store
+from riskpipe.store.parquet import atomic_parquet, open_parquet, reading
+from riskpipe.store.tables import InvalidResultError
+
+WINDOW_BYTES = 256 << 20
+_LEAST_BATCH = 256
+_MOST_LOCAL, _MOST_REMOTE = 512, 64
+
+Key = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file sorted by (book, trade_id) as bytes; the rows of one trade in any order.
+
+    :param drop: trades whose rows here do not count, because another source has them.
+    """
+
+    path: str
+    drop: frozenset[str] = field(default_factory=frozenset)
+
+
+def merge_sorted(
+    store: Store,
+    sources: Sequence[Source],
+    schema: pa.Schema,
+    keys: tuple[str, ...],
+    scratch: str,
+    window_bytes: int = WINDOW_BYTES,
+    most_sources: int | None = None,
+) -> Iterator[pa.Table]:
+    """The rows of all sources in the order of `keys`, as tables of any size.
+
+    :param schema: the columns wanted; string columns other than trade_id come as dictionaries. A nullable
+        column that a source does not have is null.
+    :param keys: string columns that together name a row, the first two ("book", "trade_id").
+    :param scratch: a directory for intermediate files, which are needed above `most_sources` (default: what
+        the limit on open files allows) and deleted in the end.
+    :param window_bytes: about how much is held in memory.
+    :raises InvalidResultError: a source is not sorted, or two rows have the same key: a bug.
+    :raises StorageError: a source cannot be read.
+    """
+    most = most_sources or _most_sources(store)
+    layer = list(sources)
+    depth = 0
+    try:
+        while len(layer) > most:
+            depth += 1
+            layer = [
+                _merge_to_file(
+                    store,
+                    layer[i : i + most],
+                    schema,
+                    keys,
+                    f"{scratch}/{depth}-{i // most:06d}.parquet",
+                    window_bytes,
+                )
+                for i in range(0, len(layer), most)
+            ]
+        yield from _merge_open(store, layer, _window_schema(schema), keys, window_bytes)
+    finally:
+        if depth:
+            store.delete_tree(scratch)
+
+
+def _most_sources(store: Store) -> int:
+    # Remote files are read a whole column chunk at a time, so fewer of them fit in memory.
+    open_files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return min(_MOST_LOCAL, open_files // 2) if store.is_local else _MOST_REMOTE
+
+
+def _merge_to_file(
+    store: Store,
+    sources: Sequence[Source],
+    schema: pa.Schema,
+    keys: tuple[str, ...],
+    path: str,
+    window_bytes: int,
+) -> Source:
+    with atomic_parquet(store, path, schema) as sink:
+        for window in _merge_open(store, sources, _window_schema(schema), keys, window_bytes):
+            sink.write(window.cast(schema))
+    return Source(path)
+
+
+def _window_schema(schema: pa.Schema) -> pa.Schema:
+    coded = pa.dictionary(pa.int32(), pa.string())
+    return pa.schema(
+        [pa.field(f.name, coded if pa.types.is_string(f.type) and f.name != "trade_id" else f.type) for f in schema]
+    )
+
+
+def _merge_open(
+    store: Store, sources: Sequence[Source], schema: pa.Schema, keys: tuple[str, ...], window_bytes: int
+) -> Iterator[pa.Table]:
+    with ExitStack() as stack:
+        cursors = [_Cursor(store, source, schema, stack) for source in sources]
+        width = max((cursor.row_bytes for cursor in cursors), default=1)
+        # A cursor holds up to two batches, and ordering a window takes a second copy of it.
+        batch_rows = max(window_bytes // (4 * width * max(len(cursors), 1)), _LEAST_BATCH)
+        for cursor in cursors:
+            cursor.start(batch_rows)
+        last: Key | None = None
+        while cursors:
+            window = _next_window(cursors, keys, last)
+            cursors = [cursor for cursor in cursors if not cursor.is_done]
+            if window is not None:
+                last = window["book"][-1].as_py(), window["trade_id"][-1].as_py()
+                yield window
+
+
+def _next_window(cursors: Sequence[_Cursor], keys: tuple[str, ...], last: Key | None) -> pa.Table | None:
+    ends = [cursor.last_key() for cursor in cursors if not cursor.is_exhausted]
+    bound = min((end for end in ends if end is not None), default=None)
+    if bound is None and ends:
+        raise AssertionError("a cursor that is not exhausted has rows")
+    parts = [cursor.take_below(bound) for cursor in cursors]
+    for cursor in cursors:
+        cursor.refill(bound)
+    taken = [part for part in parts if part.num_rows]
+    if not taken:
+        return None
+    paths = [cursor.path for cursor, part in zip(cursors, parts, strict=True) if part.num_rows]
+    return _in_order(taken, paths, keys, last)
+
+
+class _Cursor:
+    """The rows of a source that were read and not yet taken."""
+
+    def __init__(self, store: Store, source: Source, schema: pa.Schema, stack: ExitStack) -> None:
+        self.path = store.full_path(source.path)
+        coded = [f.name for f in schema if pa.types.is_dictionary(f.type)]
+        self._file = stack.enter_context(open_parquet(store, source.path, read_dictionary=coded))
+        self._schema = schema
+        self._drop = pa.array(sorted(source.drop), pa.string()) if source.drop else None
+        self._rows = schema.empty_table()
+        self._batches: Iterator[Any] = iter(())
+        self._batch_rows = 0
+        self.is_exhausted = False
+
+    @property
+    def row_bytes(self) -> int:
+        """About what a row takes in memory."""
+        metadata = self._file.metadata
+        encoded = sum(metadata.row_group(g).total_byte_size for g in range(metadata.num_row_groups))
+        return int(encoded // max(metadata.num_rows, 1) + 12 * len(self._schema))
+
+    def start(self, batch_rows: int) -> None:
+        present = [name for name in self._schema.names if name in self._file.schema_arrow.names]
+        self._batches = self._file.iter_batches(batch_size=batch_rows, columns=present)
+        self._batch_rows = batch_rows
+        self.refill(None)
+
+    @property
+    def is_done(self) -> bool:
+        return self.is_exhausted and not self._rows.num_rows
+
+    def key(self, row: int) -> Key:
+        return self._rows["book"][row].as_py(), self._rows["trade_id"][row].as_py()
+
+    def last_key(self) -> Key | None:
+        return self.key(self._rows.num_rows - 1) if self._rows.num_rows else None
+
+    def take_below(self, bound: Key | None) -> pa.Table:
+        """The rows before `bound`; None: all of them."""
+        count = self._rows.num_rows
+        if bound is not None:
+            count = bisect_left(range(count), bound, key=self.key)
+        taken, self._rows = self._rows.slice(0, count), self._rows.slice(count)
+        return taken
+
+    def refill(self, bound: Key | None) -> None:
+        """Reads on if there is little left, or nothing beyond the trade that bounded the window."""
+        while not self.is_exhausted and (self._rows.num_rows < self._batch_rows or self.last_key() == bound):
+            with reading(self.path):
+                batch = next(self._batches, None)
+            if batch is None:
+                self.is_exhausted = True
+            else:
+                self._rows = pa.concat_tables([self._rows, self._shaped(batch)])
+
+    def _shaped(self, batch: Any) -> pa.Table:
+        columns = [
+            batch.column(f.name) if f.name in batch.schema.names else pa.nulls(batch.num_rows, f.type)
+            for f in self._schema
+        ]
+        table = pa.table(columns, schema=self._schema)
+        if self._drop is not None:
+            table = table.filter(pc.invert(pc.is_in(table["trade_id"], value_set=self._drop)))
+        return table
+
+
+def _in_order(parts: list[pa.Table], paths: list[str], keys: tuple[str, ...], last: Key | None) -> pa.Table:
+    window = pa.concat_tables(parts).unify_dictionaries().combine_chunks()
+    ranks = [_ranks(window[key]) for key in keys]
+    trades = _combined(ranks[:2])
+    _refuse_unsorted(trades, parts, paths)
+    names = _combined([(trades, int(trades.max()) + 1), *ranks[2:]])
+    order = np.argsort(names, kind="stable")
+    ordered = window.take(pa.array(order))
+    in_order = names[order]
+    twice = np.flatnonzero(in_order[1:] == in_order[:-1])
+    if twice.size:
+        row = ", ".join(str(ordered[key][int(twice[0])].as_py()) for key in keys)
+        raise InvalidResultError(f"{twice.size} results are there twice, such as {row}")
+    if last is not None and (ordered["book"][0].as_py(), ordered["trade_id"][0].as_py()) <= last:
+        raise InvalidResultError(f"one of {len(paths)} sources is not sorted, such as {paths[0]}")
+    return ordered
+
+
+def _ranks(column: pa.ChunkedArray) -> tuple[NDArray[np.int64], int]:
+    """Each row's position among the column's distinct values, in byte order, and how many there are."""
+    coded = column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
+    if not pa.types.is_dictionary(coded.type):
+        coded = pc.dictionary_encode(coded)
+    order = pc.sort_indices(coded.dictionary).to_numpy()
+    rank = np.empty(len(order), np.int64)
+    rank[order] = np.arange(len(order))
+    return rank[coded.indices.to_numpy()], len(order)
+
+
+def _combined(ranks: list[tuple[NDArray[np.int64], int]]) -> NDArray[np.int64]:
+    """One number a row that sorts as the tuple of ranks does."""
+    values, size = ranks[0]
+    for other, count in ranks[1:]:
+        if size * count >= 2**63:
+            values = np.unique(values, return_inverse=True)[1].astype(np.int64)
+            size = int(values.max()) + 1
+        values, size = values * count + other, size * count
+    return values
+
+
+def _refuse_unsorted(trades: NDArray[np.int64], parts: list[pa.Table], paths: list[str]) -> None:
+    falls = np.flatnonzero(trades[1:] < trades[:-1]) + 1
+    starts = np.cumsum([part.num_rows for part in parts])
+    wrong = falls[~np.isin(falls, starts)]
+    if wrong.size:
+        source = paths[int(np.searchsorted(starts, wrong[0], side="right"))]
+        raise InvalidResultError(f"{source} is not sorted by book and trade_id")
