@@ -140,12 +140,12 @@ def add_default_integrals(
     first: int,
     value: Floats,
 ) -> None:
-    """Expected discounted payments on default, integrated exactly over steps of constant forward and hazard rate.
+    """Expected discounted payments on default, integrated exactly over steps of constant rates.
 
     A trade's terms are a chain of dates; term j pays, on a default between date j - 1 and date j, an amount
-    that grows linearly over the step from amount[j] to amount[j] + slope[j]. With f and h the logarithms of the
-    ratios of discount factors and survival probabilities over the step, g = f + h and V = D Q at its start, it
-    adds h V (amount E0 + slope E1), where E0 = (1 - exp(-g)) / g and E1 = (E0 - exp(-g)) / g.
+    that grows linearly over the step from amount[j] to amount[j] + slope[j]. With f and h the logarithms of
+    the ratios of discount factors and of survival probabilities over the step, g = f + h and V = D Q at its
+    start, it adds h V (amount E0 + slope E1), E0 = (1 - exp(-g)) / g and E1 = (E0 - exp(-g)) / g.
 
     :param node: int32[terms], the date's node in `rates`; `hazard_node` in `hazards`.
     :param amount: float64[terms], in currency; the first of a chain is not used; likewise `slope`.

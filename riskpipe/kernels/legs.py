@@ -1,8 +1,8 @@
 """Legs of known and projected flows: sums over a (node x scenario) matrix of discount factors.
 
-A trade is a list of terms, in compressed rows: trade r has those in `offsets[r]:offsets[r + 1]`. They are added in
-that order, one fused multiply-add each, so that a value does not depend on what else is in the call. Nodes
-are looked up in `position` first, which leads to the rows of the matrix at hand.
+A trade is a list of terms, in compressed rows: trade r has those in `offsets[r]:offsets[r + 1]`. They are
+added in that order, one fused multiply-add each, so that a value does not depend on what else is in the call.
+Nodes are looked up in `position` first, which leads to the rows of the matrix at hand.
 
 Source: Brigo and Mercurio, Interest Rate Models (2nd edition, 2006), section 1.5.
 """

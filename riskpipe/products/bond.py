@@ -1,0 +1,174 @@
+"""Fixed-rate and zero-coupon bonds, risk-free or with the credit of an issuer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from riskpipe.market.calendars import adjust
+from riskpipe.market.conventions import Conventions
+from riskpipe.market.daycounts import year_fraction
+from riskpipe.market.labels import Labels
+from riskpipe.market.model import MarketModel
+from riskpipe.market.schedules import schedule
+from riskpipe.products.base import COMMON_COLUMNS, Column, Need, Prepared, Product, RowFaults
+from riskpipe.products.flows import Amounts, Days, Floats, Integers, merged, offsets_of
+from riskpipe.products.legs import DefaultLeg, KnownLeg, PreparedLegs, SurvivalLeg
+from riskpipe.products.schedule_columns import (
+    calendar_column,
+    convention_column,
+    day_count_column,
+    frequency_column,
+    remaining_periods,
+    schedule_faults,
+)
+from riskpipe.products.trades import Trades
+from riskpipe.products.validation import unknown_currencies
+
+DEFAULT_RECOVERY = 0.4
+
+
+class Bond(Product):
+    """Value today of quantity x face x (coupons + redemption) paid after the valuation date (dirty).
+
+    Coupons accrue over unadjusted periods and are paid on the adjusted dates, as bonds do (QuantLib's
+    FixedRateBond over an unadjusted schedule); a short first period accrues less. `settlement_days` does not
+    enter the value.
+
+    With a credit curve, flows are weighted with survival to their dates, and a default between two payment
+    dates pays recovery x face half way (QuantLib's RiskyBondEngine; O'Kane 2008, chapter 6). The recovery rate
+    is the factor `recovery:<credit_curve>`, or 0.4 if there is none.
+    """
+
+    name = "bond"
+    version = 1
+    columns = (
+        *COMMON_COLUMNS,
+        Column("currency", "string", "of face and present value"),
+        Column("discount_curve", "string", "zero_rate curve that discounts all flows"),
+        Column("quantity", "number", "pieces; below zero for a short position"),
+        Column("face", "number", "redeemed per piece at maturity", rule="positive"),
+        Column("coupon", "number", "decimal a year"),
+        frequency_column("frequency", "of coupons; 1T pays once at maturity"),
+        day_count_column("day_count", "of coupons"),
+        Column("issue_date", "date", "interest accrues from here"),
+        Column("maturity_date", "date", "of redemption, before adjustment"),
+        calendar_column(),
+        convention_column(),
+        Column("settlement_days", "number", "carried", required=False, rule="nonnegative"),
+        Column("credit_curve", "string", "hazard_rate curve of the issuer; null: risk-free", required=False),
+    )
+
+    def validate(self, trades: Trades, as_of: int) -> list[RowFaults]:
+        return [*unknown_currencies(trades, "currency"), *schedule_faults(trades, "issue_date", as_of)]
+
+    def currency(self, trades: Trades) -> Labels:
+        return trades.labels("currency")
+
+    def requirements(self, trades: Trades, conventions: Conventions) -> tuple[Need, ...]:
+        credit = trades.labels("credit_curve")
+        return (
+            Need("discount", ("zero_rate",), trades.labels("discount_curve")),
+            Need("credit", ("hazard_rate",), credit),
+            Need("credit", ("recovery",), credit, optional=True),
+        )
+
+    def weight(self, trades: Trades, as_of: int) -> NDArray[np.float64]:
+        periods = remaining_periods(trades, "issue_date", "frequency", as_of)
+        return 0.5 + np.where(trades.labels("credit_curve").codes < 0, 0.05, 0.4) * periods
+
+    def prepare(self, trades: Trades, model: MarketModel) -> Prepared:
+        coupons = _coupons(trades, model.as_of)
+        redemption = _redemption(trades, model.as_of)
+        flows = merged([coupons.amounts, redemption])
+        risky = trades.labels("credit_curve").codes >= 0
+        sure, unsure = flows.where(~risky[flows.trade]), flows.where(risky[flows.trade])
+        defaults = coupons.where(risky[coupons.amounts.trade])
+        curve, credit = trades.labels("discount_curve"), trades.labels("credit_curve")
+        recovery = _recovery_factors(credit, model)
+        trade = defaults.amounts.trade
+        begin = np.maximum(defaults.start, np.int32(model.as_of + model.horizon_days))
+        begin = np.minimum(begin, defaults.amounts.day)
+        middle = begin + (defaults.amounts.day - begin) // 2
+        nodes, (sure_node, unsure_node, default_node) = model.discount(
+            (curve.take(sure.trade), sure.day),
+            (curve.take(unsure.trade), unsure.day),
+            (curve.take(trade), middle.astype(np.int32)),
+        )
+        hazards, (survival, from_, to) = model.discount(
+            (credit.take(unsure.trade), unsure.day),
+            (credit.take(trade), begin),
+            (credit.take(trade), defaults.amounts.day),
+            kind="hazard_rate",
+        )
+        n = len(trades)
+        face = _face(trades) * np.where(recovery < 0, DEFAULT_RECOVERY, 1.0)
+        return PreparedLegs(
+            nodes,
+            hazards,
+            (
+                KnownLeg(offsets_of(sure.trade, n), sure.amount, sure_node),
+                SurvivalLeg(offsets_of(unsure.trade, n), unsure.amount, unsure_node, survival),
+                DefaultLeg(offsets_of(trade, n), face[trade], default_node, from_, to, recovery),
+            ),
+        )
+
+
+@dataclass(frozen=True)
+class _Coupons:
+    """Coupons to come, ordered by trade and date.
+
+    :param start: int32[k], payment date of the coupon before; the issue date for the first.
+    """
+
+    amounts: Amounts
+    start: Days
+
+    def where(self, mask: NDArray[np.bool_]) -> _Coupons:
+        return _Coupons(self.amounts.where(mask), self.start[mask])
+
+
+def _coupons(trades: Trades, as_of: int) -> _Coupons:
+    unadjusted = Labels.constant("unadjusted", len(trades))
+    periods = schedule(
+        trades.days("issue_date"),
+        trades.days("maturity_date"),
+        trades.labels("frequency"),
+        trades.labels("calendar"),
+        unadjusted,
+        # one period more than needed: its payment may move beyond today
+        after=as_of - 31,
+    )
+    trade = periods.trades
+    calendar, convention = trades.labels("calendar"), trades.labels("business_day_convention")
+    paid = adjust(periods.end, calendar.take(trade), convention.take(trade))
+    tau = year_fraction(periods.start, periods.end, trades.labels("day_count").take(trade))
+    amount = (_face(trades) * trades.numbers("coupon"))[trade] * tau
+    start = _default_starts(trade, periods.start, paid)
+    return _Coupons(Amounts(trade, paid, amount), start).where(paid > as_of)
+
+
+def _default_starts(trade: Integers, start: Days, paid: Days) -> Days:
+    """Where the time of default begins that a payment ends: at the payment before, or at the issue date."""
+    begin = start.copy()
+    follows = np.flatnonzero(trade[1:] == trade[:-1]) + 1
+    begin[follows] = paid[follows - 1]
+    return begin
+
+
+def _redemption(trades: Trades, as_of: int) -> Amounts:
+    paid = adjust(trades.days("maturity_date"), trades.labels("calendar"), trades.labels("business_day_convention"))
+    return Amounts(np.arange(len(trades)), paid, _face(trades)).where(paid > as_of)
+
+
+def _face(trades: Trades) -> Floats:
+    return trades.numbers("quantity") * trades.numbers("face")
+
+
+def _recovery_factors(credit: Labels, model: MarketModel) -> NDArray[np.int32]:
+    """int32[n]: the factor `recovery:<credit curve>`, -1 where there is none."""
+    groups = [model.snapshot.group("recovery", name) for name in credit.names]
+    factors = np.array([*(-1 if group is None else group.start for group in groups), -1], np.int32)
+    return factors[credit.codes]

@@ -1,0 +1,181 @@
+"""Two models of credit default swaps.
+
+Midpoint: a default is half way through its period. ISDA: exact integrals between the points of both curves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from riskpipe.market.daycounts import year_fraction
+from riskpipe.market.labels import Labels
+from riskpipe.market.model import MarketModel
+from riskpipe.products.flows import Amounts, Days, Floats, Integers, offsets_of
+from riskpipe.products.legs import DefaultIntegralLeg, DefaultLeg, KnownLeg, PreparedLegs, SurvivalLeg
+
+_HALF_DAY = 1.0 / 730.0
+_YEAR = 365.0
+
+
+@dataclass(frozen=True)
+class Coupons:
+    """Premium coupons still to be paid, ordered by trade and date.
+
+    :param trade: int64[k].
+    :param start: int32[k], accrual from; `end` to; `paid` when.
+    :param day_count: of each coupon.
+    :param year_fraction: float64[k], of the accrual.
+    """
+
+    trade: Integers
+    start: Days
+    end: Days
+    paid: Days
+    day_count: Labels
+    year_fraction: Floats
+
+
+@dataclass(frozen=True)
+class Contracts:
+    """n credit default swaps.
+
+    :param curve: zero_rate curve; `credit` hazard_rate curve.
+    :param start: int32[n], first day of protection; `maturity` its last day.
+    :param loss: float64[n], received on default, signed.
+    :param premium: float64[n], received a year, signed.
+    :param upfront: received, signed, ordered by trade.
+    """
+
+    curve: Labels
+    credit: Labels
+    start: Days
+    maturity: Days
+    loss: Floats
+    premium: Floats
+    coupons: Coupons
+    upfront: Amounts
+
+
+def midpoint_legs(contracts: Contracts, model: MarketModel) -> PreparedLegs:
+    """Premium and protection as in QuantLib's MidPointCdsEngine.
+
+    A default within a coupon's period, or what is left of it, is settled at once on the day half way, with the
+    premium accrued up to it. Source: O'Kane, Modelling Single-name and Multi-name Credit Derivatives (2008),
+    section 6.5.
+    """
+    coupons, n = contracts.coupons, len(contracts.start)
+    trade = coupons.trade
+    today = np.int32(model.as_of + model.horizon_days)
+    begin = np.minimum(np.maximum(coupons.start, today), coupons.end)
+    middle = (begin + (coupons.end - begin) // 2).astype(np.int32)
+    accrued = year_fraction(coupons.start, middle, coupons.day_count)
+    amount = contracts.loss[trade] + contracts.premium[trade] * accrued
+    curve, credit = contracts.curve.take(trade), contracts.credit.take(trade)
+    upfront = contracts.upfront
+    nodes, (paid, settled, upfront_node) = model.discount(
+        (curve, coupons.paid), (curve, middle), (contracts.curve.take(upfront.trade), upfront.day)
+    )
+    hazards, (survived, from_, to) = model.discount(
+        (credit, coupons.paid), (credit, begin), (credit, coupons.end), kind="hazard_rate"
+    )
+    offsets, none = offsets_of(trade, n), np.full(n, -1, np.int32)
+    return PreparedLegs(
+        nodes,
+        hazards,
+        (
+            KnownLeg(offsets_of(upfront.trade, n), upfront.amount, upfront_node),
+            SurvivalLeg(offsets, contracts.premium[trade] * coupons.year_fraction, paid, survived),
+            DefaultLeg(offsets, amount, settled, from_, to, none),
+        ),
+    )
+
+
+def isda_legs(contracts: Contracts, model: MarketModel) -> PreparedLegs:
+    """Premium and protection as in QuantLib's IsdaCdsEngine with its options Taylor, HalfDayBias and Piecewise.
+
+    Taylor: the numerical fix of the standard model (Markit, 2012). HalfDayBias: as in the standard model, the
+    premium due on default accrues half a day more than the time of default says. Piecewise: the integral of
+    that accrual sees every curve point within a coupon period. Protection runs from the end of the day before
+    `start` (or from today) to the end of the day `maturity`; a coupon is paid if the name has survived the
+    day before its payment.
+
+    Source: White, The Pricing and Risk Management of Credit Default Swaps, with a Focus on the ISDA Model
+    (OpenGamma Quantitative Research 16, 2014), sections 3 and 4.
+    """
+    coupons, n = contracts.coupons, len(contracts.start)
+    today = model.as_of + model.horizon_days
+    trade, day = _chains(contracts, model, today)
+    amount, slope = _amounts_on_default(contracts, trade, day, today)
+    curve, credit = contracts.curve, contracts.credit
+    upfront = contracts.upfront
+    nodes, (paid, step, upfront_node) = model.discount(
+        (curve.take(coupons.trade), coupons.paid),
+        (curve.take(trade), day),
+        (curve.take(upfront.trade), upfront.day),
+    )
+    hazards, (survived, hazard_step) = model.discount(
+        (credit.take(coupons.trade), coupons.paid - np.int32(1)),
+        (credit.take(trade), day),
+        kind="hazard_rate",
+    )
+    premium = contracts.premium[coupons.trade] * coupons.year_fraction
+    return PreparedLegs(
+        nodes,
+        hazards,
+        (
+            KnownLeg(offsets_of(upfront.trade, n), upfront.amount, upfront_node),
+            SurvivalLeg(offsets_of(coupons.trade, n), premium, paid, survived),
+            DefaultIntegralLeg(offsets_of(trade, n), amount, slope, step, hazard_step),
+        ),
+    )
+
+
+def _chains(contracts: Contracts, model: MarketModel, today: int) -> tuple[Integers, Days]:
+    """Dates between which rates, hazard rates and the coupon are constant: trade and day, ascending."""
+    coupons = contracts.coupons
+    first = np.maximum(contracts.start - np.int32(1), np.int32(today))
+    alive = np.flatnonzero(contracts.maturity > first)
+    last = np.maximum(contracts.maturity, first)
+    # accrual may run on to a payment after the last day of protection
+    np.maximum.at(last, coupons.trade, coupons.paid - np.int32(1))
+    trades = [alive, alive, coupons.trade]
+    days = [first[alive], contracts.maturity[alive], coupons.paid - np.int32(1)]
+    pair = contracts.curve.combine(contracts.credit, lambda a, b: f"{a}\0{b}")
+    for code in np.unique(pair.codes).tolist():
+        pillars = _pillars(model, *pair.names[code].split("\0"))
+        rows = np.flatnonzero(pair.codes == code)
+        begin = np.searchsorted(pillars, first[rows], "right")
+        count = np.maximum(np.searchsorted(pillars, last[rows], "left") - begin, 0)
+        trades.append(np.repeat(rows, count))
+        shift = begin - (np.cumsum(count) - count)
+        days.append(pillars[np.arange(count.sum()) + np.repeat(shift, count)])
+    trade, day = np.concatenate(trades), np.concatenate(days)
+    inside = (day >= first[trade]) & (contracts.maturity > first)[trade]
+    key = np.unique((trade[inside] << 32) + (day[inside] - today))
+    return key >> 32, ((key & 0xFFFFFFFF) + today).astype(np.int32)
+
+
+def _pillars(model: MarketModel, curve: str, credit: str) -> Days:
+    """The dates of both curves' points, ascending."""
+    found = [model.snapshot.group("zero_rate", curve), model.snapshot.group("hazard_rate", credit)]
+    days = [model.snapshot.days[group.start : group.stop] for group in found if group is not None]
+    return np.unique(np.concatenate(days))
+
+
+def _amounts_on_default(contracts: Contracts, trade: Integers, day: Days, today: int) -> tuple[Floats, Floats]:
+    """Paid on default in the step that ends at each date: at the step's start, and growth over the step."""
+    coupons = contracts.coupons
+    if not len(day):
+        return np.zeros(0), np.zeros(0)
+    before = np.concatenate((day[:1], day[:-1]))
+    loss = np.where(day <= contracts.maturity[trade], contracts.loss[trade], 0.0)
+    ends = (coupons.trade << 32) + (coupons.paid - 1 - today)
+    found = np.searchsorted(ends, (trade << 32) + (day - today))
+    coupon = np.minimum(found, len(ends) - 1)
+    accrues = (found < len(ends)) & (coupons.trade[coupon] == trade) & (coupons.end[coupon] > today + 1)
+    years = (coupons.end - coupons.start) / _YEAR
+    rate = np.where(accrues, contracts.premium[trade] * (coupons.year_fraction / years)[coupon], 0.0)
+    accrued = (before - coupons.start[coupon] + 1) / _YEAR + _HALF_DAY
+    return loss + rate * accrued, rate * ((day - before) / _YEAR)

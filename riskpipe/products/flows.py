@@ -1,0 +1,68 @@
+"""Flows while they are being put together: amounts on dates, trade by trade."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from riskpipe.market.daycounts import year_fraction
+from riskpipe.market.labels import Labels
+from riskpipe.market.schedules import Schedule
+
+Days = NDArray[np.int32]
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Amounts:
+    """Known amounts, k of them.
+
+    :param trade: int64[k].
+    :param day: int32[k], of payment; one before today counts as paid now, undiscounted.
+    :param amount: float64[k], in currency.
+    """
+
+    trade: Integers
+    day: Days
+    amount: Floats
+
+    def __len__(self) -> int:
+        return len(self.trade)
+
+    def where(self, mask: NDArray[np.bool_]) -> Amounts:
+        return Amounts(self.trade[mask], self.day[mask], self.amount[mask])
+
+
+def merged(parts: list[Amounts]) -> Amounts:
+    """All amounts ordered by trade and day, one a trade and day; those that cancel are left out.
+
+    Amounts of one day are summed in the order given, which does not depend on other trades.
+    """
+    trade = np.concatenate([part.trade for part in parts])
+    day = np.concatenate([part.day for part in parts])
+    amount = np.concatenate([part.amount for part in parts])
+    key = (trade << 32) + day
+    order = np.argsort(key, kind="stable")
+    key = key[order]
+    new = np.ones(len(key), np.bool_)
+    new[1:] = key[1:] != key[:-1]
+    first = order[new]
+    total = np.bincount(np.cumsum(new) - 1, amount[order], len(first)).astype(np.float64)
+    return Amounts(trade[first], day[first], total).where(total != 0.0)
+
+
+def offsets_of(trade: Integers, trades: int) -> Integers:
+    """int64[trades + 1]: where each trade's terms begin, for terms in the order of trades."""
+    offsets = np.zeros(trades + 1, np.int64)
+    np.cumsum(np.bincount(trade, minlength=trades), out=offsets[1:])
+    return offsets
+
+
+def fixed_coupons(periods: Schedule, day_count: Labels, amount: Floats) -> Amounts:
+    """Interest on `amount` float64[n], notional times rate a year, paid at the end of each period."""
+    trade = periods.trades
+    tau = year_fraction(periods.start, periods.end, day_count.take(trade))
+    return Amounts(trade, periods.end, amount[trade] * tau)

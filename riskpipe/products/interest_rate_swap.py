@@ -1,0 +1,146 @@
+"""Interest rate swap: fixed against floating in one currency, projected and discounted on separate curves."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from riskpipe.market.conventions import Conventions
+from riskpipe.market.labels import Labels
+from riskpipe.market.model import MarketModel
+from riskpipe.market.schedules import schedule
+from riskpipe.products.base import COMMON_COLUMNS, Column, Need, Prepared, Product, RowFaults
+from riskpipe.products.floating import FloatingFlows, FloatingLeg, floating_flows, missing_fixings
+from riskpipe.products.flows import Amounts, fixed_coupons, merged, offsets_of
+from riskpipe.products.legs import NO_NODES, KnownLeg, PreparedLegs, ProjectedLeg
+from riskpipe.products.schedule_columns import (
+    calendar_column,
+    convention_column,
+    day_count_column,
+    frequency_column,
+    remaining_periods,
+    schedule_faults,
+)
+from riskpipe.products.trades import Trades
+from riskpipe.products.validation import unknown_currencies
+
+
+class InterestRateSwap(Product):
+    """Value of the leg received less that of the leg paid; coupons are paid at their adjusted period ends.
+
+    Coupons dated after the valuation date count in full (the value is dirty). The spread is simple: it is
+    added to the rate of a floating coupon after compounding.
+    """
+
+    name = "interest_rate_swap"
+    version = 1
+    columns = (
+        *COMMON_COLUMNS,
+        Column("currency", "string", "of the notional and the present value"),
+        Column("index", "string", "floating index; a forward curve unless the configuration says otherwise"),
+        Column("discount_curve", "string", "zero_rate curve that discounts all flows"),
+        Column("notional", "number", "below zero turns the direction round"),
+        Column("direction", "string", "of the fixed leg", choices=("pay", "receive")),
+        Column("fixed_rate", "number", "decimal a year"),
+        Column("float_spread", "number", "decimal a year, added to the floating rate"),
+        Column("start_date", "date", "of the first period, before adjustment"),
+        Column("maturity_date", "date", "end of the last period, before adjustment"),
+        frequency_column("fixed_frequency", "of the fixed leg; 1T pays once at maturity"),
+        day_count_column("fixed_day_count", "of the fixed leg"),
+        frequency_column("float_frequency", "of the floating leg"),
+        day_count_column("float_day_count", "of the floating leg"),
+        calendar_column(),
+        convention_column(),
+    )
+
+    def validate(self, trades: Trades, as_of: int) -> list[RowFaults]:
+        return [*unknown_currencies(trades, "currency"), *schedule_faults(trades, "start_date", as_of)]
+
+    def currency(self, trades: Trades) -> Labels:
+        return trades.labels("currency")
+
+    def requirements(self, trades: Trades, conventions: Conventions) -> tuple[Need, ...]:
+        return (
+            Need("discount", ("zero_rate",), trades.labels("discount_curve")),
+            Need("projection", ("zero_rate",), _projection(trades, conventions)),
+        )
+
+    def missing_points(self, trades: Trades, model: MarketModel) -> list[RowFaults]:
+        return missing_fixings(_floating(trades, model))
+
+    def weight(self, trades: Trades, as_of: int) -> NDArray[np.float64]:
+        fixed = remaining_periods(trades, "start_date", "fixed_frequency", as_of)
+        return 0.5 + 0.05 * fixed + 0.15 * remaining_periods(trades, "start_date", "float_frequency", as_of)
+
+    def prepare(self, trades: Trades, model: MarketModel) -> Prepared:
+        discount_curve, projection = trades.labels("discount_curve"), _projection(trades, model.conventions)
+        floating = _floating(trades, model)
+        growth = floating.growth
+        # Where one curve does both, P(start) / P(end) D(end) is P(start): a known amount at the start.
+        one_curve = discount_curve.combine(projection, lambda a, b: "one" if a == b else "two")
+        telescopes = _is(one_curve, "one")[growth.trade]
+        start = growth.where(telescopes)
+        growth = growth.where(~telescopes)
+        known = merged([_fixed(trades, model), floating.known, Amounts(start.trade, start.start, start.coefficient)])
+        curve = projection.take(growth.trade)
+        nodes, (known_node, start_node, end_node, payment_node) = model.discount(
+            (discount_curve.take(known.trade), known.day),
+            (curve, growth.start),
+            (curve, growth.end),
+            (discount_curve.take(growth.trade), growth.end),
+        )
+        n = len(trades)
+        return PreparedLegs(
+            nodes,
+            NO_NODES,
+            (
+                KnownLeg(offsets_of(known.trade, n), known.amount, known_node),
+                ProjectedLeg(offsets_of(growth.trade, n), growth.coefficient, start_node, end_node, payment_node),
+            ),
+        )
+
+
+def _projection(trades: Trades, conventions: Conventions) -> Labels:
+    return trades.labels("index").map(lambda name: conventions.index(name).curve)
+
+
+def _is(labels: Labels, name: str) -> NDArray[np.bool_]:
+    return np.array([*(n == name for n in labels.names), False], np.bool_)[labels.codes]
+
+
+def _fixed_notional(trades: Trades) -> NDArray[np.float64]:
+    """Signed: above zero the fixed leg is received."""
+    return np.where(trades.is_one("direction", "receive"), 1.0, -1.0) * trades.numbers("notional")
+
+
+def _fixed(trades: Trades, model: MarketModel) -> Amounts:
+    periods = schedule(
+        trades.days("start_date"),
+        trades.days("maturity_date"),
+        trades.labels("fixed_frequency"),
+        trades.labels("calendar"),
+        trades.labels("business_day_convention"),
+        after=model.as_of,
+    )
+    interest = _fixed_notional(trades) * trades.numbers("fixed_rate")
+    return fixed_coupons(periods, trades.labels("fixed_day_count"), interest)
+
+
+def _floating(trades: Trades, model: MarketModel) -> FloatingFlows:
+    periods = schedule(
+        trades.days("start_date"),
+        trades.days("maturity_date"),
+        trades.labels("float_frequency"),
+        trades.labels("calendar"),
+        trades.labels("business_day_convention"),
+        after=model.as_of,
+    )
+    leg = FloatingLeg(
+        periods,
+        trades.labels("index"),
+        trades.labels("float_day_count"),
+        trades.labels("calendar"),
+        -_fixed_notional(trades),
+        trades.numbers("float_spread"),
+    )
+    return floating_flows(leg, model)

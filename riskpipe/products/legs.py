@@ -1,0 +1,236 @@
+"""Trades as sums of flows on shared curve nodes: what `prepare` of swaps, bonds and credit products makes."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from riskpipe.kernels import credit, legs
+from riskpipe.kernels.discount import exp_linear
+from riskpipe.market.nodes import DiscountNodes
+from riskpipe.products.base import Prepared
+from riskpipe.products.nodes import take
+
+Rows = NDArray[np.int32]
+Matrix = NDArray[np.float64]
+Positions = NDArray[np.int32]
+
+# A tile's matrix of discount factors stays in a core's share of the cache.
+_TILE_VALUES = 1 << 17
+_NARROWEST, _WIDEST = 32, 512
+
+NO_NODES = DiscountNodes(np.zeros((0, 2), np.int32), np.zeros((0, 2)))
+
+
+@dataclass(frozen=True)
+class Tile:
+    """The market in some scenarios, at the nodes that a call needs.
+
+    :param levels: float64[n_factors, width].
+    :param position: int32[nodes], row in `discount` (and `rates`) of every node; right for used nodes alone.
+    :param discount: float64[used, width], discount factors.
+    :param rates: minus their logarithms, where a leg needs them.
+    :param hazard_position: likewise for `survival` probabilities and `hazards`, minus their logarithms.
+    """
+
+    levels: Matrix
+    position: Positions
+    discount: Matrix
+    rates: Matrix
+    hazard_position: Positions
+    survival: Matrix
+    hazards: Matrix
+
+
+@dataclass(frozen=True)
+class Leg(ABC):
+    """Terms of n trades in compressed rows, each trade's in an order that no other trade changes.
+
+    :param offsets: int64[n + 1].
+    :param coefficient: float64[terms], in currency.
+    """
+
+    offsets: NDArray[np.int64]
+    coefficient: NDArray[np.float64]
+
+    needs_logarithms: ClassVar[bool] = False
+
+    @abstractmethod
+    def nodes(self) -> tuple[Positions, ...]:
+        """int32[terms] each: the discount nodes that terms refer to."""
+
+    def hazard_nodes(self) -> tuple[Positions, ...]:
+        """int32[terms] each: the hazard nodes that terms refer to."""
+        return ()
+
+    @abstractmethod
+    def add(self, rows: Rows, tile: Tile, first: int, value: Matrix) -> None:
+        """Add the leg's value for `rows` to the columns of `value` from `first` on."""
+
+
+@dataclass(frozen=True)
+class KnownLeg(Leg):
+    """Known amounts on dates."""
+
+    node: Positions
+
+    def nodes(self) -> tuple[Positions, ...]:
+        return (self.node,)
+
+    def add(self, rows: Rows, tile: Tile, first: int, value: Matrix) -> None:
+        legs.add_discounted(rows, self.offsets, self.node, self.coefficient, tile.position, tile.discount, first, value)
+
+
+@dataclass(frozen=True)
+class ProjectedLeg(Leg):
+    """Amounts times the growth of a projection curve between two dates."""
+
+    start: Positions
+    end: Positions
+    payment: Positions
+
+    def nodes(self) -> tuple[Positions, ...]:
+        return self.start, self.end, self.payment
+
+    def add(self, rows: Rows, tile: Tile, first: int, value: Matrix) -> None:
+        nodes = (self.start, self.end, self.payment)
+        legs.add_projected(rows, self.offsets, *nodes, self.coefficient, tile.position, tile.discount, first, value)
+
+
+@dataclass(frozen=True)
+class SurvivalLeg(Leg):
+    """Known amounts on dates, paid if a name has survived."""
+
+    node: Positions
+    hazard_node: Positions
+
+    def nodes(self) -> tuple[Positions, ...]:
+        return (self.node,)
+
+    def hazard_nodes(self) -> tuple[Positions, ...]:
+        return (self.hazard_node,)
+
+    def add(self, rows: Rows, tile: Tile, first: int, value: Matrix) -> None:
+        market = (tile.position, tile.discount, tile.hazard_position, tile.survival)
+        nodes = (self.node, self.hazard_node)
+        credit.add_survival(rows, self.offsets, *nodes, self.coefficient, *market, first, value)
+
+
+@dataclass(frozen=True)
+class DefaultLeg(Leg):
+    """Amounts paid at one date if a name defaults between two others.
+
+    :param recovery: int32[n], factor of the recovery rate that multiplies a trade's amounts; -1: none.
+    """
+
+    node: Positions
+    start: Positions
+    end: Positions
+    recovery: NDArray[np.int32]
+
+    def nodes(self) -> tuple[Positions, ...]:
+        return (self.node,)
+
+    def hazard_nodes(self) -> tuple[Positions, ...]:
+        return self.start, self.end
+
+    def add(self, rows: Rows, tile: Tile, first: int, value: Matrix) -> None:
+        market = (tile.position, tile.discount, tile.hazard_position, tile.survival)
+        terms = (self.node, self.start, self.end, self.coefficient, self.recovery)
+        credit.add_default(rows, self.offsets, *terms, tile.levels, *market, first, value)
+
+
+@dataclass(frozen=True)
+class DefaultIntegralLeg(Leg):
+    """A chain of dates a trade; between two of them an amount, linear in time, is paid on default.
+
+    :param slope: float64[terms], growth of the amount over the step that ends at the term's date.
+    """
+
+    slope: NDArray[np.float64]
+    node: Positions
+    hazard_node: Positions
+
+    needs_logarithms: ClassVar[bool] = True
+
+    def nodes(self) -> tuple[Positions, ...]:
+        return (self.node,)
+
+    def hazard_nodes(self) -> tuple[Positions, ...]:
+        return (self.hazard_node,)
+
+    def add(self, rows: Rows, tile: Tile, first: int, value: Matrix) -> None:
+        market = (tile.position, tile.rates, tile.hazard_position, tile.hazards)
+        terms = (self.node, self.hazard_node, self.coefficient, self.slope)
+        credit.add_default_integrals(rows, self.offsets, *terms, *market, first, value)
+
+
+class PreparedLegs(Prepared):
+    """Trades whose value is the sum of their legs, added in the order given.
+
+    :param discount: nodes of discount and projection curves.
+    :param hazard: nodes of hazard curves.
+    """
+
+    def __init__(self, discount: DiscountNodes, hazard: DiscountNodes, legs: tuple[Leg, ...]) -> None:
+        self.discount = discount
+        self.hazard = hazard
+        self.legs = legs
+
+    def price(self, rows: Rows, x: Matrix) -> Matrix:
+        rows = np.ascontiguousarray(rows, np.int32)
+        value = np.zeros((len(rows), x.shape[1]))
+        nodes = _Used(self.discount, rows, [(leg.offsets, leg.nodes()) for leg in self.legs])
+        hazards = _Used(self.hazard, rows, [(leg.offsets, leg.hazard_nodes()) for leg in self.legs])
+        logarithms = any(leg.needs_logarithms for leg in self.legs)
+        width = _tile_width(len(nodes.nodes) + len(hazards.nodes), x.shape[1])
+        for first in range(0, x.shape[1], width):
+            levels = np.ascontiguousarray(x[:, first : first + width])
+            discount, rates = nodes.evaluate(levels, logarithms)
+            survival, hazard_rates = hazards.evaluate(levels, logarithms)
+            tile = Tile(levels, nodes.position, discount, rates, hazards.position, survival, hazard_rates)
+            for leg in self.legs:
+                leg.add(rows, tile, first, value)
+        return value
+
+
+class _Used:
+    """The nodes that some trades refer to, with buffers for their values."""
+
+    def __init__(
+        self,
+        nodes: DiscountNodes,
+        rows: Rows,
+        terms: list[tuple[NDArray[np.int64], tuple[Positions, ...]]],
+    ) -> None:
+        used = np.zeros(len(nodes), np.bool_)
+        for offsets, columns in terms:
+            for column in columns:
+                legs.mark_nodes(rows, offsets, column, used)
+        self.nodes = nodes if used.all() else take(nodes, np.flatnonzero(used))
+        self.position = np.cumsum(used, dtype=np.int32) - np.int32(1)
+        self._buffers: tuple[Matrix, Matrix] = (np.empty(0), np.empty(0))
+
+    def evaluate(self, levels: Matrix, logarithms: bool) -> tuple[Matrix, Matrix]:
+        """Factors, and minus their logarithms if wanted: float64[nodes, width], valid until the next call."""
+        shape = (len(self.nodes), levels.shape[1])
+        size = shape[0] * shape[1]
+        if self._buffers[0].size < size:
+            self._buffers = (np.empty(size), np.empty(size if logarithms else 0))
+        factors = self._buffers[0][:size].reshape(shape)
+        exp_linear(self.nodes.index, self.nodes.weight, levels, factors)
+        if not logarithms:
+            return factors, factors
+        rates = self._buffers[1][:size].reshape(shape)
+        credit.cumulative_rates(self.nodes.index, self.nodes.weight, levels, rates)
+        return factors, rates
+
+
+def _tile_width(nodes: int, scenarios: int) -> int:
+    """Scenarios a tile; results do not depend on it."""
+    width = _TILE_VALUES // max(nodes, 1) // _NARROWEST * _NARROWEST
+    return max(1, min(scenarios, max(_NARROWEST, min(_WIDEST, width))))

@@ -1,0 +1,117 @@
+"""Credit default swaps against QuantLib's MidPointCdsEngine and IsdaCdsEngine: 1e-10 of notional."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pytest
+import QuantLib as ql  # noqa: N813
+
+from riskpipe.market.conventions import Conventions
+from riskpipe.products.credit_default_swap import CreditDefaultSwap
+
+PRODUCT = CreditDefaultSwap()
+TRADES = 400
+TOLERANCE = 1e-10
+
+
+def make_market(rates: Any, as_of: int) -> Any:
+    pillars = [as_of + days for days in (7, 30, 91, 183, 365, 730, 1826, 3652, 5479)]
+    return rates.Market(
+        as_of,
+        {
+            ("zero_rate", "EUR.OIS"): (pillars, [0.019, 0.02, 0.021, 0.0215, 0.022, 0.023, 0.025, 0.027, 0.028]),
+            ("zero_rate", "FLAT"): (pillars[:1], [0.0]),
+            ("hazard_rate", "ACME"): (pillars[4:], [0.01, 0.012, 0.02, 0.022, 0.025]),
+            ("hazard_rate", "RISKY"): (pillars[1:], [0.3, 0.25, 0.22, 0.2, 0.16, 0.1, 0.08, 0.07]),
+        },
+    )
+
+
+def random_book(rates: Any, seed: int, as_of: int, day_counts: list[str]) -> dict[str, Any]:
+    random = np.random.default_rng(seed)
+    start, maturity = rates.random_dates(random, TRADES, as_of, years=11)
+
+    def choose(values: Any) -> list[str]:
+        return [str(value) for value in random.choice(list(values), TRADES)]
+
+    return {
+        "reference_entity": choose(["ACME", "RISKY"]),
+        "currency": ["EUR"] * TRADES,
+        "discount_curve": choose(["EUR.OIS", "FLAT"]),
+        "notional": random.normal(0.0, 1e7, TRADES),
+        "protection": choose(["buy", "sell"]),
+        "spread": random.choice([0.01, 0.05], TRADES),
+        "upfront": random.normal(0.0, 0.03, TRADES),
+        "recovery": random.choice([0.4, 0.2, 0.0], TRADES),
+        "start_date": start,
+        "maturity_date": maturity,
+        "frequency": choose(rates.periods),
+        "day_count": choose(day_counts),
+        "calendar": choose(rates.calendars),
+    }
+
+
+def quantlib_values(rates: Any, market: Any, book: dict[str, Any], model: str) -> list[float]:
+    today = rates.ql_date(market.as_of)
+    ql.Settings.instance().evaluationDate = today
+    curves = {name: market.discount(name) for kind, name in market.curves if kind == "zero_rate"}
+    credits = {name: market.survival(name) for kind, name in market.curves if kind == "hazard_rate"}
+    values = []
+    for k in range(TRADES):
+        row = {name: column[k] for name, column in book.items()}
+        schedule = rates.schedule(
+            row["start_date"], row["maturity_date"], row["frequency"], row["calendar"], "following", "unadjusted"
+        )
+        begins = rates.calendars[row["calendar"]].adjust(rates.ql_date(row["start_date"]))
+        notional = float(row["notional"])
+        buys = (row["protection"] == "buy") == (notional > 0.0)
+        swap = ql.CreditDefaultSwap(
+            ql.Protection.Buyer if buys else ql.Protection.Seller,
+            abs(notional),
+            float(row["upfront"]),
+            float(row["spread"]),
+            schedule,
+            ql.Following,
+            rates.day_counts[row["day_count"]],
+            True,
+            True,
+            begins,
+            begins,
+            ql.FaceValueClaim(),
+            rates.day_counts[row["day_count"]],
+            False,
+        )
+        curve, credit, recovery = (
+            curves[row["discount_curve"]],
+            credits[row["reference_entity"]],
+            float(row["recovery"]),
+        )
+        if model == "isda":
+            engine = ql.IsdaCdsEngine(credit, recovery, curve, True)
+        else:
+            engine = ql.MidPointCdsEngine(credit, recovery, curve)
+        swap.setPricingEngine(engine)
+        values.append(float(swap.NPV()))
+    return values
+
+
+@pytest.mark.parametrize("day", [date(2026, 11, 20), date(2025, 3, 3)])
+@pytest.mark.parametrize("model", ["midpoint", "isda"])
+def test_credit_default_swaps(rates: Any, model: str, day: date) -> None:
+    as_of = rates.day_number(day)
+    market = make_market(rates, as_of)
+    book = random_book(rates, 7, as_of, ["ACT/360"] if model == "isda" else list(rates.day_counts))
+    trades = rates.trades(PRODUCT, book)
+    assert PRODUCT.validate(trades, as_of) == []
+    prepared = PRODUCT.prepare(trades, market.model(Conventions(credit_model=model)))
+    shocked = market.shocked(np.random.default_rng(1))
+    x = np.column_stack((market.snapshot().x0, shocked.snapshot().x0))
+    values = prepared.price(np.arange(TRADES, dtype=np.int32), x)
+    assert np.abs(values[:, 1] - values[:, 0]).max() > 1e4
+    for column, oracle in enumerate((market, shocked)):
+        errors = np.abs(values[:, column] - quantlib_values(rates, oracle, book, model)) / np.abs(book["notional"])
+        worst = int(np.argmax(errors))
+        assert errors[worst] < TOLERANCE, (worst, np.sort(errors)[-20:], {name: c[worst] for name, c in book.items()})
