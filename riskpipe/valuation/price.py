@@ -28,6 +28,8 @@ OK, FAILED, NOT_APPLICABLE = np.uint8(0), np.uint8(1), np.uint8(2)
 
 # Scenarios priced at a time: rows of levels and discount factors of this width stay in the second-level cache.
 TILE = 128
+# Scenarios in one vector of the widest kind that kernels are compiled for.
+LANES = 8
 # Values held at a time between pricing and reduction.
 CHUNK_VALUES = 4_000_000
 
@@ -146,7 +148,12 @@ class _Valuation:
     def _price(self, rows: NDArray[np.int32], x: Vector, horizon: int = 0) -> Vector:
         if horizon not in self._prepared:
             self._prepared[horizon] = self._product.prepare(self._trades, self._context.model(horizon))
-        return self._prepared[horizon].price(rows, x)
+        columns = x.shape[1]
+        if columns < LANES:
+            # One or two bumps would run in the scalar tail of a loop over scenarios; a full vector takes less time.
+            x = np.concatenate([x, np.repeat(x[:, -1:], LANES - columns, axis=1)], axis=1)
+        values = self._prepared[horizon].price(rows, x)
+        return values if columns >= LANES else np.ascontiguousarray(values[:, :columns])
 
     def _set(self, part: Part, measure: str, value: Vector, bad: NDArray[np.bool_],
              missing: NDArray[np.bool_] | None = None) -> None:  # fmt: skip
