@@ -18,7 +18,8 @@ TOLERANCE = 1e-10
 
 
 def make_market(rates: Any, as_of: int) -> Any:
-    pillars = [as_of + days for days in (7, 30, 91, 183, 365, 730, 1826, 3652, 5479)]
+    # On Saturdays: QuantLib's ISDA engine overlooks a curve point on the very day that protection starts.
+    pillars = [(as_of + days + 5) // 7 * 7 + 2 for days in (7, 30, 91, 183, 365, 730, 1826, 3652, 5479)]
     return rates.Market(
         as_of,
         {
@@ -65,13 +66,14 @@ def quantlib_values(rates: Any, market: Any, book: dict[str, Any], model: str) -
         schedule = rates.schedule(
             row["start_date"], row["maturity_date"], row["frequency"], row["calendar"], "following", "unadjusted"
         )
+        # told to pay coupons of tomorrow, the ISDA engine pays an upfront of today too
         begins = rates.calendars[row["calendar"]].adjust(rates.ql_date(row["start_date"]))
         notional = float(row["notional"])
         buys = (row["protection"] == "buy") == (notional > 0.0)
         swap = ql.CreditDefaultSwap(
             ql.Protection.Buyer if buys else ql.Protection.Seller,
             abs(notional),
-            float(row["upfront"]),
+            float(row["upfront"]) if begins > today else 0.0,
             float(row["spread"]),
             schedule,
             ql.Following,
@@ -114,4 +116,4 @@ def test_credit_default_swaps(rates: Any, model: str, day: date) -> None:
     for column, oracle in enumerate((market, shocked)):
         errors = np.abs(values[:, column] - quantlib_values(rates, oracle, book, model)) / np.abs(book["notional"])
         worst = int(np.argmax(errors))
-        assert errors[worst] < TOLERANCE, (worst, np.sort(errors)[-20:], {name: c[worst] for name, c in book.items()})
+        assert errors[worst] < TOLERANCE, (worst, {name: c[worst] for name, c in book.items()})
