@@ -22,6 +22,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from types import TracebackType
@@ -262,6 +263,17 @@ class Lease:
                 where = self._store.full_path(entry.path)
                 raise StorageError(f"{where} is not a lease: delete it if no run is at work") from error
         return claims
+
+
+def holder(store: Store) -> str | None:
+    """The run whose living process holds an output, None when nobody does. Only looks."""
+    now = time.time()
+    for entry in store.list_files(LEASES, recursive=False):
+        with suppress(MissingFileError, ValueError, KeyError, TypeError):
+            claim = Claim.decode(store.read_bytes(entry.path))
+            if claim.state == "held" and not claim.is_stale(now):
+                return claim.run_id
+    return None
 
 
 def _said(moment: float) -> str:

@@ -93,16 +93,12 @@ def _assembled(sums: Mapping[Key, BookSum]) -> dict[tuple[str, str], _Total]:
     return whole
 
 
-def _rows(
-    scenarios: ScenarioSet, measure: str, level: int, book: str, total: _Total
-) -> Iterator[dict[str, object]]:
+def _rows(scenarios: ScenarioSet, measure: str, level: int, book: str, total: _Total) -> Iterator[dict[str, object]]:
     values = to_floats(total.limbs[None])[0]
     empty = total.failed_trades >= total.trades
     common = {"level": level, "book": book, "trades": total.trades, "failed_trades": total.failed_trades}
 
-    def row(
-        name: str, value: float, set_name: str | None = None, scenario: str | None = None, order: int = 0
-    ):  # type: ignore[no-untyped-def]
+    def row(name: str, value: float, set_name: str | None = None, scenario: str | None = None, order: int = 0):  # type: ignore[no-untyped-def]
         return {
             **common,
             "measure": name,
@@ -131,8 +127,7 @@ def scenarios_table(spec: ValuationSpec, scenarios: ScenarioSet) -> pa.Table:
         if set_name in scenarios.sets:
             columns = scenarios.columns_of(set_name)
             rows += [
-                (set_name, k, scenarios.names[c].as_py())
-                for k, c in enumerate(range(columns.start, columns.stop))
+                (set_name, k, scenarios.names[c].as_py()) for k, c in enumerate(range(columns.start, columns.stop))
             ]
     names = [name for _, _, name in rows]
     dates = [name if set_name == PNL_SETS["historical_var"] else None for set_name, _, name in rows]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -42,13 +43,13 @@ def finish(session: Session, publish: str) -> RunStatus:
     state = _state_of(session)
     messages: list[str] = []
     published = False
-    if state in ("complete", "partial") and publish != "never":
+    if session.clean() and publish != "never":
         broken = whole_failures(session.state)
         if publish == "always" or not broken:
             started = time.monotonic()
             session.lease.check(confirm=True)
             tables = publish_tables(session.store, session.layout, session.state, session.merges.roots)
-            session.record(Published(tables, time.time()))
+            session.record(Published(tuple(tables), time.time()))
             session.phases["publish"] = time.monotonic() - started
             published = True
         else:
@@ -56,9 +57,24 @@ def finish(session: Session, publish: str) -> RunStatus:
     status = session.status(state, failures_by_reason=reasons, published=published, messages=tuple(messages))
     if not (status.numbers.balanced and status.blocks.balanced):
         raise AssertionError(f"run {status.run_id} does not add up: {status.numbers}, {status.blocks}")
+    _conclude(session, status)
+    return status
+
+
+def mark_published(session: Session, tables: Mapping[str, object]) -> None:
+    """End a session that did nothing but publish."""
+    session.record(Published(tuple(tables), time.time()))
+    before = read_status(session.store, session.layout)
+    if before is None:
+        state = _state_of(session)
+        before = session.status(state, failures_by_reason=_write_failures(session))
+    status = replace(before, published=True, messages=())
+    _conclude(session, status)
+
+
+def _conclude(session: Session, status: RunStatus) -> None:
     session.store.write_bytes(session.layout.summary, json.dumps(status.to_json(), indent=2).encode())
     session.end(status)
-    return status
 
 
 def read_status(store: Store, layout: RunLayout) -> RunStatus | None:
@@ -121,9 +137,7 @@ class _Facts:
         table = state.plan.columns("product", "trades", "scenario_start", "scenario_stop")
         self._product = table.column("product").combine_chunks().dictionary_encode()
         self._trades = table.column("trades").to_numpy()
-        self._scenarios = pc.subtract(
-            table.column("scenario_stop"), table.column("scenario_start")
-        ).to_numpy()
+        self._scenarios = pc.subtract(table.column("scenario_stop"), table.column("scenario_start")).to_numpy()
 
     def of(self, block_id: str) -> dict[str, Any]:
         part: Block | None = self._state.part(block_id)

@@ -72,9 +72,7 @@ class Inputs:
             __version__,
         ]
         return {
-            file.path: digest_id(
-                self.hashes[f"portfolio/{file.path}"], self.products[file.product].version, *shared
-            )
+            file.path: digest_id(self.hashes[f"portfolio/{file.path}"], self.products[file.product].version, *shared)
             for file in self.files
         }
 
@@ -136,9 +134,7 @@ def _open_portfolio(inputs: Inputs, selection: Selection) -> None:
             near = difflib.get_close_matches(name, inputs.products, 1)
             hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(inputs.products))}"
             message = f"no product is called {name!r}: {hint}"
-            inputs.add(
-                Fault("error", "portfolio", name, "", "unknown product", 0, (), message), blocking=True
-            )
+            inputs.add(Fault("error", "portfolio", name, "", "unknown product", 0, (), message), blocking=True)
     known = [f for f in found.files if f.product in inputs.products and selection.any_product(f.product)]
     for file in known:
         _check_columns(inputs, file)
@@ -164,9 +160,7 @@ def _open_market(inputs: Inputs) -> None:
     faults = check_market_table(table, as_of)
     for fault in faults:
         # A fault of whole columns leaves no market; one of points leaves the curves and surfaces without them.
-        inputs.add(
-            _input_fault("market", location, fault), blocking=fault.level == "error" and fault.rows == 0
-        )
+        inputs.add(_input_fault("market", location, fault), blocking=fault.level == "error" and fault.rows == 0)
     if not inputs.blocking or not any(fault.table == "market" for fault in inputs.blocking):
         sound = without_groups(table, frozenset().union(*(f.ids for f in faults if f.level == "error")))
         if not len(sound):
@@ -228,6 +222,4 @@ def _build_scenarios(inputs: Inputs, selection: Selection, tables: Mapping[str, 
 
 
 def _input_fault(table: str, location: str, fault: MarketFault) -> Fault:
-    return Fault(
-        fault.level, table, location, fault.column, fault.rule, fault.rows, fault.sample, fault.message
-    )
+    return Fault(fault.level, table, location, fault.column, fault.rule, fault.rows, fault.sample, fault.message)

@@ -58,10 +58,7 @@ class Merges:
         while len(names) > FAN_IN:
             below, names = names, []
             groups = (below[k : k + FAN_IN] for k in range(0, len(below), FAN_IN))
-            tasks = (
-                self._task(tuple(PartialFile(self._layout.merge_output(n)) for n in group))
-                for group in groups
-            )
+            tasks = (self._task(tuple(PartialFile(self._layout.merge_output(n)) for n in group)) for group in groups)
             yield self._left(tasks, names)
         self.roots = tuple(names)
 

@@ -39,9 +39,7 @@ def dropped_ids(store: Store, layout: RunLayout, leaf: Leaf) -> tuple[str, ...]:
     if not leaf.replaced_by:
         return ()
     rows = {row for part in leaf.replaced_by for row in (part.rows or range(part.row_start, part.row_stop))}
-    failures = read_parquet(
-        store, layout.block_output("trade_failures", leaf.block.block_id), ["trade_id", "row"]
-    )
+    failures = read_parquet(store, layout.block_output("trade_failures", leaf.block.block_id), ["trade_id", "row"])
     return tuple(row["trade_id"] for row in failures.to_pylist() if row["row"] in rows)
 
 
@@ -97,11 +95,8 @@ def _stitch_task(store: Store, layout: RunLayout, state: RunState, group: list[i
         else:
             leaves = list(state.leaves(index, state.plan.block(index)))
             found = [
-                (leaf.block.block_id, dropped_ids(store, layout, leaf), bool(leaf.status == DONE))
-                for leaf in leaves
+                (leaf.block.block_id, dropped_ids(store, layout, leaf), bool(leaf.status == DONE)) for leaf in leaves
             ]
-        ranges.append(
-            tuple(PnlSource(layout.block_output("scenario_pnl", name), drop) for name, drop, _ in found)
-        )
+        ranges.append(tuple(PnlSource(layout.block_output("scenario_pnl", name), drop) for name, drop, _ in found))
         content.append(found)
     return StitchTask(store.root, layout.run_id, digest_id("stitch", content), tuple(ranges))

@@ -46,11 +46,7 @@ def failed_trades(
     if not numbers[1] or not store.exists(path):
         return None
     replaced = {row for part in leaf.replaced_by for row in _rows(part)}
-    rows = [
-        row
-        for row in read_parquet(store, path).to_pylist()
-        if row["retryable"] and row["row"] not in replaced
-    ]
+    rows = [row for row in read_parquet(store, path).to_pylist() if row["retryable"] and row["row"] not in replaced]
     rows = [row for row in rows if selection.value("trade", row["trade_id"])]
     if not rows:
         return None

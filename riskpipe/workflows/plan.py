@@ -206,9 +206,7 @@ def _warnings(settings: Settings, header: PlanHeader, faults: tuple[Fault, ...])
         )
     errors = sum(fault.rows for fault in faults if fault.level == "error" and fault.table == "portfolio")
     if errors:
-        warnings.append(
-            f"{errors} faults in trades: they will fail with a reason; `riskpipe check` lists them"
-        )
+        warnings.append(f"{errors} faults in trades: they will fail with a reason; `riskpipe check` lists them")
     return warnings
 
 

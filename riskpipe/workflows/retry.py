@@ -31,9 +31,7 @@ def retry(
     store = Store(settings.output)
     layout = resolve_run(store, run)
     if not store.exists(layout.plan):
-        raise UsageError(
-            f"run {layout.run_id} was stopped before it had a plan: `riskpipe run` starts a new one"
-        )
+        raise UsageError(f"run {layout.run_id} was stopped before it had a plan: `riskpipe run` starts a new one")
     refuse_changed_inputs(store, layout, settings)
     store.probe_writable()
 

@@ -111,10 +111,7 @@ def _value(session: Session, *, fail_fast: bool) -> None:
                 result = session.value_blocks(executor, fail_fast=fail_fast)
                 session.flush()
                 if result.state == "complete":
-                    session.complete_outputs()
-                    session.merge_rest(executor)
-                    session.stitch(executor)
-                    session.flush()
+                    session.finish_outputs(executor)
             return
         except SchedulerLostError as error:
             session.flush()
@@ -174,9 +171,7 @@ def _refuse_other_inputs(store: Store, layout: RunLayout, settings: Settings, se
     if header.inputs_sha256 != hash_inputs(settings, selection):
         found.append("an input file")
     if found:
-        raise InputError(
-            f"{' and '.join(found)} changed since run {layout.run_id} was planned: start a new run"
-        )
+        raise InputError(f"{' and '.join(found)} changed since run {layout.run_id} was planned: start a new run")
 
 
 def refuse_changed_inputs(store: Store, layout: RunLayout, settings: Settings) -> None:
@@ -199,9 +194,7 @@ def read_header(store: Store, layout: RunLayout) -> PlanHeader:
         return StoredPlan(path).header
 
 
-def _create(
-    store: Store, settings: Settings, selection: Selection, run_id: str, observer: Observer
-) -> _Opened:
+def _create(store: Store, settings: Settings, selection: Selection, run_id: str, observer: Observer) -> _Opened:
     """Check, plan, and put everything that the workers need in place; the plan comes last and makes it a run."""
     started = time.monotonic()
     layout = RunLayout(run_id)

@@ -10,9 +10,10 @@ from riskpipe.plan.plan import StoredPlan
 from riskpipe.plan.state import RunState
 from riskpipe.store import layout as layouts
 from riskpipe.store.filesystem import Store
-from riskpipe.store.layout import CURRENT, RunLayout, resolve_run
-from riskpipe.store.lease import Lease
+from riskpipe.store.layout import RunLayout, resolve_run
+from riskpipe.store.lease import Lease, holder
 from riskpipe.store.ledger import Published, SessionEnded, SessionStarted, read_ledger
+from riskpipe.store.publish import read_current
 from riskpipe.workflows.finish import read_status
 from riskpipe.workflows.plan import local_copy
 
@@ -52,7 +53,7 @@ def status_of(store: Store, layout: RunLayout) -> RunStatus:
             run_id=layout.run_id,
             as_of=opened["as_of"],
             # Whoever began the last session is at work, or was killed: its lease tells.
-            state="running" if held_by(store, layout) else "interrupted",
+            state="running" if holder(store) is not None else "interrupted",
             blocks=state.blocks_counts(),
             numbers=state.numbers_counts(state.planned_numbers),
             trades=int(plan.header.totals["trades"]),
@@ -61,18 +62,10 @@ def status_of(store: Store, layout: RunLayout) -> RunStatus:
         )
 
 
-def held_by(store: Store, layout: RunLayout) -> bool:
-    """Whether a living process holds the output."""
-    return Lease.holder(store) is not None
-
-
 def collect(settings: Settings, keep: int) -> list[str]:
     """Delete all runs but the last `keep`, and those whose results are published. Names of the deleted ones."""
     store = Store(settings.output)
-    published: set[str] = set()
-    if store.exists(CURRENT):
-        days = json.loads(store.read_bytes(CURRENT)).get("days", {})
-        published = {entry["run_id"] for day in days.values() for entry in _entries(day)}
+    published = {day["run_id"] for day in read_current(store).values()}
     deleted = []
     with Lease(store, "gc", settings.lease_seconds):
         for run_id in layouts.list_runs(store)[: -keep or None]:
@@ -80,9 +73,3 @@ def collect(settings: Settings, keep: int) -> list[str]:
                 store.delete_tree(RunLayout(run_id).root)
                 deleted.append(run_id)
     return deleted
-
-
-def _entries(day: object) -> list[dict[str, str]]:
-    if isinstance(day, dict) and "run_id" in day:
-        return [day]
-    return [entry for entry in day.values() if isinstance(entry, dict)] if isinstance(day, dict) else []

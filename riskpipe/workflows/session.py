@@ -21,12 +21,13 @@ from riskpipe.execute.drive import DriveResult, drive
 from riskpipe.execute.events import Event, Failed, Finished, Retried, SplitInto, Submitted
 from riskpipe.execute.executor import Executor
 from riskpipe.execute.policy import RetryPolicy
+from riskpipe.execute.serial import SerialExecutor
 from riskpipe.execute.signals import StopSignal
 from riskpipe.execute.work import Lost, Raised, TimedOut, Work
 from riskpipe.plan.accounting import Observer, RunStatus
 from riskpipe.plan.block import Block
 from riskpipe.plan.plan import StoredPlan
-from riskpipe.plan.state import DONE, RunState
+from riskpipe.plan.state import RunState
 from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import RunLayout
 from riskpipe.store.lease import Lease
@@ -45,6 +46,7 @@ from riskpipe.store.ledger import (
 from riskpipe.store.process import ProcessIdentity
 from riskpipe.valuation.merge import MergeTask
 from riskpipe.valuation.run_block import BlockResult, BlockTask, void_block
+from riskpipe.workflows.functions import FUNCTIONS
 from riskpipe.workflows.merges import Merges
 from riskpipe.workflows.outputs import stitch_tasks, unfinished
 from riskpipe.workflows.parts import halves
@@ -101,25 +103,23 @@ class Session:
         self.phases["value"] = time.monotonic() - self.valuing_since
         return result
 
-    def merge_rest(self, executor: Executor) -> tuple[str, ...]:
-        """What of the merge tree is not in place; names of the files that hold the run's sums."""
-        started = time.monotonic()
-        for level in self.merges.levels(self.state):
-            self._drive((self._merge_work(task) for task in level), executor, fail_fast=True)
-        self.phases["merge"] = time.monotonic() - started
-        return self.merges.roots
+    def finish_outputs(self, executor: Executor | None = None) -> None:
+        """Everything that publishing reads: rows for what failed, merged sums, joined vectors; what is there stays.
 
-    def complete_outputs(self) -> None:
-        """Rows with a reason for the trades of blocks that failed as a whole."""
+        :param executor: None: one in this process.
+        """
+        executor = executor or SerialExecutor(FUNCTIONS)
+        started = time.monotonic()
         for leaf in unfinished(self.state):
             task = BlockTask(self.store.root, self.layout.run_id, leaf.block)
             void_block(task, self.state.why(leaf.block.block_id))
-
-    def stitch(self, executor: Executor) -> None:
-        """Join P&L vectors that were cut along the scenarios, where they are to be published."""
+        for level in self.merges.levels(self.state):
+            self._drive((self._merge_work(task) for task in level), executor, fail_fast=True)
         tasks = stitch_tasks(self.store, self.layout, self.plan, self.state)
         works = (Work(key=task.name, payload=task, function="stitch") for task in tasks)
         self._drive((work for work in works if not self._stitched(work.key)), executor, fail_fast=True)
+        self.phases["merge"] = time.monotonic() - started
+        self.flush()
 
     def _stitched(self, name: str) -> bool:
         return self.store.exists(self.layout.merge_output(name))
@@ -178,9 +178,7 @@ class Session:
                 self._attempt_failed(work, mishap, final=False)
             case SplitInto(work=work, children=children, mishap=mishap, reason=reason):
                 self._attempt_failed(work, mishap, final=False)
-                described = tuple(
-                    {"block": child.payload.block.to_json(), "replaces": None} for child in children
-                )
+                described = tuple({"block": child.payload.block.to_json(), "replaces": None} for child in children)
                 self.record(BlockSplit(work.key, described, reason.value))
                 self.observer.message("warning", f"block {work.key} was split: {reason.value}")
             case Failed(work=work, reason=reason, message=message, mishap=mishap):
@@ -270,8 +268,8 @@ class Session:
         return max(self.left_projected, 0.0) * pace
 
     def clean(self) -> bool:
-        """Whether nothing is left to do."""
-        return bool((self.state.status == DONE).all()) and next(self.state.pending(), None) is None
+        """Whether nothing is left to do: every block is done or has failed."""
+        return next(self.state.pending(), None) is None
 
 
 def _done(block: Block, attempt: int, worker: str, queued_at: float, result: BlockResult) -> BlockDone:

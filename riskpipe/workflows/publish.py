@@ -1,0 +1,106 @@
+"""Publishing: a run's block results, merged in order, take the place of the day's published tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from riskpipe.config import Settings
+from riskpipe.errors import UsageError
+from riskpipe.execute.signals import StopSignal
+from riskpipe.plan.accounting import RunStatus
+from riskpipe.plan.state import RunState
+from riskpipe.store.filesystem import Store
+from riskpipe.store.layout import RunLayout, resolve_run
+from riskpipe.store.lease import Lease
+from riskpipe.store.merge import Source
+from riskpipe.store.parquet import WrittenFile
+from riskpipe.store.publish import publish_day
+from riskpipe.store.stage import stage, stage_merged
+from riskpipe.valuation.context import open_context
+from riskpipe.valuation.merge import PnlSource, merged_sums
+from riskpipe.workflows.aggregate import aggregates_table, scenarios_table
+from riskpipe.workflows.outputs import sources, stitch_tasks
+
+
+@dataclass(frozen=True)
+class PublishReport:
+    """Rows of every published table."""
+
+    run_id: str
+    as_of: str
+    tables: dict[str, int]
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def publish_tables(
+    store: Store, layout: RunLayout, state: RunState, merged: Sequence[str]
+) -> dict[str, list[WrittenFile]]:
+    """Stage every table of a run whose merges are done, and put the day in place.
+
+    :param merged: names of the files that hold the run's sums.
+    """
+    context = open_context(store.root, layout.run_id)
+    spec, provenance = context.spec, context.spec.provenance
+    staged: dict[str, list[WrittenFile]] = {}
+    for table in ("valuations", "sensitivities", "scenario_pnl"):
+        found = _sources(store, layout, state, table)
+        if found:
+            staged[table] = stage_merged(store, layout, table, found, provenance)
+    sums = merged_sums(store, layout, merged)
+    for table, rows in (
+        ("aggregates", aggregates_table(spec, context.scenarios, sums)),
+        ("scenarios", scenarios_table(spec, context.scenarios)),
+    ):
+        staged[table] = stage(store, layout, table, [rows], provenance)
+    publish_day(store, layout, spec.as_of, staged, datetime.now(UTC))
+    return staged
+
+
+def _sources(store: Store, layout: RunLayout, state: RunState, table: str) -> list[Source]:
+    found: Iterator[PnlSource] = sources(store, layout, state, table)
+    if table == "scenario_pnl":
+        stitched = [PnlSource(layout.merge_output(t.name)) for t in stitch_tasks(store, layout, state.plan, state)]
+        if stitched:
+            found = iter(stitched)
+    return [Source(source.path, frozenset(source.drop)) for source in found]
+
+
+def publish(settings: Settings, run: str, observer: Any = None) -> PublishReport:
+    """Publish a run that has ended, whatever its rule said: blocks that failed leave rows with their reasons.
+
+    :param run: an id, a unique prefix of one, or "latest".
+    :raises UsageError: no such run, or one with blocks that were not reached.
+    """
+    # The session's machinery, without valuing anything.
+    from riskpipe.workflows.finish import mark_published
+    from riskpipe.workflows.session import open_session
+
+    store = Store(settings.output)
+    layout = resolve_run(store, run)
+    if not store.exists(layout.plan):
+        raise UsageError(f"run {layout.run_id} was stopped before it had a plan: `riskpipe run` starts a new one")
+    with Lease(store, layout.run_id, settings.lease_seconds) as lease:
+        session = open_session(store, layout, settings, lease, observer or _Silent(), StopSignal())
+        if not session.clean():
+            raise UsageError(
+                f"run {layout.run_id} is not done: go on with `riskpipe run --resume {layout.run_id}`"
+            )
+        session.finish_outputs()
+        lease.check(confirm=True)
+        tables = publish_tables(store, layout, session.state, session.merges.roots)
+        mark_published(session, tables)
+    rows = {table: sum(file.rows for file in files) for table, files in tables.items()}
+    return PublishReport(layout.run_id, session.plan.header.as_of, rows)
+
+
+class _Silent:
+    def update(self, status: RunStatus) -> None:
+        pass
+
+    def message(self, level: str, text: str) -> None:
+        pass
