@@ -197,6 +197,16 @@ class Store:
         with self._filesystem.open_output_stream(full) as stream:
             stream.write(data)
 
+    def copy(self, source: str, target: str) -> None:
+        """Puts a copy of a file in another place, atomically; within the service in an object store."""
+        if self.is_local:
+            with self.open_input_file(source) as file, self.atomic_sink(target) as sink:
+                while piece := file.read(8 << 20):
+                    sink.write(piece)
+        else:
+            with explained(self.full_path(target), "write"):
+                self._filesystem.copy_file(self.full_path(source), self.full_path(target))
+
     def probe_writable(self) -> None:
         """Creates the root if it is missing, writes a small file and deletes it again.
 

@@ -1,0 +1,168 @@
+"""A staged day takes the place of the published one, table by table, each at once.
+
+On a local file system the staged directory and the published one change places in one system call (rename where
+nothing is published yet), so a reader finds a table's day whole: the old one or the new one. Where the file system
+cannot exchange, the old directory is moved away and the new one in: for that moment the day is not there. In an
+object store, which has no directories, the parts are put one by one and surplus ones deleted after: a day of one part
+changes at once, one of several does not.
+
+`meta/CURRENT.json` is written last and says what belongs to every day, with checksums. After a crash at any point each
+table's day is the old or the new one; publishing again mends the rest.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import json
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, date, datetime
+from typing import Any
+
+from riskpipe.errors import StorageError
+from riskpipe.store.filesystem import Store, explained, fsync_directory, make_directories
+from riskpipe.store.layout import CURRENT, PUBLISHED, RunLayout, day_name, published_day
+from riskpipe.store.parquet import WrittenFile
+from riskpipe.store.portfolio import content_sha256
+
+CURRENT_VERSION = 1
+
+_AT_FDCWD = -100
+_RENAME_EXCHANGE = 2
+_CANNOT_EXCHANGE = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EPERM)
+
+
+def publish_day(
+    store: Store, layout: RunLayout, as_of: date, tables: Mapping[str, Sequence[WrittenFile]], now: datetime
+) -> None:
+    """Makes what was staged the published day, then deletes what it replaced.
+
+    Tables of that day which are not in `tables` are taken away: a day is of one run. May be called again after a crash
+    with the same arguments, or after staging anew. Only under the lease.
+
+    :param tables: what `stage` and `stage_merged` returned.
+    :raises StorageError: what was staged is gone (stage again), or the output does not serve.
+    """
+    for table in sorted(tables):
+        _place(store, layout, as_of, table, tables[table])
+    for table in store.list_directories(PUBLISHED):
+        if table not in tables and store.is_directory(published_day(table, as_of)):
+            _remove(store, layout, as_of, table)
+    _write_current(store, layout, as_of, tables, now)
+    store.delete_tree(layout.staging)
+
+
+def read_current(store: Store) -> dict[str, Any]:
+    """What is published: `{"2026-11-20": {"run_id", "published_at", "tables": {name: {"rows", "bytes", "files"}}}}`.
+
+    :raises StorageError: meta/CURRENT.json is damaged or of a later version.
+    """
+    if not store.exists(CURRENT):
+        return {}
+    try:
+        content = json.loads(store.read_bytes(CURRENT))
+        if content["schema_version"] > CURRENT_VERSION:
+            raise ValueError("written by a later riskpipe")
+        return dict(content["days"])
+    except (ValueError, KeyError, TypeError) as error:
+        where = store.full_path(CURRENT)
+        raise StorageError(f"{where} is damaged ({error}): delete it and publish again") from error
+
+
+def _write_current(
+    store: Store, layout: RunLayout, as_of: date, tables: Mapping[str, Sequence[WrittenFile]], now: datetime
+) -> None:
+    days = read_current(store)
+    days[as_of.isoformat()] = {
+        "run_id": layout.run_id,
+        "published_at": now.astimezone(UTC).isoformat(timespec="seconds"),
+        "tables": {table: _described(table, as_of, files) for table, files in sorted(tables.items())},
+    }
+    content = {"schema_version": CURRENT_VERSION, "days": dict(sorted(days.items()))}
+    store.write_bytes(CURRENT, json.dumps(content, indent=1).encode() + b"\n")
+
+
+def _described(table: str, as_of: date, files: Sequence[WrittenFile]) -> dict[str, Any]:
+    day = published_day(table, as_of)
+    return {
+        "rows": sum(file.rows for file in files),
+        "bytes": sum(file.bytes for file in files),
+        "files": [{**vars(file), "path": f"{day}/{_name(file)}"} for file in files],
+    }
+
+
+def _name(file: WrittenFile) -> str:
+    return file.path.rpartition("/")[2]
+
+
+def _place(store: Store, layout: RunLayout, as_of: date, table: str, files: Sequence[WrittenFile]) -> None:
+    staged, target = layout.staged_day(table, as_of), published_day(table, as_of)
+    # After an exchange the staged directory holds the replaced day. Sizes tell them apart, or else checksums do.
+    is_staged, looks_placed = _has(store, staged, files), _has(store, target, files)
+    if looks_placed and all(content_sha256(store, f"{target}/{_name(file)}") == file.sha256 for file in files):
+        return
+    if not is_staged:
+        raise StorageError(f"what was staged in {store.full_path(staged)} is gone: publish the run again")
+    if store.is_local:
+        _swap(store, staged, target)
+    else:
+        for file in files:
+            store.copy(f"{staged}/{_name(file)}", f"{target}/{_name(file)}")
+        kept = {f"{target}/{_name(file)}" for file in files}
+        for entry in store.list_files(target):
+            if entry.path not in kept:
+                store.delete(entry.path)
+
+
+def _has(store: Store, directory: str, files: Sequence[WrittenFile]) -> bool:
+    found = {entry.path.rpartition("/")[2]: entry.bytes for entry in store.list_files(directory)}
+    return bool(files) and found == {_name(file): file.bytes for file in files}
+
+
+def _remove(store: Store, layout: RunLayout, as_of: date, table: str) -> None:
+    day = published_day(table, as_of)
+    if not store.is_local:
+        store.delete_tree(day)
+        return
+    full = store.full_path(day)
+    away = store.full_path(f"{layout.staging}/removed/{table}")
+    with explained(full, "publish"):
+        make_directories(away)
+        os.rename(full, f"{away}/{day_name(as_of)}-{os.getpid()}")
+        fsync_directory(os.path.dirname(full))
+        with suppress(OSError):
+            os.rmdir(os.path.dirname(full))
+
+
+def _swap(store: Store, staged: str, target: str) -> None:
+    new, place = store.full_path(staged), store.full_path(target)
+    with explained(place, "publish"):
+        fsync_directory(new)
+        make_directories(os.path.dirname(place))
+        if not os.path.isdir(place):
+            os.rename(new, place)
+        elif not exchange(new, place):
+            away = f"{new}-replaced"
+            os.rename(place, away)
+            os.rename(new, place)
+        fsync_directory(os.path.dirname(place))
+        fsync_directory(os.path.dirname(new))
+
+
+def exchange(one: str, other: str) -> bool:
+    """Two local directories change places in one step (renameat2, Linux 3.15); False where that does not exist.
+
+    :raises OSError: for any other reason.
+    """
+    call = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if call is None:
+        return False
+    first, second = os.fsencode(one), os.fsencode(other)
+    if call(_AT_FDCWD, first, _AT_FDCWD, second, ctypes.c_uint(_RENAME_EXCHANGE)) == 0:
+        return True
+    number = ctypes.get_errno()
+    if number in _CANNOT_EXCHANGE:
+        return False
+    raise OSError(number, os.strerror(number), one, None, other)
