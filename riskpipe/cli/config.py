@@ -15,9 +15,7 @@ if TYPE_CHECKING:
 
 def show(
     session: Session,
-    origin: Annotated[
-        bool, typer.Option("--origin", help="One line a key, with where its value came from.")
-    ] = False,
+    origin: Annotated[bool, typer.Option("--origin", help="One line a key, with where its value came from.")] = False,
 ) -> int:
     """Show every key with its value, defaults included; secrets in URIs are masked."""
     from riskpipe.config import dotted, resolved, resolved_yaml

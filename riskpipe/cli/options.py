@@ -32,9 +32,7 @@ AsOfOption = Annotated[
 ]
 SetOption = Annotated[
     list[str] | None,
-    typer.Option(
-        "--set", metavar="KEY=VALUE", help="Set a key, such as cluster.workers=4.", rich_help_panel=PANEL
-    ),
+    typer.Option("--set", metavar="KEY=VALUE", help="Set a key, such as cluster.workers=4.", rich_help_panel=PANEL),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Answer in JSON.", rich_help_panel=PANEL)]
 QuietOption = Annotated[

@@ -23,7 +23,5 @@ SelectOption = Annotated[
     ),
 ]
 FailFastOption = Annotated[bool, typer.Option("--fail-fast", help="Stop at the first failed block.")]
-PublishOption = Annotated[
-    Publish | None, typer.Option("--publish", help="When to publish; else as configured.")
-]
+PublishOption = Annotated[Publish | None, typer.Option("--publish", help="When to publish; else as configured.")]
 RunArgument = Annotated[str, typer.Argument(metavar="[RUN]", help="An id, a unique prefix, or latest.")]

@@ -33,9 +33,7 @@ class Program(TyperGroup):
         arguments = list(sys.argv[1:] if args is None else args)
         with _colours("--no-color" not in arguments):
             try:
-                code = super().main(
-                    arguments, prog_name or "riskpipe", complete_var, standalone_mode=False, **extra
-                )
+                code = super().main(arguments, prog_name or "riskpipe", complete_var, standalone_mode=False, **extra)
             except UsageError as error:
                 code = _refused(error, arguments)
             except typer.Abort:  # Ctrl-C, as some versions of Typer pass it on

@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from riskpipe.cli.parameters import RunArgument
 from riskpipe.cli.session import Session
+from riskpipe.cli.text import columns, count
+
+if TYPE_CHECKING:
+    from riskpipe.workflows.publish import PublishReport
 
 
-def publish(
-    session: Session,
-    run: RunArgument = "latest",
-) -> int:
-    """Publish the results of a run, all of its day's tables at once."""
+def publish(session: Session, run: RunArgument = "latest") -> int:
+    """Publish a run that has ended, all of its day's tables at once; failed trades are rows with reasons."""
+    from riskpipe.cli.progress import observer
     from riskpipe.workflows.publish import publish as workflow
 
-    report = workflow(session.settings(), run)
-    session.answer(report.to_json(), [])
+    settings = session.settings()
+    with observer(session) as watching:
+        report = workflow(settings, run, watching)
+    session.answer(report.to_json(), _lines(report, session))
     return 0
+
+
+def _lines(report: PublishReport, session: Session) -> list[str]:
+    rows = [[table, count(number)] for table, number in report.tables.items()]
+    return [
+        f"published run {report.run_id} as {report.as_of}",
+        *columns(["table", "rows"], rows, [1]),
+        f"next: {session.next_command('runs show ' + report.run_id)}",
+    ]

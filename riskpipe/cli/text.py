@@ -14,7 +14,9 @@ def count(number: int) -> str:
 
 
 def duration(seconds: float) -> str:
-    """0.4 s, 12 s, 3:05, 1:02:03."""
+    """40 ms, 0.4 s, 12 s, 3:05, 1:02:03."""
+    if 0 < seconds < 0.095:
+        return f"{1000 * seconds:.0f} ms"
     if seconds < 10:
         return f"{seconds:.1f} s"
     if seconds < 60:

@@ -130,13 +130,14 @@ def published_day(table: str, as_of: date) -> str:
 
 
 def new_run_id(now: datetime) -> str:
-    """A run's name, such as `20261120-193055-3f9a1c`: when it started (UTC) and six random hex digits.
+    """A run's name, such as `20261120-193055-3f9a1c`: its start (UTC) to 1/256 s, and four random hex digits.
 
-    Ids sort by start. The day that is valued is not part of it: it is in run.json.
+    Ids sort by start, also those of one second. The day that is valued is not part of it: it is in run.json.
 
     :param now: with a time zone.
     """
-    return f"{now.astimezone(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+    fraction = now.microsecond * 256 // 1_000_000
+    return f"{now.astimezone(UTC):%Y%m%d-%H%M%S}-{fraction:02x}{secrets.token_hex(2)}"
 
 
 def is_run_id(text: str) -> bool:

@@ -114,9 +114,7 @@ def test_plan(sample: Path, tmp_path: Path) -> None:
     assert stored.stat().st_size > 0
     assert f"plan written to {stored}" in text
     assert text.splitlines()[-1] == f"next: riskpipe run -c {sample / 'riskpipe.yaml'}"
-    answer = json.loads(
-        invoke("plan", "-c", sample / "riskpipe.yaml", "--json", "--select", "product:fx_forward")
-    )
+    answer = json.loads(invoke("plan", "-c", sample / "riskpipe.yaml", "--json", "--select", "product:fx_forward"))
     assert [row["product"] for row in answer["by_product"]] == ["fx_forward"]
     assert 0 < answer["trades"] < 40
     invoke("plan", "-c", sample / "riskpipe.yaml", "--select", "produkt:bond", code=2)
@@ -126,6 +124,5 @@ def test_the_schema_is_one_that_editors_understand(sample: Path) -> None:
     first = (sample / "riskpipe.yaml").read_text().splitlines()[0]
     assert first == "# yaml-language-server: $schema=./riskpipe.schema.json"
     assert (
-        yaml.safe_load((sample / "riskpipe.yaml").read_text()).keys()
-        <= json.loads(schema_text())["properties"].keys()
+        yaml.safe_load((sample / "riskpipe.yaml").read_text()).keys() <= json.loads(schema_text())["properties"].keys()
     )

@@ -38,9 +38,7 @@ def test_every_command_takes_every_shared_option() -> None:
 
 
 def test_shared_options_before_and_after_the_command(config: Path) -> None:
-    arguments = (
-        f"-c {config} --set cluster.workers=3 config --set retry.storage=1 show --as-of 2026-11-19 --json"
-    )
+    arguments = f"-c {config} --set cluster.workers=3 config --set retry.storage=1 show --as-of 2026-11-19 --json"
     settings = json.loads(runner.invoke(app, arguments).stdout)["settings"]
     assert (settings["cluster"]["workers"], settings["retry"]["storage"]) == (3, 1)
     assert settings["as_of"] == "2026-11-19"
@@ -159,9 +157,7 @@ def test_a_missing_configuration_names_init(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.chdir(tmp_path)
     result = runner.invoke(app, "config show")
     assert result.exit_code == 2
-    assert (
-        result.stderr == "error: riskpipe.yaml: no such file; `riskpipe init` writes one, -c names another\n"
-    )
+    assert result.stderr == "error: riskpipe.yaml: no such file; `riskpipe init` writes one, -c names another\n"
 
 
 def test_log_records_and_warnings_of_libraries_come_in_the_same_form() -> None:

@@ -14,9 +14,7 @@ import pytest
 COLOUR = re.compile(r"\x1b\[(\d+;)*3[0-7](;\d+)*m")
 
 
-def riskpipe(
-    *arguments: str, cwd: Path | None = None, **environment: str
-) -> subprocess.CompletedProcess[str]:
+def riskpipe(*arguments: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "riskpipe", *arguments],
         capture_output=True,
@@ -100,6 +98,4 @@ def test_environment_over_file(config: Path) -> None:
     assert json.loads(result.stdout)["settings"]["cluster"]["workers"] == 5
     refused = riskpipe("config", "show", RISKPIPE_CONFIG=str(config), RISKPIPE_CLUSTER__WOKERS="5")
     assert refused.returncode == 2
-    assert refused.stderr == (
-        "error: RISKPIPE_CLUSTER__WOKERS: cluster.wokers: unknown key; did you mean workers?\n"
-    )
+    assert refused.stderr == ("error: RISKPIPE_CLUSTER__WOKERS: cluster.wokers: unknown key; did you mean workers?\n")

@@ -15,8 +15,7 @@ MakeStatus = Callable[..., RunStatus]
 
 def test_a_complete_run(status: MakeStatus) -> None:
     assert summary(status(), Session()) == [
-        "run 20261120-193055-3f9a1c of 2026-11-20: complete in 1:20; 200,000 trades, 100.0M valuations "
-        "(1.25M/s)",
+        "run 20261120-193055-3f9a1c of 2026-11-20: complete in 1:20; 200,000 trades, 100.0M valuations (1.25M/s)",
         "",
         "         planned     ok  reused  failed  not applicable  cancelled",
         "blocks       120    118       2       0               0          0",

@@ -23,7 +23,18 @@ def test_counts(number: int, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"), [(0.44, "0.4 s"), (12.4, "12 s"), (59.4, "59 s"), (185, "3:05"), (3723, "1:02:03")]
+    ("seconds", "text"),
+    [
+        (0, "0.0 s"),
+        (0.04, "40 ms"),
+        (0.0949, "95 ms"),
+        (0.0951, "0.1 s"),
+        (0.44, "0.4 s"),
+        (12.4, "12 s"),
+        (59.4, "59 s"),
+        (185, "3:05"),
+        (3723, "1:02:03"),
+    ],
 )
 def test_durations(seconds: float, text: str) -> None:
     assert duration(seconds) == text

@@ -52,6 +52,10 @@ def test_run_ids_name_the_start_in_utc() -> None:
     assert is_run_id(first)
     assert first != second
     assert new_run_id(datetime(2026, 11, 20, 19, 30, 56, tzinfo=UTC)) > max(first, second)
+    moments = [datetime(2026, 11, 20, 19, 30, 56, k * 4000, tzinfo=UTC) for k in range(250)]
+    ids = [new_run_id(moment) for moment in moments]
+    assert ids == sorted(ids)
+    assert all(is_run_id(run_id) for run_id in ids)
     assert not is_run_id(first + "0")
     assert not is_run_id("latest")
 

@@ -1,0 +1,124 @@
+"""Runs from the command line: run, retry, runs, publish; in this process, on a small sample."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from riskpipe.cli.main import app
+from riskpipe.store.filesystem import Store
+from riskpipe.store.lease import Lease
+
+runner = CliRunner()
+Invoke = Callable[..., Result]
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("sample")
+    result = runner.invoke(app, ["init", str(directory), "--trades", "30", "--scenarios", "5"])
+    assert result.exit_code == 0, result.output
+    return directory
+
+
+@pytest.fixture
+def invoke(sample: Path, tmp_path: Path) -> Invoke:
+    """A command on the sample book, with an output of its own."""
+    options = ("cluster.kind=serial", "measures=[pv, delta]", f"output={tmp_path / 'output'}")
+    fixed = ["-c", str(sample / "riskpipe.yaml"), *(part for o in options for part in ("--set", o))]
+
+    def run(*arguments: str, code: int = 0) -> Result:
+        result = runner.invoke(app, [*arguments, *fixed])
+        assert result.exit_code == code, result.output
+        return result
+
+    return run
+
+
+def answer(result: Result) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(result.stdout)
+    return found
+
+
+def test_run_ends_with_a_short_summary_and_the_next_command(invoke: Invoke, tmp_path: Path) -> None:
+    result = invoke("run")
+    lines = result.stdout.splitlines()
+    assert len(lines) <= 15
+    assert ": complete in " in lines[0]
+    assert lines[-1].startswith("next: riskpipe runs show latest -c ")
+    assert result.stderr.splitlines()[-1].endswith("elapsed")
+    assert list((tmp_path / "output/published/valuations").glob("as_of=*/*.parquet"))
+
+
+def test_run_quietly_in_json(invoke: Invoke) -> None:
+    result = invoke("run", "--json", "-q", "--publish", "never", "--select", "product:fx_*")
+    status = answer(result)
+    assert result.stderr == ""
+    assert (status["state"], status["published"], status["exit_code"]) == ("complete", False, 0)
+    assert 0 < status["trades"] < 30
+    numbers = status["numbers"]
+    assert numbers["planned"] == sum(value for name, value in numbers.items() if name != "planned")
+
+
+def test_messages_in_json(invoke: Invoke) -> None:
+    lines = [json.loads(line) for line in invoke("run", "--log-format", "json").stderr.splitlines()]
+    progress = [line for line in lines if line.get("event") == "progress"]
+    assert progress
+    assert progress[-1]["status"]["blocks"]["planned"] > 0
+    assert {"time", "level", "message"} <= lines[0].keys()
+
+
+def test_list_show_publish_and_clear_away(invoke: Invoke) -> None:
+    assert "no runs yet" in invoke("runs", "list").stdout
+    first = answer(invoke("run", "--json", "--publish", "never"))["run_id"]
+    assert invoke("runs", "show").stdout.splitlines()[-1].startswith("next: riskpipe publish latest")
+    published = answer(invoke("publish", first[:-2], "--json"))
+    assert published["run_id"] == first
+    assert published["tables"]["valuations"] > 0
+    assert "valuations" in invoke("publish").stdout
+    second = answer(invoke("run", "--json", "--resume", "never", "--publish", "never"))["run_id"]
+    third = answer(invoke("run", "--json", "--resume", "never", "--publish", "never"))["run_id"]
+    assert [run["run_id"] for run in answer(invoke("runs", "list", "--json"))["runs"]] == [first, second, third]
+    table = invoke("runs", "list").stdout.splitlines()
+    assert [line.split()[0] for line in table] == ["run", first, second, third]
+    assert answer(invoke("runs", "show", first, "--watch", "--json"))["published"] is True
+    assert answer(invoke("runs", "gc", "--keep", "1", "--json")) == {"removed": [second]}
+    assert invoke("runs", "gc", "--keep", "1").stdout == "0 runs deleted\n"
+
+
+def test_a_bad_trade_makes_the_run_partial_and_the_summary_says_what_to_do(
+    invoke: Invoke, sample: Path, tmp_path: Path
+) -> None:
+    book = tmp_path / "book"
+    (book / "fx_forward").mkdir(parents=True)
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(next((sample / "data/portfolio/fx_forward").glob("*.parquet")))
+    amounts = table.column("buy_amount").to_pylist()
+    amounts[0] = float("nan")
+    column = table.schema.get_field_index("buy_amount")
+    pq.write_table(table.set_column(column, "buy_amount", pa.array(amounts)), book / "fx_forward" / "part-000.parquet")
+    chosen = ("--set", f"inputs.portfolio={book}")
+    lines = invoke("run", *chosen, code=4).stdout.splitlines()
+    assert ": partial in " in lines[0]
+    assert any(line.startswith("failed: INVALID_TRADE 1") for line in lines)
+    assert lines[-1].startswith("next: riskpipe check ")
+    again = answer(invoke("retry", *chosen, "--json", "-q", code=4))
+    assert again["numbers"]["failed"] > 0
+    assert again["numbers"]["reused"] > 0
+
+
+def test_what_cannot_be_done_ends_with_its_code(invoke: Invoke, tmp_path: Path) -> None:
+    assert "there are no runs" in invoke("retry", code=2).stderr
+    assert "no trade passes --select" in invoke("run", "--select", "book:nowhere", code=2).stderr
+    assert "unknown method" in invoke("run", "--select", "produkt:bond", code=2).stderr
+    with Lease(Store(str(tmp_path / "output")), "another", 60.0):
+        error = answer(invoke("run", "--json", code=75))
+    assert error["error"]["type"] == "LeaseError"
+    assert error["exit_code"] == 75
