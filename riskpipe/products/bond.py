@@ -77,7 +77,7 @@ class Bond(Product):
 
     def weight(self, trades: Trades, as_of: int) -> NDArray[np.float64]:
         periods = remaining_periods(trades, "issue_date", "frequency", as_of)
-        return 0.5 + np.where(trades.labels("credit_curve").codes < 0, 0.05, 0.4) * periods
+        return 0.3 + np.where(trades.labels("credit_curve").codes < 0, 0.03, 0.22) * periods
 
     def prepare(self, trades: Trades, model: MarketModel) -> Prepared:
         coupons = _coupons(trades, model.as_of)

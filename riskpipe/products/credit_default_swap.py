@@ -75,7 +75,7 @@ class CreditDefaultSwap(Product):
         )
 
     def weight(self, trades: Trades, as_of: int) -> NDArray[np.float64]:
-        return 0.5 + 0.5 * remaining_periods(trades, "start_date", "frequency", as_of)
+        return 0.3 + 0.25 * remaining_periods(trades, "start_date", "frequency", as_of)
 
     def prepare(self, trades: Trades, model: MarketModel) -> Prepared:
         name = model.conventions.credit_model

@@ -70,7 +70,7 @@ class InterestRateSwap(Product):
 
     def weight(self, trades: Trades, as_of: int) -> NDArray[np.float64]:
         fixed = remaining_periods(trades, "start_date", "fixed_frequency", as_of)
-        return 0.5 + 0.05 * fixed + 0.15 * remaining_periods(trades, "start_date", "float_frequency", as_of)
+        return 0.3 + 0.03 * fixed + 0.1 * remaining_periods(trades, "start_date", "float_frequency", as_of)
 
     def prepare(self, trades: Trades, model: MarketModel) -> Prepared:
         discount_curve, projection = trades.labels("discount_curve"), _projection(trades, model.conventions)
