@@ -58,7 +58,9 @@ def scenario_ranges(
         stop = int(within[-1] if len(within) else later[0])
         stops.append((start, stop))
         start = stop
-    return tuple(_describe(columns, snapshot, measures, first, stop) for first, stop in stops)
+    described = (_describe(columns, snapshot, measures, first, stop) for first, stop in stops)
+    # The base by itself reports nothing unless pv is wanted; every block prices it anyway.
+    return tuple(columns_ for columns_ in described if columns_.measures)
 
 
 def _describe(

@@ -46,7 +46,7 @@ class Selection:
     def uses(self, *methods: str) -> bool:
         return any(term.method in methods for alternative in self.alternatives for term in alternative)
 
-    def trades(self, product: str, books: Labels, trade_ids: Callable[[], list[str]]) -> NDArray[np.bool_]:
+    def trades(self, product: str, books: Labels, trade_ids: Callable[[], list[str | None]]) -> NDArray[np.bool_]:
         """bool[n]: selected by book, product and trade (terms of other methods hold everywhere).
 
         :param trade_ids: called only when a term asks for them.
@@ -64,7 +64,8 @@ class Selection:
                     mask &= hit[books.codes]
                 elif term.method == "trade":
                     match = re.compile(fnmatch.translate(term.pattern)).match
-                    mask &= np.fromiter((match(t) is not None for t in trade_ids()), np.bool_, len(books))
+                    ids = trade_ids()
+                    mask &= np.fromiter((t is not None and match(t) is not None for t in ids), np.bool_, len(ids))
             selected |= mask
         return selected
 

@@ -170,6 +170,10 @@ class RunState:
         child = self._child.get(block_id)
         return None if child is None else child.block
 
+    def repeats_of(self, block_id: str) -> tuple[Block, ...]:
+        """Parts of a done block that do some of its trades again, done or not."""
+        return tuple(part.block for part in self.children.get(block_id, []) if part.replaces is not None)
+
     def numbers_of(self, block_id: str) -> tuple[int, int, int]:
         """ok, failed and not-applicable numbers of a block's own output."""
         child = self._child.get(block_id)
@@ -198,11 +202,11 @@ class RunState:
     def _leaves(self, block: Block, status: np.uint8) -> Iterator[Leaf]:
         parts = self.children.get(block.block_id, [])
         if status == DONE:
-            replacing = [part for part in parts if self._has_output(part)]
-            whole = any(part.block.trades == block.trades for part in replacing)
+            standing = self._standing(block.block_id, block.numbers)
+            whole = any(part.block.trades == block.trades for part in standing)
             if not whole:
-                yield Leaf(block, status, tuple(part.block for part in replacing))
-            for part in replacing:
+                yield Leaf(block, status, tuple(part.block for part in standing))
+            for part in standing:
                 for leaf in self._leaves(part.block, part.status):
                     yield leaf if whole else replace(leaf, repeats=True)
         elif parts:
@@ -210,6 +214,15 @@ class RunState:
                 yield from self._leaves(part.block, part.status)
         else:
             yield Leaf(block, status)
+
+    def _standing(self, block_id: str, planned: int) -> list[Child]:
+        """Parts whose rows stand in place of those of a done block; one that repeats all of it comes before others.
+
+        :param planned: numbers of the block.
+        """
+        parts = [p for p in self.children.get(block_id, []) if p.replaces is not None and self._has_output(p)]
+        whole = [part for part in parts if part.block.numbers == planned]
+        return whole or parts
 
     def _has_output(self, part: Child) -> bool:
         parts = self.children.get(part.block.block_id, [])
@@ -230,7 +243,7 @@ class RunState:
                     self.status[index],
                     (numbers[0], numbers[1], numbers[2]),
                     bool(self.reused[index]),
-                    planned=None,
+                    planned=int(self._planned[index]),
                 )
         done = plain & (self.status == DONE)
         for reused in (False, True):
@@ -247,21 +260,20 @@ class RunState:
         status: np.uint8,
         numbers: tuple[int, int, int],
         reused: bool,
-        planned: int | None,
+        planned: int,
     ) -> None:
         parts = self.children.get(block_id, [])
         if status == DONE:
             tally.add(numbers, reused)
+            # Without output of their own the parent's rows still stand for a part's trades.
+            parts = self._standing(block_id, planned)
         elif not parts:
-            count = planned or 0
             if status == FAILED:
-                tally.failed += count
+                tally.failed += planned
             else:
-                tally.cancelled += count
+                tally.cancelled += planned
         for part in parts:
             if part.replaces is not None:
-                if not self._has_output(part):
-                    continue  # the parent's own rows still stand for these trades
                 tally.add(part.replaces, reused, sign=-1)
             self._resolve(
                 tally, part.block.block_id, part.status, part.numbers, part.reused, planned=part.block.numbers

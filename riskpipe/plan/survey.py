@@ -176,12 +176,18 @@ class Survey:
         needs = dependencies(product, valid, self._model, self._base_currency)
         self._note(file, valid, needs.faults, first, good, rows)
         selected = self._selection.trades(product.name, trades.books, trades.trade_ids.to_pylist)
-        seconds, bytes_ = self._costs_of(product, valid, needs, rows, len(trades))
+        seconds, bytes_ = self._costs_of(product, valid, needs, rows, selected)
         return selected, seconds * selected, bytes_ * selected
 
     def _costs_of(
-        self, product: Product, valid: Trades, needs: Dependencies, rows: NDArray[np.int64], n: int
+        self,
+        product: Product,
+        valid: Trades,
+        needs: Dependencies,
+        rows: NDArray[np.int64],
+        selected: NDArray[np.bool_],
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        n = len(selected)
         weight = np.ones(n)
         weight[rows] = product.weight(valid, self._model.as_of)
         seconds = np.zeros((len(self._ranges), n))
@@ -190,7 +196,7 @@ class Survey:
             priced = np.full(len(rows), float(columns.dense))
             for column in needs.pricing:
                 priced += columns.by_group[column]
-            self.valuations += float(priced.sum())
+            self.valuations += float(priced[selected[rows]].sum())
             seconds[k, rows] = weight[rows] * priced * self._costs.seconds_per_unit(product.name)
             seconds[k] += self._costs.seconds_per_trade(product.name)
             bytes_ = np.maximum(bytes_, self._costs.trade_bytes(columns.pnl_columns, self._stored_pnl))

@@ -36,7 +36,7 @@ CHUNK_VALUES = 4_000_000
 
 @dataclass(frozen=True)
 class Sensitivity:
-    """One subject's numbers for some of the trades: positions int32[m], value float64[m]."""
+    """One subject's numbers for some of the trades: positions int32[m], value float64[m] (NaN: failed)."""
 
     positions: NDArray[np.int32]
     factor: str
@@ -183,6 +183,8 @@ class _Valuation:
             rows = rows[~bad[rows]]
             if len(rows):
                 self._subjects(part, family, wanted, columns, rows, base, totals, subjects, broken)
+        for total in totals.values():
+            broken |= ~summable(np.stack([total, total * part.conversion], axis=1))
         part.fail(
             np.flatnonzero(broken & ~bad),
             family.name,
@@ -216,12 +218,12 @@ class _Valuation:
             label = scenarios.names[int(columns.columns[first])].as_py()
             reported = self._reported(family, columns.columns[first], shift)
             for measure in wanted:
-                value = numbers[measure]
+                value = np.where(finite, numbers[measure], np.nan)
                 totals[measure][rows] += value
                 if family.horizon:
                     continue
                 # On one point of a curve most trades do not depend: an exact zero has no row.
-                kept = finite & (value != 0.0) if family.total == "none" else finite
+                kept = ~finite | (value != 0.0) if family.total == "none" else np.ones(len(rows), np.bool_)
                 part.sensitivities.append(
                     Sensitivity(rows[kept], label, measure, reported, family.shift_type, value[kept])
                 )

@@ -15,7 +15,7 @@ from riskpipe.kernels.sums import accumulate, zeros
 from riskpipe.measures.catalogue import ADDITIVE_MEASURES, PNL_SETS, VALUATION_MEASURES
 from riskpipe.plan.block import Block
 from riskpipe.products.trades import Trades
-from riskpipe.store.tables import SORT_KEYS
+from riskpipe.store.tables import SCHEMAS, SORT_KEYS
 from riskpipe.valuation.price import FAILED, NOT_APPLICABLE, OK, Part, Sensitivity
 from riskpipe.valuation.spec import ValuationSpec
 
@@ -83,7 +83,8 @@ def block_tables(
         "scenario_pnl": _sorted("scenario_pnl", vectors) if vectors else None,
         "partials": _partials(block, [part for part, _ in parts], pnl_first),
     }
-    kept = {name: table for name, table in tables.items() if table is not None and table.num_rows}
+    # Merging reads the sums of every block, also where nothing of it adds up.
+    kept = {n: table for n, table in tables.items() if table is not None and (table.num_rows or n == "partials")}
     return BlockTables(kept, int(counts[0]), int(counts[1]), int(counts[2]))
 
 
@@ -208,6 +209,8 @@ def _sensitivities(spec: ValuationSpec, block: Block, part: Part) -> pa.Table:
     sizes = [len(c.positions) for c in chunks]
     positions = np.concatenate([c.positions for c in chunks]) if chunks else np.empty(0, np.int32)
     value = np.concatenate([c.value for c in chunks]) if chunks else np.empty(0)
+    value_base = value * part.conversion[positions]
+    broken = ~np.isfinite(value_base)
     which = pa.array(np.repeat(np.arange(len(chunks), dtype=np.int32), sizes))
     return pa.table(
         {
@@ -216,10 +219,10 @@ def _sensitivities(spec: ValuationSpec, block: Block, part: Part) -> pa.Table:
             "measure": pa.array([c.measure for c in chunks], pa.string()).take(which),
             "shift": pa.array([c.shift for c in chunks], pa.float64()).take(which),
             "shift_type": pa.array([c.shift_type for c in chunks], pa.string()).take(which),
-            "value": pa.array(value),
+            "value": pa.array(value, mask=broken),
             "currency": pa.array(part.currency, pa.string()).take(pa.array(positions)),
-            "value_base": pa.array(value * part.conversion[positions]),
-            "status": _constant("ok", len(positions)),
+            "value_base": pa.array(value_base, mask=broken),
+            "status": STATUS.take(pa.array(np.where(broken, FAILED, OK).astype(np.int8))),
         }
     )
 
@@ -260,7 +263,7 @@ def _partials(block: Block, parts: Sequence[Part], pnl_first: Mapping[str, int])
             set_name = PNL_SETS[measure]
             width = next((p.pnl[set_name].shape[1] for p in parts if set_name in p.pnl), 0)
             rows.append(_sum(books, position, parts, measure, set_name, pnl_first.get(set_name, 0), width))
-    return pa.concat_tables(rows) if rows else pa.table({"book": pa.array([], pa.string())})
+    return pa.concat_tables(rows) if rows else SCHEMAS["partials"].empty_table()
 
 
 def _sum(

@@ -7,6 +7,8 @@ import time
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from riskpipe.errors import Failure
@@ -111,12 +113,22 @@ def read_trades(context: Context, block: Block) -> tuple[Trades, NDArray[np.int6
     trades = Trades(table)
     if block.rows is not None:
         rows = np.array(block.rows, np.int64)
-        return trades.take(rows - block.row_start), rows
+        return _named(trades.take(rows - block.row_start), block.path, rows), rows
     rows = np.arange(block.row_start, block.row_stop)
     selected = context.selection.trades(product.name, trades.books, trades.trade_ids.to_pylist)
-    if selected.all():
-        return trades, rows
-    return trades.take(np.flatnonzero(selected)), rows[selected]
+    if not selected.all():
+        trades, rows = trades.take(np.flatnonzero(selected)), rows[selected]
+    return _named(trades, block.path, rows), rows
+
+
+def _named(trades: Trades, path: str, rows: NDArray[np.int64]) -> Trades:
+    """Quarantined trades without id or book get a place to stand in the results: file and row, and the root."""
+    ids, books = trades.table.column("trade_id"), trades.table.column("book")
+    if not (ids.null_count or books.null_count):
+        return trades
+    places = pa.array([f"{path}#{row}" for row in rows.tolist()], pa.string())
+    table = trades.table.set_column(trades.table.column_names.index("trade_id"), "trade_id", pc.coalesce(ids, places))
+    return Trades(table.set_column(table.column_names.index("book"), "book", pc.fill_null(books, "")))
 
 
 def value_block(

@@ -28,7 +28,7 @@ class _Total:
 
 def ancestors(book: str) -> Iterator[tuple[int, str]]:
     """(level, path) from the root (0, "") down to the book itself."""
-    parts = book.split("/")
+    parts = book.split("/") if book else []
     for level in range(len(parts) + 1):
         yield level, "/".join(parts[:level])
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from riskpipe.plan.block import Block
 from riskpipe.plan.selection import Selection
-from riskpipe.plan.state import Leaf
 from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import RunLayout
 from riskpipe.store.ledger import BlockSplit
@@ -32,20 +31,25 @@ def halves(store: Store, layout: RunLayout, block: Block) -> list[Block]:
 
 
 def failed_trades(
-    store: Store, layout: RunLayout, leaf: Leaf, numbers: tuple[int, int, int], selection: Selection
+    store: Store,
+    layout: RunLayout,
+    block: Block,
+    taken: Sequence[Block],
+    numbers: tuple[int, int, int],
+    selection: Selection,
 ) -> BlockSplit | None:
     """What a retry does of a block that is done but for some trades; None when nothing can be retried.
 
     Trades of which every number failed are repeated alone. Where a trade has some numbers, the sums of its block hold
     them, so the whole block is repeated.
 
+    :param taken: parts of the block that repeat trades already, done or not: no trade may be in two of them.
     :param numbers: ok, failed and not-applicable numbers of the block's own output.
     """
-    block = leaf.block
     path = layout.block_output("trade_failures", block.block_id)
     if not numbers[1] or not store.exists(path):
         return None
-    replaced = {row for part in leaf.replaced_by for row in _rows(part)}
+    replaced = {row for part in taken for row in _rows(part)}
     rows = [row for row in read_parquet(store, path).to_pylist() if row["retryable"] and row["row"] not in replaced]
     rows = [row for row in rows if selection.value("trade", row["trade_id"])]
     if not rows:

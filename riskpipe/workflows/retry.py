@@ -59,8 +59,8 @@ def reopen(session: Session, selection: Selection) -> None:
         for leaf in list(state.leaves(index, block)):
             if leaf.status != DONE:
                 continue
-            numbers = state.numbers_of(leaf.block.block_id)
-            split = failed_trades(session.store, session.layout, leaf, numbers, selection)
+            numbers, taken = state.numbers_of(leaf.block.block_id), state.repeats_of(leaf.block.block_id)
+            split = failed_trades(session.store, session.layout, leaf.block, taken, numbers, selection)
             if split is not None:
                 session.record(split)
                 splits += 1
