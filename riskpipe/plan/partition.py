@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,9 @@ from riskpipe.kernels.partition import cut_rows
 from riskpipe.market.scenarios import ScenarioSet
 from riskpipe.market.snapshot import MarketSnapshot
 from riskpipe.measures.catalogue import PNL_SETS, scenario_set_of
+
+BLOCKS_A_WORKER = 8
+LEAST_SECONDS = 0.25
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,15 @@ class Limits:
     max_trades: int = 50_000
     max_scenarios: int = 1024
     max_memory: int = 512 * 2**20
+
+    def balanced(self, seconds: float, workers: int) -> Limits:
+        """The limits of a run of so many seconds in all: a short one is cut finer, so that no worker idles long.
+
+        The aim is then BLOCKS_A_WORKER blocks for each worker, but no block shorter than LEAST_SECONDS: below that
+        reading, writing and scheduling show.
+        """
+        fine = max(seconds / (workers * BLOCKS_A_WORKER), LEAST_SECONDS)
+        return replace(self, target_seconds=min(self.target_seconds, fine))
 
 
 @dataclass(frozen=True)

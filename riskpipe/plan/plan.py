@@ -93,15 +93,13 @@ def block_tables(
         trades = np.add.reduceat(survey.selected.astype(np.int64), starts)
         kept = trades > 0
         starts, stops, trades = starts[kept], stops[kept], trades[kept]
-        memory = (
-            np.add.reduceat(survey.bytes_, bounds[:-1])[kept] + BYTES_PER_BLOCK + WORKER_BASELINE_BYTES
-        ).astype(np.int64)
+        memory = (np.add.reduceat(survey.bytes_, bounds[:-1])[kept] + BYTES_PER_BLOCK + WORKER_BASELINE_BYTES).astype(
+            np.int64
+        )
         inputs = inputs_of[survey.file.path]
         for k, columns in enumerate(ranges):
             seconds = np.add.reduceat(survey.seconds[k], bounds[:-1])[kept] + SECONDS_PER_BLOCK
-            totals.add(
-                survey.file.product, trades, len(columns.measures), seconds, memory, first_range=k == 0
-            )
+            totals.add(survey.file.product, trades, len(columns.measures), seconds, memory, first_range=k == 0)
             yield _table(survey, columns, inputs, starts, stops, trades, memory, seconds)
 
 
@@ -196,9 +194,7 @@ class StoredPlan:
             raise InputError(f"{path} is not a plan of riskpipe")
         value = json.loads(text)
         if value["version"] > PLAN_VERSION:
-            raise InputError(
-                f"{path} is a plan of a newer riskpipe (version {value['version']}): install that"
-            )
+            raise InputError(f"{path} is a plan of a newer riskpipe (version {value['version']}): install that")
         self.header = PlanHeader(**{**value, "measures": tuple(value["measures"])})
 
     def __len__(self) -> int:
@@ -245,8 +241,7 @@ class StoredPlan:
     def _ids(self) -> NDArray[np.bytes_]:
         text = self.columns("block_id").column(0).cast(pa.binary()).cast(pa.binary(BLOCK_ID_LENGTH))
         parts = [
-            np.frombuffer(c.buffers()[1], f"S{BLOCK_ID_LENGTH}")[c.offset : c.offset + len(c)]
-            for c in text.chunks
+            np.frombuffer(c.buffers()[1], f"S{BLOCK_ID_LENGTH}")[c.offset : c.offset + len(c)] for c in text.chunks
         ]
         return np.concatenate(parts) if parts else np.empty(0, f"S{BLOCK_ID_LENGTH}")
 

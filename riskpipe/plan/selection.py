@@ -37,10 +37,7 @@ class Selection:
 
     def canonical(self, methods: Sequence[str] = METHODS) -> list[list[str]]:
         """The terms of these methods as text, ordered: equal for selections that mean the same."""
-        kept = {
-            tuple(sorted(f"{t.method}:{t.pattern}" for t in a if t.method in methods))
-            for a in self.alternatives
-        }
+        kept = {tuple(sorted(f"{t.method}:{t.pattern}" for t in a if t.method in methods)) for a in self.alternatives}
         return [list(a) for a in sorted(kept)] if () not in kept else []
 
     def uses(self, *methods: str) -> bool:

@@ -156,9 +156,7 @@ class Survey:
         if not parts:
             return FileSurvey(file, np.empty(0, np.bool_), np.empty((len(self._ranges), 0)), np.empty(0))
         selected, seconds, bytes_ = zip(*parts, strict=True)
-        survey = FileSurvey(
-            file, np.concatenate(selected), np.concatenate(seconds, 1), np.concatenate(bytes_)
-        )
+        survey = FileSurvey(file, np.concatenate(selected), np.concatenate(seconds, 1), np.concatenate(bytes_))
         self.selected += int(survey.selected.sum())
         return survey
 

@@ -11,6 +11,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from riskpipe import __version__
 from riskpipe.config import Settings
 from riskpipe.errors import StorageError, UsageError
@@ -27,6 +30,7 @@ from riskpipe.workflows.check import refuse
 from riskpipe.workflows.inputs import Inputs, open_inputs
 
 RUNS_TO_LEARN_FROM = 5
+ROWS_TO_BALANCE = 1_000_000
 SHORT_SECONDS, LONG_SECONDS = 0.5, 60.0
 
 
@@ -107,8 +111,7 @@ def make_plan(settings: Settings, selection: Selection) -> Iterator[Planned]:
     assert inputs.snapshot is not None
     assert inputs.scenarios is not None
     columns = inputs.scenarios.columns
-    limits = Limits(**settings.partition.model_dump())
-    ranges = scenario_ranges(columns, inputs.snapshot, tuple(settings.measures), limits.max_scenarios)
+    ranges = scenario_ranges(columns, inputs.snapshot, tuple(settings.measures), settings.partition.max_scenarios)
     costs = learnt_costs(Store(settings.output))
     survey = Survey(
         inputs.files,
@@ -122,7 +125,7 @@ def make_plan(settings: Settings, selection: Selection) -> Iterator[Planned]:
         stored_pnl=bool(stored_pnl(settings)),
     )
     totals = PlanTotals()
-    tables = block_tables(survey.files(), ranges, limits, inputs.block_inputs(selection), totals)
+    tables = _blocks(settings, inputs, selection, survey, ranges, totals)
     with tempfile.TemporaryDirectory(prefix="riskpipe-plan-") as directory:
         path = str(Path(directory) / "plan.parquet")
         write_plan(path, tables, lambda: _header(settings, inputs, selection, costs, totals))
@@ -131,6 +134,29 @@ def make_plan(settings: Settings, selection: Selection) -> Iterator[Planned]:
         if not totals.blocks:
             raise UsageError("nothing to do: no trade passes --select")
         yield Planned(inputs, StoredPlan(path), ranges, faults, survey.quarantine, int(survey.valuations))
+
+
+def _blocks(
+    settings: Settings,
+    inputs: Inputs,
+    selection: Selection,
+    survey: Survey,
+    ranges: tuple[ScenarioRange, ...],
+    totals: PlanTotals,
+) -> Iterator[pa.Table]:
+    """The blocks: of a large book file by file, as it streams; of others balanced, and the longest first."""
+    limits = Limits(**settings.partition.model_dump())
+    inputs_of = inputs.block_inputs(selection)
+    if sum(file.rows for file in inputs.files) > ROWS_TO_BALANCE:
+        yield from block_tables(survey.files(), ranges, limits, inputs_of, totals)
+        return
+    surveys = list(survey.files())
+    seconds = sum(float(found.seconds.sum()) for found in surveys)
+    limits = limits.balanced(seconds, 1 if settings.cluster.kind == "serial" else settings.cluster.workers)
+    tables = list(block_tables(surveys, ranges, limits, inputs_of, totals))
+    if tables:
+        blocks = pa.concat_tables(tables)
+        yield blocks.take(pc.sort_indices(blocks, [("projected_seconds", "descending"), ("block_id", "ascending")]))
 
 
 def _header(

@@ -87,9 +87,7 @@ def publish(settings: Settings, run: str, observer: Any = None) -> PublishReport
     with Lease(store, layout.run_id, settings.lease_seconds) as lease:
         session = open_session(store, layout, settings, lease, observer or _Silent(), StopSignal())
         if not session.clean():
-            raise UsageError(
-                f"run {layout.run_id} is not done: go on with `riskpipe run --resume {layout.run_id}`"
-            )
+            raise UsageError(f"run {layout.run_id} is not done: go on with `riskpipe run --resume {layout.run_id}`")
         session.finish_outputs()
         lease.check(confirm=True)
         tables = publish_tables(store, layout, session.state, session.merges.roots)
