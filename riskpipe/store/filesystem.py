@@ -207,6 +207,19 @@ class Store:
             with explained(self.full_path(target), "write"):
                 self._filesystem.copy_file(self.full_path(source), self.full_path(target))
 
+    def rename(self, path: str, name: str) -> str:
+        """Gives a file another name in its directory; returns its path."""
+        renamed = f"{path.rpartition('/')[0]}/{checked_name(name)}"
+        if renamed == path:
+            return path
+        full = self.full_path(renamed)
+        with explained(full, "write"):
+            if self.is_local:
+                os.rename(self.full_path(path), full)
+            else:
+                self._filesystem.move(self.full_path(path), full)
+        return renamed
+
     def probe_writable(self) -> None:
         """Creates the root if it is missing, writes a small file and deletes it again.
 

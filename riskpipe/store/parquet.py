@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from riskpipe.errors import StorageError
 from riskpipe.store.filesystem import Store, explained
 
 ROW_GROUP_ROWS = 131_072
+_ZEROS = bytes(1 << 20)
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,20 @@ class WrittenFile:
     sha256: str
 
 
+@dataclass(frozen=True)
+class Remnant:
+    """The part of an older local file that a new one keeps at the same place, before its own rows.
+
+    Some readers open a file twice, once for the footer and once for the rows. When the file is replaced in between,
+    they still find at every offset what the older footer promised; the new footer does not mention those bytes.
+
+    :param path: of the operating system. :param begins_at: what comes before was itself a remnant, and becomes a hole.
+    """
+
+    path: str
+    begins_at: int
+
+
 class _HashingSink:
     """What pyarrow writes to: hashes and counts. After an error it swallows what a closing writer adds."""
 
@@ -37,12 +53,16 @@ class _HashingSink:
         self._digest = hashlib.sha256()
         self.bytes = 0
         self.broken = False
+        self.leaves_hole = False
 
     def write(self, data: Any) -> int:
         size = len(data)
         if not self.broken:
             try:
-                self._file.write(data)
+                if self.leaves_hole:
+                    self._file.seek(size, os.SEEK_CUR)
+                else:
+                    self._file.write(data)
             except BaseException:
                 self.broken = True
                 raise
@@ -63,14 +83,17 @@ class _HashingSink:
 class ParquetSink:
     """A Parquet file being written; see `atomic_parquet`."""
 
-    def __init__(self, path: str, file: IO[bytes], schema: pa.Schema, metadata: Mapping[str, str]) -> None:
+    def __init__(
+        self, path: str, file: IO[bytes], schema: pa.Schema, metadata: Mapping[str, str], before: Remnant | None
+    ) -> None:
         self._path = path
         self._schema = schema
         self._sink = _HashingSink(file)
         self._rows = 0
         strings = [f.name for f in schema if pa.types.is_string(f.type) or pa.types.is_large_string(f.type)]
+        output = pa.PythonFile(self._sink, mode="w")
         self._writer = pq.ParquetWriter(
-            pa.PythonFile(self._sink, mode="w"),
+            output,
             schema.with_metadata(dict(metadata) or None),
             compression="zstd",
             compression_level=1,
@@ -78,11 +101,25 @@ class ParquetSink:
             write_page_index=True,
             write_statistics=True,
         )
+        if before is not None:
+            self._keep(output, before)
+        self._begins_at = self._sink.bytes
+
+    def _keep(self, output: Any, before: Remnant) -> None:
+        # The writer has put Parquet's four magic bytes and asks `output` where it is before every row group.
+        self._sink.leaves_hole = True
+        for start in range(self._sink.bytes, before.begins_at, len(_ZEROS)):
+            output.write(_ZEROS[: before.begins_at - start])
+        self._sink.leaves_hole = False
+        with open(before.path, "rb") as older:
+            older.seek(self._sink.bytes)
+            while piece := older.read(len(_ZEROS)):
+                output.write(piece)
 
     @property
     def bytes_so_far(self) -> int:
         """Bytes of the row groups written so far."""
-        return self._sink.bytes
+        return self._sink.bytes - self._begins_at
 
     def write(self, data: pa.Table, row_group_rows: int = ROW_GROUP_ROWS) -> None:
         """Appends rows; each call begins a row group. The columns must be the schema's."""
@@ -105,17 +142,22 @@ class ParquetSink:
 
 @contextmanager
 def atomic_parquet(
-    store: Store, path: str, schema: pa.Schema, metadata: Mapping[str, str] | None = None
+    store: Store,
+    path: str,
+    schema: pa.Schema,
+    metadata: Mapping[str, str] | None = None,
+    before: Remnant | None = None,
 ) -> Iterator[ParquetSink]:
     """A Parquet file (zstd, page index) in place, durable and complete when the body ends without error.
 
     After an error nothing is left behind. Read `sink.written` after the `with`.
 
     :param metadata: for the footer; replaces the schema's own.
+    :param before: what the file begins with; local stores only.
     :raises StorageError: naming the path and what to do.
     """
     with store.atomic_sink(path) as file:
-        sink = ParquetSink(path, file, schema, metadata or {})
+        sink = ParquetSink(path, file, schema, metadata or {}, before)
         try:
             yield sink
             sink.finish()

@@ -1,10 +1,16 @@
 """A staged day takes the place of the published one, table by table, each at once.
 
 On a local file system the staged directory and the published one change places in one system call (rename where
-nothing is published yet), so a reader finds a table's day whole: the old one or the new one. Where the file system
-cannot exchange, the old directory is moved away and the new one in: for that moment the day is not there. In an
-object store, which has no directories, the parts are put one by one and surplus ones deleted after: a day of one part
-changes at once, one of several does not.
+nothing is published yet), so who opens a day finds it whole: the old one or the new one. Where the file system cannot
+exchange, the old directory is moved away and the new one in: for that moment the day is not there.
+
+Readers do not open a day at once, though: they list, read footers, then open again for the rows, and all of them by
+name. A day of one part therefore keeps the bytes of the one that it replaces where they were (parquet.Remnant), so
+whoever read the old footer goes on to read the old rows. The parts of a larger day get numbers that the replaced one
+did not have, so whoever listed the old ones misses them with an error instead of adding up two runs.
+
+In an object store, which has no directories, the parts are put one by one and surplus ones deleted after: a day of one
+part changes at once, one of several does not.
 
 `meta/CURRENT.json` is written last and says what belongs to every day, with checksums. After a crash at any point each
 table's day is the old or the new one; publishing again mends the rest.

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 
 import pyarrow as pa
 
 from riskpipe.store.filesystem import Store
-from riskpipe.store.layout import RunLayout
+from riskpipe.store.layout import RunLayout, published_day
 from riskpipe.store.merge import WINDOW_BYTES, Source, merge_sorted
-from riskpipe.store.parquet import ROW_GROUP_ROWS, WrittenFile
-from riskpipe.store.tables import SCHEMAS, SORT_KEYS, Provenance, TableSink, table_sink
+from riskpipe.store.parquet import ROW_GROUP_ROWS, Remnant, WrittenFile
+from riskpipe.store.tables import SCHEMAS, SORT_KEYS, Provenance, TableSink, metadata, table_sink
 
 FILE_BYTES = 256 << 20
 _ROW_GROUP_BYTES = 64 << 20
 _LEAST_ROW_GROUP = 1024
+# Beyond it a replacement begins afresh: a sparse file is copied in full by some tools.
+_MOST_HOLE = 4 << 30
 # The same in every row of a day, so not read from the blocks: a reused block was made under another run's id.
 _CONSTANT = ("as_of_date", "run_id")
 
@@ -52,25 +56,62 @@ def stage(
     provenance: Provenance,
     file_bytes: int = FILE_BYTES,
 ) -> list[WrittenFile]:
-    """The day's files of a table whose rows come in order; see `stage_merged`. Replaces what was staged before."""
+    """The day's files of a table whose rows come in order; see `stage_merged`. Replaces what was staged before.
+
+    They are made to replace what is published now (see publish.py): a single part begins with what the published part
+    holds, several parts take numbers that the published ones do not have.
+    """
     directory = layout.staged_day(table, provenance.as_of_date)
     store.delete_tree(directory)
-    with _Parts(store, directory, table, provenance, file_bytes) as parts:
+    published = [e.path for e in store.list_files(published_day(table, provenance.as_of_date), recursive=False)]
+    before = _remnant(store, published)
+    with ExitStack() as stack:
+        parts = _Parts(store, directory, table, provenance, file_bytes, stack, before)
         for group in _row_groups(rows):
             parts.write(group)
-    return parts.written
+        parts.finish()
+    return _renumbered(store, parts.written, published)
+
+
+def _remnant(store: Store, published: Sequence[str]) -> Remnant | None:
+    if not store.is_local or len(published) != 1:
+        return None
+    begins_at = int(metadata(store, published[0]).get("begins_at", "0"))
+    return Remnant(store.full_path(published[0]), begins_at) if begins_at <= _MOST_HOLE else None
+
+
+def _renumbered(store: Store, parts: list[WrittenFile], published: Sequence[str]) -> list[WrittenFile]:
+    # A reader that listed the replaced day's parts must miss them, rather than find another run's under their names.
+    if not published or max(len(parts), len(published)) == 1:
+        return parts
+    taken = [int(number) for path in published for number in re.findall(r"part-(\d+)\.parquet$", path)]
+    first = max(taken, default=-1) + 1 if min(taken, default=0) < len(parts) else 0
+    return [
+        replace(part, path=store.rename(part.path, f"part-{first + number:03d}.parquet"))
+        for number, part in enumerate(parts)
+    ]
 
 
 class _Parts:
     """`part-000.parquet` and so on; a new one is begun when the last has grown to its size."""
 
-    def __init__(self, store: Store, directory: str, table: str, provenance: Provenance, file_bytes: int) -> None:
+    def __init__(
+        self,
+        store: Store,
+        directory: str,
+        table: str,
+        provenance: Provenance,
+        file_bytes: int,
+        stack: ExitStack,
+        before: Remnant | None,
+    ) -> None:
         self._store = store
         self._directory = directory
         self._table = table
         self._provenance = provenance
         self._file_bytes = file_bytes
-        self._stack = ExitStack()
+        self._stack = stack
+        self._before = before
         self._sink: TableSink | None = None
         self.written: list[WrittenFile] = []
 
@@ -78,29 +119,24 @@ class _Parts:
         sink = self._sink or self._open()
         sink.write(_with_constants(rows, self._table, self._provenance), max(rows.num_rows, 1))
         if sink.bytes_so_far >= self._file_bytes:
-            self._close()
+            self._close(sink)
+
+    def finish(self) -> None:
+        """Ends the last part; there is one even if there are no rows."""
+        if self._sink is not None or not self.written:
+            self._close(self._sink or self._open())
 
     def _open(self) -> TableSink:
         path = f"{self._directory}/part-{len(self.written):03d}.parquet"
-        self._sink = self._stack.enter_context(table_sink(self._store, path, self._table, self._provenance))
+        before, self._before = self._before, None
+        self._sink = self._stack.enter_context(table_sink(self._store, path, self._table, self._provenance, before))
         return self._sink
 
-    def _close(self) -> None:
-        self._stack.close()
-        if self._sink is not None:
-            self.written.append(self._sink.written)
+    def _close(self, sink: TableSink) -> None:
+        # The part is in place when its context ends; an error in between reaches it through the stack.
+        self._stack.pop_all().close()
+        self.written.append(sink.written)
         self._sink = None
-
-    def __enter__(self) -> _Parts:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        if error[0] is not None:
-            self._stack.__exit__(*error)  # type: ignore[arg-type]
-            return
-        if not self.written and self._sink is None:
-            self._open()
-        self._close()
 
 
 def _with_constants(rows: pa.Table, table: str, provenance: Provenance) -> pa.Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,9 +14,10 @@ import pyarrow.compute as pc
 
 from riskpipe.errors import RiskpipeError
 from riskpipe.store.filesystem import Store
-from riskpipe.store.parquet import ROW_GROUP_ROWS, ParquetSink, WrittenFile, atomic_parquet, read_metadata
+from riskpipe.store.parquet import ROW_GROUP_ROWS, ParquetSink, Remnant, WrittenFile, atomic_parquet, read_metadata
 
 SCHEMA_VERSION = 1
+PREFIX = "riskpipe."
 STATUSES = ("ok", "failed", "not_applicable")
 
 _TIMESTAMP = pa.timestamp("us", tz="UTC")
@@ -136,8 +138,7 @@ class Provenance:
 
 def metadata(store: Store, path: str) -> dict[str, str]:
     """The `riskpipe.*` keys of a file's footer, without the prefix."""
-    prefix = "riskpipe."
-    return {k.removeprefix(prefix): v for k, v in read_metadata(store, path).items() if k.startswith(prefix)}
+    return {k.removeprefix(PREFIX): v for k, v in read_metadata(store, path).items() if k.startswith(PREFIX)}
 
 
 def conform(table: str, data: pa.Table) -> pa.Table:
@@ -220,13 +221,19 @@ class TableSink:
 
 
 @contextmanager
-def table_sink(store: Store, path: str, table: str, provenance: Provenance) -> Iterator[TableSink]:
+def table_sink(
+    store: Store, path: str, table: str, provenance: Provenance, before: Remnant | None = None
+) -> Iterator[TableSink]:
     """A result file in place, atomically, when the body ends without error; nothing after an error.
 
+    :param before: what the file begins with; its size is the footer's key `riskpipe.begins_at`.
     :raises InvalidResultError: rows that break the table's contract (see `conform`).
     :raises StorageError: the file cannot be written.
     """
-    with atomic_parquet(store, path, SCHEMAS[table], provenance.metadata(table)) as sink:
+    footer = provenance.metadata(table)
+    if before is not None:
+        footer[f"{PREFIX}begins_at"] = str(os.path.getsize(before.path))
+    with atomic_parquet(store, path, SCHEMAS[table], footer, before) as sink:
         yield TableSink(table, sink)
 
 
