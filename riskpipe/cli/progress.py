@@ -14,7 +14,7 @@ from riskpipe.cli.text import count, duration, plural
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from riskpipe.plan.accounting import Observer, RunStatus
+    from riskpipe.plan.accounting import Counts, Observer, RunStatus
 
 HEARTBEAT_SECONDS = 30.0
 
@@ -76,7 +76,7 @@ class Bar(Quiet):
     def __init__(self, messages: Messages, console: Any = None) -> None:
         super().__init__(messages)
         self._progress = _progress(messages, console)
-        self._task = self._progress.add_task("starting", total=None, counts="", left="")
+        self._task = self._progress.add_task("starting", total=None, counts="", elapsed="", left="")
 
     def __enter__(self) -> Bar:
         self._progress.start()
@@ -91,8 +91,9 @@ class Bar(Quiet):
             self._task,
             description=status.state,
             total=blocks.planned,
-            completed=blocks.settled,
+            completed=_done(blocks),
             counts=_counts(status),
+            elapsed=duration(status.elapsed_seconds),
             left=_left(status),
         )
 
@@ -100,16 +101,21 @@ class Bar(Quiet):
 def progress_line(status: RunStatus) -> str:
     """`118/400 blocks, 1.20M/4.00M numbers, 3 failed, 2 running, 1:20 elapsed, about 2:40 left`."""
     numbers = status.numbers
-    parts = [_counts(status), f"{count(numbers.settled)}/{count(numbers.planned)} numbers"]
+    parts = [_counts(status), f"{count(_done(numbers))}/{count(numbers.planned)} numbers"]
     if status.running:
         parts.append(f"{count(status.running)} running")
     parts.append(f"{duration(status.elapsed_seconds)} elapsed")
     return ", ".join(filter(None, [*parts, _left(status)]))
 
 
+def _done(counts: Counts) -> int:
+    """What is not reached yet counts as cancelled until the run ends."""
+    return counts.settled - counts.cancelled
+
+
 def _counts(status: RunStatus) -> str:
     blocks = status.blocks
-    text = f"{count(blocks.settled)}/{plural(blocks.planned, 'block')}"
+    text = f"{count(_done(blocks))}/{plural(blocks.planned, 'block')}"
     if status.numbers.failed:
         text += f", {plural(status.numbers.failed, 'failed number')}"
     return text
@@ -121,13 +127,13 @@ def _left(status: RunStatus) -> str:
 
 def _progress(messages: Messages, console: Any) -> Progress:
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, Progress, TextColumn
 
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         TextColumn("{task.fields[counts]}", markup=False),
-        TimeElapsedColumn(),
+        TextColumn("{task.fields[elapsed]}", markup=False),
         TextColumn("{task.fields[left]}", markup=False),
         console=console or Console(stderr=True, no_color=None if messages.colour else True),
         refresh_per_second=4,

@@ -68,7 +68,7 @@ def _table(statuses: list[RunStatus]) -> list[str]:
             status.run_id,
             status.as_of,
             status.state,
-            f"{count(status.blocks.settled)}/{count(status.blocks.planned)}",
+            f"{count(status.blocks.settled - status.blocks.cancelled)}/{count(status.blocks.planned)}",
             count(status.numbers.planned),
             count(status.numbers.failed),
             "yes" if status.published else "no",

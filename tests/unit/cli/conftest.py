@@ -46,8 +46,8 @@ def status() -> MakeStatus:
 def running(status: MakeStatus) -> RunStatus:
     return status(
         state="running",
-        blocks=Counts(planned=400, ok=118),
-        numbers=Counts(planned=4_000_000, ok=1_199_997, failed=3),
+        blocks=Counts(planned=400, ok=118, cancelled=282),
+        numbers=Counts(planned=4_000_000, ok=1_199_997, failed=3, cancelled=2_800_000),
         running=2,
         remaining_seconds=160.0,
         published=False,
