@@ -150,8 +150,12 @@ class _Cursor:
 
     def __init__(self, store: Store, source: Source, schema: pa.Schema, stack: ExitStack) -> None:
         self.path = store.full_path(source.path)
-        coded = [f.name for f in schema if pa.types.is_dictionary(f.type)]
-        self._file = stack.enter_context(open_parquet(store, source.path, read_dictionary=coded))
+        with open_parquet(store, source.path) as footer:
+            self._present = [name for name in schema.names if name in footer.schema_arrow.names]
+            metadata = footer.metadata
+        coded = [name for name in self._present if pa.types.is_dictionary(schema.field(name).type)]
+        options = {"read_dictionary": coded, "metadata": metadata}
+        self._file = stack.enter_context(open_parquet(store, source.path, **options))
         self._schema = schema
         self._drop = pa.array(sorted(source.drop), pa.string()) if source.drop else None
         self._rows = schema.empty_table()
@@ -167,8 +171,7 @@ class _Cursor:
         return int(encoded // max(metadata.num_rows, 1) + 12 * len(self._schema))
 
     def start(self, batch_rows: int) -> None:
-        present = [name for name in self._schema.names if name in self._file.schema_arrow.names]
-        self._batches = self._file.iter_batches(batch_size=batch_rows, columns=present)
+        self._batches = self._file.iter_batches(batch_size=batch_rows, columns=self._present)
         self._batch_rows = batch_rows
         self.refill(None)
 

@@ -32,7 +32,7 @@ CONTRACT = {
     "blocks": "run_id, block_id, parent_block_id, attempt, product, trades, scenarios, status, reason, "
     "worker, host, queued_at, started_at, ended_at, queue_s, fetch_s, price_s, write_s, cpu_s, "
     "peak_rss_bytes, projected_bytes, projected_s, rows, bytes_in, bytes_out",
-    "partials": "book, scenario_set, measure, trades, failed_trades, high, middle, low",
+    "partials": "book, scenario_set, measure, first, trades, failed_trades, high, middle, low",
 }
 PROVENANCE = Provenance("20261120-193055-3f9a1c", date(2026, 11, 20), "c" * 64, "d" * 64, "0.1.0")
 
