@@ -88,6 +88,7 @@ def check(settings: Settings) -> CheckReport:
         survey = Survey(inputs.files, inputs.portfolio, inputs.products, inputs.model, settings.base_currency)
         deque(survey.files(), maxlen=0)
         faults += survey.faults
+        inputs.blocking += survey.blocking
         quarantined = len(survey.quarantine.table())
     return CheckReport(tuple(faults), trades, quarantined, bool(inputs.blocking))
 

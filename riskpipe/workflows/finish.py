@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,7 +17,16 @@ from riskpipe.plan.block import Block
 from riskpipe.plan.state import RunState
 from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import RunLayout
-from riskpipe.store.ledger import BlockDone, BlockFailed, BlockSplit, Published, Record, read_ledger
+from riskpipe.store.ledger import (
+    BlockDone,
+    BlockFailed,
+    BlockSplit,
+    Published,
+    Record,
+    SessionEnded,
+    SessionStarted,
+    read_ledger,
+)
 from riskpipe.store.parquet import read_parquet
 from riskpipe.store.tables import SCHEMAS, table_sink
 from riskpipe.valuation.context import open_context
@@ -64,12 +72,8 @@ def finish(session: Session, publish: str) -> RunStatus:
 def mark_published(session: Session, tables: Mapping[str, object]) -> None:
     """End a session that did nothing but publish."""
     session.record(Published(tuple(tables), time.time()))
-    before = read_status(session.store, session.layout)
-    if before is None:
-        state = _state_of(session)
-        before = session.status(state, failures_by_reason=_write_failures(session))
-    status = replace(before, published=True, messages=())
-    _conclude(session, status)
+    reasons = _write_failures(session)
+    _conclude(session, session.status(_state_of(session), failures_by_reason=reasons, published=True))
 
 
 def _conclude(session: Session, status: RunStatus) -> None:
@@ -77,9 +81,18 @@ def _conclude(session: Session, status: RunStatus) -> None:
     session.end(status)
 
 
-def read_status(store: Store, layout: RunLayout) -> RunStatus | None:
-    """How the last session of a run ended, None when none has ended in order."""
-    if not store.exists(layout.summary):
+def read_status(store: Store, layout: RunLayout, records: Iterable[Record]) -> RunStatus | None:
+    """How the last session of a run ended; None when it is at work, or was killed.
+
+    :param records: the run's ledger: a summary counts only when its session's end was recorded after it.
+    """
+    started = ended = None
+    for record in records:
+        if isinstance(record, SessionStarted):
+            started = record.session
+        elif isinstance(record, SessionEnded):
+            ended = record.session
+    if started is None or ended != started or not store.exists(layout.summary):
         return None
     return RunStatus.from_json(json.loads(store.read_bytes(layout.summary)))
 

@@ -130,6 +130,7 @@ def make_plan(settings: Settings, selection: Selection) -> Iterator[Planned]:
         path = str(Path(directory) / "plan.parquet")
         write_plan(path, tables, lambda: _header(settings, inputs, selection, costs, totals))
         faults = (*inputs.faults, *survey.faults)
+        inputs.blocking += survey.blocking
         refuse(settings, inputs, list(faults))
         if not totals.blocks:
             raise UsageError("nothing to do: no trade passes --select")

@@ -20,6 +20,7 @@ from riskpipe.plan.selection import Selection
 from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import RunLayout, list_runs, new_run_id, resolve_run
 from riskpipe.store.lease import Lease
+from riskpipe.store.ledger import read_ledger
 from riskpipe.store.parquet import write_parquet
 from riskpipe.valuation.context import open_context
 from riskpipe.valuation.spec import ValuationSpec
@@ -141,7 +142,7 @@ def _resumable(
         layout = RunLayout(run_id)
         if not store.exists(layout.plan):
             continue
-        status = read_status(store, layout)
+        status = read_status(store, layout, read_ledger(store, layout))
         if status is not None and status.state in ("complete", "partial"):
             if status.state == "partial" and _same(store, layout, settings, selection):
                 observer.message(

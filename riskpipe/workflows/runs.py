@@ -12,7 +12,7 @@ from riskpipe.store import layout as layouts
 from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import RunLayout, resolve_run
 from riskpipe.store.lease import Lease, holder
-from riskpipe.store.ledger import Published, SessionEnded, SessionStarted, read_ledger
+from riskpipe.store.ledger import Published, read_ledger
 from riskpipe.store.publish import read_current
 from riskpipe.workflows.finish import read_status
 from riskpipe.workflows.plan import local_copy
@@ -41,11 +41,9 @@ def status_of(store: Store, layout: RunLayout) -> RunStatus:
         return RunStatus(layout.run_id, opened["as_of"], "interrupted", nothing, nothing, output=store.root,
                          messages=("stopped before it had a plan",))  # fmt: skip
     records = list(read_ledger(store, layout))
-    starts = [record for record in records if isinstance(record, SessionStarted)]
-    ends = [record for record in records if isinstance(record, SessionEnded)]
-    summary = read_status(store, layout)
-    if summary is not None and starts and ends and ends[-1].session == starts[-1].session:
-        return summary
+    ended = read_status(store, layout, records)
+    if ended is not None:
+        return ended
     with local_copy(store, layout.plan) as path:
         plan = StoredPlan(path)
         state = RunState(plan).fold(records)

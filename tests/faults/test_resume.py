@@ -63,7 +63,7 @@ MOMENTS = {
     "in a flush of the ledger": "import riskpipe.store.ledger as l\n"
     "l.LedgerWriter.flush = dying(l.LedgerWriter.flush, 3)",
     "while merging": "import riskpipe.workflows.functions as f\nf.FUNCTIONS = {**f.FUNCTIONS, 'merge': dying(f.merge, 1)}",
-    "while publishing": "import riskpipe.store.publish as p\np._put_in_place = dying(p._put_in_place, 2)",
+    "while publishing": "import riskpipe.store.publish as p\np._place = dying(p._place, 2)",
     "before the summary": "import riskpipe.workflows.session as s\ns.Session.end = dying(s.Session.end, 1)",
 }
 

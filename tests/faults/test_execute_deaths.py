@@ -1,0 +1,237 @@
+"""Workers that die, by their own hand and by others', under a real drive on a real cluster."""
+
+import contextlib
+import os
+import select
+import signal
+import threading
+from collections import Counter
+
+import pytest
+
+from riskpipe.clusters.local import local
+from riskpipe.errors import ClusterError, Reason
+from riskpipe.execute.dask_executor import DaskExecutor
+from riskpipe.execute.drive import drive
+from riskpipe.execute.events import CancelledWork, Failed, Finished, Retried, SplitInto
+from riskpipe.execute.policy import RetryPolicy
+from riskpipe.execute.signals import StopSignal
+from riskpipe.execute.work import Lost, TimedOut, Work
+
+HOLD_SECONDS = 60.0
+
+
+@pytest.fixture(scope="module")
+def client():
+    with local(2, memory_limit="400MiB") as client:
+        yield client
+
+
+def make_value(pipe):
+    """The function of the works; nested, so that it travels by value."""
+
+    def value(work):
+        verb, *arguments = work.payload
+        if verb == "trades":
+            first, last, poison = arguments
+            if first <= poison < last:
+                os._exit(1)
+            return list(range(first, last))
+        if verb == "hold" and work.attempt == 1:
+            with open(pipe, "w") as out:
+                out.write(f"{os.getpid()}\n")
+            threading.Event().wait(HOLD_SECONDS)
+        if verb == "slow" and work.attempt <= arguments[0]:
+            threading.Event().wait(HOLD_SECONDS)
+        if verb == "greedy":
+            hoard = [b"x" * 2**24 for _ in range(64)]
+            threading.Event().wait(HOLD_SECONDS)
+            return len(hoard)
+        return os.getpid()
+
+    return value
+
+
+class Bench:
+    """A drive with its journal; `kill` sends SIGKILL to the process of a work that holds."""
+
+    def __init__(self, client, tmp_path):
+        self.path = tmp_path / "pids"
+        os.mkfifo(self.path)
+        self.pipe = os.open(self.path, os.O_RDWR)
+        self.events = []
+        self.executor = DaskExecutor(client, {"value": make_value(str(self.path))})
+        self.stop = StopSignal()
+
+    def drive(self, works, policy=None, tick=lambda: None, **options):
+        return drive(
+            iter(works),
+            self.executor,
+            policy or RetryPolicy(),
+            split=halves,
+            on_event=self.events.append,
+            stop=self.stop,
+            tick=tick,
+            **options,
+        )
+
+    def held(self, seconds=0.0):
+        """The process of a work that has come to hold, or None."""
+        readable, _, _ = select.select([self.pipe], [], [], seconds)
+        return int(os.read(self.pipe, 100).split()[0]) if readable else None
+
+    def kill(self):
+        if (pid := self.held()) is not None:
+            os.kill(pid, signal.SIGKILL)
+
+    def of(self, kind):
+        return [event for event in self.events if isinstance(event, kind)]
+
+    def close(self):
+        self.executor.close()
+        os.close(self.pipe)
+
+
+@pytest.fixture
+def bench(client, tmp_path):
+    bench = Bench(client, tmp_path)
+    yield bench
+    bench.close()
+
+
+def halves(work):
+    verb, first, last, poison = work.payload
+    middle = (first + last) // 2
+    return [
+        Work(f"{work.key}.{part}", (verb, a, b, poison), size=b - a)
+        for part, (a, b) in enumerate(((first, middle), (middle, last)))
+    ]
+
+
+def blocks(count, size, poison):
+    return [Work(f"b{n}", ("trades", n * size, (n + 1) * size, poison), size=size) for n in range(count)]
+
+
+def test_poison_is_bisected_until_alone_and_innocents_are_done_once(bench):
+    result = bench.drive(blocks(count=30, size=4, poison=42))
+    (failed,) = bench.of(Failed)
+    assert (failed.reason, failed.work.payload[1:3]) == (Reason.POISON, (42, 43))
+    done = Counter(trade for event in bench.of(Finished) for trade in event.outcome.result)
+    assert done == Counter(trade for trade in range(120) if trade != 42)
+    assert [event.work.size for event in bench.of(SplitInto)] == [4, 2]
+    assert {event.mishap.alone for event in bench.of(Retried)} == {True}
+    blamed = {event.work.payload[1] <= 42 < event.work.payload[2] for event in bench.of(Retried)}
+    assert blamed == {True}, "an innocent block was blamed"
+    assert (result.state, result.counts.failed) == ("complete", 1)
+
+
+def test_a_worker_killed_from_outside_is_survived(bench):
+    held = Work("held", ("hold",))
+    result = bench.drive([held, *(Work(f"w{n}", ("pid",)) for n in range(10))], tick=bench.kill)
+    assert result.counts.done == 11
+    (retried,) = bench.of(Retried)
+    assert isinstance(retried.mishap, Lost)
+    assert retried.work == held.again()
+    assert len({event.outcome.result for event in bench.of(Finished)}) >= 1
+
+
+def test_the_dead_are_replaced(bench, client):
+    """After a death both places are filled again: two works hold at the same time."""
+    bench.drive([Work("held", ("hold",))], tick=bench.kill)
+    pids = []
+
+    def both_then_stop():
+        if (pid := bench.held()) is not None:
+            pids.append(pid)
+        if len(pids) == 2:
+            bench.stop.request(15)
+            bench.stop.request(15)
+
+    bench.drive([Work("one", ("hold",)), Work("two", ("hold",))], tick=both_then_stop)
+    assert len(set(pids)) == 2
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+
+
+def test_a_timeout_ends_the_process_and_is_told_as_one(bench):
+    slow = Work("slow", ("slow", 1), timeout_seconds=0.3)
+    hopeless = Work("hopeless", ("slow", 9), timeout_seconds=0.3)
+    bench.drive([slow, hopeless, Work("quick", ("pid",), timeout_seconds=30.0)])
+    assert {type(event.mishap) for event in bench.of((Retried, Failed))} == {TimedOut}
+    assert sorted(event.work.key for event in bench.of(Retried)) == ["hopeless", "slow"]
+    (failed,) = bench.of(Failed)
+    assert (failed.work.key, failed.reason) == ("hopeless", Reason.TIMEOUT)
+    assert {event.outcome.work.key for event in bench.of(Finished)} == {"slow", "quick"}
+
+
+def test_outgrown_memory_is_told_as_such(bench):
+    greedy = Work("greedy", ("greedy",))
+    bench.drive([greedy, *(Work(f"w{n}", ("pid",)) for n in range(5))])
+    (failed,) = bench.of(Failed)
+    assert (failed.work.key, failed.reason) == ("greedy", Reason.OUT_OF_MEMORY)
+    assert "MiB" in failed.message
+    assert len(bench.of(Finished)) == 5
+    assert bench.of(Retried) == []
+
+
+def test_a_stop_lets_what_runs_end_and_cancels_what_waits(bench):
+    """What waits on the scheduler does not start any more; what runs is given up when the grace is over."""
+    pids = []
+
+    def stop_when_running():
+        if (pid := bench.held()) is not None:
+            pids.append(pid)
+        if len(pids) == 2 and not bench.stop.requested:
+            bench.stop.request(15)
+
+    works = [Work(f"h{n}", ("hold",)) for n in range(6)]
+    result = bench.drive(works, tick=stop_when_running, grace_seconds=0.2)
+    assert (result.state, result.counts.cancelled, result.counts.done) == ("stopped", 6, 0)
+    assert sorted(event.work.key for event in bench.of(CancelledWork)) == [work.key for work in works]
+    assert len(pids) == 2
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+
+
+def test_ctrl_c_does_not_reach_the_workers(client, bench):
+    pid = next(iter(client.run(os.getpid).values()))
+    os.kill(pid, signal.SIGINT)
+    assert bench.drive([Work(f"w{n}", ("pid",)) for n in range(20)]).counts.done == 20
+    assert bench.of(Retried) == []
+    assert pid in client.run(os.getpid).values()
+
+
+def test_no_workers_for_too_long_is_an_error(tmp_path):
+    with local(1) as client:
+        executor = DaskExecutor(client, {"value": make_value("")}, worker_deadline=0.0)
+        (address,) = client.nthreads()
+        client.retire_workers([address], close_workers=True)
+        with contextlib.closing(executor), pytest.raises(ClusterError, match="no worker"):
+            drive(
+                iter([Work("w", ("pid",))]),
+                executor,
+                RetryPolicy(),
+                split=halves,
+                on_event=lambda event: None,
+                stop=StopSignal(),
+            )
+
+
+@pytest.mark.chaos
+def test_many_deaths_at_random_moments(bench, client):
+    """Workers are killed all through the run: every trade is done exactly once, or its block is accounted for."""
+    kills = iter(range(25))
+
+    def kill_someone():
+        pids = client.run(os.getpid, on_error="ignore")
+        if pids and next(kills, None) is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(sorted(pids.values())[0], signal.SIGKILL)
+
+    result = bench.drive(blocks(count=600, size=8, poison=-1), tick=kill_someone)
+    assert result.state == "complete"
+    done = Counter(trade for event in bench.of(Finished) for trade in event.outcome.result)
+    failed = {trade for event in bench.of(Failed) for trade in range(*event.work.payload[1:3])}
+    assert set(done.values()) == {1}
+    assert set(done) | failed == set(range(4_800))
+    assert not set(done) & failed
