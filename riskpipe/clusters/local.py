@@ -52,6 +52,8 @@ def _cluster(workers: int, memory_limit: str | int, deadline: float, directory: 
         host="127.0.0.1",
         protocol="tcp://",
         dashboard_address=None,
+        # Without a dashboard the scheduler still serves HTTP, and on a fixed port unless told otherwise.
+        scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
         worker_dashboard_address=None,
         memory_limit=memory_limit,
         local_directory=directory,

@@ -21,7 +21,6 @@ SETTINGS: dict[str, Any] = {
     "distributed.worker.profile.enabled": False,
     "distributed.comm.timeouts.connect": "60s",
     "distributed.comm.timeouts.tcp": "60s",
-    "distributed.comm.retry.count": 3,
     # Dask keeps so many of its last messages and transitions, graphs included: with 1,000 the driver grows by
     # tens of megabytes before it levels off.
     "distributed.admin.low-level-log-length": 10,

@@ -11,11 +11,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import inspect
+import itertools
 import pickle
 import queue
 import time
 import uuid
 from collections.abc import Coroutine, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from distributed import Client, Future, KilledWorker
@@ -25,8 +27,8 @@ from riskpipe.errors import ClusterError
 from riskpipe.execute.attempt import Reply, refusal
 from riskpipe.execute.deaths import Deaths
 from riskpipe.execute.executor import Function, SchedulerLostError, require_functions
-from riskpipe.execute.room import NoRoomError, Room, perform
-from riskpipe.execute.work import Cancelled, Outcome, Work, WorkId
+from riskpipe.execute.room import NoRoomError, Room, perform, replies, verdicts
+from riskpipe.execute.work import Cancelled, Lost, Outcome, Work, WorkId
 
 try:
     from dask.task_spec import Task
@@ -34,7 +36,6 @@ except ImportError:  # before dask made it public
     from dask._task_spec import Task
 
 POLL_SECONDS = 2.0
-GATHER_ATTEMPTS = 5
 NANNY_TOPIC = "worker-restart-memory"
 
 _PRODUCER = {"_data_producer": True} if "_data_producer" in inspect.signature(Task).parameters else {}
@@ -44,6 +45,18 @@ def _blame_precisely(dask_scheduler: Any) -> None:
     """Runs on the scheduler, whose own configuration may be another's."""
     dask_scheduler.allowed_failures = 0
     dask_scheduler.WORKER_SATURATION = 1.0
+
+
+@dataclass(eq=False, slots=True)
+class _Flight:
+    """One attempt between its submission and the hand-over of its outcome.
+
+    :param settled: its outcome is known, or it was given up: what is heard later does not count.
+    """
+
+    work: Work
+    future: Any = None
+    settled: bool = False
 
 
 class DaskExecutor:
@@ -71,9 +84,9 @@ class DaskExecutor:
         self._functions = frozenset(functions)
         self._in_flight_per_thread = in_flight_per_thread
         self._worker_deadline = worker_deadline
-        self._flight: dict[WorkId, tuple[Work, Future]] = {}
-        self._given_up: set[WorkId] = set()
-        self._ended: queue.SimpleQueue[Outcome | None] = queue.SimpleQueue()
+        self._flights: dict[WorkId, _Flight] = {}
+        self._numbers = itertools.count()
+        self._ended: queue.SimpleQueue[tuple[_Flight, Outcome] | None] = queue.SimpleQueue()
         self._following: set[asyncio.Task[None]] = set()
         self._deaths = Deaths()
         self._lost = False
@@ -82,7 +95,8 @@ class DaskExecutor:
         try:
             client.run_on_scheduler(_blame_precisely)
             client.register_plugin(Room(self._name, functions, memory_fraction), name=self._name)
-            client.subscribe_topic(self._name, self._deaths.hear_watchdog)
+            client.subscribe_topic(replies(self._name), self._hear_reply)
+            client.subscribe_topic(verdicts(self._name), self._deaths.hear_watchdog)
             client.subscribe_topic(NANNY_TOPIC, self._deaths.hear_nanny)
             self._threads = sum(client.nthreads().values())
         except Exception as error:
@@ -96,16 +110,17 @@ class DaskExecutor:
     def submit(self, works: Sequence[Work]) -> None:
         """:raises SchedulerLostError: as `outcomes` does."""
         require_functions(works, self._functions)
-        tasks = {
-            self._key(work): Task(self._key(work), perform, self._name, work, **_PRODUCER) for work in works
-        }
-        if len(tasks) != len(works) or any(work.id in self._flight for work in works):
+        flights = {work.id: _Flight(work) for work in works}
+        if len(flights) != len(works) or not self._flights.keys().isdisjoint(flights):
             raise ValueError("two works in flight have the same function, key and attempt")
         self._require_scheduler()
-        futures = self._client.get(tasks, list(tasks), sync=False, fifo_timeout="0s")
-        pairs = list(zip(works, futures, strict=True))
-        self._flight.update((work.id, (work, future)) for work, future in pairs)
-        self._client.loop.add_callback(self._follow_all, pairs)
+        keys = [self._key(work) for work in works]
+        tasks = {key: Task(key, perform, self._name, work, **_PRODUCER) for key, work in zip(keys, works, strict=True)}
+        self._flights.update(flights)  # before anything can end
+        futures = self._client.get(tasks, keys, sync=False, fifo_timeout="0s")
+        for flight, future in zip(flights.values(), futures, strict=True):
+            flight.future = future
+        self._client.loop.add_callback(self._follow_all, list(flights.values()))
 
     def outcomes(self, timeout: float) -> list[Outcome]:
         ended: list[Outcome] = []
@@ -119,45 +134,48 @@ class DaskExecutor:
         return ended
 
     def running(self) -> int:
-        return len(self._flight)
+        return len(self._flights)
 
     def cancel_queued(self) -> None:
         self._require_scheduler()
         started = {key for keys in self._client.processing().values() for key in keys}
-        flight = self._flight.values()
-        self._cancel([pair for pair in flight if pair[1].status == "pending" and pair[1].key not in started])
+        self._cancel([flight for flight in self._flights.values() if flight.future.key not in started])
 
     def cancel_all(self) -> None:
-        self._cancel(list(self._flight.values()))
+        self._cancel(list(self._flights.values()))
 
     def close(self) -> None:
         self._client.loop.add_callback(self._stop_following)
         if self._alive():
-            self._client.cancel([future for _, future in self._flight.values()])
-            for topic in (self._name, NANNY_TOPIC):
+            self._client.cancel([flight.future for flight in self._flights.values()])
+            for topic in (replies(self._name), verdicts(self._name)):
                 self._client.unsubscribe_topic(topic)
             self._client.unregister_worker_plugin(self._name)
-        self._flight.clear()
+        self._flights.clear()
 
     def _key(self, work: Work) -> tuple[str, str]:
-        """A tuple: tasks group by its first part (string keys make a group each, which defeats queueing)."""
-        return work.function, f"{work.key}#{work.attempt}@{self._name}"
+        """A tuple: tasks group by its first part (string keys make a group each, which defeats queueing).
 
-    def _take(self, outcome: Outcome | None, ended: list[Outcome]) -> None:
+        With a number of its own: dask still knows the key of what was handed over a moment ago.
+        """
+        return work.function, f"{work.key}#{work.attempt}@{self._name}.{next(self._numbers)}"
+
+    def _take(self, end: tuple[_Flight, Outcome] | None, ended: list[Outcome]) -> None:
         """Hand an outcome over and forget its work; None only wakes, and nothing ends twice."""
-        if outcome is None:
+        if end is None:
             return
-        pair = self._flight.pop(outcome.work.id, None)
-        if pair is not None:
-            pair[1].release()
+        flight, outcome = end
+        if self._flights.get(flight.work.id) is flight:
+            self._flights.pop(flight.work.id).future.release()
             ended.append(outcome)
 
-    def _cancel(self, pairs: list[tuple[Work, Future]]) -> None:
-        self._given_up.update(work.id for work, _ in pairs)
+    def _cancel(self, flights: list[_Flight]) -> None:
+        for flight in flights:
+            if not flight.settled:
+                flight.settled = True
+                self._ended.put((flight, Cancelled(flight.work)))
         if self._alive():
-            self._client.cancel([future for _, future in pairs])
-        for work, _ in pairs:
-            self._ended.put(Cancelled(work))
+            self._client.cancel([flight.future for flight in flights])
 
     def _alive(self) -> bool:
         return not self._lost and self._client.status == "running"
@@ -165,7 +183,7 @@ class DaskExecutor:
     def _require_scheduler(self) -> None:
         if not self._alive():
             raise SchedulerLostError(
-                f"the scheduler is gone, and with it {len(self._flight)} works in flight; resume the run"
+                f"the scheduler is gone, and with it {len(self._flights)} works in flight; resume the run"
             )
 
     def _require_workers(self) -> None:
@@ -180,39 +198,46 @@ class DaskExecutor:
         self._following.add(task)
         task.add_done_callback(self._following.discard)
 
-    def _follow_all(self, pairs: list[tuple[Work, Future]]) -> None:
-        for work, future in pairs:
-            self._keep(self._follow(work, future))
+    def _follow_all(self, flights: list[_Flight]) -> None:
+        for flight in flights:
+            self._keep(self._follow(flight))
 
     def _stop_following(self) -> None:
         for task in self._following:
             task.cancel()
 
-    async def _follow(self, work: Work, future: Future) -> None:
-        outcome = None
+    def _hear_reply(self, event: tuple[float, dict[str, Any]]) -> None:
+        """A function has ended on a worker."""
+        _, message = event
+        function, key, attempt = message["work"]
+        flight = self._flights.get((function, key, attempt))
+        if flight is None or flight.settled:
+            return
+        flight.settled = True
         try:
-            outcome = await self._outcome(work, future)
-        except CancelledError:
-            self._lost = self._lost or work.id not in self._given_up
-        self._given_up.discard(work.id)
-        self._ended.put(outcome)
+            reply: Reply = pickle.loads(message["reply"])  # noqa: S301  # of our own workers
+        except Exception as error:
+            reply = refusal(error, "")
+        self._ended.put((flight, reply.outcome(flight.work)))
 
-    async def _outcome(self, work: Work, future: Future) -> Outcome:
-        """:raises CancelledError: the work was given up, or the scheduler is gone."""
-        for failures in range(GATHER_ATTEMPTS):
-            try:
-                reply: Reply = pickle.loads(await future)  # noqa: S301  # of our own workers
-                return reply.outcome(work)
-            except KilledWorker as death:
-                return await self._deaths.explain(work, death.last_worker.address)
-            except (CancelledError, NoRoomError) as error:
-                raise CancelledError from error
-            except Exception as error:
-                if future.status == "error" or not isinstance(error, OSError):
-                    return refusal(error, "").outcome(work)
-                # The road to the result failed, not the function: its errors come in replies.
-                await asyncio.sleep(0.1 * 2**failures)
-        raise CancelledError
+    async def _follow(self, flight: _Flight) -> None:
+        """Hears of the ends that no reply tells: deaths, and the scheduler's."""
+        error = await flight.future.exception()
+        if flight.settled:
+            return
+        outcome = await self._unanswered(flight.work, flight.future, error)
+        flight.settled = True
+        self._ended.put(None if outcome is None else (flight, outcome))
+
+    async def _unanswered(self, work: Work, future: Future, error: BaseException | None) -> Outcome | None:
+        if isinstance(error, KilledWorker):
+            return await self._deaths.explain(work, error.last_worker.address)
+        if future.cancelled() or isinstance(error, NoRoomError):
+            self._lost = True
+            return None
+        if error is not None:  # a task that could not even begin: its work cannot be unpickled there
+            return refusal(error, "").outcome(work)
+        return Lost(work, "", alone=False)  # done, but its reply never came
 
     async def _poll(self) -> None:
         while True:

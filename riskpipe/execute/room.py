@@ -1,7 +1,9 @@
 """The worker's side of the dask executor: the functions and the watchdog, in every worker process.
 
 A task carries the room's name and the work alone; the functions went to each worker once, as a plugin, and go
-to each worker that starts later.
+to each worker that starts later. The reply goes to the driver as an event, ahead of the news that the task is done
+and by the same road, and not as the task's result: fetched from a worker that has died meanwhile, a result costs a
+minute of connection attempts, and dask would compute the finished block again.
 """
 
 from __future__ import annotations
@@ -32,7 +34,7 @@ class NoRoomError(RiskpipeError):
 class Room(WorkerPlugin):  # type: ignore[misc]  # distributed is untyped
     """What a worker needs to run works.
 
-    :param name: of the executor; also the topic under which verdicts are told.
+    :param name: of the executor; the topics `replies(name)` and `verdicts(name)` are its roads to the driver.
     :param memory_fraction: share of the worker's memory limit at which its work is given up. Below dask's own
         `terminate` (0.95), which leaves no word about the work.
     """
@@ -56,11 +58,12 @@ class Room(WorkerPlugin):  # type: ignore[misc]  # distributed is untyped
         if self._watchdog is not None:
             self._watchdog.close()
 
-    def run(self, work: Work) -> bytes:
+    def run(self, work: Work) -> None:
         if self._watchdog is None:
             raise NoRoomError(f"{self.name} was not set up")
         with self._watchdog.watching(work):
-            return packed(attempt(self._functions[work.function], work, self._worker.address))
+            reply = packed(attempt(self._functions[work.function], work, self._worker.address))
+        self._worker.log_event(replies(self.name), {"work": list(work.id), "reply": reply})
 
     def _end(self, verdict: Verdict) -> None:
         """Tell the driver, wait until the scheduler has it, and end the process."""
@@ -69,16 +72,23 @@ class Room(WorkerPlugin):  # type: ignore[misc]  # distributed is untyped
             "works": [list(work.id) for work in verdict.works],
             "message": verdict.message,
         }
-        told = self._worker.scheduler.log_event(topic=self.name, msg=message)
+        told = self._worker.scheduler.log_event(topic=verdicts(self.name), msg=message)
         with contextlib.suppress(Exception):
             asyncio.run_coroutine_threadsafe(told, self._worker.loop.asyncio_loop).result(REPORT_SECONDS)
         os._exit(EXIT_STATUS)
 
 
-def perform(room_name: str, work: Work) -> bytes:
+def replies(name: str) -> str:
+    return f"{name}/replies"
+
+
+def verdicts(name: str) -> str:
+    return f"{name}/verdicts"
+
+
+def perform(room_name: str, work: Work) -> None:
     """The task that dask runs."""
     room = get_worker().plugins.get(room_name)
     if room is None:
         raise NoRoomError(f"no functions of {room_name} on this worker")
-    reply: bytes = room.run(work)
-    return reply
+    room.run(work)
