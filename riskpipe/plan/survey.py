@@ -6,13 +6,13 @@ Memory grows with the trades by a few bytes each (a digest of the id, a flag), n
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from riskpipe.errors import Reason
+from riskpipe.errors import Reason, StorageError
 from riskpipe.kernels.hashing import hash_strings
 from riskpipe.market.model import MarketModel
 from riskpipe.plan.costs import BYTES_PER_WEIGHT, CostModel
@@ -95,8 +95,23 @@ class FileSurvey:
     bytes_: NDArray[np.float64]
 
 
+@dataclass(frozen=True)
+class _Examined:
+    """What the product says of some trades of a batch.
+
+    :param rows: their positions in the batch. :param faults: with positions among `rows`.
+    :param good: positions among `rows` of those without error; `needs` and `weight` are theirs.
+    """
+
+    rows: NDArray[np.int64]
+    faults: list[RowFaults]
+    good: NDArray[np.int64]
+    needs: Dependencies | None = None
+    weight: NDArray[np.float64] | None = None
+
+
 class Survey:
-    """The pass. Iterate `files()` to its end; then `faults`, `quarantine` and `trades` are whole."""
+    """The pass. Iterate `files()` to its end; then `faults`, `blocking`, `quarantine` and `trades` are whole."""
 
     def __init__(
         self,
@@ -122,6 +137,7 @@ class Survey:
         self._stored_pnl = stored_pnl
         self._hashes: list[NDArray[np.uint64]] = []
         self._faults: dict[tuple[str, ...], tuple[int, tuple[str, ...]]] = {}
+        self.blocking: list[Fault] = []
         self.quarantine = Quarantine()
         self.trades = 0
         self.selected = 0
@@ -129,7 +145,8 @@ class Survey:
 
     @property
     def faults(self) -> list[Fault]:
-        return [
+        """Of all rows, and the blocking ones: files whose content cannot be read."""
+        return self.blocking + [
             Fault(level, "portfolio", file, column, rule, rows, sample, message)
             for (level, file, column, rule, message), (rows, sample) in self._faults.items()
         ]
@@ -143,18 +160,22 @@ class Survey:
     def _survey(self, file: TradeFile) -> FileSurvey:
         product = self._products[file.product]
         columns = [column.name for column in all_columns(product)]
-        parts: list[tuple[NDArray[np.bool_], NDArray[np.float64], NDArray[np.float64]]] = []
-        hashes: list[NDArray[np.uint64]] = []
+        empty = (np.empty(0, np.bool_), np.empty((len(self._ranges), 0)), np.empty(0))
+        parts = [empty]
+        hashes = [np.empty(0, np.uint64)]
         first = 0
-        for batch in iter_batches(self._portfolio, file, columns, BATCH_ROWS):
-            table = canonical(batch, product)
-            hashes.append(_hash(table.column("trade_id")))
-            parts.append(self._batch(file, product, Trades(table), batch, first))
-            first += len(table)
-        self._hashes.append(np.concatenate(hashes) if hashes else np.empty(0, np.uint64))
+        try:
+            for batch in iter_batches(self._portfolio, file, columns, BATCH_ROWS):
+                table = canonical(batch, product)
+                hashes.append(_hash(table.column("trade_id")))
+                parts.append(self._batch(file, product, Trades(table), batch, first))
+                first += len(table)
+        except StorageError as error:
+            # Its footer could be read, or it would not be here: the pages are damaged.
+            self.blocking.append(Fault("error", "portfolio", file.path, "", "unreadable", 0, (), str(error)))
+            parts, hashes = [empty], hashes[:1]
+        self._hashes.append(np.concatenate(hashes))
         self.trades += first
-        if not parts:
-            return FileSurvey(file, np.empty(0, np.bool_), np.empty((len(self._ranges), 0)), np.empty(0))
         selected, seconds, bytes_ = zip(*parts, strict=True)
         survey = FileSurvey(file, np.concatenate(selected), np.concatenate(seconds, 1), np.concatenate(bytes_))
         self.selected += int(survey.selected.sum())
@@ -163,42 +184,74 @@ class Survey:
     def _batch(
         self, file: TradeFile, product: Product, trades: Trades, original: pa.Table, first: int
     ) -> tuple[NDArray[np.bool_], NDArray[np.float64], NDArray[np.float64]]:
-        good = np.ones(len(trades), np.bool_)
-        self._note(file, trades, check_rows(trades, product, original), first, good)
+        n = len(trades)
+        good = np.ones(n, np.bool_)
+        every = np.arange(n, dtype=np.int64)
+        self._note(file, trades, check_rows(trades, product, original), first, good, every)
+        weight = np.ones(n)
+        seconds = np.zeros((len(self._ranges), n))
         rows = np.flatnonzero(good)
-        valid = trades if good.all() else trades.take(rows)
-        self._note(file, valid, product.validate(valid, self._model.as_of), first, good, rows)
-        if len(valid) != int(good.sum()):
-            keep = good[rows]
-            rows, valid = rows[keep], valid.take(np.flatnonzero(keep))
-        needs = dependencies(product, valid, self._model, self._base_currency)
-        self._note(file, valid, needs.faults, first, good, rows)
+        for found in self._examine(product, trades if good.all() else trades.take(rows), rows):
+            self._note(file, trades, found.faults, first, good, found.rows)
+            if found.needs is not None and found.weight is not None:
+                examined = found.rows[found.good]
+                weight[examined] = found.weight
+                self._add_seconds(seconds, product, found.needs, examined, found.weight)
         selected = self._selection.trades(product.name, trades.books, trades.trade_ids.to_pylist)
-        seconds, bytes_ = self._costs_of(product, valid, needs, rows, selected)
-        return selected, seconds * selected, bytes_ * selected
+        bytes_ = np.zeros(n)
+        for k, columns in enumerate(self._ranges):
+            seconds[k] += self._costs.seconds_per_trade(product.name)
+            bytes_ = np.maximum(bytes_, self._costs.trade_bytes(columns.pnl_columns, self._stored_pnl))
+        return selected, seconds * selected, (bytes_ + BYTES_PER_WEIGHT * weight) * selected
 
-    def _costs_of(
+    def _examine(self, product: Product, trades: Trades, rows: NDArray[np.int64]) -> Iterator[_Examined]:
+        """All trades at once; when the product's code raises, the halves, down to the trades that make it raise."""
+        if not len(trades):
+            return
+        try:
+            with np.errstate(all="ignore"):  # numbers near the end of their range: pricing judges the result
+                found = self._examined(product, trades, rows)
+            yield found
+            return
+        except MemoryError:
+            raise
+        except Exception as error:
+            if len(trades) == 1:
+                message = f"the check of {product.name} raised {type(error).__name__}: {error}; the trade is not priced"
+                alone = np.zeros(1, np.int64)
+                faults = [RowFaults("", "product raised", alone, Reason.UNSUPPORTED, message)]
+                yield _Examined(rows, faults, alone[:0])
+                return
+        middle = len(trades) // 2
+        yield from self._examine(product, trades.slice(0, middle), rows[:middle])
+        yield from self._examine(product, trades.slice(middle, len(trades)), rows[middle:])
+
+    def _examined(self, product: Product, trades: Trades, rows: NDArray[np.int64]) -> _Examined:
+        as_of = self._model.as_of
+        faults = list(product.validate(trades, as_of))
+        sound = np.ones(len(trades), np.bool_)
+        for fault in faults:
+            sound[fault.rows] &= fault.level != "error"
+        good = np.flatnonzero(sound)
+        valid = trades if sound.all() else trades.take(good)
+        needs = dependencies(product, valid, self._model, self._base_currency)
+        faults += [replace(fault, rows=good[fault.rows]) for fault in needs.faults]
+        return _Examined(rows, faults, good, needs, product.weight(valid, as_of))
+
+    def _add_seconds(
         self,
+        seconds: NDArray[np.float64],
         product: Product,
-        valid: Trades,
         needs: Dependencies,
         rows: NDArray[np.int64],
-        selected: NDArray[np.bool_],
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        n = len(selected)
-        weight = np.ones(n)
-        weight[rows] = product.weight(valid, self._model.as_of)
-        seconds = np.zeros((len(self._ranges), n))
-        bytes_ = np.zeros(n)
+        weight: NDArray[np.float64],
+    ) -> None:
         for k, columns in enumerate(self._ranges):
             priced = np.full(len(rows), float(columns.dense))
             for column in needs.pricing:
                 priced += columns.by_group[column]
-            self.valuations += float(priced[selected[rows]].sum())
-            seconds[k, rows] = weight[rows] * priced * self._costs.seconds_per_unit(product.name)
-            seconds[k] += self._costs.seconds_per_trade(product.name)
-            bytes_ = np.maximum(bytes_, self._costs.trade_bytes(columns.pnl_columns, self._stored_pnl))
-        return seconds, bytes_ + BYTES_PER_WEIGHT * weight
+            self.valuations += float(priced.sum())
+            seconds[k, rows] = weight * priced * self._costs.seconds_per_unit(product.name)
 
     def _note(
         self,
@@ -207,11 +260,12 @@ class Survey:
         faults: Sequence[RowFaults],
         first: int,
         good: NDArray[np.bool_],
-        rows: NDArray[np.int64] | None = None,
+        rows: NDArray[np.int64],
     ) -> None:
+        """Count and quarantine; the positions in `faults` are among `rows`, those among the batch's `trades`."""
         for fault in faults:
-            ids = tuple(str(i) for i in trades.trade_ids.take(pa.array(fault.rows[:SAMPLES])).to_pylist())
-            positions = fault.rows if rows is None else rows[fault.rows]
+            positions = rows[fault.rows]
+            ids = tuple(str(trades.trade_ids[int(k)].as_py() or f"row {first + k}") for k in positions[:SAMPLES])
             self._count(fault.level, file.path, fault.column, fault.rule, fault.message, len(positions), ids)
             if fault.level == "error":
                 good[positions] = False

@@ -22,6 +22,7 @@ from riskpipe.products.trades import Trades
 
 CURRENCY = re.compile(r"[A-Z]{3}")
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _NEVER_EMPTY = ("trade_id", "book")
 _KIND_TYPES = {
     "string": "a string",
@@ -129,12 +130,16 @@ def _check_strings(trades: Trades, column: Column) -> Iterator[RowFaults]:
         empty = label_mask(labels, lambda name: not name.strip())
         yield from rows_fault(column.name, "not_empty", empty, f"{column.name} is empty")
     if not column.choices:
+        if column not in COMMON_COLUMNS:  # those are carried; the others name curves, calendars and so on
+            broken = label_mask(labels, lambda name: bool(_CONTROL.search(name)))
+            message = f"{column.name} has a control character"
+            yield from rows_fault(column.name, "control_character", broken, message)
         return
     for code, name in enumerate(labels.names):
         if name not in column.choices:
             near = get_close_matches(name.lower(), column.choices, 1)
             hint = f"; is it {near[0]!r}?" if near else f"; it must be one of {', '.join(column.choices)}"
-            message = f"{column.name} {name!r} is unknown{hint}"
+            message = f"{column.name} {name[:40]!r} is unknown{hint}"
             yield from rows_fault(column.name, "choice", labels.codes == code, message)
 
 

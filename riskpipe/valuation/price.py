@@ -87,7 +87,9 @@ def isolate(trades: Trades, value: Callable[[Trades], Part]) -> Iterator[Part]:
     MemoryError is not the trades' fault and is raised.
     """
     try:
-        yield value(trades)
+        with np.errstate(all="ignore"):  # what is not finite in the end becomes a failure with its trade's name
+            part = value(trades)
+        yield part
         return
     except MemoryError:
         raise
