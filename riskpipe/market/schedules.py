@@ -97,12 +97,13 @@ def months_of(frequency: Labels) -> Integers:
 
     :raises ValueError: unknown frequency.
     """
-    for name in frequency.names:
-        if name not in FREQUENCY_MONTHS:
-            raise ValueError(f"unknown frequency {name!r}: one of {', '.join(FREQUENCIES)}")
-    if np.any(frequency.codes < 0):
-        raise ValueError("a trade has no frequency")
-    return np.array([FREQUENCY_MONTHS[name] for name in frequency.names] or [0], np.int64)[frequency.codes]
+    table = np.array([*(FREQUENCY_MONTHS.get(name, -1) for name in frequency.names), -1], np.int64)
+    months = table[frequency.codes]
+    if np.any(months < 0):
+        code = int(frequency.codes[np.argmax(months < 0)])
+        name = repr(frequency.names[code]) if code >= 0 else "none"
+        raise ValueError(f"unknown frequency {name}: one of {', '.join(FREQUENCIES)}")
+    return months
 
 
 def period_count(start: Days, maturity: Days, frequency: Labels) -> Integers:

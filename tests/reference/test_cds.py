@@ -15,18 +15,27 @@ from riskpipe.products.credit_default_swap import CreditDefaultSwap
 PRODUCT = CreditDefaultSwap()
 TRADES = 400
 TOLERANCE = 1e-10
+GOOD_FRIDAY = date(2027, 3, 26)  # paid on Tuesday; the curves have points on the Saturday between
 
 
 def make_market(rates: Any, as_of: int) -> Any:
     # On Saturdays: QuantLib's ISDA engine overlooks a curve point on the very day that protection starts.
     pillars = [(as_of + days + 5) // 7 * 7 + 2 for days in (7, 30, 91, 183, 365, 730, 1826, 3652, 5479)]
+    kink = rates.day_number(GOOD_FRIDAY) + 1
+
+    def curve(first: int, levels: list[float]) -> tuple[list[int], list[float]]:
+        days = pillars[first : first + len(levels)]
+        level = float(np.interp(kink, days, levels)) + 0.002
+        days, levels = zip(*sorted([*zip(days, levels, strict=True), (kink, level)]), strict=True)
+        return list(days), list(levels)
+
     return rates.Market(
         as_of,
         {
-            ("zero_rate", "EUR.OIS"): (pillars, [0.019, 0.02, 0.021, 0.0215, 0.022, 0.023, 0.025, 0.027, 0.028]),
+            ("zero_rate", "EUR.OIS"): curve(0, [0.019, 0.02, 0.021, 0.0215, 0.022, 0.023, 0.025, 0.027, 0.028]),
             ("zero_rate", "FLAT"): (pillars[:1], [0.0]),
-            ("hazard_rate", "ACME"): (pillars[4:], [0.01, 0.012, 0.02, 0.022, 0.025]),
-            ("hazard_rate", "RISKY"): (pillars[1:], [0.3, 0.25, 0.22, 0.2, 0.16, 0.1, 0.08, 0.07]),
+            ("hazard_rate", "ACME"): curve(4, [0.01, 0.012, 0.02, 0.022, 0.025]),
+            ("hazard_rate", "RISKY"): curve(1, [0.3, 0.25, 0.22, 0.2, 0.16, 0.1, 0.08, 0.07]),
         },
     )
 
@@ -34,6 +43,8 @@ def make_market(rates: Any, as_of: int) -> Any:
 def random_book(rates: Any, seed: int, as_of: int, day_counts: list[str]) -> dict[str, Any]:
     random = np.random.default_rng(seed)
     start, maturity = rates.random_dates(random, TRADES, as_of, years=11)
+    maturity[:5] = rates.day_number(GOOD_FRIDAY)
+    start[:5] = np.minimum(start[:5], as_of + 30)
 
     def choose(values: Any) -> list[str]:
         return [str(value) for value in random.choice(list(values), TRADES)]
@@ -51,7 +62,7 @@ def random_book(rates: Any, seed: int, as_of: int, day_counts: list[str]) -> dic
         "maturity_date": maturity,
         "frequency": choose(rates.periods),
         "day_count": choose(day_counts),
-        "calendar": choose(rates.calendars),
+        "calendar": ["TARGET"] * 5 + choose(rates.calendars)[5:],
     }
 
 

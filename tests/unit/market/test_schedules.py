@@ -115,9 +115,7 @@ def test_a_trade_does_not_depend_on_its_neighbours() -> None:
     trades = RandomTrades(50, 14)
     made = trades.schedule()
     for k in range(50):
-        labels = (
-            Labels.of(names[k : k + 1]) for names in (trades.frequency, trades.calendar, trades.convention)
-        )
+        labels = (Labels.of(names[k : k + 1]) for names in (trades.frequency, trades.calendar, trades.convention))
         alone = schedule(trades.start[k : k + 1], trades.maturity[k : k + 1], *labels)
         assert np.array_equal(alone.end, made.end[made.offsets[k] : made.offsets[k + 1]])
 
@@ -141,3 +139,7 @@ def test_counts_and_frequencies() -> None:
     assert months_of(Labels.of(["1T", "1Y", "3M"])).tolist() == [0, 12, 3]
     with pytest.raises(ValueError, match=r"'2M'.*1M, 3M"):
         months_of(Labels.of(["2M"]))
+    with pytest.raises(ValueError, match="unknown frequency none"):
+        months_of(Labels.of(["1M", None]))
+    # a name that no trade has does no harm
+    assert months_of(Labels.of(["2M", "1M"]).take(np.array([1]))).tolist() == [1]
