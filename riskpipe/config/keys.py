@@ -57,9 +57,7 @@ def properties(schema: Schema) -> dict[str, Schema]:
 def free_keys(schema: Schema) -> Schema | None:
     """The schema of the values of a mapping whose keys are names of the user's; None: its keys are fixed."""
     if "additionalProperties" in schema or "patternProperties" in schema:
-        found = schema.get("additionalProperties") or next(
-            iter(schema.get("patternProperties", {}).values()), None
-        )
+        found = schema.get("additionalProperties") or next(iter(schema.get("patternProperties", {}).values()), None)
         return found if isinstance(found, dict) else None
     return None
 

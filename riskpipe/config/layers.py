@@ -108,9 +108,7 @@ def stack(
     for assignment in assignments:
         name, equals, text = _split_assignment(assignment)
         if not equals or not name:
-            layers.fault(
-                (), f"KEY=VALUE is wanted, got {keys.describe(assignment)}", Override((), None, "--set")
-            )
+            layers.fault((), f"KEY=VALUE is wanted, got {keys.describe(assignment)}", Override((), None, "--set"))
         else:
             _apply(layers, assignment_path(name), text, "--set")
     for flag in flags:

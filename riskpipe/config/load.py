@@ -79,9 +79,7 @@ def origins(settings: Settings, layers: Layers) -> dict[keys.Path, str]:
     """Where the value of each leaf came from; a list is one leaf."""
     found: dict[keys.Path, str] = {}
     for path, _ in leaves(settings.model_dump(), ()):
-        found[path] = (
-            "default" if layers.source(path) is None or not _given(layers.tree, path) else layers.origin(path)
-        )
+        found[path] = "default" if layers.source(path) is None or not _given(layers.tree, path) else layers.origin(path)
     return found
 
 

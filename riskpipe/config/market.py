@@ -32,9 +32,7 @@ class _Entry(BaseModel):
 class CurrencySettings(_Entry):
     """Conventions of one currency."""
 
-    discount_curve: str = Field(
-        min_length=1, description="Name of its discount curve; without an entry <CCY>.OIS."
-    )
+    discount_curve: str = Field(min_length=1, description="Name of its discount curve; without an entry <CCY>.OIS.")
 
 
 class IndexSettings(_Entry):
@@ -46,9 +44,7 @@ class IndexSettings(_Entry):
     fixing_lag: int = Field(
         default=0, ge=0, description="Business days between the fixing and the start of its period."
     )
-    calendar: Calendar | None = Field(
-        default=None, description="Calendar of the fixings; unset: that of the leg."
-    )
+    calendar: Calendar | None = Field(default=None, description="Calendar of the fixings; unset: that of the leg.")
 
 
 class CurveSettings(_Entry):
@@ -62,9 +58,7 @@ class CurveSettings(_Entry):
 class MarketSettings(_Entry):
     """Conventions that are not market data; by default everything follows the names in the data."""
 
-    currencies: dict[CurrencyCode, CurrencySettings] = Field(
-        default_factory=dict, description="By currency code."
-    )
+    currencies: dict[CurrencyCode, CurrencySettings] = Field(default_factory=dict, description="By currency code.")
     indices: dict[str, IndexSettings] = Field(default_factory=dict, description="By name of the index.")
     curves: dict[str, CurveSettings] = Field(default_factory=dict, description="By name of the curve.")
     credit_model: Literal["midpoint", "isda"] = Field(
@@ -76,9 +70,7 @@ class MarketSettings(_Entry):
         return Conventions(
             base_currency=base_currency,
             discount_curves={name: entry.discount_curve for name, entry in self.currencies.items()},
-            indices={
-                name: IndexConvention(name, **entry.model_dump()) for name, entry in self.indices.items()
-            },
+            indices={name: IndexConvention(name, **entry.model_dump()) for name, entry in self.indices.items()},
             curve_interpolation={name: entry.interpolation for name, entry in self.curves.items()},
             credit_model=self.credit_model,
         )

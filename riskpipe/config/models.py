@@ -37,9 +37,7 @@ NUMBERS = ("as_of", "base_currency", "measures", "bumps", "scenario_pnl", "marke
 class Section(BaseModel):
     """Base of every section: frozen, no unknown keys, no silent conversions."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, hide_input_in_errors=True
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, hide_input_in_errors=True)
 
 
 class Inputs(Section):
@@ -58,34 +56,20 @@ class Inputs(Section):
 class Bumps(Section):
     """Sizes of the shifts behind the sensitivities; results are scaled to each measure's units."""
 
-    spot: Positive = Field(
-        default=0.001, description="Relative shift of a spot for delta and gamma: 0.001 is 0.1 %."
-    )
-    volatility: Positive = Field(
-        default=0.01, description="Absolute shift of a volatility: 0.01 is one vol point."
-    )
-    rate: Positive = Field(
-        default=0.0001, description="Absolute shift of a zero rate: 0.0001 is one basis point."
-    )
-    hazard: Positive = Field(
-        default=0.0001, description="Absolute shift of a hazard rate: 0.0001 is one basis point."
-    )
-    bucketed_spot: Positive = Field(
-        default=0.01, description="Relative shift of one spot for bucketed_delta."
-    )
+    spot: Positive = Field(default=0.001, description="Relative shift of a spot for delta and gamma: 0.001 is 0.1 %.")
+    volatility: Positive = Field(default=0.01, description="Absolute shift of a volatility: 0.01 is one vol point.")
+    rate: Positive = Field(default=0.0001, description="Absolute shift of a zero rate: 0.0001 is one basis point.")
+    hazard: Positive = Field(default=0.0001, description="Absolute shift of a hazard rate: 0.0001 is one basis point.")
+    bucketed_spot: Positive = Field(default=0.01, description="Relative shift of one spot for bucketed_delta.")
 
 
 class Partition(Section):
     """How the work is cut into blocks. The numbers do not depend on it; the smallest limit wins."""
 
-    target_seconds: Positive = Field(
-        default=2.0, description="Pricing seconds that the planner aims at per block."
-    )
+    target_seconds: Positive = Field(default=2.0, description="Pricing seconds that the planner aims at per block.")
     max_trades: Count = Field(default=50_000, description="At most this many trades in a block.")
     max_scenarios: Count = Field(default=1024, description="At most this many scenarios in a block.")
-    max_memory: Size = Field(
-        default=512 * 2**20, description="At most this much projected memory of a block."
-    )
+    max_memory: Size = Field(default=512 * 2**20, description="At most this much projected memory of a block.")
 
 
 class Cluster(Section):
@@ -113,15 +97,11 @@ class Retry(Section):
     """How often a block is tried again, by what went wrong; pricing errors are never retried blindly."""
 
     worker_lost: Attempts = Field(default=3, description="Retries of a block whose worker died.")
-    storage: Attempts = Field(
-        default=5, description="Retries of a block that could not read or write its files."
-    )
+    storage: Attempts = Field(default=5, description="Retries of a block that could not read or write its files.")
     out_of_memory: Literal["split", "fail"] = Field(
         default="split", description="split: a block out of memory is cut in two; fail: it fails."
     )
-    timeout: Attempts = Field(
-        default=1, description="Retries of a block that ran into cluster.deadline_seconds."
-    )
+    timeout: Attempts = Field(default=1, description="Retries of a block that ran into cluster.deadline_seconds.")
 
 
 class ScenarioPnl(Section):
@@ -134,15 +114,15 @@ class ScenarioPnl(Section):
 class Settings(Section):
     """Configuration of riskpipe (riskpipe.yaml)."""
 
-    as_of: Annotated[
-        date, BeforeValidator(iso_date), WithJsonSchema({"type": "string", "format": "date"})
-    ] = Field(description="Valuation date, YYYY-MM-DD.")
+    as_of: Annotated[date, BeforeValidator(iso_date), WithJsonSchema({"type": "string", "format": "date"})] = Field(
+        description="Valuation date, YYYY-MM-DD."
+    )
     base_currency: CurrencyCode = Field(default="USD", description="Currency that results are aggregated in.")
     inputs: Inputs = Field(description="Where the inputs are.")
     output: Location = Field(default="output", description="Directory or URI of the results.")
-    measures: Annotated[
-        tuple[Measure, ...], Field(min_length=1, strict=False), AfterValidator(no_repeats)
-    ] = Field(default=("pv",), description="What is computed for each trade.")
+    measures: Annotated[tuple[Measure, ...], Field(min_length=1, strict=False), AfterValidator(no_repeats)] = Field(
+        default=("pv",), description="What is computed for each trade."
+    )
     bumps: Bumps = Field(default_factory=Bumps, description="Sizes of the shifts behind the sensitivities.")
     partition: Partition = Field(default_factory=Partition, description="How the work is cut into blocks.")
     cluster: Cluster = Field(default_factory=Cluster, description="Workers that price the blocks.")

@@ -5,9 +5,7 @@ from __future__ import annotations
 import re
 
 _USER = re.compile(r"(?<=://)[^/@\s]+@")
-_QUERY = re.compile(
-    r"([?&][^=&\s]*(?:secret|password|token|key|sig|credential)[^=&\s]*=)[^&\s'\"]+", re.IGNORECASE
-)
+_QUERY = re.compile(r"([?&][^=&\s]*(?:secret|password|token|key|sig|credential)[^=&\s]*=)[^&\s'\"]+", re.IGNORECASE)
 
 
 def masked(text: str) -> str:

@@ -35,9 +35,7 @@ def test_a_key_given_twice_keeps_the_first() -> None:
 
 
 def test_anchors_and_merges() -> None:
-    text = (
-        "base: &base {x: 1, y: 2}\nsame: *base\nmerged:\n  <<: *base\n  y: 3\nboth:\n  <<: [{x: 7}, *base]\n"
-    )
+    text = "base: &base {x: 1, y: 2}\nsame: *base\nmerged:\n  <<: *base\n  y: 3\nboth:\n  <<: [{x: 7}, *base]\n"
     document = parse(text)
     assert document.tree == {
         "base": {"x": 1, "y": 2},
@@ -63,9 +61,7 @@ def test_numbers_in_scientific_notation_are_numbers() -> None:
 
 
 def test_only_plain_values() -> None:
-    assert messages(
-        "a: !!python/object/apply:os.system [ls]\nb: !!set {x}\nc: !!python/name:os.system ''\n"
-    ) == [
+    assert messages("a: !!python/object/apply:os.system [ls]\nb: !!set {x}\nc: !!python/name:os.system ''\n") == [
         (Place(1, 4), "the tag tag:yaml.org,2002:python/object/apply:os.system is not allowed"),
         (Place(2, 4), "the tag tag:yaml.org,2002:set is not allowed"),
         (Place(3, 4), "the tag tag:yaml.org,2002:python/name:os.system is not allowed"),

@@ -26,9 +26,7 @@ def write(directory: Path, text: str) -> Path:
     return path
 
 
-def faults(
-    path: Path, assignments: tuple[str, ...] = (), environment: dict[str, str] | None = None
-) -> list[str]:
+def faults(path: Path, assignments: tuple[str, ...] = (), environment: dict[str, str] | None = None) -> list[str]:
     with pytest.raises(ConfigurationError) as caught:
         load_settings(path, assignments=assignments, environment=environment or {})
     return [fault.replace(f"{path}", "FILE") for fault in caught.value.faults]
@@ -60,9 +58,7 @@ def test_uris_and_absolute_paths_are_left_alone(tmp_path: Path) -> None:
     assert settings.inputs.market == "/srv/market.parquet"
 
 
-def test_the_default_file_and_the_one_named_by_the_environment(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_default_file_and_the_one_named_by_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path, GOOD)
     monkeypatch.chdir(tmp_path)
     assert resolve(environment={}).file == "riskpipe.yaml"

@@ -30,9 +30,7 @@ def settings(**changes: Any) -> Settings:
 def test_conventions() -> None:
     market = {
         "currencies": {"EUR": {"discount_curve": "EUR.ESTR"}},
-        "indices": {
-            "USD.SOFR": {"curve": "SOFR", "overnight": True, "day_count": "ACT/360", "fixing_lag": 2}
-        },
+        "indices": {"USD.SOFR": {"curve": "SOFR", "overnight": True, "day_count": "ACT/360", "fixing_lag": 2}},
         "curves": {"SOFR": {"interpolation": "linear_zero"}},
         "credit_model": "isda",
     }
@@ -82,18 +80,14 @@ def test_frozen() -> None:
 
 
 def test_the_resolved_text_reads_back_to_the_same_settings(tmp_path: Path) -> None:
-    first = settings(
-        market={"indices": {"USD.SOFR": {"curve": "SOFR"}}}, measures=["pv", "vega"], output="/o"
-    )
+    first = settings(market={"indices": {"USD.SOFR": {"curve": "SOFR"}}}, measures=["pv", "vega"], output="/o")
     path = tmp_path / "config.resolved.yaml"
     path.write_text(resolved_yaml(first))
     assert load_settings(path, environment={}) == first
 
 
 def test_dumps_mask_secrets() -> None:
-    found = settings(
-        output="s3://KEYID:hush@bucket/x", cluster={"kind": "address", "address": "tls://me:hush@h:1"}
-    )
+    found = settings(output="s3://KEYID:hush@bucket/x", cluster={"kind": "address", "address": "tls://me:hush@h:1"})
     assert "hush" not in resolved_yaml(found)
     assert resolved(found)["output"] == "s3://***@bucket/x"
     assert resolved(found)["as_of"] == "2026-11-20"
@@ -134,12 +128,7 @@ def test_the_schema_describes_every_key() -> None:
     assert schema["$schema"].startswith("https://json-schema.org/")
     assert schema["additionalProperties"] is False
     objects = [schema, *schema["$defs"].values()]
-    bare = [
-        name
-        for entry in objects
-        for name, key in entry.get("properties", {}).items()
-        if "description" not in key
-    ]
+    bare = [name for entry in objects for name, key in entry.get("properties", {}).items() if "description" not in key]
     assert bare == []
     assert schema["required"] == ["as_of", "inputs"]
     assert CALENDARS[0] in schema_text()
