@@ -40,9 +40,7 @@ def business_calendar(name: str) -> np.busdaycalendar:
     :raises ValueError: the name is no calendar.
     """
     if not is_calendar(name):
-        raise ValueError(
-            f"unknown calendar {name!r}: one of {', '.join(CALENDARS)}, or joint ones such as TARGET+USNY"
-        )
+        raise ValueError(f"unknown calendar {name!r}: one of {', '.join(CALENDARS)}, or joint ones such as TARGET+USNY")
     holidays = np.concatenate([_holidays(part) for part in name.split("+")])
     return np.busdaycalendar(holidays=holidays)
 

@@ -48,8 +48,7 @@ def test_business_days_are_quantlibs(name: str) -> None:
 def test_adjust_is_quantlibs(name: str, convention: str) -> None:
     days = random_days(1000, 2)
     expected = [
-        QUANTLIB[name].adjust(ql.Date(int(day) + EPOCH), CONVENTIONS[convention]).serialNumber() - EPOCH
-        for day in days
+        QUANTLIB[name].adjust(ql.Date(int(day) + EPOCH), CONVENTIONS[convention]).serialNumber() - EPOCH for day in days
     ]
     adjusted = calendars.adjust(days, name, convention)
     assert adjusted.dtype == np.int32

@@ -27,13 +27,9 @@ def random_periods(size: int) -> tuple[np.ndarray, np.ndarray]:
     generator = np.random.default_rng(7)
     start = generator.integers(-7000, 40000, size)
     end = start + generator.integers(-400, 4000, size)
-    month_end = (start.astype("datetime64[D]").astype("datetime64[M]") + 1).astype("datetime64[D]").astype(
-        int
-    ) - 1
+    month_end = (start.astype("datetime64[D]").astype("datetime64[M]") + 1).astype("datetime64[D]").astype(int) - 1
     start = np.where(generator.random(size) < 0.3, month_end, start)
-    month_end = (end.astype("datetime64[D]").astype("datetime64[M]") + 1).astype("datetime64[D]").astype(
-        int
-    ) - 1
+    month_end = (end.astype("datetime64[D]").astype("datetime64[M]") + 1).astype("datetime64[D]").astype(int) - 1
     end = np.where(generator.random(size) < 0.3, month_end, end)
     end = np.where(generator.random(size) < 0.02, start, end)
     return start.astype(np.int32), end.astype(np.int32)
