@@ -72,10 +72,7 @@ class Context:
             pc.equal(table.column("path"), path),
             pc.and_(pc.greater_equal(table.column("row"), start), pc.less(table.column("row"), stop)),
         )
-        return {
-            row["row"]: Failure(Reason(row["reason"]), row["message"])
-            for row in table.filter(mask).to_pylist()
-        }
+        return {row["row"]: Failure(Reason(row["reason"]), row["message"]) for row in table.filter(mask).to_pylist()}
 
     def set_columns(self, set_name: str, start: int, stop: int) -> slice:
         """The set's columns within [start, stop) of the ScenarioSet; empty if it has none there."""

@@ -101,9 +101,7 @@ def add_up(tables: Iterable[tuple[pa.Table, bool]]) -> dict[Key, BookSum]:
         limbs = [table.column(name).combine_chunks() for name in ("high", "middle", "low")]
         flat = [array.values.to_numpy() for array in limbs]
         offsets = limbs[0].offsets.to_numpy()
-        rows = table.select(
-            ["book", "scenario_set", "measure", "first", "trades", "failed_trades"]
-        ).to_pylist()
+        rows = table.select(["book", "scenario_set", "measure", "first", "trades", "failed_trades"]).to_pylist()
         for k, row in enumerate(rows):
             part = np.stack([values[offsets[k] : offsets[k + 1]] for values in flat])
             key = (row["book"], row["scenario_set"], row["measure"], row["first"])
@@ -112,9 +110,7 @@ def add_up(tables: Iterable[tuple[pa.Table, bool]]) -> dict[Key, BookSum]:
             known.failed_trades += row["failed_trades"] - (row["trades"] if repeats else 0)
             known.limbs = known.limbs + part
             if not in_range(known.limbs):
-                raise InputError(
-                    f"the sum of {key[2]} over book {key[0]!r} is out of range: check the notionals"
-                )
+                raise InputError(f"the sum of {key[2]} over book {key[0]!r} is out of range: check the notionals")
     return sums
 
 
@@ -186,9 +182,7 @@ def _join(pieces: Sequence[tuple[pa.Table, NDArray[np.float64], NDArray[np.bool_
             raise AssertionError("scenario ranges of the same trades hold different trades")
     valid = np.logical_and.reduce([ok for _, _, ok in pieces])
     matrix = np.concatenate([values for _, values, _ in pieces], axis=1)[valid]
-    offsets = np.concatenate([[0], np.cumsum(valid * (matrix.shape[1] if valid.any() else 0))]).astype(
-        np.int32
-    )
+    offsets = np.concatenate([[0], np.cumsum(valid * (matrix.shape[1] if valid.any() else 0))]).astype(np.int32)
     pnl = pa.ListArray.from_arrays(
         pa.array(offsets), pa.array(np.ascontiguousarray(matrix).ravel()), mask=pa.array(~valid)
     )

@@ -73,9 +73,7 @@ def block_tables(
         failures.append(_failures(part, rows, status))
         valuations.append(_valuations(spec, block, part))
         sensitivities.append(_sensitivities(spec, block, part))
-        vectors += [
-            _vectors(spec, block, part, s) for s in spec.stored_pnl if _measure_of(s) in block.measures
-        ]
+        vectors += [_vectors(spec, block, part, s) for s in spec.stored_pnl if _measure_of(s) in block.measures]
     tables = {
         "trade_failures": pa.concat_tables(failures),
         "valuations": _sorted("valuations", valuations),
@@ -129,9 +127,7 @@ def _constant(value: str, size: int) -> pa.Array:
     return pa.DictionaryArray.from_arrays(pa.array(np.zeros(size, np.int32)), pa.array([value]))
 
 
-def _common(
-    spec: ValuationSpec, block: Block, part: Part, positions: NDArray[np.integer]
-) -> dict[str, pa.Array]:
+def _common(spec: ValuationSpec, block: Block, part: Part, positions: NDArray[np.integer]) -> dict[str, pa.Array]:
     n = len(positions)
     index = pa.array(positions)
     return {
@@ -145,9 +141,7 @@ def _common(
 
 def _order(part: Part) -> NDArray[np.int64]:
     keys = [("book", "ascending"), ("trade_id", "ascending")]
-    return np.asarray(
-        pc.sort_indices(part.trades.table.select(["book", "trade_id"]), keys).to_numpy(), np.int64
-    )
+    return np.asarray(pc.sort_indices(part.trades.table.select(["book", "trade_id"]), keys).to_numpy(), np.int64)
 
 
 def _valuations(spec: ValuationSpec, block: Block, part: Part) -> pa.Table:
@@ -158,16 +152,8 @@ def _valuations(spec: ValuationSpec, block: Block, part: Part) -> pa.Table:
     positions = np.repeat(order, width)
     unknown = np.full(n, FAILED)
     nothing = np.full(n, np.nan)
-    value = (
-        np.stack([part.values.get(m, nothing)[order] for m in measures], 1).ravel()
-        if measures
-        else np.empty(0)
-    )
-    status = (
-        np.stack([part.statuses.get(m, unknown)[order] for m in measures], 1).ravel()
-        if measures
-        else nothing[:0]
-    )
+    value = np.stack([part.values.get(m, nothing)[order] for m in measures], 1).ravel() if measures else np.empty(0)
+    status = np.stack([part.statuses.get(m, unknown)[order] for m in measures], 1).ravel() if measures else nothing[:0]
     is_ok = status == OK
     currency = pa.array(part.currency, pa.string()).take(pa.array(positions))
     return pa.table(
@@ -235,9 +221,7 @@ def _vectors(spec: ValuationSpec, block: Block, part: Part, set_name: str) -> pa
         numbers = part.pnl[set_name][order[is_ok]]
     else:
         numbers = np.empty((0, 0))
-    offsets = np.concatenate([[0], np.cumsum(is_ok * (numbers.shape[1] if is_ok.any() else 0))]).astype(
-        np.int32
-    )
+    offsets = np.concatenate([[0], np.cumsum(is_ok * (numbers.shape[1] if is_ok.any() else 0))]).astype(np.int32)
     pnl = pa.ListArray.from_arrays(pa.array(offsets), pa.array(numbers.ravel()), mask=pa.array(~is_ok))
     return pa.table(
         {

@@ -142,11 +142,7 @@ def value_block(
     known = context.quarantined(block.path, block.row_start, block.row_stop)
     if failure is not None:
         known = {row: known.get(row, failure) for row in rows.tolist()}
-    good = (
-        np.array([row not in known for row in rows.tolist()], np.bool_)
-        if known
-        else np.ones(len(rows), np.bool_)
-    )
+    good = np.array([row not in known for row in rows.tolist()], np.bool_) if known else np.ones(len(rows), np.bool_)
     parts: list[tuple[Part, NDArray[np.int64]]] = []
     if good.any():
         parts += _priced(
@@ -155,9 +151,7 @@ def value_block(
     if not good.all():
         bad = np.flatnonzero(~good)
         failures: dict[int, Failure] = {k: known[int(rows[row])] for k, row in enumerate(bad)}
-        parts.append(
-            (failed_part(trades.take(bad), "check" if failure is None else "run", failures), rows[bad])
-        )
+        parts.append((failed_part(trades.take(bad), "check" if failure is None else "run", failures), rows[bad]))
     tables = block_tables(context.spec, block, parts, _pnl_first(context, block))
     planned = len(trades) * len(block.measures)
     settled = tables.ok + tables.failed + tables.not_applicable

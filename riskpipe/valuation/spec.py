@@ -38,9 +38,7 @@ class ValuationSpec:
 
     @property
     def provenance(self) -> Provenance:
-        return Provenance(
-            self.run_id, self.as_of, self.config_sha256, self.inputs_sha256, self.engine_version
-        )
+        return Provenance(self.run_id, self.as_of, self.config_sha256, self.inputs_sha256, self.engine_version)
 
     def to_json(self) -> str:
         value = {**asdict(self), "as_of": self.as_of.isoformat()}

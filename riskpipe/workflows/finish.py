@@ -56,7 +56,7 @@ def finish(session: Session, publish: str) -> RunStatus:
         if publish == "always" or not broken:
             started = time.monotonic()
             session.lease.check(confirm=True)
-            tables = publish_tables(session.store, session.layout, session.state, session.merges.roots)
+            tables = publish_tables(session.store, session.layout, session.state, session.sums)
             session.record(Published(tuple(tables), time.time()))
             session.phases["publish"] = time.monotonic() - started
             published = True

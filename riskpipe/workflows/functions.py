@@ -12,6 +12,7 @@ from riskpipe.execute.executor import Executor, Function
 from riskpipe.execute.serial import SerialExecutor
 from riskpipe.execute.work import Work
 from riskpipe.store.parquet import WrittenFile
+from riskpipe.valuation.correct import correct_sums
 from riskpipe.valuation.merge import merge_partials, stitch_pnl
 from riskpipe.valuation.run_block import BlockResult, run_block
 
@@ -28,7 +29,11 @@ def stitch(work: Work) -> WrittenFile:
     return stitch_pnl(work.payload)
 
 
-FUNCTIONS: Mapping[str, Function] = {"value": value, "merge": merge, "stitch": stitch}
+def correct(work: Work) -> WrittenFile:
+    return correct_sums(work.payload)
+
+
+FUNCTIONS: Mapping[str, Function] = {"value": value, "merge": merge, "stitch": stitch, "correct": correct}
 
 
 @contextmanager

@@ -9,12 +9,13 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from riskpipe.measures.catalogue import PNL_SETS
-from riskpipe.plan.block import digest_id
+from riskpipe.plan.block import Block, digest_id
 from riskpipe.plan.plan import StoredPlan
 from riskpipe.plan.state import DONE, FAILED, Leaf, RunState
 from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import RunLayout
 from riskpipe.store.parquet import read_parquet
+from riskpipe.valuation.correct import CorrectionTask, failed_sets
 from riskpipe.valuation.merge import PnlSource, StitchTask
 
 
@@ -60,6 +61,45 @@ def sources(store: Store, layout: RunLayout, state: RunState, table: str) -> Ite
 
 def stitch_tasks(store: Store, layout: RunLayout, plan: StoredPlan, state: RunState) -> Iterator[StitchTask]:
     """One task for every range of trades whose P&L vectors lie in more than one block; none when none was cut."""
+    for group in _cut_groups(plan):
+        yield _stitch_task(store, layout, state, group)
+
+
+def correction_tasks(store: Store, layout: RunLayout, plan: StoredPlan, state: RunState) -> Iterator[CorrectionTask]:
+    """One task for every range of trades of which some failed under a part of the scenarios only."""
+    for group in _cut_groups(plan):
+        failed: dict[int, dict[int, str]] = {}
+        leaves = [leaf for index in group for leaf in state.leaves(index, plan.block(index))]
+        for leaf in leaves:
+            path = layout.block_output("trade_failures", leaf.block.block_id)
+            if store.exists(path):
+                for row in read_parquet(store, path, ["row", "stage"]).to_pylist():
+                    failed.setdefault(leaf.block.scenario_start, {})[row["row"]] = row["stage"]
+        parts = [part for leaf in leaves for part in _to_correct(leaf, failed)]
+        if parts:
+            name = digest_id("correction", [(block.block_id, measures) for block, measures in parts])
+            yield CorrectionTask(store.root, layout.run_id, name, tuple(parts))
+
+
+def _to_correct(leaf: Leaf, failed: dict[int, dict[int, str]]) -> Iterator[tuple[Block, tuple[str, ...]]]:
+    """Parts of this output whose trades failed in the outputs of other scenario ranges, and not here."""
+    block = leaf.block
+    replaced = {row for part in leaf.replaced_by for row in (part.rows or range(part.row_start, part.row_stop))}
+    mine = set(block.rows or range(block.row_start, block.row_stop)) - replaced
+    here = failed.get(block.scenario_start, {})
+    rows: dict[tuple[str, ...], list[int]] = {}
+    for start, stages in failed.items():
+        for row, stage in stages.items():
+            if start != block.scenario_start and row in mine and row not in here:
+                measures = tuple(m for m in failed_sets(stage) if m in block.measures)
+                if measures and row not in rows.setdefault(measures, []):
+                    rows[measures].append(row)
+    for measures, found in sorted(rows.items()):
+        yield block.part(tuple(sorted(found))), measures
+
+
+def _cut_groups(plan: StoredPlan) -> Iterator[list[int]]:
+    """Positions of the blocks of the same trades whose P&L columns were cut, by scenarios; none when none were."""
     table = plan.columns("path", "row_start", "scenario_start", "measures")
     starts = table.column("scenario_start").to_numpy()
     pnl_starts = {
@@ -75,7 +115,7 @@ def stitch_tasks(store: Store, layout: RunLayout, plan: StoredPlan, state: RunSt
     order = np.lexsort((starts, rows, codes))
     order = order[np.isin(starts[order], list(pnl_starts))]
     for group in np.split(order, np.flatnonzero(np.diff(codes[order]) | np.diff(rows[order])) + 1):
-        yield _stitch_task(store, layout, state, [int(index) for index in group])
+        yield [int(index) for index in group]
 
 
 def _distinct_ranges(starts: NDArray[np.int64], measures: pa.ChunkedArray) -> Iterator[tuple[int, list[str]]]:

@@ -90,7 +90,7 @@ def publish(settings: Settings, run: str, observer: Any = None) -> PublishReport
             raise UsageError(f"run {layout.run_id} is not done: go on with `riskpipe run --resume {layout.run_id}`")
         session.finish_outputs()
         lease.check(confirm=True)
-        tables = publish_tables(store, layout, session.state, session.merges.roots)
+        tables = publish_tables(store, layout, session.state, session.sums)
         mark_published(session, tables)
     rows = {table: sum(file.rows for file in files) for table, files in tables.items()}
     return PublishReport(layout.run_id, session.plan.header.as_of, rows)

@@ -7,6 +7,7 @@ blocks --> value tasks --> merge tasks --> aggregates --> published
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -48,7 +49,7 @@ from riskpipe.valuation.merge import MergeTask
 from riskpipe.valuation.run_block import BlockResult, BlockTask, void_block
 from riskpipe.workflows.functions import FUNCTIONS
 from riskpipe.workflows.merges import Merges
-from riskpipe.workflows.outputs import stitch_tasks, unfinished
+from riskpipe.workflows.outputs import correction_tasks, stitch_tasks, unfinished
 from riskpipe.workflows.parts import halves
 
 UPDATE_SECONDS = 0.5
@@ -75,8 +76,8 @@ class Session:
     done_projected: float = 0.0
     left_projected: float = 0.0
     valuing_since: float | None = None
-    reasons: dict[str, int] = field(default_factory=dict)
     updated: float = 0.0
+    sums: tuple[str, ...] = ()
 
     # -- ledger
 
@@ -115,13 +116,17 @@ class Session:
             void_block(task, self.state.why(leaf.block.block_id))
         for level in self.merges.levels(self.state):
             self._drive((self._merge_work(task) for task in level), executor, fail_fast=True)
-        tasks = stitch_tasks(self.store, self.layout, self.plan, self.state)
-        works = (Work(key=task.name, payload=task, function="stitch") for task in tasks)
-        self._drive((work for work in works if not self._stitched(work.key)), executor, fail_fast=True)
+        where = (self.store, self.layout, self.plan, self.state)
+        corrections = list(correction_tasks(*where))
+        self.sums = (*self.merges.roots, *(task.name for task in corrections))
+        works = [Work(key=task.name, payload=task, function="correct") for task in corrections]
+        stitches = (Work(key=task.name, payload=task, function="stitch") for task in stitch_tasks(*where))
+        left = (work for work in itertools.chain(works, stitches) if not self._is_merged(work.key))
+        self._drive(left, executor, fail_fast=True)
         self.phases["merge"] = time.monotonic() - started
         self.flush()
 
-    def _stitched(self, name: str) -> bool:
+    def _is_merged(self, name: str) -> bool:
         return self.store.exists(self.layout.merge_output(name))
 
     def _drive(self, works: Iterator[Work], executor: Executor, *, fail_fast: bool) -> DriveResult:

@@ -1,0 +1,68 @@
+"""Trades that failed under some scenarios only, when the set was cut: taken out of the sums of the other ranges.
+
+A trade whose P&L is not a number under one scenario is left out of its books' P&L as a whole. Cut along the scenarios,
+a block cannot know of the others; so the trade is valued once more in the ranges where it had numbers, and its exact
+contribution is subtracted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from riskpipe.measures.catalogue import PNL_SETS
+from riskpipe.plan.block import Block
+from riskpipe.store.parquet import WrittenFile
+from riskpipe.store.tables import write_result
+from riskpipe.valuation.context import open_context
+from riskpipe.valuation.run_block import read_trades, value_block
+
+LIMB_COLUMNS = ("high", "middle", "low")
+
+
+@dataclass(frozen=True)
+class CorrectionTask:
+    """Parts of blocks (with their rows) whose trades failed under another range of the same scenario set.
+
+    :param measures: of each part, those to be taken out of the sums.
+    """
+
+    root: str
+    run_id: str
+    name: str
+    parts: tuple[tuple[Block, tuple[str, ...]], ...]
+
+
+def correct_sums(task: CorrectionTask) -> WrittenFile:
+    """Write partial sums that, added to the run's, take the trades out."""
+    context = open_context(task.root, task.run_id)
+    tables = []
+    for block, measures in task.parts:
+        trades, rows = read_trades(context, block)
+        partials = value_block(context, block, trades, rows).tables["partials"]
+        wanted = pc.is_in(partials.column("measure"), value_set=pa.array(measures, pa.string()))
+        tables.append(negated(partials.filter(wanted)))
+    path = context.layout.merge_output(task.name)
+    return write_result(context.store, path, "partials", pa.concat_tables(tables), context.spec.provenance)
+
+
+def negated(partials: pa.Table) -> pa.Table:
+    """Sums with the opposite sign, that count no trades but those that had numbers as failed."""
+    n = len(partials)
+    failed = pc.subtract(partials.column("trades"), partials.column("failed_trades"))
+    table = partials.set_column(partials.schema.get_field_index("failed_trades"), "failed_trades", failed)
+    table = table.set_column(table.schema.get_field_index("trades"), "trades", pa.array(np.zeros(n, np.int64)))
+    for name in LIMB_COLUMNS:
+        lists = table.column(name).combine_chunks()
+        opposite = pa.ListArray.from_arrays(lists.offsets, pc.negate(lists.values))
+        table = table.set_column(table.schema.get_field_index(name), name, opposite)
+    return table
+
+
+def failed_sets(stage: str) -> tuple[str, ...]:
+    """The measures that a failure of that stage takes from a trade: all P&L, or that of one scenario set."""
+    alone = tuple(measure for measure, set_name in PNL_SETS.items() if set_name == stage)
+    return alone or tuple(PNL_SETS)

@@ -1,0 +1,49 @@
+"""A trade without a number under one scenario is left out of its books as a whole, however the scenarios were cut."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from published import assert_same_bits, published
+
+from riskpipe.plan.selection import Selection
+from riskpipe.products.base import Prepared
+from riskpipe.products.fx_forward import FxForward
+from riskpipe.workflows.run import run
+
+
+class _Fragile(Prepared):
+    """FX forwards of which every tenth has no value where EUR is above its 90 % quantile of the tile's first run."""
+
+    def __init__(self, inner: Prepared, factor: int, level: float) -> None:
+        self.inner, self.factor, self.level = inner, factor, level
+
+    def price(self, rows, x):
+        values = self.inner.price(rows, x)
+        values[np.ix_(rows % 10 == 3, x[self.factor] > self.level)] = np.nan
+        return values
+
+
+@pytest.fixture()
+def fragile(monkeypatch):
+    prepare = FxForward.prepare
+
+    def prepare_fragile(self, trades, model):
+        factor = model.snapshot.factor_index("spot:EURUSD")
+        # Rows count from the block's first trade: with whole files in a block, every cut sees the same trades.
+        return _Fragile(prepare(self, trades, model), factor, model.snapshot.x0[factor] * 1.008)
+
+    monkeypatch.setattr(FxForward, "prepare", prepare_fragile)
+
+
+def test_a_trade_failing_in_one_range_is_out_of_all(fragile, settings_of, recorder, tmp_path) -> None:
+    whole = run(settings_of(output="whole"), Selection(), publish="always", observer=recorder)
+    cut = run(settings_of("partition.max_scenarios=7", output="cut"), Selection(), publish="always", observer=recorder)
+
+    assert whole.state == cut.state == "partial"
+    assert whole.failures_by_reason.keys() == cut.failures_by_reason.keys() == {"NUMERICAL"}
+    assert cut.blocks.planned > whole.blocks.planned
+    rows = published(tmp_path / "whole", "aggregates").to_pylist()
+    root = next(row for row in rows if row["level"] == 0 and row["measure"] == "var_99")
+    assert 0 < root["failed_trades"] < root["trades"]
+    assert_same_bits(tmp_path / "whole", tmp_path / "cut")
