@@ -160,6 +160,7 @@ class PlanHeader:
     selection: list[list[str]]
     engine_version: str
     cost_factors: Mapping[str, float]
+    valuations: int
     totals: Mapping[str, Any]
     version: int = PLAN_VERSION
 

@@ -250,7 +250,7 @@ class Survey:
             priced = np.full(len(rows), float(columns.dense))
             for column in needs.pricing:
                 priced += columns.by_group[column]
-            self.valuations += float(priced.sum())
+            self.valuations += float(priced[selected[rows]].sum())
             seconds[k, rows] = weight * priced * self._costs.seconds_per_unit(product.name)
 
     def _note(

@@ -43,7 +43,6 @@ class Planned:
     ranges: tuple[ScenarioRange, ...]
     faults: tuple[Fault, ...]
     quarantine: Quarantine
-    valuations: int
 
     @property
     def stored_pnl(self) -> tuple[str, ...]:
@@ -128,13 +127,13 @@ def make_plan(settings: Settings, selection: Selection) -> Iterator[Planned]:
     tables = _blocks(settings, inputs, selection, survey, ranges, totals)
     with tempfile.TemporaryDirectory(prefix="riskpipe-plan-") as directory:
         path = str(Path(directory) / "plan.parquet")
-        write_plan(path, tables, lambda: _header(settings, inputs, selection, costs, totals))
+        write_plan(path, tables, lambda: _header(settings, inputs, selection, costs, survey, totals))
         faults = (*inputs.faults, *survey.faults)
         inputs.blocking += survey.blocking
         refuse(settings, inputs, list(faults))
         if not totals.blocks:
             raise UsageError("nothing to do: no trade passes --select")
-        yield Planned(inputs, StoredPlan(path), ranges, faults, survey.quarantine, int(survey.valuations))
+        yield Planned(inputs, StoredPlan(path), ranges, faults, survey.quarantine)
 
 
 def _blocks(
@@ -161,7 +160,7 @@ def _blocks(
 
 
 def _header(
-    settings: Settings, inputs: Inputs, selection: Selection, costs: CostModel, totals: PlanTotals
+    settings: Settings, inputs: Inputs, selection: Selection, costs: CostModel, survey: Survey, totals: PlanTotals
 ) -> PlanHeader:
     assert inputs.snapshot is not None
     assert inputs.scenarios is not None
@@ -176,6 +175,7 @@ def _header(
         selection=selection.canonical(),
         engine_version=__version__,
         cost_factors=dict(costs.factors),
+        valuations=int(survey.valuations),
         totals=asdict(totals),
     )
 
@@ -196,7 +196,7 @@ def report(settings: Settings, planned: Planned, path: str | None) -> PlanReport
         blocks=len(planned.plan),
         trades=int(totals["trades"]),
         scenarios=0 if scenarios is None else len(scenarios.columns),
-        valuations=planned.valuations,
+        valuations=header.valuations,
         numbers=numbers,
         quarantined=len(planned.quarantine.table()),
         projected_seconds=float(totals["projected_seconds"]),

@@ -35,7 +35,7 @@ def retry(
     refuse_changed_inputs(store, layout, settings)
     store.probe_writable()
 
-    def opened() -> _Opened:
+    def opened(log: Observer) -> _Opened:
         return _Opened(layout, {}, lambda session: reopen(session, selection))
 
     return with_session(store, settings, layout.run_id, opened, fail_fast, publish, observer)

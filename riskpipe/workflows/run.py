@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -28,6 +29,7 @@ from riskpipe.workflows.check import checks_table
 from riskpipe.workflows.finish import finish, read_status
 from riskpipe.workflows.functions import open_executor
 from riskpipe.workflows.inputs import hash_inputs
+from riskpipe.workflows.log import RunLog
 from riskpipe.workflows.plan import Planned, local_copy, make_plan, put_file
 from riskpipe.workflows.session import Session, open_session
 
@@ -67,12 +69,12 @@ def run(
     store.probe_writable()
     new_id = new_run_id(datetime.now(UTC))
 
-    def opened() -> _Opened:
-        layout = _resumable(store, settings, selection, resume, observer)
+    def opened(log: Observer) -> _Opened:
+        layout = _resumable(store, settings, selection, resume, log)
         if layout is not None:
-            observer.message("info", f"resuming run {layout.run_id}")
+            log.message("info", f"resuming run {layout.run_id}")
             return _Opened(layout, {})
-        return _create(store, settings, selection, new_id, observer)
+        return _create(store, settings, selection, new_id, log)
 
     return with_session(store, settings, new_id, opened, fail_fast, publish, observer)
 
@@ -81,23 +83,30 @@ def with_session(
     store: Store,
     settings: Settings,
     owner: str,
-    opened: Callable[[], _Opened],
+    opened: Callable[[Observer], _Opened],
     fail_fast: bool,
     publish: str | None,
     observer: Observer,
 ) -> RunStatus:
     """Take the lease, open the run, value what is pending, merge, publish, account for everything."""
     started = time.monotonic()
-    with stop_on_signals(StopSignal()) as stop, Lease(store, owner, settings.lease_seconds) as lease:
-        run_ = opened()
-        session = open_session(store, run_.layout, settings, lease, observer, stop)
+    log = RunLog(observer)
+    with (
+        stop_on_signals(StopSignal()) as stop,
+        Lease(store, owner, settings.lease_seconds) as lease,
+        closing(log),
+    ):
+        run_ = opened(log)
+        log.open(store, run_.layout)
+        session = open_session(store, run_.layout, settings, lease, log, stop)
         session.started = started
         session.phases.update(run_.phases)
         run_.prepare(session)
         session.flush()
-        observer.message("info", f"run {run_.layout.run_id}: {len(session.plan)} blocks")
+        log.message("info", f"run {run_.layout.run_id}: {len(session.plan)} blocks")
         _value(session, fail_fast=fail_fast)
         status = finish(session, publish or settings.publish)
+        log.ended(status)
         observer.update(status)
         return status
 

@@ -256,6 +256,7 @@ class Session:
             blocks=self.state.blocks_counts(),
             numbers=self.state.numbers_counts(self.state.planned_numbers),
             trades=int(self.plan.header.totals["trades"]),
+            valuations=self.plan.header.valuations,
             running=len(self.queued),
             elapsed_seconds=elapsed,
             remaining_seconds=self._remaining() if state == "running" else None,

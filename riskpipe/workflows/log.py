@@ -1,0 +1,56 @@
+"""The run's own log, logs/run.jsonl: what the observer is told, a line an event."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import UTC, datetime
+from typing import IO
+
+from riskpipe.plan.accounting import Observer, RunStatus
+from riskpipe.store.filesystem import Store
+from riskpipe.store.layout import RunLayout
+
+
+class RunLog:
+    """Passes everything on to another observer, and keeps messages and ends of sessions in the run.
+
+    A convenience for people, not a record (that is the ledger): lines are appended, not synced.
+    """
+
+    def __init__(self, observer: Observer) -> None:
+        self._observer = observer
+        self._file: IO[str] | None = None
+        self._early: list[str] = []
+
+    def open(self, store: Store, layout: RunLayout) -> None:
+        """Begin to write, with what was said before the run had a place. Object stores keep no log."""
+        path = store.local_path(layout.log)
+        if path is not None:
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            self._file = open(path, "a", encoding="utf-8")  # noqa: SIM115  # closed by close()
+            self._file.writelines(self._early)
+            self._early.clear()
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def update(self, status: RunStatus) -> None:
+        self._observer.update(status)
+
+    def message(self, level: str, text: str) -> None:
+        self._write({"level": level, "message": text})
+        self._observer.message(level, text)
+
+    def ended(self, status: RunStatus) -> None:
+        self._write({"level": "info", "message": f"{status.state}", "status": status.to_json()})
+
+    def _write(self, entry: dict[str, object]) -> None:
+        line = json.dumps({"at": datetime.now(UTC).isoformat(timespec="milliseconds"), **entry}) + "\n"
+        if self._file is None:
+            self._early.append(line)
+            return
+        self._file.write(line)
+        self._file.flush()
