@@ -160,8 +160,8 @@ class PlanHeader:
     selection: list[list[str]]
     engine_version: str
     cost_factors: Mapping[str, float]
-    valuations: int
     totals: Mapping[str, Any]
+    valuations: int = 0
     version: int = PLAN_VERSION
 
 

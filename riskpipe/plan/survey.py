@@ -189,15 +189,16 @@ class Survey:
         every = np.arange(n, dtype=np.int64)
         self._note(file, trades, check_rows(trades, product, original), first, good, every)
         weight = np.ones(n)
-        seconds = np.zeros((len(self._ranges), n))
+        seconds, valuations = np.zeros((len(self._ranges), n)), np.zeros(n)
         rows = np.flatnonzero(good)
         for found in self._examine(product, trades if good.all() else trades.take(rows), rows):
             self._note(file, trades, found.faults, first, good, found.rows)
             if found.needs is not None and found.weight is not None:
                 examined = found.rows[found.good]
                 weight[examined] = found.weight
-                self._add_seconds(seconds, product, found.needs, examined, found.weight)
+                self._add_seconds(seconds, valuations, product, found.needs, examined, found.weight)
         selected = self._selection.trades(product.name, trades.books, trades.trade_ids.to_pylist)
+        self.valuations += float(valuations[selected].sum())
         bytes_ = np.zeros(n)
         for k, columns in enumerate(self._ranges):
             seconds[k] += self._costs.seconds_per_trade(product.name)
@@ -241,6 +242,7 @@ class Survey:
     def _add_seconds(
         self,
         seconds: NDArray[np.float64],
+        valuations: NDArray[np.float64],
         product: Product,
         needs: Dependencies,
         rows: NDArray[np.int64],
@@ -250,7 +252,7 @@ class Survey:
             priced = np.full(len(rows), float(columns.dense))
             for column in needs.pricing:
                 priced += columns.by_group[column]
-            self.valuations += float(priced[selected[rows]].sum())
+            valuations[rows] += priced
             seconds[k, rows] = weight * priced * self._costs.seconds_per_unit(product.name)
 
     def _note(
