@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from riskpipe.market.factors import is_pair
@@ -28,10 +29,16 @@ Route = tuple[Leg, ...]
 
 
 class FxGraph:
-    """The spots of a snapshot that are currency pairs, as edges between currencies."""
+    """The spots of a snapshot that are currency pairs, as edges between currencies.
 
-    def __init__(self, snapshot: MarketSnapshot) -> None:
+    :param left_out: pairs that the market would have but for errors: their legs have group and factor -1.
+    """
+
+    def __init__(self, snapshot: MarketSnapshot, left_out: Iterable[str] = ()) -> None:
         self._edges: dict[tuple[str, str], Leg] = {}
+        for name in sorted(left_out):
+            if is_pair(name, None):
+                self._edges[name[:3], name[3:]] = Leg(-1, -1, 1)
         for index, group in enumerate(snapshot.groups):
             if group.kind == "spot" and is_pair(group.name, group.currency):
                 base, quote = group.name[:3], group.name[3:]

@@ -34,17 +34,26 @@ class MarketModel:
     raises InputError: needs are checked (`resolve`) before trades are prepared.
 
     :param horizon_days: calendar days forward (theta): the same levels, with all times that much shorter.
+    :param left_out: kind and name of the curves, surfaces and spots that the snapshot lacks for their errors: what
+        would use them has no substitute (another kind, another cross, no dividends).
     :ivar as_of: the snapshot's date, whatever the horizon, in days since 1970-01-01.
     """
 
-    def __init__(self, snapshot: MarketSnapshot, conventions: Conventions, horizon_days: int = 0) -> None:
+    def __init__(
+        self,
+        snapshot: MarketSnapshot,
+        conventions: Conventions,
+        horizon_days: int = 0,
+        left_out: frozenset[tuple[str, str]] = frozenset(),
+    ) -> None:
         self.snapshot = snapshot
         self.conventions = conventions
         self.horizon_days = horizon_days
         self.as_of = snapshot.as_of
         self._curves = Curves(snapshot, conventions, horizon_days)
         self._surfaces = Surfaces(snapshot, horizon_days)
-        self._fx = FxGraph(snapshot)
+        self._left_out = left_out
+        self._fx = FxGraph(snapshot, (name for kind, name in left_out if kind == "spot"))
         self._resolved: dict[tuple[tuple[str, ...], str], tuple[int, ...] | None] = {}
 
     def time(self, days: Days) -> NDArray[np.float64]:
@@ -72,6 +81,10 @@ class MarketModel:
             index = self.snapshot.group_index(kind, name)
             if index in self._surfaces.unsupported:
                 return Failure(Reason.UNSUPPORTED, self._surfaces.unsupported[index])
+        if self.is_left_out(kinds, name):
+            wanted = " or ".join(kinds)
+            message = f"{wanted}:{name} is left out: `riskpipe check` tells the errors of its points"
+            return Failure(Reason.MISSING_MARKET_DATA, message)
         names = (group.name for group in self.snapshot.groups if group.kind in kinds)
         wanted = " or ".join(f"{kind}:{name}" for kind in kinds)
         return Failure(Reason.MISSING_MARKET_DATA, f"the market has no {wanted}{nearest(name, names)}")
@@ -79,14 +92,26 @@ class MarketModel:
     def _resolve(self, kinds: tuple[str, ...], name: str) -> tuple[int, ...] | None:
         for kind in kinds:
             if kind == "fx":
-                route = self._fx.route(name[:3], name[3:]) if len(name) == 6 else None
+                route = self._route(name)
                 if route is not None:
-                    return tuple(leg.group for leg in route)
+                    return None if any(leg.group < 0 for leg in route) else tuple(leg.group for leg in route)
                 continue
+            if (kind, name) in self._left_out:
+                return None
             index = self.snapshot.group_index(kind, name)
             if index >= 0:
                 return None if index in self._surfaces.unsupported else (index,)
         return None
+
+    def is_left_out(self, kinds: tuple[str, ...], name: str) -> bool:
+        """Whether `resolve` would find something but for the errors of its points."""
+        route = self._route(name) if "fx" in kinds else None
+        return any((kind, name) in self._left_out for kind in kinds) or (
+            route is not None and any(leg.group < 0 for leg in route)
+        )
+
+    def _route(self, pair: str) -> Route | None:
+        return self._fx.route(pair[:3], pair[3:]) if len(pair) == 6 else None
 
     def _groups(self, kinds: tuple[str, ...], labels: Labels, *, optional: bool = False) -> Positions:
         """int32[n]: the group of each trade's name; -1 where it or (optional) the market has none."""

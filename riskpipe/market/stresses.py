@@ -56,18 +56,21 @@ def _shifted(
     return np.select(conditions, [x + shift, x * (1.0 + shift), x * ratio], shift)
 
 
-def stress_columns(table: pa.Table, snapshot: MarketSnapshot) -> tuple[list[Column], list[MarketFault]]:
+def stress_columns(
+    table: pa.Table, snapshot: MarketSnapshot, left_out: frozenset[str] = frozenset()
+) -> tuple[list[Column], list[MarketFault]]:
     """The scenarios of a stress table in the order in which they first occur.
 
     A later row wins on the same point of the same scenario. A glob (`*`, `?`, `[...]`, case-sensitive)
     passes over fixings: they are facts, and a row that names one is a fault.
 
+    :param left_out: ids of factors that the snapshot lacks for their errors: to shift one is no further error.
     :return: the columns, none if there is an error, and every fault.
     """
     canonical, faults = canonical_table(table, SCENARIO_SCHEMA, tuple(SCENARIO_SCHEMA.names))
     rows = _Rows(canonical, frozenset(f.column for f in faults))
     faults += rows.faults()
-    patterns = _Patterns(rows.factors, snapshot)
+    patterns = _Patterns(rows.factors, snapshot, left_out)
     if "factor" not in rows.broken:
         faults += patterns.faults(rows.factor)
     columns: list[Column] = []
@@ -131,6 +134,7 @@ class _Patterns:
 
     texts: list[str]
     snapshot: MarketSnapshot
+    left_out: frozenset[str]
 
     def __post_init__(self) -> None:
         self._fact = np.array([KINDS[kind].fact for kind in self.snapshot.kinds], np.bool_)
@@ -151,12 +155,14 @@ class _Patterns:
         facts = [bool(only) for only in self._only_facts]
         none = [len(match) == 0 and not only for match, only in zip(self.matches, facts, strict=True)]
         globs = [_is_glob(text) for text in self.texts]
-        unknown = [n and not g for n, g in zip(none, globs, strict=True)]
+        absent = [text in self.left_out for text in self.texts]
+        unknown = [n and not g and not a for n, g, a in zip(none, globs, absent, strict=True)]
         idle = [n and g for n, g in zip(none, globs, strict=True)]
         hints = "; ".join(self._hint(text) for text, u in zip(self.texts, unknown, strict=True) if u)
         rules: tuple[tuple[Level, str, list[bool], str], ...] = (
             ("error", "unknown factor", unknown, f"today's market has no such factor: {hints}"),
             ("warning", "unknown factor", idle, "a glob matches no factor of today's market"),
+            ("warning", "factor left out", absent, "the factor is left out of the market for its errors"),
             ("error", "fixing", facts, "fixings are facts and cannot be shifted"),
         )
         for level, rule, chosen, message in rules:

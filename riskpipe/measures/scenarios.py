@@ -31,12 +31,14 @@ def build_scenarios(
     stress: pa.Table | None = None,
     history: pa.Table | None = None,
     selected: Callable[[str], bool] = lambda name: True,
+    left_out: frozenset[str] = frozenset(),
 ) -> Scenarios:
     """All columns that `measures` need, in catalogue order after the base.
 
     Bump columns of one subject stay together, P&L columns may be cut anywhere.
 
     :param selected: keeps a stress or a day of history, by name.
+    :param left_out: ids of factors that the snapshot lacks for their errors.
     """
     builder = ScenarioSetBuilder(snapshot)
     for family in families(measures):
@@ -52,7 +54,7 @@ def build_scenarios(
     stress_faults: list[MarketFault] = []
     history_faults: list[MarketFault] = []
     if "stress" in measures and stress is not None:
-        columns, stress_faults = stress_columns(stress, snapshot)
+        columns, stress_faults = stress_columns(stress, snapshot, left_out)
         for name, factors, levels in columns:
             if selected(name):
                 builder.add(name, PNL_SETS["stress"], factors, levels)

@@ -64,14 +64,15 @@ def _columns(need: Need, model: MarketModel, faults: list[RowFaults]) -> list[ND
     for k, groups in enumerate(resolved):
         if groups:
             table[k, : len(groups)] = groups
-    if not need.optional:
-        faults += _missing(need, model, resolved)
+    faults += _missing(need, model, resolved)
     return [np.ascontiguousarray(table[need.labels.codes, k]) for k in range(width)]
 
 
 def _missing(need: Need, model: MarketModel, resolved: list[tuple[int, ...] | None]) -> list[RowFaults]:
     faults = []
     for code, groups in enumerate(resolved):
+        if need.optional and not model.is_left_out(need.kinds, need.labels.names[code]):
+            continue
         rows = np.flatnonzero(need.labels.codes == code) if groups is None else np.empty(0, np.int64)
         if len(rows):
             failure = model.failure(need.kinds, need.labels.names[code])

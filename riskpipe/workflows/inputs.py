@@ -15,7 +15,7 @@ from riskpipe import __version__
 from riskpipe.config import Settings
 from riskpipe.errors import StorageError
 from riskpipe.market.checks import check_market_table
-from riskpipe.market.factors import MarketFault, days_of
+from riskpipe.market.factors import KINDS, MarketFault, days_of
 from riskpipe.market.model import MarketModel
 from riskpipe.market.snapshot import MarketSnapshot
 from riskpipe.measures.families import Bumps
@@ -29,6 +29,14 @@ from riskpipe.products.validation import check_schema
 from riskpipe.store.filesystem import Store
 from riskpipe.store.parquet import open_parquet, read_parquet
 from riskpipe.store.portfolio import TradeFile, content_sha256, discover
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """What of the market its errors keep out of the snapshot: factor ids; kind and name of whole groups."""
+
+    factors: frozenset[str] = frozenset()
+    groups: frozenset[tuple[str, str]] = frozenset()
 
 
 @dataclass
@@ -48,12 +56,13 @@ class Inputs:
     hashes: dict[str, str] = field(default_factory=dict)
     snapshot: MarketSnapshot | None = None
     scenarios: Scenarios | None = None
+    left_out: LeftOut = field(default_factory=lambda: LeftOut())
 
     @cached_property
     def model(self) -> MarketModel:
         if self.snapshot is None:
             raise AssertionError("inputs with blocking faults have no model")
-        return MarketModel(self.snapshot, self.settings.conventions())
+        return MarketModel(self.snapshot, self.settings.conventions(), left_out=self.left_out.groups)
 
     @property
     def sha256(self) -> str:
@@ -162,7 +171,8 @@ def _open_market(inputs: Inputs) -> None:
         # A fault of whole columns leaves no market; one of points leaves the curves and surfaces without them.
         inputs.add(_input_fault("market", location, fault), blocking=fault.level == "error" and fault.rows == 0)
     if not inputs.blocking or not any(fault.table == "market" for fault in inputs.blocking):
-        sound = without_groups(table, frozenset().union(*(f.ids for f in faults if f.level == "error")))
+        errors = frozenset().union(*(f.ids for f in faults if f.level == "error"))
+        sound, inputs.left_out = without_errors(table, errors)
         if not len(sound):
             message = "no curve or surface of the market is without error"
             inputs.add(Fault("error", "market", location, "", "empty", 0, (), message), blocking=True)
@@ -170,18 +180,26 @@ def _open_market(inputs: Inputs) -> None:
             inputs.snapshot = MarketSnapshot.from_table(sound, as_of)
 
 
-def without_groups(table: pa.Table, factors: frozenset[str]) -> pa.Table:
-    """The table less every curve, surface or spot of which a point is among `factors`: half a curve is no curve."""
-    if not factors:
-        return table
-    ids = table.column("factor").to_pylist()
-    groups = list(zip(table.column("kind").to_pylist(), table.column("name").to_pylist(), strict=True))
-    bad = {
-        group
-        for row, (factor, group) in enumerate(zip(ids, groups, strict=True))
-        if (factor or f"row {row}") in factors
-    }
-    return table.filter(pa.array([group not in bad for group in groups], pa.bool_()))
+def without_errors(table: pa.Table, errors: frozenset[str]) -> tuple[pa.Table, LeftOut]:
+    """The table less every curve, surface or spot of which a point has an error: half a curve is no curve.
+
+    Facts (fixings) stand each for itself.
+
+    :param errors: factor ids, or `row k` for a row without id.
+    """
+    if not errors:
+        return table, LeftOut()
+    ids = [factor or f"row {row}" for row, factor in enumerate(table.column("factor").to_pylist())]
+    pairs = list(zip(table.column("kind").to_pylist(), table.column("name").to_pylist(), strict=True))
+    bad = {pair for factor, pair in zip(ids, pairs, strict=True) if factor in errors and not _is_fact(pair[0])}
+    dropped = [factor in errors or pair in bad for factor, pair in zip(ids, pairs, strict=True)]
+    groups = frozenset((str(kind), str(name)) for kind, name in bad)
+    factors = frozenset(factor for factor, drop in zip(ids, dropped, strict=True) if drop)
+    return table.filter(pa.array([not drop for drop in dropped], pa.bool_())), LeftOut(factors, groups)
+
+
+def _is_fact(kind: str | None) -> bool:
+    return kind in KINDS and KINDS[kind].fact
 
 
 def _read_optional(inputs: Inputs, name: str, location: str | None, measure: str) -> pa.Table | None:
@@ -211,6 +229,7 @@ def _build_scenarios(inputs: Inputs, selection: Selection, tables: Mapping[str, 
         stress=tables["scenarios"],
         history=tables["history"],
         selected=lambda name: selection.value("scenario", name),
+        left_out=inputs.left_out.factors,
     )
     for name, faults in (
         ("scenarios", inputs.scenarios.stress_faults),
