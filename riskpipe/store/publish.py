@@ -22,6 +22,7 @@ import ctypes
 import errno
 import json
 import os
+import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime
@@ -151,6 +152,7 @@ def _swap(store: Store, staged: str, target: str) -> None:
             os.rename(new, place)
         elif not exchange(new, place):
             away = f"{new}-replaced"
+            shutil.rmtree(away, ignore_errors=True)
             os.rename(place, away)
             os.rename(new, place)
         fsync_directory(os.path.dirname(place))

@@ -86,10 +86,11 @@ def _renumbered(store: Store, parts: list[WrittenFile], published: Sequence[str]
         return parts
     taken = [int(number) for path in published for number in re.findall(r"part-(\d+)\.parquet$", path)]
     first = max(taken, default=-1) + 1 if min(taken, default=0) < len(parts) else 0
-    return [
+    renamed = [
         replace(part, path=store.rename(part.path, f"part-{first + number:03d}.parquet"))
-        for number, part in enumerate(parts)
+        for number, part in reversed(list(enumerate(parts)))  # from the last: numbers only grow
     ]
+    return renamed[::-1]
 
 
 class _Parts:

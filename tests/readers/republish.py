@@ -1,5 +1,8 @@
 """Publishes one run after another on the same day, for the readers that look on. Usage: republish.py ROOT FIRST LAST.
 
+It says so on stdout after each run and waits for a line on stdin before the next: who reads meanwhile, and sends the
+line between two reads, is overtaken by at most one publication during a read.
+
 Run number i has 1000 + i rows in each of its tables and the id of `run_id(i)`, so a reader can tell whole from half.
 """
 
@@ -75,3 +78,5 @@ if __name__ == "__main__":
     root, first, last = sys.argv[1:]
     for run in range(int(first), int(last)):
         publish(Store(root), run)
+        print(run, flush=True)  # noqa: T201
+        sys.stdin.readline()

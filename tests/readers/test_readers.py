@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import select
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ import pytest
 
 from riskpipe.store.filesystem import Store
 
+LAST = 40
 SCRIPT = Path(__file__).with_name("republish.py")
 _spec = importlib.util.spec_from_file_location("republish", SCRIPT)
 assert _spec is not None
@@ -138,10 +140,10 @@ def test_types_are_plain(published: Path) -> None:
 @pytest.fixture
 def being_published(tmp_path: Path) -> Iterator[tuple[Path, subprocess.Popen[bytes]]]:
     republish.publish(Store(str(tmp_path)), 0)
-    publisher = subprocess.Popen([sys.executable, str(SCRIPT), str(tmp_path), "1", "60"])
-    yield tmp_path / "published/valuations", publisher
-    publisher.kill()
-    publisher.wait()
+    command = [sys.executable, str(SCRIPT), str(tmp_path), "1", str(LAST + 1)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0) as publisher:
+        yield tmp_path / "published/valuations", publisher
+        publisher.kill()
 
 
 @pytest.mark.parametrize("read", READERS, ids=lambda read: read.__name__)
@@ -149,14 +151,18 @@ def test_no_reader_sees_half_a_day(
     being_published: tuple[Path, subprocess.Popen[bytes]], read: Callable[[Path], Summary]
 ) -> None:
     table, publisher = being_published
-    seen: set[str] = set()
-    reads = 0
-    while publisher.poll() is None and reads < 2000:
+    assert publisher.stdin is not None
+    assert publisher.stdout is not None
+    published, seen = 0, []
+    while published < LAST:
         found = read(table)
         (run,) = found[0]
         assert found == expected(run)
-        seen.add(run)
-        reads += 1
-    assert publisher.wait() == 0
-    assert read(table) == expected(republish.run_id(59))
-    assert len(seen) > 3, f"{reads} reads saw {len(seen)} runs"
+        seen.append(run)
+        if select.select([publisher.stdout], [], [], 0)[0]:
+            published = int(publisher.stdout.readline())
+            publisher.stdin.write(b"\n")
+    assert publisher.wait(timeout=20) == 0
+    assert read(table) == expected(republish.run_id(LAST))
+    assert seen == sorted(seen)
+    assert len(set(seen)) > LAST // 3
