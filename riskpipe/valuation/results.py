@@ -66,19 +66,18 @@ def block_tables(
     :param pnl_first: scenario set -> position within the set of the block's first column of it.
     """
     counts = np.zeros(3, np.int64)
-    failures, valuations, sensitivities, vectors = [], [], [], []
+    failures, valuations, sensitivities = [], [], []
     for part, rows in parts:
         status = _statuses(part, block)
         counts += np.bincount(status.ravel(), minlength=3)
         failures.append(_failures(part, rows, status))
         valuations.append(_valuations(spec, block, part))
         sensitivities.append(_sensitivities(spec, block, part))
-        vectors += [_vectors(spec, block, part, s) for s in spec.stored_pnl if _measure_of(s) in block.measures]
     tables = {
         "trade_failures": pa.concat_tables(failures),
         "valuations": _sorted("valuations", valuations),
         "sensitivities": _sorted("sensitivities", sensitivities),
-        "scenario_pnl": _sorted("scenario_pnl", vectors) if vectors else None,
+        "scenario_pnl": _vectors(spec, block, [part for part, _ in parts]),
         "partials": _partials(block, [part for part, _ in parts], pnl_first),
     }
     # Merging reads the sums of every block, also where nothing of it adds up.
@@ -127,27 +126,27 @@ def _constant(value: str, size: int) -> pa.Array:
     return pa.DictionaryArray.from_arrays(pa.array(np.zeros(size, np.int32)), pa.array([value]))
 
 
-def _common(spec: ValuationSpec, block: Block, part: Part, positions: NDArray[np.integer]) -> dict[str, pa.Array]:
+def _common(spec: ValuationSpec, block: Block, trades: pa.Table, positions: NDArray[np.integer]) -> dict[str, pa.Array]:
     n = len(positions)
     index = pa.array(positions)
     return {
         "as_of_date": pa.repeat(pa.scalar(spec.as_of, pa.date32()), n),
         "run_id": _constant(spec.run_id, n),
-        "book": part.trades.table.column("book").combine_chunks().take(index),
-        "trade_id": part.trades.trade_ids.take(index),
+        "book": trades.column("book").combine_chunks().take(index),
+        "trade_id": trades.column("trade_id").combine_chunks().take(index),
         "product": _constant(block.product, n),
     }
 
 
-def _order(part: Part) -> NDArray[np.int64]:
+def _order(trades: pa.Table) -> NDArray[np.int64]:
     keys = [("book", "ascending"), ("trade_id", "ascending")]
-    return np.asarray(pc.sort_indices(part.trades.table.select(["book", "trade_id"]), keys).to_numpy(), np.int64)
+    return np.asarray(pc.sort_indices(trades.select(["book", "trade_id"]), keys).to_numpy(), np.int64)
 
 
 def _valuations(spec: ValuationSpec, block: Block, part: Part) -> pa.Table:
     """Rows by book, trade, measure: the order in which they are published."""
     measures = sorted(m for m in block.measures if m in VALUATION_MEASURES)
-    order = _order(part)
+    order = _order(part.trades.table)
     n, width = len(order), len(measures)
     positions = np.repeat(order, width)
     unknown = np.full(n, FAILED)
@@ -158,7 +157,7 @@ def _valuations(spec: ValuationSpec, block: Block, part: Part) -> pa.Table:
     currency = pa.array(part.currency, pa.string()).take(pa.array(positions))
     return pa.table(
         {
-            **_common(spec, block, part, positions),
+            **_common(spec, block, part.trades.table, positions),
             "measure": pa.DictionaryArray.from_arrays(
                 pa.array(np.tile(np.arange(width, dtype=np.int32), n)), pa.array(measures, pa.string())
             ),
@@ -200,7 +199,7 @@ def _sensitivities(spec: ValuationSpec, block: Block, part: Part) -> pa.Table:
     which = pa.array(np.repeat(np.arange(len(chunks), dtype=np.int32), sizes))
     return pa.table(
         {
-            **_common(spec, block, part, positions),
+            **_common(spec, block, part.trades.table, positions),
             "factor": pa.array([c.factor for c in chunks], pa.string()).take(which),
             "measure": pa.array([c.measure for c in chunks], pa.string()).take(which),
             "shift": pa.array([c.shift for c in chunks], pa.float64()).take(which),
@@ -213,22 +212,35 @@ def _sensitivities(spec: ValuationSpec, block: Block, part: Part) -> pa.Table:
     )
 
 
-def _vectors(spec: ValuationSpec, block: Block, part: Part, set_name: str) -> pa.Table:
-    order = _order(part)
-    status = part.statuses.get(_measure_of(set_name), np.full(len(part.trades), FAILED))[order]
-    is_ok = status == OK
-    if set_name in part.pnl:
-        numbers = part.pnl[set_name][order[is_ok]]
-    else:
-        numbers = np.empty((0, 0))
-    offsets = np.concatenate([[0], np.cumsum(is_ok * (numbers.shape[1] if is_ok.any() else 0))]).astype(np.int32)
-    pnl = pa.ListArray.from_arrays(pa.array(offsets), pa.array(numbers.ravel()), mask=pa.array(~is_ok))
+def _vectors(spec: ValuationSpec, block: Block, parts: Sequence[Part]) -> pa.Table | None:
+    """P&L vectors by book, trade and scenario set. They are most of a block's memory: laid out once, in order."""
+    sets = sorted(s for s in spec.stored_pnl if _measure_of(s) in block.measures)
+    if not sets:
+        return None
+    trades = pa.concat_tables([part.trades.table.select(["book", "trade_id"]) for part in parts])
+    order = _order(trades)
+    place = np.empty_like(order)
+    place[order] = np.arange(len(order))
+    widths = np.array([max((p.pnl[s].shape[1] for p in parts if s in p.pnl), default=0) for s in sets])
+    is_ok = np.zeros((len(order), len(sets)), np.bool_)
+    matrix = np.empty((len(order), int(widths.sum())))
+    first = 0
+    for part in parts:
+        at = place[first : first + len(part.trades)]
+        first += len(part.trades)
+        for k, stop in enumerate(np.cumsum(widths)):
+            if sets[k] in part.pnl:
+                is_ok[at, k] = part.statuses[_measure_of(sets[k])] == OK
+                matrix[at, stop - widths[k] : stop] = part.pnl[sets[k]]
+    values = matrix.ravel() if is_ok.all() else matrix[np.repeat(is_ok, widths, axis=1)]
+    offsets = np.concatenate([[0], np.cumsum(is_ok * widths)]).astype(np.int32)
+    status = np.where(is_ok.ravel(), OK, FAILED).astype(np.int8)
     return pa.table(
         {
-            **_common(spec, block, part, order),
-            "scenario_set": _constant(set_name, len(order)),
-            "pnl": pnl,
-            "status": STATUS.take(pa.array(status.astype(np.int8))),
+            **_common(spec, block, trades, np.repeat(order, len(sets))),
+            "scenario_set": pa.array(np.tile(np.array(sets, object), len(order)), pa.string()),
+            "pnl": pa.ListArray.from_arrays(pa.array(offsets), pa.array(values), mask=pa.array(~is_ok.ravel())),
+            "status": STATUS.take(pa.array(status)),
         }
     )
 

@@ -1,0 +1,137 @@
+"""A desk's own product from its own package: found through the entry-point group, priced like any other."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from riskpipe.errors import UsageError
+from riskpipe.products.catalogue import PRODUCTS, catalogue
+from riskpipe.products.trades import Trades
+from riskpipe.products.validation import canonical
+
+from valuations import open_run, settings_at, write_book
+
+CASH = '''
+"""Cash on account: its amount, in any currency."""
+
+import numpy as np
+
+from riskpipe.products.base import COMMON_COLUMNS, Column, Need, Prepared, Product
+
+
+class Amounts(Prepared):
+    def __init__(self, amount):
+        self.amount = amount
+
+    def price(self, rows, x):
+        return np.repeat(self.amount[rows][:, None], x.shape[1], axis=1)
+
+
+class Cash(Product):
+    name = "cash"
+    version = 1
+    columns = (
+        *COMMON_COLUMNS,
+        Column("currency", "string", "of the account"),
+        Column("amount", "number", "negative when overdrawn"),
+    )
+
+    def currency(self, trades):
+        return trades.labels("currency")
+
+    def requirements(self, trades, conventions):
+        return ()
+
+    def prepare(self, trades, model):
+        return Amounts(trades.numbers("amount"))
+
+
+class Impostor(Cash):
+    name = "bond"
+
+
+NOTHING = 42
+'''
+
+Install = Callable[[str], None]
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
+    """install("desk_products:Cash") makes a distribution with that entry point importable for the test."""
+    site = tmp_path / "site"
+
+    def put(target: str) -> None:
+        metadata = site / "desk_products-1.0.dist-info"
+        metadata.mkdir(parents=True)
+        (site / "desk_products.py").write_text(CASH)
+        (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: desk-products\nVersion: 1.0\n")
+        (metadata / "entry_points.txt").write_text(f"[riskpipe.products]\ncash = {target}\n")
+        monkeypatch.syspath_prepend(str(site))
+        monkeypatch.delitem(__import__("sys").modules, "desk_products", raising=False)
+        importlib.invalidate_caches()
+        catalogue.cache_clear()
+
+    yield put
+    catalogue.cache_clear()
+
+
+@pytest.mark.parametrize("target", ["desk_products:Cash", "desk_products:cash"])
+def test_class_or_instance_comes_after_our_own(install: Install, target: str, tmp_path: Path) -> None:
+    install(target)
+    if target.endswith("cash"):
+        source = tmp_path / "site" / "desk_products.py"
+        source.write_text(source.read_text() + "\ncash = Cash()\n")
+
+    found = catalogue()
+
+    assert list(found) == [*(product.name for product in PRODUCTS), "cash"]
+    assert found["cash"].version == 1
+
+
+def test_name_that_is_in_use(install: Install) -> None:
+    install("desk_products:Impostor")
+
+    with pytest.raises(UsageError, match=r"the product 'bond' of desk_products:Impostor is there already"):
+        catalogue()
+
+
+def test_entry_point_that_is_no_product(install: Install) -> None:
+    install("desk_products:NOTHING")
+
+    with pytest.raises(UsageError, match="desk_products:NOTHING is no riskpipe"):
+        catalogue()
+
+
+def test_is_planned_and_valued(install: Install, tmp_path: Path) -> None:
+    install("desk_products:Cash")
+    product = catalogue()["cash"]
+    table = pa.table(
+        {
+            "trade_id": ["C1", "C2"],
+            "book": ["treasury", "treasury"],
+            "currency": ["EUR", "USD"],
+            "amount": [100.0, -7.0],
+        }
+    )
+    market = [
+        {"kind": "spot", "name": "EURUSD", "value": 1.25, "currency": "USD"},
+        {"kind": "zero_rate", "name": "USD.OIS", "tenor": "1Y", "value": 0.03, "currency": "USD"},
+    ]
+    stresses = [{"scenario": "euro up", "factor": "spot:EURUSD", "shift_type": "relative", "shift": 0.1}]
+    book = write_book(tmp_path / "book", {"cash": Trades(canonical(table, product))}, market, scenarios=stresses)
+    run = open_run(settings_at(book, tmp_path / "output", "measures=[pv, delta, stress]"))
+
+    part = run.value(product, run.trades("cash"), ("pv", "delta", "stress"))
+
+    np.testing.assert_array_equal(part.values["pv"], [100.0, -7.0])
+    np.testing.assert_array_equal(part.conversion, [1.25, 1.0])
+    # The account in euro gains through its conversion alone; the one in dollars does not move at all.
+    np.testing.assert_allclose(part.pnl["stress"], [[12.5], [0.0]], rtol=1e-12)
+    assert part.pnl["stress"][1, 0] == 0.0

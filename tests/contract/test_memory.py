@@ -1,0 +1,49 @@
+"""What a worker holds while it values a block stays under what the plan projected for it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from riskpipe.plan.costs import WORKER_BASELINE_BYTES
+from riskpipe.products.catalogue import PRODUCTS
+from riskpipe.sample import write_sample
+
+from valuations import MEASURES, open_run, settings_at
+
+SCRIPT = Path(__file__).parents[1] / "support" / "block_memory.py"
+TRADES_A_PRODUCT = 3_000
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, int]]:
+    directory = tmp_path_factory.mktemp("memory")
+    shares = {product.name: 1.0 for product in PRODUCTS}
+    write_sample(directory / "book", trades=TRADES_A_PRODUCT * len(PRODUCTS), scenarios=250, products=shares)
+    run = open_run(
+        settings_at(
+            directory / "book",
+            directory / "output",
+            MEASURES,
+            "partition.target_seconds=1000",
+            "partition.max_memory=4GiB",
+        )
+    )
+    command = [sys.executable, str(SCRIPT), run.store.root, run.layout.run_id]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    report: dict[str, dict[str, int]] = json.loads(done.stdout)
+    return report
+
+
+@pytest.mark.parametrize("product", [product.name for product in PRODUCTS])
+def test_measured_peak_is_within_the_projection(measured: dict[str, dict[str, int]], product: str) -> None:
+    block = measured[product]
+
+    assert block["trades"] == TRADES_A_PRODUCT
+    assert block["peak"] <= block["projected"]
+    # The projection allows for the process itself; what the block adds must fit in the rest of it.
+    assert block["peak"] - block["before"] <= block["projected"] - WORKER_BASELINE_BYTES

@@ -1,0 +1,55 @@
+"""Values one block of each product in a process of its own; prints what memory each took, as JSON.
+
+usage: block_memory.py OUTPUT RUN
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import json
+import sys
+from contextlib import suppress
+
+import psutil
+import pyarrow as pa
+
+from riskpipe.plan.plan import StoredPlan
+from riskpipe.store.filesystem import Store
+from riskpipe.store.layout import RunLayout
+from riskpipe.valuation.run_block import BlockTask, run_block
+
+
+def resident() -> int:
+    """Bytes, after what freed memory the allocators keep was given back."""
+    gc.collect()
+    pa.default_memory_pool().release_unused()
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
+    return int(psutil.Process().memory_info().rss)
+
+
+def main(root: str, run_id: str) -> None:
+    path = Store(root).local_path(RunLayout(run_id).plan)
+    assert path is not None
+    largest = {}
+    for _, block in StoredPlan(path).blocks():
+        known = largest.get(block.product)
+        if known is None or block.projected_bytes > known.projected_bytes:
+            largest[block.product] = block
+    for block in largest.values():  # what a process holds once: compiled kernels, market, scenarios
+        run_block(BlockTask(root, run_id, block.range_part(block.row_start, block.row_start + 20, 20)))
+    report = {}
+    for product, block in largest.items():
+        before = resident()
+        result = run_block(BlockTask(root, run_id, block))
+        report[product] = {
+            "before": before,
+            "peak": result.peak_rss_bytes,
+            "projected": block.projected_bytes,
+            "trades": block.trades,
+        }
+    print(json.dumps(report))  # noqa: T201
+
+
+main(*sys.argv[1:])
