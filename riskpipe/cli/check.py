@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from riskpipe.cli.session import Session
 from riskpipe.cli.text import count, plural
@@ -12,11 +15,22 @@ if TYPE_CHECKING:
     from riskpipe.workflows.check import CheckReport
 
 
-def check(session: Session) -> int:
+def check(
+    session: Session,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="FILE",
+            help="Write the faults here (Parquet); else meta/checks.parquet in the output.",
+        ),
+    ] = None,
+) -> int:
     """Check portfolio, market, history and scenarios: every fault at once; nothing is priced."""
     from riskpipe.workflows.check import check as workflow
 
-    report = workflow(session.settings())
+    report = workflow(session.settings(), None if output is None else str(output.absolute()))
     session.answer(report.to_json(), _lines(report, session))
     return report.exit_code
 
@@ -26,8 +40,12 @@ def _lines(report: CheckReport, session: Session) -> list[str]:
     lines = [line for fault in ordered for line in _fault(fault)]
     counts = f"{plural(report.errors, 'error')}, {plural(report.warnings, 'warning')}"
     lines.append(f"{plural(report.trades, 'trade')}, {count(report.quarantined)} quarantined; {counts}")
+    if report.faults and report.path:
+        lines.append(f"all of them: {report.path}")
     if report.blocking:
-        lines.append(f"nothing can be priced: mend the errors, then {session.next_command('check')}")
+        lines.append(
+            f"nothing can be priced: mend the {'warnings' if report.gated else 'errors'}, then {session.next_command('check')}"
+        )
     else:
         lines.append(f"next: {session.next_command('plan')}")
     return lines

@@ -14,6 +14,7 @@ RUNS = "runs"
 PUBLISHED = "published"
 LEASES = "meta/lease"
 CURRENT = "meta/CURRENT.json"
+CHECKS = "meta/checks.parquet"
 
 _RUN_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6}")
 _CANDIDATES_SHOWN = 5

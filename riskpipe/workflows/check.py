@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import pyarrow as pa
 
 from riskpipe.config import Settings
-from riskpipe.errors import GateError, InputError
+from riskpipe.errors import GateError, InputError, RiskpipeError, StorageError
 from riskpipe.plan.survey import Fault, Survey
+from riskpipe.store.filesystem import Store
+from riskpipe.store.layout import CHECKS as LAST_CHECK
+from riskpipe.store.parquet import write_parquet
 from riskpipe.workflows.inputs import Inputs, open_inputs
 
 CHECKS = pa.schema(
@@ -27,19 +30,24 @@ CHECKS = pa.schema(
 )
 
 SHOWN = 20
+OUTPUT = "output"
 
 
 @dataclass(frozen=True)
 class CheckReport:
     """What was found.
 
-    :param blocking: whether nothing can be priced before the errors are mended.
+    :param blocking: whether nothing can be priced before they are mended.
+    :param gated: whether it is the warnings that do so (`warnings_as_errors`).
+    :param path: where checks.parquet was written; None: the output cannot be written to, which is a fault too.
     """
 
     faults: tuple[Fault, ...]
     trades: int
     quarantined: int
     blocking: bool
+    gated: bool = False
+    path: str | None = None
 
     @property
     def errors(self) -> int:
@@ -51,7 +59,12 @@ class CheckReport:
 
     @property
     def exit_code(self) -> int:
-        return InputError.exit_code if self.errors else 0
+        """Of the worst fault: inputs, then storage, then warnings where they are refused."""
+        if any(fault.level == "error" and fault.table != OUTPUT for fault in self.faults):
+            return InputError.exit_code
+        if self.errors:
+            return StorageError.exit_code
+        return GateError.exit_code if self.gated else 0
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -61,6 +74,7 @@ class CheckReport:
             "warnings": self.warnings,
             "blocking": self.blocking,
             "faults": [asdict(fault) for fault in self.faults],
+            "path": self.path,
             "exit_code": self.exit_code,
         }
 
@@ -75,9 +89,10 @@ def checks_table(faults: tuple[Fault, ...] | list[Fault]) -> pa.Table:
     return pa.Table.from_pylist([{**row, "sample": list(row["sample"])} for row in rows], CHECKS)
 
 
-def check(settings: Settings) -> CheckReport:
-    """Look at everything, price nothing.
+def check(settings: Settings, path: str | None = None) -> CheckReport:
+    """Look at everything, price nothing; leave the faults as checks.parquet.
 
+    :param path: where to; None: meta/checks.parquet of the output, over that of the last check.
     :raises StorageError: the portfolio's directory cannot be listed.
     """
     inputs = open_inputs(settings)
@@ -90,21 +105,43 @@ def check(settings: Settings) -> CheckReport:
         faults += survey.faults
         inputs.blocking += survey.blocking
         quarantined = len(survey.quarantine.table())
-    return CheckReport(tuple(faults), trades, quarantined, bool(inputs.blocking))
+    refused = _refusal(settings, inputs, faults)
+    report = CheckReport(tuple(faults), trades, quarantined, refused is not None, gated=isinstance(refused, GateError))
+    return _written(report, *((Store(settings.output), LAST_CHECK) if path is None else Store.of_file(path)))
+
+
+def _written(report: CheckReport, store: Store, name: str) -> CheckReport:
+    """The report with where it lies, or with one more fault: that it cannot be written."""
+    path = store.full_path(name)
+    try:
+        write_parquet(store, name, report.table())
+    except StorageError as error:
+        fault = Fault("error", OUTPUT, path, "", "not writable", 0, (), str(error))
+        return replace(report, faults=(*report.faults, fault), blocking=True)
+    return replace(report, path=path)
 
 
 def refuse(settings: Settings, inputs: Inputs, faults: list[Fault]) -> None:
-    """Stop before anything is priced, if these faults (of all inputs) demand it.
+    """Stop before anything is priced, if these faults (of all inputs) demand it; see `CheckReport.exit_code`.
 
     :raises InputError: inputs that cannot be used, or any error while `on_invalid: error`.
     :raises GateError: any warning while `warnings_as_errors`.
     """
+    error = _refusal(settings, inputs, faults)
+    if error is not None:
+        raise error
+
+
+def _refusal(settings: Settings, inputs: Inputs, faults: list[Fault]) -> RiskpipeError | None:
     errors = [fault for fault in faults if fault.level == "error"]
-    if inputs.blocking or (errors and settings.on_invalid == "error"):
-        raise InputError(explain(inputs.blocking or errors))
+    if inputs.blocking:
+        return InputError(explain(inputs.blocking))
+    if errors and settings.on_invalid == "error":
+        return InputError(f"{explain(errors)}\non_invalid is error: mend them, or set on_invalid: quarantine")
     warnings = [fault for fault in faults if fault.level == "warning"]
     if warnings and settings.warnings_as_errors:
-        raise GateError(f"warnings_as_errors is set:\n{explain(warnings)}")
+        return GateError(f"{explain(warnings)}\nwarnings_as_errors is set: mend them, or unset it")
+    return None
 
 
 def explain(faults: list[Fault]) -> str:

@@ -26,9 +26,16 @@ from riskpipe.plan.survey import Fault
 from riskpipe.products.base import Product
 from riskpipe.products.catalogue import catalogue
 from riskpipe.products.validation import check_schema
-from riskpipe.store.filesystem import Store
+from riskpipe.store.filesystem import MissingFileError, Store
 from riskpipe.store.parquet import open_parquet, read_parquet
 from riskpipe.store.portfolio import TradeFile, content_sha256, discover
+
+
+_WAYS_OUT = {
+    "no such directory": ": correct inputs.portfolio in the configuration",
+    "no trades": ": trades belong in <product>/<name>.parquet; or correct inputs.portfolio in the configuration",
+    "not parquet": ": write the file anew",
+}
 
 
 @dataclass(frozen=True)
@@ -134,9 +141,15 @@ def _digest(hashes: Mapping[str, str]) -> str:
 
 
 def _open_portfolio(inputs: Inputs, selection: Selection) -> None:
-    found = discover(inputs.portfolio)
+    try:
+        found = discover(inputs.portfolio)
+    except StorageError as error:
+        where = inputs.portfolio.full_path("")
+        inputs.add(Fault("error", "portfolio", where, "", "unreadable", 0, (), str(error)), blocking=True)
+        return
     for problem in found.faults:
-        fault = Fault(problem.level, "portfolio", problem.path, "", problem.rule, 0, (), problem.message)
+        message = problem.message + _WAYS_OUT.get(problem.rule, "")
+        fault = Fault(problem.level, "portfolio", problem.path, "", problem.rule, 0, (), message)
         inputs.add(fault, blocking=problem.level == "error")
     for name in found.products:
         if name not in inputs.products:
@@ -213,8 +226,13 @@ def _read(inputs: Inputs, name: str, location: str) -> pa.Table | None:
     try:
         table = read_parquet(store, path)
         inputs.hashes[name] = content_sha256(store, path)
+    except MissingFileError:
+        message = f"there is no such file: correct inputs.{name} in the configuration, or put the file there"
+        inputs.add(Fault("error", name, location, "", "no such file", 0, (), message), blocking=True)
+        return None
     except StorageError as error:
-        inputs.add(Fault("error", name, location, "", "unreadable", 0, (), str(error)), blocking=True)
+        message = str(error) + _WAYS_OUT["not parquet"]
+        inputs.add(Fault("error", name, location, "", "unreadable", 0, (), message), blocking=True)
         return None
     return table
 
