@@ -43,9 +43,8 @@ def _lines(report: CheckReport, session: Session) -> list[str]:
     if report.faults and report.path:
         lines.append(f"all of them: {report.path}")
     if report.blocking:
-        lines.append(
-            f"nothing can be priced: mend the {'warnings' if report.gated else 'errors'}, then {session.next_command('check')}"
-        )
+        level = "warnings" if report.gated else "errors"
+        lines.append(f"nothing can be priced: mend the {level}, then {session.next_command('check')}")
     else:
         lines.append(f"next: {session.next_command('plan')}")
     return lines

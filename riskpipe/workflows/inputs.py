@@ -30,7 +30,6 @@ from riskpipe.store.filesystem import MissingFileError, Store
 from riskpipe.store.parquet import open_parquet, read_parquet
 from riskpipe.store.portfolio import TradeFile, content_sha256, discover
 
-
 _WAYS_OUT = {
     "no such directory": ": correct inputs.portfolio in the configuration",
     "no trades": ": trades belong in <product>/<name>.parquet; or correct inputs.portfolio in the configuration",
