@@ -34,9 +34,7 @@ def rational(target: Function, low: mpf, high: mpf, degree: int) -> tuple[list[m
     nodes = chebyshev_nodes(low, high, 2 * degree + 1)
     values = [target(node) for node in nodes]
     powers = range(degree + 1)
-    rows = [
-        [x**p for p in powers] + [-y * x**p for p in powers if p] for x, y in zip(nodes, values, strict=True)
-    ]
+    rows = [[x**p for p in powers] + [-y * x**p for p in powers if p] for x, y in zip(nodes, values, strict=True)]
     solution = list(mp.lu_solve(mp.matrix(rows), mp.matrix(values)))
     return solution[: degree + 1], [mpf(1), *solution[degree + 1 :]]
 
@@ -160,9 +158,7 @@ def fit_quantile() -> None:
 
 
 if __name__ == "__main__":
-    print(
-        '"""Coefficients for mathematics.py, lowest power first; printed by benchmarks/fit_polynomials.py."""'
-    )
+    print('"""Coefficients for mathematics.py, lowest power first; printed by benchmarks/fit_polynomials.py."""')
     fit_exp()
     fit_log()
     fit_tail()

@@ -1,7 +1,7 @@
 """The whole pipeline on 2 workers: efficiency of the run phase, workers' memory, the driver's memory.
 
-Efficiency = pricing seconds summed over the blocks / (workers x wall seconds of the run phase). Every run is a process of
-its own; the driver's peak is that process's (the workers are its children and count for themselves).
+Efficiency = pricing seconds summed over the blocks / (workers x wall seconds of the run phase). Every run is a process
+of its own; the driver's peak is that process's (the workers are its children and count for themselves).
 """
 
 from __future__ import annotations
@@ -79,7 +79,8 @@ def main(trades: int = 200_000, scenarios: int = 500) -> dict[str, object]:
         book = Path(temporary) / "book"
         write_sample(book, trades=trades, scenarios=scenarios)
         print(f"{trades:,} trades x {scenarios} scenarios, {WORKERS} workers on {os.cpu_count()} cores")
-        print("case                        blocks  value s  priced s  efficiency  worker MiB  projected  driver MiB  total s")
+        print("case                       blocks  value s  priced s  efficiency", end="  ")
+        print("worker MiB  projected  driver MiB  total s")
         for name, assignments in CASES.items():
             words = [sys.executable, "-m", "benchmarks.pipeline", str(book / "riskpipe.yaml")]
             words += [f"cluster.workers={WORKERS}", f"output={temporary}/{len(rows)}", *assignments]

@@ -27,7 +27,7 @@ class Recorder:
         self.messages.append((level, text))
 
 
-@pytest.fixture()
+@pytest.fixture
 def recorder() -> Recorder:
     return Recorder()
 
@@ -40,7 +40,7 @@ def small_book(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
-@pytest.fixture()
+@pytest.fixture
 def book(small_book: Path, tmp_path: Path) -> Path:
     """A copy of the small book that a test may change."""
     directory = tmp_path / "book"
@@ -51,7 +51,7 @@ def book(small_book: Path, tmp_path: Path) -> Path:
 SettingsOf = Callable[..., Settings]
 
 
-@pytest.fixture()
+@pytest.fixture
 def settings_of(small_book: Path, tmp_path: Path) -> SettingsOf:
     """settings_of("cluster.kind=serial", ..., book=directory): settings with an output of their own."""
 

@@ -1,4 +1,4 @@
-"""Market conventions as plain values: which curve discounts a currency, how an index fixes, how surfaces interpolate."""
+"""Conventions as plain values: which curve discounts a currency, how an index fixes, how curves interpolate."""
 
 from __future__ import annotations
 

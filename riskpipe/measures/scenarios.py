@@ -47,9 +47,7 @@ def build_scenarios(
             for k, levels in enumerate(subject.levels):
                 # Totals over subjects need all of them in one block, so only families without a total are cut inside.
                 cut = k == 0 and (family.total == "none" or first_of_family)
-                builder.add(
-                    subject.label, family.name, subject.factors, levels, horizon=family.horizon, cut=cut
-                )
+                builder.add(subject.label, family.name, subject.factors, levels, horizon=family.horizon, cut=cut)
                 first_of_family = False
     stress_faults: list[MarketFault] = []
     history_faults: list[MarketFault] = []

@@ -299,7 +299,7 @@ class RunState:
             index = self.plan.index_of(block_id)
             if index is not None and self.status[index] != DONE:
                 split[index] = self._verdict(block_id)
-        for index, verdict in split.items():
+        for verdict in split.values():
             counts[verdict] += 1
         plain = np.ones(len(self.status), np.bool_)
         plain[list(split)] = False

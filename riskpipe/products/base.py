@@ -105,7 +105,7 @@ class Product(ABC):
     columns: ClassVar[tuple[Column, ...]]
 
     def validate(self, trades: Trades, as_of: int) -> list[RowFaults]:
-        """Rules between columns; those of single columns (`Column`) are checked before. Expiry in the past belongs here.
+        """Rules between columns, such as an expiry in the past; those of single columns are checked before.
 
         :param as_of: days since 1970-01-01.
         """

@@ -1,4 +1,4 @@
-"""What a worker process opens once: snapshot, scenarios, catalogue, quarantine. Nothing bulky comes by the scheduler."""
+"""What a worker process opens once: snapshot, scenarios, catalogue, quarantine; nothing bulky is sent to it."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ _CLEAR = Path("/proc/self/clear_refs")
 
 
 class PeakMemory:
-    """Starts a fresh peak where the kernel allows it (Linux: clear_refs 5), else reads the peak of the process's life."""
+    """Starts a fresh peak where Linux allows it (clear_refs 5), else reads the peak of the process's life."""
 
     def __init__(self) -> None:
         self._fresh = _reset()

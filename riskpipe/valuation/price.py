@@ -53,7 +53,7 @@ class Part:
     :param values, statuses: measure -> float64[n] (NaN where there is no number), uint8[n].
     :param conversion: float64[n], base currency per unit of the trade's currency.
     :param pnl: scenario set -> float64[n, columns], base currency; rows that failed are NaN.
-    :param failures: position -> why the trade (or a measure of it) has no number; for not-applicable ones there is none.
+    :param failures: position -> why the trade (or a measure of it) has no number; not-applicable ones have none.
     """
 
     trades: Trades

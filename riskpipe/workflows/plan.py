@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -19,7 +20,7 @@ from riskpipe.config import Settings
 from riskpipe.errors import StorageError, UsageError
 from riskpipe.measures.catalogue import PNL_SETS
 from riskpipe.plan.costs import CostModel
-from riskpipe.plan.partition import Limits, ScenarioRange, scenario_ranges
+from riskpipe.plan.partition import BLOCKS_A_WORKER, Limits, ScenarioRange, scenario_ranges
 from riskpipe.plan.plan import PlanHeader, PlanTotals, StoredPlan, block_tables, write_plan
 from riskpipe.plan.selection import Selection
 from riskpipe.plan.survey import Fault, Quarantine, Survey
@@ -73,6 +74,7 @@ class PlanReport:
     valuations: int
     numbers: int
     quarantined: int
+    quarantined_by_reason: dict[str, int]
     projected_seconds: float
     projected_bytes_output: int
     max_memory: int
@@ -191,6 +193,7 @@ def report(settings: Settings, planned: Planned, path: str | None) -> PlanReport
     header, totals = planned.plan.header, planned.plan.header.totals
     pnl = sum(r.pnl_columns for r in planned.ranges) if planned.stored_pnl else 0
     numbers = int(totals["numbers"])
+    quarantine = planned.quarantine.table()
     scenarios = planned.inputs.scenarios
     return PlanReport(
         blocks=len(planned.plan),
@@ -198,7 +201,8 @@ def report(settings: Settings, planned: Planned, path: str | None) -> PlanReport
         scenarios=0 if scenarios is None else len(scenarios.columns),
         valuations=header.valuations,
         numbers=numbers,
-        quarantined=len(planned.quarantine.table()),
+        quarantined=len(quarantine),
+        quarantined_by_reason=dict(Counter(quarantine.column("reason").to_pylist())),
         projected_seconds=float(totals["projected_seconds"]),
         projected_bytes_output=int(totals["trades"]) * pnl * 8 + numbers * 40,
         max_memory=int(totals["most_bytes"]),
@@ -219,8 +223,8 @@ def _warnings(settings: Settings, header: PlanHeader, faults: tuple[Fault, ...])
             f"{totals['long_blocks']} blocks are projected beyond {LONG_SECONDS:g} s (the longest "
             f"{totals['longest_seconds']:.0f} s): lower partition.target_seconds or partition.max_trades"
         )
-    # Few short blocks are the ends of files; many are overhead.
-    if totals["short_blocks"] * 2 > totals["blocks"] and totals["projected_seconds"] > 60.0:
+    # A few short blocks are the ends of files, or a short run balanced over its workers; many are overhead.
+    if totals["short_blocks"] > 4 * BLOCKS_A_WORKER * settings.cluster.workers:
         warnings.append(
             f"{totals['short_blocks']} of {totals['blocks']} blocks are projected under {SHORT_SECONDS:g} s: "
             "raise partition.max_trades, max_scenarios or max_memory, or put more trades in a file"

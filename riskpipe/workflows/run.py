@@ -130,6 +130,8 @@ def _value(session: Session, *, fail_fast: bool) -> None:
             session.observer.message("warning", f"{error}; starting another cluster")
         except ClusterError:
             session.flush()
+            if session.stop.requested:  # a signal to the process group ends workers that are just starting
+                return
             raise
 
 

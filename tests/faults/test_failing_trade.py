@@ -32,7 +32,7 @@ PRODUCT = textwrap.dedent(
 RAISES = 'assert "FXF-BAD" not in trades.trade_ids.to_pylist(), "desk bug"'
 
 
-@pytest.fixture()
+@pytest.fixture
 def desk(tmp_path: Path) -> Path:
     """A desk's own package with a product, found through its entry point."""
     package = tmp_path / "site"
@@ -43,7 +43,7 @@ def desk(tmp_path: Path) -> Path:
     return package
 
 
-@pytest.fixture()
+@pytest.fixture
 def desk_book(book: Path) -> Path:
     """The small book with its FX forwards as the desk's product, one of them with the name that breaks it."""
     source = book / "data" / "portfolio" / "fx_forward"
@@ -91,8 +91,9 @@ def test_one_trade_fails_alone_and_retry_does_just_it(desk, desk_book) -> None:
     status = json.loads(second.stdout)
     measures = len(status["numbers"]) and 9
     assert status["numbers"]["ok"] + status["numbers"]["not_applicable"] >= measures
-    assert status["numbers"]["reused"] + status["numbers"]["ok"] + status["numbers"]["not_applicable"] == (
-        status["numbers"]["planned"]
+    assert (
+        status["numbers"]["reused"] + status["numbers"]["ok"] + status["numbers"]["not_applicable"]
+        == (status["numbers"]["planned"])
     )
     blocks = pq.read_table(next((output / "runs").glob("*/blocks.parquet"))).to_pylist()
     assert [b["trades"] for b in blocks if b["parent_block_id"] is not None] == [1]

@@ -62,7 +62,8 @@ MOMENTS = {
     "while writing a result": "import riskpipe.store.parquet as p\np.ParquetSink.finish = dying(p.ParquetSink.finish, 30)",
     "in a flush of the ledger": "import riskpipe.store.ledger as l\n"
     "l.LedgerWriter.flush = dying(l.LedgerWriter.flush, 3)",
-    "while merging": "import riskpipe.workflows.functions as f\nf.FUNCTIONS = {**f.FUNCTIONS, 'merge': dying(f.merge, 1)}",
+    "while merging": "import riskpipe.workflows.functions as f\n"
+    "f.FUNCTIONS = {**f.FUNCTIONS, 'merge': dying(f.merge, 1)}",
     "while publishing": "import riskpipe.store.publish as p\np._place = dying(p._place, 2)",
     "before the summary": "import riskpipe.workflows.session as s\ns.Session.end = dying(s.Session.end, 1)",
 }

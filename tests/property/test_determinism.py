@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from published import assert_same_bits, published
 
 from riskpipe.plan.selection import Selection
 from riskpipe.workflows.run import run
-
-from published import assert_same_bits, published
 
 ALL_MEASURES = (
     "measures=[pv, delta, gamma, vega, dv01, cs01, theta, bucketed_delta, bucketed_vega, stress, historical_var]"

@@ -193,9 +193,7 @@ def test_call_less_put_is_the_discounted_forward():
     forward, position = MODEL.forwards(
         trades.labels("underlying"), trades.labels("currency"), trades.days("expiry_date")
     )
-    discount, (when,) = MODEL.discount(
-        (trades.labels("currency").map("{}.OIS".format), trades.days("expiry_date"))
-    )
+    discount, (when,) = MODEL.discount((trades.labels("currency").map("{}.OIS".format), trades.days("expiry_date")))
     paid = forward.evaluate(LEVELS)[position] - trades.numbers("strike")[:, None]
     expected = trades.numbers("quantity")[:, None] * discount.evaluate(LEVELS)[when] * paid
     np.testing.assert_allclose(call - put, expected, rtol=0, atol=1e-12 * 100.0 * 5000.0)

@@ -24,7 +24,7 @@ class _Fragile(Prepared):
         return values
 
 
-@pytest.fixture()
+@pytest.fixture
 def fragile(monkeypatch):
     prepare = FxForward.prepare
 
