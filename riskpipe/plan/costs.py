@@ -1,8 +1,8 @@
 """What a block will cost: seconds and bytes, from coefficients that earlier runs correct.
 
 Projected seconds of a block = sum over its trades of weight x (columns priced) x seconds a unit, plus a preparation
-that does not depend on scenarios. One unit is one valuation of a European option. A product's factor is learnt: what its
-blocks took in earlier runs over what was projected for them.
+that does not depend on scenarios. One unit is one valuation of a European option. A product's factor is learnt: what
+its blocks took in earlier runs over what was projected for them.
 """
 
 from __future__ import annotations

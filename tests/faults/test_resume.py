@@ -59,13 +59,16 @@ MOMENTS = {
     "before the first block": "import riskpipe.workflows.session as s\n"
     "s.Session.value_blocks = dying(s.Session.value_blocks, 1)",
     "in a block": "import riskpipe.workflows.functions as f\nf.FUNCTIONS = {**f.FUNCTIONS, 'value': dying(f.value, 9)}",
-    "while writing a result": "import riskpipe.store.parquet as p\np.ParquetSink.finish = dying(p.ParquetSink.finish, 30)",
+    "while writing a result": "import riskpipe.store.parquet as p\n"
+    "p.ParquetSink.finish = dying(p.ParquetSink.finish, 30)",
     "in a flush of the ledger": "import riskpipe.store.ledger as l\n"
     "l.LedgerWriter.flush = dying(l.LedgerWriter.flush, 3)",
     "while merging": "import riskpipe.workflows.functions as f\n"
     "f.FUNCTIONS = {**f.FUNCTIONS, 'merge': dying(f.merge, 1)}",
-    "while publishing": "import riskpipe.store.publish as p\np._place = dying(p._place, 2)",
-    "before the summary": "import riskpipe.workflows.session as s\ns.Session.end = dying(s.Session.end, 1)",
+    "while publishing": "import riskpipe.store.publish as p\n"
+    "p._place = dying(p._place, 2)",
+    "before the summary": "import riskpipe.workflows.session as s\n"
+    "s.Session.end = dying(s.Session.end, 1)",
 }
 
 
