@@ -6,11 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from valuations import MEASURES, OpenRun, open_run, settings_at
 
 from riskpipe.products.base import Product
 from riskpipe.products.trades import Trades
-
-from valuations import MEASURES, OpenRun, open_run, settings_at
 
 
 @pytest.fixture(scope="session")

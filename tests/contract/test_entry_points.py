@@ -9,13 +9,12 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from valuations import open_run, settings_at, write_book
 
 from riskpipe.errors import UsageError
 from riskpipe.products.catalogue import PRODUCTS, catalogue
 from riskpipe.products.trades import Trades
 from riskpipe.products.validation import canonical
-
-from valuations import open_run, settings_at, write_book
 
 CASH = '''
 """Cash on account: its amount, in any currency."""

@@ -8,12 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from valuations import MEASURES, open_run, settings_at
 
 from riskpipe.plan.costs import WORKER_BASELINE_BYTES
 from riskpipe.products.catalogue import PRODUCTS
 from riskpipe.sample import write_sample
-
-from valuations import MEASURES, open_run, settings_at
 
 SCRIPT = Path(__file__).parents[1] / "support" / "block_memory.py"
 TRADES_A_PRODUCT = 3_000

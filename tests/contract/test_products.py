@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from numpy.typing import NDArray
+from valuations import OpenRun, same_bits, with_levels
 
 from riskpipe.errors import Reason
 from riskpipe.market.factors import KINDS
@@ -20,8 +21,6 @@ from riskpipe.products.dependencies import Dependencies, dependencies
 from riskpipe.products.trades import Trades
 from riskpipe.products.validation import all_columns, canonical, check_rows, check_schema
 from riskpipe.valuation.price import FAILED, OK
-
-from valuations import OpenRun, same_bits, with_levels
 
 FindTrades = Callable[[Product], Trades]
 ROLES = {"underlying", "discount", "projection", "volatility", "credit", "dividend", "conversion", "recovery"}

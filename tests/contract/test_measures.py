@@ -1,0 +1,369 @@
+"""What every measure of the catalogue must keep; and what the measures are, by hand and by brute force."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from valuations import EVERY_MEASURE, OpenRun, open_run, same_bits, settings_at, trades_of, write_book
+
+from riskpipe.config.models import Measure
+from riskpipe.market.labels import Labels
+from riskpipe.market.snapshot import MarketSnapshot
+from riskpipe.measures.catalogue import (
+    ADDITIVE_MEASURES,
+    FAMILIES,
+    MEASURES,
+    PNL_SETS,
+    VALUATION_MEASURES,
+    families,
+    scenario_set_of,
+)
+from riskpipe.measures.families import Bumps, Family
+from riskpipe.products.catalogue import PRODUCTS, catalogue
+from riskpipe.products.dependencies import dependencies
+from riskpipe.valuation.price import NOT_APPLICABLE, OK, Part
+
+every_family = pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+every_product = pytest.mark.parametrize("product", [product.name for product in PRODUCTS])
+
+BUMPS = Bumps(spot=0.002, volatility=0.03, rate=0.0005, hazard=0.0007, bucketed_spot=0.04)
+KINDS = {
+    "spot": {"spot", "forward_price"},
+    "vega": {"black_vol", "normal_vol", "fx_vol"},
+    "dv01": {"zero_rate"},
+    "cs01": {"hazard_rate"},
+    "theta": set(),
+    "bucketed_delta": {"zero_rate", "hazard_rate", "spot", "forward_price"},
+    "bucketed_vega": {"black_vol", "normal_vol", "fx_vol"},
+}
+
+
+@pytest.fixture(scope="session")
+def snapshot(sample: OpenRun) -> MarketSnapshot:
+    return sample.context.snapshot
+
+
+@pytest.fixture(scope="session")
+def parts(sample: OpenRun) -> dict[str, Part]:
+    """Every measure of every trade of the sample, by product."""
+    products = catalogue()
+    return {p.name: sample.value(products[p.name], sample.trades(p.name)) for p in PRODUCTS}
+
+
+# -- the catalogue
+
+
+def test_names_are_unique_and_those_of_the_configuration() -> None:
+    assert len(set(MEASURES)) == len(MEASURES)
+    assert set(MEASURES) == set(get_args(Measure)) == set(EVERY_MEASURE)
+    assert len({family.name for family in FAMILIES}) == len(FAMILIES)
+    assert set(ADDITIVE_MEASURES) < set(VALUATION_MEASURES) < set(MEASURES)
+    assert not {"delta", "gamma"} & set(ADDITIVE_MEASURES), "numbers per unit of different spots do not add up"
+
+
+@pytest.mark.parametrize("measure", EVERY_MEASURE)
+def test_every_measure_has_columns(measure: str, sample: OpenRun) -> None:
+    columns = sample.context.scenarios.columns_of(scenario_set_of(measure))
+
+    assert columns.stop > columns.start
+
+
+@pytest.mark.parametrize("measure", [m for m in EVERY_MEASURE if m not in ("pv", *PNL_SETS)])
+def test_every_sensitivity_has_one_family(measure: str) -> None:
+    (family,) = families((measure,))
+
+    assert measure in family.measures
+    assert scenario_set_of(measure) == family.name
+
+
+@every_family
+def test_subjects_bump_what_they_say(family: Family, snapshot: MarketSnapshot) -> None:
+    subjects = list(family.subjects(snapshot, BUMPS))
+
+    assert subjects
+    assert len({subject.label for subject in subjects}) == len(subjects)
+    for subject in subjects:
+        assert len(subject.levels) == family.width
+        assert {snapshot.kinds[k] for k in subject.factors} <= KINDS[family.name]
+        assert len(set(subject.factors.tolist())) == len(subject.factors)
+        for levels in subject.levels:
+            assert levels.shape == subject.factors.shape
+            if len(levels):
+                assert (levels != snapshot.x0[subject.factors]).all()
+    moved = {int(k) for subject in subjects for k in subject.factors}
+    assert moved == {k for k, kind in enumerate(snapshot.kinds) if kind in KINDS[family.name]}
+
+
+def test_sizes_of_the_bumps(snapshot: MarketSnapshot) -> None:
+    sizes = {"vega": 0.03, "dv01": 0.0005, "cs01": 0.0007, "bucketed_vega": 0.03}
+    for family in FAMILIES:
+        for subject in family.subjects(snapshot, BUMPS):
+            levels = snapshot.x0[subject.factors]
+            if family.name in sizes:
+                np.testing.assert_allclose(subject.levels[0] - levels, sizes[family.name], rtol=1e-9)
+            elif family.name == "spot":
+                np.testing.assert_allclose(subject.levels[0] - levels, 0.002 * levels[0], rtol=1e-9)
+                np.testing.assert_allclose(levels - subject.levels[1], 0.002 * levels[0], rtol=1e-9)
+            elif family.name == "bucketed_delta":
+                kind = snapshot.kinds[subject.factors[0]]
+                size = {"zero_rate": 0.0005, "hazard_rate": 0.0007}.get(kind, 0.04 * levels[0])
+                np.testing.assert_allclose(subject.levels[0] - levels, size, rtol=1e-9)
+
+
+def test_dv01_moves_every_curve_of_a_currency_together(snapshot: MarketSnapshot) -> None:
+    (family,) = families(("dv01",))
+    subjects = {subject.label: subject for subject in family.subjects(snapshot, BUMPS)}
+
+    euro = [g for g in snapshot.groups if g.kind == "zero_rate" and g.currency == "EUR"]
+    assert len(euro) > 1
+    assert sorted(subjects["zero_rate:EUR"].factors) == sorted(k for g in euro for k in range(g.start, g.stop))
+
+
+# -- brute force over the sample
+
+
+def _bumped(snapshot: MarketSnapshot, family: Family, k: int) -> dict[str, NDArray[np.float64]]:
+    """Label -> all levels in the subject's k-th column."""
+    found = {}
+    for subject in family.subjects(snapshot, Bumps()):
+        x = snapshot.x0.copy()
+        x[subject.factors] = subject.levels[k]
+        found[subject.label] = x
+    return found
+
+
+@every_product
+@pytest.mark.parametrize("measure", ["vega", "dv01", "cs01", "bucketed_delta", "bucketed_vega"])
+def test_sensitivities_are_differences_of_prices(
+    product: str, measure: str, sample: OpenRun, parts: dict[str, Part], snapshot: MarketSnapshot
+) -> None:
+    """Each trade under each subject, priced one by one, whether or not it is said to depend on it."""
+    (family,) = families((measure,))
+    trades, part = sample.trades(product), parts[product]
+    prepared = catalogue()[product].prepare(trades, sample.context.model())
+    rows = np.arange(len(trades), dtype=np.int32)
+    bumped = _bumped(snapshot, family, 0)
+    x = np.ascontiguousarray(np.stack([snapshot.x0, *bumped.values()], axis=1))
+    values = prepared.price(rows, x)
+    expected = {label: values[:, k + 1] - values[:, 0] for k, label in enumerate(bumped)}
+
+    found = {label: np.zeros(len(trades)) for label in bumped}
+    for chunk in part.sensitivities:
+        if chunk.measure == measure:
+            found[chunk.factor][chunk.positions] += chunk.value
+    for label in bumped:
+        assert same_bits(found[label] + 0.0, expected[label] + 0.0), label
+    if family.total == "sum":
+        ok = part.statuses[measure] == OK
+        total = sum(expected.values())
+        np.testing.assert_allclose(part.values[measure][ok], total[ok], rtol=1e-9, atol=1e-6)
+
+
+@every_product
+@pytest.mark.parametrize("measure", ["delta", "vega", "dv01", "cs01"])
+def test_trades_that_no_subject_touches_are_exactly_the_not_applicable_ones(
+    product: str, measure: str, sample: OpenRun, parts: dict[str, Part], snapshot: MarketSnapshot
+) -> None:
+    (family,) = families((measure,))
+    trades, part = sample.trades(product), parts[product]
+    needs = dependencies(catalogue()[product], trades, sample.context.model(), "USD")
+    touching = np.zeros(len(trades), np.int64)
+    for subject in family.subjects(snapshot, Bumps()):
+        groups = np.unique(snapshot.group_of_factor[subject.factors])
+        touching[needs.touched(groups, len(snapshot.groups), converted=False)] += 1
+    applicable = touching == 1 if family.total == "only" else touching > 0
+
+    np.testing.assert_array_equal(part.statuses[measure] == OK, applicable)
+    np.testing.assert_array_equal(part.statuses[measure] == NOT_APPLICABLE, ~applicable)
+    assert np.isnan(part.values[measure][~applicable]).all()
+    assert part.failures == {}
+
+
+def test_some_trades_are_without_each_measure_and_some_with_it(parts: dict[str, Part]) -> None:
+    for measure in ("delta", "gamma", "vega", "cs01"):
+        status = np.concatenate([part.statuses[measure] for part in parts.values()])
+        assert {OK, NOT_APPLICABLE} == set(status.tolist()), measure
+    for measure in ("pv", "dv01", "theta", "stress", "historical_var"):
+        assert all((part.statuses[measure] == OK).all() for part in parts.values())
+
+
+@every_product
+def test_bucketed_delta_adds_up_to_dv01(product: str, parts: dict[str, Part]) -> None:
+    """To second order: a basis point over thirty years is 0.3 %."""
+    part = parts[product]
+    buckets, gross = np.zeros(len(part.trades)), np.zeros(len(part.trades))
+    for chunk in part.sensitivities:
+        if chunk.measure == "bucketed_delta" and chunk.factor.startswith("zero_rate:"):
+            buckets[chunk.positions] += chunk.value
+            gross[chunk.positions] += np.abs(chunk.value)
+    ok = part.statuses["dv01"] == OK
+
+    assert ok.any()
+    assert (gross[~ok] == 0.0).all()
+    np.testing.assert_array_less(np.abs(buckets - np.nan_to_num(part.values["dv01"])), 0.006 * gross + 1e-6)
+
+
+@every_product
+def test_pnl_is_the_change_of_value_in_base_currency(
+    product: str, sample: OpenRun, parts: dict[str, Part], snapshot: MarketSnapshot
+) -> None:
+    trades, part, scenarios = sample.trades(product), parts[product], sample.context.scenarios
+    kind, model = catalogue()[product], sample.context.model()
+    rows = np.arange(len(trades), dtype=np.int32)
+    currency = kind.currency(trades)
+    fx, position = model.fx(currency, Labels.constant("USD", len(trades)))
+    for set_name in PNL_SETS.values():
+        columns = scenarios.columns_of(set_name)
+        x = scenarios.levels(snapshot.x0, np.r_[0, columns.start : columns.stop])
+        base = kind.prepare(trades, model).price(rows, x) * fx.evaluate(x)[position]
+        np.testing.assert_allclose(
+            part.pnl[set_name], base[:, 1:] - base[:, :1], rtol=0.0, atol=1e-12 * np.abs(base).max()
+        )
+
+
+@every_product
+def test_pnl_of_an_untouched_trade_is_exactly_zero(
+    product: str, sample: OpenRun, parts: dict[str, Part], snapshot: MarketSnapshot
+) -> None:
+    trades, part, scenarios = sample.trades(product), parts[product], sample.context.scenarios
+    needs = dependencies(catalogue()[product], trades, sample.context.model(), "USD")
+    columns = scenarios.columns_of("stress")
+    indptr, groups = scenarios.touched_groups(np.arange(columns.start, columns.stop), snapshot)
+    untouched = 0
+    for k in range(columns.stop - columns.start):
+        touched = needs.touched(groups[indptr[k] : indptr[k + 1]], len(snapshot.groups), converted=True)
+        still = np.setdiff1d(np.arange(len(trades)), touched)
+        assert same_bits(part.pnl["stress"][still, k], np.zeros(len(still)))
+        untouched += len(still)
+    assert untouched > 0
+
+
+@every_product
+def test_no_measure_changes_another(product: str, sample: OpenRun, parts: dict[str, Part]) -> None:
+    trades, whole = sample.trades(product), parts[product]
+
+    for measure in EVERY_MEASURE:
+        alone = sample.value(catalogue()[product], trades, (measure,))
+        assert set(alone.values) == {measure}
+        assert same_bits(alone.values[measure], whole.values[measure]), measure
+        for set_name, pnl in alone.pnl.items():
+            assert same_bits(pnl, whole.pnl[set_name])
+
+
+# -- by hand
+
+
+def _black_scholes(spot: float, vol: float, rate: float, dividend: float, time: float, strike: float) -> float:
+    """A European call (Black and Scholes 1973, Merton 1973)."""
+    forward, deviation = spot * math.exp((rate - dividend) * time), vol * math.sqrt(time)
+    d1 = math.log(forward / strike) / deviation + 0.5 * deviation
+    cdf = [0.5 * math.erfc(-d / math.sqrt(2.0)) for d in (d1, d1 - deviation)]
+    return math.exp(-rate * time) * (forward * cdf[0] - strike * cdf[1])
+
+
+@pytest.fixture(scope="module")
+def by_hand(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Part]:
+    """One call on a stock in euro, one FX forward, one zero bond of a risky issuer; flat curves."""
+    directory = tmp_path_factory.mktemp("by-hand")
+    products = catalogue()
+    call = {
+        "underlying": "ACME", "currency": "EUR", "quantity": 1000.0, "option_type": "call", "strike": 100.0,
+        "expiry_date": _date(365), "exercise": "european",
+    }  # fmt: skip
+    forward = {
+        "buy_currency": "EUR", "buy_amount": 1e6, "sell_currency": "USD", "sell_amount": 1.2e6,
+        "delivery_date": _date(730),
+    }  # fmt: skip
+    flat = {("USD.OIS", "USD"): 0.03, ("EUR.OIS", "EUR"): 0.02}
+    market = [
+        {"kind": "spot", "name": "ACME", "value": 105.0, "currency": "EUR"},
+        {"kind": "spot", "name": "EURUSD", "value": 1.25, "currency": "USD"},
+        {"kind": "dividend_yield", "name": "ACME", "tenor": "1Y", "value": 0.01, "currency": "EUR"},
+        {"kind": "black_vol", "name": "ACME", "tenor": "1Y", "value": 0.2, "strike_type": "atm", "currency": "EUR"},
+        *(
+            {"kind": "zero_rate", "name": name, "tenor": tenor, "value": rate, "currency": currency}
+            for (name, currency), rate in flat.items()
+            for tenor in ("1Y", "2Y")
+        ),
+    ]
+    stresses = [
+        {"scenario": "stock down", "factor": "spot:ACME", "shift_type": "relative", "shift": -0.2},
+        {"scenario": "euro up", "factor": "spot:EURUSD", "shift_type": "relative", "shift": 0.1},
+    ]
+    trades = {
+        "equity_option": trades_of(products["equity_option"], [call]),
+        "fx_forward": trades_of(products["fx_forward"], [{**forward, "trade_id": "F"}]),
+    }
+    book = write_book(directory / "book", trades, market, scenarios=stresses)
+    wanted = [m for m in EVERY_MEASURE if m != "historical_var"]
+    run = open_run(settings_at(book, directory / "output", f"measures=[{', '.join(wanted)}]"))
+    return {name: run.value(products[name], run.trades(name), wanted) for name in trades}
+
+
+def _date(days: int) -> object:
+    return np.datetime64("2026-11-20").astype("datetime64[D]").astype(object) + np.timedelta64(days, "D").astype(object)
+
+
+def _value(part: Part, measure: str) -> float:
+    assert part.statuses[measure][0] == OK
+    return float(part.values[measure][0])
+
+
+def test_option_by_hand(by_hand: dict[str, Part]) -> None:
+    part = by_hand["equity_option"]
+    spot, vol, rate, dividend, time, strike = market = (105.0, 0.2, 0.02, 0.01, 1.0, 100.0)
+    base = _black_scholes(*market)
+    up, down = (_black_scholes(spot * (1.0 + h), *market[1:]) for h in (0.001, -0.001))
+    h = 0.001 * spot
+
+    assert _value(part, "pv") == pytest.approx(1000 * base, rel=1e-13)
+    assert _value(part, "delta") == pytest.approx(1000 * (up - down) / (2 * h), rel=1e-10)
+    assert _value(part, "gamma") == pytest.approx(1000 * (up - 2 * base + down) / h**2, rel=1e-7)
+    d1 = (math.log(spot / strike) + (rate - dividend + vol**2 / 2) * time) / (vol * math.sqrt(time))
+    density = math.exp(-d1 * d1 / 2) / math.sqrt(2 * math.pi)
+    cdf = 0.5 * math.erfc(-d1 / math.sqrt(2))
+    assert _value(part, "delta") == pytest.approx(1000 * math.exp(-dividend) * cdf, rel=1e-5)
+    assert _value(part, "gamma") == pytest.approx(1000 * math.exp(-dividend) * density / (spot * vol), rel=1e-4)
+    assert _value(part, "vega") == pytest.approx(1000 * (_black_scholes(spot, 0.21, *market[2:]) - base), rel=1e-10)
+    assert _value(part, "vega") == pytest.approx(1000 * 0.01 * spot * math.exp(-dividend) * density, rel=0.01)
+    bumped = _black_scholes(spot, vol, rate + 1e-4, dividend, time, strike)
+    assert _value(part, "dv01") == pytest.approx(1000 * (bumped - base), rel=1e-8)
+    later = _black_scholes(spot, vol, rate, dividend, 364 / 365, strike)
+    assert _value(part, "theta") == pytest.approx(1000 * (later - base), rel=1e-9)
+    assert _value(part, "theta") < 0.0
+    assert part.statuses["cs01"][0] == NOT_APPLICABLE
+
+
+def test_stress_of_the_option_by_hand(by_hand: dict[str, Part]) -> None:
+    """In dollars: the stock by revaluation, the euro by conversion."""
+    part = by_hand["equity_option"]
+    base, shocked = (1000 * _black_scholes(s, 0.2, 0.02, 0.01, 1.0, 100.0) for s in (105.0, 84.0))
+
+    np.testing.assert_allclose(part.pnl["stress"][0], [1.25 * (shocked - base), 0.125 * base], rtol=1e-11)
+
+
+def test_forward_by_hand(by_hand: dict[str, Part]) -> None:
+    part = by_hand["fx_forward"]
+    euro, dollar = 1e6 * math.exp(-0.02 * 2), 1.2e6 * math.exp(-0.03 * 2)
+    value, scale = (1.25 * euro - dollar, 1.0) if part.currency == ["USD"] else (euro - dollar / 1.25, 1.25)
+
+    assert _value(part, "pv") == pytest.approx(value, rel=1e-12)
+    rates = 1.25 * euro * math.expm1(-2e-4) - dollar * math.expm1(-2e-4)
+    assert _value(part, "dv01") * scale == pytest.approx(rates, rel=1e-8)
+    per_currency = {c.factor: c.value[0] * scale for c in part.sensitivities if c.measure == "dv01"}
+    assert per_currency["zero_rate:EUR"] == pytest.approx(1.25 * euro * math.expm1(-2e-4), rel=1e-8)
+    assert per_currency["zero_rate:USD"] == pytest.approx(-dollar * math.expm1(-2e-4), rel=1e-8)
+    days = 1 / 365
+    one_day = 1.25 * euro * math.expm1(0.02 * days) - dollar * math.expm1(0.03 * days)
+    assert _value(part, "theta") * scale == pytest.approx(one_day, rel=1e-8)
+    if part.currency == ["USD"]:
+        assert _value(part, "delta") == pytest.approx(euro, rel=1e-10)
+        assert _value(part, "gamma") == pytest.approx(0.0, abs=1e-3)
+    np.testing.assert_allclose(part.pnl["stress"][0], [0.0, 0.125 * euro], rtol=1e-11)
+    assert part.pnl["stress"][0, 0] == 0.0
+    assert {m for m in part.statuses if part.statuses[m][0] == NOT_APPLICABLE} == {"vega", "cs01", "bucketed_vega"}
