@@ -36,6 +36,7 @@ except ImportError:  # before dask made it public
     from dask._task_spec import Task
 
 POLL_SECONDS = 2.0
+BROADCASTS = 5
 NANNY_TOPIC = "worker-restart-memory"
 
 _PRODUCER = {"_data_producer": True} if "_data_producer" in inspect.signature(Task).parameters else {}
@@ -94,7 +95,7 @@ class DaskExecutor:
         self._last_worker = time.monotonic()
         try:
             client.run_on_scheduler(_blame_precisely)
-            client.register_plugin(Room(self._name, functions, memory_fraction), name=self._name)
+            self._furnish(Room(self._name, functions, memory_fraction))
             client.subscribe_topic(replies(self._name), self._hear_reply)
             client.subscribe_topic(verdicts(self._name), self._deaths.hear_watchdog)
             client.subscribe_topic(NANNY_TOPIC, self._deaths.hear_nanny)
@@ -114,10 +115,12 @@ class DaskExecutor:
         if len(flights) != len(works) or not self._flights.keys().isdisjoint(flights):
             raise ValueError("two works in flight have the same function, key and attempt")
         self._require_scheduler()
-        keys = [self._key(work) for work in works]
-        tasks = {key: Task(key, perform, self._name, work, **_PRODUCER) for key, work in zip(keys, works, strict=True)}
+        tasks = {}
+        for work in works:
+            key = self._key(work)
+            tasks[key] = Task(key, perform, self._name, pickle.dumps(work), **_PRODUCER)
         self._flights.update(flights)  # before anything can end
-        futures = self._client.get(tasks, keys, sync=False, fifo_timeout="0s")
+        futures = self._client.get(tasks, list(tasks), sync=False, fifo_timeout="0s")
         for flight, future in zip(flights.values(), futures, strict=True):
             flight.future = future
         self._client.loop.add_callback(self._follow_all, list(flights.values()))
@@ -150,8 +153,17 @@ class DaskExecutor:
             self._client.cancel([flight.future for flight in self._flights.values()])
             for topic in (replies(self._name), verdicts(self._name)):
                 self._client.unsubscribe_topic(topic)
-            self._client.unregister_worker_plugin(self._name)
+            with contextlib.suppress(OSError):  # a worker that dies meanwhile
+                self._client.unregister_worker_plugin(self._name)
         self._flights.clear()
+
+    def _furnish(self, room: Room) -> None:
+        """Send the room to the workers; one that dies meanwhile (they do, on spot machines) fails the broadcast."""
+        for _ in range(BROADCASTS - 1):
+            with contextlib.suppress(OSError):
+                self._client.register_plugin(room, name=self._name)
+                return
+        self._client.register_plugin(room, name=self._name)
 
     def _key(self, work: Work) -> tuple[str, str]:
         """A tuple: tasks group by its first part (string keys make a group each, which defeats queueing).

@@ -31,7 +31,8 @@ class Executor(Protocol):
     def submit(self, works: Sequence[Work]) -> None:
         """Start works. No two works in flight may have the same function, key and attempt.
 
-        :raises KeyError: a function that the executor was not given; nothing has been started then.
+        :raises KeyError: a function that the executor was not given.
+        :raises TypeError: a payload that cannot be pickled. In either case nothing has been started.
         """
 
     def outcomes(self, timeout: float) -> list[Outcome]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import pickle
 from collections.abc import Mapping
 from typing import Any
 
@@ -86,9 +87,12 @@ def verdicts(name: str) -> str:
     return f"{name}/verdicts"
 
 
-def perform(room_name: str, work: Work) -> None:
-    """The task that dask runs."""
+def perform(room_name: str, pickled: bytes) -> None:
+    """The task that dask runs.
+
+    :param pickled: the work. As bytes, because dask would hash it on the driver and unpickle it on the scheduler.
+    """
     room = get_worker().plugins.get(room_name)
     if room is None:
         raise NoRoomError(f"no functions of {room_name} on this worker")
-    room.run(work)
+    room.run(pickle.loads(pickled))  # noqa: S301  # of our own driver

@@ -288,9 +288,7 @@ def test_during_a_drain_nothing_is_retried_or_split():
 
     def play(work):
         stop.request(2)
-        return {"w0": Lost(work, "w"), "w8": Raised(work, Reason.OUT_OF_MEMORY, "m", "w")}.get(
-            work.key, done(work)
-        )
+        return {"w0": Lost(work, "w"), "w8": Raised(work, Reason.OUT_OF_MEMORY, "m", "w")}.get(work.key, done(work))
 
     journal = Journal()
     result = run(numbers(10, size=8), Script(play, capacity=2), journal, stop=stop)

@@ -143,6 +143,14 @@ def test_an_unpicklable_result_is_a_typed_failure(dask_executor):
     assert "cannot be pickled" in ended.message
 
 
+def test_an_unpicklable_payload_is_refused_and_forgotten(dask_executor):
+    with pytest.raises(TypeError):
+        dask_executor.submit([Work("k", (n for n in ()))])
+    assert dask_executor.running() == 0
+    dask_executor.submit([Work("k", 1)])
+    assert collect(dask_executor)[0].result == 2
+
+
 def test_capacity_follows_the_threads(client, functions, dask_executor):
     assert dask_executor.capacity == 6
     wide = DaskExecutor(client, functions, in_flight_per_thread=10)
@@ -173,9 +181,7 @@ def test_each_worker_has_at_most_one_task(client, functions, dask_executor):
     executor.close()
 
 
-KEEPERS = [
-    tracemalloc.Filter(True, f"*/{place}") for place in ("riskpipe/execute/*", "distributed/client.py")
-]
+KEEPERS = [tracemalloc.Filter(True, f"*/{place}") for place in ("riskpipe/execute/*", "distributed/client.py")]
 
 
 def kept_bytes():
