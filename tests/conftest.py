@@ -6,11 +6,16 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from riskpipe.config import Settings, load_settings
 from riskpipe.plan.accounting import RunStatus
 from riskpipe.sample import write_sample
+
+# No test is timed: the first example may compile a kernel.
+hypothesis.settings.register_profile("riskpipe", deadline=None)
+hypothesis.settings.load_profile("riskpipe")
 
 
 class Recorder:

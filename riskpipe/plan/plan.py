@@ -115,15 +115,16 @@ def _table(
 ) -> pa.Table:
     n = len(starts)
     product = survey.file.product
+    # With the path: two files may hold the same bytes.
+    same = [product, survey.file.path, inputs]
     ids = [
-        digest_id(product, inputs, start, stop, columns.start, columns.stop, columns.measures)
+        digest_id(*same, start, stop, columns.start, columns.stop, columns.measures)
         for start, stop in zip(starts.tolist(), stops.tolist(), strict=True)
     ]
     width = len(columns.measures)
     measures = pa.ListArray.from_arrays(
         pa.array(np.arange(n + 1) * width, pa.int32()), pa.array(list(columns.measures) * n, pa.string())
     )
-    same = [product, survey.file.path, inputs]
     product_column, path, digest = (pa.repeat(pa.scalar(value, pa.string()), n) for value in same)
     seed = int(inputs[:12], 16)
     return pa.table(
