@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -185,12 +186,14 @@ def _pnl_first(context: Context, block: Block) -> dict[str, int]:
 
 
 def _write(context: Context, block: Block, results: BlockTables) -> dict[str, WrittenFile]:
-    """Each table under a temporary name, synced, then renamed."""
-    outputs = {}
-    for name, table in results.tables.items():
+    """Each table under a temporary name, synced, then renamed; the tables side by side, for most of it is waiting."""
+
+    def write(name: str) -> WrittenFile:
         path = context.layout.block_output(name, block.block_id)
+        table = results.tables[name]
         if name in SCHEMAS:
-            outputs[name] = write_result(context.store, path, name, table, context.spec.provenance)
-        else:
-            outputs[name] = write_parquet(context.store, path, table)
-    return outputs
+            return write_result(context.store, path, name, table, context.spec.provenance)
+        return write_parquet(context.store, path, table)
+
+    with ThreadPoolExecutor(len(results.tables) or 1) as pool:
+        return dict(zip(results.tables, pool.map(write, results.tables), strict=True))
