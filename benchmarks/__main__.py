@@ -1,0 +1,43 @@
+"""`make bench`: every benchmark, one after the other; figures to the terminal and to bench-output/results.json.
+
+Figures of a shared machine: compare ratios, which are measured in the same run, rather than absolute times.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from benchmarks import european, pipeline, plan_blocks
+
+BENCHMARKS: Mapping[str, Callable[[], object]] = {
+    "european": european.main,
+    "plan_blocks": plan_blocks.main,
+    "pipeline": pipeline.main,
+}
+OUTPUT = Path("bench-output") / "results.json"
+
+
+def main(wanted: list[str]) -> None:
+    unknown = sorted(set(wanted) - set(BENCHMARKS))
+    if unknown:
+        sys.exit(f"no benchmark {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}")
+    results: dict[str, object] = {
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": {"cpu": platform.processor() or platform.machine(), "cores": os.cpu_count()},
+    }
+    for name in wanted or BENCHMARKS:
+        print(f"\n== {name}", flush=True)
+        results[name] = BENCHMARKS[name]()
+    OUTPUT.parent.mkdir(exist_ok=True)
+    OUTPUT.write_text(json.dumps(results, indent=1))
+    print(f"\n{OUTPUT}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
