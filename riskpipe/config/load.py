@@ -160,7 +160,7 @@ def _contradictions(layers: Layers) -> None:
                 layers.fault(("measures", measures.index(measure)), f"{measure} needs inputs.{needed}")
     cluster = tree.get("cluster")
     if isinstance(cluster, dict) and cluster.get("kind") == "address" and "address" not in cluster:
-        layers.fault(("cluster", "kind"), "address needs cluster.address, such as tcp://host:8786")
+        layers.fault(("cluster", "kind"), "address needs cluster.address, such as tls://host:8786")
 
 
 def _value(tree: Any, path: keys.Path) -> Any:

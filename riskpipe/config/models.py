@@ -54,7 +54,7 @@ class Inputs(Section):
 
 
 class Bumps(Section):
-    """Sizes of the shifts behind the sensitivities; results are scaled to each measure's units."""
+    """Sizes of the shifts behind the sensitivities: delta and gamma are per unit, all others the change for the shift."""
 
     spot: Positive = Field(default=0.001, description="Relative shift of a spot for delta and gamma: 0.001 is 0.1 %.")
     volatility: Positive = Field(default=0.01, description="Absolute shift of a volatility: 0.01 is one vol point.")
@@ -80,16 +80,22 @@ class Cluster(Section):
         description="local: worker processes on this machine; address: a Dask scheduler that runs already; "
         "serial: in this process, one block after the other, without Dask.",
     )
-    workers: Count = Field(default=2, description="Worker processes (kind local).")
+    workers: Count = Field(
+        default=2, description="Worker processes: as many are started (kind local) or must be there (kind address)."
+    )
     memory_limit: Size | None = Field(
         default=None,
         description="Memory of one worker; unset: this machine's memory divided among the workers.",
     )
     address: str | None = Field(
-        default=None, min_length=1, description="Scheduler such as tcp://host:8786 (kind address)."
+        default=None,
+        min_length=1,
+        description="Scheduler such as tls://host:8786 (kind address); tcp:// on this machine only.",
     )
     deadline_seconds: Positive | None = Field(
-        default=None, description="A block that prices for longer fails with TIMEOUT; unset: no limit."
+        default=None,
+        description="A block that takes longer is ended, retried (retry.timeout), then cut in two; one trade fails "
+        "with TIMEOUT. Not for kind serial; unset: no limit.",
     )
 
 
@@ -119,7 +125,7 @@ class Settings(Section):
     )
     base_currency: CurrencyCode = Field(default="USD", description="Currency that results are aggregated in.")
     inputs: Inputs = Field(description="Where the inputs are.")
-    output: Location = Field(default="output", description="Directory or URI of the results.")
+    output: Location = Field(default="output", description="Directory of the results.")
     measures: Annotated[tuple[Measure, ...], Field(min_length=1, strict=False), AfterValidator(no_repeats)] = Field(
         default=("pv",), description="What is computed for each trade."
     )

@@ -211,7 +211,7 @@ warnings_as_errors: 1
         ),
         (
             "cluster: {kind: address}",
-            "cluster.kind: address needs cluster.address, such as tcp://host:8786",
+            "cluster.kind: address needs cluster.address, such as tls://host:8786",
         ),
         ("cluster: {workers: 1.5}", "cluster.workers: a whole number >= 1 is wanted, got 1.5"),
         ("cluster: {workers: yes}", "cluster.workers: a whole number >= 1 is wanted, got true"),
