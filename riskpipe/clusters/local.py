@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 import dask
-from distributed import Client, LocalCluster
+from distributed import Client, LocalCluster, Status
 
 from riskpipe.clusters.initialise import Initialise, initialise_workers
 from riskpipe.clusters.settings import NANNY_SETTINGS, SETTINGS
 from riskpipe.errors import ClusterError
+
+HEAL_SECONDS = 2.0
+ENDED = (Status.closed, Status.failed)
+
+logger = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -30,18 +36,40 @@ def local(
     :raises ClusterError: the workers did not come up.
     """
     with ExitStack() as stack:
-        directory = stack.enter_context(
-            tempfile.TemporaryDirectory(prefix="riskpipe-", ignore_cleanup_errors=True)
-        )
+        directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="riskpipe-", ignore_cleanup_errors=True))
         stack.enter_context(dask.config.set({**SETTINGS, **NANNY_SETTINGS}))
         try:
-            cluster = stack.enter_context(_cluster(workers, memory_limit, deadline, directory))
+            cluster = stack.enter_context(_closing(_cluster(workers, memory_limit, deadline, directory)))
             client = stack.enter_context(Client(cluster, timeout=deadline, set_as_default=False))
             client.wait_for_workers(workers, timeout=deadline)
         except (OSError, RuntimeError, TimeoutError) as error:
             raise ClusterError(f"{workers} local workers did not start in {deadline:g} s: {error}") from error
         initialise_workers(client, initialise)
+        cluster.loop.add_callback(_heal, cluster, workers)
         yield client
+
+
+@contextmanager
+def _closing(cluster: LocalCluster) -> Iterator[LocalCluster]:
+    """Close the cluster, whatever state deaths have left it in: by now the works have their outcomes."""
+    try:
+        yield cluster
+    finally:
+        try:
+            cluster.close()
+        except Exception as error:
+            logger.warning("the local cluster did not close cleanly: %s: %s", type(error).__name__, error)
+
+
+async def _heal(cluster: LocalCluster, workers: int) -> None:
+    """Replace nannies that gave up: one whose worker dies while it starts does not start another."""
+    while cluster.status == Status.running:
+        gone = [name for name, nanny in cluster.workers.items() if nanny.status in ENDED]
+        for name in gone:
+            del cluster.workers[name]
+        if gone:
+            cluster.scale(workers)
+        await asyncio.sleep(HEAL_SECONDS)
 
 
 def _cluster(workers: int, memory_limit: str | int, deadline: float, directory: str) -> LocalCluster:

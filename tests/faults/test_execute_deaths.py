@@ -94,6 +94,7 @@ class Bench:
 
 @pytest.fixture
 def bench(client, tmp_path):
+    client.wait_for_workers(2, timeout=60)
     bench = Bench(client, tmp_path)
     yield bench
     bench.close()
