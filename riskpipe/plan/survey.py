@@ -267,7 +267,9 @@ class Survey:
         """Count and quarantine; the positions in `faults` are among `rows`, those among the batch's `trades`."""
         for fault in faults:
             positions = rows[fault.rows]
-            ids = tuple(str(trades.trade_ids[int(k)].as_py() or f"row {first + k}") for k in positions[:SAMPLES])
+            ids = tuple(
+                str(trades.trade_ids[int(k)].as_py() or f"{file.path}#{first + k}") for k in positions[:SAMPLES]
+            )
             self._count(fault.level, file.path, fault.column, fault.rule, fault.message, len(positions), ids)
             if fault.level == "error":
                 good[positions] = False

@@ -24,6 +24,11 @@ CURRENCY = re.compile(r"[A-Z]{3}")
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _NEVER_EMPTY = ("trade_id", "book")
+_UNREADABLE = {
+    "string": ("utf_8", "is not UTF-8 text"),
+    "number": ("number", "is not a number"),
+    "date": ("whole_day", "has a time of day"),
+}
 _KIND_TYPES = {
     "string": "a string",
     "number": "a number (float, integer or decimal)",
@@ -72,7 +77,8 @@ def check_schema(schema: pa.Schema, product: Product) -> list[SchemaFault]:
 def canonical(table: pa.Table, product: Product) -> pa.Table:
     """The product's columns cast to string, float64 and date32; other columns are carried as they are.
 
-    A timestamp that is not at midnight becomes null: `check_rows` with the original table tells of it.
+    A timestamp that is not at midnight becomes null, and so does a string that is not UTF-8: `check_rows` with the
+    original table tells of them.
 
     :raises InputError: with every fault of `check_schema`.
     """
@@ -83,7 +89,29 @@ def canonical(table: pa.Table, product: Product) -> pa.Table:
         position = table.schema.get_field_index(column.name)
         if position >= 0 and table.schema.field(position).type != ARROW_TYPES[column.kind]:
             table = table.set_column(position, column.name, _cast(table.column(position), column))
+        if position >= 0 and column.kind == "string" and not is_utf8(table.column(position)):
+            table = table.set_column(position, column.name, _decoded(table.column(position)))
     return table
+
+
+def is_utf8(values: pa.ChunkedArray) -> bool:
+    """Whether every string of a column is: Parquet files of other programs may say so and lie."""
+    try:
+        values.validate(full=True)
+    except pa.ArrowInvalid:
+        return False
+    return True
+
+
+def _decoded(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The strings with null in place of those that are not UTF-8."""
+    strings: list[str | None] = []
+    for raw in values.cast(pa.binary()).to_pylist():
+        try:
+            strings.append(None if raw is None else raw.decode())
+        except UnicodeDecodeError:
+            strings.append(None)
+    return pa.chunked_array([pa.array(strings, pa.string())])
 
 
 def check_rows(trades: Trades, product: Product, original: pa.Table | None = None) -> list[RowFaults]:
@@ -99,7 +127,8 @@ def check_rows(trades: Trades, product: Product, original: pa.Table | None = Non
         null = _mask(pc.is_null(values))
         if original is not None and null.any():
             unreadable = null & ~_mask(pc.is_null(original.column(column.name)))
-            faults += rows_fault(column.name, "whole_day", unreadable, f"{column.name} has a time of day")
+            rule, what = _UNREADABLE[column.kind]
+            faults += rows_fault(column.name, rule, unreadable, f"{column.name} {what}")
             null &= ~unreadable
         if column.required:
             faults += rows_fault(column.name, "not_null", null, f"{column.name} is null")
@@ -115,13 +144,9 @@ def _check_numbers(trades: Trades, column: Column) -> Iterator[RowFaults]:
     yield from rows_fault(column.name, "finite", bad, f"{column.name} is not a finite number")
     good = present & ~bad
     if column.rule == "positive":
-        yield from rows_fault(
-            column.name, "positive", good & (numbers <= 0.0), f"{column.name} must be above zero"
-        )
+        yield from rows_fault(column.name, "positive", good & (numbers <= 0.0), f"{column.name} must be above zero")
     elif column.rule == "nonnegative":
-        yield from rows_fault(
-            column.name, "nonnegative", good & (numbers < 0.0), f"{column.name} must not be negative"
-        )
+        yield from rows_fault(column.name, "nonnegative", good & (numbers < 0.0), f"{column.name} must not be negative")
 
 
 def _check_strings(trades: Trades, column: Column) -> Iterator[RowFaults]:
@@ -160,9 +185,7 @@ def _readable(kind: pa.DataType, column: Column) -> bool:
     if pa.types.is_null(kind):
         return True
     if column.kind == "string":
-        return bool(
-            pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
-        )
+        return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
     if column.kind == "number":
         return bool(pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_decimal(kind))
     return bool(pa.types.is_date(kind) or (pa.types.is_timestamp(kind) and kind.tz in (None, "UTC")))

@@ -25,7 +25,7 @@ from riskpipe.plan.selection import Selection
 from riskpipe.plan.survey import Fault
 from riskpipe.products.base import Product
 from riskpipe.products.catalogue import catalogue
-from riskpipe.products.validation import check_schema
+from riskpipe.products.validation import check_schema, is_utf8
 from riskpipe.store.filesystem import MissingFileError, Store
 from riskpipe.store.parquet import open_parquet, read_parquet
 from riskpipe.store.portfolio import TradeFile, content_sha256, discover
@@ -233,7 +233,11 @@ def _read(inputs: Inputs, name: str, location: str) -> pa.Table | None:
         message = str(error) + _WAYS_OUT["not parquet"]
         inputs.add(Fault("error", name, location, "", "unreadable", 0, (), message), blocking=True)
         return None
-    return table
+    garbled = [column for column in table.column_names if not is_utf8(table.column(column))]
+    for column in garbled:
+        message = f"the column {column!r} has text that is not UTF-8: write the file anew"
+        inputs.add(Fault("error", name, location, column, "unreadable", 0, (), message), blocking=True)
+    return None if garbled else table
 
 
 def _build_scenarios(inputs: Inputs, selection: Selection, tables: Mapping[str, pa.Table | None]) -> None:

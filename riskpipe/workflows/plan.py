@@ -206,7 +206,7 @@ def report(settings: Settings, planned: Planned, path: str | None) -> PlanReport
         projected_seconds=float(totals["projected_seconds"]),
         projected_bytes_output=int(totals["trades"]) * pnl * 8 + numbers * 40,
         max_memory=int(totals["most_bytes"]),
-        warnings=_warnings(settings, header, planned.faults),
+        warnings=_warnings(settings, header, len(quarantine)),
         by_product=[
             ProductRow(name, int(row["trades"]), int(row["blocks"]), row["seconds"])
             for name, row in sorted(totals["products"].items())
@@ -215,7 +215,7 @@ def report(settings: Settings, planned: Planned, path: str | None) -> PlanReport
     )
 
 
-def _warnings(settings: Settings, header: PlanHeader, faults: tuple[Fault, ...]) -> list[str]:
+def _warnings(settings: Settings, header: PlanHeader, quarantined: int) -> list[str]:
     totals = header.totals
     warnings = []
     if totals["long_blocks"]:
@@ -235,9 +235,9 @@ def _warnings(settings: Settings, header: PlanHeader, faults: tuple[Fault, ...])
             f"a worker is projected to need {totals['most_bytes'] / 2**20:.0f} MiB of its {limit / 2**20:.0f} MiB: "
             "lower partition.max_memory or raise cluster.memory_limit"
         )
-    errors = sum(fault.rows for fault in faults if fault.level == "error" and fault.table == "portfolio")
-    if errors:
-        warnings.append(f"{errors} faults in trades: they will fail with a reason; `riskpipe check` lists them")
+    if quarantined:
+        trades = "1 trade" if quarantined == 1 else f"{quarantined} trades"
+        warnings.append(f"{trades} will fail with a reason: `riskpipe check` lists them")
     return warnings
 
 
