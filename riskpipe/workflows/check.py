@@ -149,7 +149,7 @@ def explain(faults: list[Fault]) -> str:
     lines = []
     for fault in faults[:SHOWN]:
         where = ": ".join(part for part in (fault.file, fault.column) if part)
-        rows = f"{fault.rows} rows, " if fault.rows else ""
+        rows = f"{fault.rows} row{'' if fault.rows == 1 else 's'}, " if fault.rows else ""
         sample = f" (such as {', '.join(fault.sample)})" if fault.sample else ""
         lines.append(f"{fault.table}: {where}: {rows}{fault.rule}: {fault.message}{sample}")
     if len(faults) > SHOWN:

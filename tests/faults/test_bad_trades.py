@@ -60,7 +60,7 @@ def spoiler(spoilt: Book) -> Spoiler:
     cell("equity_option", 11, "underlying", "SPX1", "market_data", MISSING, "spot:SPX1; did you mean 'SPX'?")
     cell("interest_rate_swap", 12, "maturity_date", date(2001, 1, 1), "date_order", INVALID, "is not after start_date")
     cell("bond", 4, "maturity_date", date(2026, 11, 19), "not_past", INVALID, "maturity in the past")
-    cell("interest_rate_swap", 13, "calendar", "MARS", "calendar", INVALID, "MARS")
+    cell("interest_rate_swap", 13, "calendar", "MARS", "calendar", INVALID, "calendar is none of weekends")
     cell("credit_default_swap", 3, "recovery", 1.0, "below_one", INVALID, "recovery")
     spoiler.duplicate("commodity_option", 5, ids(spoilt, "commodity_option")[2])
     spoiler.duplicate("equity_option", 20, ids(spoilt, "bond")[7])
@@ -95,7 +95,7 @@ def test_check_lists_them_all_and_plan_counts_them(spoiler: Spoiler) -> None:
     assert plan.code == 0
     assert plan.json["quarantined"] == 19
     assert plan.json["trades"] == 400
-    assert "19 faults in trades" in plan.stderr
+    assert "19 trades will fail with a reason" in plan.stderr
 
 
 def assert_listed(spoiler: Spoiler, faults: list[dict[str, object]]) -> None:
@@ -141,7 +141,7 @@ def test_on_invalid_error_prices_nothing(spoilt: Book) -> None:
     for command in ("run", "plan"):
         errors = refused(spoilt.riskpipe(command, "--set", "on_invalid=error"), spoilt, 3)
         assert errors == [
-            f"portfolio: bond/part-000.parquet: coupon: 1 rows, finite: coupon is not a finite number (such as {first})",
+            f"portfolio: bond/part-000.parquet: coupon: 1 row, finite: coupon is not a finite number (such as {first})",
             "on_invalid is error: mend them, or set on_invalid: quarantine",
         ]
     answer = spoilt.check("--set", "on_invalid=error")
@@ -159,7 +159,7 @@ def test_warnings_as_errors(spoilt: Book) -> None:
     gate = ("--set", "warnings_as_errors=true")
     for command in ("run", "plan"):
         errors = refused(spoilt.riskpipe(command, *gate), spoilt, 5)
-        assert "market.parquet: tenor: 1 rows, point in the past" in errors[0]
+        assert "market.parquet: tenor: 1 row, point in the past" in errors[0]
         assert errors[-1] == "warnings_as_errors is set: mend them, or unset it"
     checked = spoilt.check(*gate)
     assert checked.code == 5
