@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -115,7 +117,7 @@ def test_monotone_in_confidence_and_in_losses(pnl: Vector) -> None:
     levels = (0.5, 0.9, 0.95, 0.975, 0.99)
     for measure in (value_at_risk, expected_shortfall):
         values = [measure(pnl, c) for c in levels]
-        assert all(a <= b + scale for a, b in zip(values, values[1:], strict=False))
+        assert all(a <= b + scale for a, b in itertools.pairwise(values))
         assert measure(pnl - 1.0) >= measure(pnl) - scale
 
 

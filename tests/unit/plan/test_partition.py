@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from types import SimpleNamespace
 
 import numpy as np
@@ -40,7 +41,7 @@ def test_every_row_once_and_no_piece_over_a_limit(
     assert bounds[0] == 0
     assert bounds[-1] == len(given_rows)
     assert (np.diff(bounds) > 0).all()
-    for start, stop in zip(bounds[:-1], bounds[1:], strict=True):
+    for start, stop in itertools.pairwise(bounds):
         piece = slice(int(start), int(stop))
         assert counts[piece].sum() <= trades
         if stop - start > 1:
@@ -56,7 +57,7 @@ def test_pieces_are_as_long_as_the_limits_allow(
 
     bounds = cut_trades(cost, bytes_, counts, Limits(seconds, trades, 1, memory))
 
-    for start, stop in zip(bounds[:-2], bounds[1:-1], strict=True):
+    for start, stop in itertools.pairwise(bounds):
         longer = slice(int(start), int(stop) + 1)
         slack = 1 - 1e-12
         assert (
