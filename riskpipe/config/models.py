@@ -54,7 +54,7 @@ class Inputs(Section):
 
 
 class Bumps(Section):
-    """Sizes of the shifts behind the sensitivities. delta and gamma are per unit; all others are the change for the shift."""
+    """Sizes of the shifts. delta and gamma are per unit; all other measures are the change for the shift."""
 
     spot: Positive = Field(default=0.001, description="Relative shift of a spot for delta and gamma: 0.001 is 0.1 %.")
     volatility: Positive = Field(default=0.01, description="Absolute shift of a volatility: 0.01 is one vol point.")
