@@ -56,6 +56,7 @@ def finish(session: Session, publish: str) -> RunStatus:
         if publish == "always" or not broken:
             started = time.monotonic()
             session.lease.check(confirm=True)
+            session.observer.message("info", "publishing")
             tables = publish_tables(session.store, session.layout, session.state, session.sums)
             session.record(Published(tuple(tables), time.time()))
             session.phases["publish"] = time.monotonic() - started

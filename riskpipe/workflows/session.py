@@ -102,6 +102,7 @@ class Session:
         self.left_projected = sum(block.projected_seconds for block in self.state.pending())
         result = self._drive(self._works(), executor, fail_fast=fail_fast)
         self.phases["value"] = time.monotonic() - self.valuing_since
+        self.observer.update(self.status("running"))
         return result
 
     def finish_outputs(self, executor: Executor | None = None) -> None:
