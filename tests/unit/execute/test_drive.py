@@ -16,13 +16,18 @@ from riskpipe.execute.work import Cancelled, Done, Lost, Raised, TimedOut, Work
 
 
 class Script:
-    """An executor without processes: `play(work)` says how an attempt ends; None: it has not ended yet."""
+    """An executor without processes: `play(work)` says how an attempt ends; None: it has not ended yet.
 
-    def __init__(self, play, capacity=4):
+    `places` works run at a time, the others in flight are queued.
+    """
+
+    def __init__(self, play, capacity=4, places=4):
         self.play = play
         self.capacity = capacity
+        self.places = places
         self.flight = deque()
         self.most = 0
+        self.cancelled = []
         self.submitted = []
 
     def submit(self, works):
@@ -31,15 +36,18 @@ class Script:
         self.most = max(self.most, len(self.flight))
 
     def outcomes(self, timeout):
-        ended = [(work, self.play(work)) for work in self.flight]
-        self.flight = deque(work for work, outcome in ended if outcome is None)
-        return [outcome for _, outcome in ended if outcome is not None]
+        started = [self.flight.popleft() for _ in range(min(self.places, len(self.flight)))]
+        ended = [(work, self.play(work)) for work in started]
+        self.flight.extendleft(work for work, outcome in reversed(ended) if outcome is None)
+        cancelled, self.cancelled = self.cancelled, []
+        return cancelled + [outcome for _, outcome in ended if outcome is not None]
 
     def running(self):
-        return len(self.flight)
+        return len(self.flight) + len(self.cancelled)
 
     def cancel_queued(self):
-        pass
+        queued = [self.flight.pop() for _ in range(len(self.flight) - self.places)]
+        self.cancelled.extend(Cancelled(work) for work in queued)
 
     def cancel_all(self):
         self.play = Cancelled
@@ -281,6 +289,22 @@ def test_a_stop_drains_what_runs_and_cancels_what_waits():
     assert (result.counts.done, result.counts.cancelled) == (len(executor.submitted) - 1, 1)
     assert next(source).key == f"w{len(executor.submitted)}", "the rest is the caller's"
     assert set(journal.endings().values()) == {1}
+
+
+def test_what_is_queued_does_not_start_after_a_stop():
+    stop, played = StopSignal(), []
+
+    def play(work):
+        if not stop.requested:
+            stop.request(15)
+            return None
+        played.append(work.key)
+        return done(work)
+
+    journal = Journal()
+    result = run(numbers(50), Script(play, capacity=6, places=1), journal, stop=stop)
+    assert played == ["w0"]
+    assert (result.counts.done, result.counts.cancelled) == (1, 5)
 
 
 def test_during_a_drain_nothing_is_retried_or_split():
