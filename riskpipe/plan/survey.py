@@ -111,14 +111,18 @@ class _Examined:
 
 
 class Survey:
-    """The pass. Iterate `files()` to its end; then `faults`, `blocking`, `quarantine` and `trades` are whole."""
+    """The pass. Iterate `files()` to its end; then `faults`, `blocking`, `quarantine` and `trades` are whole.
+
+    :param as_of: days since 1970-01-01. :param model: None: the market cannot be read, its part is left out.
+    """
 
     def __init__(
         self,
         files: Sequence[TradeFile],
         portfolio: Store,
         products: Mapping[str, Product],
-        model: MarketModel,
+        as_of: int,
+        model: MarketModel | None,
         base_currency: str,
         *,
         selection: Selection | None = None,
@@ -129,6 +133,7 @@ class Survey:
         self._files = files
         self._portfolio = portfolio
         self._products = products
+        self._as_of = as_of
         self._model = model
         self._base_currency = base_currency
         self._selection = selection or Selection()
@@ -228,16 +233,17 @@ class Survey:
         yield from self._examine(product, trades.slice(middle, len(trades)), rows[middle:])
 
     def _examined(self, product: Product, trades: Trades, rows: NDArray[np.int64]) -> _Examined:
-        as_of = self._model.as_of
-        faults = list(product.validate(trades, as_of))
+        faults = list(product.validate(trades, self._as_of))
         sound = np.ones(len(trades), np.bool_)
         for fault in faults:
             sound[fault.rows] &= fault.level != "error"
         good = np.flatnonzero(sound)
+        if self._model is None:
+            return _Examined(rows, faults, good)
         valid = trades if sound.all() else trades.take(good)
         needs = dependencies(product, valid, self._model, self._base_currency)
         faults += [replace(fault, rows=good[fault.rows]) for fault in needs.faults]
-        return _Examined(rows, faults, good, needs, product.weight(valid, as_of))
+        return _Examined(rows, faults, good, needs, product.weight(valid, self._as_of))
 
     def _add_seconds(
         self,

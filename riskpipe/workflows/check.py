@@ -97,16 +97,19 @@ def check(settings: Settings, path: str | None = None) -> CheckReport:
     """
     inputs = open_inputs(settings)
     faults = list(inputs.faults)
-    trades = sum(file.rows for file in inputs.files)
-    quarantined = 0
-    if not inputs.blocking:
-        survey = Survey(inputs.files, inputs.portfolio, inputs.products, inputs.model, settings.base_currency)
-        deque(survey.files(), maxlen=0)
-        faults += survey.faults
-        inputs.blocking += survey.blocking
-        quarantined = len(survey.quarantine.table())
+    model = None if inputs.snapshot is None else inputs.model
+    survey = Survey(inputs.files, inputs.portfolio, inputs.products, inputs.as_of, model, settings.base_currency)
+    deque(survey.files(), maxlen=0)
+    faults += survey.faults
+    inputs.blocking += survey.blocking
     refused = _refusal(settings, inputs, faults)
-    report = CheckReport(tuple(faults), trades, quarantined, refused is not None, gated=isinstance(refused, GateError))
+    report = CheckReport(
+        tuple(faults),
+        sum(file.rows for file in inputs.files),
+        len(survey.quarantine.table()),
+        refused is not None,
+        gated=isinstance(refused, GateError),
+    )
     return _written(report, *((Store(settings.output), LAST_CHECK) if path is None else Store.of_file(path)))
 
 

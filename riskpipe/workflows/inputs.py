@@ -49,6 +49,7 @@ class LeftOut:
 class Inputs:
     """What `open_inputs` found. `snapshot`, `model` and `scenarios` are there when `blocking` is empty.
 
+    :param files: trade files with rows that can be read.
     :param faults: of everything but the rows of the portfolio (see plan.survey).
     :param hashes: name of the input -> SHA-256 of its content; trade files as `portfolio/<path>`.
     """
@@ -69,6 +70,11 @@ class Inputs:
         if self.snapshot is None:
             raise AssertionError("inputs with blocking faults have no model")
         return MarketModel(self.snapshot, self.settings.conventions(), left_out=self.left_out.groups)
+
+    @property
+    def as_of(self) -> int:
+        """Days since 1970-01-01."""
+        return days_of(self.settings.as_of)
 
     @property
     def sha256(self) -> str:
@@ -157,19 +163,20 @@ def _open_portfolio(inputs: Inputs, selection: Selection) -> None:
             message = f"no product is called {name!r}: {hint}"
             inputs.add(Fault("error", "portfolio", name, "", "unknown product", 0, (), message), blocking=True)
     known = [f for f in found.files if f.product in inputs.products and selection.any_product(f.product)]
-    for file in known:
-        _check_columns(inputs, file)
-    inputs.files = tuple(file for file in known if file.rows)
+    inputs.files = tuple([file for file in known if _check_columns(inputs, file) and file.rows])
     for file in inputs.files:
         inputs.hashes[f"portfolio/{file.path}"] = content_sha256(inputs.portfolio, file.path)
 
 
-def _check_columns(inputs: Inputs, file: TradeFile) -> None:
+def _check_columns(inputs: Inputs, file: TradeFile) -> bool:
+    """Whether the file can be read as trades of its product."""
     with open_parquet(inputs.portfolio, file.path) as parquet:
         schema = parquet.schema_arrow
-    for fault in check_schema(schema, inputs.products[file.product]):
+    faults = check_schema(schema, inputs.products[file.product])
+    for fault in faults:
         found = Fault("error", "portfolio", file.path, fault.column, fault.rule, file.rows, (), fault.message)
         inputs.add(found, blocking=True)
+    return not faults
 
 
 def _open_market(inputs: Inputs) -> None:
@@ -177,7 +184,7 @@ def _open_market(inputs: Inputs) -> None:
     table = _read(inputs, "market", location)
     if table is None:
         return
-    as_of = days_of(inputs.settings.as_of)
+    as_of = inputs.as_of
     faults = check_market_table(table, as_of)
     for fault in faults:
         # A fault of whole columns leaves no market; one of points leaves the curves and surfaces without them.

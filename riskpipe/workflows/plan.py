@@ -118,6 +118,7 @@ def make_plan(settings: Settings, selection: Selection) -> Iterator[Planned]:
         inputs.files,
         inputs.portfolio,
         inputs.products,
+        inputs.as_of,
         inputs.model,
         settings.base_currency,
         selection=selection,
