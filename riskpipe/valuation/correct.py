@@ -13,7 +13,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from riskpipe.measures.catalogue import PNL_SETS
 from riskpipe.plan.block import Block
 from riskpipe.store.parquet import WrittenFile
 from riskpipe.store.tables import write_result
@@ -60,9 +59,3 @@ def negated(partials: pa.Table) -> pa.Table:
         opposite = pa.ListArray.from_arrays(lists.offsets, pc.negate(lists.values))
         table = table.set_column(table.schema.get_field_index(name), name, opposite)
     return table
-
-
-def failed_sets(stage: str) -> tuple[str, ...]:
-    """The measures that a failure of that stage takes from a trade: all P&L, or that of one scenario set."""
-    alone = tuple(measure for measure, set_name in PNL_SETS.items() if set_name == stage)
-    return alone or tuple(PNL_SETS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress
 
 import numpy as np
 import pyarrow as pa
@@ -33,6 +34,7 @@ TRADE_FAILURES = pa.schema(
         ("ok", pa.int64()),
         ("failed", pa.int64()),
         ("not_applicable", pa.int64()),
+        ("measures", pa.list_(pa.string())),  # those that failed
     ]
 )
 
@@ -70,7 +72,7 @@ def block_tables(
     for part, rows in parts:
         status = _statuses(part, block)
         counts += np.bincount(status.ravel(), minlength=3)
-        failures.append(_failures(part, rows, status))
+        failures.append(_failures(block, part, rows, status))
         valuations.append(_valuations(spec, block, part))
         sensitivities.append(_sensitivities(spec, block, part))
     tables = {
@@ -95,7 +97,7 @@ def _statuses(part: Part, block: Block) -> NDArray[np.uint8]:
     return np.array([part.statuses.get(measure, unknown) for measure in block.measures], np.uint8)
 
 
-def _failures(part: Part, rows: NDArray[np.int64], status: NDArray[np.uint8]) -> pa.Table:
+def _failures(block: Block, part: Part, rows: NDArray[np.int64], status: NDArray[np.uint8]) -> pa.Table:
     failed = sorted(part.failures)
     noted = [part.failures[position] for position in failed]
     at = np.array(failed, np.int64)
@@ -109,6 +111,7 @@ def _failures(part: Part, rows: NDArray[np.int64], status: NDArray[np.uint8]) ->
             pa.array([failure.message for _, failure in noted], pa.string()),
             pa.array([failure.reason.retryable for _, failure in noted], pa.bool_()),
             *(pa.array(count, pa.int64()) for count in counts),
+            pa.array([list(compress(block.measures, status[:, k] == FAILED)) for k in failed], pa.list_(pa.string())),
         ],
         schema=TRADE_FAILURES,
     )

@@ -15,8 +15,11 @@ from riskpipe.plan.state import DONE, FAILED, Leaf, RunState
 from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import RunLayout
 from riskpipe.store.parquet import read_parquet
-from riskpipe.valuation.correct import CorrectionTask, failed_sets
+from riskpipe.valuation.correct import CorrectionTask
 from riskpipe.valuation.merge import PnlSource, StitchTask
+
+# Scenario range (its first column) -> row of the file -> P&L measures that failed there.
+Failed = dict[int, dict[int, set[str]]]
 
 
 def unfinished(state: RunState) -> Iterator[Leaf]:
@@ -68,34 +71,50 @@ def stitch_tasks(store: Store, layout: RunLayout, plan: StoredPlan, state: RunSt
 def correction_tasks(store: Store, layout: RunLayout, plan: StoredPlan, state: RunState) -> Iterator[CorrectionTask]:
     """One task for every range of trades of which some failed under a part of the scenarios only."""
     for group in _cut_groups(plan):
-        failed: dict[int, dict[int, str]] = {}
+        failed: Failed = {}
         leaves = [leaf for index in group for leaf in state.leaves(index, plan.block(index))]
         for leaf in leaves:
-            path = layout.block_output("trade_failures", leaf.block.block_id)
-            if store.exists(path):
-                for row in read_parquet(store, path, ["row", "stage"]).to_pylist():
-                    failed.setdefault(leaf.block.scenario_start, {})[row["row"]] = row["stage"]
-        parts = [part for leaf in leaves for part in _to_correct(leaf, failed)]
+            _add_failed(store, layout, leaf, failed)
+        parts = [part for leaf in leaves for part in _to_correct(leaf, failed)] if failed else []
         if parts:
             name = digest_id("correction", [(block.block_id, measures) for block, measures in parts])
             yield CorrectionTask(store.root, layout.run_id, name, tuple(parts))
 
 
-def _to_correct(leaf: Leaf, failed: dict[int, dict[int, str]]) -> Iterator[tuple[Block, tuple[str, ...]]]:
-    """Parts of this output whose trades failed in the outputs of other scenario ranges, and not here."""
+def _add_failed(store: Store, layout: RunLayout, leaf: Leaf, failed: Failed) -> None:
+    path = layout.block_output("trade_failures", leaf.block.block_id)
+    if not store.exists(path):
+        return
+    rows = read_parquet(store, path, ["row", "measures"]).to_pylist()
+    mine = _rows(leaf) if rows else set()
+    for row in rows:
+        measures = set(PNL_SETS) & set(row["measures"])
+        if row["row"] in mine and measures:
+            failed.setdefault(leaf.block.scenario_start, {})[row["row"]] = measures
+
+
+def _rows(leaf: Leaf) -> set[int]:
+    """Rows of the file that a leaf's output speaks for."""
     block = leaf.block
     replaced = {row for part in leaf.replaced_by for row in (part.rows or range(part.row_start, part.row_stop))}
-    mine = set(block.rows or range(block.row_start, block.row_stop)) - replaced
+    return set(block.rows or range(block.row_start, block.row_stop)) - replaced
+
+
+def _to_correct(leaf: Leaf, failed: Failed) -> Iterator[tuple[Block, tuple[str, ...]]]:
+    """Parts of this output with the P&L measures that failed in the outputs of other scenario ranges, and not here."""
+    block, mine = leaf.block, _rows(leaf)
     here = failed.get(block.scenario_start, {})
-    rows: dict[tuple[str, ...], list[int]] = {}
-    for start, stages in failed.items():
-        for row, stage in stages.items():
-            if start != block.scenario_start and row in mine and row not in here:
-                measures = tuple(m for m in failed_sets(stage) if m in block.measures)
-                if measures and row not in rows.setdefault(measures, []):
-                    rows[measures].append(row)
-    for measures, found in sorted(rows.items()):
-        yield block.part(tuple(sorted(found))), measures
+    elsewhere: dict[int, set[str]] = {}
+    for start, rows in failed.items():
+        for row in (rows.keys() & mine) if start != block.scenario_start else ():
+            elsewhere.setdefault(row, set()).update(rows[row])
+    found: dict[tuple[str, ...], list[int]] = {}
+    for row in sorted(elsewhere):
+        measures = tuple(sorted((elsewhere[row] & set(block.measures)) - here.get(row, set())))
+        if measures:
+            found.setdefault(measures, []).append(row)
+    for measures, part in sorted(found.items()):
+        yield block.part(tuple(part)), measures
 
 
 def _cut_groups(plan: StoredPlan) -> Iterator[list[int]]:
