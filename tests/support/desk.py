@@ -75,7 +75,9 @@ class Desk(Product):
     def prepare(self, trades: Trades, model: MarketModel) -> Prepared:
         if trades.is_one("behaviour", "raises when prepared").any():
             raise ValueError("cannot prepare this")
-        return _Positions(model.snapshot.factor_index("spot:ACME"), trades.numbers("quantity"), trades.labels("behaviour"))
+        return _Positions(
+            model.snapshot.factor_index("spot:ACME"), trades.numbers("quantity"), trades.labels("behaviour")
+        )
 
 
 class MendedDesk(Desk):

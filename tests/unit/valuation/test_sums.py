@@ -1,0 +1,327 @@
+"""Sums per book: exact, the same for every cut, each trade counted once."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import random
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from desk import EURUSD, SPOT, MendedDesk
+from hypothesis import given
+from hypothesis import strategies as st
+from valuations import OpenRun
+
+from riskpipe.errors import Failure, InputError, Reason
+from riskpipe.kernels.sums import LARGEST_LIMB, to_floats, zeros
+from riskpipe.store.parquet import read_parquet
+from riskpipe.valuation.context import open_context
+from riskpipe.valuation.merge import (
+    BookSum,
+    Key,
+    MergeTask,
+    PartialFile,
+    add_up,
+    merge_partials,
+    merged_sums,
+    partials_table,
+)
+from riskpipe.valuation.run_block import BlockTask, run_block, void_block
+from riskpipe.workflows.aggregate import aggregates_table, ancestors
+
+OpenDesk = Callable[..., OpenRun]
+STRESSES = 5
+
+
+def _rows(n: int, seed: int = 1) -> list[dict[str, Any]]:
+    draw = np.random.default_rng(seed)
+    books = ["fx", "rates/usd", "rates/eur", "rates/eur/long"]
+    return [
+        {
+            "trade_id": f"T{k:03d}",
+            "book": books[int(draw.integers(4))],
+            "quantity": float(draw.normal() * 10.0 ** draw.integers(-6, 9)),
+            "currency": ["EUR", "USD"][int(draw.integers(2))],
+        }
+        for k in range(n)
+    ]
+
+
+def _files(run: OpenRun) -> tuple[PartialFile, ...]:
+    return tuple(PartialFile(run_block(run.task(block)).outputs["partials"].path) for block in run.blocks)
+
+
+def _sums(run: OpenRun, files: tuple[PartialFile, ...]) -> dict[Key, BookSum]:
+    return add_up((read_parquet(run.store, file.path), file.repeats) for file in files)
+
+
+def _values(sums: dict[Key, BookSum]) -> dict[Key, tuple[int, int, tuple[float, ...]]]:
+    return {
+        key: (found.trades, found.failed_trades, tuple(to_floats(found.limbs[None])[0].tolist()))
+        for key, found in sums.items()
+    }
+
+
+def test_sums_are_exact(open_desk: OpenDesk) -> None:
+    """Within the last bit of math.fsum, which rounds once, over numbers of very different sizes."""
+    rows = _rows(200)
+    run = open_desk(rows, "partition.max_trades=200")
+    found = _values(_sums(run, _files(run)))
+
+    for book in {row["book"] for row in rows}:
+        mine = [row for row in rows if row["book"] == book]
+        rate = {"EUR": EURUSD, "USD": 1.0}
+        expected = math.fsum(row["quantity"] * SPOT * rate[row["currency"]] for row in mine)
+        trades, failed, (value,) = found[book, "base", "pv", 0]
+        assert (trades, failed) == (len(mine), 0)
+        assert value == pytest.approx(expected, rel=4e-16, abs=len(mine) * 2.0**-41)
+
+
+@pytest.mark.parametrize("cut", ["max_trades=1", "max_trades=7", "max_trades=64"])
+def test_no_cut_of_the_trades_changes_a_bit(cut: str, open_desk: OpenDesk, tmp_path: Any) -> None:
+    from valuations import open_run, settings_at
+
+    whole = open_desk(_rows(60), "partition.max_trades=60")
+    expected = _values(_sums(whole, _files(whole)))
+    settings = settings_at(
+        tmp_path / "book",
+        tmp_path / "cut",
+        "measures=[pv, delta, gamma, vega, theta, bucketed_delta, stress]",
+        f"partition.{cut}",
+    )
+    run = open_run(settings)
+    files = list(_files(run))
+    random.Random(3).shuffle(files)
+
+    assert len(whole.blocks) == 1
+    assert _values(_sums(run, tuple(files))) == expected
+
+
+def test_no_tree_of_merges_changes_a_bit(open_desk: OpenDesk) -> None:
+    run = open_desk(_rows(40), "partition.max_trades=3")
+    files = _files(run)
+    expected = _values(_sums(run, files))
+
+    for width in (2, 5, 14):
+        names = []
+        for k in range(0, len(files), width):
+            name = f"level-{width}-{k}"
+            written = merge_partials(MergeTask(run.store.root, run.layout.run_id, name, files[k : k + width]))
+            assert written.path == run.layout.merge_output(name)
+            names.append(name)
+        assert _values(merged_sums(run.store, run.layout, names)) == expected
+
+
+def test_scenario_ranges_are_summed_where_they_belong(open_desk: OpenDesk, tmp_path: Any) -> None:
+    from valuations import open_run, settings_at
+
+    whole = open_desk(_rows(20), "partition.max_trades=20")
+    expected = _values(_sums(whole, _files(whole)))
+    settings = settings_at(tmp_path / "book", tmp_path / "cut", "measures=[pv, stress]", "partition.max_scenarios=2")
+    run = open_run(settings)
+    found = _values(_sums(run, _files(run)))
+
+    assert len({key[3] for key in found if key[2] == "stress"}) > 1
+    for book in {key[0] for key in expected}:
+        pieces = sorted((key[3], value) for key, value in found.items() if key[0] == book and key[2] == "stress")
+        joined = list(itertools.chain.from_iterable(value[2] for _, value in pieces))
+        assert [first for first, _ in pieces] == list(
+            itertools.accumulate([0, *(len(value[2]) for _, value in pieces[:-1])])
+        )
+        assert tuple(joined) == expected[book, "stress", "stress", 0][2]
+
+
+def test_failed_trades_are_left_out_and_counted(open_desk: OpenDesk) -> None:
+    rows = [
+        {"trade_id": "A", "book": "x", "quantity": 2.0},
+        {"trade_id": "B", "book": "x", "quantity": 5.0, "behaviour": "is nan"},
+        {"trade_id": "C", "book": "x", "quantity": 7.0, "behaviour": "nan below 60"},
+        {"trade_id": "D", "book": "y", "behaviour": "raises when priced"},
+    ]
+    run = open_desk(rows)
+    found = _values(_sums(run, _files(run)))
+
+    assert found["x", "base", "pv", 0] == (3, 1, (9 * SPOT * EURUSD,))
+    trades, failed, pnl = found["x", "stress", "stress", 0]
+    assert (trades, failed) == (3, 2)
+    np.testing.assert_allclose(pnl, [-125.0, 0.0, 50.0, 25.0, 0.0], rtol=1e-12)
+    assert found["y", "base", "pv", 0][:2] == (1, 1)
+    assert not any(measure in ("delta", "gamma") for _, _, measure, _ in found), "they do not add up over spots"
+
+
+def test_a_measure_that_does_not_apply_is_no_failure(open_desk: OpenDesk) -> None:
+    run = open_desk(_rows(5))
+
+    assert {key[0]: value[1] for key, value in _values(_sums(run, _files(run))).items() if key[2] == "vega"}
+    assert all(value[1] == 0 for value in _values(_sums(run, _files(run))).values())
+
+
+def test_retried_trades_count_once(open_desk: OpenDesk) -> None:
+    """A block with two failed trades, and the part that repeats them with mended code."""
+    rows = [
+        {"trade_id": "A", "book": "x", "quantity": 2.0},
+        {"trade_id": "B", "book": "x", "quantity": 5.0, "behaviour": "raises when priced"},
+        {"trade_id": "C", "book": "y", "quantity": 7.0, "behaviour": "is nan"},
+    ]
+    run = open_desk(rows)
+    (block,) = run.blocks
+    first = run_block(run.task(block)).outputs["partials"].path
+    open_context(run.store.root, run.layout.run_id).products["desk"] = MendedDesk()  # type: ignore[index]
+    again = run_block(run.task(block.part((1, 2)))).outputs["partials"].path
+
+    found = _values(_sums(run, (PartialFile(first), PartialFile(again, repeats=True))))
+
+    assert found["x", "base", "pv", 0] == (2, 0, (7 * SPOT * EURUSD,))
+    assert found["y", "base", "pv", 0] == (1, 0, (7 * SPOT * EURUSD,))
+
+
+def test_retried_trades_that_fail_again_count_once(open_desk: OpenDesk) -> None:
+    rows = [{"trade_id": "A", "quantity": 2.0}, {"trade_id": "B", "behaviour": "is nan"}]
+    run = open_desk(rows)
+    (block,) = run.blocks
+    first = run_block(run.task(block)).outputs["partials"].path
+    again = run_block(run.task(block.part((1,)))).outputs["partials"].path
+
+    found = _values(_sums(run, (PartialFile(first), PartialFile(again, repeats=True))))
+
+    assert found["desk/one", "base", "pv", 0] == (2, 1, (2 * SPOT * EURUSD,))
+
+
+def test_void_block_counts_its_trades_as_failed(open_desk: OpenDesk) -> None:
+    run = open_desk(_rows(9), "partition.max_trades=3")
+    files = [PartialFile(run_block(run.task(b)).outputs["partials"].path) for b in run.blocks[1:]]
+    task = BlockTask(run.store.root, run.layout.run_id, run.blocks[0])
+    lost = void_block(task, Failure(Reason.WORKER_LOST, "died")).outputs["partials"].path
+
+    found = _sums(run, (PartialFile(lost, void=True), *files))
+
+    for measure in ("pv", "stress"):
+        mine = [value for key, value in found.items() if key[2] == measure]
+        assert sum(value.trades for value in mine) == 9
+        assert sum(value.failed_trades for value in mine) == 3
+        assert {value.limbs.shape[1] for value in mine} <= {1, STRESSES}
+
+
+limbs = st.lists(st.integers(-(2**60), 2**60), min_size=6, max_size=6)
+
+
+@given(st.lists(st.tuples(st.sampled_from(["a", "b"]), limbs, st.integers(0, 9)), min_size=1, max_size=8))
+def test_partial_sums_survive_their_table(parts: list[tuple[str, list[int], int]]) -> None:
+    sums = {}
+    for k, (book, values, trades) in enumerate(parts):
+        sums[book, "stress", "stress", k] = BookSum(trades, trades // 2, np.array(values, np.int64).reshape(3, 2))
+
+    again = add_up([(partials_table(sums), False)])
+
+    assert again.keys() == sums.keys()
+    for key, value in sums.items():
+        assert (again[key].trades, again[key].failed_trades) == (value.trades, value.failed_trades)
+        np.testing.assert_array_equal(again[key].limbs, value.limbs)
+
+
+def test_nothing_to_add_up() -> None:
+    assert add_up([]) == {}
+    assert add_up([(partials_table({}), False)]) == {}
+
+
+def test_block_without_additive_measures_has_its_file_all_the_same(open_desk: OpenDesk, tmp_path: Any) -> None:
+    from valuations import open_run, settings_at
+
+    open_desk(_rows(3))
+    run = open_run(settings_at(tmp_path / "book", tmp_path / "delta", "measures=[delta]"))
+
+    (file,) = _files(run)
+
+    assert _sums(run, (file,)) == {}
+    merge_partials(MergeTask(run.store.root, run.layout.run_id, "only", (file,)))
+    assert merged_sums(run.store, run.layout, ["only"]) == {}
+
+
+def test_a_sum_out_of_range_is_refused() -> None:
+    big = np.zeros((3, 1), np.int64)
+    big[0, 0] = LARGEST_LIMB - 1
+    table = partials_table({("x", "base", "pv", 0): BookSum(1, 0, big)})
+
+    with pytest.raises(InputError, match="the sum of pv over book 'x' is out of range"):
+        add_up([(table, False), (table, False)])
+
+
+# -- aggregates
+
+
+def test_ancestors() -> None:
+    assert list(ancestors("rates/usd")) == [(0, ""), (1, "rates"), (2, "rates/usd")]
+    assert list(ancestors("fx")) == [(0, ""), (1, "fx")]
+    assert list(ancestors("")) == [(0, "")]
+
+
+def test_every_level_of_the_book_tree(open_desk: OpenDesk) -> None:
+    rows = [
+        {"trade_id": "A", "book": "rates/usd", "quantity": 1.0},
+        {"trade_id": "B", "book": "rates/eur", "quantity": 2.0},
+        {"trade_id": "C", "book": "rates", "quantity": 4.0},
+        {"trade_id": "D", "book": "fx", "quantity": 8.0},
+        {"trade_id": "E", "book": "fx", "quantity": 16.0, "behaviour": "is nan"},
+        {"trade_id": "F", "book": "lost", "behaviour": "is nan"},
+    ]
+    run = open_desk(rows)
+    table = aggregates_table(run.context.spec, run.context.scenarios, _sums(run, _files(run)))
+    value = SPOT * EURUSD
+
+    pv = {(row["level"], row["book"]): row for row in table.to_pylist() if row["measure"] == "pv"}
+    assert {key: row["value_base"] for key, row in pv.items()} == {
+        (0, ""): 15 * value, (1, "fx"): 8 * value, (1, "lost"): None, (1, "rates"): 7 * value,
+        (2, "rates/eur"): 2 * value, (2, "rates/usd"): value,
+    }  # fmt: skip
+    assert (pv[0, ""]["trades"], pv[0, ""]["failed_trades"]) == (6, 2)
+    assert (pv[1, "rates"]["trades"], pv[1, "rates"]["failed_trades"]) == (3, 0)
+    stress = [row for row in table.to_pylist() if row["measure"] == "stress" and row["level"] == 0]
+    assert [row["scenario"] for row in stress] == ["half", "rates", "up", "euro", "vol"]
+    np.testing.assert_allclose([row["value_base"] for row in stress], [-937.5, 0.0, 375.0, 187.5, 0.0], rtol=1e-12)
+
+
+def test_tail_measures_are_of_the_summed_vector(sample_history: tuple[Any, dict[Key, BookSum]]) -> None:
+    """VaR and ES of the sum, not sums of VaRs."""
+    run, sums = sample_history
+    table = aggregates_table(run.context.spec, run.context.scenarios, sums)
+
+    total = sum(to_floats(found.limbs[None])[0] for key, found in sums.items() if key[2] == "historical_var")
+    losses = np.sort(-total)
+    rows = {row["measure"]: row for row in table.to_pylist() if row["level"] == 0 and row["scenario_set"]}
+    assert rows["var_99"]["value_base"] == losses[math.ceil(0.99 * len(losses)) - 1]
+    worst = 0.025 * len(losses)
+    beyond = losses[math.ceil(0.975 * len(losses)) :]
+    rest = losses[math.ceil(0.975 * len(losses)) - 1]
+    expected = (beyond.sum() + (worst - len(beyond)) * rest) / worst
+    assert rows["es_97_5"]["value_base"] == pytest.approx(expected, rel=1e-12)
+    assert {row["scenario_set"] for row in rows.values()} == {"historical"}
+
+
+@pytest.fixture
+def sample_history(tmp_path: Any) -> tuple[Any, dict[Key, BookSum]]:
+    from types import SimpleNamespace
+
+    from riskpipe.market.scenarios import ScenarioSetBuilder
+    from riskpipe.market.snapshot import MarketSnapshot
+
+    table = pa.table({"factor": ["spot:A"], "kind": ["spot"], "name": ["A"], "currency": ["USD"], "value": [1.0]})
+    from riskpipe.market.factors import MARKET_SCHEMA
+
+    snapshot = MarketSnapshot.from_table(pa.Table.from_pylist(table.to_pylist(), MARKET_SCHEMA), 20_000)
+    builder = ScenarioSetBuilder(snapshot)
+    for k in range(500):
+        builder.add(f"2024-01-{k}", "historical", np.array([0]), np.array([1.0 + k / 1000]))
+    draw = np.random.default_rng(9)
+    sums = {}
+    for book in ("a/x", "a/y", "b"):
+        limbs = zeros(1, 500)
+        limbs[0, 1] = draw.integers(-(2**30), 2**30, 500)
+        sums[book, "historical", "historical_var", 0] = BookSum(3, 0, limbs[0])
+    from datetime import date
+
+    spec = SimpleNamespace(as_of=date(2026, 11, 20), run_id="r")
+    return SimpleNamespace(context=SimpleNamespace(spec=spec, scenarios=builder.build())), sums
