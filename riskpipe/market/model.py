@@ -10,6 +10,7 @@ from riskpipe.market.conventions import Conventions
 from riskpipe.market.curves import Curves
 from riskpipe.market.factors import nearest
 from riskpipe.market.fx import FxGraph, Route
+from riskpipe.market.inflation import InflationCurves, InflationNodes
 from riskpipe.market.labels import Labels
 from riskpipe.market.nodes import (
     DiscountNodes,
@@ -51,6 +52,7 @@ class MarketModel:
         self.horizon_days = horizon_days
         self.as_of = snapshot.as_of
         self._curves = Curves(snapshot, conventions, horizon_days)
+        self._inflation = InflationCurves(snapshot)
         self._surfaces = Surfaces(snapshot, horizon_days)
         self._left_out = left_out
         self._fx = FxGraph(snapshot, (name for kind, name in left_out if kind == "spot"))
@@ -82,7 +84,7 @@ class MarketModel:
             if index in self._surfaces.unsupported:
                 return Failure(Reason.UNSUPPORTED, self._surfaces.unsupported[index])
         if self.is_left_out(kinds, name):
-            wanted = " or ".join(kinds)
+            wanted = next((kind for kind in kinds if (kind, name) in self._left_out), "fx")
             message = f"{wanted}:{name} is left out: `riskpipe check` tells the errors of its points"
             return Failure(Reason.MISSING_MARKET_DATA, message)
         names = (group.name for group in self.snapshot.groups if group.kind in kinds)
@@ -231,6 +233,14 @@ class MarketModel:
         :param forwards0: float64[n], unshocked forwards, for surfaces quoted in moneyness or offsets.
         """
         return self._surfaces.variance(self._groups(kinds, surfaces), days, strikes, forwards0)
+
+    def inflation(self, curves: Labels, months: NDArray[np.int64], lag: NDArray[np.int64]) -> InflationNodes:
+        """Growth of price indices from the month `lag` months before today's: one node a trade.
+
+        :param months: int64[n], since January 1970, of the index.
+        :param lag: int64[n], months from an index to what it is paid on.
+        """
+        return self._inflation.growth(self._groups(("inflation_zero",), curves), months, lag)
 
     def fixings(self, names: Labels, days: Days, kind: str = "fixing") -> NDArray[np.float64]:
         """Past fixings, float64[n]; NaN where there is none of exactly that date."""
