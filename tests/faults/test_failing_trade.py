@@ -33,17 +33,6 @@ RAISES = 'assert "FXF-BAD" not in trades.trade_ids.to_pylist(), "desk bug"'
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Path:
-    """A desk's own package with a product, found through its entry point."""
-    package = tmp_path / "site"
-    information = package / "desk-1.0.dist-info"
-    information.mkdir(parents=True)
-    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: desk\nVersion: 1.0\n")
-    (information / "entry_points.txt").write_text("[riskpipe.products]\ndesk_forward = desk_product:DeskForward\n")
-    return package
-
-
-@pytest.fixture
 def desk_book(book: Path) -> Path:
     """The small book with its FX forwards as the desk's product, one of them with the name that breaks it."""
     source = book / "data" / "portfolio" / "fx_forward"
