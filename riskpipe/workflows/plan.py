@@ -24,7 +24,7 @@ from riskpipe.plan.partition import BLOCKS_A_WORKER, Limits, ScenarioRange, scen
 from riskpipe.plan.plan import PlanHeader, PlanTotals, StoredPlan, block_tables, write_plan
 from riskpipe.plan.selection import Selection
 from riskpipe.plan.survey import Fault, Quarantine, Survey
-from riskpipe.store.filesystem import Store
+from riskpipe.store.filesystem import Store, explained
 from riskpipe.store.layout import RunLayout, list_runs
 from riskpipe.store.parquet import read_parquet
 from riskpipe.workflows.check import refuse
@@ -130,7 +130,8 @@ def make_plan(settings: Settings, selection: Selection) -> Iterator[Planned]:
     tables = _blocks(settings, inputs, selection, survey, ranges, totals)
     with tempfile.TemporaryDirectory(prefix="riskpipe-plan-") as directory:
         path = str(Path(directory) / "plan.parquet")
-        write_plan(path, tables, lambda: _header(settings, inputs, selection, costs, survey, totals))
+        with explained(path, "write"):
+            write_plan(path, tables, lambda: _header(settings, inputs, selection, costs, survey, totals))
         faults = (*inputs.faults, *survey.faults)
         inputs.blocking += survey.blocking
         refuse(settings, inputs, list(faults))

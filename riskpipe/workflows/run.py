@@ -258,10 +258,10 @@ def _write_run(store: Store, layout: RunLayout, settings: Settings, planned: Pla
     )
     store.write_bytes(layout.valuation, spec.to_json().encode())
     for path, writable in ((layout.market, inputs.snapshot), (layout.scenarios, inputs.scenarios.columns)):
-        local = store.local_path(path)
-        if local is None:
+        if not store.is_local:
             raise StorageError("runs on object stores are not served by this version: choose a directory")
-        writable.write(local)
+        with store.atomic_sink(path) as sink:
+            writable.write(sink.name)
     write_parquet(store, layout.checks, checks_table(list(planned.faults)))
     write_parquet(store, layout.quarantine, planned.quarantine.table())
     put_file(store, layout.plan, planned.plan.path)
