@@ -15,7 +15,7 @@ from riskpipe.products.catalogue import PRODUCTS
 from riskpipe.sample import write_sample
 
 SCRIPT = Path(__file__).parents[1] / "support" / "block_memory.py"
-TRADES_A_PRODUCT = 3_000
+TRADES_A_PRODUCT = 2_000
 
 
 @pytest.fixture(scope="module")
