@@ -8,13 +8,16 @@ import typer
 
 from riskpipe import __version__
 from riskpipe.cli.check import check
+from riskpipe.cli.compact import compact
 from riskpipe.cli.config import schema, show
+from riskpipe.cli.diff import diff
 from riskpipe.cli.doctor import doctor
 from riskpipe.cli.init import init
 from riskpipe.cli.options import before_commands, everywhere, flag
 from riskpipe.cli.plan import plan
 from riskpipe.cli.program import Program
 from riskpipe.cli.publish import publish
+from riskpipe.cli.report import report
 from riskpipe.cli.retry import retry
 from riskpipe.cli.run import run
 from riskpipe.cli.runs import collect, list_
@@ -46,7 +49,7 @@ def _group(name: str, help_: str, *own: Any, **options: Any) -> typer.Typer:
 
 
 app = _group("riskpipe", HELP, flag("version", VersionOption), cls=Program)
-for command in (init, check, plan, run, retry, publish):
+for command in (init, check, plan, run, retry, publish, report, diff, compact):
     app.command()(everywhere(command))
 
 runs = _group("runs", "List, show and clear away runs.", add_completion=False)

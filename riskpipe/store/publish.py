@@ -87,6 +87,10 @@ def _write_current(
         "published_at": now.astimezone(UTC).isoformat(timespec="seconds"),
         "tables": {table: _described(table, as_of, files) for table, files in sorted(tables.items())},
     }
+    _put_current(store, days)
+
+
+def _put_current(store: Store, days: Mapping[str, Any]) -> None:
     content = {"schema_version": CURRENT_VERSION, "days": dict(sorted(days.items()))}
     store.write_bytes(CURRENT, json.dumps(content, indent=1).encode() + b"\n")
 
@@ -174,3 +178,38 @@ def exchange(one: str, other: str) -> bool:
     if number in _CANNOT_EXCHANGE:
         return False
     raise OSError(number, os.strerror(number), one, None, other)
+
+
+def replace_table(
+    store: Store,
+    layout: RunLayout,
+    as_of: date,
+    table: str,
+    files: Sequence[WrittenFile],
+    of: tuple[str, datetime],
+    expected: Sequence[str],
+) -> None:
+    """Puts staged files of the same rows in place of one published table of a day; the day's other tables stay.
+
+    :param layout: whose staging directory holds them. :param of: the run that published the day, and when, for a day
+        that CURRENT.json does not know.
+    :param expected: paths of the files that they replace.
+    :raises StorageError: the day is not what was read, or what was staged is gone.
+    """
+    day = published_day(table, as_of)
+    if [entry.path for entry in store.list_files(day)] != sorted(expected):
+        raise StorageError(f"{store.full_path(day)} changed meanwhile: try again")
+    _place(store, layout, as_of, table, files)
+    describe_table(store, as_of, table, files, of)
+
+
+def describe_table(
+    store: Store, as_of: date, table: str, files: Sequence[WrittenFile], of: tuple[str, datetime]
+) -> None:
+    """Says in CURRENT.json what a day's table is made of, as it lies there; see `replace_table`."""
+    run_id, now = of
+    days = read_current(store)
+    published = {"run_id": run_id, "published_at": now.astimezone(UTC).isoformat(timespec="seconds"), "tables": {}}
+    entry = days.setdefault(as_of.isoformat(), published)
+    entry["tables"] = dict(sorted({**entry["tables"], table: _described(table, as_of, files)}.items()))
+    _put_current(store, days)

@@ -1,0 +1,28 @@
+"""`riskpipe report`: a run as a page to read and to print."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from riskpipe.cli.parameters import RunArgument
+from riskpipe.cli.session import Session
+from riskpipe.cli.text import size
+
+
+def report(
+    session: Session,
+    run: RunArgument = "latest",
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="FILE", help="Write the page here; else report.html in the run."),
+    ] = None,
+) -> int:
+    """Write a run's report: one HTML page with results, failures and where the time went."""
+    from riskpipe.workflows.report import report as workflow
+
+    written = workflow(session.settings(), run, None if output is None else str(output.absolute()))
+    session.answer(written.to_json(), [f"{written.path}: report of run {written.run_id}, {size(written.bytes)}"])
+    return 0

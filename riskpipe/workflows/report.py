@@ -1,0 +1,254 @@
+"""`riskpipe report`: a run as one HTML page that needs nothing else, for people who were not there."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import jinja2
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from riskpipe import __version__
+from riskpipe.config import Settings
+from riskpipe.errors import UsageError
+from riskpipe.measures.catalogue import ADDITIVE_MEASURES
+from riskpipe.plan.accounting import RunStatus
+from riskpipe.plan.plan import StoredPlan
+from riskpipe.store.filesystem import Store
+from riskpipe.store.layout import RunLayout, resolve_run
+from riskpipe.store.parquet import open_parquet, read_parquet
+from riskpipe.workflows.plan import local_copy
+from riskpipe.workflows.results import Results, find_results
+from riskpipe.workflows.runs import status_of
+from riskpipe.workflows.timings import read_timings
+
+MOST_BOOKS = 300
+MOST_DESKS = 10
+MOST_ROWS = 50
+SAMPLES = 5
+TAIL = ("var_99", "es_97_5")
+
+
+@dataclass(frozen=True)
+class ReportWritten:
+    """:param path: where the page is, as a person opens it."""
+
+    run_id: str
+    path: str
+    bytes: int
+
+    def to_json(self) -> dict[str, Any]:
+        return {"run_id": self.run_id, "path": self.path, "bytes": self.bytes}
+
+
+def report(settings: Settings, run: str, path: str | None = None) -> ReportWritten:
+    """Write the page of a run as it is now.
+
+    :param run: an id, a unique prefix of one, or "latest".
+    :param path: where to; None: report.html in the run.
+    :raises UsageError: no such run. :raises StorageError: it cannot be read, or the page not written.
+    """
+    store = Store(settings.output)
+    layout = resolve_run(store, run)
+    page = render(content(store, layout)).encode()
+    target, name = (store, layout.report) if path is None else Store.of_file(path)
+    target.write_bytes(name, page)
+    return ReportWritten(layout.run_id, target.full_path(name), len(page))
+
+
+def render(values: dict[str, Any]) -> str:
+    """The page; every value that comes from outside is escaped."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("riskpipe.workflows"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"count": _count, "money": _money, "seconds": _seconds, "size": _size, "share": _share}
+    return environment.get_template("report.html.j2").render(values)
+
+
+def content(store: Store, layout: RunLayout) -> dict[str, Any]:
+    """All that the template shows."""
+    status = status_of(store, layout)
+    return {
+        "status": status,
+        "now": datetime.now(UTC),
+        "version": __version__,
+        "run": json.loads(store.read_bytes(layout.run)),
+        "header": _header(store, layout),
+        "failures": _failures(store, layout, status),
+        "risk": _risk(store, layout, status),
+        "timings": read_timings(store, layout),
+        "inputs": _inputs(store, layout),
+        "checks": _checks(store, layout),
+        "config": _text(store, layout.config),
+        "most_rows": MOST_ROWS,
+    }
+
+
+def _header(store: Store, layout: RunLayout) -> Any:
+    if not store.exists(layout.plan):
+        return None
+    with local_copy(store, layout.plan) as path:
+        return StoredPlan(path).header
+
+
+def _text(store: Store, path: str) -> str:
+    return store.read_bytes(path).decode() if store.exists(path) else ""
+
+
+def _inputs(store: Store, layout: RunLayout) -> list[tuple[str, str]]:
+    text = _text(store, layout.inputs)
+    return sorted(json.loads(text).items()) if text else []
+
+
+def _checks(store: Store, layout: RunLayout) -> list[dict[str, Any]]:
+    return list(read_parquet(store, layout.checks).to_pylist()) if store.exists(layout.checks) else []
+
+
+# -- failures
+
+
+def _failures(store: Store, layout: RunLayout, status: RunStatus) -> list[dict[str, Any]]:
+    """Trades by reason, the most frequent first, with the first few of each."""
+    found: dict[str, dict[str, Any]] = {
+        reason: {"reason": reason, "trades": trades, "products": {}, "sample": []}
+        for reason, trades in status.failures_by_reason.items()
+    }
+    if store.exists(layout.failures):
+        columns = ["trade_id", "product", "stage", "reason", "message", "retryable"]
+        with open_parquet(store, layout.failures) as file:
+            for batch in file.iter_batches(65_536, columns=columns):
+                _add_failures(found, pa.Table.from_batches([batch]))
+    return sorted(found.values(), key=lambda row: (-row["trades"], row["reason"]))
+
+
+def _add_failures(found: dict[str, dict[str, Any]], rows: pa.Table) -> None:
+    counts = rows.group_by(["reason", "product"], use_threads=False).aggregate([("trade_id", "count")])
+    for row in counts.to_pylist():
+        entry = found.setdefault(row["reason"], {"reason": row["reason"], "trades": 0, "products": {}, "sample": []})
+        products = entry["products"]
+        products[row["product"]] = products.get(row["product"], 0) + row["trade_id_count"]
+        if len(entry["sample"]) < SAMPLES:
+            some = rows.filter(pc.equal(rows["reason"], row["reason"]))
+            some = some.filter(pc.equal(some["product"], row["product"]))
+            entry["sample"] += some.slice(0, SAMPLES - len(entry["sample"])).to_pylist()
+
+
+# -- risk
+
+
+def _risk(store: Store, layout: RunLayout, status: RunStatus) -> dict[str, Any]:
+    """Aggregates by book, stresses, pv by product; `missing` says why there are none."""
+    try:
+        results = find_results(store, layout.run_id, datetime.fromisoformat(status.as_of).date())
+    except UsageError as error:
+        return {"missing": str(error)}
+    rows = results.aggregates()
+    rows = rows.filter(pc.less_equal(rows["level"], 2)).to_pylist()
+    books = _books(rows)
+    present = {row["measure"] for row in rows}
+    return {
+        "missing": "",
+        "measures": [m for m in ("pv", *TAIL, *ADDITIVE_MEASURES[1:]) if m in present],
+        "books": books[:MOST_BOOKS],
+        "more_books": max(len(books) - MOST_BOOKS, 0),
+        "root": books[0] if books else None,
+        "stress": _stresses(rows),
+        "products": list(_products(results)),
+        "origin": results.origin,
+    }
+
+
+def _books(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Root, then each book with those under it; value by measure."""
+    found: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        book = found.setdefault(
+            row["book"],
+            {"book": row["book"], "level": row["level"], "name": row["book"].rpartition("/")[2] or "all books",
+             "trades": 0, "failed": 0, "values": {}},
+        )  # fmt: skip
+        book["trades"] = max(book["trades"], row["trades"])
+        book["failed"] = max(book["failed"], row["failed_trades"])
+        if row["scenario"] is None:
+            book["values"][row["measure"]] = row["value_base"]
+    return [found[name] for name in sorted(found, key=lambda name: name.split("/") if name else [])]
+
+
+def _stresses(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Scenarios x (root and first-level books), in the scenarios' order."""
+    stress = [row for row in rows if row["measure"] == "stress" and row["level"] <= 1]
+    scenarios = list(dict.fromkeys(row["scenario"] for row in stress))
+    values = {(row["scenario"], row["book"]): row["value_base"] for row in stress}
+    desks = list(dict.fromkeys(row["book"] for row in stress if row["level"] == 1))
+    largest = {desk: max((abs(values.get((s, desk)) or 0.0) for s in scenarios), default=0.0) for desk in desks}
+    shown = sorted(desks, key=lambda desk: -largest[desk])[:MOST_DESKS]
+    shown = [desk for desk in desks if desk in shown]
+    return {
+        "desks": shown,
+        "more_desks": len(desks) - len(shown),
+        "rows": [(s, [values.get((s, book)) for book in ("", *shown)]) for s in scenarios],
+    }
+
+
+def _products(results: Results) -> Iterator[dict[str, Any]]:
+    """pv in base currency and trades by outcome, by product."""
+    found: dict[str, dict[str, Any]] = {}
+    columns = ["trade_id", "product", "measure", "value_base", "status"]
+    for rows in results.rows("valuations", columns):
+        rows = rows.filter(pc.equal(rows["measure"], "pv"))
+        grouped = rows.group_by(["product", "status"], use_threads=False)
+        for row in grouped.aggregate([("value_base", "sum"), ("trade_id", "count")]).to_pylist():
+            entry = found.setdefault(row["product"], {"product": row["product"], "pv": None, "ok": 0, "failed": 0})
+            if row["status"] == "ok":
+                entry["ok"] += row["trade_id_count"]
+                entry["pv"] = (entry["pv"] or 0.0) + row["value_base_sum"]
+            else:
+                entry["failed"] += row["trade_id_count"]
+    yield from sorted(found.values(), key=lambda entry: entry["product"])
+
+
+# -- how numbers are written
+
+
+def _count(number: int | None) -> str:
+    return "–" if number is None else f"{number:,}"
+
+
+def _money(value: float | None) -> str:
+    if value is None:
+        return "–"
+    text = f"{value:,.0f}" if abs(value) >= 1 or value == 0 else f"{value:,.2g}"
+    return re.sub("^-", "−", text)
+
+
+def _seconds(value: float | None) -> str:
+    if value is None:
+        return "–"
+    if value >= 60:
+        minutes, seconds = divmod(round(value), 60)
+        hours, minutes = divmod(minutes, 60)
+        return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02} min"
+    return f"{value * 1000:.0f} ms" if 0 < value < 0.1 else f"{value:.1f} s" if value < 10 else f"{value:.0f} s"
+
+
+def _size(value: float | None) -> str:
+    if value is None:
+        return "–"
+    for unit in ("B", "KiB", "MiB"):
+        if abs(value) < 1024:
+            return f"{value:.0f} {unit}"
+        value /= 1024
+    return f"{value:.1f} GiB"
+
+
+def _share(value: float | None) -> str:
+    return "–" if value is None else f"{value:.0%}"

@@ -1,0 +1,191 @@
+"""The results of a run as streams of rows in order: from what is published, or from the run's own block files."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from riskpipe.errors import UsageError
+from riskpipe.plan.plan import StoredPlan
+from riskpipe.plan.state import RunState
+from riskpipe.store.filesystem import Store
+from riskpipe.store.layout import RunLayout, resolve_run
+from riskpipe.store.ledger import BlockDone, MergeDone, Record, read_ledger
+from riskpipe.store.merge import WINDOW_BYTES, Source, merge_sorted
+from riskpipe.store.parquet import open_parquet, read_parquet
+from riskpipe.store.publish import read_current
+from riskpipe.store.tables import SCHEMAS, SORT_KEYS, conform, metadata
+from riskpipe.valuation.context import open_context
+from riskpipe.valuation.merge import merged_sums
+from riskpipe.workflows.aggregate import aggregates_table
+from riskpipe.workflows.merges import Merges
+from riskpipe.workflows.outputs import correction_tasks, sources, stitch_tasks
+from riskpipe.workflows.plan import local_copy
+
+PUBLISHED = "published"
+STREAMED = tuple(SORT_KEYS)
+ROWS_AT_A_TIME = 131_072
+
+
+@dataclass(frozen=True)
+class Results:
+    """Where the results of a run are.
+
+    :param origin: "published", or "blocks".
+    :param layout: None: of the run nothing but what is published is left.
+    :param files: of the streamed tables, and of the published `aggregates`.
+    :param sums: names of the run's merged sums; unused when it is published.
+    """
+
+    store: Store
+    run_id: str
+    as_of: str
+    origin: str
+    layout: RunLayout | None
+    files: Mapping[str, Sequence[Source]]
+    sums: tuple[str, ...] = ()
+
+    def stream(self, table: str, columns: Sequence[str], window_bytes: int = WINDOW_BYTES) -> Iterator[pa.Table]:
+        """Rows in the order of SORT_KEYS[table], in windows that hold whole trades; see merge.merge_sorted.
+
+        :param columns: those wanted, the table's keys among them; a column's type is string or a dictionary of them.
+        """
+        found = self.files.get(table, ())
+        if found:
+            schema = pa.schema([SCHEMAS[table].field(name) for name in columns])
+            scratch = f"runs/{self.run_id}/scratch-{uuid.uuid4().hex}"
+            yield from merge_sorted(self.store, found, schema, SORT_KEYS[table], scratch, window_bytes)
+
+    def rows(self, table: str, columns: Sequence[str]) -> Iterator[pa.Table]:
+        """Rows file by file, in no order worth knowing; cheaper than `stream`.
+
+        :param columns: those wanted, trade_id among them.
+        """
+        for source in self.files.get(table, ()):
+            drop = pa.array(sorted(source.drop), pa.string())
+            with open_parquet(self.store, source.path) as file:
+                for batch in file.iter_batches(ROWS_AT_A_TIME, columns=list(columns)):
+                    rows = pa.Table.from_batches([batch])
+                    yield rows.filter(pc.invert(pc.is_in(rows["trade_id"], value_set=drop))) if len(drop) else rows
+
+    def aggregates(self) -> pa.Table:
+        """All rows of the table `aggregates`."""
+        if self.origin == PUBLISHED:
+            parts = [read_parquet(self.store, source.path) for source in self.files.get("aggregates", ())]
+            return pa.concat_tables(parts) if parts else SCHEMAS["aggregates"].empty_table()
+        assert self.layout is not None
+        context = open_context(self.store.root, self.run_id)
+        sums = merged_sums(self.store, self.layout, self.sums)
+        return conform("aggregates", aggregates_table(context.spec, context.scenarios, sums))
+
+    def described(self) -> dict[str, Any]:
+        """What the run was made of: run.json, or where the run is gone the footer of what it published."""
+        if self.layout is not None and self.store.exists(self.layout.run):
+            return dict(json.loads(self.store.read_bytes(self.layout.run)))
+        first = next((source.path for found in self.files.values() for source in found), None)
+        return {"run_id": self.run_id, "as_of": self.as_of} | ({} if first is None else metadata(self.store, first))
+
+
+def find_results(store: Store, run: str, as_of: date) -> Results:
+    """The results that a person means.
+
+    :param run: an id, a unique prefix of one, `latest`, or `published` (of `as_of`), `published:YYYY-MM-DD`.
+    :raises UsageError: there is no such run, it is not done, or its block files were cleared away.
+    """
+    name, _, day = run.partition(":")
+    if name == PUBLISHED:
+        return _published(store, day or as_of.isoformat())
+    layout = resolve_run(store, run)
+    opened = json.loads(store.read_bytes(layout.run))
+    if read_current(store).get(opened["as_of"], {}).get("run_id") == layout.run_id:
+        return _published(store, opened["as_of"])
+    return _of_blocks(store, layout, opened["as_of"])
+
+
+def _published(store: Store, day: str) -> Results:
+    current = read_current(store)
+    if day not in current:
+        known = ", ".join(list(current)[-5:]) or "none"
+        raise UsageError(f"nothing is published for {day} in {store.root}; the last days there are: {known}")
+    entry = current[day]
+    files = {
+        table: [Source(file["path"]) for file in described["files"]] for table, described in entry["tables"].items()
+    }
+    layout = RunLayout(entry["run_id"])
+    kept = layout if store.exists(layout.run) else None
+    return Results(store, entry["run_id"], day, PUBLISHED, kept, files)
+
+
+@dataclass
+class _Folded:
+    """A run's ledger: the state of its blocks, the files that they wrote, the sums that were merged."""
+
+    state: RunState
+    outputs: set[str] = field(default_factory=set)
+    merged: list[str] = field(default_factory=list)
+
+    def fold(self, records: Iterator[Record]) -> None:
+        for record in records:
+            self.state.apply(record)
+            if isinstance(record, BlockDone):
+                self.outputs.update(file.path for file in record.outputs.values())
+            elif isinstance(record, MergeDone):
+                self.merged.append(record.group)
+
+
+def _of_blocks(store: Store, layout: RunLayout, as_of: str) -> Results:
+    if not store.exists(layout.plan):
+        raise UsageError(f"run {layout.run_id} has no plan, so no results: it was stopped early, or cleared away")
+    with local_copy(store, layout.plan) as path:
+        plan = StoredPlan(path)
+        folded = _Folded(RunState(plan))
+        folded.fold(read_ledger(store, layout))
+        state = folded.state
+        if next(state.pending(), None) is not None:
+            raise UsageError(f"run {layout.run_id} is not done: go on with `riskpipe run --resume {layout.run_id}`")
+        _refuse_cleared(store, layout, folded.outputs)
+        files: dict[str, list[Source]] = {}
+        for table in STREAMED:
+            found = [Source(source.path, frozenset(source.drop)) for source in sources(store, layout, state, table)]
+            files[table] = found
+        stitched = [layout.merge_output(task.name) for task in stitch_tasks(store, layout, plan, state)]
+        if stitched:
+            files["scenario_pnl"] = [Source(path) for path in stitched]
+        sums = _sums(store, layout, plan, folded)
+    _refuse_unmerged(store, layout, [*map(layout.merge_output, sums), *stitched])
+    return Results(store, layout.run_id, as_of, "blocks", layout, files, sums)
+
+
+def _sums(store: Store, layout: RunLayout, plan: StoredPlan, folded: _Folded) -> tuple[str, ...]:
+    """Names of the files that together hold the run's sums, as the end of its session named them."""
+    merges = Merges(store.root, layout, len(plan))
+    for name in folded.merged:
+        merges.done(name)
+    merges.begin(folded.state)
+    for level in merges.levels(folded.state):
+        for _ in level:  # what is left to merge shows below, as a file that is not there
+            pass
+    return (*merges.roots, *(task.name for task in correction_tasks(store, layout, plan, folded.state)))
+
+
+def _refuse_cleared(store: Store, layout: RunLayout, outputs: set[str]) -> None:
+    missing = outputs - {entry.path for entry in store.list_files(layout.block_outputs)}
+    if missing:
+        raise UsageError(
+            f"run {layout.run_id} is not what is published, and {len(missing)} of its {len(outputs)} block files are "
+            "gone (cleared away): name a run that has its files, or `published`"
+        )
+
+
+def _refuse_unmerged(store: Store, layout: RunLayout, paths: Sequence[str]) -> None:
+    if not all(store.exists(path) for path in paths):
+        raise UsageError(
+            f"the sums of run {layout.run_id} are not in place: `riskpipe run --resume {layout.run_id}` makes them"
+        )
