@@ -1,0 +1,156 @@
+"""Tables in docs/ that follow from the code.
+
+A table stands between `<!-- table: NAME -->` and `<!-- end -->`. Tests compare them; to write them anew, with a section
+for every product that has none yet (its docstring and its columns; then put into the page's words):
+
+    .venv/bin/python tests/support/doc_tables.py
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from riskpipe.config import keys
+from riskpipe.market.factors import KINDS
+from riskpipe.products.base import COMMON_COLUMNS, Column
+from riskpipe.products.catalogue import PRODUCTS
+
+DOCS = Path(__file__).parents[2] / "docs"
+AFTER_PRODUCTS = "### Rules between columns\n"
+MARKED = re.compile(r"(<!-- table: (?P<name>[\w-]+) -->\n)(?P<body>.*?)(<!-- end -->)", re.DOTALL)
+
+_MOVES = {"absolute": "difference", "log": "ratio", "none": "held"}
+_USER_NAMES = {"currencies": "<CCY>", "indices": "<INDEX>", "curves": "<CURVE>"}
+
+
+def tables() -> dict[str, str]:
+    """Every table by name."""
+    found = {"portfolio-common": _columns(COMMON_COLUMNS)}
+    for product in PRODUCTS:
+        own = tuple(column for column in product.columns if column not in COMMON_COLUMNS)
+        found[f"portfolio-{product.name.replace('_', '-')}"] = _columns(own)
+    found["market-kinds"] = _kinds()
+    for section in ("general", "inputs", "bumps", "partition", "cluster", "retry", "scenario_pnl", "market"):
+        found[f"configuration-{section.replace('_', '-')}"] = _configuration(section)
+    return found
+
+
+def replaced(text: str) -> str:
+    """The text with all of its tables as they should be. :raises KeyError: a table that the code does not know."""
+    known = tables()
+    return MARKED.sub(lambda match: f"{match[1]}{known[match['name']]}{match[4]}", text)
+
+
+def with_products(page: str) -> str:
+    """docs/inputs.md with a section for every product of the catalogue."""
+    for product in PRODUCTS:
+        heading = f"### `{product.name}`\n"
+        if heading not in page:
+            marks = f"<!-- table: portfolio-{product.name.replace('_', '-')} -->\n<!-- end -->\n"
+            section = f"{heading}\n{inspect.cleandoc(type(product).__doc__ or '')}\n\n{marks}\n"
+            page = page.replace(AFTER_PRODUCTS, section + AFTER_PRODUCTS, 1)
+    return page
+
+
+def _table(header: Sequence[str], rows: Iterator[Sequence[str]]) -> str:
+    lines = ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
+    lines += ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def _columns(columns: Sequence[Column]) -> str:
+    def rows() -> Iterator[Sequence[str]]:
+        for column in columns:
+            meaning = column.description
+            if column.choices:
+                meaning += f": {', '.join(f'`{choice}`' for choice in column.choices)}"
+            if column.rule != "any":
+                meaning += {"positive": "; above zero", "nonnegative": "; not negative"}[column.rule]
+            yield f"`{column.name}`", column.kind, "yes" if column.required else "no", meaning
+
+    return _table(("column", "type", "required", "meaning"), rows())
+
+
+def _kinds() -> str:
+    def rows() -> Iterator[Sequence[str]]:
+        for kind in KINDS.values():
+            needs = ", ".join(f"`{name}`" for name in kind.needs) or "-"
+            yield f"`{kind.name}`", needs, "above zero" if kind.positive else "any number", _MOVES[kind.move]
+
+    return _table(("kind", "also needs", "value", "historical move"), rows())
+
+
+def _configuration(section: str) -> str:
+    schema = keys.root()
+    path: tuple[str, ...] = () if section == "general" else (section,)
+    return _table(("key", "type", "default", "meaning"), _keys(keys.schema_at(path) or schema, path, path == ()))
+
+
+def _keys(schema: dict[str, Any], path: tuple[str, ...], flat: bool) -> Iterator[Sequence[str]]:
+    for name, entry in keys.properties(schema).items():
+        here = (*path, name)
+        found = keys.schema_at(here) or {}
+        if keys.properties(found):
+            if not flat:
+                yield from _keys(found, here, flat)
+        elif entries := keys.free_keys(found):
+            below = keys.root()["$defs"][entries["$ref"].rsplit("/", 1)[1]]
+            yield from _entries(below, (*here, _USER_NAMES[name]))
+        else:
+            yield _key(here, entry, found, name in schema.get("required", ()))
+
+
+def _entries(schema: dict[str, Any], path: tuple[str, ...]) -> Iterator[Sequence[str]]:
+    for name, entry in keys.properties(schema).items():
+        options = [option for option in entry.get("anyOf", []) if option.get("type") != "null"]
+        found = options[0] if options else entry
+        yield _key((*path, name), entry, found, name in schema.get("required", ()))
+
+
+def _key(path: tuple[str, ...], entry: dict[str, Any], found: dict[str, Any], required: bool) -> Sequence[str]:
+    meaning = entry["description"].replace("<", "&lt;")
+    return f"`{'.'.join(path)}`", _type(found), _default(entry, required), meaning
+
+
+def _type(schema: dict[str, Any]) -> str:
+    if "anyOf" in schema:  # the one type that is a number or a text
+        return "size: bytes, or text such as `512MiB`"
+    if "enum" in schema:
+        return "one of " + ", ".join(f"`{choice}`" for choice in schema["enum"])
+    if schema.get("format") == "date":
+        return "date"
+    if schema.get("type") == "array":
+        return "list of measures"
+    if schema.get("pattern") == "^[A-Z]{3}$":
+        return "currency code"
+    if "pattern" in schema:
+        return "calendar"
+    nouns = {"integer": "whole number", "number": "number", "boolean": "true or false"}
+    signs = {"minimum": ">=", "exclusiveMinimum": ">"}
+    limits = (f" {sign} {schema[name]:g}" for name, sign in signs.items() if name in schema)
+    return nouns.get(schema["type"], "text") + "".join(limits)
+
+
+def _default(entry: dict[str, Any], required: bool) -> str:
+    if required:
+        return "required"
+    value = entry.get("default")
+    if value is None:
+        return "unset"
+    if "anyOf" in entry and isinstance(value, int):
+        return f"`{value // 2**20}MiB`"
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    if isinstance(value, list):
+        return f"`[{', '.join(value)}]`"
+    return f"`{value}`"
+
+
+if __name__ == "__main__":
+    for file in sorted(DOCS.glob("*.md")):
+        content = file.read_text(encoding="utf-8")
+        file.write_text(replaced(with_products(content) if file.name == "inputs.md" else content), encoding="utf-8")

@@ -1,0 +1,214 @@
+"""Examples in the documentation, run."""
+
+from __future__ import annotations
+
+import importlib
+import math
+import pickle
+import re
+import sys
+import tomllib
+from collections.abc import Iterator
+from datetime import date
+from fnmatch import fnmatch
+from pathlib import Path
+
+import numpy as np
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+from doc_pages import examples, fenced, rows, section, text
+from published import published
+from valuations import settings_at, trades_of, write_book
+
+from riskpipe.config import Settings, load_settings
+from riskpipe.market.model import MarketModel
+from riskpipe.market.scenarios import ScenarioSetBuilder
+from riskpipe.market.snapshot import MarketSnapshot
+from riskpipe.measures import families
+from riskpipe.plan.selection import Selection
+from riskpipe.products.catalogue import catalogue
+from riskpipe.workflows.run import run
+
+AS_OF = 20777  # 2026-11-20
+MATURITY = date(2027, 11, 20)
+RATE = 0.04
+
+
+class Silent:
+    def update(self, status: object) -> None:
+        pass
+
+    def message(self, level: str, text: str) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def output(small_book: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory in which `output` is a finished run."""
+    directory = tmp_path_factory.mktemp("docs")
+    assignments = (
+        "cluster.kind=serial",
+        f"output={directory / 'output'}",
+        "measures=[pv, dv01, stress, historical_var]",
+    )
+    settings = load_settings(small_book / "riskpipe.yaml", assignments=assignments, environment={})
+    assert run(settings, Selection(), observer=Silent()).state == "complete"
+    return directory
+
+
+@pytest.mark.parametrize("number", range(5))
+def test_reading(number: int, output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(output)
+    code = fenced(section(text("results.md"), "## Reading"), "python")
+    names: dict[str, object] = {}
+    exec(code[number], names)
+
+    aggregates = published(output / "output", "aggregates")
+    if number == 0:
+        of_books = aggregates.filter((pc.field("measure") == "var_99") & (pc.field("level") == 1)).to_pylist()
+        assert sorted(names["worst"]) == sorted((row["book"], row["value_base"]) for row in of_books)
+    elif number == 1:
+        assert len(names["failed"]) == 0
+    elif number == 2:
+        root = aggregates.filter((pc.field("measure") == "pv") & (pc.field("level") == 0))
+        assert names["by_product"].sum() == pytest.approx(root["value_base"][0].as_py(), rel=1e-12)
+    elif number == 3:
+        assert names["table"].num_rows >= 400
+    else:
+        stresses = aggregates.filter((pc.field("measure") == "stress") & (pc.field("level") == 0)).to_pylist()
+        sums = {row["scenario"]: 0.0 for row in stresses}
+        for _, scenario, pnl in names["pnl"]:
+            sums[scenario] += pnl
+        assert sums == pytest.approx({row["scenario"]: row["value_base"] for row in stresses}, rel=1e-9)
+
+
+def test_there_are_five_ways_of_reading() -> None:
+    assert len(fenced(section(text("results.md"), "## Reading"), "python")) == 5
+
+
+def test_files_of_a_run(output: Path) -> None:
+    patterns = {re.sub(r"<[\w ]+>", "*", row[0]) for row in rows(section(text("results.md"), "## A run's directory"))}
+    directory = next((output / "output" / "runs").iterdir())
+    files = {str(path.relative_to(directory)) for path in directory.rglob("*") if path.is_file()}
+
+    unknown = {file for file in files if not any(fnmatch(file, pattern) for pattern in patterns)}
+    absent = {pattern for pattern in patterns if not any(fnmatch(file, pattern) for file in files)}
+    assert unknown == set()
+    assert absent <= {"publish/"}
+    assert sorted(path.name for path in (output / "output").iterdir()) == ["meta", "published", "runs"]
+
+
+# -- a product in a package of its own
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The worked example of design.md, installed."""
+    files = examples(text("design.md"))
+    project = tomllib.loads(files["pyproject.toml"])["project"]
+    site = tmp_path / "site"
+    metadata = site / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
+    metadata.mkdir(parents=True)
+    (site / "desk_products.py").write_text(files["desk_products.py"])
+    (metadata / "METADATA").write_text(
+        f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
+    )
+    ((group, points),) = project["entry-points"].items()
+    lines = [f"{name} = {target}" for name, target in points.items()]
+    (metadata / "entry_points.txt").write_text("\n".join([f"[{group}]", *lines]) + "\n")
+    monkeypatch.syspath_prepend(str(site))
+    monkeypatch.delitem(sys.modules, "desk_products", raising=False)
+    importlib.invalidate_caches()
+    catalogue.cache_clear()
+    yield
+    catalogue.cache_clear()
+
+
+@pytest.fixture
+def deposits(package: None, tmp_path: Path) -> Settings:
+    """Two good trades, one that is due today, one in the past."""
+    product = catalogue()["term_deposit"]
+    common = {"currency": "USD", "rate": 0.05, "day_count": "ACT/360", "start_date": date(2026, 11, 10)}
+    trades = trades_of(
+        product,
+        [
+            {**common, "amount": 1000.0, "maturity_date": MATURITY},
+            {**common, "amount": -300.0, "maturity_date": MATURITY, "currency": "EUR"},
+            {**common, "amount": 1.0, "maturity_date": date(2026, 11, 20)},
+            {**common, "amount": 1.0, "maturity_date": date(2026, 11, 19)},
+        ],
+    )
+    market = [
+        {"kind": "spot", "name": "EURUSD", "value": 1.25, "currency": "USD"},
+        {"kind": "zero_rate", "name": "USD.OIS", "value": RATE, "tenor": "1Y", "currency": "USD"},
+        {"kind": "zero_rate", "name": "EUR.OIS", "value": RATE, "tenor": "1Y", "currency": "EUR"},
+    ]
+    stresses = [
+        {"scenario": "rates up", "factor": "zero_rate:*", "shift_type": "absolute", "shift": 0.01},
+        {"scenario": "euro down", "factor": "spot:EURUSD", "shift_type": "relative", "shift": -0.2},
+    ]
+    book = write_book(tmp_path / "book", {product.name: trades}, market, scenarios=stresses)
+    return settings_at(book, tmp_path / "output", "measures=[pv, delta, dv01, theta, stress]")
+
+
+def test_product_of_another_package(deposits: Settings) -> None:
+    status = run(deposits, Selection(), observer=Silent())
+
+    assert status.state == "partial"
+    assert status.failures_by_reason == {"INVALID_TRADE": 1}
+    rows_ = published(Path(deposits.output), "valuations").to_pylist()
+    values = {(row["trade_id"], row["measure"]): row["value"] for row in rows_}
+    repaid = 1.0 + 0.05 * 375 / 360
+    pv = repaid * math.exp(-RATE)
+    assert values["T-0", "pv"] == pytest.approx(1000.0 * pv, rel=1e-14)
+    assert values["T-1", "pv"] == pytest.approx(-300.0 * pv, rel=1e-14)
+    assert values["T-2", "pv"] == 0.0
+    assert values["T-3", "pv"] is None
+    assert values["T-0", "dv01"] == pytest.approx(1000.0 * pv * math.expm1(-1e-4), rel=1e-9)
+    assert values["T-0", "theta"] == pytest.approx(1000.0 * pv * math.expm1(RATE / 365), rel=1e-9)
+    status_of = {(row["trade_id"], row["measure"]): row["status"] for row in rows_}
+    assert status_of["T-0", "delta"] == "not_applicable"
+    pnl = {row["trade_id"]: row["pnl"] for row in published(Path(deposits.output), "scenario_pnl").to_pylist()}
+    lost = pv * math.expm1(-0.01)
+    assert pnl["T-0"] == [pytest.approx(1000.0 * lost, rel=1e-12), 0.0]
+    assert pnl["T-1"] == pytest.approx([-375.0 * lost, 300.0 * pv * 0.25], rel=1e-12)
+    assert pnl["T-3"] is None
+
+
+def test_price_is_the_same_in_any_call(deposits: Settings) -> None:
+    product = catalogue()["term_deposit"]
+    terms = {"currency": "USD", "rate": 0.05, "day_count": "30/360", "start_date": date(2026, 11, 10)}
+    trades = trades_of(
+        product, [{**terms, "amount": 7.0 + k, "maturity_date": date(2027, 1 + k % 9, 3)} for k in range(50)]
+    )
+    model = MarketModel(MarketSnapshot.from_table(pq.read_table(deposits.inputs.market), AS_OF), deposits.conventions())
+    x = np.ascontiguousarray(model.snapshot.x0[:, None] * np.linspace(0.9, 1.1, 33))
+    prepared = pickle.loads(pickle.dumps(product.prepare(trades, model)))
+
+    whole = prepared.price(np.arange(50, dtype=np.int32), x)
+    for row in range(0, 50, 7):
+        for scenario in range(0, 33, 5):
+            alone = prepared.price(np.array([row], np.int32), np.ascontiguousarray(x[:, scenario : scenario + 1]))
+            assert alone[0, 0] == whole[row, scenario]
+
+
+# -- a measure
+
+
+def test_family(small_book: Path) -> None:
+    names = dict(vars(families))
+    exec(examples(text("design.md"))["family"], names)
+    family = names["Dividend01Family"]()
+    settings = load_settings(small_book / "riskpipe.yaml", environment={})
+    snapshot = MarketSnapshot.from_table(pq.read_table(settings.inputs.market), AS_OF)
+    builder = ScenarioSetBuilder(snapshot)
+
+    subjects = list(family.subjects(snapshot, families.Bumps()))
+
+    assert len(subjects) == len({group.name for group in snapshot.groups if group.kind == "dividend_yield"}) > 0
+    for subject in subjects:
+        assert len(subject.levels) == family.width
+        builder.add(subject.label, family.name, subject.factors, subject.levels[0])
+    values = family.reduce(np.array([1.0, 2.0]), np.array([[1.5], [2.0]]), 1e-4)
+    np.testing.assert_array_equal(values["dividend01"], [0.5, 0.0])
