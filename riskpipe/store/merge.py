@@ -121,16 +121,14 @@ def _merge_open(
         batch_rows = max(window_bytes // (4 * width * max(len(cursors), 1)), _LEAST_BATCH)
         for cursor in cursors:
             cursor.start(batch_rows)
-        last: Key | None = None
         while cursors:
-            window = _next_window(cursors, keys, last)
+            window = _next_window(cursors, keys)
             cursors = [cursor for cursor in cursors if not cursor.is_done]
             if window is not None:
-                last = window["book"][-1].as_py(), window["trade_id"][-1].as_py()
                 yield window
 
 
-def _next_window(cursors: Sequence[_Cursor], keys: tuple[str, ...], last: Key | None) -> pa.Table | None:
+def _next_window(cursors: Sequence[_Cursor], keys: tuple[str, ...]) -> pa.Table | None:
     ends = [cursor.last_key() for cursor in cursors if not cursor.is_exhausted]
     bound = min((end for end in ends if end is not None), default=None)
     if bound is None and ends:
@@ -142,7 +140,7 @@ def _next_window(cursors: Sequence[_Cursor], keys: tuple[str, ...], last: Key | 
     if not taken:
         return None
     paths = [cursor.path for cursor, part in zip(cursors, parts, strict=True) if part.num_rows]
-    return _in_order(taken, paths, keys, last)
+    return _in_order(taken, paths, keys)
 
 
 class _Cursor:
@@ -214,7 +212,7 @@ class _Cursor:
         return table
 
 
-def _in_order(parts: list[pa.Table], paths: list[str], keys: tuple[str, ...], last: Key | None) -> pa.Table:
+def _in_order(parts: list[pa.Table], paths: list[str], keys: tuple[str, ...]) -> pa.Table:
     window = pa.concat_tables(parts).unify_dictionaries().combine_chunks()
     ranks = [_ranks(window[key]) for key in keys]
     trades = _combined(ranks[:2])
@@ -227,8 +225,6 @@ def _in_order(parts: list[pa.Table], paths: list[str], keys: tuple[str, ...], la
     if twice.size:
         row = ", ".join(str(ordered[key][int(twice[0])].as_py()) for key in keys)
         raise InvalidResultError(f"{twice.size} results are there twice, such as {row}")
-    if last is not None and (ordered["book"][0].as_py(), ordered["trade_id"][0].as_py()) <= last:
-        raise InvalidResultError(f"one of {len(paths)} sources is not sorted, such as {paths[0]}")
     return ordered
 
 
@@ -255,6 +251,7 @@ def _combined(ranks: list[tuple[NDArray[np.int64], int]]) -> NDArray[np.int64]:
 
 
 def _refuse_unsorted(trades: NDArray[np.int64], parts: list[pa.Table], paths: list[str]) -> None:
+    # A window ends before a row that is not below its bound, after one that is: a fall is never between two windows.
     falls = np.flatnonzero(trades[1:] < trades[:-1]) + 1
     starts = np.cumsum([part.num_rows for part in parts])
     wrong = falls[~np.isin(falls, starts)]

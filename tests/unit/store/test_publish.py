@@ -275,6 +275,16 @@ def test_what_is_no_longer_staged_cannot_be_published(store: Store) -> None:
         publish_day(store, RunLayout(OLD), DAY, files, NOW)
 
 
+def test_files_of_the_same_size_are_told_apart(store: Store) -> None:
+    target = f"{published_day('valuations', DAY)}/part-000.parquet"
+    store.write_bytes(target, b"older")
+    path = f"{RunLayout(NEW).staged_day('valuations', DAY)}/part-000.parquet"
+    store.write_bytes(path, b"newer")
+    file = WrittenFile(path, 1, 5, content_sha256(store, path))
+    publish_day(store, RunLayout(NEW), DAY, {"valuations": [file]}, NOW)
+    assert store.read_bytes(target) == b"newer"
+
+
 def test_without_exchange_directories_are_moved(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     publish(store, OLD, 10)
     monkeypatch.setattr(publish_module, "exchange", lambda one, other: False)
