@@ -109,6 +109,16 @@ class RunState:
                 self.status[index] = PENDING
                 del self.failed_reason[index]
 
+    def failed_for(self, reason: Reason) -> set[str]:
+        """Ids of the blocks and parts that failed as a whole for this reason."""
+        blocks = {self._id(index) for index, why in self.failed_reason.items() if why.reason is reason}
+        parts = {
+            block_id
+            for block_id, child in self._child.items()
+            if child.status == FAILED and child.reason is not None and child.reason.reason is reason
+        }
+        return blocks | parts
+
     def apply(self, record: Record) -> None:
         """One step of the fold; order between records of different blocks does not matter."""
         if isinstance(record, SessionStarted):

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from riskpipe import __version__
 from riskpipe.config import Settings, resolved_yaml
-from riskpipe.errors import ClusterError, InputError, StorageError, UsageError
+from riskpipe.errors import ClusterError, InputError, Reason, StorageError, UsageError
 from riskpipe.execute.executor import SchedulerLostError
 from riskpipe.execute.signals import StopSignal, stop_on_signals
 from riskpipe.measures.families import Bumps
@@ -73,7 +73,7 @@ def run(
         layout = _resumable(store, settings, selection, resume, log)
         if layout is not None:
             log.message("info", f"resuming run {layout.run_id}")
-            return _Opened(layout, {})
+            return _Opened(layout, {}, _try_storage_again)
         return _create(store, settings, selection, new_id, log)
 
     return with_session(store, settings, new_id, opened, fail_fast, publish, observer)
@@ -136,6 +136,11 @@ def _value(session: Session, *, fail_fast: bool) -> None:
 
 
 # -- opening
+
+
+def _try_storage_again(session: Session) -> None:
+    """Blocks that an earlier session gave up for want of storage: whoever resumes has seen to that."""
+    session.state.reopen_failed(session.state.failed_for(Reason.STORAGE))
 
 
 def _resumable(
