@@ -18,7 +18,8 @@ SECONDS_PER_BLOCK = 0.02
 WORKER_BASELINE_BYTES = 420 * 2**20
 BYTES_PER_TRADE = 2_600
 BYTES_PER_WEIGHT = 900
-BYTES_PER_BLOCK = 48 * 2**20
+# Buffers of reading and writing, and of compiling kernels where the cache is cold.
+BYTES_PER_BLOCK = 128 * 2**20
 
 LEARNING_RANGE = (0.05, 20.0)
 
