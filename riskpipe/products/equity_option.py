@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-from riskpipe.errors import Reason
+import numpy as np
+from numpy.typing import NDArray
+
 from riskpipe.market.conventions import Conventions
 from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
+from riskpipe.products.american import ExercisableOptions
 from riskpipe.products.base import COMMON_COLUMNS, Column, Need, Prepared, Product, RowFaults
 from riskpipe.products.trades import Trades
-from riskpipe.products.validation import past_dates, rows_fault, unknown_currencies
+from riskpipe.products.validation import past_dates, unknown_currencies
 from riskpipe.products.vanilla import BLACK_VOLATILITY, OPTION_TYPE, prepare_vanilla, underlying_needs
+
+# Rates and volatilities move with every scenario; a tenth of it where the spot moves alone.
+AMERICAN_WEIGHT = 120.0
 
 
 class EquityOption(Product):
-    """European exercise: Black, Scholes and Merton (1973) on the forward to the expiry date."""
+    """European or American exercise of an option on an equity.
+
+    European: Black, Scholes and Merton (1973) on the forward to the expiry date. American: Andersen, Lake and
+    Offengenden (2016), with the constant rate, dividend yield and volatility that the discount factor, the forward
+    and the surface have to the expiry date.
+    """
 
     name = "equity_option"
-    version = 1
+    version = 2
     columns = (
         *COMMON_COLUMNS,
         Column("underlying", "string", "name of the spot, forwards and volatility surface"),
@@ -29,12 +40,9 @@ class EquityOption(Product):
     )
 
     def validate(self, trades: Trades, as_of: int) -> list[RowFaults]:
-        american = trades.is_one("exercise", "american")
-        message = "American exercise is not supported; only options with exercise 'european' are priced"
         return [
             *unknown_currencies(trades, "currency"),
             *past_dates(trades, "expiry_date", as_of, "expiry"),
-            *rows_fault("exercise", "european", american, message, Reason.UNSUPPORTED),
         ]
 
     def currency(self, trades: Trades) -> Labels:
@@ -43,10 +51,13 @@ class EquityOption(Product):
     def requirements(self, trades: Trades, conventions: Conventions) -> tuple[Need, ...]:
         return underlying_needs(trades, conventions)
 
+    def weight(self, trades: Trades, as_of: int) -> NDArray[np.float64]:
+        return np.where(trades.is_one("exercise", "american"), AMERICAN_WEIGHT, 1.0)
+
     def prepare(self, trades: Trades, model: MarketModel) -> Prepared:
         underlying, currency = trades.labels("underlying"), trades.labels("currency")
         expiry = trades.days("expiry_date")
-        return prepare_vanilla(
+        vanilla = prepare_vanilla(
             trades,
             model,
             forward=model.forwards(underlying, currency, expiry),
@@ -54,3 +65,6 @@ class EquityOption(Product):
             volatility=(BLACK_VOLATILITY, underlying),
             quantity=trades.numbers("quantity"),
         )
+        today = np.full(len(trades), model.as_of, np.int32)
+        spot, position = model.forwards(underlying, currency, today)
+        return ExercisableOptions(vanilla, trades.is_one("exercise", "american"), spot, position)

@@ -207,7 +207,6 @@ def test_equity_option_rules():
     assert rules(EquityOption(), table) == {
         ("currency", "currency"): ([1], Reason.INVALID_TRADE),
         ("expiry_date", "not_past"): ([3], Reason.INVALID_TRADE),
-        ("exercise", "european"): ([2], Reason.UNSUPPORTED),
     }
 
 

@@ -1,0 +1,74 @@
+"""Options of either exercise, once they are spots, forwards, discount factors and total variances."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from riskpipe.kernels.american import american_options
+from riskpipe.kernels.collocation import Scheme, collocation
+from riskpipe.market.nodes import ForwardNodes
+from riskpipe.products.base import Prepared
+from riskpipe.products.nodes import evaluate_used
+from riskpipe.products.vanilla import VanillaOptions
+
+# Largest error against high precision 1e-5 of the strike, median 1e-8.
+NODES, POINTS, LAST_POINTS, SWEEPS = 8, 8, 20, 6
+
+
+def scheme() -> Scheme:
+    """The collocation that trades are priced with."""
+    return collocation(NODES, POINTS, LAST_POINTS, SWEEPS)
+
+
+@dataclass(frozen=True)
+class ExercisableOptions(Prepared):
+    """n options, some of them American.
+
+    :param vanilla: all of them, as if they were European.
+    :param american: bool[n].
+    :param spot: forwards for today; `spot_position` int32[n] is each option's.
+    """
+
+    vanilla: VanillaOptions
+    american: NDArray[np.bool_]
+    spot: ForwardNodes
+    spot_position: NDArray[np.int32]
+
+    def price(self, rows: NDArray[np.int32], x: NDArray[np.float64]) -> NDArray[np.float64]:
+        early = self.american[rows]
+        if not early.any():
+            return self.vanilla.price(rows, x)
+        out = np.empty((len(rows), x.shape[1]))
+        if not early.all():
+            out[~early] = self.vanilla.price(rows[~early], x)
+        out[early] = self._american(rows[early], x)
+        return out
+
+    def _american(self, rows: NDArray[np.int32], x: NDArray[np.float64]) -> NDArray[np.float64]:
+        vanilla = self.vanilla
+        spot, (spot_position,) = evaluate_used(self.spot, rows, x, self.spot_position)
+        forward, (forward_position,) = evaluate_used(vanilla.forward, rows, x, vanilla.forward_position)
+        discount, (discount_position,) = evaluate_used(vanilla.discount, rows, x, vanilla.discount_position)
+        out = np.empty((len(rows), x.shape[1]))
+        american_options(
+            rows,
+            spot,
+            spot_position,
+            forward,
+            forward_position,
+            discount,
+            discount_position,
+            vanilla.variance.index,
+            vanilla.variance.strike_weight,
+            vanilla.variance.time_weight,
+            x,
+            vanilla.strike,
+            vanilla.sign,
+            vanilla.quantity,
+            scheme(),
+            out,
+        )
+        return out

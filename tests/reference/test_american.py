@@ -1,0 +1,255 @@
+"""American options against QuantLib's QdFp engine: regimes, seasoned corners, reuse of boundaries, printed values."""
+
+import numpy as np
+import pytest
+import QuantLib as ql  # noqa: N813
+from flat_market import AS_OF, TODAY, make_trades, process, random_market
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from riskpipe.kernels.american import american_options
+from riskpipe.kernels.collocation import collocation
+from riskpipe.kernels.lattice import lattice_put
+from riskpipe.products.american import scheme
+from riskpipe.products.equity_option import EquityOption
+
+HIGH = ql.QdFpAmericanEngine.highPrecisionScheme()
+ACCURATE = ql.QdFpAmericanEngine.accurateScheme()
+TRADES = 500
+
+
+@pytest.fixture(autouse=True)
+def _today():
+    ql.Settings.instance().evaluationDate = TODAY
+
+
+def quantlib(spot, strike, rate, dividend, vol, days, sign, precision):
+    kind = ql.Option.Call if sign > 0 else ql.Option.Put
+    exercise = ql.AmericanExercise(TODAY, TODAY + int(days))
+    option = ql.VanillaOption(ql.PlainVanillaPayoff(kind, float(strike)), exercise)
+    option.setPricingEngine(ql.QdFpAmericanEngine(process(spot, rate, dividend, vol), precision))
+    return option.NPV()
+
+
+def price(spot, strike, rate, dividend, vol, days, sign, collocated=None):
+    """One option in as many scenarios as there are spots."""
+    spot, rate, dividend, vol = np.broadcast_arrays(*np.atleast_1d(spot, rate, dividend, vol))
+    years = days / 365.0
+    one, out = np.zeros(1, np.int32), np.empty((1, len(spot)))
+    american_options(
+        one, spot[None].copy(), one, (spot * np.exp((rate - dividend) * years))[None], one,
+        np.exp(-rate * years)[None], one, np.zeros((1, 4), np.int32), np.array([[1.0, 0.0, 0.0, 0.0]]),
+        np.array([[years, 0.0]]), vol[None].copy(), np.array([float(strike)]), np.array([float(sign)]), np.ones(1),
+        collocated or scheme(), out,
+    )  # fmt: skip
+    return out[0]
+
+
+def test_trades_at_the_precision_of_production():
+    random = np.random.default_rng(31)
+    market = random_market(random, 60, rates=(0.0, 0.08))
+    which, sign = random.integers(0, 60, TRADES), random.choice([-1.0, 1.0], TRADES)
+    days = np.maximum(random.integers(-20, 1100, TRADES), 0)
+    strike = np.round(market.spot[which, 0] * np.exp(random.normal(0.0, 0.2, TRADES)), 2)
+    quantity = random.normal(0.0, 100.0, TRADES)
+    columns = {
+        "underlying": [market.equities[k] for k in which],
+        "currency": [market.currencies[k] for k in which],
+        "quantity": quantity,
+        "option_type": ["call" if s > 0 else "put" for s in sign],
+        "strike": strike,
+        "expiry_date": AS_OF + days,
+        "exercise": ["american"] * TRADES,
+    }
+
+    values = market.price(EquityOption(), columns)
+
+    errors = []
+    for k in range(TRADES):
+        for s in (k % 3,):
+            spot, rate, dividend, vol = (
+                float(a[which[k], s]) for a in (market.spot, market.rate, market.dividend, market.vol)
+            )
+            low, high = (rate, dividend) if sign[k] < 0 else (dividend, rate)
+            if low < 0.0 and high < low:
+                continue  # two boundaries, which QuantLib's engine refuses
+            if days[k] == 0:
+                expected = max(sign[k] * (spot - strike[k]), 0.0)
+            else:
+                expected = quantlib(spot, strike[k], rate, dividend, vol, days[k], sign[k], ACCURATE)
+            errors.append((values[k, s] / quantity[k] - expected) / strike[k])
+    errors = np.abs(errors)
+    assert len(errors) > 450
+    assert errors.max() < 1e-5
+    assert np.quantile(errors, 0.99) < 1.5e-6
+    assert np.median(errors) < 5e-8
+
+
+def test_precision_where_the_drift_is_moderate():
+    """1e-8 of the strike with more nodes, 1e-6 as trades are priced."""
+    random = np.random.default_rng(32)
+    fine = collocation(16, 24, 40, 12)
+    for _ in range(60):
+        spot, vol, days = random.uniform(80.0, 120.0), random.uniform(0.15, 0.5), int(random.integers(20, 500))
+        rate, dividend = random.uniform(0.01, 0.06), random.uniform(0.0, 0.06)
+        sign = random.choice([-1.0, 1.0])
+        expected = quantlib(spot, 100.0, rate, dividend, vol, days, sign, HIGH)
+        terms = (spot, 100.0, rate, dividend, vol, days, sign)
+        assert abs(price(*terms, fine)[0] - expected) < 100.0 * 1e-8, terms
+        assert abs(price(*terms)[0] - expected) < 100.0 * 1e-6, terms
+
+
+CORNERS = {
+    "no dividends": (95.0, 0.05, 0.0, 0.25, 365),
+    "rate equals dividend": (100.0, 0.04, 0.04, 0.3, 700),
+    "dividend just above rate": (100.0, 0.04, 0.0401, 0.3, 700),
+    "strong drift": (104.0, 0.27, 0.005, 0.22, 1319),
+    "low volatility": (99.0, 0.098, 0.0018, 0.08, 1255),
+    "high dividend": (90.0, 0.01, 0.15, 0.3, 1000),
+    "negative dividend": (95.0, 0.08, -0.005, 0.14, 1044),
+    "zero rate, negative dividend": (100.0, 0.0, -0.02, 0.25, 365),
+    "one day": (100.2, 0.05, 0.02, 0.4, 1),
+    "fifty years": (100.0, 0.03, 0.02, 0.2, 18250),
+    "deep in the money": (40.0, 0.05, 0.0, 0.3, 365),
+    "deep out of the money": (300.0, 0.05, 0.0, 0.3, 365),
+}
+
+
+@pytest.mark.parametrize("corner", CORNERS)
+@pytest.mark.parametrize("sign", [-1.0, 1.0])
+def test_corners(corner, sign):
+    spot, rate, dividend, vol, days = CORNERS[corner]
+    if sign > 0:  # the same regime for a call
+        spot, rate, dividend = 1e4 / spot, dividend, rate
+    expected = quantlib(spot, 100.0, rate, dividend, vol, days, sign, HIGH)
+
+    assert abs(price(spot, 100.0, rate, dividend, vol, days, sign)[0] - expected) < 1e-3
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.floats(50.0, 200.0), st.floats(-0.03, 0.15), st.floats(-0.03, 0.15), st.floats(0.0, 1.0), st.integers(0, 18250)
+)  # fmt: skip
+def test_bounds_and_symmetry(spot, rate, dividend, vol, days):
+    """At least the European price and what exercise pays, at most the strike; calls are puts the other way round."""
+    put = price(spot, 100.0, rate, dividend, vol, days, -1.0)[0]
+    call = price(100.0, spot, dividend, rate, vol, days, 1.0)[0]
+    years = days / 365.0
+    forward, discount = spot * np.exp((rate - dividend) * years), np.exp(-rate * years)
+    european = discount * ql.blackFormula(ql.Option.Put, 100.0, float(forward), float(vol * np.sqrt(years)))
+
+    assert put >= max(100.0 - spot, 0.0)
+    assert put >= european - 5e-5 * 100.0
+    assert put <= 100.0 * max(1.0, discount) + 1e-9
+    assert abs(put - call) < 1e-6 * 100.0
+
+
+def test_without_a_reason_to_exercise_the_price_is_european():
+    """Rates below zero and dividends above them."""
+    values = price([80.0, 100.0, 120.0], 100.0, -0.01, 0.005, 0.25, 365, -1.0)
+    for spot, value in zip([80.0, 100.0, 120.0], values, strict=True):
+        european = ql.blackFormula(ql.Option.Put, 100.0, spot * np.exp(-0.015), 0.25, np.exp(0.01))
+        assert abs(value - european) < 1e-11
+
+
+def test_two_boundaries():
+    """Dividends below rates below zero: a finite-difference solution."""
+    for spot in (60.0, 85.0, 100.0, 115.0):
+        exercise = ql.AmericanExercise(TODAY, TODAY + 1825)
+        option = ql.VanillaOption(ql.PlainVanillaPayoff(ql.Option.Put, 100.0), exercise)
+        engine = ql.FdBlackScholesVanillaEngine(process(spot, -0.01, -0.04, 0.2), 800, 800)
+        option.setPricingEngine(engine)
+        value = price(spot, 100.0, -0.01, -0.04, 0.2, 1825, -1.0)[0]
+        assert abs(value - option.NPV()) < 2e-5 * 100.0 * 2.0
+        assert value > quantlib_european(spot, -0.01, -0.04, 0.2, 1825) + 0.01
+
+
+def quantlib_european(spot, rate, dividend, vol, days):
+    years = days / 365.0
+    forward = spot * np.exp((rate - dividend) * years)
+    return ql.blackFormula(ql.Option.Put, 100.0, float(forward), vol * np.sqrt(years), float(np.exp(-rate * years)))
+
+
+def test_lattice_where_there_is_one_boundary():
+    expected = quantlib(100.0, 100.0, 0.05, 0.02, 0.25, 730, -1.0, HIGH)
+    assert abs(100.0 * lattice_put(1.0, 0.1, 0.04, 0.125) - expected) < 2e-5 * 100.0
+
+
+def test_certain_spot():
+    """No volatility: exercised at once, at expiry, or when the dividends lost weigh as much as the interest won."""
+    assert price(90.0, 100.0, 0.05, 0.0, 0.0, 365, -1.0)[0] == 10.0
+    late = price(90.0, 100.0, 0.02, 0.2, 0.0, 365, -1.0)[0]
+    assert abs(late - (100.0 * np.exp(-0.02) - 90.0 * np.exp(-0.2))) < 1e-12
+    times = np.linspace(0.0, 5.0, 200_001)
+    between = (100.0 * np.exp(-0.02 * times) - 110.0 * np.exp(-0.1 * times)).max()
+    assert abs(price(110.0, 100.0, 0.02, 0.1, 0.0, 1825, -1.0)[0] - between) < 1e-9
+
+
+def test_continuous_into_certainty():
+    still = price(95.0, 100.0, 0.05, 0.01, 0.0, 365, -1.0)[0]
+    assert abs(price(95.0, 100.0, 0.05, 0.01, 2e-4, 365, -1.0)[0] - still) < 1e-3
+
+
+def test_printed_values():
+    """Andersen, Lake and Offengenden (2016), table 2: K = S = 100, r = q = 5%, vol 25%, a year; premium 0.106952..."""
+    american = price(100.0, 100.0, 0.05, 0.05, 0.25, 365, -1.0, collocation(16, 24, 40, 12))[0]
+    european = ql.blackFormula(ql.Option.Put, 100.0, 100.0, 0.25, np.exp(-0.05))
+    assert abs(american - european - 0.106952702747) < 1e-8
+
+
+def levels_of(random, size, moved):
+    spot = 100.0 * np.exp(random.normal(0.0, 0.1, size))
+    rate = np.full(size, 0.03) + (random.normal(0.0, 0.01, size) if moved else 0.0)
+    dividend = np.full(size, 0.01) + (random.normal(0.0, 0.005, size) if moved else 0.0)
+    vol = np.full(size, 0.2) * np.exp(random.normal(0.0, 0.2, size) if moved else 0.0)
+    return spot, rate, dividend, vol
+
+
+@pytest.mark.parametrize("sign", [-1.0, 1.0])
+def test_a_scenario_alone_has_the_bits_that_it_has_among_others(sign):
+    """Whatever boundaries are solved for together, and whether one is kept over scenarios."""
+    random = np.random.default_rng(33)
+    still, moved = levels_of(random, 70, False), levels_of(random, 90, True)
+    columns = [np.concatenate([a, b, a[:3]]) for a, b in zip(still, moved, strict=True)]
+    columns[1][5:9] = -0.02  # another regime in between
+    columns[2][7] = -0.05
+    columns[3][11] = 0.0
+    together = price(columns[0], 100.0, *columns[1:], 500, sign)
+
+    for k in range(len(together)):
+        alone = price(*[c[k] for c in columns[:1]], 100.0, *[c[k] for c in columns[1:]], 500, sign)
+        assert alone.tobytes() == together[k : k + 1].tobytes(), k
+    for width in (7, 64, 65):
+        parts = [
+            price(columns[0][i : i + width], 100.0, *[c[i : i + width] for c in columns[1:]], 500, sign)
+            for i in range(0, len(together), width)
+        ]
+        assert np.concatenate(parts).tobytes() == together.tobytes()
+
+
+def test_european_and_american_side_by_side():
+    random = np.random.default_rng(34)
+    market = random_market(random, 5)
+    size = 40
+    which = random.integers(0, 5, size)
+    columns = {
+        "underlying": [market.equities[k] for k in which],
+        "currency": [market.currencies[k] for k in which],
+        "quantity": np.ones(size),
+        "option_type": random.choice(["call", "put"], size).tolist(),
+        "strike": random.uniform(80.0, 120.0, size),
+        "expiry_date": AS_OF + random.integers(1, 900, size),
+        "exercise": random.choice(["european", "american"], size).tolist(),
+    }
+    product = EquityOption()
+    trades = make_trades(product, columns)
+    prepared = product.prepare(trades, market.model)
+    whole = prepared.price(np.arange(size, dtype=np.int32), market.x)
+    order = random.permutation(size).astype(np.int32)
+
+    assert prepared.price(order, market.x).tobytes() == whole[order].tobytes()
+    for row in order[:10]:
+        assert prepared.price(np.array([row], np.int32), market.x).tobytes() == whole[row].tobytes()
+    weight = product.weight(trades, AS_OF)
+    assert set(weight[trades.is_one("exercise", "european")]) == {1.0}
+    assert weight[trades.is_one("exercise", "american")].min() > 50.0
