@@ -82,7 +82,7 @@ def _table(name: str, table: TableDiff) -> Iterator[str]:
         yield f"{name}: {plural(rows, 'row')} {before} -> {after}"
     for what, text in (("status", "status"), ("only_a", "only in a"), ("only_b", "only in b"), ("moved", "moved")):
         for row in table.samples.get(what, []):
-            yield f"{name}: {text}: {' '.join(str(value) for value in row.values() if value is not None)}"
+            yield f"{name}: {text}: {' '.join(filter(None, (_cell(key, value) for key, value in row.items())))}"
     if table.largest:
         yield f"{name}: largest changes, in base currency"
         yield from _changes(table.largest)
@@ -92,14 +92,20 @@ def _table(name: str, table: TableDiff) -> Iterator[str]:
 
 def _changes(largest: Sequence[dict[str, Any]]) -> list[str]:
     numbers = "value_base" if "value_base_a" in largest[0] else "pnl"
-    named = [key for key in largest[0] if not key.endswith(("_a", "_b")) and key != "change"]
-    header = [*named, "a", "b", "change"]
-    rows = [
-        [*("" if row[key] is None else str(row[key]) for key in named),
-         *(_number(row[key]) for key in (f"{numbers}_a", f"{numbers}_b", "change"))]
-        for row in largest
-    ]  # fmt: skip
-    return [f"  {line}" for line in columns(header, rows, range(len(named), len(header)))]
+    named = [key for key in largest[0] if not key.endswith(("_a", "_b")) and key not in ("change", "also")]
+    header = [*named, "a", "b", "change", ""]
+    rows = []
+    for row in largest:
+        also = ", ".join(f"{name} {before} -> {after}" for name, (before, after) in row["also"].items())
+        values = [_number(row[key]) for key in (f"{numbers}_a", f"{numbers}_b", "change")]
+        rows.append([*(_cell(key, row[key]) for key in named), *values, also])
+    return [f"  {line}" for line in columns(header, rows, range(len(named), len(named) + 3))]
+
+
+def _cell(key: str, value: object) -> str:
+    if key == "book" and value == "":
+        return "(all books)"
+    return "" if value is None else str(value)
 
 
 def _totals(title: str, totals: dict[tuple[str, str], Total]) -> Iterator[str]:
@@ -110,7 +116,7 @@ def _totals(title: str, totals: dict[tuple[str, str], Total]) -> Iterator[str]:
     other.sort(key=lambda item: (-abs((item[1].b or 0.0) - (item[1].a or 0.0)), item[0]))
     rows = [
         [name, measure, count(t.rows_a), count(t.rows_b), count(t.changed), _number(t.a), _number(t.b),
-         _number(None if t.a is None or t.b is None else t.b - t.a)]
+         _number(None if t.a is None and t.b is None else (t.b or 0.0) - (t.a or 0.0))]
         for (name, measure), t in other[:SHOWN]
     ]  # fmt: skip
     yield title

@@ -13,6 +13,7 @@ from riskpipe.workflows.alignment import FORMER_BOOK, Pair, Positions, coded, ma
 from riskpipe.workflows.differences import ADDITIVE, Compared, Mask, TableDiff, Tolerance, Total, Vector
 
 SAMPLES = 5
+_LOOKED_AT = 500
 _RANK = "_rank"
 
 
@@ -80,6 +81,8 @@ class Comparison:
 
     def _statuses(self, left: pa.Table, right: pa.Table) -> Mask:
         """Which rows have another status, or another reason for having no number."""
+        if not self._compared.label:
+            return np.zeros(left.num_rows, np.bool_)
         x, y = row_codes(left, right, self._compared.label)
         rows = np.flatnonzero(x != y)
         _, first, counts = np.unique(np.stack([x[rows], y[rows]]), axis=1, return_index=True, return_counts=True)
@@ -125,6 +128,8 @@ class Comparison:
             for name, (before, after) in zip(self._compared.numbers, numbers, strict=True):
                 entry[f"{name}_a"], entry[f"{name}_b"] = _number(before[row]), _number(after[row])
             entry["change"] = _number(y[row] - x[row])
+            others = {name: [t[name][int(row)].as_py() for t in (left, right)] for name in self._compared.exact}
+            entry["also"] = {name: pair for name, pair in others.items() if pair[0] != pair[1]}
             self.diff.largest.append({_RANK: float(rank), **entry})
         self.diff.largest.sort(key=lambda entry: -entry[_RANK])
         del self.diff.largest[self._largest :]
@@ -165,8 +170,14 @@ class Comparison:
                 setattr(total, side, (getattr(total, side) or 0.0) + float(number))
 
     def _sample(self, what: str, row: Callable[[int], dict[str, Any]], rows: int) -> None:
+        """Keep the first row of each of the first trades (of the first rows, where there are no trades)."""
         found = self.diff.samples.setdefault(what, [])
-        found += [row(k) for k in range(min(rows, SAMPLES - len(found)))]
+        for k in range(min(rows, _LOOKED_AT)):
+            if len(found) == SAMPLES:
+                return
+            entry = row(k)
+            if "trade_id" not in entry or all(entry["trade_id"] != known["trade_id"] for known in found):
+                found.append(entry)
 
     def _named(self, table: pa.Table, row: int) -> dict[str, Any]:
         shown = [*self._compared.keys, *(["product"] if "product" in table.column_names else [])]

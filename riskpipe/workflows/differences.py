@@ -43,7 +43,7 @@ class Compared:
     :param keys: columns that name a row.
     :param label: columns of which a change counts as a change of status.
     :param numbers: columns compared within the tolerance; the last is what changes are ranked by.
-    :param exact: further columns that must not change.
+    :param exact: further columns that must not change; a row in which one does counts as changed.
     :param totals: whether rows are summed by product, measure and book.
     """
 
@@ -76,9 +76,9 @@ SCENARIO_PNL = Compared("scenario_pnl", ("book", "trade_id", "scenario_set"), ("
 AGGREGATES = Compared(
     "aggregates",
     ("book", "level", "measure", "scenario_set", "scenario"),
-    ("failed_trades",),
+    (),
     ("value_base",),
-    ("trades",),
+    ("trades", "failed_trades"),
 )
 
 
@@ -100,7 +100,7 @@ class TableDiff:
     :param moved: rows of trades that are in another book.
     :param changed: rows with a number beyond the tolerance (or another currency) whose status is the same.
     :param statuses: (from, to) -> rows.
-    :param samples: of only_a, only_b, moved and status: the first few rows.
+    :param samples: of only_a, only_b, moved and status: the first rows of a few trades.
     :param largest: the changes of the largest size in base currency, the largest first.
     """
 

@@ -1,0 +1,74 @@
+"""One book valued twice, with other partitions: published, and as block files alone."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from riskpipe.config import Settings, load_settings
+from riskpipe.plan.accounting import RunStatus
+from riskpipe.plan.selection import Selection
+from riskpipe.workflows.run import run
+
+MEASURES = "measures=[pv, delta, dv01, theta, bucketed_delta, stress, historical_var]"
+
+
+class Deaf:
+    """An observer that is told nothing."""
+
+    def update(self, status: RunStatus) -> None:
+        pass
+
+    def message(self, level: str, text: str) -> None:
+        pass
+
+
+@dataclass(frozen=True)
+class Output:
+    """An output with two runs of the same inputs."""
+
+    path: Path
+    book: Path
+    published: str
+    blocks: str
+
+    def settings(self, *assignments: str) -> Settings:
+        given = ("cluster.kind=serial", f"output={self.path}", MEASURES, *assignments)
+        return load_settings(self.book / "riskpipe.yaml", assignments=given, environment={})
+
+    def file(self, table: str) -> Path:
+        """A block file of the unpublished run: the largest, by name where several are."""
+        files = sorted((self.path / "runs" / self.blocks / "blocks" / table).glob("*.parquet"))
+        return max(files, key=lambda path: pq.read_metadata(path).num_rows)
+
+    def change(self, table: str, change: Callable[[list[dict[str, object]]], list[dict[str, object]]]) -> None:
+        """Rewrite the rows of a block file of the unpublished run."""
+        path = self.file(table)
+        before = pq.read_table(path)
+        pq.write_table(pa.Table.from_pylist(change(before.to_pylist()), before.schema), path)
+
+
+@pytest.fixture(scope="session")
+def two_runs(small_book: Path, tmp_path_factory: pytest.TempPathFactory) -> Output:
+    """Read only."""
+    path = tmp_path_factory.mktemp("two-runs") / "output"
+    output = Output(path, small_book, "", "")
+    first = run(output.settings(), Selection(), resume="never", observer=Deaf())
+    settings = output.settings("partition.max_trades=13", "partition.max_scenarios=40")
+    second = run(settings, Selection(), resume="never", publish="never", observer=Deaf())
+    assert (first.state, second.state, second.published) == ("complete", "complete", False)
+    return Output(path, small_book, first.run_id, second.run_id)
+
+
+@pytest.fixture
+def output(two_runs: Output, tmp_path: Path) -> Output:
+    """A copy that a test may change."""
+    path = tmp_path / "output"
+    shutil.copytree(two_runs.path, path)
+    return Output(path, two_runs.book, two_runs.published, two_runs.blocks)

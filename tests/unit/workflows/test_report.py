@@ -1,0 +1,172 @@
+"""The page of a run: what it shows, and that nothing in it comes to life."""
+
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from typer.testing import CliRunner
+
+from riskpipe.cli.main import app
+from riskpipe.plan.selection import Selection
+from riskpipe.store.filesystem import Store
+from riskpipe.store.layout import RunLayout
+from riskpipe.workflows import timings
+from riskpipe.workflows.report import report
+from riskpipe.workflows.run import run
+
+TRADE = "<script>alert('trade')</script>"
+BOOK = "<img src=x onerror=alert(1)>/\"'&desk"
+VOID = {"meta", "link", "br", "img", "input", "hr"}
+
+
+class Structure(HTMLParser):
+    """Which elements there are, with their attributes, and whether all are closed in order."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.open: list[str] = []
+        self.tags: set[str] = set()
+        self.attributes: list[tuple[str, str | None]] = []
+        self.text = ""
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.attributes += attrs
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def change(path: Path, column: str, values: dict[int, Any]) -> None:
+    table = pq.read_table(path, partitioning=None)
+    rows = table[column].to_pylist()
+    for row, value in values.items():
+        rows[row] = value
+    changed = pa.array(rows, table.schema.field(column).type)
+    pq.write_table(table.set_column(table.schema.get_field_index(column), column, changed), path)
+
+
+@pytest.fixture
+def spoilt(book: Path) -> Path:
+    """The small book with names that are HTML, and trades that cannot be priced."""
+    file = next((book / "data/portfolio/fx_forward").glob("*.parquet"))
+    change(file, "trade_id", {0: TRADE})
+    change(file, "book", {1: BOOK})
+    change(file, "buy_amount", {0: float("nan"), 5: float("nan")})
+    change(file, "buy_currency", {7: "XXX"})
+    return book
+
+
+def test_page_of_a_run_with_failures_and_hostile_names(
+    spoilt: Path, settings_of: Any, recorder: Any, tmp_path: Path
+) -> None:
+    settings = settings_of("partition.max_trades=20", book=spoilt)
+    status = run(settings, Selection(), observer=recorder)
+    written = report(settings, "latest")
+    assert written.path == str(tmp_path / "output" / RunLayout(status.run_id).report)
+    page = Path(written.path).read_text()
+    assert written.bytes == len(page.encode())
+
+    structure = Structure(page)
+    assert structure.open == []
+    assert not structure.tags & {"script", "img", "link", "iframe", "object"}
+    assert not any(name.startswith("on") or name == "src" for name, _ in structure.attributes)
+    assert all(str(value).startswith("#") for name, value in structure.attributes if name == "href")
+    assert not re.search(r"https?:|@import|url\(", page)
+    assert TRADE in structure.text
+    assert BOOK.partition("/")[0] in structure.text
+
+    assert status.failures_by_reason == {"INVALID_TRADE": 2, "MISSING_MARKET_DATA": 1}
+    for text in ("INVALID_TRADE", "buy_amount is not a finite number", "MISSING_MARKET_DATA", "adds up", "partial"):
+        assert text in structure.text
+    assert structure.text.count("adds up") == 2
+    for number in (status.numbers.planned, status.numbers.ok, status.numbers.failed, status.numbers.not_applicable):
+        assert f"{number:,}" in structure.text
+
+
+def test_page_shows_the_published_aggregates(output: Any) -> None:
+    page = Structure(Path(report(output.settings(), output.published).path).read_text()).text
+    rows = pq.read_table(next((output.path / "published/aggregates").glob("*/*.parquet")), partitioning=None)
+    shown = [row for row in rows.to_pylist() if row["level"] <= 1 and row["measure"] in ("pv", "var_99", "stress")]
+    assert {row["level"] for row in shown} == {0, 1}
+    for row in shown:
+        if abs(row["value_base"]) >= 1.0:
+            assert f"{row['value_base']:,.0f}".replace("-", "−") in page
+    hashes = json.loads((output.path / RunLayout(output.published).inputs).read_text())
+    assert all(digest in page for digest in hashes.values())
+
+
+def test_unpublished_run_shows_the_same_risk(output: Any, tmp_path: Path) -> None:
+    pages = []
+    for k, name in enumerate((output.published, output.blocks)):
+        path = tmp_path / f"{k}.html"
+        assert report(output.settings(), name, str(path)).path == str(path)
+        page = path.read_text()
+        pages.append(page[page.index('<section id="risk">') : page.index('<section id="time">')])
+    assert pages[0] == pages[1]
+    assert not (output.path / RunLayout(output.blocks).report).exists()
+
+
+def test_run_that_was_stopped_before_its_plan(output: Any) -> None:
+    layout = RunLayout("20990101-000000-000000")
+    run_json = (output.path / RunLayout(output.published).run).read_bytes()
+    Store(str(output.path)).write_bytes(layout.run, run_json)
+    page = Structure(Path(report(output.settings(), "latest").path).read_text()).text
+    for text in ("interrupted", "There are no aggregates", "has not ended", "stopped before it had a plan"):
+        assert text in page
+
+
+def test_every_block_is_in_the_time_line(two_runs: Any) -> None:
+    store, layout = Store(str(two_runs.path)), RunLayout(two_runs.blocks)
+    blocks = pq.read_table(two_runs.path / layout.blocks)
+    found = timings.read_timings(store, layout)
+    assert found is not None
+    (line,) = found.sessions
+    assert line.ended
+    assert line.blocks == blocks.num_rows == sum(len(lane.bars) for lane in line.lanes)
+    assert 0.0 < line.pricing <= 1.0
+    assert all(0.0 <= bar.start <= bar.start + bar.width <= 1.0 for lane in line.lanes for bar in lane.bars)
+    assert found.total["trades"] == sum(row["trades"] for row in found.by_product)
+    assert found.total["price_s"] == pytest.approx(sum(blocks["price_s"].to_pylist()))
+    assert [row["seconds"] for row in found.slowest] == sorted((r["seconds"] for r in found.slowest), reverse=True)
+
+
+def test_too_many_blocks_are_drawn_as_cells(two_runs: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, layout = Store(str(two_runs.path)), RunLayout(two_runs.blocks)
+    single = timings.read_timings(store, layout)
+    monkeypatch.setattr(timings, "MOST_BARS", 3)
+    cells = timings.read_timings(store, layout)
+    assert single is not None
+    assert cells is not None
+    busy = [sum(bar.width * bar.busy for lane in t.sessions[0].lanes for bar in lane.bars) for t in (single, cells)]
+    assert busy[1] == pytest.approx(busy[0], rel=1e-6)
+    assert all(len(lane.bars) <= timings.CELLS for lane in cells.sessions[0].lanes)
+
+
+def test_coverage_of_a_line_by_intervals() -> None:
+    covered = timings._covered(np.array([0.0, 0.25, 0.6]), np.array([0.5, 0.25, 0.6]), 4)
+    assert covered == pytest.approx([0.25, 0.5, 0.15, 0.25])
+
+
+def test_command(output: Any, tmp_path: Path) -> None:
+    options = ["-c", str(output.book / "riskpipe.yaml"), "--set", f"output={output.path}"]
+    result = CliRunner().invoke(app, ["report", "-o", str(tmp_path / "page.html"), "--json", *options])
+    assert result.exit_code == 0, result.output
+    answer = json.loads(result.stdout)
+    assert answer["bytes"] == (tmp_path / "page.html").stat().st_size
+    assert CliRunner().invoke(app, ["report", "nowhere", *options]).exit_code == 2
