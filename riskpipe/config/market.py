@@ -45,6 +45,12 @@ class IndexSettings(_Entry):
         default=0, ge=0, description="Business days between the fixing and the start of its period."
     )
     calendar: Calendar | None = Field(default=None, description="Calendar of the fixings; unset: that of the leg.")
+    observation_lag: int = Field(
+        default=3, ge=0, le=24, description="Of a price index: months from the index to the payment that it settles."
+    )
+    observation: Literal["flat", "linear"] = Field(
+        default="flat", description="Of a price index: flat over the month, or linear to the next month's."
+    )
 
 
 class CurveSettings(_Entry):

@@ -55,6 +55,37 @@ def add_survival(
 
 
 @kernel
+def add_projected_survival(
+    rows: Indices,
+    offsets: Offsets,
+    start: Indices,
+    end: Indices,
+    payment: Indices,
+    hazard_node: Indices,
+    coefficient: Floats,
+    position: Indices,
+    discount: Floats,
+    hazard_position: Indices,
+    survival: Floats,
+    first: int,
+    value: Floats,
+) -> None:
+    """value[k, first + s] += sum over terms of coefficient D[start, s] / D[end, s] D[payment, s] Q[hazard_node, s].
+
+    :param start, end: int32[terms], nodes of the projection curve; `payment` of the discount curve.
+    """
+    width = discount.shape[1]
+    for k in range(rows.size):
+        total = value[k, first : first + width]
+        for j in range(offsets[rows[k]], offsets[rows[k] + 1]):
+            c, q = coefficient[j], hazard_position[hazard_node[j]]
+            a, b, n = position[start[j]], position[end[j]], position[payment[j]]
+            for s in range(width):
+                growth = discount[a, s] / discount[b, s]
+                total[s] = fma(c * growth * discount[n, s], survival[q, s], total[s])
+
+
+@kernel
 def add_default(
     rows: Indices,
     offsets: Offsets,

@@ -15,6 +15,8 @@ class IndexConvention:
     :param day_count: of the index; None: the day count of the leg.
     :param fixing_lag: business days between fixing and start of the period.
     :param calendar: of the fixings; None: the calendar of the leg.
+    :param observation_lag: of a price index: months from the index to the payment that it settles.
+    :param observation: of a price index: "flat" over the month, or "linear" to the next month's.
     """
 
     name: str
@@ -23,6 +25,8 @@ class IndexConvention:
     day_count: str | None = None
     fixing_lag: int = 0
     calendar: str | None = None
+    observation_lag: int = 3
+    observation: str = "flat"
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ class Labels:
     def map(self, function: Callable[[str], str]) -> Labels:
         """The same trades under other names: `function` is called once a distinct name."""
         encoded = Labels.of([function(name) for name in self.names])
-        return Labels(np.where(self.codes < 0, np.int32(-1), encoded.codes[self.codes]), encoded.names)
+        return Labels(np.append(encoded.codes, np.int32(-1))[self.codes], encoded.names)
 
     def take(self, rows: NDArray[np.integer]) -> Labels:
         return Labels(self.codes[rows], self.names)

@@ -55,6 +55,7 @@ def schedule(
     convention: Labels,
     *,
     after: int | None = None,
+    before: int | None = None,
     maturity_convention: Labels | None = None,
 ) -> Schedule:
     """Periods between `start` and `maturity`, counted back from maturity in months (clipped to month ends).
@@ -66,6 +67,7 @@ def schedule(
     :param maturity: int32[n], after `start`.
     :param frequency: 1M, 3M, 6M, 1Y or 1T (one period).
     :param after: leave out the periods whose adjusted end is not after this day; None: all periods.
+    :param before: leave out the periods whose adjusted start is after this day; None: all periods.
     :param maturity_convention: adjusts the maturity; None: as all other dates.
     :raises ValueError: unknown frequency, calendar or convention.
     """
@@ -76,11 +78,15 @@ def schedule(
         early = np.maximum(start, np.int32(after - _LONGEST_ADJUSTMENT))
         kept = np.minimum(whole, _whole_periods(np.minimum(early, maturity), maturity, months) + 1)
         from_start = kept == whole
-    # dates of each trade: its start, then `kept` steps back from maturity, ascending, then maturity
-    counts = kept + 2
+    skipped = np.zeros_like(kept)
+    if before is not None:
+        late = np.minimum(np.maximum(start, np.int32(before + _LONGEST_ADJUSTMENT)), maturity)
+        skipped = np.minimum(_whole_periods(late, maturity, months), kept)
+    # dates of each trade: its start, then `kept` steps back from maturity to `skipped` steps (0 is maturity itself)
+    counts = kept + 2 - skipped
     trade = np.repeat(np.arange(len(start)), counts)
     ends = np.cumsum(counts)
-    steps = np.repeat(ends, counts) - 1 - np.arange(trade.size)
+    steps = np.repeat(ends + skipped, counts) - 1 - np.arange(trade.size)
     dates = _months_before(maturity[trade], steps * months[trade])
     first = ends - counts
     dates[first] = start
@@ -88,8 +94,9 @@ def schedule(
     keep = np.ones(trade.size, np.bool_)
     keep[first] = from_start & (adjusted[first] != adjusted[first + 1])
     if maturity_convention is not None:
-        adjusted[ends - 1] = adjust(maturity, calendar, maturity_convention)
-    return _periods(dates[keep], adjusted[keep], trade[keep], len(start), after)
+        last = skipped == 0
+        adjusted[ends[last] - 1] = adjust(maturity, calendar, maturity_convention)[last]
+    return _periods(dates[keep], adjusted[keep], trade[keep], len(start), after, before)
 
 
 def months_of(frequency: Labels) -> Integers:
@@ -111,11 +118,15 @@ def period_count(start: Days, maturity: Days, frequency: Labels) -> Integers:
     return _whole_periods(np.minimum(start, maturity), maturity, months_of(frequency)) + 1
 
 
-def _periods(dates: Days, adjusted: Days, trade: Integers, trades: int, after: int | None) -> Schedule:
+def _periods(
+    dates: Days, adjusted: Days, trade: Integers, trades: int, after: int | None, before: int | None
+) -> Schedule:
     """Consecutive dates of one trade become periods."""
     same = trade[1:] == trade[:-1]
     if after is not None:
         same &= adjusted[1:] > after
+    if before is not None:
+        same &= adjusted[:-1] <= before
     begin = np.flatnonzero(same)
     offsets = np.zeros(trades + 1, np.int64)
     np.cumsum(np.bincount(trade[begin], minlength=trades), out=offsets[1:])

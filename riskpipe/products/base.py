@@ -20,10 +20,15 @@ from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
 from riskpipe.products.trades import Trades
 
-ColumnKind = Literal["string", "number", "date"]
+ColumnKind = Literal["string", "number", "date", "boolean"]
 NumberRule = Literal["any", "positive", "nonnegative"]
 
-ARROW_TYPES: dict[str, pa.DataType] = {"string": pa.string(), "number": pa.float64(), "date": pa.date32()}
+ARROW_TYPES: dict[str, pa.DataType] = {
+    "string": pa.string(),
+    "number": pa.float64(),
+    "date": pa.date32(),
+    "boolean": pa.bool_(),
+}
 
 
 @dataclass(frozen=True)

@@ -87,7 +87,7 @@ class Bond(Product):
         sure, unsure = flows.where(~risky[flows.trade]), flows.where(risky[flows.trade])
         defaults = coupons.where(risky[coupons.amounts.trade])
         curve, credit = trades.labels("discount_curve"), trades.labels("credit_curve")
-        recovery = _recovery_factors(credit, model)
+        recovery = recovery_factors(credit, model)
         trade = defaults.amounts.trade
         begin = np.maximum(defaults.start, np.int32(model.as_of + model.horizon_days))
         begin = np.minimum(begin, defaults.amounts.day)
@@ -167,7 +167,7 @@ def _face(trades: Trades) -> Floats:
     return trades.numbers("quantity") * trades.numbers("face")
 
 
-def _recovery_factors(credit: Labels, model: MarketModel) -> NDArray[np.int32]:
+def recovery_factors(credit: Labels, model: MarketModel) -> NDArray[np.int32]:
     """int32[n]: the factor `recovery:<credit curve>`, -1 where there is none."""
     groups = [model.snapshot.group("recovery", name) for name in credit.names]
     factors = np.array([*(-1 if group is None else group.start for group in groups), -1], np.int32)

@@ -8,11 +8,17 @@ from importlib.metadata import entry_points
 from riskpipe.errors import UsageError
 from riskpipe.products.base import Product
 from riskpipe.products.bond import Bond
+from riskpipe.products.commodity_forward import CommodityForward
 from riskpipe.products.commodity_option import CommodityOption
 from riskpipe.products.credit_default_swap import CreditDefaultSwap
+from riskpipe.products.cross_currency_swap import CrossCurrencySwap
+from riskpipe.products.equity_forward import EquityForward
 from riskpipe.products.equity_option import EquityOption
+from riskpipe.products.floating_rate_note import FloatingRateNote
+from riskpipe.products.fra import ForwardRateAgreement
 from riskpipe.products.fx_forward import FxForward
 from riskpipe.products.fx_option import FxOption
+from riskpipe.products.inflation_swap import InflationSwap
 from riskpipe.products.interest_rate_swap import InterestRateSwap
 
 GROUP = "riskpipe.products"
@@ -25,6 +31,12 @@ PRODUCTS: tuple[Product, ...] = (
     Bond(),
     CreditDefaultSwap(),
     CommodityOption(),
+    EquityForward(),
+    CommodityForward(),
+    ForwardRateAgreement(),
+    FloatingRateNote(),
+    CrossCurrencySwap(),
+    InflationSwap(),
 )
 
 

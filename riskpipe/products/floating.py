@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,6 +57,25 @@ class Growth:
     def where(self, mask: NDArray[np.bool_]) -> Growth:
         return Growth(self.trade[mask], self.start[mask], self.end[mask], self.coefficient[mask])
 
+    def of(self, rows: Integers) -> Growth:
+        """The same of trades that were counted among `rows`, ascending."""
+        return Growth(rows[self.trade], self.start, self.end, self.coefficient)
+
+    def requests(self, projection: Labels, discount_curve: Labels) -> tuple[tuple[Labels, Days], ...]:
+        """Curves and dates of P(start), P(end) and D(end), as `MarketModel.discount` takes them.
+
+        :param projection, discount_curve: of each trade.
+        """
+        curve = projection.take(self.trade)
+        return (curve, self.start), (curve, self.end), (discount_curve.take(self.trade), self.end)
+
+    def telescoped(self, projection: Labels, discount_curve: Labels) -> tuple[Amounts, Growth]:
+        """Where one curve does both, P(start) / P(end) D(end) is P(start): known amounts, and what is left."""
+        one_curve = projection.combine(discount_curve, lambda a, b: "one" if a == b else "two")
+        same = np.array([*(name == "one" for name in one_curve.names), False], np.bool_)[one_curve.codes][self.trade]
+        known = self.where(same)
+        return Amounts(known.trade, known.start, known.coefficient), self.where(~same)
+
 
 @dataclass(frozen=True)
 class FloatingFlows:
@@ -80,7 +100,7 @@ def floating_flows(leg: FloatingLeg, model: MarketModel) -> FloatingFlows:
     trade = leg.periods.trades
     tau = year_fraction(leg.periods.start, leg.periods.end, leg.day_count.take(trade))
     coupons = _Coupons(trade, leg.periods, tau)
-    for rows, index, day_count, calendar in _groups(leg, trade, model):
+    for rows, index, day_count, calendar in index_groups(leg.index, leg.day_count, leg.calendar, trade, model):
         coupons.fill(rows, index, day_count, calendar, model)
     scale = leg.notional[trade]
     amount = scale * (coupons.known + leg.spread[trade] * tau)
@@ -89,17 +109,29 @@ def floating_flows(leg: FloatingLeg, model: MarketModel) -> FloatingFlows:
     return FloatingFlows(Amounts(trade, leg.periods.end, amount), growth, tuple(coupons.missing))
 
 
-def missing_fixings(flows: FloatingFlows, column: str = "index") -> list[RowFaults]:
-    """A fault for every index and date."""
+def last_fixed_start(index: Labels, model: MarketModel) -> int:
+    """A day so late that no period that starts after it can have a fixing by now: needed to look for missing ones."""
+    lag = max((model.conventions.index(name).fixing_lag for name in index.names), default=0)
+    return model.as_of + 14 + 2 * lag
+
+
+def missing_fixings(
+    missing: Iterable[tuple[str, int, Integers]], column: str = "index", kind: str = "fixing"
+) -> list[RowFaults]:
+    """A fault for every index and date.
+
+    :param missing: as in `FloatingFlows`.
+    :param kind: of the factors.
+    """
     return [
         RowFaults(
             column,
             "fixing",
             np.unique(trades),
             Reason.MISSING_MARKET_DATA,
-            f"the market has no fixing:{index}:{date_of(day).isoformat()}",
+            f"the market has no {kind}:{index}:{date_of(day).isoformat()}",
         )
-        for index, day, trades in flows.missing
+        for index, day, trades in missing
     ]
 
 
@@ -123,18 +155,11 @@ class _Coupons:
             self._term(rows, index, day_count, calendar, model)
 
     def _term(self, rows: Integers, index: str, day_count: str, calendar: str, model: MarketModel) -> None:
-        start = self.periods.start[rows]
-        lag = model.conventions.index(index).fixing_lag
-        fixed_on = fixing_dates(start, lag, calendar)
-        fixing = np.full(len(rows), np.nan)
-        due = np.flatnonzero(fixed_on <= model.as_of)
-        fixing[due] = model.fixings(Labels.constant(index, len(due)), fixed_on[due])
-        past, present = fixed_on < model.as_of, ~np.isnan(fixing)
-        self._note_missing(index, rows, np.where(past & ~present, fixed_on, NONE_MISSING))
-        known = past | present
+        fixed = term_fixings(model, index, calendar, self.periods.start[rows])
+        self._note_missing(index, rows, fixed.missing)
         scale = self._scale(rows, day_count)
-        self.weight[rows] = np.where(known, 0.0, scale)
-        self.known[rows] = np.where(known, fixing * self.tau[rows], -scale)
+        self.weight[rows] = np.where(fixed.known, 0.0, scale)
+        self.known[rows] = np.where(fixed.known, fixed.rate * self.tau[rows], -scale)
 
     def _overnight(self, rows: Integers, index: str, day_count: str, calendar: str, model: MarketModel) -> None:
         start, end = self.periods.start[rows], self.periods.end[rows]
@@ -157,22 +182,61 @@ class _Coupons:
             return np.divide(tau, index_tau, out=np.ones(len(rows)), where=tau != index_tau)
 
     def _note_missing(self, index: str, rows: Integers, days: Days) -> None:
-        for day in np.unique(days[days != NONE_MISSING]).tolist():
-            self.missing.append((index, day, self.trade[rows[days == day]]))
+        self.missing += lacking(index, self.trade[rows], days)
+
+
+@dataclass(frozen=True)
+class TermFixings:
+    """What is known of term rates, k of them.
+
+    :param day: int32[k], of the fixing.
+    :param rate: float64[k], NaN where there is no fixing.
+    :param known: bool[k]; the others are still to be projected. Those that lack a fixing of the past count as known.
+    :param missing: int32[k], the day of a fixing that should be there and is not, or `NONE_MISSING`.
+    """
+
+    day: Days
+    rate: Floats
+    known: NDArray[np.bool_]
+    missing: Days
+
+
+def term_fixings(model: MarketModel, index: str, calendar: str, start: Days) -> TermFixings:
+    """Fixings of the periods of a term rate that begin on `start`, by the index's lag."""
+    day = fixing_dates(start, model.conventions.index(index).fixing_lag, calendar)
+    rate = np.full(len(start), np.nan)
+    due = np.flatnonzero(day <= model.as_of)
+    rate[due] = model.fixings(Labels.constant(index, len(due)), day[due])
+    past, present = day < model.as_of, ~np.isnan(rate)
+    return TermFixings(day, rate, past | present, np.where(past & ~present, day, NONE_MISSING))
+
+
+def lacking(index: str, trade: Integers, days: Days) -> list[tuple[str, int, Integers]]:
+    """What `FloatingFlows.missing` says of an index.
+
+    :param days: int32[k], of the fixing that the trade needs and the market lacks, or `NONE_MISSING`.
+    """
+    return [(index, day, trade[days == day]) for day in np.unique(days[days != NONE_MISSING]).tolist()]
+
+
+def index_groups(
+    index: Labels, day_count: Labels, calendar: Labels, trade: Integers, model: MarketModel
+) -> list[tuple[Integers, str, str, str]]:
+    """Periods that share an index, its day count and its calendar: positions in `trade` and these three names.
+
+    :param index, day_count, calendar: of the trades; the last two where the index has none of its own.
+    :param trade: int64[k], the trade of each period.
+    """
+    names = index.combine(day_count, _joined).combine(calendar, _joined)
+    code = names.codes[trade]
+    groups = []
+    for k in np.unique(code).tolist():
+        name, count, days = names.names[k].split(_SEPARATOR)
+        convention = model.conventions.index(name)
+        rows = np.flatnonzero(code == k)
+        groups.append((rows, name, convention.day_count or count, convention.calendar or days))
+    return groups
 
 
 def _joined(first: str, second: str) -> str:
     return f"{first}{_SEPARATOR}{second}"
-
-
-def _groups(leg: FloatingLeg, trade: Integers, model: MarketModel) -> list[tuple[Integers, str, str, str]]:
-    """Periods that share an index, its day count and its calendar: positions and these three names."""
-    names = leg.index.combine(leg.day_count, _joined).combine(leg.calendar, _joined)
-    code = names.codes[trade]
-    groups = []
-    for k in np.unique(code).tolist():
-        index, day_count, calendar = names.names[k].split(_SEPARATOR)
-        convention = model.conventions.index(index)
-        rows = np.flatnonzero(code == k)
-        groups.append((rows, index, convention.day_count or day_count, convention.calendar or calendar))
-    return groups

@@ -35,6 +35,10 @@ class Amounts:
     def where(self, mask: NDArray[np.bool_]) -> Amounts:
         return Amounts(self.trade[mask], self.day[mask], self.amount[mask])
 
+    def of(self, rows: Integers) -> Amounts:
+        """The same of trades that were counted among `rows`, ascending."""
+        return Amounts(rows[self.trade], self.day, self.amount)
+
 
 def merged(parts: list[Amounts]) -> Amounts:
     """All amounts ordered by trade and day, one a trade and day; those that cancel are left out.

@@ -10,7 +10,7 @@ from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
 from riskpipe.market.schedules import schedule
 from riskpipe.products.base import COMMON_COLUMNS, Column, Need, Prepared, Product, RowFaults
-from riskpipe.products.floating import FloatingFlows, FloatingLeg, floating_flows, missing_fixings
+from riskpipe.products.floating import FloatingFlows, FloatingLeg, floating_flows, last_fixed_start, missing_fixings
 from riskpipe.products.flows import Amounts, fixed_coupons, merged, offsets_of
 from riskpipe.products.legs import NO_NODES, KnownLeg, PreparedLegs, ProjectedLeg
 from riskpipe.products.schedule_columns import (
@@ -66,7 +66,8 @@ class InterestRateSwap(Product):
         )
 
     def missing_points(self, trades: Trades, model: MarketModel) -> list[RowFaults]:
-        return missing_fixings(_floating(trades, model))
+        before = last_fixed_start(trades.labels("index"), model)
+        return missing_fixings(_floating(trades, model, before).missing)
 
     def weight(self, trades: Trades, as_of: int) -> NDArray[np.float64]:
         fixed = remaining_periods(trades, "start_date", "fixed_frequency", as_of)
@@ -75,19 +76,10 @@ class InterestRateSwap(Product):
     def prepare(self, trades: Trades, model: MarketModel) -> Prepared:
         discount_curve, projection = trades.labels("discount_curve"), _projection(trades, model.conventions)
         floating = _floating(trades, model)
-        growth = floating.growth
-        # Where one curve does both, P(start) / P(end) D(end) is P(start): a known amount at the start.
-        one_curve = discount_curve.combine(projection, lambda a, b: "one" if a == b else "two")
-        telescopes = _is(one_curve, "one")[growth.trade]
-        start = growth.where(telescopes)
-        growth = growth.where(~telescopes)
-        known = merged([_fixed(trades, model), floating.known, Amounts(start.trade, start.start, start.coefficient)])
-        curve = projection.take(growth.trade)
+        started, growth = floating.growth.telescoped(projection, discount_curve)
+        known = merged([_fixed(trades, model), floating.known, started])
         nodes, (known_node, start_node, end_node, payment_node) = model.discount(
-            (discount_curve.take(known.trade), known.day),
-            (curve, growth.start),
-            (curve, growth.end),
-            (discount_curve.take(growth.trade), growth.end),
+            (discount_curve.take(known.trade), known.day), *growth.requests(projection, discount_curve)
         )
         n = len(trades)
         return PreparedLegs(
@@ -102,10 +94,6 @@ class InterestRateSwap(Product):
 
 def _projection(trades: Trades, conventions: Conventions) -> Labels:
     return trades.labels("index").map(lambda name: conventions.index(name).curve)
-
-
-def _is(labels: Labels, name: str) -> NDArray[np.bool_]:
-    return np.array([*(n == name for n in labels.names), False], np.bool_)[labels.codes]
 
 
 def _fixed_notional(trades: Trades) -> NDArray[np.float64]:
@@ -126,7 +114,7 @@ def _fixed(trades: Trades, model: MarketModel) -> Amounts:
     return fixed_coupons(periods, trades.labels("fixed_day_count"), interest)
 
 
-def _floating(trades: Trades, model: MarketModel) -> FloatingFlows:
+def _floating(trades: Trades, model: MarketModel, before: int | None = None) -> FloatingFlows:
     periods = schedule(
         trades.days("start_date"),
         trades.days("maturity_date"),
@@ -134,6 +122,7 @@ def _floating(trades: Trades, model: MarketModel) -> FloatingFlows:
         trades.labels("calendar"),
         trades.labels("business_day_convention"),
         after=model.as_of,
+        before=before,
     )
     leg = FloatingLeg(
         periods,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -121,6 +122,27 @@ class SurvivalLeg(Leg):
 
 
 @dataclass(frozen=True)
+class ProjectedSurvivalLeg(Leg):
+    """Amounts times the growth of a projection curve between two dates, paid if a name has survived."""
+
+    start: Positions
+    end: Positions
+    payment: Positions
+    hazard_node: Positions
+
+    def nodes(self) -> tuple[Positions, ...]:
+        return self.start, self.end, self.payment
+
+    def hazard_nodes(self) -> tuple[Positions, ...]:
+        return (self.hazard_node,)
+
+    def add(self, rows: Rows, tile: Tile, first: int, value: Matrix) -> None:
+        market = (tile.position, tile.discount, tile.hazard_position, tile.survival)
+        terms = (self.start, self.end, self.payment, self.hazard_node, self.coefficient)
+        credit.add_projected_survival(rows, self.offsets, *terms, *market, first, value)
+
+
+@dataclass(frozen=True)
 class DefaultLeg(Leg):
     """Amounts paid at one date if a name defaults between two others.
 
@@ -182,20 +204,34 @@ class PreparedLegs(Prepared):
         self.legs = legs
 
     def price(self, rows: Rows, x: Matrix) -> Matrix:
-        rows = np.ascontiguousarray(rows, np.int32)
-        value = np.zeros((len(rows), x.shape[1]))
-        nodes = _Used(self.discount, rows, [(leg.offsets, leg.nodes()) for leg in self.legs])
-        hazards = _Used(self.hazard, rows, [(leg.offsets, leg.hazard_nodes()) for leg in self.legs])
-        logarithms = any(leg.needs_logarithms for leg in self.legs)
-        width = _tile_width(len(nodes.nodes) + len(hazards.nodes), x.shape[1])
-        for first in range(0, x.shape[1], width):
-            levels = np.ascontiguousarray(x[:, first : first + width])
-            discount, rates = nodes.evaluate(levels, logarithms)
-            survival, hazard_rates = hazards.evaluate(levels, logarithms)
-            tile = Tile(levels, nodes.position, discount, rates, hazards.position, survival, hazard_rates)
-            for leg in self.legs:
+        return leg_values(self.discount, self.hazard, (self.legs,), rows, x)[0]
+
+
+def leg_values(
+    discount: DiscountNodes, hazard: DiscountNodes, sums: Sequence[tuple[Leg, ...]], rows: Rows, x: Matrix
+) -> list[Matrix]:
+    """Several sums of legs over the same nodes: float64[m, n_scenarios] each.
+
+    :param sums: the legs of each sum, added in the order given.
+    :param rows: int32[m], trades.
+    :param x: float64[n_factors, n_scenarios].
+    """
+    rows = np.ascontiguousarray(rows, np.int32)
+    values = [np.zeros((len(rows), x.shape[1])) for _ in sums]
+    every = [leg for summed in sums for leg in summed]
+    nodes = _Used(discount, rows, [(leg.offsets, leg.nodes()) for leg in every])
+    hazards = _Used(hazard, rows, [(leg.offsets, leg.hazard_nodes()) for leg in every])
+    logarithms = any(leg.needs_logarithms for leg in every)
+    width = _tile_width(len(nodes.nodes) + len(hazards.nodes), x.shape[1])
+    for first in range(0, x.shape[1], width):
+        levels = np.ascontiguousarray(x[:, first : first + width])
+        factors, rates = nodes.evaluate(levels, logarithms)
+        survival, hazard_rates = hazards.evaluate(levels, logarithms)
+        tile = Tile(levels, nodes.position, factors, rates, hazards.position, survival, hazard_rates)
+        for summed, value in zip(sums, values, strict=True):
+            for leg in summed:
                 leg.add(rows, tile, first, value)
-        return value
+    return values
 
 
 class _Used:

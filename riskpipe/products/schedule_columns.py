@@ -45,8 +45,8 @@ def schedule_faults(trades: Trades, start: str, as_of: int) -> list[RowFaults]:
     missing = (begin == Trades.NO_DATE) | (end == Trades.NO_DATE)
     return [
         *rows_fault("calendar", "calendar", unknown, message),
-        *_range_faults(trades, start),
-        *_range_faults(trades, "maturity_date"),
+        *date_range_faults(trades, start),
+        *date_range_faults(trades, "maturity_date"),
         *rows_fault("maturity_date", "date_order", (begin >= end) & ~missing, f"maturity_date is not after {start}"),
         *past_dates(trades, "maturity_date", as_of, "maturity"),
     ]
@@ -58,7 +58,8 @@ def remaining_periods(trades: Trades, start: str, frequency: str, as_of: int) ->
     return period_count(begin, trades.days("maturity_date"), trades.labels(frequency)).astype(np.float64)
 
 
-def _range_faults(trades: Trades, column: str) -> list[RowFaults]:
+def date_range_faults(trades: Trades, column: str) -> list[RowFaults]:
+    """Dates outside of what calendars reach."""
     days = trades.days(column)
     outside = ((days < _FIRST_DAY) | (days > _LAST_DAY)) & (days != Trades.NO_DATE)
     return rows_fault(column, "date_range", outside, f"{column} is not in the years 1901 to 2199")

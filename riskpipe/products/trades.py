@@ -55,6 +55,12 @@ class Trades:
         as_int = self.table.column(column).cast(pa.date32()).cast(pa.int32())
         return np.ascontiguousarray(pc.fill_null(as_int, int(self.NO_DATE)).to_numpy(), np.int32)
 
+    def flags(self, column: str) -> NDArray[np.bool_]:
+        """bool[n]; nulls, and a missing column, are false."""
+        if not self.has(column):
+            return np.zeros(len(self), np.bool_)
+        return np.asarray(pc.fill_null(self.table.column(column).cast(pa.bool_()), False).to_numpy(), np.bool_)
+
     def is_one(self, column: str, value: str) -> NDArray[np.bool_]:
         """bool[n]: the string column equals `value`."""
         labels = self.labels(column)

@@ -28,11 +28,13 @@ _UNREADABLE = {
     "string": ("utf_8", "is not UTF-8 text"),
     "number": ("number", "is not a number"),
     "date": ("whole_day", "has a time of day"),
+    "boolean": ("boolean", "is neither true nor false"),
 }
 _KIND_TYPES = {
     "string": "a string",
     "number": "a number (float, integer or decimal)",
     "date": "a date (date, or timestamp at midnight without time zone)",
+    "boolean": "a boolean",
 }
 
 
@@ -168,14 +170,15 @@ def _check_strings(trades: Trades, column: Column) -> Iterator[RowFaults]:
             yield from rows_fault(column.name, "choice", labels.codes == code, message)
 
 
-def _check_dates(trades: Trades, column: Column) -> Iterator[RowFaults]:
+def _check_nothing(trades: Trades, column: Column) -> Iterator[RowFaults]:
     return iter(())
 
 
 _RULES: dict[str, Callable[[Trades, Column], Iterator[RowFaults]]] = {
     "number": _check_numbers,
     "string": _check_strings,
-    "date": _check_dates,
+    "date": _check_nothing,
+    "boolean": _check_nothing,
 }
 
 
@@ -188,6 +191,8 @@ def _readable(kind: pa.DataType, column: Column) -> bool:
         return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
     if column.kind == "number":
         return bool(pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_decimal(kind))
+    if column.kind == "boolean":
+        return bool(pa.types.is_boolean(kind))
     return bool(pa.types.is_date(kind) or (pa.types.is_timestamp(kind) and kind.tz in (None, "UTC")))
 
 

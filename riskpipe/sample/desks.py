@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riskpipe.market.labels import Labels
-from riskpipe.sample.universe import EQUITY_INDICES, FX_SMILES, ISSUERS, STOCKS
+from riskpipe.sample.extra_points import INFLATION
+from riskpipe.sample.universe import CURRENCIES, EQUITY_INDICES, FX_SMILES, INDICES, ISSUERS, STOCKS
 
 
 @dataclass(frozen=True)
@@ -157,7 +158,25 @@ def _commodities() -> list[Desk]:
     ]
 
 
-DESKS = (*_swaps(), *_bonds(), *_fx(), *_equities(), *_credit(), *_commodities())
+def _further() -> list[Desk]:
+    """Of products that are not in the mixed book."""
+    term = tuple((index.name, 1.0) for index in INDICES if not index.convention.overnight)
+    notes = _equally(["USD.GOVT", "EUR.GOVT", "GBP.GOVT"])
+    currencies = tuple((currency.code, 1.0) for currency in CURRENCIES if currency.code != "USD")
+    return [
+        Desk("equity_forward", "equity/us/forwards", 3, (("SPX", 3.0), ("NDX", 1.0), *_stocks("US"))),
+        Desk("equity_forward", "equity/world/forwards", 2, _equally(("SX5E", "UKX", "NKY"))),
+        Desk("commodity_forward", "commodity/energy/forwards", 2, _equally(("WTI", "BRENT", "HENRYHUB", "TTF"))),
+        Desk("commodity_forward", "commodity/metals/forwards", 1, _equally(("GOLD", "COPPER"))),
+        Desk("fra", "rates/short/fras", 1, term),
+        Desk("floating_rate_note", "rates/governments/floaters", 1, notes, 0.6),
+        Desk("floating_rate_note", "credit/all/floaters", 2, _issuers(), 0.6),
+        Desk("cross_currency_swap", "rates/all/crosscurrency", 1, currencies),
+        Desk("inflation_swap", "rates/all/inflation", 1, _equally(INFLATION)),
+    ]
+
+
+DESKS = (*_further(), *_swaps(), *_bonds(), *_fx(), *_equities(), *_credit(), *_commodities())
 
 
 class DeskTable:

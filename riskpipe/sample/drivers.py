@@ -84,7 +84,7 @@ def factor_model(points: Sequence[Point]) -> FactorModel:
                 position[driver.name] = len(drivers)
                 drivers.append(driver)
             index[k, j], weight[k, j] = position[driver.name], amount
-    logarithmic = np.array([point.kind != "zero_rate" for point in points])
+    logarithmic = np.array([point.kind not in ("zero_rate", "inflation_zero") for point in points])
     return FactorModel(tuple(drivers), index, weight, noise, logarithmic)
 
 
@@ -110,6 +110,11 @@ def _zero_rate(point: Point) -> tuple[list[Loading], float]:
         basis = Driver(f"basis:{point.name}", (("credit", 0.3),), 0.05)
         loadings.append((basis, 0.35e-4 * (0.5 + 0.5 * math.exp(-point.years / 10.0))))
     return loadings, 0.08e-4
+
+
+def _inflation(point: Point) -> tuple[list[Loading], float]:
+    driver = Driver(f"inflation:{point.name}", (("commodity", 0.45), ("rates", 0.30)), 0.006)
+    return [(driver, 2.5e-4 * (0.6 + 0.8 * math.exp(-point.years / 6.0)))], 0.05e-4
 
 
 def _spot(point: Point) -> tuple[list[Loading], float]:
@@ -179,6 +184,7 @@ _LOADINGS = {
     "hazard_rate": _hazard,
     "forward_price": _forward,
     "dividend_yield": _dividend,
+    "inflation_zero": _inflation,
 }
 
 

@@ -30,6 +30,7 @@ class Point:
     strike: float | None = None
     strike_type: str | None = None
     moneyness: float = 1.0
+    underlying_tenor: str | None = None
 
 
 def years_to(tenor: str, as_of: int) -> float:

@@ -6,7 +6,7 @@ sorted or held. A row group draws from its own random stream: it depends on the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,39 +19,14 @@ from riskpipe.errors import UsageError
 from riskpipe.market.factors import nearest
 from riskpipe.market.labels import Labels
 from riskpipe.sample.desks import DeskTable
-from riskpipe.sample.options import commodity_options, equity_options, fx_forwards, fx_options
 from riskpipe.sample.pricing import Floats, Quotes
-from riskpipe.sample.rates import bonds, credit_default_swaps, interest_rate_swaps
+from riskpipe.sample.recipes import EVERY_RECIPE, RECIPES
 from riskpipe.sample.streams import generator
-from riskpipe.sample.terms import Columns, Draw
+from riskpipe.sample.terms import Draw
 
 ROWS_A_GROUP = 8_192
 GROUPS_A_FILE = 32
 COUNTERPARTIES = 300
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """:param prefix: of the trade ids.
-    :param share: of all trades, unless the caller says otherwise.
-    :param counterparty: whether there is one; bonds are held.
-    """
-
-    prefix: str
-    share: float
-    generate: Callable[[Draw], Columns]
-    counterparty: bool = True
-
-
-RECIPES: dict[str, Recipe] = {
-    "interest_rate_swap": Recipe("IRS", 0.35, interest_rate_swaps),
-    "fx_forward": Recipe("FXF", 0.20, fx_forwards),
-    "fx_option": Recipe("FXO", 0.15, fx_options),
-    "equity_option": Recipe("EQO", 0.12, equity_options),
-    "bond": Recipe("BND", 0.08, bonds, counterparty=False),
-    "credit_default_swap": Recipe("CDS", 0.05, credit_default_swaps),
-    "commodity_option": Recipe("CMO", 0.05, commodity_options),
-}
 
 
 @dataclass(frozen=True)
@@ -65,16 +40,17 @@ class ProductSummary:
 def split_trades(trades: int, shares: Mapping[str, float] | None) -> dict[str, int]:
     """Trades of each product, adding up exactly; every product with a share gets one where there are enough.
 
+    :param shares: of any product that there is a recipe for; None: those of the mixed book, `RECIPES`.
     :raises UsageError: unknown product, negative share, or no share at all.
     """
     given = {name: recipe.share for name, recipe in RECIPES.items()} if shares is None else dict(shares)
     for name, share in given.items():
-        if name not in RECIPES:
-            known = ", ".join(RECIPES)
-            raise UsageError(f"no sample of the product {name!r}{nearest(name, RECIPES)} (there are {known})")
+        if name not in EVERY_RECIPE:
+            known = ", ".join(EVERY_RECIPE)
+            raise UsageError(f"no sample of the product {name!r}{nearest(name, EVERY_RECIPE)} (there are {known})")
         if not (0.0 <= share < float("inf")):
             raise UsageError(f"the share of {name} must be a number from 0 up, not {share}")
-    wanted = {name: given[name] for name in RECIPES if given.get(name, 0.0) > 0.0}
+    wanted = {name: given[name] for name in EVERY_RECIPE if given.get(name, 0.0) > 0.0}
     if not wanted:
         raise UsageError("the shares of the products add up to nothing")
     counts = _apportion(trades, np.array(list(wanted.values())))
@@ -118,7 +94,7 @@ def write_product(directory: Path, product: str, trades: int, quotes: Quotes, as
 
 def _write_file(path: Path, groups: Iterator[pa.Table]) -> None:
     first = next(groups)
-    numbers = [field.name for field in first.schema if field.type == pa.float64()]
+    numbers = [field.name for field in first.schema if field.type in (pa.float64(), pa.bool_())]
     # Dictionary arrays go in, plain strings are read back: the Arrow schema is not stored.
     with pq.ParquetWriter(
         path,
@@ -142,7 +118,7 @@ def _row_group(
     as_of: int,
     seed: int,
 ) -> pa.Table:
-    recipe, trades = RECIPES[product], int(ends[-1])
+    recipe, trades = EVERY_RECIPE[product], int(ends[-1])
     rows = np.arange(group * ROWS_A_GROUP, min((group + 1) * ROWS_A_GROUP, trades))
     rng = generator(seed, "portfolio", product, group)
     desk = np.searchsorted(ends, rows, side="right").astype(np.int32)
@@ -166,15 +142,17 @@ def _numbered(prefix: str) -> tuple[str, ...]:
     return tuple(f"{prefix}-{k:04d}" for k in range(1, COUNTERPARTIES + 1))
 
 
-def _array(values: Labels | Floats | NDArray[np.int32], name: str) -> pa.Array:
+def _array(values: Labels | Floats | NDArray[np.int32] | NDArray[np.bool_], name: str) -> pa.Array:
     if isinstance(values, Labels):
         # Each name once: pyarrow does not write a dictionary with doubles the same way twice.
         values = values.map(str)
         indices = pa.array(values.codes, pa.int32(), mask=values.codes < 0)
         return pa.DictionaryArray.from_arrays(indices, pa.array(values.names, pa.string()))
+    if values.dtype == np.bool_:
+        return pa.array(values)
     if name.endswith("_date"):
         return pa.array(values.astype(np.int32)).cast(pa.date32())
-    return pa.array(values.astype(np.float64))
+    return pa.array(values.astype(np.float64), from_pandas=True)
 
 
 def _trade_ids(prefix: str, numbers: NDArray[np.int64], width: int) -> pa.Array:

@@ -20,7 +20,7 @@ def interest_rate_swaps(draw: Draw) -> Columns:
     """The market's standard swap on each index: spot, forward starting, seasoned; a quarter ends broken."""
     index = draw.instruments
     currency = index.map(lambda name: INDEX_BY_NAME[name].currency)
-    start, maturity, months = _swap_dates(draw)
+    start, maturity, months = swap_dates(draw)
     # Overnight swaps of up to a year pay once.
     once = (months <= 12) & (each(index, lambda name: INDEX_BY_NAME[name].convention.overnight) > 0.0)
     notional = draw.notional(currency, 12.0)
@@ -51,7 +51,7 @@ def interest_rate_swaps(draw: Draw) -> Columns:
     }
 
 
-def _swap_dates(draw: Draw) -> tuple[Days, Days, NDArray[np.int64]]:
+def swap_dates(draw: Draw) -> tuple[Days, Days, NDArray[np.int64]]:
     """Start, maturity and whole months of the tenor; a seasoned swap has started and not yet matured."""
     n = len(draw)
     months = draw.choice((3, 6, 12, 24, 36, 60, 84, 120, 180, 240, 360), (1, 2, 6, 12, 9, 22, 10, 24, 4, 5, 5))
@@ -81,7 +81,7 @@ def bonds(draw: Draw) -> Columns:
     curve = names.map(
         lambda name: name if name.endswith(".GOVT") else BY_CODE[ISSUER_BY_NAME[name].currency].discount_curve
     )
-    issue, maturity = _bond_dates(draw, government)
+    issue, maturity = bond_dates(draw, government)
     face = each(currency, _BOND_FACE.__getitem__)
     quantity = np.maximum(np.round(draw.notional(currency, 6.0) / face), 1.0) * draw.sign
     return {
@@ -101,7 +101,7 @@ def bonds(draw: Draw) -> Columns:
     }
 
 
-def _bond_dates(draw: Draw, government: NDArray[np.bool_]) -> tuple[Days, Days]:
+def bond_dates(draw: Draw, government: NDArray[np.bool_]) -> tuple[Days, Days]:
     n = len(draw)
     long_end = draw.choice((24, 36, 60, 84, 120, 240, 360), (14, 10, 20, 12, 26, 8, 10))
     months = np.where(government, long_end, np.minimum(long_end, 120))

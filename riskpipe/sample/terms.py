@@ -14,8 +14,8 @@ from riskpipe.sample.pricing import Floats, Quotes
 from riskpipe.sample.universe import BY_CODE
 
 Days = NDArray[np.int32]
-Columns = dict[str, Labels | Floats | Days]
-"""Strings as labels, numbers as float64, dates as int32 days."""
+Columns = dict[str, Labels | Floats | Days | NDArray[np.bool_]]
+"""Strings as labels, numbers as float64 (NaN: null), dates as int32 days, and booleans."""
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,13 @@ import pyarrow.parquet as pq
 from riskpipe.errors import UsageError
 from riskpipe.market.factors import days_of
 from riskpipe.sample.config_file import SCHEMA_FILE, config_text
+from riskpipe.sample.extra_points import extra_facts, extra_points
 from riskpipe.sample.history import write_history
 from riskpipe.sample.market import fact_points, shockable_points
 from riskpipe.sample.points import market_table
-from riskpipe.sample.portfolio import RECIPES, ProductSummary, split_trades, write_product
+from riskpipe.sample.portfolio import ProductSummary, split_trades, write_product
 from riskpipe.sample.pricing import Quotes
+from riskpipe.sample.recipes import EVERY_RECIPE
 from riskpipe.sample.streams import generator
 from riskpipe.sample.stresses import STRESSES, stress_table
 from riskpipe.store.filesystem import explained
@@ -92,7 +94,7 @@ def _clear(directory: Path, force: bool) -> None:
         raise UsageError(f"{directory} is not empty; name a new directory, or replace its sample with --force")
     portfolio = directory / "data" / "portfolio"
     portfolio.mkdir(parents=True, exist_ok=True)
-    for product in RECIPES:
+    for product in EVERY_RECIPE:
         for stale in sorted((portfolio / product).glob("part-*.parquet")):
             stale.unlink()
         if (portfolio / product).is_dir() and not any((portfolio / product).iterdir()):
@@ -104,8 +106,8 @@ def _write(
 ) -> SampleSummary:
     today = days_of(as_of)
     data = directory / "data"
-    points = shockable_points(today)
-    facts = fact_points(today, generator(seed, "market", "fixings"))
+    points = [*shockable_points(today), *extra_points(counts, today)]
+    facts = [*fact_points(today, generator(seed, "market", "fixings")), *extra_facts(counts, today)]
     quotes = Quotes(points)
     products = {
         product: write_product(data / "portfolio" / product, product, count, quotes, today, seed)

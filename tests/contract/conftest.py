@@ -1,4 +1,4 @@
-"""The sample book, planned for every measure and opened: what the contracts are tried on."""
+"""A sample book of every product, planned for every measure and opened: what the contracts are tried on."""
 
 from __future__ import annotations
 
@@ -9,13 +9,20 @@ import pytest
 from valuations import MEASURES, OpenRun, open_run, settings_at
 
 from riskpipe.products.base import Product
+from riskpipe.products.catalogue import PRODUCTS
 from riskpipe.products.trades import Trades
+from riskpipe.sample import write_sample
+
+TRADES_A_PRODUCT = 40
 
 
 @pytest.fixture(scope="session")
-def sample(small_book: Path, tmp_path_factory: pytest.TempPathFactory) -> OpenRun:
-    """Read only: 400 trades of all products, planned for every measure."""
-    return open_run(settings_at(small_book, tmp_path_factory.mktemp("contract"), MEASURES))
+def sample(tmp_path_factory: pytest.TempPathFactory) -> OpenRun:
+    """Read only: some trades of each product, 60 days of history, planned for every measure."""
+    directory: Path = tmp_path_factory.mktemp("contract")
+    shares = {product.name: 1.0 for product in PRODUCTS}
+    write_sample(directory / "book", trades=TRADES_A_PRODUCT * len(PRODUCTS), scenarios=60, seed=11, products=shares)
+    return open_run(settings_at(directory / "book", directory / "output", MEASURES))
 
 
 @pytest.fixture(scope="session")

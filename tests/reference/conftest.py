@@ -108,6 +108,7 @@ class Rates:
     Market = CurveMarket
     day_number = staticmethod(day_number)
     ql_date = staticmethod(ql_date)
+    iso = staticmethod(iso)
 
     calendars: ClassVar[dict[str, Any]] = {
         "weekends": ql.WeekendsOnly(),

@@ -143,3 +143,22 @@ def test_counts_and_frequencies() -> None:
         months_of(Labels.of(["1M", None]))
     # a name that no trade has does no harm
     assert months_of(Labels.of(["2M", "1M"]).take(np.array([1]))).tolist() == [1]
+
+
+def test_periods_before_a_day_are_those_of_the_whole_schedule() -> None:
+    random = np.random.default_rng(3)
+    n, today = 400, 20_000
+    start = (today + random.integers(-3000, 1000, n)).astype(np.int32)
+    maturity = (start + random.integers(1, 9000, n)).astype(np.int32)
+    frequency = Labels.of([str(f) for f in random.choice(["1M", "3M", "6M", "1Y", "1T"], n)])
+    calendar = Labels.of([str(c) for c in random.choice(["TARGET", "weekends"], n)])
+    convention = Labels.of([str(c) for c in random.choice(["unadjusted", "following", "modified_following"], n)])
+    terms = (start, maturity, frequency, calendar, convention)
+    for after in (None, today):
+        whole = schedule(*terms, after=after)
+        some = schedule(*terms, after=after, before=today + 20)
+        kept = whole.start <= today + 20
+        assert 0 < kept.sum() < len(kept)
+        assert some.trades.tolist() == whole.trades[kept].tolist()
+        for name in ("start", "end", "unadjusted_start", "unadjusted_end"):
+            assert getattr(some, name).tolist() == getattr(whole, name)[kept].tolist()

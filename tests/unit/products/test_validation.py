@@ -11,6 +11,7 @@ import pytest
 from riskpipe.errors import InputError, Reason
 from riskpipe.products.base import COMMON_COLUMNS, Column
 from riskpipe.products.commodity_option import CommodityOption
+from riskpipe.products.cross_currency_swap import CrossCurrencySwap
 from riskpipe.products.equity_option import EquityOption
 from riskpipe.products.fx_forward import FxForward
 from riskpipe.products.fx_option import FxOption
@@ -142,9 +143,9 @@ def test_other_types_of_the_same_values_become_canonical():
     assert canonical(table, EquityOption()).equals(equity())
     assert canonical(equity(strike=pa.array([5000] * 4, pa.float32())), EquityOption()).equals(equity())
     assert canonical(equity(expiry_date=pa.array([DATE] * 4, pa.date64())), EquityOption()).equals(equity())
-    assert canonical(
-        equity(expiry_date=pa.array([moment] * 4, pa.timestamp("s", "UTC"))), EquityOption()
-    ).equals(equity())
+    assert canonical(equity(expiry_date=pa.array([moment] * 4, pa.timestamp("s", "UTC"))), EquityOption()).equals(
+        equity()
+    )
 
 
 def test_a_time_of_day_is_told_and_not_dropped():
@@ -277,3 +278,22 @@ def test_rows_are_positions_in_ascending_order():
     (fault,) = faults(equity(quantity=[None, 1.0, None, None]))
     assert fault.rows.dtype == np.int64
     assert fault.rows.tolist() == [0, 2, 3]
+
+
+def test_booleans():
+    column = next(c for c in CrossCurrencySwap().columns if c.kind == "boolean")
+    assert column.name == "exchange_notionals"
+    for values, rules in (
+        (pa.array([True, False]), []),
+        (pa.array([True, None]), ["not_null"]),
+        (pa.array([True, False]).dictionary_encode(), []),
+    ):
+        table = pa.table({"exchange_notionals": values})
+        schema = [f for f in check_schema(table.schema, CrossCurrencySwap()) if f.column == "exchange_notionals"]
+        assert schema == []
+        trades = Trades(pa.table({"exchange_notionals": values.cast(pa.bool_())}))
+        assert trades.flags("exchange_notionals").tolist() == [True, False]
+        assert [fault.rule for fault in check_rows(trades, CrossCurrencySwap())] == rules
+    for values in (pa.array(["true", "false"]), pa.array([1, 0])):
+        schema = check_schema(pa.table({"exchange_notionals": values}).schema, CrossCurrencySwap())
+        assert [f.rule for f in schema if f.column == "exchange_notionals"] == ["wrong_type"]

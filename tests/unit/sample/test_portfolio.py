@@ -120,7 +120,7 @@ def test_trade_ids_are_unique_over_the_whole_book(sample: SampleSummary, book: P
 
 def test_books_are_paths_of_three_levels(book: Path) -> None:
     books = {name for p in RECIPES for name in _read(book, p)["book"].unique().to_pylist()}
-    assert books == {desk.book for desk in DESKS}
+    assert books == {desk.book for desk in DESKS if desk.product in RECIPES}
     assert 50 <= len(books) <= 70
     assert all(name.count("/") == 2 for name in books)
 

@@ -1,0 +1,189 @@
+"""Floating-rate notes, risk-free or with the credit of an issuer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from riskpipe.market.calendars import adjust
+from riskpipe.market.conventions import Conventions
+from riskpipe.market.labels import Labels
+from riskpipe.market.model import MarketModel
+from riskpipe.market.schedules import Schedule, schedule
+from riskpipe.products.base import COMMON_COLUMNS, Column, Need, Prepared, Product, RowFaults
+from riskpipe.products.bond import DEFAULT_RECOVERY, recovery_factors
+from riskpipe.products.floating import FloatingLeg, Growth, floating_flows, last_fixed_start, missing_fixings
+from riskpipe.products.flows import Amounts, Days, Floats, Integers, merged, offsets_of
+from riskpipe.products.legs import DefaultLeg, KnownLeg, PreparedLegs, ProjectedLeg, ProjectedSurvivalLeg, SurvivalLeg
+from riskpipe.products.schedule_columns import (
+    calendar_column,
+    convention_column,
+    day_count_column,
+    frequency_column,
+    remaining_periods,
+    schedule_faults,
+)
+from riskpipe.products.trades import Trades
+from riskpipe.products.validation import unknown_currencies
+
+
+class FloatingRateNote(Product):
+    """Value today of quantity x face x (floating coupons + redemption) paid after the valuation date (dirty).
+
+    Coupons are those of the floating leg of a swap: over adjusted periods, paid at their ends, the spread added to
+    the rate (QuantLib's FloatingRateBond). `settlement_days` does not enter the value.
+
+    With a credit curve, flows are weighted with survival to their dates, and a default within a period pays
+    recovery x face half way (QuantLib's RiskyBondEngine; O'Kane 2008, chapter 6). The recovery rate is the factor
+    `recovery:<credit_curve>`, or 0.4 if there is none.
+    """
+
+    name = "floating_rate_note"
+    version = 1
+    columns = (
+        *COMMON_COLUMNS,
+        Column("currency", "string", "of face and present value"),
+        Column("index", "string", "floating index; a forward curve unless the configuration says otherwise"),
+        Column("discount_curve", "string", "zero_rate curve that discounts all flows"),
+        Column("quantity", "number", "pieces; below zero for a short position"),
+        Column("face", "number", "redeemed per piece at maturity", rule="positive"),
+        Column("spread", "number", "decimal a year, added to the floating rate"),
+        frequency_column("frequency", "of coupons; 1T pays once at maturity"),
+        day_count_column("day_count", "of coupons"),
+        Column("issue_date", "date", "interest accrues from here"),
+        Column("maturity_date", "date", "of redemption, before adjustment"),
+        calendar_column(),
+        convention_column(),
+        Column("settlement_days", "number", "carried", required=False, rule="nonnegative"),
+        Column("credit_curve", "string", "hazard_rate curve of the issuer; null: risk-free", required=False),
+    )
+
+    def validate(self, trades: Trades, as_of: int) -> list[RowFaults]:
+        return [*unknown_currencies(trades, "currency"), *schedule_faults(trades, "issue_date", as_of)]
+
+    def currency(self, trades: Trades) -> Labels:
+        return trades.labels("currency")
+
+    def requirements(self, trades: Trades, conventions: Conventions) -> tuple[Need, ...]:
+        credit = trades.labels("credit_curve")
+        return (
+            Need("discount", ("zero_rate",), trades.labels("discount_curve")),
+            Need("projection", ("zero_rate",), _projection(trades, conventions)),
+            Need("credit", ("hazard_rate",), credit),
+            Need("credit", ("recovery",), credit, optional=True),
+        )
+
+    def missing_points(self, trades: Trades, model: MarketModel) -> list[RowFaults]:
+        running = _periods(trades, model.as_of, last_fixed_start(trades.labels("index"), model))
+        return missing_fixings(floating_flows(_leg(trades, running), model).missing)
+
+    def weight(self, trades: Trades, as_of: int) -> NDArray[np.float64]:
+        periods = remaining_periods(trades, "issue_date", "frequency", as_of)
+        return 0.3 + np.where(trades.labels("credit_curve").codes < 0, 0.12, 0.32) * periods
+
+    def prepare(self, trades: Trades, model: MarketModel) -> Prepared:
+        periods = _periods(trades, model.as_of)
+        floating = floating_flows(_leg(trades, periods), model)
+        curve, credit = trades.labels("discount_curve"), trades.labels("credit_curve")
+        projection = _projection(trades, model.conventions)
+        risky = credit.codes >= 0
+        free, unsure = _split(floating.growth, risky)
+        started, growth = free.telescoped(projection, curve)
+        flows = merged([floating.known, _redemption(trades, model.as_of), started])
+        sure, promised = flows.where(~risky[flows.trade]), flows.where(risky[flows.trade])
+        default = _default_periods(periods, risky, model)
+        nodes, positions = model.discount(
+            (curve.take(sure.trade), sure.day),
+            (curve.take(promised.trade), promised.day),
+            (curve.take(default.trade), default.middle),
+            *growth.requests(projection, curve),
+            *unsure.requests(projection, curve),
+        )
+        hazards, (promised_survival, unsure_survival, from_, to) = model.discount(
+            (credit.take(promised.trade), promised.day),
+            (credit.take(unsure.trade), unsure.end),
+            (credit.take(default.trade), default.begin),
+            (credit.take(default.trade), default.end),
+            kind="hazard_rate",
+        )
+        start, end, payment = positions[6:9]
+        n, recovery = len(trades), recovery_factors(credit, model)
+        owed = (_face(trades) * np.where(recovery < 0, DEFAULT_RECOVERY, 1.0))[default.trade]
+        return PreparedLegs(
+            nodes,
+            hazards,
+            (
+                KnownLeg(offsets_of(sure.trade, n), sure.amount, positions[0]),
+                SurvivalLeg(offsets_of(promised.trade, n), promised.amount, positions[1], promised_survival),
+                DefaultLeg(offsets_of(default.trade, n), owed, positions[2], from_, to, recovery),
+                ProjectedLeg(offsets_of(growth.trade, n), growth.coefficient, *positions[3:6]),
+                ProjectedSurvivalLeg(
+                    offsets_of(unsure.trade, n), unsure.coefficient, start, end, payment, unsure_survival
+                ),
+            ),
+        )
+
+
+@dataclass(frozen=True)
+class _DefaultPeriods:
+    """Periods of risky notes within which a default is settled half way.
+
+    :param trade: int64[k].
+    :param begin, middle, end: int32[k]; the first not before today.
+    """
+
+    trade: Integers
+    begin: Days
+    middle: Days
+    end: Days
+
+
+def _default_periods(periods: Schedule, risky: NDArray[np.bool_], model: MarketModel) -> _DefaultPeriods:
+    kept = risky[periods.trades]
+    trade, end = periods.trades[kept], periods.end[kept]
+    begin = np.minimum(np.maximum(periods.start[kept], np.int32(model.as_of + model.horizon_days)), end)
+    return _DefaultPeriods(trade, begin, (begin + (end - begin) // 2).astype(np.int32), end)
+
+
+def _split(growth: Growth, risky: NDArray[np.bool_]) -> tuple[Growth, Growth]:
+    """Coupons of risk-free notes, and the others."""
+    mask = risky[growth.trade]
+    return growth.where(~mask), growth.where(mask)
+
+
+def _periods(trades: Trades, as_of: int, before: int | None = None) -> Schedule:
+    return schedule(
+        trades.days("issue_date"),
+        trades.days("maturity_date"),
+        trades.labels("frequency"),
+        trades.labels("calendar"),
+        trades.labels("business_day_convention"),
+        after=as_of,
+        before=before,
+    )
+
+
+def _leg(trades: Trades, periods: Schedule) -> FloatingLeg:
+    return FloatingLeg(
+        periods,
+        trades.labels("index"),
+        trades.labels("day_count"),
+        trades.labels("calendar"),
+        _face(trades),
+        trades.numbers("spread"),
+    )
+
+
+def _redemption(trades: Trades, as_of: int) -> Amounts:
+    paid = adjust(trades.days("maturity_date"), trades.labels("calendar"), trades.labels("business_day_convention"))
+    return Amounts(np.arange(len(trades)), paid, _face(trades)).where(paid > as_of)
+
+
+def _face(trades: Trades) -> Floats:
+    return trades.numbers("quantity") * trades.numbers("face")
+
+
+def _projection(trades: Trades, conventions: Conventions) -> Labels:
+    return trades.labels("index").map(lambda name: conventions.index(name).curve)

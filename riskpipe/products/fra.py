@@ -1,0 +1,145 @@
+"""Forward rate agreement."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from riskpipe.kernels.forwards import forward_rate_agreements
+from riskpipe.market.conventions import Conventions
+from riskpipe.market.daycounts import year_fraction
+from riskpipe.market.labels import Labels
+from riskpipe.market.model import MarketModel
+from riskpipe.market.nodes import DiscountNodes
+from riskpipe.products.base import COMMON_COLUMNS, Column, Need, Prepared, Product, RowFaults
+from riskpipe.products.floating import index_groups, lacking, missing_fixings, term_fixings
+from riskpipe.products.flows import Floats, Integers
+from riskpipe.products.nodes import evaluate_used
+from riskpipe.products.schedule_columns import date_range_faults, day_count_column
+from riskpipe.products.trades import Trades
+from riskpipe.products.validation import past_dates, rows_fault, unknown_currencies
+
+# Of the fixing, where the index names none; a trade has no calendar of its own.
+_CALENDAR = "weekends"
+
+
+class ForwardRateAgreement(Product):
+    """Settled at the start of the period: notional x tau x (F - rate) / (1 + F tau), for the payer of the fixed rate.
+
+    F is the forward rate over the period by the index's day count, or its fixing where there is one; tau is the
+    trade's length of the period. Both dates are taken as they are. Once the start date has come, the trade is settled
+    and worth nothing. (QuantLib's ForwardRateAgreement; market standard since FRABBA 1985.)
+    """
+
+    name = "fra"
+    version = 1
+    columns = (
+        *COMMON_COLUMNS,
+        Column("currency", "string", "of the notional and the present value"),
+        Column("index", "string", "floating index; a forward curve unless the configuration says otherwise"),
+        Column("discount_curve", "string", "zero_rate curve that discounts the settlement"),
+        Column("notional", "number", "below zero turns the direction round"),
+        Column("direction", "string", "of the fixed rate", choices=("pay", "receive")),
+        Column("rate", "number", "decimal a year"),
+        Column("start_date", "date", "of the period, and when it is settled"),
+        Column("maturity_date", "date", "end of the period"),
+        day_count_column("day_count", "of the period"),
+    )
+
+    def validate(self, trades: Trades, as_of: int) -> list[RowFaults]:
+        start, end = trades.days("start_date"), trades.days("maturity_date")
+        wrong = (start >= end) & (start != Trades.NO_DATE) & (end != Trades.NO_DATE)
+        return [
+            *unknown_currencies(trades, "currency"),
+            *date_range_faults(trades, "start_date"),
+            *date_range_faults(trades, "maturity_date"),
+            *rows_fault("maturity_date", "date_order", wrong, "maturity_date is not after start_date"),
+            *past_dates(trades, "maturity_date", as_of, "maturity"),
+        ]
+
+    def currency(self, trades: Trades) -> Labels:
+        return trades.labels("currency")
+
+    def requirements(self, trades: Trades, conventions: Conventions) -> tuple[Need, ...]:
+        return (
+            Need("discount", ("zero_rate",), trades.labels("discount_curve")),
+            Need("projection", ("zero_rate",), _projection(trades, conventions)),
+        )
+
+    def missing_points(self, trades: Trades, model: MarketModel) -> list[RowFaults]:
+        return missing_fixings(_terms(trades, model).missing)
+
+    def weight(self, trades: Trades, as_of: int) -> NDArray[np.float64]:
+        return np.full(len(trades), 0.3)
+
+    def prepare(self, trades: Trades, model: MarketModel) -> Prepared:
+        terms = _terms(trades, model)
+        discount_curve, projection = trades.labels("discount_curve"), _projection(trades, model.conventions)
+        start, end = trades.days("start_date"), trades.days("maturity_date")
+        nodes, (payment, near, far) = model.discount((discount_curve, start), (projection, start), (projection, end))
+        # What is known needs no forward: its growth is one, of the node that pays.
+        near, far = np.where(terms.open, near, payment), np.where(terms.open, far, payment)
+        return _ForwardRateAgreements(nodes, near, far, payment, terms.amount, terms.owed, terms.ratio)
+
+
+@dataclass(frozen=True)
+class _ForwardRateAgreements(Prepared):
+    nodes: DiscountNodes
+    start: NDArray[np.int32]
+    end: NDArray[np.int32]
+    payment: NDArray[np.int32]
+    amount: Floats
+    owed: Floats
+    ratio: Floats
+
+    def price(self, rows: NDArray[np.int32], x: NDArray[np.float64]) -> NDArray[np.float64]:
+        discount, (start, end, payment) = evaluate_used(self.nodes, rows, x, self.start, self.end, self.payment)
+        out = np.empty((len(rows), x.shape[1]))
+        forward_rate_agreements(rows, self.amount, self.owed, self.ratio, discount, start, end, payment, out)
+        return out
+
+
+@dataclass(frozen=True)
+class _Terms:
+    """The settlement is amount - owed / (1 + ratio (P(start) / P(end) - 1)).
+
+    :param open: bool[n]: the rate is still to be projected.
+    """
+
+    amount: Floats
+    owed: Floats
+    ratio: Floats
+    open: NDArray[np.bool_]
+    missing: list[tuple[str, int, Integers]]
+
+
+def _terms(trades: Trades, model: MarketModel) -> _Terms:
+    start, end = trades.days("start_date"), trades.days("maturity_date")
+    day_count = trades.labels("day_count")
+    tau = year_fraction(start, end, day_count)
+    fixing, ratio = np.full(len(trades), np.nan), np.ones(len(trades))
+    known, alive = np.zeros(len(trades), np.bool_), start > model.as_of
+    missing: list[tuple[str, int, Integers]] = []
+    live = np.flatnonzero(alive)
+    calendar = Labels.constant(_CALENDAR, len(trades))
+    for group, index, count, days in index_groups(trades.labels("index"), day_count, calendar, live, model):
+        rows = live[group]
+        length = year_fraction(start[rows], end[rows], count)
+        with np.errstate(divide="ignore", invalid="ignore"):  # a period without length has no rate
+            ratio[rows] = np.divide(tau[rows], length, out=np.ones(len(rows)), where=tau[rows] != length)
+        if not model.conventions.index(index).overnight:
+            fixed = term_fixings(model, index, days, start[rows])
+            fixing[rows], known[rows] = fixed.rate, fixed.known
+            missing += lacking(index, rows, fixed.missing)
+    notional = np.where(trades.is_one("direction", "pay"), 1.0, -1.0) * trades.numbers("notional")
+    rate = trades.numbers("rate")
+    settled = notional * tau * (fixing - rate) / (1.0 + fixing * tau)
+    amount = np.where(alive, np.where(known, settled, notional), 0.0)
+    owed = np.where(alive & ~known, notional * (1.0 + rate * tau), 0.0)
+    return _Terms(amount, owed, ratio, alive & ~known, missing)
+
+
+def _projection(trades: Trades, conventions: Conventions) -> Labels:
+    return trades.labels("index").map(lambda name: conventions.index(name).curve)

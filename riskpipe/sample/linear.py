@@ -1,0 +1,152 @@
+"""Forwards on equities and commodities, rate agreements, floating-rate notes, cross-currency and inflation swaps."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from riskpipe.market.labels import Labels
+from riskpipe.sample.dates import add_months, business_days
+from riskpipe.sample.extra_points import inflation_level
+from riskpipe.sample.options import commodity_options, equity_options
+from riskpipe.sample.rates import bond_dates, swap_dates
+from riskpipe.sample.terms import Columns, Draw, each
+from riskpipe.sample.universe import BY_CODE, INDEX_BY_NAME, ISSUER_BY_NAME
+
+
+def equity_forwards(draw: Draw) -> Columns:
+    """On the underlyings and dates of the options, struck where these are."""
+    terms = equity_options(draw)
+    return {name: terms[name] for name in ("underlying", "currency", "quantity", "strike", "expiry_date")}
+
+
+def commodity_forwards(draw: Draw) -> Columns:
+    """On the underlyings and dates of the options, struck where these are."""
+    terms = commodity_options(draw)
+    return {name: terms[name] for name in ("underlying", "currency", "quantity", "strike", "delivery_date")}
+
+
+def forward_rate_agreements(draw: Draw) -> Columns:
+    """Over three or six months, most of them starting within two years."""
+    index = draw.instruments
+    currency = index.map(lambda name: INDEX_BY_NAME[name].currency)
+    start = draw.horizon(0.5, 3.0)
+    maturity = business_days(add_months(start, draw.choice((3, 6), (2, 1))))
+    curve = index.map(lambda name: INDEX_BY_NAME[name].convention.curve)
+    par = draw.quotes.par_rate(curve, draw.years(start), draw.years(maturity))
+    return {
+        "currency": currency,
+        "index": index,
+        "discount_curve": currency.map(lambda code: BY_CODE[code].discount_curve),
+        "notional": draw.notional(currency, 25.0),
+        "direction": Labels(draw.long.astype(np.int32), ("receive", "pay")),
+        "rate": np.round(par + 0.001 * draw.rng.standard_normal(len(draw)), 5),
+        "start_date": start,
+        "maturity_date": maturity,
+        "day_count": index.map(lambda name: INDEX_BY_NAME[name].float_day_count),
+    }
+
+
+def floating_rate_notes(draw: Draw) -> Columns:
+    """Governments' and issuers' notes on the main index of their currency."""
+    names = draw.instruments
+    government = each(names, lambda name: float(name.endswith(".GOVT"))) > 0.0
+    currency = names.map(lambda name: name[:3] if name.endswith(".GOVT") else ISSUER_BY_NAME[name].currency)
+    index = currency.map(lambda code: "EUR.EURIBOR3M" if code == "EUR" else BY_CODE[code].discount_curve)
+    issue, maturity = bond_dates(draw, government)
+    face = each(currency, lambda code: 50_000.0 if code == "JPY" else 1_000.0)
+    quantity = np.maximum(np.round(draw.notional(currency, 6.0) / face), 1.0) * draw.sign
+    return {
+        "currency": currency,
+        "index": index,
+        "discount_curve": currency.map(lambda code: BY_CODE[code].discount_curve),
+        "quantity": quantity,
+        "face": face,
+        "spread": np.where(government, 0.0005, 0.01),
+        "frequency": Labels.constant("3M", len(draw)),
+        "day_count": index.map(lambda name: INDEX_BY_NAME[name].float_day_count),
+        "issue_date": issue,
+        "maturity_date": maturity,
+        "calendar": currency.map(lambda code: BY_CODE[code].calendar),
+        "business_day_convention": Labels.constant("modified_following", len(draw)),
+        "settlement_days": np.full(len(draw), 2.0),
+        "credit_curve": names.where(~government),
+    }
+
+
+def cross_currency_swaps(draw: Draw) -> Columns:
+    """A currency against the dollar: basis swaps on overnight rates, and fixed against floating."""
+    base, dollar = draw.instruments, Labels.constant("USD", len(draw))
+    start, maturity, _ = swap_dates(draw)
+    notional = draw.notional(base, 40.0)
+    in_dollars = np.round(notional / each(base, lambda code: BY_CODE[code].scale), -3)
+    fixed = draw.rng.random(len(draw)) < 0.3
+    spread = draw.rng.integers(-30, 10, len(draw)) / 10_000.0
+    rate = np.round(0.02 + 0.01 * draw.rng.random(len(draw)), 4)
+    calendar = base.map(lambda code: f"{BY_CODE[code].calendar}+USNY")
+    foreign = _side(base, notional, fixed, rate, spread)
+    domestic = _side(dollar, in_dollars, np.zeros(len(draw), np.bool_), rate, np.zeros(len(draw)))
+    columns: Columns = {}
+    for name, values in foreign.items():
+        columns[f"receive_{name}"] = _choose(draw.long, values, domestic[name])
+    for name, values in domestic.items():
+        columns[f"pay_{name}"] = _choose(draw.long, values, foreign[name])
+    return columns | {
+        "start_date": start,
+        "maturity_date": maturity,
+        "calendar": calendar,
+        "business_day_convention": Labels.constant("modified_following", len(draw)),
+        "exchange_notionals": draw.rng.random(len(draw)) < 0.8,
+    }
+
+
+def _side(
+    currency: Labels,
+    notional: NDArray[np.float64],
+    fixed: NDArray[np.bool_],
+    rate: NDArray[np.float64],
+    spread: NDArray[np.float64],
+) -> Columns:
+    index = currency.map(lambda code: BY_CODE[code].discount_curve)
+    return {
+        "currency": currency,
+        "notional": notional,
+        "index": index.where(~fixed),
+        "fixed_rate": np.where(fixed, rate, np.nan),
+        "spread": np.where(fixed, 0.0, spread),
+        "discount_curve": index,
+        "frequency": Labels.constant("3M", len(currency)),
+        "day_count": index.map(lambda name: INDEX_BY_NAME[name].float_day_count),
+    }
+
+
+def _choose(
+    mask: NDArray[np.bool_],
+    first: Labels | NDArray[np.float64] | NDArray[np.int32] | NDArray[np.bool_],
+    second: Labels | NDArray[np.float64] | NDArray[np.int32] | NDArray[np.bool_],
+) -> Labels | NDArray[np.float64]:
+    """The first's value where the mask holds, the second's elsewhere."""
+    if isinstance(first, Labels) and isinstance(second, Labels):
+        shifted = np.where(second.codes < 0, np.int32(-1), second.codes + np.int32(len(first.names)))
+        return Labels(np.where(mask, first.codes, shifted).astype(np.int32), (*first.names, *second.names))
+    return np.where(mask, np.asarray(first, np.float64), np.asarray(second, np.float64))
+
+
+def inflation_swaps(draw: Draw) -> Columns:
+    """On the price index of a currency, of whole years; a third were dealt some months ago."""
+    index = draw.instruments
+    currency = index.map(lambda name: name[:3])
+    years = draw.choice((1, 2, 5, 10, 20, 30), (1, 2, 4, 4, 1, 1))
+    age = np.where(draw.rng.random(len(draw)) < 0.35, draw.rng.integers(5, 330, len(draw)), -2)
+    start = business_days(draw.as_of - age)
+    return {
+        "currency": currency,
+        "index": index,
+        "discount_curve": currency.map(lambda code: BY_CODE[code].discount_curve),
+        "notional": draw.notional(currency, 15.0),
+        "direction": Labels(draw.long.astype(np.int32), ("receive", "pay")),
+        "fixed_rate": np.round(0.023 + 0.002 * draw.rng.standard_normal(len(draw)), 4),
+        "base_index": np.round(inflation_level(add_months(start, -3), draw.as_of), 2),
+        "start_date": start,
+        "maturity_date": add_months(start, 12 * years),
+    }

@@ -1,0 +1,55 @@
+"""Which products the sample has trades of, and how they are made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from riskpipe.sample.linear import (
+    commodity_forwards,
+    cross_currency_swaps,
+    equity_forwards,
+    floating_rate_notes,
+    forward_rate_agreements,
+    inflation_swaps,
+)
+from riskpipe.sample.options import commodity_options, equity_options, fx_forwards, fx_options
+from riskpipe.sample.rates import bonds, credit_default_swaps, interest_rate_swaps
+from riskpipe.sample.terms import Columns, Draw
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """:param prefix: of the trade ids.
+    :param share: of all trades, unless the caller says otherwise.
+    :param counterparty: whether there is one; bonds are held.
+    """
+
+    prefix: str
+    share: float
+    generate: Callable[[Draw], Columns]
+    counterparty: bool = True
+
+
+RECIPES: dict[str, Recipe] = {
+    "interest_rate_swap": Recipe("IRS", 0.35, interest_rate_swaps),
+    "fx_forward": Recipe("FXF", 0.20, fx_forwards),
+    "fx_option": Recipe("FXO", 0.15, fx_options),
+    "equity_option": Recipe("EQO", 0.12, equity_options),
+    "bond": Recipe("BND", 0.08, bonds, counterparty=False),
+    "credit_default_swap": Recipe("CDS", 0.05, credit_default_swaps),
+    "commodity_option": Recipe("CMO", 0.05, commodity_options),
+}
+"""The mixed book of `riskpipe init`."""
+
+FURTHER_RECIPES: dict[str, Recipe] = {
+    "equity_forward": Recipe("EQF", 0.0, equity_forwards),
+    "commodity_forward": Recipe("CMF", 0.0, commodity_forwards),
+    "fra": Recipe("FRA", 0.0, forward_rate_agreements),
+    "floating_rate_note": Recipe("FRN", 0.0, floating_rate_notes, counterparty=False),
+    "cross_currency_swap": Recipe("XCS", 0.0, cross_currency_swaps),
+    "inflation_swap": Recipe("INF", 0.0, inflation_swaps),
+}
+"""Products that are written when they are asked for by name."""
+
+EVERY_RECIPE = {**RECIPES, **FURTHER_RECIPES}
