@@ -22,9 +22,13 @@ from typing import ClassVar
 
 
 class RiskpipeError(Exception):
-    """Base of every error that riskpipe raises on purpose; the message says what to do."""
+    """Base of every error that riskpipe raises on purpose; the message says what to do.
+
+    :cvar reason: name of the Reason that a block gets when a worker meets the error; "" for none of its own.
+    """
 
     exit_code: ClassVar[int] = 1
+    reason: ClassVar[str] = ""
 
 
 class UsageError(RiskpipeError):

@@ -53,7 +53,7 @@ def _title(status: RunStatus) -> str:
     title = f"run {status.run_id} of {status.as_of}: {status.state} in {duration(status.elapsed_seconds)}"
     if status.trades:
         title += f"; {plural(status.trades, 'trade')}"
-    if status.valuations and status.elapsed_seconds > 0:
+    if status.valuations and status.elapsed_seconds > 0 and not status.blocks.reused:
         rate = round(status.valuations / status.elapsed_seconds)
         title += f", {plural(status.valuations, 'valuation')} ({count(rate)}/s)"
     return title

@@ -6,7 +6,7 @@ import pickle
 import traceback
 from dataclasses import dataclass
 
-from riskpipe.errors import Reason, StorageError
+from riskpipe.errors import Reason, RiskpipeError, StorageError
 from riskpipe.execute.executor import Function
 from riskpipe.execute.work import Done, Raised, Work
 
@@ -58,6 +58,8 @@ def reason_of(error: BaseException) -> Reason:
         return Reason.OUT_OF_MEMORY
     if isinstance(error, (OSError, StorageError)):
         return Reason.STORAGE
+    if isinstance(error, RiskpipeError) and error.reason:
+        return Reason(error.reason)
     return Reason.PRICING_ERROR
 
 

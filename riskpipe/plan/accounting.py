@@ -38,7 +38,7 @@ class RunStatus:
 
     run_id: str
     as_of: str
-    state: str  # running | complete | partial | interrupted | failed
+    state: str  # running | complete | partial | interrupted | failed | damaged
     blocks: Counts
     numbers: Counts
     trades: int = 0
@@ -58,7 +58,7 @@ class RunStatus:
         """See the table of exit codes: 0 all done, 4 partial, 130/143 interrupted."""
         if self.signal_number is not None and self.state == "interrupted":
             return 128 + self.signal_number
-        return {"complete": 0, "running": 0, "partial": 4, "failed": 4, "interrupted": 130}[self.state]
+        return {"complete": 0, "running": 0, "partial": 4, "failed": 4, "interrupted": 130, "damaged": 6}[self.state]
 
     def to_json(self) -> dict[str, Any]:
         return {"schema_version": SUMMARY_VERSION, **asdict(self), "exit_code": self.exit_code}

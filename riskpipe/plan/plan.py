@@ -18,6 +18,7 @@ from riskpipe.plan.block import BLOCK_ID_LENGTH, Block, digest_id
 from riskpipe.plan.costs import BYTES_PER_BLOCK, SECONDS_PER_BLOCK, WORKER_BASELINE_BYTES
 from riskpipe.plan.partition import Limits, ScenarioRange, cut_trades
 from riskpipe.plan.survey import FileSurvey
+from riskpipe.store.parquet import reading
 
 PLAN_VERSION = 1
 HEADER_KEY = "riskpipe.plan"
@@ -189,7 +190,7 @@ class StoredPlan:
 
     def __init__(self, path: str) -> None:
         self.path = path
-        with pq.ParquetFile(path) as file:
+        with reading(path), pq.ParquetFile(path) as file:
             self._length = file.metadata.num_rows
             text = (file.metadata.metadata or {}).get(HEADER_KEY.encode())
         if text is None:

@@ -55,21 +55,25 @@ class Quarantine:
     row: list[int] = field(default_factory=list)
     reason: list[str] = field(default_factory=list)
     message: list[str] = field(default_factory=list)
+    doubled: list[bool] = field(default_factory=list)
 
-    def add(self, path: str, rows: NDArray[np.int64], reason: Reason, message: str) -> None:
+    def add(self, path: str, rows: NDArray[np.int64], reason: Reason, message: str, *, doubled: bool = False) -> None:
+        """:param doubled: their trade ids are those of other rows too, so that they do not name them."""
         self.path += [path] * len(rows)
         self.row += rows.tolist()
         self.reason += [reason.value] * len(rows)
         self.message += [message] * len(rows)
+        self.doubled += [doubled] * len(rows)
 
     def table(self) -> pa.Table:
-        """Sorted by path and row; the first reason found of a row is kept."""
+        """One row a trade, sorted by path and row: the first reason found, and whether its id is doubled."""
         table = pa.table(
             {
                 "path": pa.array(self.path, pa.string()),
                 "row": pa.array(self.row, pa.int64()),
                 "reason": pa.array(self.reason, pa.string()),
                 "message": pa.array(self.message, pa.string()),
+                "doubled": pa.array(self.doubled, pa.bool_()),
                 "order": pa.array(range(len(self.row)), pa.int64()),
             }
         ).sort_by([("path", "ascending"), ("row", "ascending"), ("order", "ascending")])
@@ -77,7 +81,9 @@ class Quarantine:
             return table.drop(["order"])
         path, row = table.column("path").to_pylist(), table.column("row").to_pylist()
         first = [k == 0 or (path[k], row[k]) != (path[k - 1], row[k - 1]) for k in range(len(table))]
-        return table.filter(pa.array(first)).drop(["order"])
+        doubled = np.logical_or.reduceat(table.column("doubled").to_numpy(), np.flatnonzero(first))
+        kept = table.filter(pa.array(first)).drop(["order", "doubled"])
+        return kept.append_column("doubled", pa.array(doubled))
 
 
 @dataclass(frozen=True)
@@ -316,7 +322,7 @@ class Survey:
             ids = tuple(trade_id for _, trade_id in found[:SAMPLES])
             self._count("error", path, "trade_id", "unique", message, len(found), ids)
             rows = np.array(sorted(row for row, _ in found), np.int64)
-            self.quarantine.add(path, rows, Reason.INVALID_TRADE, message)
+            self.quarantine.add(path, rows, Reason.INVALID_TRADE, message, doubled=True)
 
 
 def _hash(column: pa.ChunkedArray) -> NDArray[np.uint64]:

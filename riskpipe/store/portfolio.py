@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
-from riskpipe.errors import InputError, StorageError
+from riskpipe.errors import InputError, Reason, StorageError
 from riskpipe.store.filesystem import FileEntry, Store, explained
 from riskpipe.store.parquet import open_parquet
 
@@ -19,6 +19,8 @@ _HASH_CHUNK = 8 << 20
 
 class InputChangedError(InputError):
     """A trade file is not the one that was planned."""
+
+    reason = Reason.INPUT_CHANGED.value
 
 
 @dataclass(frozen=True)

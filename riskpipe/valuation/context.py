@@ -67,12 +67,21 @@ class Context:
 
     def quarantined(self, path: str, start: int, stop: int) -> dict[int, Failure]:
         """Row of the file -> why it gets no numbers, for rows [start, stop)."""
+        rows = self._quarantined(path, start, stop).to_pylist()
+        return {row["row"]: Failure(Reason(row["reason"]), row["message"]) for row in rows}
+
+    def doubled(self, path: str, start: int, stop: int) -> NDArray[np.int64]:
+        """Rows of [start, stop) whose trade ids are those of other rows too."""
+        rows = self._quarantined(path, start, stop)
+        return np.asarray(rows.filter(rows.column("doubled")).column("row").to_numpy(), np.int64)
+
+    def _quarantined(self, path: str, start: int, stop: int) -> pa.Table:
         table = self._quarantine
         mask = pc.and_(
             pc.equal(table.column("path"), path),
             pc.and_(pc.greater_equal(table.column("row"), start), pc.less(table.column("row"), stop)),
         )
-        return {row["row"]: Failure(Reason(row["reason"]), row["message"]) for row in table.filter(mask).to_pylist()}
+        return table.filter(mask)
 
     def set_columns(self, set_name: str, start: int, stop: int) -> slice:
         """The set's columns within [start, stop) of the ScenarioSet; empty if it has none there."""

@@ -24,7 +24,8 @@ from riskpipe.valuation.context import ColumnClass, Context
 
 Vector = NDArray[np.float64]
 
-OK, FAILED, NOT_APPLICABLE = np.uint8(0), np.uint8(1), np.uint8(2)
+# SEVERAL is not applicable, too: the trade depends on more than one factor, and their numbers do not add up.
+OK, FAILED, NOT_APPLICABLE, SEVERAL = np.uint8(0), np.uint8(1), np.uint8(2), np.uint8(3)
 
 # Scenarios priced at a time: rows of levels and discount factors of this width stay in the second-level cache.
 TILE = 128
@@ -157,13 +158,13 @@ class _Valuation:
         values = self._prepared[horizon].price(rows, x)
         return values if columns >= LANES else np.ascontiguousarray(values[:, :columns])
 
-    def _set(self, part: Part, measure: str, value: Vector, bad: NDArray[np.bool_],
-             missing: NDArray[np.bool_] | None = None) -> None:  # fmt: skip
+    def _set(
+        self, part: Part, measure: str, value: Vector, bad: NDArray[np.bool_], good: NDArray[np.uint8] | None = None
+    ) -> None:
+        """:param good: the status of trades that are not bad; None: OK."""
         if measure not in self._measures:
             return
-        status = np.where(bad, FAILED, OK)
-        if missing is not None:
-            status = np.where(missing & ~bad, NOT_APPLICABLE, status)
+        status = np.where(bad, FAILED, OK if good is None else good)
         part.values[measure] = np.where(status == OK, value, np.nan)
         part.statuses[measure] = status.astype(np.uint8)
 
@@ -194,8 +195,10 @@ class _Valuation:
             f"{family.name} is not a finite number",
         )
         for measure in wanted:
-            missing = subjects == 0 if family.total != "only" else subjects != 1
-            self._set(part, measure, totals[measure], broken, missing)
+            good = np.where(subjects == 0, NOT_APPLICABLE, OK)
+            if family.total == "only":
+                good = np.where(subjects > 1, SEVERAL, good)
+            self._set(part, measure, totals[measure], broken, good)
 
     def _subjects(
         self,

@@ -17,10 +17,10 @@ from riskpipe.measures.catalogue import ADDITIVE_MEASURES, PNL_SETS, VALUATION_M
 from riskpipe.plan.block import Block
 from riskpipe.products.trades import Trades
 from riskpipe.store.tables import SCHEMAS, SORT_KEYS
-from riskpipe.valuation.price import FAILED, NOT_APPLICABLE, OK, Part, Sensitivity
+from riskpipe.valuation.price import FAILED, NOT_APPLICABLE, OK, SEVERAL, Part, Sensitivity
 from riskpipe.valuation.spec import ValuationSpec
 
-STATUS = pa.array(["ok", "failed", "not_applicable"], pa.string())
+STATUS = pa.array(["ok", "failed", "not_applicable", "not_applicable"], pa.string())  # by status code
 
 # Per block and trade, kept beside the results: what a retry of the failed trades needs.
 TRADE_FAILURES = pa.schema(
@@ -94,7 +94,8 @@ def _measure_of(set_name: str) -> str:
 def _statuses(part: Part, block: Block) -> NDArray[np.uint8]:
     """uint8[measures, n]: the outcome of every planned number; what was not even begun failed."""
     unknown = np.full(len(part.trades), FAILED)
-    return np.array([part.statuses.get(measure, unknown) for measure in block.measures], np.uint8)
+    found = np.array([part.statuses.get(measure, unknown) for measure in block.measures], np.uint8)
+    return np.minimum(found, NOT_APPLICABLE)
 
 
 def _failures(block: Block, part: Part, rows: NDArray[np.int64], status: NDArray[np.uint8]) -> pa.Table:
@@ -178,10 +179,12 @@ def _reasons(
     part: Part, positions: NDArray[np.int64], status: NDArray[np.uint8], measures: list[str]
 ) -> dict[str, pa.Array]:
     """Reason and message of rows that have no number."""
-    missing = [f"the trade has no single factor for {measure}; see sensitivities" for measure in measures]
+    width = len(measures)
+    missing = [f"the trade depends on nothing that {measure} shifts" for measure in measures]
+    missing += [f"{measure} to each of the trade's several factors is in sensitivities" for measure in measures]
     texts = {(Reason.NOT_APPLICABLE.value, message): k for k, message in enumerate(missing)}
-    which = np.tile(np.arange(len(measures), dtype=np.int32), len(positions) // max(len(measures), 1))
-    reason = np.where(status == NOT_APPLICABLE, which, np.int32(-1))
+    which = np.tile(np.arange(width, dtype=np.int32), len(positions) // max(width, 1))
+    reason = np.where(status == NOT_APPLICABLE, which, np.where(status == SEVERAL, which + width, -1)).astype(np.int32)
     for place in np.flatnonzero(status == FAILED):
         failure = part.failures[int(positions[place])][1]
         reason[place] = texts.setdefault((failure.reason.value, failure.message), len(texts))

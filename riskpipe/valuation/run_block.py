@@ -114,20 +114,25 @@ def read_trades(context: Context, block: Block) -> tuple[Trades, NDArray[np.int6
     trades = Trades(table)
     if block.rows is not None:
         rows = np.array(block.rows, np.int64)
-        return _named(trades.take(rows - block.row_start), block.path, rows), rows
+        return _named(context, trades.take(rows - block.row_start), block, rows), rows
     rows = np.arange(block.row_start, block.row_stop)
     selected = context.selection.trades(product.name, trades.books, trades.trade_ids.to_pylist)
     if not selected.all():
         trades, rows = trades.take(np.flatnonzero(selected)), rows[selected]
-    return _named(trades, block.path, rows), rows
+    return _named(context, trades, block, rows), rows
 
 
-def _named(trades: Trades, path: str, rows: NDArray[np.int64]) -> Trades:
-    """Quarantined trades without id or book get a place to stand in the results: file and row, and the root."""
+def _named(context: Context, trades: Trades, block: Block, rows: NDArray[np.int64]) -> Trades:
+    """Quarantined trades that their id or book do not name get a place to stand in the results.
+
+    Without id: file#row; with an id that other rows have too: id#file#row; without book: the root.
+    """
     ids, books = trades.table.column("trade_id"), trades.table.column("book")
-    if not (ids.null_count or books.null_count):
+    doubled = np.isin(rows, context.doubled(block.path, block.row_start, block.row_stop))
+    if not (ids.null_count or books.null_count or doubled.any()):
         return trades
-    places = pa.array([f"{path}#{row}" for row in rows.tolist()], pa.string())
+    places = pa.array([f"{block.path}#{row}" for row in rows.tolist()], pa.string())
+    ids = pc.if_else(pa.array(doubled), pc.binary_join_element_wise(ids, places, "#"), ids)
     table = trades.table.set_column(trades.table.column_names.index("trade_id"), "trade_id", pc.coalesce(ids, places))
     return Trades(table.set_column(table.column_names.index("book"), "book", pc.fill_null(books, "")))
 

@@ -6,6 +6,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -37,10 +38,11 @@ from riskpipe.workflows.session import Session
 ROWS_AT_A_TIME = 20_000
 
 
-def finish(session: Session, publish: str) -> RunStatus:
+def finish(session: Session, publish: str | None) -> RunStatus:
     """Write blocks, failures and summary; publish by the rule; end the session.
 
-    :param publish: complete: when every block is done (single quarantined trades aside); always; never.
+    :param publish: complete: when every block is done (single quarantined trades aside); always; never. None: as
+        the settings say, but never when the run is of a selection: it would take the place of the whole day.
     :raises AssertionError: the numbers do not add up, a bug.
     """
     session.flush()
@@ -51,6 +53,12 @@ def finish(session: Session, publish: str) -> RunStatus:
     state = _state_of(session)
     messages: list[str] = []
     published = False
+    if publish is None:
+        publish = "never" if session.plan.header.selection else session.settings.publish
+        if publish != session.settings.publish:
+            messages.append(
+                "not published: a selection would replace the whole day; --publish complete does it"
+            )
     if session.clean() and publish != "never":
         broken = whole_failures(session.state)
         if publish == "always" or not broken:
@@ -73,6 +81,11 @@ def finish(session: Session, publish: str) -> RunStatus:
 def mark_published(session: Session, tables: Mapping[str, object]) -> None:
     """End a session that did nothing but publish."""
     session.record(Published(tuple(tables), time.time()))
+    store, layout = session.store, session.layout
+    if store.exists(layout.summary):
+        before = RunStatus.from_json(json.loads(store.read_bytes(layout.summary)))
+        _conclude(session, replace(before, published=True, messages=()))
+        return
     reasons = _write_failures(session)
     _conclude(session, session.status(_state_of(session), failures_by_reason=reasons, published=True))
 
@@ -86,6 +99,7 @@ def read_status(store: Store, layout: RunLayout, records: Iterable[Record]) -> R
     """How the last session of a run ended; None when it is at work, or was killed.
 
     :param records: the run's ledger: a summary counts only when its session's end was recorded after it.
+    :raises StorageError: the summary is damaged.
     """
     started = ended = None
     for record in records:
@@ -95,7 +109,7 @@ def read_status(store: Store, layout: RunLayout, records: Iterable[Record]) -> R
             ended = record.session
     if started is None or ended != started or not store.exists(layout.summary):
         return None
-    return RunStatus.from_json(json.loads(store.read_bytes(layout.summary)))
+    return RunStatus.from_json(store.read_json(layout.summary))
 
 
 def _state_of(session: Session) -> str:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 
 from riskpipe.plan.block import Block
-from riskpipe.plan.selection import Selection
 from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import RunLayout
 from riskpipe.store.ledger import BlockSplit
@@ -36,7 +35,7 @@ def failed_trades(
     block: Block,
     taken: Sequence[Block],
     numbers: tuple[int, int, int],
-    selection: Selection,
+    selected: Container[int],
 ) -> BlockSplit | None:
     """What a retry does of a block that is done but for some trades; None when nothing can be retried.
 
@@ -45,13 +44,14 @@ def failed_trades(
 
     :param taken: parts of the block that repeat trades already, done or not: no trade may be in two of them.
     :param numbers: ok, failed and not-applicable numbers of the block's own output.
+    :param selected: rows that may be repeated.
     """
     path = layout.block_output("trade_failures", block.block_id)
     if not numbers[1] or not store.exists(path):
         return None
     replaced = {row for part in taken for row in _rows(part)}
     rows = [row for row in read_parquet(store, path).to_pylist() if row["retryable"] and row["row"] not in replaced]
-    rows = [row for row in rows if selection.value("trade", row["trade_id"])]
+    rows = [row for row in rows if row["row"] in selected]
     if not rows:
         return None
     partly = any(row["ok"] or row["not_applicable"] for row in rows)

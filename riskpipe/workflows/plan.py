@@ -6,8 +6,8 @@ import os
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from riskpipe import __version__
 from riskpipe.config import Settings
-from riskpipe.errors import StorageError, UsageError
+from riskpipe.errors import InputError, StorageError, UsageError
 from riskpipe.measures.catalogue import PNL_SETS
 from riskpipe.plan.costs import CostModel
 from riskpipe.plan.partition import BLOCKS_A_WORKER, Limits, ScenarioRange, scenario_ranges
@@ -244,23 +244,31 @@ def _warnings(settings: Settings, header: PlanHeader, quarantined: int) -> list[
 
 
 def learnt_costs(store: Store) -> CostModel:
-    """What the last runs of this output teach about seconds; the default model where there are none."""
+    """What the last runs of this output teach about seconds; the default model where there are none.
+
+    A run whose files are damaged teaches nothing.
+    """
     model = CostModel()
     try:
         runs = list_runs(store)[-RUNS_TO_LEARN_FROM:]
     except StorageError:
         return model
     for run_id in runs:
-        layout = RunLayout(run_id)
-        if not (store.exists(layout.blocks) and store.exists(layout.plan)):
-            continue
-        table = read_parquet(store, layout.blocks, ["product", "status", "projected_s", "price_s"])
-        rows = table.filter(table.column("price_s").is_valid()).to_pylist()
-        with local_copy(store, layout.plan) as path:
-            planned_with = CostModel(StoredPlan(path).header.cost_factors)
-        observed = [(r["product"], r["projected_s"], r["price_s"]) for r in rows if r["projected_s"]]
-        model = CostModel({**model.factors, **planned_with.learnt(observed).factors})
+        with suppress(StorageError, InputError):
+            model = CostModel({**model.factors, **_learnt(store, RunLayout(run_id))})
     return model
+
+
+def _learnt(store: Store, layout: RunLayout) -> Mapping[str, float]:
+    if not (store.exists(layout.blocks) and store.exists(layout.plan)):
+        return {}
+    table = read_parquet(store, layout.blocks, ["product", "status", "projected_s", "price_s"])
+    rows = table.filter(table.column("price_s").is_valid()).to_pylist()
+    with local_copy(store, layout.plan) as path:
+        planned_with = CostModel(StoredPlan(path).header.cost_factors)
+    return planned_with.learnt(
+        [(r["product"], r["projected_s"], r["price_s"]) for r in rows if r["projected_s"]]
+    ).factors
 
 
 def put_file(store: Store, name: str, path: str) -> None:

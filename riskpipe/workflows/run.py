@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from riskpipe import __version__
+from riskpipe.clusters.address import check_address
 from riskpipe.config import Settings, resolved_yaml
 from riskpipe.errors import ClusterError, InputError, Reason, StorageError, UsageError
 from riskpipe.execute.executor import SchedulerLostError
@@ -17,12 +18,12 @@ from riskpipe.execute.signals import StopSignal, stop_on_signals
 from riskpipe.measures.families import Bumps
 from riskpipe.plan.accounting import Observer, RunStatus
 from riskpipe.plan.plan import PlanHeader, StoredPlan
-from riskpipe.plan.selection import Selection
+from riskpipe.plan.selection import Selection, parse_selection
 from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import RunLayout, list_runs, new_run_id, resolve_run
 from riskpipe.store.lease import Lease
 from riskpipe.store.ledger import read_ledger
-from riskpipe.store.parquet import write_parquet
+from riskpipe.store.parquet import read_parquet, write_parquet
 from riskpipe.valuation.context import open_context
 from riskpipe.valuation.spec import ValuationSpec
 from riskpipe.workflows.check import checks_table
@@ -65,8 +66,7 @@ def run(
     :param publish: overrides the settings' `publish`.
     :raises RiskpipeError: whatever keeps the run from starting or going on; see riskpipe.errors.
     """
-    store = Store(settings.output)
-    store.probe_writable()
+    store = open_output(settings)
     new_id = new_run_id(datetime.now(UTC))
 
     def opened(log: Observer) -> _Opened:
@@ -77,6 +77,20 @@ def run(
         return _create(store, settings, selection, new_id, log)
 
     return with_session(store, settings, new_id, opened, fail_fast, publish, observer)
+
+
+def open_output(settings: Settings) -> Store:
+    """The output's store, after everything that would stop a run later for reasons that can be seen now.
+
+    :raises StorageError: the output cannot be written to. :raises UsageError: an address that must not be used.
+    """
+    if settings.cluster.kind == "address":
+        check_address(settings.cluster.address or "")
+    store = Store(settings.output)
+    if not store.is_local:
+        raise StorageError(f"{store.root}: this version writes runs to file systems only: choose a directory")
+    store.probe_writable()
+    return store
 
 
 def with_session(
@@ -105,7 +119,7 @@ def with_session(
         session.flush()
         log.message("info", f"run {run_.layout.run_id}: {len(session.plan)} blocks")
         _value(session, fail_fast=fail_fast)
-        status = finish(session, publish or settings.publish)
+        status = finish(session, publish)
         log.ended(status)
         observer.update(status)
         return status
@@ -158,15 +172,28 @@ def _resumable(
         layout = RunLayout(run_id)
         if not store.exists(layout.plan):
             continue
-        status = read_status(store, layout, read_ledger(store, layout))
-        if status is not None and status.state in ("complete", "partial"):
-            if status.state == "partial" and _same(store, layout, settings, selection):
-                observer.message(
-                    "info", f"run {run_id} of these inputs is partial: `riskpipe retry` redoes what failed"
-                )
+        try:
+            return _unfinished(store, layout, settings, selection, observer)
+        except StorageError as error:
+            observer.message("warning", f"run {run_id} cannot be gone on with, a new one is made: {error}")
             return None
-        return layout if _same(store, layout, settings, selection) else None
     return None
+
+
+def _unfinished(
+    store: Store, layout: RunLayout, settings: Settings, selection: Selection, observer: Observer
+) -> RunLayout | None:
+    """The run, if it was interrupted and is of the same inputs. :raises StorageError: its files are damaged."""
+    status = read_status(store, layout, read_ledger(store, layout))
+    same = _same(store, layout, settings, selection)
+    if status is not None and status.state in ("complete", "partial"):
+        if status.state == "partial" and same:
+            text = f"run {layout.run_id} of these inputs is partial: `riskpipe retry` redoes what failed"
+            observer.message("info", text)
+        return None
+    if same and settings.on_invalid == "error" and len(read_parquet(store, layout.quarantine)):
+        return None  # a new run says what is wrong with the trades, and prices none
+    return layout if same else None
 
 
 def _same(store: Store, layout: RunLayout, settings: Settings, selection: Selection) -> bool:
@@ -185,7 +212,7 @@ def _refuse_other_inputs(store: Store, layout: RunLayout, settings: Settings, se
         found.append("the configuration")
     if header.selection != selection.canonical():
         found.append("--select")
-    if header.inputs_sha256 != hash_inputs(settings, selection):
+    elif header.inputs_sha256 != hash_inputs(settings, selection):
         found.append("an input file")
     if found:
         raise InputError(f"{' and '.join(found)} changed since run {layout.run_id} was planned: start a new run")
@@ -200,8 +227,6 @@ def refuse_changed_inputs(store: Store, layout: RunLayout, settings: Settings) -
 
 
 def _selection_of(header: PlanHeader) -> Selection:
-    from riskpipe.plan.selection import parse_selection
-
     return parse_selection([",".join(terms) for terms in header.selection])
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
-
 from riskpipe.config import Settings
+from riskpipe.errors import StorageError
 from riskpipe.plan.accounting import Counts, RunStatus
 from riskpipe.plan.plan import StoredPlan
 from riskpipe.plan.state import RunState
@@ -19,9 +18,17 @@ from riskpipe.workflows.plan import local_copy
 
 
 def list_runs(settings: Settings) -> list[RunStatus]:
-    """Every run of the output, oldest first."""
+    """Every run of the output, oldest first; one whose files are damaged says so in its messages."""
     store = Store(settings.output)
-    return [status_of(store, RunLayout(run_id)) for run_id in layouts.list_runs(store)]
+    return [_listed(store, RunLayout(run_id)) for run_id in layouts.list_runs(store)]
+
+
+def _listed(store: Store, layout: RunLayout) -> RunStatus:
+    try:
+        return status_of(store, layout)
+    except StorageError as error:
+        nothing = Counts()
+        return RunStatus(layout.run_id, "", "damaged", nothing, nothing, output=store.root, messages=(str(error),))
 
 
 def show(settings: Settings, run: str) -> RunStatus:
@@ -35,7 +42,7 @@ def show(settings: Settings, run: str) -> RunStatus:
 
 def status_of(store: Store, layout: RunLayout) -> RunStatus:
     """From the summary if the last session ended in order, else folded from the ledger."""
-    opened = json.loads(store.read_bytes(layout.run))
+    opened = store.read_json(layout.run)
     if not store.exists(layout.plan):
         nothing = Counts()
         return RunStatus(layout.run_id, opened["as_of"], "interrupted", nothing, nothing, output=store.root,

@@ -317,6 +317,7 @@ def open_session(
     path = store.local_path(layout.plan)
     if path is None or not Path(path).exists():
         raise InfrastructureError(f"run {layout.run_id} has no plan on this machine's file system")
+    store.delete_temporary(layout.root)
     plan = StoredPlan(path)
     state = RunState(plan)
     merges = Merges(store.root, layout, len(plan))
