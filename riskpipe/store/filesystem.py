@@ -8,6 +8,7 @@ object or none. All paths are relative to the root, with "/" between the parts.
 from __future__ import annotations
 
 import errno
+import json
 import os
 import shutil
 import tempfile
@@ -254,6 +255,16 @@ class Store:
             if self.is_local:
                 return pa.memory_map(full) if os.path.getsize(full) else pa.OSFile(full)
             return self._filesystem.open_input_file(full)
+
+    def read_json(self, path: str) -> dict[str, Any]:
+        """A file that holds a JSON object. :raises StorageError: it does not, or cannot be read."""
+        try:
+            value = json.loads(self.read_bytes(path))
+        except ValueError as error:
+            raise StorageError(f"cannot read {self.full_path(path)}: damaged, not JSON ({error})") from error
+        if not isinstance(value, dict):
+            raise StorageError(f"cannot read {self.full_path(path)}: damaged, not a JSON object")
+        return value
 
     def size(self, path: str) -> int | None:
         """Bytes of a file; None if there is none."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from published import assert_same_bits
-from spoiled import Answer, Book
+from spoiled import Answer, Book, run_directory
 
 from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import RunLayout, list_runs
@@ -191,3 +192,32 @@ def test_a_file_that_may_not_grow(sound: Book) -> None:
     assert_whole(sound)
     answer = sound.riskpipe("run")
     assert answer.code == 0, answer.stderr
+
+
+@pytest.fixture(scope="module")
+def finished(small_book: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An output with one run in it. Read only."""
+    output = tmp_path_factory.mktemp("finished") / "output"
+    assert Book(small_book, output).riskpipe("run").code == 0
+    return output
+
+
+@pytest.mark.parametrize("name", ["blocks.parquet", "plan.parquet", "summary.json", "run.json", "ledger"])
+def test_a_damaged_old_run_stands_in_nobody_s_way(sound: Book, finished: Path, name: str) -> None:
+    shutil.copytree(finished, sound.output)
+    damaged = run_directory(sound.output) / name
+    damaged = next(damaged.iterdir()) if damaged.is_dir() else damaged
+    damaged.write_bytes(damaged.read_bytes()[: damaged.stat().st_size // 2])
+    assert sound.riskpipe("plan").code == 0
+    listed = sound.riskpipe("runs", "list", "--json")
+    assert listed.code == 0, listed.stderr
+    (status,) = listed.json["runs"]
+    assert (status["state"] == "damaged") == (name in ("summary.json", "run.json", "ledger"))
+    if status["state"] == "damaged":
+        assert str(damaged) in status["messages"][0]
+        shown = sound.riskpipe("runs", "show")
+        assert shown.code == 6
+        assert str(damaged) in shown.errors[0]
+    answer = sound.riskpipe("run")
+    assert answer.code == 0, answer.stderr
+    assert len(list((sound.output / "runs").iterdir())) == 2
