@@ -24,6 +24,7 @@ class Spoiler:
         self.book = book
         self.failed: dict[str, tuple[str, str]] = {}
         self.renamed: set[str] = set()
+        self.doubled: list[str] = []
         self.faults: list[tuple[str, str, str, int, list[str]]] = []
 
     def cell(self, product: str, row: int, column: str, value: object, rule: str, reason: str, message: str) -> None:
@@ -35,11 +36,14 @@ class Spoiler:
         self.failed[trade] = (reason, message)
         self.faults.append((f"{product}/part-000.parquet", column, rule, 1, [trade]))
 
-    def duplicate(self, product: str, row: int, of: str) -> None:
-        """A row gets the id of another."""
-        self.renamed.add(ids(self.book, product)[row])
-        rewrite(self.book.trades(product), with_cells("trade_id", {row: of}))
-        self.failed[of] = (INVALID, "occurs more than once")
+    def duplicate(self, product: str, row: int, of: tuple[str, int]) -> None:
+        """A row gets the id of another; in the results each of the two stands for itself."""
+        trade = ids(self.book, of[0])[of[1]]
+        self.renamed |= {ids(self.book, product)[row], trade}
+        rewrite(self.book.trades(product), with_cells("trade_id", {row: trade}))
+        for place in ((product, row), of):
+            self.failed[f"{trade}#{place[0]}/part-000.parquet#{place[1]}"] = (INVALID, "occurs more than once")
+        self.doubled.append(trade)
 
 
 @pytest.fixture
@@ -62,8 +66,8 @@ def spoiler(spoilt: Book) -> Spoiler:
     cell("bond", 4, "maturity_date", date(2026, 11, 19), "not_past", INVALID, "maturity in the past")
     cell("interest_rate_swap", 13, "calendar", "MARS", "calendar", INVALID, "calendar is none of weekends")
     cell("credit_default_swap", 3, "recovery", 1.0, "below_one", INVALID, "recovery")
-    spoiler.duplicate("commodity_option", 5, ids(spoilt, "commodity_option")[2])
-    spoiler.duplicate("equity_option", 20, ids(spoilt, "bond")[7])
+    spoiler.duplicate("commodity_option", 5, of=("commodity_option", 2))
+    spoiler.duplicate("equity_option", 20, of=("bond", 7))
     return spoiler
 
 
@@ -102,7 +106,7 @@ def assert_listed(spoiler: Spoiler, faults: list[dict[str, object]]) -> None:
     listed = {(f["file"], f["column"], f["rule"], f["rows"], *f["sample"]) for f in faults}
     by_place = {(f["file"], f["rule"], *f["sample"]): f for f in faults}
     duplicated = "trade_id occurs more than once in the portfolio; give each trade one row"
-    commodity, bond = [trade for trade, (_, why) in spoiler.failed.items() if "more than once" in why]
+    commodity, bond = spoiler.doubled
     for file, rows, sample in (
         ("commodity_option/part-000.parquet", 2, [commodity, commodity]),
         ("bond/part-000.parquet", 1, [bond]),
