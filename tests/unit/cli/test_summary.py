@@ -14,16 +14,21 @@ MakeStatus = Callable[..., RunStatus]
 
 
 def test_a_complete_run(status: MakeStatus) -> None:
-    assert summary(status(), Session()) == [
+    whole = Counts(planned=120, ok=120)
+    assert summary(status(blocks=whole), Session()) == [
         "run 20261120-193055-3f9a1c of 2026-11-20: complete in 1:20; 200,000 trades, 100.0M valuations (1.25M/s)",
         "",
         "         planned     ok  reused  failed  not applicable  cancelled",
-        "blocks       120    118       2       0               0          0",
+        "blocks       120    120       0       0               0          0",
         "numbers    1.20M  1.20M       0       0           1,000          0",
         "",
         "published; results under /srv/output/runs/20261120-193055-3f9a1c",
         "next: riskpipe runs show latest",
     ]
+
+
+def test_no_rate_when_a_part_was_done_before(status: MakeStatus) -> None:
+    assert summary(status(), Session())[0].endswith("complete in 1:20; 200,000 trades")
 
 
 def test_never_more_than_15_lines(status: MakeStatus) -> None:

@@ -168,4 +168,4 @@ def test_vectors_that_are_stored_take_memory(opened: Opened) -> None:
 
 def test_empty_quarantine() -> None:
     assert Quarantine().table().num_rows == 0
-    assert Quarantine().table().column_names == ["path", "row", "reason", "message"]
+    assert Quarantine().table().column_names == ["path", "row", "reason", "message", "doubled"]
