@@ -12,12 +12,15 @@ from riskpipe.products.commodity_forward import CommodityForward
 from riskpipe.products.commodity_option import CommodityOption
 from riskpipe.products.credit_default_swap import CreditDefaultSwap
 from riskpipe.products.cross_currency_swap import CrossCurrencySwap
+from riskpipe.products.equity_barrier_option import EquityBarrierOption
 from riskpipe.products.equity_forward import EquityForward
 from riskpipe.products.equity_option import EquityOption
 from riskpipe.products.floating_rate_note import FloatingRateNote
 from riskpipe.products.fra import ForwardRateAgreement
+from riskpipe.products.fx_barrier_option import FxBarrierOption
 from riskpipe.products.fx_forward import FxForward
 from riskpipe.products.fx_option import FxOption
+from riskpipe.products.fx_touch import FxTouch
 from riskpipe.products.inflation_swap import InflationSwap
 from riskpipe.products.interest_rate_swap import InterestRateSwap
 
@@ -37,6 +40,9 @@ PRODUCTS: tuple[Product, ...] = (
     FloatingRateNote(),
     CrossCurrencySwap(),
     InflationSwap(),
+    FxBarrierOption(),
+    EquityBarrierOption(),
+    FxTouch(),
 )
 
 

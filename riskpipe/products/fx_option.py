@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import re
-
 from riskpipe.market.conventions import Conventions
 from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
 from riskpipe.products.base import COMMON_COLUMNS, Column, Need, Prepared, Product, RowFaults
+from riskpipe.products.pairs import FX_VOLATILITY, broken_pairs, first_currency, pair_needs, second_currency
 from riskpipe.products.trades import Trades
-from riskpipe.products.validation import label_mask, out_of_order, past_dates, rows_fault
+from riskpipe.products.validation import out_of_order, past_dates
 from riskpipe.products.vanilla import OPTION_TYPE, prepare_vanilla
-
-_PAIR = re.compile(r"([A-Z]{3})(?!\1)[A-Z]{3}")
-_VOLATILITY = ("fx_vol", "black_vol")
 
 
 class FxOption(Product):
@@ -36,41 +32,26 @@ class FxOption(Product):
     )
 
     def validate(self, trades: Trades, as_of: int) -> list[RowFaults]:
-        bad = label_mask(trades.labels("pair"), lambda name: not _PAIR.fullmatch(name))
         return [
-            *rows_fault("pair", "pair", bad, "pair is not two different ISO currency codes, such as EURUSD"),
+            *broken_pairs(trades),
             *past_dates(trades, "expiry_date", as_of, "expiry"),
             *out_of_order(trades, "expiry_date", "delivery_date"),
         ]
 
     def currency(self, trades: Trades) -> Labels:
-        return trades.labels("pair").map(_second)
+        return trades.labels("pair").map(second_currency)
 
     def requirements(self, trades: Trades, conventions: Conventions) -> tuple[Need, ...]:
-        pair = trades.labels("pair")
-        return (
-            Need("underlying", ("fx",), pair),
-            Need("discount", ("zero_rate",), pair.map(_first).map(conventions.discount_curve)),
-            Need("discount", ("zero_rate",), pair.map(_second).map(conventions.discount_curve)),
-            Need("volatility", _VOLATILITY, pair),
-        )
+        return pair_needs(trades, conventions)
 
     def prepare(self, trades: Trades, model: MarketModel) -> Prepared:
         pair, delivery = trades.labels("pair"), trades.days("delivery_date")
-        second = pair.map(_second)
+        second = pair.map(second_currency)
         return prepare_vanilla(
             trades,
             model,
-            forward=model.fx_forwards(pair.map(_first), second, delivery),
+            forward=model.fx_forwards(pair.map(first_currency), second, delivery),
             discount=(second.map(model.conventions.discount_curve), delivery),
-            volatility=(_VOLATILITY, pair),
+            volatility=(FX_VOLATILITY, pair),
             quantity=trades.numbers("notional"),
         )
-
-
-def _first(pair: str) -> str:
-    return pair[:3]
-
-
-def _second(pair: str) -> str:
-    return pair[3:]

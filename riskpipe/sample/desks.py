@@ -173,6 +173,9 @@ def _further() -> list[Desk]:
         Desk("floating_rate_note", "credit/all/floaters", 2, _issuers(), 0.6),
         Desk("cross_currency_swap", "rates/all/crosscurrency", 1, currencies),
         Desk("inflation_swap", "rates/all/inflation", 1, _equally(INFLATION)),
+        Desk("fx_barrier_option", "fx/exotic/barriers", 1, _equally(FX_SMILES)),
+        Desk("fx_touch", "fx/exotic/touches", 1, _equally(FX_SMILES)),
+        Desk("equity_barrier_option", "equity/exotic/barriers", 1, _equally(("SPX", "NDX", "SX5E", "UKX", "NKY"))),
     ]
 
 

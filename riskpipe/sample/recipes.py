@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from riskpipe.sample.exotic import equity_barrier_options, fx_barrier_options, fx_touches
 from riskpipe.sample.linear import (
     commodity_forwards,
     cross_currency_swaps,
@@ -49,6 +50,9 @@ FURTHER_RECIPES: dict[str, Recipe] = {
     "floating_rate_note": Recipe("FRN", 0.0, floating_rate_notes, counterparty=False),
     "cross_currency_swap": Recipe("XCS", 0.0, cross_currency_swaps),
     "inflation_swap": Recipe("INF", 0.0, inflation_swaps),
+    "fx_barrier_option": Recipe("FXB", 0.0, fx_barrier_options),
+    "equity_barrier_option": Recipe("EQB", 0.0, equity_barrier_options),
+    "fx_touch": Recipe("FXT", 0.0, fx_touches),
 }
 """Products that are written when they are asked for by name."""
 

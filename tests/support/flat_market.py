@@ -57,7 +57,8 @@ class FlatMarket:
                 "name": [row[1] for row in rows],
                 "tenor": [row[2] for row in rows],
                 "strike_type": pa.array(["atm" if row[0].endswith("vol") else None for row in rows], pa.string()),
-                "value": [float(row[3][0]) for row in rows],
+                # A snapshot has no vols of zero; scenarios may.
+                "value": [max(float(row[3][0]), 1e-3 if row[0].endswith("vol") else -1.0) for row in rows],
             }
         )
         self.snapshot = MarketSnapshot.from_table(table, AS_OF)

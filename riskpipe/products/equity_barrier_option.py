@@ -1,0 +1,62 @@
+"""Single-barrier option on an equity."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from riskpipe.market.conventions import Conventions
+from riskpipe.market.labels import Labels
+from riskpipe.market.model import MarketModel
+from riskpipe.products.barriers import BARRIER_COLUMNS, BARRIER_WEIGHT, prepare_barriers
+from riskpipe.products.base import COMMON_COLUMNS, Column, Need, Prepared, Product, RowFaults
+from riskpipe.products.trades import Trades
+from riskpipe.products.validation import past_dates, unknown_currencies
+from riskpipe.products.vanilla import BLACK_VOLATILITY, OPTION_TYPE, prepare_vanilla, underlying_needs
+
+
+class EquityBarrierOption(Product):
+    """Reiner and Rubinstein (1991), at the constant rate, dividend yield and volatility to the expiry date.
+
+    The volatility is that of the strike. A spot at or beyond the barrier has reached it: in is the vanilla option, out
+    the rebate, paid at once.
+    """
+
+    name = "equity_barrier_option"
+    version = 1
+    columns = (
+        *COMMON_COLUMNS,
+        Column("underlying", "string", "name of the spot, forwards and volatility surface"),
+        Column("currency", "string", "of the underlying, the strike, the barrier and the rebate"),
+        Column("quantity", "number", "units of the underlying; negative when short"),
+        OPTION_TYPE,
+        Column("strike", "number", "a unit, in the currency", rule="positive"),
+        Column("expiry_date", "date", "last day of the option and of the barrier, and when it pays"),
+        *BARRIER_COLUMNS,
+    )
+
+    def validate(self, trades: Trades, as_of: int) -> list[RowFaults]:
+        return [*unknown_currencies(trades, "currency"), *past_dates(trades, "expiry_date", as_of, "expiry")]
+
+    def currency(self, trades: Trades) -> Labels:
+        return trades.labels("currency")
+
+    def requirements(self, trades: Trades, conventions: Conventions) -> tuple[Need, ...]:
+        return underlying_needs(trades, conventions)
+
+    def weight(self, trades: Trades, as_of: int) -> NDArray[np.float64]:
+        return np.full(len(trades), BARRIER_WEIGHT)
+
+    def prepare(self, trades: Trades, model: MarketModel) -> Prepared:
+        underlying, currency = trades.labels("underlying"), trades.labels("currency")
+        expiry = trades.days("expiry_date")
+        vanilla = prepare_vanilla(
+            trades,
+            model,
+            forward=model.forwards(underlying, currency, expiry),
+            discount=(currency.map(model.conventions.discount_curve), expiry),
+            volatility=(BLACK_VOLATILITY, underlying),
+            quantity=trades.numbers("quantity"),
+        )
+        today = np.full(len(trades), model.as_of, np.int32)
+        return prepare_barriers(trades, vanilla, model.forwards(underlying, currency, today))

@@ -1,0 +1,66 @@
+"""Single-barrier FX option."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from riskpipe.market.conventions import Conventions
+from riskpipe.market.labels import Labels
+from riskpipe.market.model import MarketModel
+from riskpipe.products.barriers import BARRIER_COLUMNS, BARRIER_WEIGHT, prepare_barriers
+from riskpipe.products.base import COMMON_COLUMNS, Column, Need, Prepared, Product, RowFaults
+from riskpipe.products.pairs import FX_VOLATILITY, broken_pairs, first_currency, pair_needs, second_currency
+from riskpipe.products.trades import Trades
+from riskpipe.products.validation import out_of_order, past_dates
+from riskpipe.products.vanilla import OPTION_TYPE, prepare_vanilla
+
+
+class FxBarrierOption(Product):
+    """Reiner and Rubinstein (1991), at the constant rates and volatility to the delivery, in the second currency.
+
+    In and out add up to the `fx_option`: the forward is to the delivery date, the variance that of the strike to the
+    expiry date. A spot at or beyond the barrier has reached it: in is the vanilla option, out the rebate, paid at once.
+    """
+
+    name = "fx_barrier_option"
+    version = 1
+    columns = (
+        *COMMON_COLUMNS,
+        Column("pair", "string", "such as EURUSD: USD per EUR"),
+        OPTION_TYPE,
+        Column("strike", "number", "second currency per unit of the first", rule="positive"),
+        Column("notional", "number", "in the first currency; negative when short"),
+        Column("expiry_date", "date", "last day of the option and of the barrier"),
+        Column("delivery_date", "date", "when the currencies are exchanged"),
+        *BARRIER_COLUMNS,
+    )
+
+    def validate(self, trades: Trades, as_of: int) -> list[RowFaults]:
+        return [
+            *broken_pairs(trades),
+            *past_dates(trades, "expiry_date", as_of, "expiry"),
+            *out_of_order(trades, "expiry_date", "delivery_date"),
+        ]
+
+    def currency(self, trades: Trades) -> Labels:
+        return trades.labels("pair").map(second_currency)
+
+    def requirements(self, trades: Trades, conventions: Conventions) -> tuple[Need, ...]:
+        return pair_needs(trades, conventions)
+
+    def weight(self, trades: Trades, as_of: int) -> NDArray[np.float64]:
+        return np.full(len(trades), BARRIER_WEIGHT)
+
+    def prepare(self, trades: Trades, model: MarketModel) -> Prepared:
+        pair, delivery = trades.labels("pair"), trades.days("delivery_date")
+        second = pair.map(second_currency)
+        vanilla = prepare_vanilla(
+            trades,
+            model,
+            forward=model.fx_forwards(pair.map(first_currency), second, delivery),
+            discount=(second.map(model.conventions.discount_curve), delivery),
+            volatility=(FX_VOLATILITY, pair),
+            quantity=trades.numbers("notional"),
+        )
+        return prepare_barriers(trades, vanilla, model.fx(pair.map(first_currency), second))

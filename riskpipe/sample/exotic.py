@@ -1,0 +1,72 @@
+"""Barriers, touches and what else depends on the way of the spot."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from riskpipe.market.labels import Labels
+from riskpipe.sample.options import equity_options, fx_options
+from riskpipe.sample.pricing import Floats
+from riskpipe.sample.terms import Columns, Draw, significant
+
+
+def fx_barrier_options(draw: Draw) -> Columns:
+    """Half a deviation to two from the spot; a few long past theirs."""
+    columns = fx_options(draw)
+    pairs = draw.instruments
+    spot = draw.quotes.fx_forward(pairs, np.zeros(len(draw)))
+    return columns | _barriers(draw, spot, draw.quotes.deviation(pairs, draw.years(_days(columns))))
+
+
+def equity_barrier_options(draw: Draw) -> Columns:
+    """Half a deviation to two from the spot; a few long past theirs."""
+    columns = equity_options(draw)
+    names = draw.instruments
+    spot = draw.quotes.equity_forward(names, np.zeros(len(draw)))
+    del columns["exercise"]
+    return columns | _barriers(draw, spot, draw.quotes.deviation(names, draw.years(_days(columns))))
+
+
+def fx_touches(draw: Draw) -> Columns:
+    """Touches and digitals, half a deviation to two from the spot; a third pays in the first currency."""
+    pairs = draw.instruments
+    expiry = draw.horizon(0.35, 3.0)
+    spot = draw.quotes.fx_forward(pairs, np.zeros(len(draw)))
+    away = draw.rng.uniform(0.5, 2.0, len(draw)) * np.where(draw.rng.random(len(draw)) < 0.5, -1.0, 1.0)
+    level = significant(spot * np.exp(away * draw.quotes.deviation(pairs, draw.years(expiry))), 4)
+    first, second = pairs.map(lambda pair: pair[:3]), pairs.map(lambda pair: pair[3:])
+    codes = np.where(draw.rng.random(len(draw)) < 0.35, first.codes, second.codes + np.int32(len(first.names)))
+    paid = Labels(codes.astype(np.int32), (*first.names, *second.names))
+    return {
+        "pair": pairs,
+        "touch_type": _pick(draw, ("one_touch", "no_touch", "digital_call", "digital_put")),
+        "level": level,
+        "payout": draw.notional(paid, 0.5) * draw.sign,
+        "payout_currency": paid,
+        "expiry_date": expiry,
+        "touched": np.zeros(len(draw), np.bool_),
+    }
+
+
+def _barriers(draw: Draw, spot: Floats, deviation: Floats) -> Columns:
+    kind = _pick(draw, ("up_in", "up_out", "down_in", "down_out"))
+    away = deviation * draw.rng.uniform(0.5, 2.0, len(draw))
+    barrier = significant(spot * np.exp(np.where(kind.codes < 2, away, -away)), 4)
+    rebate = np.where(draw.rng.random(len(draw)) < 0.3, significant(0.01 * spot, 2), 0.0)
+    return {
+        "barrier_type": kind,
+        "barrier": barrier,
+        "rebate": rebate,
+        "knocked": (draw.rng.random(len(draw)) < 0.03) & (kind.codes % 2 == 0),
+    }
+
+
+def _pick(draw: Draw, names: tuple[str, ...]) -> Labels:
+    return Labels(draw.rng.integers(0, len(names), len(draw)).astype(np.int32), names)
+
+
+def _days(columns: Columns) -> NDArray[np.int32]:
+    days = columns["expiry_date"]
+    assert not isinstance(days, Labels)
+    return days.astype(np.int32)
