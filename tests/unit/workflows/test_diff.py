@@ -219,6 +219,13 @@ def test_runs_whose_files_are_gone(output: Any) -> None:
         compared(output)
 
 
+def test_a_run_without_its_sums_is_refused(output: Any) -> None:
+    for path in (output.path / "runs" / output.blocks / "merges").iterdir():
+        path.unlink()
+    with pytest.raises(UsageError, match="the sums of run .* are not in place"):
+        compared(output)
+
+
 def test_a_run_that_is_not_done_is_refused(output: Any) -> None:
     for segment in sorted((output.path / "runs" / output.blocks / "ledger").iterdir())[1:]:
         segment.unlink()
