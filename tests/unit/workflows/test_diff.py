@@ -222,7 +222,7 @@ def test_runs_whose_files_are_gone(output: Any) -> None:
 def test_a_run_without_its_sums_is_refused(output: Any) -> None:
     for path in (output.path / "runs" / output.blocks / "merges").iterdir():
         path.unlink()
-    with pytest.raises(UsageError, match="the sums of run .* are not in place"):
+    with pytest.raises(UsageError, match=r"the sums of run .* are not in place"):
         compared(output)
 
 
