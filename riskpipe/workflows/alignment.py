@@ -90,12 +90,25 @@ def matched(a: pa.Table, b: pa.Table, keys: Sequence[str]) -> tuple[Positions, P
     if np.array_equal(left, right):
         every, none = np.arange(len(left)), np.empty(0, np.int64)
         return every, every, none, none
-    distinct_a, first_a = np.unique(left, return_index=True)
-    distinct_b, first_b = np.unique(right, return_index=True)
-    _, at, bt = np.intersect1d(distinct_a, distinct_b, assume_unique=True, return_indices=True)
-    order = np.argsort(first_a[at])
-    in_a, in_b = first_a[at][order], first_b[bt][order]
+    repeats = max(len(left), len(right)) + 1
+    dense = np.unique(np.concatenate([left, right]), return_inverse=True)[1].astype(np.int64)
+    left, right = dense[: len(left)], dense[len(left) :]
+    left, right = left * repeats + _occurrence(left), right * repeats + _occurrence(right)
+    _, in_a, in_b = np.intersect1d(left, right, assume_unique=True, return_indices=True)
+    order = np.argsort(in_a)
+    in_a, in_b = in_a[order], in_b[order]
     return in_a, in_b, _others(len(left), in_a), _others(len(right), in_b)
+
+
+def _occurrence(codes: Positions) -> Positions:
+    """How many earlier rows have the same code: of a trade that is there twice the k-th rows meet."""
+    order = np.argsort(codes, kind="stable")
+    ordered = codes[order]
+    starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]])) if len(codes) else order
+    sizes = np.diff(np.append(starts, len(codes)))
+    occurrence = np.empty(len(codes), np.int64)
+    occurrence[order] = np.arange(len(codes)) - np.repeat(starts, sizes)
+    return occurrence
 
 
 def _others(size: int, taken: Positions) -> Positions:

@@ -97,3 +97,11 @@ def test_as_a_dictionary_would(seed: int, monkeypatch: pytest.MonkeyPatch) -> No
     if pv is not None:
         assert pv.a == sum(row[3] for row in a if row[2] == "pv")
     assert len(found.largest) == min(found.changed, 3)
+
+
+def test_a_trade_that_is_there_twice_meets_itself() -> None:
+    twice = [("desk", "T1", "pv", 1.0), ("desk", "T1", "pv", 2.0)]
+    found = compare([*twice, ("desk", "T2", "pv", 1.0)], [*twice, ("desk", "T3", "pv", 1.0)], random.Random(0))
+    assert (found.only_a, found.only_b, found.moved, found.changed) == (1, 1, 0, 0)
+    found = compare([*twice, ("desk", "T2", "pv", 1.0)], [twice[0]], random.Random(0))
+    assert (found.only_a, found.only_b, found.moved, found.changed) == (2, 0, 0, 0)
