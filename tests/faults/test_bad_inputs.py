@@ -48,6 +48,12 @@ def test_no_such_file(spoilt: Book, name: str) -> None:
     assert_refused(spoilt, f"{spoilt.input(name)} there is no such file: correct inputs.{name}", rule="no such file")
 
 
+def test_a_directory_in_the_place_of_a_file(spoilt: Book) -> None:
+    spoilt.input("market").unlink()
+    spoilt.input("market").mkdir()
+    assert_refused(spoilt, f"cannot read {spoilt.input('market')}: ", rule="unreadable")
+
+
 def test_no_portfolio(spoilt: Book) -> None:
     portfolio = spoilt.directory / "data" / "portfolio"
     shutil.rmtree(portfolio)

@@ -10,6 +10,13 @@ import pyarrow.parquet as pq
 import pytest
 from spoiled import Answer, Book, assert_only_these_fail, rewrite, rows_where, run_directory, with_cells
 
+from riskpipe.config import load_settings
+from riskpipe.plan.survey import Survey
+from riskpipe.products.base import RowFaults
+from riskpipe.products.fx_forward import FxForward
+from riskpipe.products.trades import Trades
+from riskpipe.workflows.inputs import open_inputs
+
 INVALID, MISSING = "INVALID_TRADE", "MISSING_MARKET_DATA"
 
 
@@ -197,3 +204,24 @@ def test_text_that_is_no_utf_8(spoilt: Book) -> None:
     (fault,) = answer.faults
     assert (fault["file"], fault["column"]) == ("bond/part-000.parquet", "book")
     assert "UTF-8" in fault["message"]
+
+
+class Brittle(FxForward):
+    """A desk's product whose own check cannot stand one of its trades."""
+
+    def validate(self, trades: Trades, as_of: int) -> list[RowFaults]:
+        assert "FXF-0000031" not in trades.trade_ids.to_pylist(), "desk bug"
+        return super().validate(trades, as_of)
+
+
+def test_a_product_whose_check_raises_loses_that_trade_alone(sound: Book) -> None:
+    inputs = open_inputs(load_settings(sound.config, environment={}))
+    forwards = [file for file in inputs.files if file.product == "fx_forward"]
+    products = {"fx_forward": Brittle()}
+    survey = Survey(forwards, inputs.portfolio, products, inputs.as_of, inputs.model, "USD")
+    (found,) = survey.files()
+    assert found.selected.all()
+    (fault,) = survey.faults
+    assert (fault.rule, fault.rows, fault.sample) == ("product raised", 1, ("FXF-0000031",))
+    assert "the check of fx_forward raised AssertionError: desk bug" in fault.message
+    assert survey.quarantine.row == [30]
