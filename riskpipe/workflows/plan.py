@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -262,12 +263,18 @@ def learnt_costs(store: Store) -> CostModel:
 def _learnt(store: Store, layout: RunLayout) -> Mapping[str, float]:
     if not (store.exists(layout.blocks) and store.exists(layout.plan)):
         return {}
-    table = read_parquet(store, layout.blocks, ["product", "status", "projected_s", "price_s"])
-    rows = table.filter(table.column("price_s").is_valid()).to_pylist()
+    names = ["product", "worker", "started_at", "projected_s", "price_s"]
+    table = read_parquet(store, layout.blocks, names)
+    table = table.filter(table.column("price_s").is_valid()).sort_by("started_at")
+    # A worker's first block of a product loads its kernels: that is not what a block costs.
+    who = pc.binary_join_element_wise(table.column("worker"), table.column("product"), " ")
+    warm = np.ones(len(table), np.bool_)
+    warm[np.unique(who.to_numpy(zero_copy_only=False), return_index=True)[1]] = False
+    sums = table.filter(pa.array(warm)).group_by("product").aggregate([("projected_s", "sum"), ("price_s", "sum")])
     with local_copy(store, layout.plan) as path:
         planned_with = CostModel(StoredPlan(path).header.cost_factors)
     return planned_with.learnt(
-        [(r["product"], r["projected_s"], r["price_s"]) for r in rows if r["projected_s"]]
+        [(row["product"], row["projected_s_sum"], row["price_s_sum"]) for row in sums.to_pylist()]
     ).factors
 
 
