@@ -100,6 +100,7 @@ class ParquetSink:
             use_dictionary=strings or False,
             write_page_index=True,
             write_statistics=True,
+            write_page_checksum=True,
         )
         if before is not None:
             self._keep(output, before)
@@ -181,7 +182,11 @@ def open_parquet(store: Store, path: str, **options: Any) -> Iterator[Any]:
     :raises StorageError: it cannot be read, or is truncated or not Parquet, when opened or later in the body.
     """
     full = store.full_path(path)
-    with store.open_input_file(path) as source, reading(full), pq.ParquetFile(source, **options) as file:
+    with (
+        store.open_input_file(path) as source,
+        reading(full),
+        pq.ParquetFile(source, page_checksum_verification=True, **options) as file,
+    ):
         yield file
 
 
