@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from riskpipe.kernels.compiler import kernel
 from riskpipe.kernels.mathematics import exp, fma
-from riskpipe.kernels.volatility import total_variance
+from riskpipe.kernels.volatility import plane_volatility, total_variance
 
 
 @kernel
@@ -114,3 +114,26 @@ def total_variances(
         row = out[k]
         for s in range(x.shape[1]):
             row[s] = total_variance(a[s], b[s], c[s], d[s], u0, u1, u2, u3, near, far)
+
+
+@kernel
+def cube_variances(
+    index: NDArray[np.int32],
+    weight: NDArray[np.float64],
+    time_weight: NDArray[np.float64],
+    x: NDArray[np.float64],
+    out: NDArray[np.float64],
+) -> None:
+    """Total variances of `CubeNodes`, one row a trade.
+
+    :param index: int32[n, 8].
+    :param weight: float64[n, 8].
+    :param time_weight: float64[n, 2], years.
+    """
+    for k in range(index.shape[0]):
+        i, w = index[k], weight[k]
+        row = out[k]
+        for s in range(x.shape[1]):
+            near = plane_volatility(x[i[0], s], x[i[1], s], x[i[2], s], x[i[3], s], w[0], w[1], w[2], w[3])
+            far = plane_volatility(x[i[4], s], x[i[5], s], x[i[6], s], x[i[7], s], w[4], w[5], w[6], w[7])
+            row[s] = fma(time_weight[k, 0], near * near, time_weight[k, 1] * (far * far))

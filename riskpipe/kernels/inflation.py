@@ -18,6 +18,15 @@ def compounded(rate: float, years: float) -> float:
 
 
 @kernel
+def growths(rate: Floats, years: Floats) -> Floats:
+    """(1 + rate)^years of each element, float64[n]: the same bits whatever the length of the arrays."""
+    out = np.empty(rate.size)
+    for k in range(rate.size):
+        out[k] = compounded(rate[k], years[k])
+    return out
+
+
+@kernel
 def inflation_payments(
     rows: NDArray[np.int32],
     known: Floats,

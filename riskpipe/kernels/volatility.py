@@ -1,4 +1,4 @@
-"""Total variance to an expiry, read from four points of a volatility surface."""
+"""Total variance to an expiry, read from the points of a volatility surface or cube."""
 
 from __future__ import annotations
 
@@ -31,3 +31,22 @@ def total_variance(
     near = fma(near_low_weight, near_low, near_high_weight * near_high)
     far = fma(far_low_weight, far_low, far_high_weight * far_high)
     return fma(near_time, near * near, far_time * (far * far))
+
+
+@inline
+def plane_volatility(
+    short_low: float,
+    short_high: float,
+    long_low: float,
+    long_high: float,
+    short_low_weight: float,
+    short_high_weight: float,
+    long_low_weight: float,
+    long_high_weight: float,
+) -> float:
+    """Volatility at one expiry of a cube: linear in strike at two tenors of the underlying, and between these.
+
+    :param short_low_weight, ...: products of the weights in strike and in tenor: half a row of `CubeNodes`.
+    """
+    near = fma(short_low_weight, short_low, short_high_weight * short_high)
+    return fma(long_high_weight, long_high, fma(long_low_weight, long_low, near))

@@ -13,6 +13,7 @@ from riskpipe.market.fx import FxGraph, Route
 from riskpipe.market.inflation import InflationCurves, InflationNodes
 from riskpipe.market.labels import Labels
 from riskpipe.market.nodes import (
+    CubeNodes,
     DiscountNodes,
     ForwardNodes,
     FxForwardNodes,
@@ -56,33 +57,35 @@ class MarketModel:
         self._surfaces = Surfaces(snapshot, horizon_days)
         self._left_out = left_out
         self._fx = FxGraph(snapshot, (name for kind, name in left_out if kind == "spot"))
-        self._resolved: dict[tuple[tuple[str, ...], str], tuple[int, ...] | None] = {}
+        self._resolved: dict[tuple[tuple[str, ...], str, bool], tuple[int, ...] | None] = {}
 
     def time(self, days: Days) -> NDArray[np.float64]:
         """Years (ACT/365F) from as_of plus the horizon, zero for dates before it."""
         return self._curves.time(days)
 
     # --- what there is ---
-    def resolve(self, kinds: tuple[str, ...], name: str) -> tuple[int, ...] | None:
+    def resolve(self, kinds: tuple[str, ...], name: str, *, cube: bool = False) -> tuple[int, ...] | None:
         """The groups of factors that serve a need: the first of `kinds` that there is under this name.
 
         The kind "fx" is a pair of currencies such as EURUSD: no group for a currency against itself, one
         spot, or the two of a cross.
 
+        :param cube: a volatility surface may depend on the tenor of an underlying.
         :return: positions among the snapshot's groups; None: not there or not supported (`failure` says
             which).
         """
-        key = (kinds, name)
+        key = (kinds, name, cube)
         if key not in self._resolved:
-            self._resolved[key] = self._resolve(kinds, name)
+            self._resolved[key] = self._resolve(kinds, name, cube)
         return self._resolved[key]
 
     def failure(self, kinds: tuple[str, ...], name: str) -> Failure:
         """Why `resolve` gives None."""
         for kind in kinds:
             index = self.snapshot.group_index(kind, name)
-            if index in self._surfaces.unsupported:
-                return Failure(Reason.UNSUPPORTED, self._surfaces.unsupported[index])
+            why = self._surfaces.unsupported.get(index) or self._surfaces.cubes.get(index)
+            if why is not None:
+                return Failure(Reason.UNSUPPORTED, why)
         if self.is_left_out(kinds, name):
             wanted = next((kind for kind in kinds if (kind, name) in self._left_out), "fx")
             message = f"{wanted}:{name} is left out: `riskpipe check` tells the errors of its points"
@@ -91,7 +94,7 @@ class MarketModel:
         wanted = " or ".join(f"{kind}:{name}" for kind in kinds)
         return Failure(Reason.MISSING_MARKET_DATA, f"the market has no {wanted}{nearest(name, names)}")
 
-    def _resolve(self, kinds: tuple[str, ...], name: str) -> tuple[int, ...] | None:
+    def _resolve(self, kinds: tuple[str, ...], name: str, cube: bool) -> tuple[int, ...] | None:
         for kind in kinds:
             if kind == "fx":
                 route = self._route(name)
@@ -102,7 +105,8 @@ class MarketModel:
                 return None
             index = self.snapshot.group_index(kind, name)
             if index >= 0:
-                return None if index in self._surfaces.unsupported else (index,)
+                unfit = index in self._surfaces.unsupported or (index in self._surfaces.cubes and not cube)
+                return None if unfit else (index,)
         return None
 
     def is_left_out(self, kinds: tuple[str, ...], name: str) -> bool:
@@ -115,13 +119,15 @@ class MarketModel:
     def _route(self, pair: str) -> Route | None:
         return self._fx.route(pair[:3], pair[3:]) if len(pair) == 6 else None
 
-    def _groups(self, kinds: tuple[str, ...], labels: Labels, *, optional: bool = False) -> Positions:
+    def _groups(
+        self, kinds: tuple[str, ...], labels: Labels, *, optional: bool = False, cube: bool = False
+    ) -> Positions:
         """int32[n]: the group of each trade's name; -1 where it or (optional) the market has none."""
         used = np.zeros(len(labels.names) + 1, np.bool_)
         used[labels.codes] = True
         table = np.full(len(labels.names) + 1, -1, np.int32)
         for code, name in enumerate(labels.names):
-            groups = self.resolve(kinds, name) if used[code] else None
+            groups = self.resolve(kinds, name, cube=cube) if used[code] else None
             if groups:
                 table[code] = groups[0]
             elif used[code] and not optional:
@@ -233,6 +239,22 @@ class MarketModel:
         :param forwards0: float64[n], unshocked forwards, for surfaces quoted in moneyness or offsets.
         """
         return self._surfaces.variance(self._groups(kinds, surfaces), days, strikes, forwards0)
+
+    def cube_variance(
+        self,
+        kinds: tuple[str, ...],
+        surfaces: Labels,
+        days: Days,
+        months: NDArray[np.float64],
+        strikes: NDArray[np.float64],
+        forwards0: NDArray[np.float64],
+    ) -> CubeNodes:
+        """Likewise from surfaces that may depend on the tenor of an underlying: linear in it, flat beyond the ends.
+
+        :param months: float64[n], tenors of the underlyings (`riskpipe.market.surfaces.months_between`).
+        """
+        groups = self._groups(kinds, surfaces, cube=True)
+        return self._surfaces.cube_variance(groups, days, months, strikes, forwards0)
 
     def inflation(self, curves: Labels, months: NDArray[np.int64], lag: NDArray[np.int64]) -> InflationNodes:
         """Growth of price indices from the month `lag` months before today's: one node a trade.

@@ -122,6 +122,29 @@ class VarianceNodes:
         return out
 
 
+@dataclass(frozen=True)
+class CubeNodes:
+    """Total variances of options on swaps, one a trade: c0 (sum of u x over four points)^2 + c1 (of four more)^2.
+
+    :param index: int32[n, 8], vols: at the near expiry two strikes of the shorter tenor of the underlying and two of
+        the longer, then the same at the far expiry.
+    :param weight: float64[n, 8], u.
+    :param time_weight: float64[n, 2], c, years; both zero where the trade has no surface.
+    """
+
+    index: NDArray[np.int32]
+    weight: NDArray[np.float64]
+    time_weight: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def evaluate(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        out = np.empty((len(self), x.shape[1]))
+        kernels.cube_variances(self.index, self.weight, self.time_weight, x, out)
+        return out
+
+
 def distinct(
     codes: NDArray[np.int32], days: NDArray[np.int32]
 ) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:

@@ -1,4 +1,4 @@
-"""Volatility surfaces as weights on their points: linear in strike, total variance linear in time."""
+"""Volatility surfaces and cubes as weights on their points: linear in strike, total variance linear in time."""
 
 from __future__ import annotations
 
@@ -11,36 +11,61 @@ from numpy.typing import NDArray
 from riskpipe.market.checks import strike_axis
 from riskpipe.market.curves import DAYS_A_YEAR, linear_position
 from riskpipe.market.factors import KINDS, NO_DATE
-from riskpipe.market.nodes import VarianceNodes
+from riskpipe.market.nodes import CubeNodes, VarianceNodes
 from riskpipe.market.snapshot import FactorGroup, MarketSnapshot
 
 _ABSOLUTE, _MONEYNESS, _OFFSET, _FLAT = range(4)
 _AXES = {"absolute": _ABSOLUTE, "moneyness": _MONEYNESS, "offset": _OFFSET, "atm": _FLAT}
 _ATM_COORDINATE = {"moneyness": 1.0, "offset": 0.0}
+_DAYS_A_MONTH = 365.25 / 12.0
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+
+def months_between(start: NDArray[np.int32], end: NDArray[np.int32]) -> Floats:
+    """Length of an underlying, to the nearest month (as QuantLib's SwaptionVolatilityStructure::swapLength)."""
+    return np.round((end.astype(np.float64) - start) / _DAYS_A_MONTH)
 
 
 @dataclass
 class _Slices:
-    """All expiries of all surfaces, one after the other; the points of each in ascending coordinate."""
+    """All expiries of all surfaces, one after the other; each has slices by tenor of the underlying, ascending, and
+    these have points in ascending coordinate. A surface without such tenors has one slice an expiry.
+    """
 
     factor: list[int] = field(default_factory=list)
     coordinate: list[float] = field(default_factory=list)
     start: list[int] = field(default_factory=list)
     stop: list[int] = field(default_factory=list)
-    days: list[int] = field(default_factory=list)
     axis: list[int] = field(default_factory=list)
+    underlying: list[int] = field(default_factory=list)
+    days: list[int] = field(default_factory=list)
+    first: list[int] = field(default_factory=list)
+    last: list[int] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Expiries:
+    """Neighbouring expiries of each trade, int64[n] each, and the weights of their squared volatilities."""
+
+    near: Integers
+    far: Integers
+    time_weight: Floats
 
 
 class Surfaces:
     """The volatility surfaces of a snapshot, seen from its date plus a horizon.
 
-    Surfaces quoted in delta, or over the tenor of an underlying, are not served: `unsupported` says why.
+    Surfaces quoted in delta are not served: `unsupported` says why. Those over the tenor of an underlying, `cubes`,
+    are served to who asks for them.
     """
 
     def __init__(self, snapshot: MarketSnapshot, horizon_days: int = 0) -> None:
         self._origin = snapshot.as_of + horizon_days
         self._snapshot = snapshot
         self.unsupported: dict[int, str] = {}
+        self.cubes: dict[int, str] = {}
         slices = _Slices()
         first = np.zeros(len(snapshot.groups), np.int64)
         last = np.zeros(len(snapshot.groups), np.int64)
@@ -49,30 +74,60 @@ class Surfaces:
             if KINDS[group.kind].volatility and self._supports(index, group):
                 self._add(group, slices)
                 last[index] = len(slices.days)
-        self._first, self._last = first, last
+        self._last = last
         self._factor = np.array(slices.factor, np.int32)
         self._coordinate = np.array(slices.coordinate, np.float64)
-        self._start = np.array(slices.start, np.int64)
-        self._stop = np.array(slices.stop, np.int64)
-        self._days = np.array(slices.days, np.float64)
+        self._start, self._stop = np.array(slices.start, np.int64), np.array(slices.stop, np.int64)
         self._axis = np.array(slices.axis, np.int8)
+        today = np.full(len(slices.underlying), snapshot.as_of, np.int32)
+        self._months = months_between(today, np.array(slices.underlying, np.int32))
+        self._first_slice, self._last_slice = np.array(slices.first, np.int64), np.array(slices.last, np.int64)
+        self._days = np.array(slices.days, np.float64)
         past = np.concatenate(([0], np.cumsum(self._days <= self._origin)))
         # A surface without any living expiry is flat in time at its last one.
         self._living = np.minimum(first + past[last] - past[first], np.maximum(last - 1, first))
 
     def variance(
-        self,
-        groups: NDArray[np.int32],
-        days: NDArray[np.int32],
-        strikes: NDArray[np.float64],
-        forwards0: NDArray[np.float64],
+        self, groups: NDArray[np.int32], days: NDArray[np.int32], strikes: Floats, forwards0: Floats
     ) -> VarianceNodes:
         """Weights of each trade's total variance; zero where the group is -1.
 
-        :param groups: int32[n], positions among the snapshot's groups.
+        :param groups: int32[n], positions among the snapshot's groups, none of them a cube.
         :param forwards0: float64[n], today's unshocked forwards: they turn strikes into moneyness or
             offsets, so that a trade's volatility does not change when the spot alone moves (sticky strike).
         """
+        found = self._expiries(groups, days)
+        near_index, near_weight = self._strikes(self._slice_of(found.near), strikes, forwards0)
+        far_index, far_weight = self._strikes(self._slice_of(found.far), strikes, forwards0)
+        return VarianceNodes(
+            index=np.hstack((near_index, far_index)).astype(np.int32),
+            strike_weight=np.hstack((near_weight, far_weight)),
+            time_weight=found.time_weight,
+        )
+
+    def cube_variance(
+        self,
+        groups: NDArray[np.int32],
+        days: NDArray[np.int32],
+        months: Floats,
+        strikes: Floats,
+        forwards0: Floats,
+    ) -> CubeNodes:
+        """Likewise with a tenor of the underlying: at an expiry volatility is linear in it, flat beyond the ends.
+
+        :param groups: cubes, or surfaces that do not depend on the tenor.
+        :param months: float64[n], tenors of the underlyings.
+        """
+        found = self._expiries(groups, days)
+        near_index, near_weight = self._plane(found.near, months, strikes, forwards0)
+        far_index, far_weight = self._plane(found.far, months, strikes, forwards0)
+        return CubeNodes(
+            index=np.hstack((near_index, far_index)).astype(np.int32),
+            weight=np.hstack((near_weight, far_weight)),
+            time_weight=found.time_weight,
+        )
+
+    def _expiries(self, groups: NDArray[np.int32], days: NDArray[np.int32]) -> _Expiries:
         none = groups < 0
         start, stop = np.where(none, 0, self._living[groups]), np.where(none, 0, self._last[groups])
         near, far, fraction = linear_position(self._days, start, stop, days.astype(np.float64))
@@ -81,17 +136,24 @@ class Surfaces:
         near_time = np.where(flat, time, (self._days[near] - self._origin) / DAYS_A_YEAR)
         far_time = (self._days[far] - self._origin) / DAYS_A_YEAR
         time_weight = np.column_stack(((1.0 - fraction) * near_time, fraction * far_time))
-        near_index, near_weight = self._strikes(near, strikes, forwards0)
-        far_index, far_weight = self._strikes(far, strikes, forwards0)
         time_weight[none] = 0.0
-        return VarianceNodes(
-            index=np.hstack((near_index, far_index)).astype(np.int32),
-            strike_weight=np.hstack((near_weight, far_weight)),
-            time_weight=time_weight,
-        )
+        return _Expiries(near, far, time_weight)
+
+    def _slice_of(self, expiries: Integers) -> Integers:
+        return self._first_slice[expiries]
+
+    def _plane(
+        self, expiries: Integers, months: Floats, strikes: Floats, forwards0: Floats
+    ) -> tuple[NDArray[np.int32], Floats]:
+        first, last = self._first_slice[expiries], self._last_slice[expiries]
+        short, long, fraction = linear_position(self._months, first, last, months)
+        short_index, short_weight = self._strikes(short, strikes, forwards0)
+        long_index, long_weight = self._strikes(long, strikes, forwards0)
+        weight = np.hstack(((1.0 - fraction)[:, None] * short_weight, fraction[:, None] * long_weight))
+        return np.hstack((short_index, long_index)), weight
 
     def _strikes(
-        self, slices: NDArray[np.int64], strikes: NDArray[np.float64], forwards0: NDArray[np.float64]
+        self, slices: Integers, strikes: Floats, forwards0: Floats
     ) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
         axis = self._axis[slices]
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -107,25 +169,32 @@ class Surfaces:
     def _supports(self, index: int, group: FactorGroup) -> bool:
         rows = self._snapshot.factors.slice(group.start, group.stop - group.start)
         label = f"{group.kind}:{group.name}"
-        if any(days != NO_DATE for days in rows.column("underlying_days").to_pylist()):
-            self.unsupported[index] = f"{label} depends on an underlying tenor, which is not supported"
-        elif any(str(kind).startswith("delta") for kind in rows.column("strike_type").to_pylist()):
+        tenors = [days != NO_DATE for days in rows.column("underlying_days").to_pylist()]
+        if any(str(kind).startswith("delta") for kind in rows.column("strike_type").to_pylist()):
             self.unsupported[index] = f"{label} is quoted in delta, which is not supported"
+        elif any(tenors) and not all(tenors):
+            self.unsupported[index] = f"{label} has points with and without an underlying tenor"
+        elif any(tenors):
+            self.cubes[index] = f"{label} depends on an underlying tenor, which this product has not"
         return index not in self.unsupported
 
     def _add(self, group: FactorGroup, slices: _Slices) -> None:
         rows = self._snapshot.factors.slice(group.start, group.stop - group.start)
-        days = rows.column("days").to_pylist()
+        days, tenors = rows.column("days").to_pylist(), rows.column("underlying_days").to_pylist()
         strikes, types = rows.column("strike").to_pylist(), rows.column("strike_type").to_pylist()
-        for day, members in groupby(range(len(days)), key=days.__getitem__):
-            points = list(members)
-            axis = strike_axis({types[k] or "atm" for k in points}) or "atm"
-            atm = _ATM_COORDINATE.get(axis, 0.0)
-            coordinates = [atm if types[k] in (None, "atm") else strikes[k] for k in points]
-            slices.start.append(len(slices.factor))
-            for coordinate, k in sorted(zip(coordinates, points, strict=True)):
-                slices.coordinate.append(coordinate)
-                slices.factor.append(group.start + k)
-            slices.stop.append(len(slices.factor))
+        for day, expiry in groupby(range(len(days)), key=days.__getitem__):
+            slices.first.append(len(slices.start))
             slices.days.append(day)
-            slices.axis.append(_AXES[axis])
+            for tenor, members in groupby(expiry, key=tenors.__getitem__):
+                points = list(members)
+                axis = strike_axis({types[k] or "atm" for k in points}) or "atm"
+                atm = _ATM_COORDINATE.get(axis, 0.0)
+                coordinates = [atm if types[k] in (None, "atm") else strikes[k] for k in points]
+                slices.start.append(len(slices.factor))
+                for coordinate, k in sorted(zip(coordinates, points, strict=True)):
+                    slices.coordinate.append(coordinate)
+                    slices.factor.append(group.start + k)
+                slices.stop.append(len(slices.factor))
+                slices.axis.append(_AXES[axis])
+                slices.underlying.append(max(tenor, 0))
+            slices.last.append(len(slices.start))

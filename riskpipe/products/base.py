@@ -80,12 +80,14 @@ class Need:
         "volatility", "credit", "dividend", "conversion".
     :param kinds: factor kinds, the first that the snapshot has under that name is the one used; `("fx",)` is a
         currency pair such as EURUSD, found directly, inverted or crossed.
+    :param cube: a volatility surface may depend on the tenor of an underlying.
     """
 
     role: str
     kinds: tuple[str, ...]
     labels: Labels
     optional: bool = False
+    cube: bool = False
 
 
 class Prepared(ABC):

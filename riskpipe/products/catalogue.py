@@ -8,6 +8,7 @@ from importlib.metadata import entry_points
 from riskpipe.errors import UsageError
 from riskpipe.products.base import Product
 from riskpipe.products.bond import Bond
+from riskpipe.products.cap_floor import CapFloor
 from riskpipe.products.commodity_forward import CommodityForward
 from riskpipe.products.commodity_option import CommodityOption
 from riskpipe.products.credit_default_swap import CreditDefaultSwap
@@ -23,6 +24,7 @@ from riskpipe.products.fx_option import FxOption
 from riskpipe.products.fx_touch import FxTouch
 from riskpipe.products.inflation_swap import InflationSwap
 from riskpipe.products.interest_rate_swap import InterestRateSwap
+from riskpipe.products.swaption import Swaption
 
 GROUP = "riskpipe.products"
 
@@ -40,6 +42,8 @@ PRODUCTS: tuple[Product, ...] = (
     FloatingRateNote(),
     CrossCurrencySwap(),
     InflationSwap(),
+    CapFloor(),
+    Swaption(),
     FxBarrierOption(),
     EquityBarrierOption(),
     FxTouch(),

@@ -58,7 +58,7 @@ def dependencies(product: Product, trades: Trades, model: MarketModel, base_curr
 
 
 def _columns(need: Need, model: MarketModel, faults: list[RowFaults]) -> list[NDArray[np.int32]]:
-    resolved = [model.resolve(need.kinds, name) for name in need.labels.names]
+    resolved = [model.resolve(need.kinds, name, cube=need.cube) for name in need.labels.names]
     width = max((len(groups) for groups in resolved if groups), default=0)
     table = np.full((len(resolved) + 1, width), -1, np.int32)
     for k, groups in enumerate(resolved):

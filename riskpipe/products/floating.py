@@ -97,13 +97,10 @@ def floating_flows(leg: FloatingLeg, model: MarketModel) -> FloatingFlows:
     where dates before today (and the horizon) have factor one. Overnight rates grow by the fixings so far,
     then by P(today) / P(end).
     """
-    trade = leg.periods.trades
-    tau = year_fraction(leg.periods.start, leg.periods.end, leg.day_count.take(trade))
-    coupons = _Coupons(trade, leg.periods, tau)
-    for rows, index, day_count, calendar in index_groups(leg.index, leg.day_count, leg.calendar, trade, model):
-        coupons.fill(rows, index, day_count, calendar, model)
+    coupons = Coupons(leg, model)
+    trade = coupons.trade
     scale = leg.notional[trade]
-    amount = scale * (coupons.known + leg.spread[trade] * tau)
+    amount = scale * (coupons.known + leg.spread[trade] * coupons.tau)
     growing = coupons.weight != 0.0
     growth = Growth(trade, coupons.until, leg.periods.end, scale * coupons.weight).where(growing)
     return FloatingFlows(Amounts(trade, leg.periods.end, amount), growth, tuple(coupons.missing))
@@ -135,19 +132,29 @@ def missing_fixings(
     ]
 
 
-class _Coupons:
-    """Per period and unit of notional: known + weight P(until) / P(end)."""
+class Coupons:
+    """Floating coupons per unit of notional, without the spread: known + weight P(until) / P(end), paid at `end`.
 
-    def __init__(self, trade: Integers, periods: Schedule, tau: Floats) -> None:
-        self.trade = trade
-        self.periods = periods
-        self.tau = tau
-        self.known = np.zeros(len(trade))
-        self.weight = np.zeros(len(trade))
-        self.until = periods.start.copy()
+    :ivar trade: int64[k]; `tau` float64[k], length of the period by the coupon's day count.
+    :ivar known, weight: float64[k]; the weight is zero where the rate is known.
+    :ivar until: int32[k], where projection begins; `day` int32[k], when a term rate fixes and an overnight one begins.
+    :ivar overnight: bool[k].
+    :ivar missing: fixings that coupons need and the market lacks: (index, date in days, trades int64).
+    """
+
+    def __init__(self, leg: FloatingLeg, model: MarketModel) -> None:
+        self.trade = leg.periods.trades
+        self.periods = leg.periods
+        self.tau = year_fraction(leg.periods.start, leg.periods.end, leg.day_count.take(self.trade))
+        size = len(self.trade)
+        self.known, self.weight = np.zeros(size), np.zeros(size)
+        self.until, self.day = leg.periods.start.copy(), leg.periods.start.copy()
+        self.overnight = np.zeros(size, np.bool_)
         self.missing: list[tuple[str, int, Integers]] = []
+        for rows, index, day_count, calendar in index_groups(leg.index, leg.day_count, leg.calendar, self.trade, model):
+            self._fill(rows, index, day_count, calendar, model)
 
-    def fill(self, rows: Integers, index: str, day_count: str, calendar: str, model: MarketModel) -> None:
+    def _fill(self, rows: Integers, index: str, day_count: str, calendar: str, model: MarketModel) -> None:
         """The coupons of one index."""
         if model.conventions.index(index).overnight:
             self._overnight(rows, index, day_count, calendar, model)
@@ -160,6 +167,7 @@ class _Coupons:
         scale = self._scale(rows, day_count)
         self.weight[rows] = np.where(fixed.known, 0.0, scale)
         self.known[rows] = np.where(fixed.known, fixed.rate * self.tau[rows], -scale)
+        self.day[rows] = fixed.day
 
     def _overnight(self, rows: Integers, index: str, day_count: str, calendar: str, model: MarketModel) -> None:
         start, end = self.periods.start[rows], self.periods.end[rows]
@@ -171,6 +179,7 @@ class _Coupons:
         self.weight[rows] = np.where(over, 0.0, scale * past.growth)
         self.known[rows] = scale * np.where(over, past.growth - 1.0, -1.0)
         self.until[rows] = past.until
+        self.overnight[rows] = True
 
     def _scale(self, rows: Integers, day_count: str) -> Floats:
         """Length by the coupon's day count over length by the index's, in which its rate is quoted."""

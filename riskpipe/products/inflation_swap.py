@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from riskpipe.kernels.inflation import inflation_payments
+from riskpipe.kernels.inflation import growths, inflation_payments
 from riskpipe.market.conventions import Conventions
 from riskpipe.market.daycounts import year_fraction
 from riskpipe.market.inflation import Months, first_day, month_of
@@ -90,7 +90,7 @@ class InflationSwap(Product):
         notional = np.where(maturity > model.as_of, notional, 0.0)
         years = year_fraction(trades.days("start_date"), maturity, "30/360")
         share = seen.share * (notional / trades.numbers("base_index"))[:, None]
-        fixed = notional * (1.0 + trades.numbers("fixed_rate")) ** years
+        fixed = notional * growths(trades.numbers("fixed_rate"), years)
         known = np.where(np.isnan(seen.fixing), 0.0, share * seen.fixing)
         return _InflationSwaps(
             known=known[:, 0] + known[:, 1] - fixed,

@@ -68,6 +68,10 @@ class Leg(ABC):
         """int32[terms] each: the hazard nodes that terms refer to."""
         return ()
 
+    def parts(self) -> tuple[Leg, ...]:
+        """Whose terms and nodes the leg is made of."""
+        return (self,)
+
     @abstractmethod
     def add(self, rows: Rows, tile: Tile, first: int, value: Matrix) -> None:
         """Add the leg's value for `rows` to the columns of `value` from `first` on."""
@@ -218,7 +222,7 @@ def leg_values(
     """
     rows = np.ascontiguousarray(rows, np.int32)
     values = [np.zeros((len(rows), x.shape[1])) for _ in sums]
-    every = [leg for summed in sums for leg in summed]
+    every = [part for summed in sums for leg in summed for part in leg.parts()]
     nodes = _Used(discount, rows, [(leg.offsets, leg.nodes()) for leg in every])
     hazards = _Used(hazard, rows, [(leg.offsets, leg.hazard_nodes()) for leg in every])
     logarithms = any(leg.needs_logarithms for leg in every)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riskpipe.market.labels import Labels
-from riskpipe.sample.extra_points import INFLATION
+from riskpipe.sample.extra_points import CAPPED, INFLATION
 from riskpipe.sample.universe import CURRENCIES, EQUITY_INDICES, FX_SMILES, INDICES, ISSUERS, STOCKS
 
 
@@ -173,6 +173,8 @@ def _further() -> list[Desk]:
         Desk("floating_rate_note", "credit/all/floaters", 2, _issuers(), 0.6),
         Desk("cross_currency_swap", "rates/all/crosscurrency", 1, currencies),
         Desk("inflation_swap", "rates/all/inflation", 1, _equally(INFLATION)),
+        Desk("cap_floor", "rates/options/caps", 1, _equally(CAPPED)),
+        Desk("swaption", "rates/options/swaptions", 1, _equally(("USD.SOFR", "EUR.EURIBOR6M", "GBP.SONIA"))),
         Desk("fx_barrier_option", "fx/exotic/barriers", 1, _equally(FX_SMILES)),
         Desk("fx_touch", "fx/exotic/touches", 1, _equally(FX_SMILES)),
         Desk("equity_barrier_option", "equity/exotic/barriers", 1, _equally(("SPX", "NDX", "SX5E", "UKX", "NKY"))),

@@ -181,6 +181,7 @@ _LOADINGS = {
     "spot": _spot,
     "fx_vol": _vol,
     "black_vol": _vol,
+    "normal_vol": _vol,
     "hazard_rate": _hazard,
     "forward_price": _forward,
     "dividend_yield": _dividend,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,12 +18,26 @@ _INFLATION_MONTHS = 24
 _GROWTH = 0.025
 
 
-def extra_points(products: Iterable[str], as_of: int) -> list[Point]:
+CAPPED = ("USD.SOFR", "EUR.EURIBOR3M", "EUR.ESTR", "GBP.SONIA")
+"""Indices with a surface of cap volatilities, `<index>.CAPS`."""
+LOGNORMAL_CAPS = ("EUR.EURIBOR3M",)
+SWAPPED = {"USD": 0.0092, "EUR": 0.0078, "GBP": 0.19}
+"""Currencies with a cube of swaption volatilities, `<CCY>.SWAPTIONS`; those of GBP are of rates shifted by `SHIFT`."""
+SHIFT = 0.03
+_CAP_EXPIRIES = ("3M", "1Y", "2Y", "5Y", "10Y")
+_CAP_STRIKES = (0.0, 0.01, 0.02, 0.03, 0.04, 0.06)
+_SWAPTION_EXPIRIES = ("1M", "6M", "1Y", "2Y", "5Y", "10Y")
+_SWAPTION_TENORS = ("1Y", "2Y", "5Y", "10Y", "30Y")
+_SWAPTION_OFFSETS = (-0.01, 0.0, 0.01)
+
+
+def extra_points(products: Collection[str], as_of: int) -> list[Point]:
     """What scenarios can move, beyond what the market of the mixed book has."""
-    return _inflation_curves(as_of) if "inflation_swap" in products else []
+    makers = {"inflation_swap": _inflation_curves, "cap_floor": _cap_surfaces, "swaption": _swaption_cubes}
+    return [point for product, make in makers.items() if product in products for point in make(as_of)]
 
 
-def extra_facts(products: Iterable[str], as_of: int) -> list[Point]:
+def extra_facts(products: Collection[str], as_of: int) -> list[Point]:
     """Observed values, beyond those of the mixed book."""
     return _price_indices(as_of) if "inflation_swap" in products else []
 
@@ -48,6 +63,39 @@ def _inflation_curves(as_of: int) -> list[Point]:
             np.round(level + 0.003 * np.exp(-years / 3.0), 6),
         )
     ]
+
+
+def _cap_surfaces(as_of: int) -> list[Point]:
+    """A hump in time and a smile about three per cent."""
+    points = []
+    for name in CAPPED:
+        kind, level = ("black_vol", 0.17) if name in LOGNORMAL_CAPS else ("normal_vol", 0.0085)
+        for tenor in _CAP_EXPIRIES:
+            years = years_to(tenor, as_of)
+            hump = 0.75 + 0.5 * years * float(np.exp(-years / 2.0))
+            for strike in _CAP_STRIKES:
+                value = round(level * (hump + 60.0 * (strike - 0.03) ** 2), 6)
+                factor = f"{kind}:{name}.CAPS:{tenor}:{100 * strike:g}"
+                points.append(Point(factor, kind, f"{name}.CAPS", name[:3], value, tenor, years, strike, "absolute"))
+    return points
+
+
+def _swaption_cubes(as_of: int) -> list[Point]:
+    """Lower for long expiries and tenors, with a smile in offsets from the forward."""
+    points = []
+    for currency, level in SWAPPED.items():
+        kind, name = ("black_vol" if currency == "GBP" else "normal_vol"), f"{currency}.SWAPTIONS"
+        for tenor in _SWAPTION_EXPIRIES:
+            years = years_to(tenor, as_of)
+            for swap in _SWAPTION_TENORS:
+                fade = float(np.exp(-0.02 * years - 0.004 * years_to(swap, as_of)))
+                for offset in _SWAPTION_OFFSETS:
+                    value = round(level * (fade + 3.0 * abs(offset) - 2.0 * offset), 6)
+                    factor = f"{kind}:{name}:{tenor}:{swap}:{1e4 * offset:g}"
+                    strike, strike_type = (offset, "offset") if offset else (None, "atm")
+                    point = Point(factor, kind, name, currency, value, tenor, years, strike, strike_type)
+                    points.append(replace(point, underlying_tenor=swap))
+    return points
 
 
 def _price_indices(as_of: int) -> list[Point]:

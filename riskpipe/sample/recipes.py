@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-
 from riskpipe.sample.exotic import equity_barrier_options, fx_barrier_options, fx_touches
 from riskpipe.sample.linear import (
     commodity_forwards,
@@ -15,6 +14,7 @@ from riskpipe.sample.linear import (
     inflation_swaps,
 )
 from riskpipe.sample.options import commodity_options, equity_options, fx_forwards, fx_options
+from riskpipe.sample.rate_options import caps_and_floors, swaptions
 from riskpipe.sample.rates import bonds, credit_default_swaps, interest_rate_swaps
 from riskpipe.sample.terms import Columns, Draw
 
@@ -50,6 +50,8 @@ FURTHER_RECIPES: dict[str, Recipe] = {
     "floating_rate_note": Recipe("FRN", 0.0, floating_rate_notes, counterparty=False),
     "cross_currency_swap": Recipe("XCS", 0.0, cross_currency_swaps),
     "inflation_swap": Recipe("INF", 0.0, inflation_swaps),
+    "cap_floor": Recipe("CAP", 0.0, caps_and_floors),
+    "swaption": Recipe("SWO", 0.0, swaptions),
     "fx_barrier_option": Recipe("FXB", 0.0, fx_barrier_options),
     "equity_barrier_option": Recipe("EQB", 0.0, equity_barrier_options),
     "fx_touch": Recipe("FXT", 0.0, fx_touches),

@@ -302,6 +302,44 @@ def test_resolve_takes_the_first_kind_that_there_is(model, snapshot) -> None:
     assert "did you mean 'SPX'" in failure.message
 
 
+def test_points_with_and_without_an_underlying_tenor_make_no_surface(rows, point, table_of, as_of) -> None:
+    rows = [
+        *rows,
+        point("normal_vol", "CUBE", 0.01, "1Y", underlying_tenor="5Y"),
+        point("normal_vol", "CUBE", 0.01, "2Y"),
+    ]
+    model = MarketModel(MarketSnapshot.from_table(table_of(rows), as_of), Conventions())
+    assert model.resolve(("normal_vol",), "CUBE", cube=True) is None
+    assert model.failure(("normal_vol",), "CUBE").reason is Reason.UNSUPPORTED
+
+
+def test_a_cube_is_linear_in_strike_and_tenor_and_in_variance_over_time(rows, point, table_of, as_of) -> None:
+    levels = {}
+    for i, expiry in enumerate(("1Y", "2Y")):
+        for j, tenor in enumerate(("1Y", "5Y")):
+            for k, strike in enumerate((0.01, 0.03)):
+                levels[i, j, k] = 0.006 + 0.001 * i + 0.0005 * j + 0.0003 * k * (1 + i)
+                new = point("normal_vol", "CUBE", levels[i, j, k], expiry, strike=strike, strike_type="absolute")
+                rows = [*rows, {**new, "factor": f"normal_vol:CUBE:{i}{j}{k}", "underlying_tenor": tenor}]
+    model = MarketModel(MarketSnapshot.from_table(table_of(rows), as_of), Conventions())
+    assert model.resolve(("normal_vol",), "CUBE", cube=True) is not None
+    days = np.array([as_of + 500, as_of + 100, as_of + 3000, as_of], np.int32)
+    months = np.array([24.0, 3.0, 240.0, 60.0])
+    strikes = np.array([0.015, 0.0, 0.5, 0.03])
+    names = Labels.constant("CUBE", 4)
+    nodes = model.cube_variance(("normal_vol",), names, days, months, strikes, np.zeros(4))
+    found = nodes.evaluate(model.snapshot.x0[:, None].copy())[:, 0]
+
+    def vol(i: int, tenor: float, strike: float) -> float:
+        near, far = (levels[i, j, 0] + strike * (levels[i, j, 1] - levels[i, j, 0]) for j in range(2))
+        return near + tenor * (far - near)
+
+    near, far = vol(0, 0.25, 0.25) ** 2 * 365, vol(1, 0.25, 0.25) ** 2 * 730
+    first = (near + (500 - 365) / 365 * (far - near)) / 365
+    last = levels[1, 1, 1] ** 2 * 3000 / 365
+    np.testing.assert_allclose(found, [first, levels[0, 0, 0] ** 2 * 100 / 365, last, 0.0], rtol=1e-12)
+
+
 def test_delta_and_underlying_tenors_are_unsupported(rows, point, table_of, as_of) -> None:
     rows = [*rows, point("normal_vol", "CUBE", 0.01, "1Y", underlying_tenor="5Y")]
     model = MarketModel(MarketSnapshot.from_table(table_of(rows), as_of), Conventions())

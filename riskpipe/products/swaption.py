@@ -1,0 +1,278 @@
+"""European options on interest rate swaps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from riskpipe.kernels.rate_options import add_swaptions
+from riskpipe.market.calendars import adjust
+from riskpipe.market.conventions import Conventions
+from riskpipe.market.labels import Labels
+from riskpipe.market.model import MarketModel
+from riskpipe.market.nodes import CubeNodes, DiscountNodes
+from riskpipe.market.schedules import Schedule, schedule
+from riskpipe.market.surfaces import months_between
+from riskpipe.products.base import Column, Need, Prepared, Product, RowFaults
+from riskpipe.products.floating import (
+    FloatingFlows,
+    FloatingLeg,
+    floating_flows,
+    last_fixed_start,
+    missing_fixings,
+)
+from riskpipe.products.flows import Amounts, Floats, fixed_coupons, merged, offsets_of
+from riskpipe.products.interest_rate_swap import InterestRateSwap
+from riskpipe.products.legs import (
+    NO_NODES,
+    KnownLeg,
+    Leg,
+    Matrix,
+    Positions,
+    PreparedLegs,
+    ProjectedLeg,
+    Rows,
+    Tile,
+    leg_values,
+)
+from riskpipe.products.schedule_columns import remaining_periods
+from riskpipe.products.trades import Trades
+from riskpipe.products.validation import out_of_order, past_dates
+from riskpipe.products.volatility_columns import (
+    BACHELIER,
+    KINDS,
+    MODEL,
+    SHIFT,
+    VOLATILITY,
+    shifts,
+    strike_faults,
+    volatility_needs,
+)
+
+_SWAP = InterestRateSwap()
+
+
+class Swaption(Product):
+    """The right to enter, at expiry_date, a swap as `interest_rate_swap` has them; direction pay makes a payer's.
+
+    notional x annuity x option on the swap rate S (Black 1976 on S + shift, or Bachelier 1900), both from the market
+    under each scenario. The annuity is that of the fixed leg on the discount curve for physical settlement. For cash
+    settlement it is that of the par yield: sum of tau_i / ((1 + S tau_1) ... (1 + S tau_i)) over the fixed periods,
+    discounted from the start of the swap (ISDA's par yield curve method; Brigo and Mercurio 2006, section 6.7.2).
+    A spread on the floating leg is taken off the fixed rate at its value, as volatilities are those of swaps without.
+
+    The volatility is read at the expiry, at the swap's length to the nearest month and at the fixed rate less spread.
+    """
+
+    name = "swaption"
+    version = 1
+    columns = (
+        *(column for column in InterestRateSwap.columns if column.name != "notional"),
+        Column("notional", "number", "of the swap; negative when short"),
+        Column("expiry_date", "date", "last day of the option"),
+        Column("settlement", "string", "into the swap, or its value in cash", choices=("physical", "cash")),
+        VOLATILITY,
+        MODEL,
+        SHIFT,
+    )
+
+    def validate(self, trades: Trades, as_of: int) -> list[RowFaults]:
+        return [
+            *_SWAP.validate(trades, as_of),
+            *past_dates(trades, "expiry_date", as_of, "expiry"),
+            *out_of_order(trades, "expiry_date", "start_date"),
+            *strike_faults(trades, "fixed_rate"),
+        ]
+
+    def currency(self, trades: Trades) -> Labels:
+        return trades.labels("currency")
+
+    def requirements(self, trades: Trades, conventions: Conventions) -> tuple[Need, ...]:
+        return (*_SWAP.requirements(trades, conventions), *volatility_needs(trades, cube=True))
+
+    def missing_points(self, trades: Trades, model: MarketModel) -> list[RowFaults]:
+        before = last_fixed_start(trades.labels("index"), model)
+        return missing_fixings(_floating(trades, model, before).missing)
+
+    def weight(self, trades: Trades, as_of: int) -> NDArray[np.float64]:
+        fixed = remaining_periods(trades, "start_date", "fixed_frequency", as_of)
+        return 2.0 + 0.05 * fixed + 0.1 * remaining_periods(trades, "start_date", "float_frequency", as_of)
+
+    def prepare(self, trades: Trades, model: MarketModel) -> Prepared:
+        swaps = _Swaps(trades, model)
+        projection = trades.labels("index").map(lambda name: model.conventions.index(name).curve)
+        curve = trades.labels("discount_curve")
+        known, growth = swaps.floating, swaps.growth
+        nodes, positions = model.discount(
+            (curve.take(swaps.annuity.trade), swaps.annuity.day),
+            (curve.take(known.trade), known.day),
+            *growth.requests(projection, curve),
+            (curve.take(swaps.spreads.trade), swaps.spreads.day),
+            (curve.take(swaps.settlement.trade), swaps.settlement.day),
+        )
+        n = len(trades)
+        annuity, floating, spreads, settlement = (
+            KnownLeg(offsets_of(flows.trade, n), flows.amount, node)
+            for flows, node in zip(
+                (swaps.annuity, known, swaps.spreads, swaps.settlement),
+                (positions[0], positions[1], positions[5], positions[6]),
+                strict=True,
+            )
+        )
+        projected = ProjectedLeg(offsets_of(growth.trade, n), growth.coefficient, *positions[2:5])
+        legs = _SwaptionLegs(annuity, floating, projected, spreads, settlement)
+        leg = _SwaptionLeg(
+            annuity.offsets,
+            annuity.coefficient,
+            legs,
+            (offsets_of(swaps.lengths.trade, n), swaps.lengths.amount),
+            _variances(trades, model, legs, nodes),
+            trades.numbers("fixed_rate"),
+            shifts(trades),
+            np.where(trades.is_one("direction", "pay"), 1.0, -1.0),
+            trades.numbers("notional"),
+            trades.is_one("model", BACHELIER),
+        )
+        return PreparedLegs(nodes, NO_NODES, (leg,))
+
+
+@dataclass(frozen=True)
+class _SwaptionLegs:
+    """The underlying swaps, of notional one.
+
+    :param fixed: lengths of the fixed periods; `known` and `projected` the floating leg without its spread.
+    :param spreads: what the spread pays; `settlement` one on the start of the swap, for cash.
+    """
+
+    fixed: KnownLeg
+    known: KnownLeg
+    projected: ProjectedLeg
+    spreads: KnownLeg
+    settlement: KnownLeg
+
+
+@dataclass(frozen=True)
+class _SwaptionLeg(Leg):
+    """Options on these.
+
+    :param lengths: offsets and lengths of all fixed periods, in time order.
+    :param strike, shift, sign, amount: float64[n]; sign is +1 for payers.
+    :param normal: bool[n].
+    """
+
+    legs: _SwaptionLegs
+    lengths: tuple[NDArray[np.int64], Floats]
+    variance: CubeNodes
+    strike: Floats
+    shift: Floats
+    sign: Floats
+    amount: Floats
+    normal: NDArray[np.bool_]
+
+    def nodes(self) -> tuple[Positions, ...]:
+        return ()
+
+    def parts(self) -> tuple[Leg, ...]:
+        legs = self.legs
+        return legs.fixed, legs.known, legs.projected, legs.spreads, legs.settlement
+
+    def add(self, rows: Rows, tile: Tile, first: int, value: Matrix) -> None:
+        projected = self.legs.projected
+        fixed, known, spreads, settlement = (
+            (leg.offsets, leg.node, leg.coefficient)
+            for leg in (self.legs.fixed, self.legs.known, self.legs.spreads, self.legs.settlement)
+        )
+        add_swaptions(
+            rows,
+            fixed,
+            known,
+            (projected.offsets, projected.start, projected.end, projected.payment, projected.coefficient),
+            spreads,
+            settlement,
+            self.lengths,
+            (self.variance.index, self.variance.weight, self.variance.time_weight),
+            (self.strike, self.shift, self.sign, self.amount),
+            self.normal,
+            tile.levels,
+            tile.position,
+            tile.discount,
+            first,
+            value,
+        )
+
+
+class _Swaps:
+    """Flows of the underlying swaps, of notional one.
+
+    :ivar annuity: lengths of the fixed periods at their ends; `lengths` the same, not merged, in time order.
+    :ivar floating, growth: the floating leg without its spread; `spreads` the spread alone.
+    :ivar settlement: one on the first day of swaps settled in cash.
+    """
+
+    def __init__(self, trades: Trades, model: MarketModel) -> None:
+        fixed = _schedule(trades, "fixed", model.as_of)
+        self.lengths = fixed_coupons(fixed, trades.labels("fixed_day_count"), np.ones(len(trades)))
+        self.annuity = merged([self.lengths])
+        flows = _floating(trades, model)
+        projection = trades.labels("index").map(lambda name: model.conventions.index(name).curve)
+        started, self.growth = flows.growth.telescoped(projection, trades.labels("discount_curve"))
+        self.floating = merged([flows.known, started])
+        spread = trades.numbers("float_spread")
+        paid = fixed_coupons(_schedule(trades, "float", model.as_of), trades.labels("float_day_count"), spread)
+        self.spreads = merged([paid])
+        cash = np.flatnonzero(trades.is_one("settlement", "cash"))
+        calendar, convention = trades.labels("calendar"), trades.labels("business_day_convention")
+        start = adjust(trades.days("start_date")[cash], calendar.take(cash), convention.take(cash))
+        self.settlement = Amounts(cash, start, np.ones(len(cash)))
+
+
+def _schedule(trades: Trades, leg: str, after: int, before: int | None = None) -> Schedule:
+    return schedule(
+        trades.days("start_date"),
+        trades.days("maturity_date"),
+        trades.labels(f"{leg}_frequency"),
+        trades.labels("calendar"),
+        trades.labels("business_day_convention"),
+        after=after,
+        before=before,
+    )
+
+
+def _floating(trades: Trades, model: MarketModel, before: int | None = None) -> FloatingFlows:
+    leg = FloatingLeg(
+        _schedule(trades, "float", model.as_of, before),
+        trades.labels("index"),
+        trades.labels("float_day_count"),
+        trades.labels("calendar"),
+        np.ones(len(trades)),
+        np.zeros(len(trades)),
+    )
+    return floating_flows(leg, model)
+
+
+def _variances(trades: Trades, model: MarketModel, legs: _SwaptionLegs, nodes: DiscountNodes) -> CubeNodes:
+    """Read at today's swap rates and spreads."""
+    floating, fixed, spreads = _base_values(legs, nodes, model, len(trades))
+    strike, forward = trades.numbers("fixed_rate") - spreads / fixed, floating / fixed
+    months = months_between(trades.days("start_date"), trades.days("maturity_date"))
+    expiry, surface = trades.days("expiry_date"), trades.labels("volatility")
+    n = len(trades)
+    found = CubeNodes(np.zeros((n, 8), np.int32), np.zeros((n, 8)), np.zeros((n, 2)))
+    for name, kinds in KINDS.items():
+        rows = np.flatnonzero(trades.is_one("model", name))
+        if rows.size:
+            part = model.cube_variance(
+                kinds, surface.take(rows), expiry[rows], months[rows], strike[rows], forward[rows]
+            )
+            found.index[rows], found.weight[rows] = part.index, part.weight
+            found.time_weight[rows] = part.time_weight
+    return found
+
+
+def _base_values(legs: _SwaptionLegs, nodes: DiscountNodes, model: MarketModel, n: int) -> list[Floats]:
+    """Values today of the floating leg, the fixed lengths and the spread: float64[n] each."""
+    x = np.ascontiguousarray(model.snapshot.x0[:, None])
+    sums: tuple[tuple[Leg, ...], ...] = ((legs.known, legs.projected), (legs.fixed,), (legs.spreads,))
+    return [value[:, 0] for value in leg_values(nodes, NO_NODES, sums, np.arange(n, dtype=np.int32), x)]
