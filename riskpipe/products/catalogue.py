@@ -13,6 +13,7 @@ from riskpipe.products.commodity_forward import CommodityForward
 from riskpipe.products.commodity_option import CommodityOption
 from riskpipe.products.credit_default_swap import CreditDefaultSwap
 from riskpipe.products.cross_currency_swap import CrossCurrencySwap
+from riskpipe.products.equity_asian_option import EquityAsianOption
 from riskpipe.products.equity_barrier_option import EquityBarrierOption
 from riskpipe.products.equity_forward import EquityForward
 from riskpipe.products.equity_option import EquityOption
@@ -47,6 +48,7 @@ PRODUCTS: tuple[Product, ...] = (
     FxBarrierOption(),
     EquityBarrierOption(),
     FxTouch(),
+    EquityAsianOption(),
 )
 
 

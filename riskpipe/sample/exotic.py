@@ -28,6 +28,25 @@ def equity_barrier_options(draw: Draw) -> Columns:
     return columns | _barriers(draw, spot, draw.quotes.deviation(names, draw.years(_days(columns))))
 
 
+def equity_asian_options(draw: Draw) -> Columns:
+    """Monthly and weekly averages over the life of the option, some of them seasoned."""
+    columns = equity_options(draw)
+    names, expiry = draw.instruments, _days(columns)
+    del columns["exercise"]
+    start = (draw.as_of + draw.rng.integers(-150, 30, len(draw))).astype(np.int32)
+    start = np.minimum(start, expiry)
+    frequency = _pick(draw, ("1W", "1M", "3M"))
+    # How many are past follows from the dates, where it is not given.
+    spot = draw.quotes.equity_forward(names, np.zeros(len(draw)))
+    return columns | {
+        "averaging": _pick(draw, ("arithmetic", "geometric")),
+        "fixing_start": start,
+        "fixing_frequency": frequency,
+        "fixings_done": np.full(len(draw), np.nan),
+        "running_average": significant(spot * np.exp(0.05 * draw.rng.standard_normal(len(draw))), 5),
+    }
+
+
 def fx_touches(draw: Draw) -> Columns:
     """Touches and digitals, half a deviation to two from the spot; a third pays in the first currency."""
     pairs = draw.instruments

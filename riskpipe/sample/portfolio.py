@@ -150,7 +150,7 @@ def _array(values: Labels | Floats | NDArray[np.int32] | NDArray[np.bool_], name
         return pa.DictionaryArray.from_arrays(indices, pa.array(values.names, pa.string()))
     if values.dtype == np.bool_:
         return pa.array(values)
-    if name.endswith("_date"):
+    if name.endswith("_date") or values.dtype == np.int32:
         return pa.array(values.astype(np.int32)).cast(pa.date32())
     return pa.array(values.astype(np.float64), from_pandas=True)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from riskpipe.sample.exotic import equity_barrier_options, fx_barrier_options, fx_touches
+from riskpipe.sample.exotic import equity_asian_options, equity_barrier_options, fx_barrier_options, fx_touches
 from riskpipe.sample.linear import (
     commodity_forwards,
     cross_currency_swaps,
@@ -55,6 +55,7 @@ FURTHER_RECIPES: dict[str, Recipe] = {
     "fx_barrier_option": Recipe("FXB", 0.0, fx_barrier_options),
     "equity_barrier_option": Recipe("EQB", 0.0, equity_barrier_options),
     "fx_touch": Recipe("FXT", 0.0, fx_touches),
+    "equity_asian_option": Recipe("EQA", 0.0, equity_asian_options),
 }
 """Products that are written when they are asked for by name."""
 
