@@ -95,7 +95,7 @@ class CapFloor(Product):
         return missing_fixings(Coupons(_leg(trades, model.as_of, before), model).missing)
 
     def weight(self, trades: Trades, as_of: int) -> NDArray[np.float64]:
-        return 0.3 + 1.3 * remaining_periods(trades, "start_date", "frequency", as_of)
+        return 0.3 + 0.6 * remaining_periods(trades, "start_date", "frequency", as_of)
 
     def prepare(self, trades: Trades, model: MarketModel) -> Prepared:
         options = _optionlets(trades, model)

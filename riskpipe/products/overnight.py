@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from riskpipe.kernels.compounding import compounded_growth
 from riskpipe.market.calendars import add_business_days, adjust, business_days
 from riskpipe.market.daycounts import year_fraction
 from riskpipe.market.labels import Labels
@@ -14,6 +15,7 @@ from riskpipe.market.model import MarketModel
 
 Days = NDArray[np.int32]
 Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
 
 NONE_MISSING = np.int32(-(2**31))
 
@@ -59,18 +61,60 @@ def realised(
     until[running] = np.minimum(end[running], np.int32(first_open))
     pairs = np.stack((start[running], until[running]), axis=1)
     distinct, inverse = np.unique(pairs, axis=0, return_inverse=True)
-    grid = business_days(int(distinct[:, 0].min()) + 1, int(distinct[:, 1].max()), calendar)
-    for k, (a, b) in enumerate(distinct.tolist()):
-        rows = running[inverse.reshape(-1) == k]
-        dates = np.concatenate(([a], grid[(grid > a) & (grid < b)], [b])).astype(np.int32)
-        fixed_on = fixing_dates(dates[:-1], lag, calendar)
-        fixing = model.fixings(Labels.constant(index, len(fixed_on)), fixed_on)
-        factors = 1.0 + fixing * year_fraction(dates[:-1], dates[1:], day_count)
-        growth[rows] = np.multiply.accumulate(factors)[-1]
-        lacking = np.isnan(fixing)
-        if lacking.any():
-            missing[rows] = fixed_on[lacking][0]
+    daily = _DailyFixings(model, index, lag, calendar, day_count)
+    amount, lacking = daily.compounded(distinct[:, 0], distinct[:, 1])
+    growth[running], missing[running] = amount[inverse.reshape(-1)], lacking[inverse.reshape(-1)]
     return Realised(growth, until, missing)
+
+
+@dataclass(frozen=True)
+class _DailyFixings:
+    """The fixings of one index, by value date."""
+
+    model: MarketModel
+    index: str
+    lag: int
+    calendar: str
+    day_count: str
+
+    def compounded(self, start: Days, until: Days) -> tuple[Floats, Days]:
+        """Growth from each start, int32[k], to `until`, and the first fixing date that is missing.
+
+        A value date is a start or a business day after it; one array of factors from business day to business day
+        serves all, save the first and the last of each, which may begin or end on a holiday.
+        """
+        grid = business_days(int(start.min()) + 1, int(until.max()), self.calendar)
+        low, high = np.searchsorted(grid, start, side="right"), np.searchsorted(grid, until)
+        several = high > low  # else no business day lies between: one factor from start to until
+        first_end, last_start = until.copy(), start.copy()
+        first_end[several], last_start[several] = grid[low[several]], grid[high[several] - 1]
+        dates = np.concatenate((start, grid))
+        fixed_on, fixing = self._fixings(dates)
+        first = self._factors(start, first_end, fixing[: len(start)])
+        last = np.ones(len(start))
+        last[several] = self._factors(last_start[several], until[several], fixing[len(start) + high[several] - 1])
+        between = self._factors(grid[:-1], grid[1:], fixing[len(start) : -1]) if len(grid) > 1 else np.empty(0)
+        growth = compounded_growth(first, between, low, np.maximum(high - 1, low), last)
+        return growth, self._missing(fixed_on, fixing, low, high)
+
+    def _fixings(self, value_dates: Days) -> tuple[Days, Floats]:
+        fixed_on = fixing_dates(value_dates, self.lag, self.calendar)
+        return fixed_on, self.model.fixings(Labels.constant(self.index, len(fixed_on)), fixed_on)
+
+    def _factors(self, start: Days, end: Days, fixing: Floats) -> Floats:
+        return 1.0 + fixing * year_fraction(start, end, self.day_count)
+
+    @staticmethod
+    def _missing(fixed_on: Days, fixing: Floats, low: Integers, high: Integers) -> Days:
+        """int32[k]: of the start, else of the first business day in [low, high) that lacks its fixing."""
+        count = len(low)
+        gaps = np.flatnonzero(np.isnan(fixing[count:]))
+        following = np.searchsorted(gaps, low)
+        gap = np.append(gaps, len(fixing))[following]
+        missing = np.full(count, NONE_MISSING, np.int32)
+        inside = gap < high
+        missing[inside] = fixed_on[count + gap[inside]]
+        return np.where(np.isnan(fixing[:count]), fixed_on[:count], missing)
 
 
 def _first_open(model: MarketModel, index: str, lag: int, calendar: str) -> int:

@@ -98,7 +98,7 @@ class Swaption(Product):
 
     def weight(self, trades: Trades, as_of: int) -> NDArray[np.float64]:
         fixed = remaining_periods(trades, "start_date", "fixed_frequency", as_of)
-        return 2.0 + 0.05 * fixed + 0.1 * remaining_periods(trades, "start_date", "float_frequency", as_of)
+        return 1.2 + 0.03 * fixed + 0.06 * remaining_periods(trades, "start_date", "float_frequency", as_of)
 
     def prepare(self, trades: Trades, model: MarketModel) -> Prepared:
         swaps = _Swaps(trades, model)
