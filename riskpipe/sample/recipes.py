@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from riskpipe.sample.exotic import equity_asian_options, equity_barrier_options, fx_barrier_options, fx_touches
+
+from riskpipe.sample.exotic import (
+    equity_asian_options,
+    equity_barrier_options,
+    fx_barrier_options,
+    fx_touches,
+    variance_swaps,
+)
 from riskpipe.sample.linear import (
     commodity_forwards,
     cross_currency_swaps,
@@ -56,6 +63,7 @@ FURTHER_RECIPES: dict[str, Recipe] = {
     "equity_barrier_option": Recipe("EQB", 0.0, equity_barrier_options),
     "fx_touch": Recipe("FXT", 0.0, fx_touches),
     "equity_asian_option": Recipe("EQA", 0.0, equity_asian_options),
+    "variance_swap": Recipe("VAR", 0.0, variance_swaps),
 }
 """Products that are written when they are asked for by name."""
 
