@@ -13,10 +13,11 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import european, pipeline, plan_blocks
+from benchmarks import european, pipeline, plan_blocks, products
 
 BENCHMARKS: Mapping[str, Callable[[], object]] = {
     "european": european.main,
+    "products": products.main,
     "plan_blocks": plan_blocks.main,
     "pipeline": pipeline.main,
 }

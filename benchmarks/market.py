@@ -1,0 +1,146 @@
+"""The market of the product benchmarks, as riskpipe and as QuantLib see it under the same scenarios."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import QuantLib as ql  # noqa: N813
+from numpy.typing import NDArray
+
+from riskpipe.market.conventions import Conventions, IndexConvention
+from riskpipe.market.model import MarketModel
+from riskpipe.market.snapshot import MarketSnapshot
+
+AS_OF = (date(2026, 11, 20) - date(1970, 1, 1)).days
+SCENARIOS = 1024
+SERIAL_OF_EPOCH = 25569
+FAR = 109_000 - SERIAL_OF_EPOCH
+PILLARS = tuple(AS_OF + days for days in (30, 91, 183, 365, 730, 1096, 1826, 2557, 3652, 5479, 7305, 10957))
+CURVES = {"EUR.ESTR": 0.021, "EUR.EURIBOR6M": 0.023, "USD.SOFR": 0.038, "EUR.GOVT": 0.024}
+INFLATION_TENORS = ("1Y", "2Y", "5Y", "10Y", "30Y")
+CONVENTIONS = Conventions(
+    base_currency="EUR",
+    discount_curves={"EUR": "EUR.ESTR", "USD": "USD.SOFR"},
+    indices={
+        "EUR.EURIBOR6M": IndexConvention("EUR.EURIBOR6M", "EUR.EURIBOR6M", day_count="ACT/360", calendar="TARGET"),
+        "USD.SOFR": IndexConvention("USD.SOFR", "USD.SOFR", overnight=True, day_count="ACT/360", calendar="TARGET"),
+    },
+)
+EXPIRIES = (30, 91, 365, 730, 1826, 3652)
+STRIKES = (-0.01, 0.0, 0.01)
+
+
+def iso(day: int) -> str:
+    return (date(1970, 1, 1) + timedelta(days=int(day))).isoformat()
+
+
+def ql_date(day: int) -> Any:
+    return ql.Date(int(day) + SERIAL_OF_EPOCH)
+
+
+def _points() -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = [
+        {"kind": "spot", "name": "EURUSD", "currency": "USD", "value": 1.16},
+        {"kind": "spot", "name": "SPX", "currency": "USD", "value": 6700.0},
+    ]
+    for name, level in CURVES.items():
+        rows += [
+            {"kind": "zero_rate", "name": name, "tenor": iso(day), "value": level + 0.006 * k / len(PILLARS)}
+            for k, day in enumerate(PILLARS)
+        ]
+    rows += [{"kind": "dividend_yield", "name": "SPX", "tenor": iso(day), "value": 0.012} for day in PILLARS[::4]]
+    rows += [{"kind": "hazard_rate", "name": "ACME", "tenor": iso(day), "value": 0.015} for day in PILLARS[2::2]]
+    rows += [{"kind": "forward_price", "name": "WTI", "tenor": iso(day), "value": 61.0} for day in PILLARS[:6]]
+    rows += [{"kind": "inflation_zero", "name": "HICP", "tenor": tenor, "value": 0.02} for tenor in INFLATION_TENORS]
+    months = [date(2026 - (k + 3) // 12, 12 - (k + 3) % 12, 1) for k in range(60)]
+    rows += [{"kind": "index_fixing", "name": "HICP", "tenor": day.isoformat(), "value": 130.0} for day in months]
+    # Flat, as the one QuantLib is given, but read from as many points as any other.
+    smile = [{"strike": strike or None, "strike_type": "offset" if strike else "atm"} for strike in STRIKES]
+    for day in EXPIRIES:
+        rows += [{"kind": "normal_vol", "name": "CAPS", "tenor": iso(AS_OF + day), "value": 0.008, **s} for s in smile]
+        for tenor in ("1Y", "5Y", "10Y", "30Y"):
+            where = {"tenor": iso(AS_OF + day), "underlying_tenor": tenor}
+            rows += [{"kind": "black_vol", "name": "CUBE", "value": 0.25, **where, **s} for s in smile]
+    for k, row in enumerate(rows):
+        row["factor"] = f"{row['kind']}:{row['name']}:{k}"
+    return rows
+
+
+def _table() -> pa.Table:
+    rows = _points()
+    columns = {name: None for row in rows for name in row}
+    return pa.table({name: [row.get(name) for row in rows] for name in columns})
+
+
+@dataclass
+class Market:
+    """The model, and the levels of all factors under the scenarios: each curve and surface moves in parallel.
+
+    :ivar levels: float64[n_factors, SCENARIOS]; column 0 is unshocked.
+    """
+
+    model: MarketModel = field(
+        default_factory=lambda: MarketModel(MarketSnapshot.from_table(_table(), AS_OF), CONVENTIONS)
+    )
+
+    def __post_init__(self) -> None:
+        snapshot, random = self.model.snapshot, np.random.default_rng(1)
+        self.levels = np.repeat(snapshot.x0[:, None], SCENARIOS, axis=1)
+        for group in snapshot.groups:
+            shock = random.standard_normal(SCENARIOS)
+            shock[0] = 0.0
+            if group.kind in ("zero_rate", "dividend_yield", "inflation_zero"):
+                self.levels[group.start : group.stop] += 0.001 * shock
+            elif group.kind != "index_fixing":
+                self.levels[group.start : group.stop] *= np.exp(0.03 * shock)
+
+    def group(self, kind: str, name: str, scenario: int) -> NDArray[np.float64]:
+        found = self.model.snapshot.group(kind, name)
+        if found is None:
+            raise KeyError(f"{kind}:{name}")
+        return self.levels[found.start : found.stop, scenario]
+
+
+class QuantLibMarket:
+    """Handles and quotes that follow a scenario, all of them moved once before its trades are valued."""
+
+    def __init__(self, market: Market) -> None:
+        self.market = market
+        ql.Settings.instance().evaluationDate = ql_date(AS_OF)
+        self.curves = {name: ql.RelinkableYieldTermStructureHandle() for name in CURVES}
+        self.hazard = ql.RelinkableDefaultProbabilityTermStructureHandle()
+        self.inflation = ql.RelinkableZeroInflationTermStructureHandle()
+        names = ("EURUSD", "SPX", "dividend", "WTI", "CAPS", "CUBE")
+        self.quotes = {name: ql.SimpleQuote(1.0) for name in names}
+        self.move(0)
+
+    def move(self, scenario: int) -> None:
+        """Set everything to a scenario's levels."""
+        for name, handle in self.curves.items():
+            handle.linkTo(self._discount(self.market.group("zero_rate", name, scenario)))
+        count = ql.Actual365Fixed()
+        level = float(self.market.group("hazard_rate", "ACME", scenario)[0])
+        self.hazard.linkTo(ql.FlatHazardRate(ql_date(AS_OF), ql.QuoteHandle(ql.SimpleQuote(level)), count))
+        self.inflation.linkTo(self._inflation(float(self.market.group("inflation_zero", "HICP", scenario)[0])))
+        for name, kind in (("EURUSD", "spot"), ("SPX", "spot"), ("CAPS", "normal_vol"), ("CUBE", "black_vol")):
+            self.quotes[name].setValue(float(self.market.group(kind, name, scenario)[0]))
+        self.quotes["dividend"].setValue(float(self.market.group("dividend_yield", "SPX", scenario)[0]))
+        self.quotes["WTI"].setValue(float(self.market.group("forward_price", "WTI", scenario)[0]))
+
+    @staticmethod
+    def _discount(rates: NDArray[np.float64]) -> Any:
+        days = np.array([AS_OF, *PILLARS, FAR])
+        factors = np.exp(-np.array([0.0, *rates, rates[-1]]) * (days - AS_OF) / 365.0)
+        return ql.DiscountCurve([ql_date(day) for day in days], factors.tolist(), ql.Actual365Fixed())
+
+    @staticmethod
+    def _inflation(rate: float) -> Any:
+        lag, today = ql.Period(3, ql.Months), ql_date(AS_OF)
+        days = [today - lag, *(today + ql.Period(tenor) - lag for tenor in (*INFLATION_TENORS, "60Y"))]
+        dates = [ql.Date(1, day.month(), day.year()) for day in days]
+        count = ql.Thirty360(ql.Thirty360.BondBasis)
+        return ql.ZeroInflationCurve(today, dates, [rate] * len(dates), ql.Monthly, count)
