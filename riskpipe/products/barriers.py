@@ -22,8 +22,8 @@ BARRIER_COLUMNS = (
     ),
     Column("knocked", "boolean", "the barrier was reached before today, and any rebate paid", required=False),
 )
-# Measured: a rebate at the hit and four terms at worst.
-BARRIER_WEIGHT = 5.0
+# Measured: a term or three, and some rebates.
+BARRIER_WEIGHT = 2.0
 
 
 @dataclass(frozen=True)

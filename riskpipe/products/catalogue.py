@@ -26,6 +26,7 @@ from riskpipe.products.fx_touch import FxTouch
 from riskpipe.products.inflation_swap import InflationSwap
 from riskpipe.products.interest_rate_swap import InterestRateSwap
 from riskpipe.products.swaption import Swaption
+from riskpipe.products.variance_swap import VarianceSwap
 
 GROUP = "riskpipe.products"
 
@@ -49,6 +50,7 @@ PRODUCTS: tuple[Product, ...] = (
     EquityBarrierOption(),
     FxTouch(),
     EquityAsianOption(),
+    VarianceSwap(),
 )
 
 

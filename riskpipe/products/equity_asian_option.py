@@ -25,8 +25,8 @@ from riskpipe.products.vanilla import (
     underlying_needs,
 )
 
-# Measured, a fixing: the forward and, of arithmetic averages, six passes.
-_WEIGHT, _FIXING_WEIGHT = 3.0, 3.5
+# Measured: of arithmetic averages seven passes over the fixings, of geometric ones a logarithm each.
+_WEIGHT, _ARITHMETIC_WEIGHT, _GEOMETRIC_WEIGHT = 2.0, 0.45, 0.06
 
 
 class EquityAsianOption(Product):
@@ -80,7 +80,8 @@ class EquityAsianOption(Product):
 
     def weight(self, trades: Trades, as_of: int) -> NDArray[np.float64]:
         left = np.maximum(_counts(trades) - _past_fixings(trades, as_of)[0], 1)
-        return np.asarray(_WEIGHT + _FIXING_WEIGHT * left)
+        geometric = trades.is_one("averaging", "geometric")
+        return np.asarray(_WEIGHT + np.where(geometric, _GEOMETRIC_WEIGHT, _ARITHMETIC_WEIGHT) * left)
 
     def prepare(self, trades: Trades, model: MarketModel) -> Prepared:
         underlying, currency = trades.labels("underlying"), trades.labels("currency")

@@ -67,7 +67,7 @@ class FxTouch(Product):
         return pair_needs(trades, conventions)
 
     def weight(self, trades: Trades, as_of: int) -> NDArray[np.float64]:
-        return np.full(len(trades), 2.0)
+        return np.full(len(trades), 1.1)
 
     def prepare(self, trades: Trades, model: MarketModel) -> Prepared:
         pair, expiry, level = trades.labels("pair"), trades.days("expiry_date"), trades.numbers("level")

@@ -177,6 +177,7 @@ def _further() -> list[Desk]:
         Desk("swaption", "rates/options/swaptions", 1, _equally(("USD.SOFR", "EUR.EURIBOR6M", "GBP.SONIA"))),
         Desk("fx_barrier_option", "fx/exotic/barriers", 1, _equally(FX_SMILES)),
         Desk("fx_touch", "fx/exotic/touches", 1, _equally(FX_SMILES)),
+        Desk("variance_swap", "equity/exotic/variance", 1, _equally(("SPX", "SX5E", "UKX", "NKY"))),
         Desk("equity_asian_option", "equity/exotic/asians", 1, _equally(("SPX", "SX5E", "UKX", "NKY"))),
         Desk("equity_barrier_option", "equity/exotic/barriers", 1, _equally(("SPX", "NDX", "SX5E", "UKX", "NKY"))),
     ]

@@ -9,6 +9,7 @@ from riskpipe.market.labels import Labels
 from riskpipe.sample.options import equity_options, fx_options
 from riskpipe.sample.pricing import Floats
 from riskpipe.sample.terms import Columns, Draw, significant
+from riskpipe.sample.universe import EQUITY_BY_NAME
 
 
 def fx_barrier_options(draw: Draw) -> Columns:
@@ -44,6 +45,28 @@ def equity_asian_options(draw: Draw) -> Columns:
         "fixing_frequency": frequency,
         "fixings_done": np.full(len(draw), np.nan),
         "running_average": significant(spot * np.exp(0.05 * draw.rng.standard_normal(len(draw))), 5),
+    }
+
+
+def variance_swaps(draw: Draw) -> Columns:
+    """Of whole months, struck near the variance of their day; half of them seasoned, some start later."""
+    names = draw.instruments
+    start = (draw.as_of + np.where(draw.rng.random(len(draw)) < 0.5, -draw.rng.integers(1, 300, len(draw)), 0)).astype(
+        np.int32
+    )
+    start = np.where(draw.rng.random(len(draw)) < 0.1, draw.as_of + 60, start).astype(np.int32)
+    expiry = np.maximum(draw.horizon(0.8, 3.0), start + 30).astype(np.int32)
+    vol = draw.quotes.deviation(names, draw.years(expiry)) / np.sqrt(np.maximum(draw.years(expiry), 1.0 / 365.0))
+    seasoned = start < draw.as_of
+    realised = significant((vol * draw.rng.uniform(0.7, 1.3, len(draw))) ** 2, 3)
+    return {
+        "underlying": names,
+        "currency": names.map(lambda name: EQUITY_BY_NAME[name].currency),
+        "vega_notional": draw.notional(names.map(lambda name: EQUITY_BY_NAME[name].currency), 0.05) * draw.sign,
+        "strike_vol": significant(vol * draw.rng.uniform(0.9, 1.1, len(draw)), 3),
+        "start_date": start,
+        "expiry_date": expiry,
+        "realised_variance": np.where(seasoned, realised, np.nan),
     }
 
 
