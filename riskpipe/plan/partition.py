@@ -12,7 +12,7 @@ from riskpipe.market.scenarios import ScenarioSet
 from riskpipe.market.snapshot import MarketSnapshot
 from riskpipe.measures.catalogue import PNL_SETS, scenario_set_of
 
-BLOCKS_A_WORKER = 8
+BLOCKS_A_WORKER = 5
 LEAST_SECONDS = 0.25
 
 

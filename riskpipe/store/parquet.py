@@ -84,13 +84,19 @@ class ParquetSink:
     """A Parquet file being written; see `atomic_parquet`."""
 
     def __init__(
-        self, path: str, file: IO[bytes], schema: pa.Schema, metadata: Mapping[str, str], before: Remnant | None
+        self,
+        path: str,
+        file: IO[bytes],
+        schema: pa.Schema,
+        metadata: Mapping[str, str],
+        before: Remnant | None,
+        transient: bool,
     ) -> None:
         self._path = path
         self._schema = schema
         self._sink = _HashingSink(file)
         self._rows = 0
-        strings = [f.name for f in schema if pa.types.is_string(f.type) or pa.types.is_large_string(f.type)]
+        strings = [f.name for f in schema if _is_text(f.type)]
         output = pa.PythonFile(self._sink, mode="w")
         self._writer = pq.ParquetWriter(
             output,
@@ -98,10 +104,14 @@ class ParquetSink:
             compression="zstd",
             compression_level=1,
             use_dictionary=strings or False,
-            write_page_index=True,
-            write_statistics=True,
+            write_page_index=not transient,
+            write_statistics=not transient,
             write_page_checksum=True,
+            # Without Arrow's own schema, what was written as dictionaries is read as the strings that it is.
+            store_schema=not transient,
         )
+        if transient and metadata:
+            self._writer.add_key_value_metadata(dict(metadata))
         if before is not None:
             self._keep(output, before)
         self._begins_at = self._sink.bytes
@@ -148,6 +158,7 @@ def atomic_parquet(
     schema: pa.Schema,
     metadata: Mapping[str, str] | None = None,
     before: Remnant | None = None,
+    transient: bool = False,
 ) -> Iterator[ParquetSink]:
     """A Parquet file (zstd, page index) in place, durable and complete when the body ends without error.
 
@@ -155,16 +166,23 @@ def atomic_parquet(
 
     :param metadata: for the footer; replaces the schema's own.
     :param before: what the file begins with; local stores only.
+    :param transient: without statistics and page index, which take as long as all the rest: for files that are read
+        whole, and by this package alone. String columns may be dictionaries; they are read as strings.
     :raises StorageError: naming the path and what to do.
     """
     with store.atomic_sink(path) as file:
-        sink = ParquetSink(path, file, schema, metadata or {}, before)
+        sink = ParquetSink(path, file, schema, metadata or {}, before, transient)
         try:
             yield sink
             sink.finish()
         except BaseException:
             sink.discard()
             raise
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
 def write_parquet(store: Store, path: str, table: pa.Table, metadata: Mapping[str, str] | None = None) -> WrittenFile:

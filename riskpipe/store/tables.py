@@ -141,11 +141,11 @@ def metadata(store: Store, path: str) -> dict[str, str]:
     return {k.removeprefix(PREFIX): v for k, v in read_metadata(store, path).items() if k.startswith(PREFIX)}
 
 
-def conform(table: str, data: pa.Table) -> pa.Table:
+def conform(table: str, data: pa.Table, *, plain: bool = True) -> pa.Table:
     """The columns of `table` in order and type, proven to keep the contract.
 
     :param data: at least the table's required columns; missing nullable ones become null, others are refused.
-    :return: plain strings also where `data` has dictionaries.
+    :param plain: strings where `data` has dictionaries; else those stay.
     :raises InvalidResultError: a column too many or missing, a wrong type, a null in a required column, NaN
         or infinity in a number, an unknown status, a value without status ok or the reverse.
     """
@@ -156,20 +156,21 @@ def conform(table: str, data: pa.Table) -> pa.Table:
     columns = []
     for field in schema:
         if field.name in data.column_names:
-            columns.append(_conform_column(table, field, data.column(field.name)))
+            columns.append(_conform_column(table, field, data.column(field.name), plain))
         elif field.nullable:
             columns.append(pa.nulls(data.num_rows, field.type))
         else:
             raise InvalidResultError(f"{table}.{field.name} is missing")
-    result = pa.table(columns, schema=schema)
+    result = pa.table(columns, schema=pa.schema([f.with_type(c.type) for f, c in zip(schema, columns, strict=True)]))
     if "status" in schema.names and table != "blocks":
         _check_status(table, result)
     return result
 
 
-def _conform_column(table: str, field: pa.Field, column: pa.ChunkedArray) -> pa.ChunkedArray:
+def _conform_column(table: str, field: pa.Field, column: pa.ChunkedArray, plain: bool) -> pa.ChunkedArray:
+    coded = pa.types.is_dictionary(column.type) and column.type.value_type == field.type
     try:
-        column = column if column.type == field.type else column.cast(field.type)
+        column = column if column.type == field.type or (coded and not plain) else column.cast(field.type)
     except pa.ArrowInvalid as error:
         raise InvalidResultError(f"{table}.{field.name}: {error}") from error
     if not field.nullable and column.null_count:
@@ -238,7 +239,8 @@ def table_sink(
 
 
 def write_result(store: Store, path: str, table: str, data: pa.Table, provenance: Provenance) -> WrittenFile:
-    """All rows of a result file at once."""
-    with table_sink(store, path, table, provenance) as sink:
-        sink.write(data)
+    """All rows of a file of the run itself at once: what publishing reads, and people look into."""
+    checked = conform(table, data, plain=False)
+    with atomic_parquet(store, path, checked.schema, provenance.metadata(table), transient=True) as sink:
+        sink.write(checked)
     return sink.written

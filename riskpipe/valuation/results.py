@@ -119,7 +119,7 @@ def _failures(block: Block, part: Part, rows: NDArray[np.int64], status: NDArray
 
 
 def _sorted(name: str, tables: list[pa.Table]) -> pa.Table | None:
-    whole = pa.concat_tables(tables)
+    whole = pa.concat_tables(tables).unify_dictionaries()
     if len(tables) == 1 and name != "sensitivities":
         return whole  # a part writes its rows in order
     keys = pa.table({key: whole.column(key).cast(pa.string()) for key in SORT_KEYS[name]})
@@ -130,14 +130,20 @@ def _constant(value: str, size: int) -> pa.Array:
     return pa.DictionaryArray.from_arrays(pa.array(np.zeros(size, np.int32)), pa.array([value]))
 
 
+def _coded(values: pa.Array, positions: pa.Array) -> pa.DictionaryArray:
+    """values[positions] as a dictionary column, which takes far less to write than strings."""
+    encoded = values.dictionary_encode()
+    return pa.DictionaryArray.from_arrays(encoded.indices.take(positions), encoded.dictionary)
+
+
 def _common(spec: ValuationSpec, block: Block, trades: pa.Table, positions: NDArray[np.integer]) -> dict[str, pa.Array]:
     n = len(positions)
     index = pa.array(positions)
     return {
         "as_of_date": pa.repeat(pa.scalar(spec.as_of, pa.date32()), n),
         "run_id": _constant(spec.run_id, n),
-        "book": trades.column("book").combine_chunks().take(index),
-        "trade_id": trades.column("trade_id").combine_chunks().take(index),
+        "book": _coded(trades.column("book").combine_chunks(), index),
+        "trade_id": _coded(trades.column("trade_id").combine_chunks(), index),
         "product": _constant(block.product, n),
     }
 
@@ -158,7 +164,7 @@ def _valuations(spec: ValuationSpec, block: Block, part: Part) -> pa.Table:
     value = np.stack([part.values.get(m, nothing)[order] for m in measures], 1).ravel() if measures else np.empty(0)
     status = np.stack([part.statuses.get(m, unknown)[order] for m in measures], 1).ravel() if measures else nothing[:0]
     is_ok = status == OK
-    currency = pa.array(part.currency, pa.string()).take(pa.array(positions))
+    currency = _coded(pa.array(part.currency, pa.string()), pa.array(positions))
     return pa.table(
         {
             **_common(spec, block, part.trades.table, positions),
@@ -168,7 +174,7 @@ def _valuations(spec: ValuationSpec, block: Block, part: Part) -> pa.Table:
             "value": pa.array(value, mask=~is_ok),
             "currency": currency,
             "value_base": pa.array(value * part.conversion[positions], mask=~is_ok),
-            "status": STATUS.take(pa.array(status.astype(np.int8))),
+            "status": _coded(STATUS, pa.array(status.astype(np.int8))),
             **_reasons(part, positions, status, measures),
             "block_id": _constant(block.block_id, len(positions)),
         }
@@ -190,8 +196,8 @@ def _reasons(
         reason[place] = texts.setdefault((failure.reason.value, failure.message), len(texts))
     index = pa.array(reason, mask=reason < 0)
     return {
-        "reason": pa.array([r for r, _ in texts], pa.string()).take(index),
-        "message": pa.array([m for _, m in texts], pa.string()).take(index),
+        "reason": _coded(pa.array([r for r, _ in texts], pa.string()), index),
+        "message": _coded(pa.array([m for _, m in texts], pa.string()), index),
     }
 
 
@@ -206,14 +212,14 @@ def _sensitivities(spec: ValuationSpec, block: Block, part: Part) -> pa.Table:
     return pa.table(
         {
             **_common(spec, block, part.trades.table, positions),
-            "factor": pa.array([c.factor for c in chunks], pa.string()).take(which),
-            "measure": pa.array([c.measure for c in chunks], pa.string()).take(which),
+            "factor": _coded(pa.array([c.factor for c in chunks], pa.string()), which),
+            "measure": _coded(pa.array([c.measure for c in chunks], pa.string()), which),
             "shift": pa.array([c.shift for c in chunks], pa.float64()).take(which),
-            "shift_type": pa.array([c.shift_type for c in chunks], pa.string()).take(which),
+            "shift_type": _coded(pa.array([c.shift_type for c in chunks], pa.string()), which),
             "value": pa.array(value, mask=broken),
-            "currency": pa.array(part.currency, pa.string()).take(pa.array(positions)),
+            "currency": _coded(pa.array(part.currency, pa.string()), pa.array(positions)),
             "value_base": pa.array(value_base, mask=broken),
-            "status": STATUS.take(pa.array(np.where(broken, FAILED, OK).astype(np.int8))),
+            "status": _coded(STATUS, pa.array(np.where(broken, FAILED, OK).astype(np.int8))),
         }
     )
 
@@ -246,7 +252,7 @@ def _vectors(spec: ValuationSpec, block: Block, parts: Sequence[Part]) -> pa.Tab
             **_common(spec, block, trades, np.repeat(order, len(sets))),
             "scenario_set": pa.array(np.tile(np.array(sets, object), len(order)), pa.string()),
             "pnl": pa.ListArray.from_arrays(pa.array(offsets), pa.array(values), mask=pa.array(~is_ok.ravel())),
-            "status": STATUS.take(pa.array(status)),
+            "status": _coded(STATUS, pa.array(status)),
         }
     )
 

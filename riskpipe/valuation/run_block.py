@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from riskpipe.errors import Failure
 from riskpipe.measures.catalogue import PNL_SETS
 from riskpipe.plan.block import Block
-from riskpipe.products.base import Product
+from riskpipe.products.base import COMMON_COLUMNS, Product
 from riskpipe.products.trades import Trades
 from riskpipe.products.validation import all_columns, canonical
 from riskpipe.store.parquet import WrittenFile, write_parquet
@@ -109,7 +109,8 @@ def read_trades(context: Context, block: Block) -> tuple[Trades, NDArray[np.int6
     """The block's trades and their rows in the file: its range, less what was not selected."""
     product = context.products[block.product]
     file = context.spec.files[block.path]
-    columns = [column.name for column in all_columns(product)]
+    # What is only carried in the portfolio (counterparty, netting set) has no part in the numbers.
+    columns = [column.name for column in all_columns(product) if column.required or column not in COMMON_COLUMNS]
     table = canonical(read_rows(context.portfolio, file, block.row_start, block.row_stop, columns), product)
     trades = Trades(table)
     if block.rows is not None:

@@ -84,9 +84,23 @@ def test_a_written_table_comes_back_with_its_footer(store: Store) -> None:
         "table": "valuations", "schema_version": "1", "run_id": PROVENANCE.run_id, "as_of_date": "2026-11-20",
         "config_sha256": "c" * 64, "inputs_sha256": "d" * 64, "engine_version": "0.1.0",
     }  # fmt: skip
-    footer = pq.read_metadata(Path(store.root, written.path))
-    column = footer.row_group(0).column(6)
-    assert (column.path_in_schema, column.compression, column.has_column_index) == ("value", "ZSTD", True)
+
+
+def test_published_files_have_a_page_index_and_files_of_the_run_do_without(store: Store) -> None:
+    with tables.table_sink(store, "published.parquet", "valuations", PROVENANCE) as sink:
+        sink.write(valuations())
+    write_result(store, "own.parquet", "valuations", valuations(), PROVENANCE)
+    for name, indexed in (("published.parquet", True), ("own.parquet", False)):
+        column = pq.read_metadata(Path(store.root, name)).row_group(0).column(6)
+        assert (column.path_in_schema, column.compression, column.has_column_index) == ("value", "ZSTD", indexed)
+
+
+def test_dictionaries_are_read_as_strings(store: Store) -> None:
+    rows = valuations()
+    coded = rows.set_column(rows.schema.get_field_index("book"), "book", rows.column("book").dictionary_encode())
+    write_result(store, "own.parquet", "valuations", coded, PROVENANCE)
+    assert read_parquet(store, "own.parquet").schema.equals(SCHEMAS["valuations"])
+    assert read_parquet(store, "own.parquet").column("book").to_pylist() == rows.column("book").to_pylist()
 
 
 @pytest.mark.parametrize("table", sorted(SCHEMAS))
