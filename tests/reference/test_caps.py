@@ -254,3 +254,23 @@ def test_faults(rates: Any) -> None:
     assert sorted(row for fault in faults for row in fault.rows.tolist()) == [0, 1, 2]
     assert {fault.reason for fault in faults} == {Reason.MISSING_MARKET_DATA}
     assert all("fixing:TERM:2026-11-06" in fault.message for fault in faults)
+
+
+@pytest.mark.parametrize("index", ["TERM", "ESTR"])
+def test_a_day_later_with_the_same_levels(rates: Any, index: str) -> None:
+    """Theta's model is tomorrow's market, for caps that do not fix in between."""
+    as_of = rates.day_number(date(2026, 11, 18))
+    market, book = make_market(rates, as_of), random_book(rates, 6, as_of, (index,))
+    book["start_date"] = np.maximum(book["start_date"], as_of + 10)
+    book["maturity_date"] = np.maximum(book["maturity_date"], book["start_date"] + 40)
+    trades, rows = rates.trades(PRODUCT, book), np.arange(TRADES, dtype=np.int32)
+    tomorrow = rates.Market(as_of + 1, market.curves, fixings=market.fixings)
+    today, later = (snapshot_of(rates, each, Vols(as_of, flat=False)) for each in (market, tomorrow))
+    x = today.x0[:, None].copy()
+    assert x[:, 0].tolist() == later.x0.tolist()
+    now, found, expected = (
+        PRODUCT.prepare(trades, MarketModel(snapshot, CONVENTIONS, horizon)).price(rows, x)[:, 0]
+        for snapshot, horizon in ((today, 0), (today, 1), (later, 0))
+    )
+    np.testing.assert_allclose(found, expected, rtol=0.0, atol=1e-12 * np.abs(book["notional"]).max())
+    assert np.abs(found - now).max() > 10.0

@@ -188,3 +188,22 @@ def test_fixings_are_missed_by_the_leg_that_needs_them(rates: Any) -> None:
     model = MarketModel(snapshot_of(market, SPOT), CONVENTIONS)
     (fault,) = PRODUCT.missing_points(rates.trades(PRODUCT, book), model)
     assert (fault.column, fault.rows.tolist()) == ("pay_index", [1])
+
+
+def test_a_day_later_with_the_same_levels(rates: Any) -> None:
+    """Theta's model is tomorrow's market, for swaps that neither fix nor pay in between."""
+    as_of = rates.day_number(date(2026, 11, 18))
+    market, book = make_market(rates, as_of), random_book(rates, 6, as_of)
+    book["start_date"] = np.maximum(book["start_date"], as_of + 10)
+    book["maturity_date"] = np.maximum(book["maturity_date"], book["start_date"] + 40)
+    trades, rows = rates.trades(PRODUCT, book), np.arange(TRADES, dtype=np.int32)
+    today, later = (
+        snapshot_of(rates.Market(day, market.curves, fixings=market.fixings), SPOT) for day in (as_of, as_of + 1)
+    )
+    x = today.x0[:, None].copy()
+    now, found, expected = (
+        PRODUCT.prepare(trades, MarketModel(snapshot, CONVENTIONS, horizon)).price(rows, x)[:, 0]
+        for snapshot, horizon in ((today, 0), (today, 1), (later, 0))
+    )
+    np.testing.assert_allclose(found, expected, rtol=0.0, atol=1e-12 * np.abs(found).max())
+    assert np.abs(found - now).max() > 10.0

@@ -136,3 +136,20 @@ def test_a_note_lacks_the_fixing_of_its_running_coupon(rates: Any) -> None:
     faults = PRODUCT.missing_points(trades, market.model(CONVENTIONS))
     assert [fault.rows.tolist() for fault in faults] == [[1], [0]] or [f.rows.tolist() for f in faults] == [[0], [1]]
     assert {fault.reason for fault in faults} == {Reason.MISSING_MARKET_DATA}
+
+
+def test_a_day_later_with_the_same_levels(rates: Any) -> None:
+    """Theta's model is tomorrow's market, for notes that neither fix nor pay in between."""
+    as_of = rates.day_number(date(2026, 11, 18))
+    market, book = make_market(rates, as_of), random_book(rates, 6, as_of)
+    book["issue_date"] = np.maximum(book["issue_date"], as_of + 10)
+    book["maturity_date"] = np.maximum(book["maturity_date"], book["issue_date"] + 40)
+    trades, rows = rates.trades(PRODUCT, book), np.arange(TRADES, dtype=np.int32)
+    tomorrow = rates.Market(as_of + 1, market.curves, market.recoveries, market.fixings)
+    x = market.snapshot().x0[:, None].copy()
+    now, found, expected = (
+        PRODUCT.prepare(trades, model).price(rows, x)[:, 0]
+        for model in (market.model(CONVENTIONS), market.model(CONVENTIONS, 1), tomorrow.model(CONVENTIONS))
+    )
+    np.testing.assert_allclose(found, expected, rtol=0.0, atol=1e-12 * np.abs(book["quantity"]).max() * 1000.0)
+    assert np.abs(found - now).max() > 10.0

@@ -326,3 +326,22 @@ def test_rules(rates: Any) -> None:
     book["start_date"] = [AS_OF + 20] * 4
     faults = PRODUCT.validate(rates.trades(PRODUCT, book), AS_OF)
     assert ("start_date", (1, 2, 3)) in {(fault.column, tuple(fault.rows.tolist())) for fault in faults}
+
+
+def test_a_day_later_with_the_same_levels(rates: Any) -> None:
+    """Theta's model is tomorrow's market, for swaptions that do not expire in between."""
+    market, book = make_market(rates), random_book(rates, 9, ("TERM", "ESTR"))
+    for name in ("expiry_date", "start_date", "maturity_date"):
+        book[name] = book[name] + 5
+    trades, rows = rates.trades(PRODUCT, book), np.arange(TRADES, dtype=np.int32)
+    tomorrow = rates.Market(AS_OF + 1, market.curves, fixings=market.fixings)
+    today = snapshot_of(rates, market, Cube(flat=False))
+    later = MarketSnapshot.from_table(today.factors.drop_columns(["days", "underlying_days"]), tomorrow.as_of)
+    x = today.x0[:, None].copy()
+    assert x[:, 0].tolist() == later.x0.tolist()
+    now, found, expected = (
+        PRODUCT.prepare(trades, MarketModel(snapshot, CONVENTIONS, horizon)).price(rows, x)[:, 0]
+        for snapshot, horizon in ((today, 0), (today, 1), (later, 0))
+    )
+    np.testing.assert_allclose(found, expected, rtol=0.0, atol=1e-12 * np.abs(book["notional"]).max())
+    assert np.abs(found - now).max() > 10.0
