@@ -42,7 +42,7 @@ from riskpipe.kernels.volatility import total_variance
 _SIGMA_TERM, _RATE_TERM, _DIVIDEND_TERM, _MONEYNESS, _SPOT, _PREMIUM, _BOUNDARY, _WHOLE = range(8)
 _TERMS = 8
 
-_EUROPEAN, _ONE_BOUNDARY, _TWO_BOUNDARIES, _CERTAIN = range(4)
+_EUROPEAN, _ONE_BOUNDARY, _TWO_BOUNDARIES, _CERTAIN, _BROKEN = range(5)
 # Rates and dividends (times time) below which exercise is worth nothing that a price would show.
 _NOTHING = 1e-10
 # Deviation below which the spot is taken to be certain.
@@ -193,7 +193,7 @@ def _certain(spot: float, rate: float, dividend: float) -> float:
 @inline
 def _regime(sigma: float, rate: float, dividend: float) -> int:
     if not (sigma >= 0.0 and abs(rate) < math.inf and abs(dividend) < math.inf):
-        return _EUROPEAN
+        return _BROKEN
     if max(rate, 0.0) + max(-dividend, 0.0) <= _NOTHING or (rate < 0.0 and dividend >= rate - _NOTHING):
         return _EUROPEAN
     if sigma < _LEAST_SIGMA:

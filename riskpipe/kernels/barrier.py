@@ -191,7 +191,9 @@ def _settle(
     certain = select(will_hit == is_in, intrinsic, select(is_in, rebate, paid_when_hit))
     value = select(variance <= CERTAIN, certain, value)
     touched = select(is_in, select(variance <= CERTAIN, intrinsic, vanilla), rebate * exp(rate))
-    return select(eta * reach >= 0.0, touched, value)
+    value = select(eta * reach >= 0.0, touched, value)
+    # No price without a spot, even where the terms that count do without.
+    return select(reach == reach, value, math.nan)
 
 
 @kernel

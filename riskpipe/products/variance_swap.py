@@ -19,10 +19,10 @@ from riskpipe.products.validation import past_dates, rows_fault, unknown_currenc
 from riskpipe.products.vanilla import BLACK_VOLATILITY, underlying_needs
 
 # Strikes reach so many deviations, and so far in any case, to either side of today's forward; in panels of a deviation
-# with eight points of Gauss-Legendre quadrature each. Beyond a spot that moves by half the strip is too short.
-_DEVIATIONS, _REACH, _NARROWEST, _WIDEST, _POINTS = 10.0, 0.7, 0.02, 5.0, 8
-# Measured, a leg: some three hundred options.
-_WEIGHT = 130.0
+# with eight points of Gauss-Legendre quadrature each. Where a spot moves by more than a third the strip becomes short.
+_DEVIATIONS, _REACH, _NARROWEST, _WIDEST, _POINTS = 8.0, 0.5, 0.02, 5.0, 8
+# Measured, a leg: some two hundred options.
+_WEIGHT = 100.0
 
 
 class VarianceSwap(Product):

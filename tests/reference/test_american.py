@@ -31,13 +31,19 @@ def quantlib(spot, strike, rate, dividend, vol, days, sign, precision):
     return option.NPV()
 
 
-def price(spot, strike, rate, dividend, vol, days, sign, collocated=None):
-    """One option in as many scenarios as there are spots."""
+def price(spot, strike, rate, dividend, vol, days, sign, collocated=None, unseen=None):
+    """One option in as many scenarios as there are spots.
+
+    :param unseen: scenarios whose spot is not a number, though the forward is.
+    """
     spot, rate, dividend, vol = np.broadcast_arrays(*np.atleast_1d(spot, rate, dividend, vol))
     years = days / 365.0
     one, out = np.zeros(1, np.int32), np.empty((1, len(spot)))
+    seen = spot.copy()
+    if unseen is not None:
+        seen[unseen] = np.nan
     american_options(
-        one, spot[None].copy(), one, (spot * np.exp((rate - dividend) * years))[None], one,
+        one, seen[None], one, (spot * np.exp((rate - dividend) * years))[None], one,
         np.exp(-rate * years)[None], one, np.zeros((1, 4), np.int32), np.array([[1.0, 0.0, 0.0, 0.0]]),
         np.array([[years, 0.0]]), vol[None].copy(), np.array([float(strike)]), np.array([float(sign)]), np.ones(1),
         collocated or scheme(), out,
@@ -225,6 +231,18 @@ def test_a_scenario_alone_has_the_bits_that_it_has_among_others(sign):
             for i in range(0, len(together), width)
         ]
         assert np.concatenate(parts).tobytes() == together.tobytes()
+
+
+def test_nan_makes_nan_of_its_scenario_alone():
+    spot, rate, vol = np.array([90.0, 95.0, 100.0, 105.0]), np.full(4, 0.04), np.full(4, 0.2)
+    sound = price(spot, 100.0, rate, 0.01, vol, 300, -1.0)
+    for broken in (
+        price(spot, 100.0, rate, 0.01, vol, 300, -1.0, unseen=[1]),
+        price(spot, 100.0, [0.04, np.nan, 0.04, 0.04], 0.01, vol, 300, -1.0),
+        price(spot, 100.0, rate, 0.01, [0.2, np.nan, 0.2, 0.2], 300, -1.0),
+    ):
+        assert np.isnan(broken).tolist() == [False, True, False, False]
+        assert broken[[0, 2, 3]].tobytes() == sound[[0, 2, 3]].tobytes()
 
 
 def test_european_and_american_side_by_side():
