@@ -51,9 +51,7 @@ def summable(values: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 
 @kernel
-def accumulate(
-    values: NDArray[np.float64], groups: NDArray[np.int32], first: int, limbs: NDArray[np.int64]
-) -> None:
+def accumulate(values: NDArray[np.float64], groups: NDArray[np.int32], first: int, limbs: NDArray[np.int64]) -> None:
     """Add each row of values to the sums of its group.
 
     :param values: float64[m, S], summable (see `summable`) in every row that is not skipped.

@@ -18,6 +18,8 @@ SECONDS_PER_BLOCK = 0.02
 WORKER_BASELINE_BYTES = 420 * 2**20
 BYTES_PER_TRADE = 2_600
 BYTES_PER_WEIGHT = 900
+# Beyond this a weight is arithmetic (a boundary to be solved, a strip of options), not more flows to hold.
+MOST_WEIGHT_HELD = 64.0
 # Buffers of reading and writing, and of compiling kernels where the cache is cold.
 BYTES_PER_BLOCK = 128 * 2**20
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from riskpipe.errors import Reason, StorageError
 from riskpipe.kernels.hashing import hash_strings
 from riskpipe.market.model import MarketModel
-from riskpipe.plan.costs import BYTES_PER_WEIGHT, CostModel
+from riskpipe.plan.costs import BYTES_PER_WEIGHT, MOST_WEIGHT_HELD, CostModel
 from riskpipe.plan.partition import ScenarioRange
 from riskpipe.plan.selection import Selection
 from riskpipe.products.base import Product, RowFaults
@@ -214,7 +214,11 @@ class Survey:
         for k, columns in enumerate(self._ranges):
             seconds[k] += self._costs.seconds_per_trade(product.name)
             bytes_ = np.maximum(bytes_, self._costs.trade_bytes(columns.pnl_columns, self._stored_pnl))
-        return selected, seconds * selected, (bytes_ + BYTES_PER_WEIGHT * weight) * selected
+        return (
+            selected,
+            seconds * selected,
+            (bytes_ + BYTES_PER_WEIGHT * np.minimum(weight, MOST_WEIGHT_HELD)) * selected,
+        )
 
     def _examine(self, product: Product, trades: Trades, rows: NDArray[np.int64]) -> Iterator[_Examined]:
         """All trades at once; when the product's code raises, the halves, down to the trades that make it raise."""

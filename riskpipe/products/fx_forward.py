@@ -41,9 +41,7 @@ class FxForward(Product):
         alike = np.array([name == "same" for name in (*same.names, "")], np.bool_)[same.codes]
         return [
             *unknown_currencies(trades, "buy_currency", "sell_currency"),
-            *rows_fault(
-                "buy_currency", "two_currencies", alike, "buy_currency and sell_currency are the same"
-            ),
+            *rows_fault("buy_currency", "two_currencies", alike, "buy_currency and sell_currency are the same"),
             *past_dates(trades, "delivery_date", as_of, "delivery"),
         ]
 
@@ -95,7 +93,5 @@ class _FxForwards(Prepared):
         rate, (rate_position,) = evaluate_used(self.rate, rows, x, self.rate_position)
         discount, (buy, sell) = evaluate_used(self.discount, rows, x, self.buy_position, self.sell_position)
         out = np.empty((len(rows), x.shape[1]))
-        exchange_two_amounts(
-            rows, self.buy_amount, self.sell_amount, rate, rate_position, discount, buy, sell, out
-        )
+        exchange_two_amounts(rows, self.buy_amount, self.sell_amount, rate, rate_position, discount, buy, sell, out)
         return out

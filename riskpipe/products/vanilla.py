@@ -17,9 +17,7 @@ from riskpipe.products.nodes import Nodes, evaluate_used
 from riskpipe.products.trades import Trades
 
 BLACK_VOLATILITY = ("black_vol",)
-OPTION_TYPE = Column(
-    "option_type", "string", "right to buy or to sell the underlying", choices=("call", "put")
-)
+OPTION_TYPE = Column("option_type", "string", "right to buy or to sell the underlying", choices=("call", "put"))
 
 
 @dataclass(frozen=True)
@@ -96,6 +94,4 @@ def prepare_vanilla(
     variance = model.variance(kinds, surfaces, trades.days("expiry_date"), strike, base_forward)
     discount_nodes, (discount_position,) = model.discount(discount)
     sign = np.where(trades.is_one("option_type", "call"), 1.0, -1.0)
-    return VanillaOptions(
-        nodes, position, discount_nodes, discount_position, variance, strike, sign, quantity
-    )
+    return VanillaOptions(nodes, position, discount_nodes, discount_position, variance, strike, sign, quantity)

@@ -56,9 +56,7 @@ def finish(session: Session, publish: str | None) -> RunStatus:
     if publish is None:
         publish = "never" if session.plan.header.selection else session.settings.publish
         if publish != session.settings.publish:
-            messages.append(
-                "not published: a selection would replace the whole day; --publish complete does it"
-            )
+            messages.append("not published: a selection would replace the whole day; --publish complete does it")
     if session.clean() and publish != "never":
         broken = whole_failures(session.state)
         if publish == "always" or not broken:

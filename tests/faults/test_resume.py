@@ -65,10 +65,8 @@ MOMENTS = {
     "l.LedgerWriter.flush = dying(l.LedgerWriter.flush, 3)",
     "while merging": "import riskpipe.workflows.functions as f\n"
     "f.FUNCTIONS = {**f.FUNCTIONS, 'merge': dying(f.merge, 1)}",
-    "while publishing": "import riskpipe.store.publish as p\n"
-    "p._place = dying(p._place, 2)",
-    "before the summary": "import riskpipe.workflows.session as s\n"
-    "s.Session.end = dying(s.Session.end, 1)",
+    "while publishing": "import riskpipe.store.publish as p\np._place = dying(p._place, 2)",
+    "before the summary": "import riskpipe.workflows.session as s\ns.Session.end = dying(s.Session.end, 1)",
 }
 
 

@@ -127,9 +127,7 @@ def test_what_has_no_lognormal_price_is_nan(forward, strike, variance):
 
 def test_bachelier_takes_negative_forwards_and_passes_nan_on():
     assert evaluate(bachelier, -0.01, -0.02, 0.0, 1.0)[0] == pytest.approx(0.01, rel=1e-15)
-    assert np.all(
-        np.isnan(evaluate(bachelier, [math.nan, 1.0, 1.0], [1.0, math.nan, 1.0], [1.0, 1.0, -1.0], 1.0))
-    )
+    assert np.all(np.isnan(evaluate(bachelier, [math.nan, 1.0, 1.0], [1.0, math.nan, 1.0], [1.0, 1.0, -1.0], 1.0)))
 
 
 def option_arguments(trades, scenarios):
@@ -164,13 +162,10 @@ def test_product_kernel_is_quantity_times_discount_times_formula():
     a = option_arguments(40, 13)
     vol = a["x"][a["index"]] * a["strike_weight"][:, :, None]
     variance = (
-        a["time_weight"][:, :1] * (vol[:, 0] + vol[:, 1]) ** 2
-        + a["time_weight"][:, 1:] * (vol[:, 2] + vol[:, 3]) ** 2
+        a["time_weight"][:, :1] * (vol[:, 0] + vol[:, 1]) ** 2 + a["time_weight"][:, 1:] * (vol[:, 2] + vol[:, 3]) ** 2
     )
     forward = a["forward"][a["forward_position"]]
-    undiscounted = evaluate(black, forward, a["strike"][:, None], variance, a["sign"][:, None]).reshape(
-        40, 13
-    )
+    undiscounted = evaluate(black, forward, a["strike"][:, None], variance, a["sign"][:, None]).reshape(40, 13)
     expected = a["quantity"][:, None] * a["discount"][a["discount_position"]] * undiscounted
     np.testing.assert_allclose(price(range(40), a), expected, rtol=1e-12, atol=1e-11)
 

@@ -65,9 +65,7 @@ def normal_cdf(x):
 
 def largest_relative_error(function, exact, points):
     values = evaluate(function, points)
-    return max(
-        abs(float(mpf(value) / exact(mpf(point)) - 1)) for value, point in zip(values, points, strict=True)
-    )
+    return max(abs(float(mpf(value) / exact(mpf(point)) - 1)) for value, point in zip(values, points, strict=True))
 
 
 RANDOM = np.random.default_rng(20261120)
@@ -113,9 +111,7 @@ def test_ends_of_exp():
     np.testing.assert_allclose(evaluate(exp, points), expected, rtol=1e-15, atol=0.0)
     subnormal = np.linspace(-745.0, -708.4, 500)
     # Gradual underflow: off by one unit in the last place of the subnormal at most.
-    np.testing.assert_allclose(
-        evaluate(exp, subnormal), [math.exp(v) for v in subnormal], rtol=1e-14, atol=tiny
-    )
+    np.testing.assert_allclose(evaluate(exp, subnormal), [math.exp(v) for v in subnormal], rtol=1e-14, atol=tiny)
 
 
 def test_ends_of_log():
@@ -129,9 +125,7 @@ def test_ends_of_the_normal_functions():
     np.testing.assert_array_equal(evaluate(cdf, points), [0.5, 1.0, 0.0, 1.0, 0.0, 1.0, 0.0])
     np.testing.assert_array_equal(evaluate(pdf, points[1:]), np.zeros(6))
     probabilities = [0.0, 1.0, 0.5, -1e-300, 1.0000001]
-    np.testing.assert_array_equal(
-        evaluate(inverse_cdf, probabilities), [-math.inf, math.inf, 0.0, math.nan, math.nan]
-    )
+    np.testing.assert_array_equal(evaluate(inverse_cdf, probabilities), [-math.inf, math.inf, 0.0, math.nan, math.nan])
 
 
 @pytest.mark.parametrize("function", [exp, log, cdf, pdf, inverse_cdf])
