@@ -47,6 +47,8 @@ _EUROPEAN, _ONE_BOUNDARY, _TWO_BOUNDARIES, _CERTAIN, _BROKEN = range(5)
 _NOTHING = 1e-10
 # Deviation below which the spot is taken to be certain.
 _LEAST_SIGMA = 1e-4
+# Lanes below which vectors do not pay.
+_FEW = 3
 # Carries are multiples of 2^-44.
 _GRID = 17592186044416.0
 
@@ -112,8 +114,11 @@ def _add_premiums(
             for k in range(lanes):
                 b, e, r, q = boundary[k], level[k], rates[k], dividends[k]
                 sd, over, slope, r0, q0 = sigma[k], inverse[k], drift[k], rate[k], dividend[k]
-                for s in range(first[k], first[k + 1]):
-                    premium[s] += weight * _premium(x[s], spot[s], b, e, step, sd, over, slope, r0, q0, r, q)
+                # A loop from zero: indices that might be negative would keep it from vectorising.
+                x_run, spot_run = x[first[k] : first[k + 1]], spot[first[k] : first[k + 1]]
+                run = premium[first[k] : first[k + 1]]
+                for s in range(run.size):
+                    run[s] += weight * _premium(x_run[s], spot_run[s], b, e, step, sd, over, slope, r0, q0, r, q)
 
 
 @inline
@@ -130,8 +135,8 @@ def _solve(
     :param first: int64[lanes + 1], the first scenario of each lane, and the end of the last.
     """
     lanes = first.size - 1
-    # The last lane again, up to a whole vector: less work than the scalar tail of a loop.
-    padded = (lanes + 7) // 8 * 8
+    # A few lanes take the scalar tails of loops; more are filled up to whole vectors with the last one.
+    padded = lanes if lanes < _FEW else (lanes + 7) // 8 * 8
     for k in range(padded):
         s = first[min(k, lanes - 1)]
         work[SIGMA, k] = terms[_SIGMA_TERM, s]

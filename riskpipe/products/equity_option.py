@@ -14,7 +14,7 @@ from riskpipe.products.trades import Trades
 from riskpipe.products.validation import past_dates, unknown_currencies
 from riskpipe.products.vanilla import BLACK_VOLATILITY, OPTION_TYPE, prepare_vanilla, underlying_needs
 
-# Rates and volatilities move with every scenario; a tenth of it where the spot moves alone.
+# Rates and volatilities move with every scenario; a fifth of it where the spot moves alone.
 AMERICAN_WEIGHT = 120.0
 
 
