@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEMO ?= demo
 
-.PHONY: demo test test-chaos test-kubernetes bench lint types imports check-all format install clean
+.PHONY: demo test test-chaos test-kubernetes bench bench-day lint types imports check-all format install clean
 
 install: $(STAMP)
 
@@ -32,6 +32,10 @@ test-kubernetes: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks
+
+# 500,000 trades x 1,000 scenarios.
+bench-day: $(STAMP)
+	$(BIN)/python -m benchmarks day
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import european, options, pipeline, plan_blocks, products
+from benchmarks import day, european, options, pipeline, plan_blocks, products
 
 BENCHMARKS: Mapping[str, Callable[[], object]] = {
     "european": european.main,
@@ -21,7 +21,10 @@ BENCHMARKS: Mapping[str, Callable[[], object]] = {
     "options": options.main,
     "plan_blocks": plan_blocks.main,
     "pipeline": pipeline.main,
+    "day": day.main,
 }
+# Takes many minutes: `make bench-day`.
+ON_DEMAND = {"day"}
 OUTPUT = Path("bench-output") / "results.json"
 
 
@@ -33,7 +36,7 @@ def main(wanted: list[str]) -> None:
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": {"cpu": platform.processor() or platform.machine(), "cores": os.cpu_count()},
     }
-    for name in wanted or BENCHMARKS:
+    for name in wanted or [name for name in BENCHMARKS if name not in ON_DEMAND]:
         print(f"\n== {name}", flush=True)
         results[name] = BENCHMARKS[name]()
     OUTPUT.parent.mkdir(exist_ok=True)
