@@ -100,7 +100,8 @@ def main(trades: int = TRADES, scenarios: int = SCENARIOS) -> dict[str, object]:
         print(f"  {phase:10} {seconds:8.1f} s")
     print(f"  {'in all':10} {row['elapsed']:8.1f} s, {row['valuations'] / row['elapsed'] / 1e6:.1f} M valuations/s")
     print(
-        f"  efficiency {row['efficiency']:.2f}, worker at most {row['peak_worker_mib']:,.0f} MiB, {row['blocks']} blocks"
+        f"  efficiency {row['efficiency']:.2f}, {row['blocks']} blocks, "
+        f"a worker at most {row['peak_worker_mib']:,.0f} MiB"
     )
     print(f"  a block crosses the scheduler as {row['block_bytes']} bytes")
     for product, (count, seconds) in sorted(row["by_product"].items(), key=lambda item: -item[1][1]):

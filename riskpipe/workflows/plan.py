@@ -33,6 +33,7 @@ from riskpipe.workflows.inputs import Inputs, open_inputs
 
 RUNS_TO_LEARN_FROM = 5
 ROWS_TO_BALANCE = 1_000_000
+BLOCKS_TO_ORDER = 20_000
 SHORT_SECONDS, LONG_SECONDS = 0.5, 60.0
 
 
@@ -158,9 +159,22 @@ def _blocks(
     surveys = list(survey.files())
     seconds = sum(float(found.seconds.sum()) for found in surveys)
     limits = limits.balanced(seconds, 1 if settings.cluster.kind == "serial" else settings.cluster.workers)
-    tables = list(block_tables(surveys, ranges, limits, inputs_of, totals))
-    if tables:
-        blocks = pa.concat_tables(tables)
+    yield from _longest_first(block_tables(surveys, ranges, limits, inputs_of, totals))
+
+
+def _longest_first(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    """Few blocks in the order of their length; of many, which last long in any order, none is kept waiting."""
+    waiting: list[pa.Table] = []
+    rows = 0
+    for table in tables:
+        waiting.append(table)
+        rows += len(table)
+        if rows > BLOCKS_TO_ORDER:
+            yield from waiting
+            yield from tables
+            return
+    if waiting:
+        blocks = pa.concat_tables(waiting)
         yield blocks.take(pc.sort_indices(blocks, [("projected_seconds", "descending"), ("block_id", "ascending")]))
 
 
