@@ -57,7 +57,7 @@ def finish(session: Session, publish: str | None) -> RunStatus:
         publish = "never" if session.plan.header.selection else session.settings.publish
         if publish != session.settings.publish:
             messages.append("not published: a selection would replace the whole day; --publish complete does it")
-    if session.clean() and publish != "never":
+    if session.publishable and publish != "never":
         broken = whole_failures(session.state)
         if publish == "always" or not broken:
             started = time.monotonic()
@@ -111,9 +111,9 @@ def read_status(store: Store, layout: RunLayout, records: Iterable[Record]) -> R
 
 
 def _state_of(session: Session) -> str:
+    if session.stop.requested and not session.publishable:
+        return "interrupted"
     if not session.clean():
-        if session.stop.requested:
-            return "interrupted"
         return "partial"
     failed = session.state.numbers_counts(session.state.planned_numbers).failed
     return "partial" if failed else "complete"

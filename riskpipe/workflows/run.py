@@ -132,9 +132,9 @@ def _value(session: Session, *, fail_fast: bool) -> None:
             started = time.monotonic()
             with open_executor(session.settings) as executor:
                 session.phases["cluster"] = time.monotonic() - started
-                result = session.value_blocks(executor, fail_fast=fail_fast)
+                session.value_blocks(executor, fail_fast=fail_fast)
                 session.flush()
-                if result.state == "complete":
+                if session.clean() and not session.stop.requested:
                     session.finish_outputs(executor)
             return
         except SchedulerLostError as error:

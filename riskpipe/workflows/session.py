@@ -78,6 +78,7 @@ class Session:
     valuing_since: float | None = None
     updated: float = 0.0
     sums: tuple[str, ...] = ()
+    publishable: bool = False
 
     # -- ledger
 
@@ -108,24 +109,32 @@ class Session:
     def finish_outputs(self, executor: Executor | None = None) -> None:
         """Everything that publishing reads: rows for what failed, merged sums, joined vectors; what is there stays.
 
+        Only when all of it is in place is the session `publishable`: a stop may come at any point here.
+
         :param executor: None: one in this process.
         """
         executor = executor or SerialExecutor(FUNCTIONS)
         started = time.monotonic()
+        self.publishable = self._finish_outputs(executor)
+        self.phases["merge"] = time.monotonic() - started
+        self.flush()
+
+    def _finish_outputs(self, executor: Executor) -> bool:
+        """Whether everything is in place."""
         for leaf in unfinished(self.state):
             task = BlockTask(self.store.root, self.layout.run_id, leaf.block)
             void_block(task, self.state.why(leaf.block.block_id))
         for level in self.merges.levels(self.state):
-            self._drive((self._merge_work(task) for task in level), executor, fail_fast=True)
+            works_of_level = (self._merge_work(task) for task in level)
+            if self._drive(works_of_level, executor, fail_fast=True).state != "complete":
+                return False
         where = (self.store, self.layout, self.plan, self.state)
         corrections = list(correction_tasks(*where))
         self.sums = (*self.merges.roots, *(task.name for task in corrections))
         works = [Work(key=task.name, payload=task, function="correct") for task in corrections]
         stitches = (Work(key=task.name, payload=task, function="stitch") for task in stitch_tasks(*where))
         left = (work for work in itertools.chain(works, stitches) if not self._is_merged(work.key))
-        self._drive(left, executor, fail_fast=True)
-        self.phases["merge"] = time.monotonic() - started
-        self.flush()
+        return self._drive(left, executor, fail_fast=True).state == "complete"
 
     def _is_merged(self, name: str) -> bool:
         return self.store.exists(self.layout.merge_output(name))

@@ -179,3 +179,42 @@ def test_retry_of_a_complete_run_does_nothing(settings_of, recorder, tmp_path) -
     assert again.blocks.reused == again.blocks.planned
     blocks = pq.read_table(tmp_path / "output" / "runs" / first.run_id / "blocks.parquet")
     assert len(blocks) == again.blocks.planned
+
+
+LATE = {
+    "in the last block": ("value", 21),
+    "in a merge": ("merge", 1),
+}
+
+
+@pytest.mark.parametrize("moment", list(LATE))
+def test_sigterm_when_no_block_is_left_publishes_nothing_half(
+    moment, small_book, settings_of, undisturbed, recorder, tmp_path
+) -> None:
+    """Every block is done, the sums are not: nothing may be published before they are."""
+    function, calls = LATE[moment]
+    output = tmp_path / "output"
+    patch = f"""
+import riskpipe.workflows.functions as f
+import riskpipe.workflows.session as s
+calls = [0]
+inner = f.FUNCTIONS[{function!r}]
+def stopping(work):
+    calls[0] += 1
+    if calls[0] == {calls}:
+        os.kill(os.getpid(), signal.SIGTERM)
+    return inner(work)
+f.FUNCTIONS = {{**f.FUNCTIONS, {function!r}: stopping}}
+"""
+    stopped = start(small_book, patch, tmp_path, "cluster.kind=serial", f"output={output}", *CUT)
+    assert stopped.returncode == 143, stopped.stderr
+    summary = json.loads(next((output / "runs").glob("*/summary.json")).read_text())
+    assert summary["state"] == "interrupted"
+    assert summary["blocks"]["ok"] == summary["blocks"]["planned"] == 21
+    assert not (output / "published").exists()
+
+    status = run(settings_of(*CUT), Selection(), observer=recorder)
+
+    assert status.state == "complete"
+    assert status.blocks.reused == 21
+    assert_same_bits(undisturbed, output)
