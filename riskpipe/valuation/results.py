@@ -39,6 +39,10 @@ TRADE_FAILURES = pa.schema(
 )
 
 
+# Every table that a block may leave.
+BLOCK_TABLES = ("trade_failures", "valuations", "sensitivities", "scenario_pnl", "partials")
+
+
 @dataclass(frozen=True)
 class BlockTables:
     """A block's results by table name, and its numbers by outcome."""

@@ -24,7 +24,7 @@ from riskpipe.store.tables import SCHEMAS, write_result
 from riskpipe.valuation.context import Context, open_context
 from riskpipe.valuation.memory import PeakMemory
 from riskpipe.valuation.price import Part, isolate, value_trades
-from riskpipe.valuation.results import BlockTables, block_tables, failed_part
+from riskpipe.valuation.results import BLOCK_TABLES, BlockTables, block_tables, failed_part
 
 
 @dataclass(frozen=True)
@@ -201,5 +201,8 @@ def _write(context: Context, block: Block, results: BlockTables) -> dict[str, Wr
             return write_result(context.store, path, name, table, context.spec.provenance)
         return write_parquet(context.store, path, table)
 
+    for name in BLOCK_TABLES:
+        if name not in results.tables:  # an earlier attempt, or the rows of a failure, may have left one
+            context.store.delete(context.layout.block_output(name, block.block_id))
     with ThreadPoolExecutor(len(results.tables) or 1) as pool:
         return dict(zip(results.tables, pool.map(write, results.tables), strict=True))

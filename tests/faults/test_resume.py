@@ -10,14 +10,16 @@ import sys
 import textwrap
 from pathlib import Path
 
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
-from published import assert_same_bits
+from published import assert_same_bits, published
 
 from riskpipe.plan.selection import Selection
 from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import RunLayout, list_runs
 from riskpipe.store.ledger import BlockDone, read_ledger
+from riskpipe.workflows import functions
 from riskpipe.workflows.retry import retry
 from riskpipe.workflows.run import run
 
@@ -218,3 +220,29 @@ f.FUNCTIONS = {{**f.FUNCTIONS, {function!r}: stopping}}
     assert status.state == "complete"
     assert status.blocks.reused == 21
     assert_same_bits(undisturbed, output)
+
+
+def test_retry_of_a_block_that_failed_as_a_whole(monkeypatch, settings_of, undisturbed, recorder, tmp_path) -> None:
+    settings, calls = settings_of(*CUT), []
+
+    def failing(work):
+        calls.append(work.key)
+        if len(calls) == 3:
+            raise RuntimeError("out of order")
+        return functions.value(work)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(functions, "FUNCTIONS", {**functions.FUNCTIONS, "value": failing})
+        first = run(settings, Selection(), publish="always", observer=recorder)
+    assert (first.state, first.blocks.failed, first.published) == ("partial", 1, True)
+    failed = published(tmp_path / "output", "valuations").filter(pc.field("status") == "failed")
+    assert set(failed.column("message").to_pylist()) == {"RuntimeError: out of order"}
+
+    second = retry(settings, "latest", Selection(), recorder)
+
+    assert second.state == "complete"
+    assert second.failures_by_reason == {}
+    assert second.blocks.ok == 1
+    assert second.blocks.reused == second.blocks.planned - 1
+    assert len(pq.read_table(tmp_path / "output" / "runs" / second.run_id / "failures.parquet")) == 0
+    assert_same_bits(undisturbed, tmp_path / "output")
