@@ -148,12 +148,12 @@ def credit_default_swaps(draw: Draw) -> Columns:
         "spread": coupon,
         "upfront": _upfronts(draw, coupon, recovery, draw.years(maturity)),
         "recovery": recovery,
-        "accrual_includes_maturity": np.ones(len(draw), np.bool_),
         "start_date": start,
         "maturity_date": maturity,
         "frequency": Labels.constant("3M", len(draw)),
         "day_count": Labels.constant("ACT/360", len(draw)),
         "calendar": currency.map(lambda code: BY_CODE[code].calendar),
+        "accrual_includes_maturity": np.ones(len(draw), np.bool_),
     }
 
 
