@@ -31,8 +31,8 @@ class CreditDefaultSwap(Product):
     """Protection pays notional x (1 - recovery) on default; the premium accrues until then.
 
     Periods run backwards from maturity; their dates, and payments, are moved to the following business day, but
-    protection and the last accrual end on the maturity date itself, as in the standard contract. The day
-    count is applied as it is, without an extra day in the last period. Coupons dated after the valuation date
+    protection and the last accrual end on the maturity date itself, as in the standard contract. Whether that date
+    earns premium too, as it does there, `accrual_includes_maturity` says. Coupons dated after the valuation date
     count in full (the value is dirty). The protection buyer pays the upfront on the start date, if still to come.
 
     `conventions.credit_model` is "midpoint" or "isda": see `riskpipe.products.credit_models`.
@@ -55,6 +55,12 @@ class CreditDefaultSwap(Product):
         frequency_column("frequency", "of the premium"),
         day_count_column("day_count", "of the premium"),
         calendar_column(),
+        Column(
+            "accrual_includes_maturity",
+            "boolean",
+            "the last period is a day longer, as in the standard contract; unless given, it is not",
+            required=False,
+        ),
     )
 
     def validate(self, trades: Trades, as_of: int) -> list[RowFaults]:
@@ -101,7 +107,8 @@ def _contracts(trades: Trades, as_of: int) -> Contracts:
     trade = periods.trades
     day_count = trades.labels("day_count").take(trade)
     paid = adjust(periods.end, calendar.take(trade), "following")
-    tau = year_fraction(periods.start, periods.end, day_count)
+    extra = (trades.flags("accrual_includes_maturity")[trade] & (periods.end == maturity[trade])).astype(np.int32)
+    tau = year_fraction(periods.start, periods.end + extra, day_count)
     due = np.flatnonzero(paid > as_of)
     bought = np.where(trades.is_one("protection", "buy"), 1.0, -1.0) * trades.numbers("notional")
     begins = adjust(start, calendar, following)
@@ -113,6 +120,8 @@ def _contracts(trades: Trades, as_of: int) -> Contracts:
         maturity=maturity,
         loss=bought * (1.0 - trades.numbers("recovery")),
         premium=-bought * trades.numbers("spread"),
-        coupons=Coupons(trade[due], periods.start[due], periods.end[due], paid[due], day_count.take(due), tau[due]),
+        coupons=Coupons(
+            trade[due], periods.start[due], periods.end[due], paid[due], day_count.take(due), tau[due], extra[due]
+        ),
         upfront=upfront.where((begins > as_of) & (upfront.amount != 0.0)),
     )

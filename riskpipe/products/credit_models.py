@@ -26,7 +26,8 @@ class Coupons:
     :param trade: int64[k].
     :param start: int32[k], accrual from; `end` to; `paid` when.
     :param day_count: of each coupon.
-    :param year_fraction: float64[k], of the accrual.
+    :param year_fraction: float64[k], of the accrual, `extra` included.
+    :param extra: int32[k], days beyond `end` that earn premium.
     """
 
     trade: Integers
@@ -35,6 +36,7 @@ class Coupons:
     paid: Days
     day_count: Labels
     year_fraction: Floats
+    extra: Days
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ def midpoint_legs(contracts: Contracts, model: MarketModel) -> PreparedLegs:
     today = np.int32(model.as_of + model.horizon_days)
     begin = np.minimum(np.maximum(coupons.start, today), coupons.end)
     middle = (begin + (coupons.end - begin) // 2).astype(np.int32)
-    accrued = year_fraction(coupons.start, middle, coupons.day_count)
+    accrued = year_fraction(coupons.start, middle + coupons.extra, coupons.day_count)
     amount = contracts.loss[trade] + contracts.premium[trade] * accrued
     curve, credit = contracts.curve.take(trade), contracts.credit.take(trade)
     upfront = contracts.upfront
@@ -175,7 +177,8 @@ def _amounts_on_default(contracts: Contracts, trade: Integers, day: Days, today:
     found = np.searchsorted(ends, (trade << 32) + (day - today))
     coupon = np.minimum(found, len(ends) - 1)
     accrues = (found < len(ends)) & (coupons.trade[coupon] == trade) & (coupons.end[coupon] > today + 1)
-    years = (coupons.end - coupons.start) / _YEAR
-    rate = np.where(accrues, contracts.premium[trade] * (coupons.year_fraction / years)[coupon], 0.0)
+    # An extra day of the last period is paid, but not accrued on default.
+    pace = year_fraction(coupons.start, coupons.end, coupons.day_count) / ((coupons.end - coupons.start) / _YEAR)
+    rate = np.where(accrues, contracts.premium[trade] * pace[coupon], 0.0)
     accrued = (before - coupons.start[coupon] + 1) / _YEAR + _HALF_DAY
     return loss + rate * accrued, rate * ((day - before) / _YEAR)

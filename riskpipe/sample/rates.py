@@ -153,6 +153,7 @@ def credit_default_swaps(draw: Draw) -> Columns:
         "frequency": Labels.constant("3M", len(draw)),
         "day_count": Labels.constant("ACT/360", len(draw)),
         "calendar": currency.map(lambda code: BY_CODE[code].calendar),
+        "accrual_includes_maturity": np.ones(len(draw), np.bool_),
     }
 
 

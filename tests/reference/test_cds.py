@@ -13,7 +13,7 @@ from riskpipe.market.conventions import Conventions
 from riskpipe.products.credit_default_swap import CreditDefaultSwap
 
 PRODUCT = CreditDefaultSwap()
-TRADES = 400
+TRADES = 600
 TOLERANCE = 1e-10
 GOOD_FRIDAY = date(2027, 3, 26)  # paid on Tuesday; the curves have points on the Saturday between
 
@@ -49,6 +49,7 @@ def random_book(rates: Any, seed: int, as_of: int, day_counts: list[str]) -> dic
     def choose(values: Any) -> list[str]:
         return [str(value) for value in random.choice(list(values), TRADES)]
 
+    day_count = choose(day_counts)
     return {
         "reference_entity": choose(["ACME", "RISKY"]),
         "currency": ["EUR"] * TRADES,
@@ -61,8 +62,10 @@ def random_book(rates: Any, seed: int, as_of: int, day_counts: list[str]) -> dic
         "start_date": start,
         "maturity_date": maturity,
         "frequency": choose(rates.periods),
-        "day_count": choose(day_counts),
+        "day_count": day_count,
         "calendar": ["TARGET"] * 5 + choose(rates.calendars)[5:],
+        # QuantLib can make the last period longer by this day count alone
+        "accrual_includes_maturity": (random.random(TRADES) < 0.5) & (np.array(day_count) == "ACT/360"),
     }
 
 
@@ -81,6 +84,8 @@ def quantlib_values(rates: Any, market: Any, book: dict[str, Any], model: str) -
         begins = rates.calendars[row["calendar"]].adjust(rates.ql_date(row["start_date"]))
         notional = float(row["notional"])
         buys = (row["protection"] == "buy") == (notional > 0.0)
+        count = rates.day_counts[row["day_count"]]
+        last = ql.Actual360(True) if row["accrual_includes_maturity"] else count
         swap = ql.CreditDefaultSwap(
             ql.Protection.Buyer if buys else ql.Protection.Seller,
             abs(notional),
@@ -88,13 +93,13 @@ def quantlib_values(rates: Any, market: Any, book: dict[str, Any], model: str) -
             float(row["spread"]),
             schedule,
             ql.Following,
-            rates.day_counts[row["day_count"]],
+            last if len(schedule) == 2 else count,  # a single period is a first one to QuantLib
             True,
             True,
             begins,
             begins,
             ql.FaceValueClaim(),
-            rates.day_counts[row["day_count"]],
+            last,
             False,
         )
         curve, credit, recovery = (

@@ -37,7 +37,7 @@ CONTRACT = {
     "bond": """currency discount_curve quantity face coupon frequency day_count issue_date maturity_date
         calendar business_day_convention settlement_days credit_curve""",
     "credit_default_swap": """reference_entity currency discount_curve notional protection spread upfront
-        recovery start_date maturity_date frequency day_count calendar""",
+        recovery start_date maturity_date frequency day_count calendar accrual_includes_maturity""",
     "commodity_option": "underlying currency quantity option_type strike expiry_date delivery_date",
 }
 NUMBERS = {
@@ -109,9 +109,11 @@ def test_columns_are_those_of_the_contract(book: Path, product: str) -> None:
     schema = _read(book, product).schema
     assert schema.names == f"{COMMON} {CONTRACT[product]}".split()
     for field in schema:
-        expected = (
-            pa.date32() if field.name.endswith("_date") else (pa.float64() if field.name in NUMBERS else pa.string())
-        )
+        expected = pa.float64() if field.name in NUMBERS else pa.string()
+        if field.name == "accrual_includes_maturity":
+            expected = pa.bool_()
+        elif field.name.endswith("_date"):
+            expected = pa.date32()
         assert field.type == expected, field
 
 
