@@ -1,0 +1,7 @@
+"""The producers of derived points, in the order in which they run: a later one sees the points of those before."""
+
+from __future__ import annotations
+
+from riskpipe.market.derived import Producer
+
+PRODUCERS: tuple[Producer, ...] = ()
