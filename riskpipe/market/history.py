@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from riskpipe.market.checks import canonical_table
-from riskpipe.market.factors import KINDS, MarketFault, date_of, fault
+from riskpipe.market.factors import MarketFault, date_of, fault
 from riskpipe.market.snapshot import MarketSnapshot
 from riskpipe.market.stresses import Column
 
@@ -57,7 +57,7 @@ class _Rows:
         self.day: NDArray[np.int64] = pc.fill_null(days, 0).to_numpy().astype(np.int64)
         self.dates, self.date = np.unique(self.day, return_inverse=True)
         self.value: NDArray[np.float64] = pc.fill_null(table.column("value"), np.nan).to_numpy()
-        moves = [KINDS[kind].move for kind in snapshot.kinds]
+        moves = [kind.move for kind in snapshot.kind_of_factor]
         self.is_log = np.array([move == "log" for move in moves], np.bool_)
         self.moving = np.array([move != "none" for move in moves], np.bool_)
         self.size = len(snapshot)

@@ -8,11 +8,11 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
-from riskpipe.market.checks import strike_axis
 from riskpipe.market.curves import DAYS_A_YEAR, linear_position
 from riskpipe.market.factors import KINDS, NO_DATE
 from riskpipe.market.nodes import CubeNodes, VarianceNodes
 from riskpipe.market.snapshot import FactorGroup, MarketSnapshot
+from riskpipe.market.strike_checks import strike_axis
 
 _ABSOLUTE, _MONEYNESS, _OFFSET, _FLAT = range(4)
 _AXES = {"absolute": _ABSOLUTE, "moneyness": _MONEYNESS, "offset": _OFFSET, "atm": _FLAT}
