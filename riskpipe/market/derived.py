@@ -36,12 +36,14 @@ class DerivedGroup:
     :param revalue: levels of the inputs, float64[n_inputs] -> levels of the points, float64[n_points]; for
         moves that are too large for the slope. Raises `ValueError`, with the reason, where there are none. None:
         the slope is all there is.
+    :param positive: levels are above zero; where the slope leads below, a point has none (NaN).
     """
 
     points: pa.Table
     inputs: tuple[str, ...]
     slope: Vector
     revalue: Callable[[Vector], Vector] | None = None
+    positive: bool = False
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,7 @@ class _Resolved:
     column: NDArray[np.int64]
     slope: Vector
     revalue: Callable[[Vector], Vector] | None
+    positive: bool
 
 
 @dataclass(frozen=True)
@@ -177,7 +180,8 @@ class Derivative:
         move = level[group.inputs] - self.snapshot.x0[group.inputs]
         # bincount adds one after the other: the same bits whatever else moves.
         total = np.bincount(group.row, group.slope * move[group.column], len(group.points))
-        return np.asarray(self.snapshot.x0[group.points] + total)
+        found = self.snapshot.x0[group.points] + total
+        return np.where(found > 0.0, found, np.nan) if group.positive else np.asarray(found)
 
 
 def _resolve(snapshot: MarketSnapshot, group: DerivedGroup) -> _Resolved:
@@ -191,6 +195,7 @@ def _resolve(snapshot: MarketSnapshot, group: DerivedGroup) -> _Resolved:
         column=column.astype(np.int64),
         slope=group.slope[row, column],
         revalue=group.revalue,
+        positive=group.positive,
     )
 
 

@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from riskpipe.market.derived import Producer
+from riskpipe.market.smiles import derive_smiles
 
-PRODUCERS: tuple[Producer, ...] = ()
+PRODUCERS: tuple[Producer, ...] = (derive_smiles,)

@@ -51,6 +51,15 @@ def strike_axis(strike_types: set[str]) -> str | None:
     return None
 
 
+ATM_COORDINATE = {"moneyness": 1.0, "offset": 0.0}
+"""Where a point at the money is on an axis."""
+
+
+def coordinate(axis: str, strike_type: str | None, strike: float | None) -> float:
+    """Where a volatility is on the axis of its expiry."""
+    return ATM_COORDINATE.get(axis, 0.0) if strike is None or strike_type in (None, "atm") else strike
+
+
 def check_slices(points: Points) -> Iterator[MarketFault]:
     """Points of one expiry (and tenor of the underlying) against each other."""
     mixed: list[int] = []

@@ -109,7 +109,7 @@ class SpotFamily(Family):
 
 
 class VegaFamily(Family):
-    """Change for +1 vol point on a whole surface."""
+    """Change for +1 vol point on a whole surface: on its volatilities, not on risk reversals and butterflies."""
 
     name = "vega"
     measures = ("vega",)
@@ -117,6 +117,7 @@ class VegaFamily(Family):
     def subjects(self, snapshot: MarketSnapshot, bumps: Bumps) -> Iterator[Subject]:
         for group in _groups(snapshot, VOLATILITY_KINDS):
             factors = _factors(group)
+            factors = factors[[snapshot.kind_of_factor[k].positive for k in factors]]
             yield Subject(f"{group.kind}:{group.name}", factors, (snapshot.x0[factors] + bumps.volatility,))
 
 
