@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 Vector = NDArray[np.float64]
 
 LINEAR, LOG_LINEAR, SPLINE = "linear", "linear_log_strike", "cubic_spline"
-REFINEMENT = 16
+REFINEMENT = 32
 """Pieces that a cubic spline is cut into between two strikes."""
 
 
