@@ -14,6 +14,7 @@ import pyarrow as pa
 from riskpipe import __version__
 from riskpipe.config import Settings
 from riskpipe.errors import StorageError
+from riskpipe.market.arbitrage import arbitrage_faults
 from riskpipe.market.checks import canonical_table, check_market_table
 from riskpipe.market.derived import Derivative, derive
 from riskpipe.market.factors import KINDS, MARKET_SCHEMA, REQUIRED_COLUMNS, MarketFault, days_of
@@ -205,6 +206,8 @@ def _open_market(inputs: Inputs) -> None:
             inputs.left_out = LeftOut(inputs.left_out.factors, derivation.left_out)
             inputs.snapshot = MarketSnapshot.from_table(derivation.table, as_of)
             inputs.derivative = Derivative(inputs.snapshot, derivation.groups)
+            for fault in arbitrage_faults(inputs.model):
+                inputs.add(_input_fault("market", location, fault), blocking=False)
 
 
 def _canonical(table: pa.Table) -> pa.Table:
