@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from riskpipe.config.values import CurrencyCode, unwanted
-from riskpipe.market.conventions import Conventions, IndexConvention
+from riskpipe.market.conventions import Conventions, IndexConvention, SurfaceConvention
 
 CALENDARS = ("weekends", "TARGET", "USNY", "USGS", "GBLO", "JPTO")
 CALENDAR_PATTERN = "^({0})([+]({0}))*$".format("|".join(CALENDARS))
@@ -61,12 +61,36 @@ class CurveSettings(_Entry):
     )
 
 
+class SurfaceSettings(_Entry):
+    """Conventions of one volatility surface."""
+
+    strike_interpolation: Literal["linear", "linear_log_strike", "cubic_spline"] = Field(
+        default="linear", description="Of the volatility between strikes; beyond the ends it is flat."
+    )
+    delta: Literal["market", "spot", "forward"] = Field(
+        default="market",
+        description="Deltas are of the spot or the forward; market: of pairs spot up to 1Y, else forward.",
+    )
+    premium_adjusted: bool | None = Field(
+        default=None, description="Deltas of a pair less the premium; unset: where the market pays it in the first one."
+    )
+    atm: Literal["delta_neutral", "forward", "spot"] | None = Field(
+        default=None, description="Strike at the money; unset: delta_neutral of pairs, else forward."
+    )
+    strangle: Literal["smile", "market"] = Field(
+        default="smile", description="What butterflies are: smile strangles, or market strangles to calibrate to."
+    )
+
+
 class MarketSettings(_Entry):
     """Conventions that are not market data; by default everything follows the names in the data."""
 
     currencies: dict[CurrencyCode, CurrencySettings] = Field(default_factory=dict, description="By currency code.")
     indices: dict[str, IndexSettings] = Field(default_factory=dict, description="By name of the index.")
     curves: dict[str, CurveSettings] = Field(default_factory=dict, description="By name of the curve.")
+    surfaces: dict[str, SurfaceSettings] = Field(
+        default_factory=dict, description="By name of the surface; of FX the pair."
+    )
     credit_model: Literal["midpoint", "isda"] = Field(
         default="midpoint",
         description="Credit default swaps: protection paid mid-period, or as in the ISDA standard model.",
@@ -78,5 +102,6 @@ class MarketSettings(_Entry):
             discount_curves={name: entry.discount_curve for name, entry in self.currencies.items()},
             indices={name: IndexConvention(name, **entry.model_dump()) for name, entry in self.indices.items()},
             curve_interpolation={name: entry.interpolation for name, entry in self.curves.items()},
+            surfaces={name: SurfaceConvention(**entry.model_dump()) for name, entry in self.surfaces.items()},
             credit_model=self.credit_model,
         )

@@ -9,38 +9,33 @@ from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from riskpipe.market.factors import (
     INSTRUMENTS,
-    KINDS,
     MARKET_SCHEMA,
     NO_DATE,
     REQUIRED_COLUMNS,
-    STRIKE_TYPES,
-    Level,
     MarketFault,
     fault,
     is_iso_date,
     nearest,
-    pillar_days,
 )
+from riskpipe.market.points import Points
+from riskpipe.market.strike_checks import check_slices, check_strikes
 
-Strings = list[str | None]
 
-
-def check_market_table(table: pa.Table, as_of: int) -> list[MarketFault]:
+def check_market_table(table: pa.Table, as_of: int, *, derived: bool = False) -> list[MarketFault]:
     """Everything wrong with a market table (contracts.md, "Market data"), errors before warnings.
 
     :param as_of: days since 1970-01-01.
+    :param derived: the table may have points of kinds that inputs have not.
     :return: empty for a clean table; any fault of level "error" means that no snapshot can be made of it.
     """
     canonical, faults = canonical_table(table, MARKET_SCHEMA, REQUIRED_COLUMNS)
     if table.num_rows == 0:
         faults.append(fault("error", "factor", "empty", (), "the market table has no rows"))
     broken = frozenset(f.column for f in faults)
-    points = _Points(canonical, as_of, broken)
+    points = Points(canonical, as_of, broken, derived)
     for rule in _RULES:
         faults.extend(rule(points))
     return sorted(faults, key=lambda f: f.level)
@@ -80,61 +75,21 @@ def _fits(given: pa.DataType, wanted: pa.DataType) -> bool:
     return bool(pa.types.is_date(wanted) and pa.types.is_date(given))
 
 
-class _Points:
-    """The table as Python lists and arrays, for rules that look at one row or one group at a time."""
-
-    def __init__(self, table: pa.Table, as_of: int, broken: frozenset[str]) -> None:
-        self.size: int = table.num_rows
-        self.as_of = as_of
-        self.broken = broken
-        self.factor: Strings = table.column("factor").to_pylist()
-        self.kind: Strings = table.column("kind").to_pylist()
-        self.name: Strings = table.column("name").to_pylist()
-        self.currency: Strings = table.column("currency").to_pylist()
-        self.tenor: Strings = table.column("tenor").to_pylist()
-        self.underlying_tenor: Strings = table.column("underlying_tenor").to_pylist()
-        self.strike_type: Strings = table.column("strike_type").to_pylist()
-        self.instrument: Strings = table.column("instrument").to_pylist()
-        self.strike: list[float | None] = table.column("strike").to_pylist()
-        self.value: NDArray[np.float64] = pc.fill_null(table.column("value"), math.nan).to_numpy()
-        self.days = [self._days(tenor) for tenor in self.tenor]
-        self.specs = [KINDS.get(kind) if kind else None for kind in self.kind]
-
-    def _days(self, tenor: str | None) -> int:
-        days = None if tenor is None else pillar_days(tenor, self.as_of)
-        return NO_DATE if days is None else days
-
-    def is_tenor(self, text: str) -> bool:
-        return pillar_days(text, self.as_of) is not None
-
-    def texts(self, column: str) -> Strings:
-        values: Strings = getattr(self, column)
-        return values
-
-    def rows(self, condition: Callable[[int], bool]) -> list[int]:
-        return [k for k in range(self.size) if condition(k)]
-
-    def report(self, level: Level, column: str, rule: str, rows: list[int], message: str) -> Iterator[MarketFault]:
-        """One fault for `rows`, none if there are no rows or the column is broken as a whole."""
-        if rows and column not in self.broken:
-            ids = [self.factor[k] or f"row {k}" for k in rows]
-            yield fault(level, column, rule, ids, message)
-
-
-def _check_nulls(points: _Points) -> Iterator[MarketFault]:
+def _check_nulls(points: Points) -> Iterator[MarketFault]:
     for column in ("factor", "kind", "name"):
         values = points.texts(column)
         rows = [k for k, value in enumerate(values) if not value]
         yield from points.report("error", column, "null", rows, f"the column {column!r} may not be null or empty")
 
 
-def _check_kinds(points: _Points) -> Iterator[MarketFault]:
-    for kind in sorted({k for k in points.kind if k and k not in KINDS}):
+def _check_kinds(points: Points) -> Iterator[MarketFault]:
+    for kind in sorted({k for k in points.kind if k and k not in points.kinds}):
         rows = [k for k, given in enumerate(points.kind) if given == kind]
-        yield from points.report("error", "kind", "unknown kind", rows, f"unknown kind {kind!r}{nearest(kind, KINDS)}")
+        message = f"unknown kind {kind!r}{nearest(kind, points.kinds)}"
+        yield from points.report("error", "kind", "unknown kind", rows, message)
 
 
-def _check_ids(points: _Points) -> Iterator[MarketFault]:
+def _check_ids(points: Points) -> Iterator[MarketFault]:
     counts = Counter(points.factor)
     rows = points.rows(lambda k: bool(points.factor[k]) and counts[points.factor[k]] > 1)
     yield from points.report("error", "factor", "duplicate factor", rows, "a factor id occurs more than once")
@@ -149,14 +104,14 @@ def _check_ids(points: _Points) -> Iterator[MarketFault]:
     yield from points.report("error", "factor", "contradicting id", rows, "a factor id must start with kind:name")
 
 
-def _check_values(points: _Points) -> Iterator[MarketFault]:
+def _check_values(points: Points) -> Iterator[MarketFault]:
     value = points.value
     rows = np.flatnonzero(~np.isfinite(value)).tolist()
     yield from points.report("error", "value", "not finite", rows, "a value is null, NaN or infinite")
-    for kind, spec in KINDS.items():
-        if spec.positive:
-            rows = [k for k, given in enumerate(points.kind) if given == kind and value[k] <= 0]
-            yield from points.report("error", "value", "not positive", rows, f"{kind} must be above zero")
+    for kind in points.kinds:
+        rows = [k for k, spec in enumerate(points.specs) if spec and spec.name == kind and spec.positive]
+        rows = [k for k in rows if value[k] <= 0]
+        yield from points.report("error", "value", "not positive", rows, f"{kind} must be above zero")
     for kind, low, high in (("recovery", 0.0, 1.0), ("correlation", -1.0, 1.0)):
         rows = [
             k
@@ -168,7 +123,7 @@ def _check_values(points: _Points) -> Iterator[MarketFault]:
     yield from points.report("warning", "value", "negative hazard", rows, "a hazard rate is negative")
 
 
-def _check_tenors(points: _Points) -> Iterator[MarketFault]:
+def _check_tenors(points: Points) -> Iterator[MarketFault]:
     for column in ("tenor", "underlying_tenor"):
         texts = points.texts(column)
         rows = [k for k, text in enumerate(texts) if text is not None and not points.is_tenor(text)]
@@ -201,49 +156,13 @@ def _check_tenors(points: _Points) -> Iterator[MarketFault]:
     )
 
 
-def _check_strikes(points: _Points) -> Iterator[MarketFault]:
-    vols = [k for k, spec in enumerate(points.specs) if spec and spec.volatility]
-    strike, kind = points.strike, points.strike_type
-    rows = [k for k in vols if kind[k] is not None and kind[k] not in STRIKE_TYPES]
-    yield from points.report(
-        "error",
-        "strike_type",
-        "unknown strike_type",
-        rows,
-        f"strike_type must be one of {', '.join(STRIKE_TYPES)}",
-    )
-    rows = [k for k in vols if strike[k] is not None and kind[k] is None]
-    yield from points.report("error", "strike_type", "required", rows, "a strike needs a strike_type")
-    rows = [k for k in vols if strike[k] is None and kind[k] not in (None, "atm")]
-    yield from points.report("error", "strike", "required", rows, "this strike_type needs a strike")
-    rows = [k for k in vols if strike[k] is not None and not math.isfinite(strike[k] or 0.0)]
-    yield from points.report("error", "strike", "not finite", rows, "a strike is NaN or infinite")
-    rows = [k for k in vols if kind[k] == "moneyness" and (strike[k] or 1.0) <= 0]
-    yield from points.report("error", "strike", "not positive", rows, "a moneyness must be above zero")
-    rows = [k for k in vols if kind[k] == "atm" and strike[k] is not None]
-    yield from points.report("warning", "strike", "ignored", rows, "the strike of an atm point is not used")
-
-
-def strike_axis(strike_types: set[str]) -> str | None:
-    """The axis of one expiry: absolute, moneyness, offset, delta, atm (one flat point); None: no such mix."""
-    others = strike_types - {"atm"}
-    if not others:
-        return "atm"
-    if others <= {"delta_put", "delta_call"}:
-        return "delta"
-    if others in ({"moneyness"}, {"offset"}) or strike_types == {"absolute"}:
-        return others.pop()
-    return None
-
-
-def _check_points(points: _Points) -> Iterator[MarketFault]:
+def _check_points(points: Points) -> Iterator[MarketFault]:
     """Points of one curve or surface against each other."""
     groups: dict[tuple[str, str], list[int]] = defaultdict(list)
     for k in range(points.size):
         if points.kind[k] and points.name[k]:
             groups[str(points.kind[k]), str(points.name[k])].append(k)
     twins: list[int] = []
-    mixed: list[int] = []
     currencies: list[int] = []
     survival: list[int] = []
     for (kind, _), rows in groups.items():
@@ -251,14 +170,9 @@ def _check_points(points: _Points) -> Iterator[MarketFault]:
             currencies.extend(rows)
         keys = Counter(_coordinates(points, k) for k in rows)
         twins.extend(k for k in rows if keys[_coordinates(points, k)] > 1)
-        if kind in KINDS and KINDS[kind].volatility:
-            mixed.extend(_mixed(points, rows))
         if kind == "hazard_rate":
             survival.extend(_rising_survival(points, rows))
     yield from points.report("error", "factor", "duplicate point", twins, "two factors are the same point of a curve")
-    yield from points.report(
-        "error", "strike_type", "mixed strike types", mixed, "strike types that cannot share an expiry"
-    )
     yield from points.report(
         "error", "currency", "contradicting currency", currencies, "the points of one name differ in currency"
     )
@@ -267,36 +181,25 @@ def _check_points(points: _Points) -> Iterator[MarketFault]:
     )
 
 
-def _coordinates(points: _Points, k: int) -> tuple[object, ...]:
+def _coordinates(points: Points, k: int) -> tuple[object, ...]:
     date = points.tenor[k] if points.days[k] == NO_DATE else points.days[k]
     strike, strike_type = points.strike[k], points.strike_type[k]
     return (date, points.underlying_tenor[k], None if strike_type == "atm" else strike, strike_type or "atm")
 
 
-def _mixed(points: _Points, rows: list[int]) -> list[int]:
-    slices: dict[object, list[int]] = defaultdict(list)
-    for k in rows:
-        slices[points.days[k], points.underlying_tenor[k]].append(k)
-    mixed = []
-    for members in slices.values():
-        types = {points.strike_type[k] or "atm" for k in members}
-        if types <= set(STRIKE_TYPES) and strike_axis(types) is None:
-            mixed.extend(members)
-    return mixed
-
-
-def _rising_survival(points: _Points, rows: list[int]) -> list[int]:
+def _rising_survival(points: Points, rows: list[int]) -> list[int]:
     ordered = sorted((points.days[k], k) for k in rows if points.days[k] > points.as_of)
     integrals = [(days - points.as_of) * points.value[k] for days, k in ordered]
     return [ordered[i + 1][1] for i, (a, b) in enumerate(pairwise(integrals)) if b < a and a > 0]
 
 
-_RULES: tuple[Callable[[_Points], Iterator[MarketFault]], ...] = (
+_RULES: tuple[Callable[[Points], Iterator[MarketFault]], ...] = (
     _check_nulls,
     _check_kinds,
     _check_ids,
     _check_values,
     _check_tenors,
-    _check_strikes,
+    check_strikes,
+    check_slices,
     _check_points,
 )

@@ -30,11 +30,32 @@ class IndexConvention:
 
 
 @dataclass(frozen=True)
+class SurfaceConvention:
+    """How a volatility surface is quoted and interpolated.
+
+    :param strike_interpolation: "linear" in strike, "linear_log_strike", or a natural "cubic_spline" in strike.
+    :param delta: "market" (of a pair: spot up to a year where no currency is an emerging one, else forward; forward
+        of all others), "spot" or "forward".
+    :param premium_adjusted: deltas less the premium, of a pair; None: as the market has it.
+    :param atm: "delta_neutral", "forward" or "spot"; None: delta_neutral of a pair, forward of all others.
+    :param strangle: butterflies are "smile" strangles (of the smile's own two volatilities) or "market" strangles
+        (the premium of two options at one volatility).
+    """
+
+    strike_interpolation: str = "linear"
+    delta: str = "market"
+    premium_adjusted: bool | None = None
+    atm: str | None = None
+    strangle: str = "smile"
+
+
+@dataclass(frozen=True)
 class Conventions:
     """Everything that turns factors into curves and is not itself market data.
 
     :param discount_curves: currency -> name of its discount curve; default `<CCY>.OIS`.
     :param curve_interpolation: curve name -> "log_linear_discount" (default) or "linear_zero".
+    :param surfaces: name of a volatility surface -> how it is quoted and interpolated.
     :param credit_model: "midpoint" or "isda" (piecewise integration, Markit's standard model).
     """
 
@@ -42,6 +63,7 @@ class Conventions:
     discount_curves: Mapping[str, str] = field(default_factory=dict)
     indices: Mapping[str, IndexConvention] = field(default_factory=dict)
     curve_interpolation: Mapping[str, str] = field(default_factory=dict)
+    surfaces: Mapping[str, SurfaceConvention] = field(default_factory=dict)
     credit_model: str = "midpoint"
 
     def discount_curve(self, currency: str) -> str:
@@ -53,3 +75,7 @@ class Conventions:
 
     def interpolation(self, curve: str) -> str:
         return self.curve_interpolation.get(curve, "log_linear_discount")
+
+    def surface(self, name: str) -> SurfaceConvention:
+        """The convention of a surface; without an entry the market's, linear in strike."""
+        return self.surfaces.get(name, SurfaceConvention())

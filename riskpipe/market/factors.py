@@ -5,7 +5,7 @@ from __future__ import annotations
 import calendar
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from difflib import get_close_matches
 from typing import Literal
@@ -35,7 +35,10 @@ MARKET_SCHEMA = pa.schema(
 REQUIRED_COLUMNS = ("factor", "kind", "name", "value")
 """The columns a market table must have; the others may be left out and then count as null."""
 
-STRIKE_TYPES = ("absolute", "moneyness", "offset", "delta_put", "delta_call", "atm")
+DELTA_TYPES = ("delta_put", "delta_call")
+SPREAD_TYPES = ("risk_reversal", "butterfly")
+"""Strike types of quotes that are no volatilities but differences of some."""
+STRIKE_TYPES = ("absolute", "moneyness", "offset", *DELTA_TYPES, "atm", *SPREAD_TYPES)
 INSTRUMENTS = ("deposit", "fra", "future", "swap", "ois", "basis")
 SHIFT_TYPES = ("absolute", "relative", "log", "set")
 
@@ -48,6 +51,7 @@ class Kind:
     :param move: how history moves it: "absolute" differences, "log" ratios, or "none" (held still).
     :param positive: the value must be above zero, under every scenario too.
     :param fact: observed in the past: scenarios may not move it.
+    :param made: of derived points alone: neither in inputs nor named by scenarios.
     """
 
     name: str
@@ -56,6 +60,7 @@ class Kind:
     positive: bool = False
     volatility: bool = False
     fact: bool = False
+    made: bool = False
 
 
 KINDS: dict[str, Kind] = {
@@ -76,8 +81,22 @@ KINDS: dict[str, Kind] = {
         Kind("fixing", ("tenor",), move="none", fact=True),
         Kind("index_fixing", ("tenor",), move="none", positive=True, fact=True),
         Kind("inflation_zero", ("tenor",)),
+        Kind("smile_vol", ("tenor",), move="none", positive=True, volatility=True, made=True),
     )
 }
+
+SMILE = "smile_vol"
+"""Kind of the derived volatilities by strike; their surface's name is `kind:name` of the quoted one."""
+
+_SPREADS = {kind.name: replace(kind, move="absolute", positive=False) for kind in KINDS.values() if kind.volatility}
+
+
+def kind_of(kind: str, strike_type: str | None) -> Kind:
+    """The kind as it counts for one point: risk reversals and butterflies may be negative and move by differences.
+
+    :raise KeyError: there is no such kind.
+    """
+    return _SPREADS[kind] if strike_type in SPREAD_TYPES and kind in _SPREADS else KINDS[kind]
 
 
 @dataclass(frozen=True)

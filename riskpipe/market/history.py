@@ -10,14 +10,16 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from riskpipe.market.checks import canonical_table
-from riskpipe.market.factors import KINDS, MarketFault, date_of, fault
+from riskpipe.market.factors import MarketFault, date_of, fault
 from riskpipe.market.snapshot import MarketSnapshot
 from riskpipe.market.stresses import Column
 
 HISTORY_SCHEMA = pa.schema([("date", pa.date32()), ("factor", pa.string()), ("value", pa.float64())])
 
 
-def historical_columns(table: pa.Table, snapshot: MarketSnapshot) -> tuple[list[Column], list[MarketFault]]:
+def historical_columns(
+    table: pa.Table, snapshot: MarketSnapshot, derived: NDArray[np.bool_] | None = None
+) -> tuple[list[Column], list[MarketFault]]:
     """One column for each date of the history after its first: the move since the date before, applied to
     today.
 
@@ -27,6 +29,7 @@ def historical_columns(table: pa.Table, snapshot: MarketSnapshot) -> tuple[list[
     lumped together.
 
     :param table: the market table's columns and `date`; rows in any order.
+    :param derived: bool[n_factors], points that follow others: a history that lacks them lacks nothing.
     :return: (ISO date, factors, levels) in the order of dates, none if there is an error; and every fault.
     """
     canonical, faults = canonical_table(table, HISTORY_SCHEMA, tuple(HISTORY_SCHEMA.names))
@@ -37,7 +40,7 @@ def historical_columns(table: pa.Table, snapshot: MarketSnapshot) -> tuple[list[
     if faults:
         return [], faults
     levels = rows.pivot()
-    faults += _gaps(levels, rows, snapshot)
+    faults += _gaps(levels, rows, snapshot, np.zeros(len(snapshot), np.bool_) if derived is None else derived)
     return _columns(levels, rows, snapshot), faults
 
 
@@ -54,7 +57,7 @@ class _Rows:
         self.day: NDArray[np.int64] = pc.fill_null(days, 0).to_numpy().astype(np.int64)
         self.dates, self.date = np.unique(self.day, return_inverse=True)
         self.value: NDArray[np.float64] = pc.fill_null(table.column("value"), np.nan).to_numpy()
-        moves = [KINDS[kind].move for kind in snapshot.kinds]
+        moves = [kind.move for kind in snapshot.kind_of_factor]
         self.is_log = np.array([move == "log" for move in moves], np.bool_)
         self.moving = np.array([move != "none" for move in moves], np.bool_)
         self.size = len(snapshot)
@@ -94,13 +97,15 @@ class _Rows:
         return levels
 
 
-def _gaps(levels: NDArray[np.float64], rows: _Rows, snapshot: MarketSnapshot) -> Iterator[MarketFault]:
+def _gaps(
+    levels: NDArray[np.float64], rows: _Rows, snapshot: MarketSnapshot, derived: NDArray[np.bool_]
+) -> Iterator[MarketFault]:
     """Warnings: what does not move, wholly or on some dates, and what is not used."""
     if len(levels) < 2:
         yield fault("warning", "date", "too short", (), "moves need two dates at least: there is no scenario")
         return
     absent = np.isnan(levels).sum(axis=0)
-    never = np.flatnonzero(rows.moving & (absent == len(levels)))
+    never = np.flatnonzero(rows.moving & ~derived & (absent == len(levels)))
     sometimes = np.flatnonzero(rows.moving & (absent > 0) & (absent < len(levels)))
     foreign = rows.factor < 0
     if len(never):

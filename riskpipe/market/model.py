@@ -54,7 +54,7 @@ class MarketModel:
         self.as_of = snapshot.as_of
         self._curves = Curves(snapshot, conventions, horizon_days)
         self._inflation = InflationCurves(snapshot)
-        self._surfaces = Surfaces(snapshot, horizon_days)
+        self._surfaces = Surfaces(snapshot, conventions, horizon_days)
         self._left_out = left_out
         self._fx = FxGraph(snapshot, (name for kind, name in left_out if kind == "spot"))
         self._resolved: dict[tuple[tuple[str, ...], str, bool], tuple[int, ...] | None] = {}
@@ -82,7 +82,7 @@ class MarketModel:
     def failure(self, kinds: tuple[str, ...], name: str) -> Failure:
         """Why `resolve` gives None."""
         for kind in kinds:
-            index = self.snapshot.group_index(kind, name)
+            index = self._surfaces.group_index(kind, name)
             why = self._surfaces.unsupported.get(index) or self._surfaces.cubes.get(index)
             if why is not None:
                 return Failure(Reason.UNSUPPORTED, why)
@@ -103,7 +103,7 @@ class MarketModel:
                 continue
             if (kind, name) in self._left_out:
                 return None
-            index = self.snapshot.group_index(kind, name)
+            index = self._surfaces.group_index(kind, name)
             if index >= 0:
                 unfit = index in self._surfaces.unsupported or (index in self._surfaces.cubes and not cube)
                 return None if unfit else (index,)
@@ -232,8 +232,8 @@ class MarketModel:
     ) -> VarianceNodes:
         """Total variance to each trade's expiry at its strike: one node a trade, in the trades' order.
 
-        Linear in strike in volatility, then linear in time in total variance; flat volatility beyond the
-        ends.
+        Volatility between strikes as the surface's convention says, then total variance linear in time; flat
+        volatility beyond the ends.
 
         :param kinds: such as ("black_vol",); the first that the snapshot has under the name.
         :param forwards0: float64[n], unshocked forwards, for surfaces quoted in moneyness or offsets.

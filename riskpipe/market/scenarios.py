@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from riskpipe.errors import StorageError
 from riskpipe.kernels.tiles import fill_levels
+from riskpipe.market.derived import Derivative
 from riskpipe.market.snapshot import MarketSnapshot
 from riskpipe.market.stresses import bump, stress_columns
 
@@ -27,6 +28,7 @@ _SCHEMA = pa.schema(
         pa.field("scenario_set", pa.dictionary(pa.int16(), pa.string()), False),
         pa.field("horizon", pa.int16(), False),
         pa.field("cut", pa.bool_(), False),
+        pa.field("lead", pa.int32(), False),
         pa.field("shocks", _SHOCKS, False),
     ]
 )
@@ -46,6 +48,8 @@ class ScenarioSet:
     :param sets: names of the scenario sets, each a range of columns; `set_code` int16[n], ascending.
     :param names: string[n], of the scenario, or the ISO date of a day of history.
     :param cut: bool[n], whether the planner may cut before the column.
+    :param lead: int32[n], which of the column's shocks is the first that was asked for; those before it follow from
+        others (`riskpipe.market.derived`). 0 where there is none.
     """
 
     indptr: NDArray[np.int64]
@@ -56,10 +60,14 @@ class ScenarioSet:
     set_code: NDArray[np.int16]
     names: pa.StringArray
     cut: NDArray[np.bool_]
+    lead: NDArray[np.int32]
 
     def __post_init__(self) -> None:
-        for array in (self.indptr, self.factor, self.value, self.horizon, self.set_code, self.cut):
+        for array in self._arrays():
             array.flags.writeable = False
+
+    def _arrays(self) -> tuple[NDArray[np.generic], ...]:
+        return (self.indptr, self.factor, self.value, self.horizon, self.set_code, self.cut, self.lead)
 
     def __len__(self) -> int:
         return len(self.indptr) - 1
@@ -67,8 +75,8 @@ class ScenarioSet:
     @cached_property
     def sha256(self) -> str:
         """Of the content: shocks, horizons, sets, names, permitted cuts."""
-        digest = hashlib.sha256(f"riskpipe scenarios 1 {len(self)} {len(self.factor)}\n".encode())
-        for array in (self.indptr, self.factor, self.value, self.horizon, self.set_code, self.cut):
+        digest = hashlib.sha256(f"riskpipe scenarios 2 {len(self)} {len(self.factor)}\n".encode())
+        for array in self._arrays():
             digest.update(np.ascontiguousarray(array).tobytes())
         for text in (*self.sets, *self.names.to_pylist()):
             encoded = text.encode()
@@ -134,6 +142,7 @@ class ScenarioSet:
             pa.DictionaryArray.from_arrays(pa.array(self.set_code), pa.array(self.sets, pa.string())),
             pa.array(self.horizon),
             pa.array(self.cut),
+            pa.array(self.lead),
             pa.LargeListArray.from_arrays(pa.array(self.indptr), shocks, type=_SHOCKS),
         ]
         schema = _SCHEMA.with_metadata({"riskpipe.sha256": self.sha256})
@@ -159,6 +168,7 @@ class ScenarioSet:
                 set_code=sets.indices.to_numpy(),
                 names=batch.column("scenario"),
                 cut=batch.column("cut").to_numpy(zero_copy_only=False),
+                lead=batch.column("lead").to_numpy(),
             )
         except (OSError, pa.ArrowInvalid, KeyError, TypeError) as error:
             raise StorageError(f"cannot open the scenario set {path}: {error}") from error
@@ -176,15 +186,20 @@ def _frozen(x0: NDArray[np.float64]) -> NDArray[np.float64]:
 
 @dataclass
 class ScenarioSetBuilder:
-    """Collects columns; the base is there from the start. The columns of one set go in together."""
+    """Collects columns; the base is there from the start. The columns of one set go in together.
+
+    :param derivative: derived points follow the factors that a column shocks; None: the snapshot has none.
+    """
 
     snapshot: MarketSnapshot
+    derivative: Derivative | None = None
     _factors: list[NDArray[np.int32]] = field(default_factory=list)
     _values: list[NDArray[np.float64]] = field(default_factory=list)
     _names: list[str] = field(default_factory=list)
     _codes: list[int] = field(default_factory=list)
     _horizons: list[int] = field(default_factory=list)
     _cuts: list[bool] = field(default_factory=list)
+    _leads: list[int] = field(default_factory=list)
     _sets: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -198,14 +213,18 @@ class ScenarioSetBuilder:
         value: NDArray[np.float64],
         horizon: int = 0,
         cut: bool = True,
+        exact: bool = False,
     ) -> int:
         """Append a column.
 
         :param factor: int[k], positions in x0; of a factor given twice the later value counts.
         :param value: float64[k], shocked levels, finite.
+        :param exact: derived points are made anew from what they derive from, where that is served; else they
+            follow to first order.
         :return: the column's number.
         :raise ValueError: a factor out of range, a value that is not finite, or a set that was closed by
             another one.
+        :raise DerivedLevelError: derived points cannot be made anew.
         """
         factor, value = np.asarray(factor), np.asarray(value, np.float64)
         if factor.shape != value.shape or factor.ndim != 1:
@@ -219,8 +238,12 @@ class ScenarioSetBuilder:
                 raise ValueError(f"the columns of the set {set_name!r} must be added one after the other")
             self._sets.append(set_name)
         ascending, last = np.unique(factor[::-1], return_index=True)
-        self._factors.append(ascending.astype(np.int32))
-        self._values.append(value[::-1][last])
+        factors, values = ascending, value[::-1][last]
+        if self.derivative is not None:
+            factors, values = self.derivative.extend(factors, values, exact=exact)
+        self._factors.append(factors.astype(np.int32))
+        self._values.append(values)
+        self._leads.append(int(np.searchsorted(factors, ascending[0])) if len(ascending) else 0)
         self._names.append(name)
         self._codes.append(len(self._sets) - 1)
         self._horizons.append(horizon)
@@ -238,4 +261,5 @@ class ScenarioSetBuilder:
             set_code=np.array(self._codes, np.int16),
             names=pa.array(self._names, pa.string()),
             cut=np.array(self._cuts, np.bool_),
+            lead=np.array(self._leads, np.int32),
         )

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from riskpipe.errors import InputError, StorageError
 from riskpipe.market.checks import canonical_table, check_market_table
-from riskpipe.market.factors import MARKET_SCHEMA, NO_DATE, REQUIRED_COLUMNS, MarketFault, pillar_days
+from riskpipe.market.factors import MARKET_SCHEMA, NO_DATE, REQUIRED_COLUMNS, Kind, MarketFault, kind_of, pillar_days
 
 __all__ = ["NO_DATE", "FactorGroup", "MarketFault", "MarketSnapshot", "check_market_table"]
 
@@ -54,13 +54,13 @@ class MarketSnapshot:
 
     @classmethod
     def from_table(cls, table: pa.Table, as_of: int) -> MarketSnapshot:
-        """A snapshot of a table that keeps the contract.
+        """A snapshot of a table that keeps the contract; it may have derived points.
 
         :raise InputError: with every fault of level "error" that `check_market_table` finds.
         """
         errors = [
             f"{f.message} ({f.rows} rows, such as {', '.join(f.sample)})" if f.rows else f.message
-            for f in check_market_table(table, as_of)
+            for f in check_market_table(table, as_of, derived=True)
             if f.level == "error"
         ]
         if errors:
@@ -123,6 +123,12 @@ class MarketSnapshot:
     def kinds(self) -> NDArray[np.object_]:
         """object[n_factors]: the kind of each factor."""
         return np.array(self.factors.column("kind").to_pylist(), dtype=object)
+
+    @cached_property
+    def kind_of_factor(self) -> tuple[Kind, ...]:
+        """How each factor counts: by its kind, risk reversals and butterflies on their own."""
+        types = self.factors.column("strike_type").to_pylist()
+        return tuple(kind_of(kind, strike_type) for kind, strike_type in zip(self.kinds, types, strict=True))
 
     @cached_property
     def days(self) -> NDArray[np.int32]:

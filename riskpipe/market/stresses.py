@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from riskpipe.kernels.tiles import exponentials
 from riskpipe.market.checks import canonical_table
-from riskpipe.market.factors import KINDS, SHIFT_TYPES, Level, MarketFault, fault, nearest
+from riskpipe.market.factors import SHIFT_TYPES, Level, MarketFault, fault, nearest
 from riskpipe.market.snapshot import MarketSnapshot
 
 SCENARIO_SCHEMA = pa.schema(
@@ -62,7 +62,8 @@ def stress_columns(
     """The scenarios of a stress table in the order in which they first occur.
 
     A later row wins on the same point of the same scenario. A glob (`*`, `?`, `[...]`, case-sensitive)
-    passes over fixings: they are facts, and a row that names one is a fault.
+    passes over fixings: they are facts, and a row that names one is a fault. An absolute or set shift by a glob that
+    matches volatilities passes over risk reversals and butterflies: a parallel move of a smile does not change them.
 
     :param left_out: ids of factors that the snapshot lacks for their errors: to shift one is no further error.
     :return: the columns, none if there is an error, and every fault.
@@ -137,19 +138,26 @@ class _Patterns:
     left_out: frozenset[str]
 
     def __post_init__(self) -> None:
-        self._fact = np.array([KINDS[kind].fact for kind in self.snapshot.kinds], np.bool_)
+        kinds = self.snapshot.kind_of_factor
+        self._fact = np.array([kind.fact for kind in kinds], np.bool_)
+        self._made = np.array([kind.made for kind in kinds], np.bool_)
+        #: bool[n_factors], differences of volatilities
+        self.spread = np.array([kind.volatility and not kind.positive for kind in kinds], np.bool_)
         found = [self._find(text) for text in self.texts]
         self.matches = [match[~self._fact[match]] for match in found]
         self._only_facts = [len(all_) > 0 and len(kept) == 0 for all_, kept in zip(found, self.matches, strict=True)]
+        #: of each text: it matches more than differences of volatilities
+        self.mixed = np.array([not self.spread[match].all() for match in self.matches], np.bool_)
 
     def _find(self, text: str) -> NDArray[np.int32]:
         index = self.snapshot.factor_index(text)
-        if index >= 0:
+        if index >= 0 and not self._made[index]:
             return np.array([index], np.int32)
         if not _is_glob(text):
             return np.empty(0, np.int32)
         match = re.compile(translate(text)).match
-        return np.array([k for k, factor in enumerate(self.snapshot.factor_ids) if match(factor)], np.int32)
+        ids = enumerate(self.snapshot.factor_ids)
+        return np.array([k for k, factor in ids if match(factor) and not self._made[k]], np.int32)
 
     def faults(self, codes: NDArray[np.int64]) -> Iterator[MarketFault]:
         facts = [bool(only) for only in self._only_facts]
@@ -191,13 +199,16 @@ def _resolve(
     ends = np.cumsum(counts)
     row = np.repeat(np.arange(len(counts)), counts)
     factor = flat[np.arange(len(row)) + np.repeat(starts[rows.factor] - (ends - counts), counts)]
+    codes = np.array([SHIFT_TYPES.index(name) for name in rows.shift_types], np.int64)
+    parallel = np.isin(codes[rows.shift_type[row]], (SHIFT_TYPES.index("absolute"), SHIFT_TYPES.index("set")))
+    moved = ~(parallel & patterns.spread[factor] & patterns.mixed[rows.factor[row]])
+    row, factor = row[moved], factor[moved]
     scenario = rows.scenario[row]
     key = scenario * len(snapshot) + factor
     order = np.argsort(key, kind="stable")
     last = np.append(key[order][1:] != key[order][:-1], True)[: len(order)]
     kept = order[last]
     row, factor, scenario = row[kept], factor[kept], scenario[kept]
-    codes = np.array([SHIFT_TYPES.index(name) for name in rows.shift_types], np.int64)
     value = _shifted(snapshot.x0[factor], rows.shift[row], codes[rows.shift_type[row]])
     return scenario, factor, value
 
@@ -209,7 +220,7 @@ def _levels_faults(
     value: NDArray[np.float64],
     snapshot: MarketSnapshot,
 ) -> Iterator[MarketFault]:
-    positive = np.array([KINDS[kind].positive for kind in snapshot.kinds], np.bool_)
+    positive = np.array([kind.positive for kind in snapshot.kind_of_factor], np.bool_)
     for rule, mask, message in (
         (
             "not positive",

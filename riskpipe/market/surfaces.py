@@ -6,17 +6,19 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
-from riskpipe.market.checks import strike_axis
+from riskpipe.market.conventions import Conventions
 from riskpipe.market.curves import DAYS_A_YEAR, linear_position
-from riskpipe.market.factors import KINDS, NO_DATE
+from riskpipe.market.factors import DELTA_TYPES, KINDS, NO_DATE, SMILE, SPREAD_TYPES
 from riskpipe.market.nodes import CubeNodes, VarianceNodes
 from riskpipe.market.snapshot import FactorGroup, MarketSnapshot
+from riskpipe.market.strike_checks import coordinate, strike_axis
+from riskpipe.market.strike_interpolation import LOG_LINEAR
 
 _ABSOLUTE, _MONEYNESS, _OFFSET, _FLAT = range(4)
 _AXES = {"absolute": _ABSOLUTE, "moneyness": _MONEYNESS, "offset": _OFFSET, "atm": _FLAT}
-_ATM_COORDINATE = {"moneyness": 1.0, "offset": 0.0}
 _DAYS_A_MONTH = 365.25 / 12.0
 
 Floats = NDArray[np.float64]
@@ -39,6 +41,7 @@ class _Slices:
     start: list[int] = field(default_factory=list)
     stop: list[int] = field(default_factory=list)
     axis: list[int] = field(default_factory=list)
+    logarithmic: list[bool] = field(default_factory=list)
     underlying: list[int] = field(default_factory=list)
     days: list[int] = field(default_factory=list)
     first: list[int] = field(default_factory=list)
@@ -57,13 +60,14 @@ class _Expiries:
 class Surfaces:
     """The volatility surfaces of a snapshot, seen from its date plus a horizon.
 
-    Surfaces quoted in delta are not served: `unsupported` says why. Those over the tenor of an underlying, `cubes`,
-    are served to who asks for them.
+    Surfaces quoted by delta are served by their derived points; those that have none are `unsupported`, which says why.
+    Those over the tenor of an underlying, `cubes`, are served to who asks for them.
     """
 
-    def __init__(self, snapshot: MarketSnapshot, horizon_days: int = 0) -> None:
+    def __init__(self, snapshot: MarketSnapshot, conventions: Conventions, horizon_days: int = 0) -> None:
         self._origin = snapshot.as_of + horizon_days
         self._snapshot = snapshot
+        self._conventions = conventions
         self.unsupported: dict[int, str] = {}
         self.cubes: dict[int, str] = {}
         slices = _Slices()
@@ -79,6 +83,7 @@ class Surfaces:
         self._coordinate = np.array(slices.coordinate, np.float64)
         self._start, self._stop = np.array(slices.start, np.int64), np.array(slices.stop, np.int64)
         self._axis = np.array(slices.axis, np.int8)
+        self._logarithmic = np.array(slices.logarithmic, np.bool_)
         today = np.full(len(slices.underlying), snapshot.as_of, np.int32)
         self._months = months_between(today, np.array(slices.underlying, np.int32))
         self._first_slice, self._last_slice = np.array(slices.first, np.int64), np.array(slices.last, np.int64)
@@ -162,21 +167,42 @@ class Surfaces:
                 [strikes, strikes / forwards0, strikes - forwards0],
                 0.0,
             )
+            if self._logarithmic.any():
+                key = np.where(self._logarithmic[slices], np.log(np.maximum(key, 0.0)), key)
             left, right, fraction = linear_position(self._coordinate, self._start[slices], self._stop[slices], key)
         index = self._factor[np.column_stack((left, right))]
         return index, np.column_stack((1.0 - fraction, fraction))
 
+    def group_index(self, kind: str, name: str) -> int:
+        """Position among the snapshot's groups of what serves a surface: its derived points, else its own; -1: none."""
+        derived = self._snapshot.group_index(SMILE, f"{kind}:{name}")
+        return derived if derived >= 0 else self._snapshot.group_index(kind, name)
+
     def _supports(self, index: int, group: FactorGroup) -> bool:
+        if self.group_index(group.kind, group.name) != index:
+            return False
         rows = self._snapshot.factors.slice(group.start, group.stop - group.start)
-        label = f"{group.kind}:{group.name}"
+        label = group.name if group.kind == SMILE else f"{group.kind}:{group.name}"
         tenors = [days != NO_DATE for days in rows.column("underlying_days").to_pylist()]
-        if any(str(kind).startswith("delta") for kind in rows.column("strike_type").to_pylist()):
-            self.unsupported[index] = f"{label} is quoted in delta, which is not supported"
+        if not set(rows.column("strike_type").to_pylist()).isdisjoint((*DELTA_TYPES, *SPREAD_TYPES)):
+            what = "over the tenor of an underlying" if any(tenors) else "of what has no forward of this name"
+            self.unsupported[index] = f"{label} is quoted in delta, which is not supported {what}"
         elif any(tenors) and not all(tenors):
             self.unsupported[index] = f"{label} has points with and without an underlying tenor"
+        elif self._is_logarithmic(group) and not self._is_positive(rows):
+            self.unsupported[index] = f"{label} has strikes that are not above zero: no linear_log_strike"
         elif any(tenors):
             self.cubes[index] = f"{label} depends on an underlying tenor, which this product has not"
         return index not in self.unsupported
+
+    def _is_logarithmic(self, group: FactorGroup) -> bool:
+        name = group.name.split(":", 1)[1] if group.kind == SMILE else group.name
+        return self._conventions.surface(name).strike_interpolation == LOG_LINEAR
+
+    @staticmethod
+    def _is_positive(rows: pa.Table) -> bool:
+        pairs = zip(rows.column("strike_type").to_pylist(), rows.column("strike").to_pylist(), strict=True)
+        return all(kind != "offset" and (kind in (None, "atm") or strike > 0.0) for kind, strike in pairs)
 
     def _add(self, group: FactorGroup, slices: _Slices) -> None:
         rows = self._snapshot.factors.slice(group.start, group.stop - group.start)
@@ -188,13 +214,16 @@ class Surfaces:
             for tenor, members in groupby(expiry, key=tenors.__getitem__):
                 points = list(members)
                 axis = strike_axis({types[k] or "atm" for k in points}) or "atm"
-                atm = _ATM_COORDINATE.get(axis, 0.0)
-                coordinates = [atm if types[k] in (None, "atm") else strikes[k] for k in points]
+                logarithmic = axis != "atm" and self._is_logarithmic(group)
+                coordinates = [coordinate(axis, types[k], strikes[k]) for k in points]
+                if logarithmic:
+                    coordinates = np.log(coordinates).tolist()
                 slices.start.append(len(slices.factor))
-                for coordinate, k in sorted(zip(coordinates, points, strict=True)):
-                    slices.coordinate.append(coordinate)
+                for place, k in sorted(zip(coordinates, points, strict=True)):
+                    slices.coordinate.append(place)
                     slices.factor.append(group.start + k)
                 slices.stop.append(len(slices.factor))
                 slices.axis.append(_AXES[axis])
+                slices.logarithmic.append(logarithmic)
                 slices.underlying.append(max(tenor, 0))
             slices.last.append(len(slices.start))

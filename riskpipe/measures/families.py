@@ -109,7 +109,7 @@ class SpotFamily(Family):
 
 
 class VegaFamily(Family):
-    """Change for +1 vol point on a whole surface."""
+    """Change for +1 vol point on a whole surface: on its volatilities, not on risk reversals and butterflies."""
 
     name = "vega"
     measures = ("vega",)
@@ -117,6 +117,7 @@ class VegaFamily(Family):
     def subjects(self, snapshot: MarketSnapshot, bumps: Bumps) -> Iterator[Subject]:
         for group in _groups(snapshot, VOLATILITY_KINDS):
             factors = _factors(group)
+            factors = factors[[snapshot.kind_of_factor[k].positive for k in factors]]
             yield Subject(f"{group.kind}:{group.name}", factors, (snapshot.x0[factors] + bumps.volatility,))
 
 
@@ -159,14 +160,22 @@ class ThetaFamily(Family):
 
 
 class BucketedDeltaFamily(Family):
-    """Change for +1 bp on one point of a rate or hazard curve, and for +1 % of one spot or forward price."""
+    """Change for +1 bp on one point of a rate or hazard curve, and for +1 % of one spot or forward price.
+
+    Of a curve that is made from quotes the points are the quotes.
+    """
 
     name = "bucketed_delta"
     measures = ("bucketed_delta",)
     total = "none"
 
     def subjects(self, snapshot: MarketSnapshot, bumps: Bumps) -> Iterator[Subject]:
-        absolute = {"zero_rate": bumps.rate, "hazard_rate": bumps.hazard}
+        absolute = {
+            "zero_rate": bumps.rate,
+            "par_rate": bumps.rate,
+            "hazard_rate": bumps.hazard,
+            "cds_spread": bumps.hazard,
+        }
         ids = snapshot.factors.column("factor")
         for group in _groups(snapshot, (*absolute, *UNDERLYING_KINDS)):
             for factor in range(group.start, group.stop):

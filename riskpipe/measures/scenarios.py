@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
+from riskpipe.market.derived import Derivative, DerivedLevelError
+from riskpipe.market.factors import fault
 from riskpipe.market.history import historical_columns
 from riskpipe.market.scenarios import ScenarioSet, ScenarioSetBuilder, stress_columns
 from riskpipe.market.snapshot import MarketFault, MarketSnapshot
@@ -32,6 +36,7 @@ def build_scenarios(
     history: pa.Table | None = None,
     selected: Callable[[str], bool] = lambda name: True,
     left_out: frozenset[str] = frozenset(),
+    derivative: Derivative | None = None,
 ) -> Scenarios:
     """All columns that `measures` need, in catalogue order after the base.
 
@@ -39,11 +44,16 @@ def build_scenarios(
 
     :param selected: keeps a stress or a day of history, by name.
     :param left_out: ids of factors that the snapshot lacks for their errors.
+    :param derivative: of the snapshot's derived points: they follow their quotes, exactly in stresses, to first order
+        else. Measures by point have the quotes in their place.
     """
-    builder = ScenarioSetBuilder(snapshot)
+    derivative = derivative or Derivative(snapshot)
+    builder = ScenarioSetBuilder(snapshot, derivative)
     for family in families(measures):
         first_of_family = True
         for subject in family.subjects(snapshot, bumps):
+            if family.total == "none" and derivative.is_derived[subject.factors].all():
+                continue
             for k, levels in enumerate(subject.levels):
                 # Totals over subjects need all of them in one block, so only families without a total are cut inside.
                 cut = k == 0 and (family.total == "none" or first_of_family)
@@ -55,10 +65,20 @@ def build_scenarios(
         columns, stress_faults = stress_columns(stress, snapshot, left_out)
         for name, factors, levels in columns:
             if selected(name):
-                builder.add(name, PNL_SETS["stress"], factors, levels)
+                stress_faults += _add_stress(builder, name, factors, levels)
     if "historical_var" in measures and history is not None:
-        columns, history_faults = historical_columns(history, snapshot)
+        columns, history_faults = historical_columns(history, snapshot, derivative.is_derived)
         for name, factors, levels in columns:
             if selected(name):
                 builder.add(name, PNL_SETS["historical_var"], factors, levels)
     return Scenarios(builder.build(), tuple(stress_faults), tuple(history_faults))
+
+
+def _add_stress(
+    builder: ScenarioSetBuilder, name: str, factors: NDArray[np.int32], levels: NDArray[np.float64]
+) -> list[MarketFault]:
+    try:
+        builder.add(name, PNL_SETS["stress"], factors, levels, exact=True)
+    except DerivedLevelError as error:
+        return [fault("error", "shift", "not bootstrappable", [name], f"in the scenario {name!r} {error}")]
+    return []

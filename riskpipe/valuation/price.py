@@ -235,21 +235,24 @@ class _Valuation:
 
     def _shift(self, columns: NDArray[np.int64]) -> float:
         scenarios = self._context.scenarios
-        first = int(scenarios.indptr[columns[0]])
-        if first == int(scenarios.indptr[columns[0] + 1]):
+        if scenarios.indptr[columns[0]] == scenarios.indptr[columns[0] + 1]:
             return 1.0
+        first = self._lead(columns[0])
         level = self._x0[scenarios.factor[first]]
         if len(columns) == 1:
             return float(scenarios.value[first] - level)
-        second = int(scenarios.indptr[columns[1]])
-        return float(scenarios.value[first] - scenarios.value[second]) / 2.0
+        return float(scenarios.value[first] - scenarios.value[self._lead(columns[1])]) / 2.0
+
+    def _lead(self, column: np.int64) -> int:
+        """Where the shocks have the first that was asked for of a column."""
+        return int(self._context.scenarios.indptr[column]) + int(self._context.scenarios.lead[column])
 
     def _reported(self, family: Family, column: np.int64, shift: float) -> float:
         """The shift as a person names it: relative ones as a share of the level."""
         if family.shift_type == "absolute" or not shift:
             return shift
         scenarios = self._context.scenarios
-        return shift / float(self._x0[scenarios.factor[scenarios.indptr[column]]])
+        return shift / float(self._x0[scenarios.factor[self._lead(column)]])
 
     # -- P&L
 

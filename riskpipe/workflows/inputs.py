@@ -14,9 +14,12 @@ import pyarrow as pa
 from riskpipe import __version__
 from riskpipe.config import Settings
 from riskpipe.errors import StorageError
-from riskpipe.market.checks import check_market_table
-from riskpipe.market.factors import KINDS, MarketFault, days_of
+from riskpipe.market.arbitrage import arbitrage_faults
+from riskpipe.market.checks import canonical_table, check_market_table
+from riskpipe.market.derived import Derivative, derive
+from riskpipe.market.factors import KINDS, MARKET_SCHEMA, REQUIRED_COLUMNS, MarketFault, days_of
 from riskpipe.market.model import MarketModel
+from riskpipe.market.producers import PRODUCERS
 from riskpipe.market.snapshot import MarketSnapshot
 from riskpipe.measures.families import Bumps
 from riskpipe.measures.scenarios import Scenarios, build_scenarios
@@ -62,6 +65,7 @@ class Inputs:
     blocking: list[Fault] = field(default_factory=list)
     hashes: dict[str, str] = field(default_factory=dict)
     snapshot: MarketSnapshot | None = None
+    derivative: Derivative | None = None
     scenarios: Scenarios | None = None
     left_out: LeftOut = field(default_factory=lambda: LeftOut())
 
@@ -192,11 +196,22 @@ def _open_market(inputs: Inputs) -> None:
     if not inputs.blocking or not any(fault.table == "market" for fault in inputs.blocking):
         errors = frozenset().union(*(f.ids for f in faults if f.level == "error"))
         sound, inputs.left_out = without_errors(table, errors)
-        if not len(sound):
+        derivation = derive(_canonical(sound), PRODUCERS, as_of, inputs.settings.conventions(), inputs.left_out.groups)
+        for fault in derivation.faults:
+            inputs.add(_input_fault("market", location, fault), blocking=False)
+        if not len(derivation.table):
             message = "no curve or surface of the market is without error"
             inputs.add(Fault("error", "market", location, "", "empty", 0, (), message), blocking=True)
         else:
-            inputs.snapshot = MarketSnapshot.from_table(sound, as_of)
+            inputs.left_out = LeftOut(inputs.left_out.factors, derivation.left_out)
+            inputs.snapshot = MarketSnapshot.from_table(derivation.table, as_of)
+            inputs.derivative = Derivative(inputs.snapshot, derivation.groups)
+            for fault in arbitrage_faults(inputs.model):
+                inputs.add(_input_fault("market", location, fault), blocking=False)
+
+
+def _canonical(table: pa.Table) -> pa.Table:
+    return canonical_table(table, MARKET_SCHEMA, REQUIRED_COLUMNS)[0]
 
 
 def without_errors(table: pa.Table, errors: frozenset[str]) -> tuple[pa.Table, LeftOut]:
@@ -258,6 +273,7 @@ def _build_scenarios(inputs: Inputs, selection: Selection, tables: Mapping[str, 
         history=tables["history"],
         selected=lambda name: selection.value("scenario", name),
         left_out=inputs.left_out.factors,
+        derivative=inputs.derivative,
     )
     for name, faults in (
         ("scenarios", inputs.scenarios.stress_faults),

@@ -1,0 +1,180 @@
+"""Static arbitrage in volatility surfaces: calls not convex or not falling in strike, variance that falls in time.
+
+Looked at where the surface has points, at today's levels. Prices are in units of the forward, or (normal volatilities
+by offset) from the forward on. A surface by absolute strike needs forwards; one that has none is not looked at.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby, pairwise
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import NDArray
+
+from riskpipe.errors import InputError
+from riskpipe.market.factors import KINDS, NO_DATE, MarketFault, fault
+from riskpipe.market.model import MarketModel
+from riskpipe.market.snapshot import FactorGroup
+from riskpipe.market.strike_checks import coordinate, strike_axis
+from riskpipe.market.strike_interpolation import LINEAR, REFINEMENT, SPLINE, strike_weights
+from riskpipe.market.underlyings import underlyings
+
+Vector = NDArray[np.float64]
+
+QUOTE_ERROR = 1e-5
+"""Quotes are rounded: what so small an error in each volatility could explain is no arbitrage."""
+
+_NORMAL = NormalDist()
+
+
+def arbitrage_faults(model: MarketModel) -> list[MarketFault]:
+    """Warnings, one a surface and kind of arbitrage; their ids are the points at which it is."""
+    found: list[MarketFault] = []
+    for group in model.snapshot.groups:
+        if KINDS[group.kind].volatility and not KINDS[group.kind].made:
+            found += _surface_faults(model, group)
+    return found
+
+
+@dataclass(frozen=True)
+class _Slice:
+    """One expiry (and tenor of the underlying), by strike over forward or (normal) strike less forward.
+
+    :param ids: of the points.
+    :param place, volatility: float64[n], ascending in place; one point is flat.
+    """
+
+    ids: list[str]
+    years: float
+    place: Vector
+    volatility: Vector
+    normal: bool
+
+    def calls(self) -> tuple[Vector, Vector]:
+        """Prices and vegas, float64[n]."""
+        price = _bachelier if self.normal else _black
+        pairs = zip(self.place.tolist(), (self.volatility * math.sqrt(self.years)).tolist(), strict=True)
+        prices, densities = zip(*(price(place, deviation) for place, deviation in pairs), strict=True)
+        return np.array(prices), np.array(densities) * math.sqrt(self.years)
+
+    def volatility_at(self, place: Vector, interpolation: str) -> Vector:
+        if len(self.place) == 1:
+            return np.full(len(place), self.volatility[0])
+        return np.asarray(strike_weights(interpolation, self.place, place) @ self.volatility)
+
+    def nearest(self, place: float) -> str:
+        return self.ids[int(np.abs(self.place - place).argmin())]
+
+
+def _surface_faults(model: MarketModel, group: FactorGroup) -> Iterator[MarketFault]:
+    served = model.resolve((group.kind,), group.name, cube=True)
+    if served is None:
+        return
+    slices = _slices(model, group, model.snapshot.groups[served[0]])
+    label = f"{group.kind}:{group.name}"
+    vertical = [factor for piece in slices for factor in _not_falling(piece)]
+    if vertical:
+        message = f"{label}: call prices rise with the strike, or fall faster than it rises"
+        yield fault("warning", "value", "vertical arbitrage", vertical, message)
+    convexity = [factor for piece in slices for factor in _not_convex(piece)]
+    if convexity:
+        message = f"{label}: call prices are not convex in the strike, so that a butterfly has a negative price"
+        yield fault("warning", "value", "butterfly arbitrage", convexity, message)
+    calendar = list(_falling_variance(slices, model.conventions.surface(group.name).strike_interpolation))
+    if calendar:
+        message = f"{label}: total variance falls from the expiry before at the same strike over forward"
+        yield fault("warning", "value", "calendar arbitrage", calendar, message)
+
+
+def _slices(model: MarketModel, quoted: FactorGroup, group: FactorGroup) -> list[_Slice]:
+    rows = model.snapshot.factors.slice(group.start, group.stop - group.start).to_pylist()
+    rows = [row for row in rows if row["days"] > model.as_of]
+    normal = quoted.kind == "normal_vol"
+    cube = any(row["underlying_days"] != NO_DATE for row in rows)
+    splined = group.kind != quoted.kind and model.conventions.surface(quoted.name).strike_interpolation == SPLINE
+    slices = []
+    for (days, _), members in groupby(rows, key=lambda row: (row["days"], row["underlying_days"])):
+        points = list(members)
+        axis = strike_axis({row["strike_type"] or "atm" for row in points}) or "atm"
+        scale = _forward(model, quoted, days) if axis == "absolute" and not (normal or cube) else None
+        if axis == ("moneyness" if normal else "offset") or (axis == "absolute" and scale is None):
+            continue
+        places = np.array([coordinate(axis, row["strike_type"], row["strike"]) for row in points]) / (scale or 1.0)
+        if not normal and len(points) > 1 and places.min() <= 0.0:
+            continue
+        order = np.argsort(places, kind="stable")[:: REFINEMENT if splined and len(points) > REFINEMENT else 1]
+        slices.append(
+            _Slice(
+                ids=[points[k]["factor"] for k in order],
+                years=(days - model.as_of) / 365.0,
+                place=places[order],
+                volatility=np.array([points[k]["value"] for k in order]),
+                normal=normal,
+            )
+        )
+    return slices
+
+
+def _forward(model: MarketModel, group: FactorGroup, days: int) -> float | None:
+    try:
+        found = underlyings(model, group.name, group.currency, np.array([days], np.int32))
+    except InputError:
+        return None
+    return None if found is None else float(found.forward[0])
+
+
+def _steps(piece: _Slice) -> tuple[Vector, Vector]:
+    """Slopes of the call price between neighbouring strikes, and what rounded quotes may change them by."""
+    place, (price, vega) = piece.place, piece.calls()
+    if not piece.normal:
+        place, price, vega = np.r_[0.0, place], np.r_[1.0, price], np.r_[0.0, vega]
+    gap = np.diff(place)
+    return np.diff(price) / gap, QUOTE_ERROR * (vega[1:] + vega[:-1]) / gap
+
+
+def _not_falling(piece: _Slice) -> list[str]:
+    if len(piece.place) < 2:
+        return []
+    slope, error = _steps(piece)
+    bad = np.flatnonzero((slope > error) | (slope < -1.0 - error))
+    return [piece.ids[k + len(piece.ids) - len(slope)] for k in bad]
+
+
+def _not_convex(piece: _Slice) -> list[str]:
+    if len(piece.place) < 2:
+        return []
+    slope, error = _steps(piece)
+    bad = np.flatnonzero(np.diff(slope) < -(error[1:] + error[:-1]))
+    return [piece.ids[k + len(piece.ids) - len(slope)] for k in bad]
+
+
+def _falling_variance(slices: list[_Slice], interpolation: str) -> Iterator[str]:
+    """Points of an expiry at which it has less variance than the one before; of options on one underlying."""
+    if any(piece.normal for piece in slices) or len({piece.years for piece in slices}) < len(slices):
+        return
+    by_line = LINEAR if interpolation == SPLINE else interpolation
+    for near, far in pairwise(slices):
+        pieces = [piece for piece in (near, far) if len(piece.place) > 1]
+        places = np.unique(np.concatenate([piece.place for piece in pieces] or [np.ones(1)]))
+        for piece in pieces:
+            places = places[(places >= piece.place[0]) & (places <= piece.place[-1])]
+        before, after = near.volatility_at(places, by_line), far.volatility_at(places, by_line)
+        error = 2.0 * QUOTE_ERROR * (before * near.years + after * far.years)
+        falls = after**2 * far.years < before**2 * near.years - error
+        yield from dict.fromkeys(far.nearest(place) for place in places[falls].tolist())
+
+
+def _black(strike: float, deviation: float) -> tuple[float, float]:
+    """Call on a forward of one, and its derivative by the deviation (Black 1976)."""
+    d1 = -math.log(strike) / deviation + 0.5 * deviation
+    return _NORMAL.cdf(d1) - strike * _NORMAL.cdf(d1 - deviation), _NORMAL.pdf(d1)
+
+
+def _bachelier(offset: float, deviation: float) -> tuple[float, float]:
+    """Call on a forward of zero, and its derivative by the deviation (Bachelier 1900)."""
+    d = -offset / deviation
+    return deviation * _NORMAL.pdf(d) - offset * _NORMAL.cdf(d), _NORMAL.pdf(d)
