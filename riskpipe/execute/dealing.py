@@ -44,19 +44,21 @@ def deal(works: Sequence[Work], hands: Iterable[Hand]) -> dict[int, list[Work]]:
     """
     by_number = {hand.number: hand for hand in hands}
     dealt: dict[int, list[Work]] = {number: [] for number in by_number}
-    loads = [(_through_in(hand, hand.outstanding), hand.number) for hand in by_number.values()]
-    heap = [load for load in loads if by_number[load[1]].room > 0] or loads
+    through = {hand.number: _seconds(hand, hand.outstanding) for hand in by_number.values()}
+    heap = [(through[hand.number], hand.number) for hand in by_number.values() if hand.room > 0]
     heapq.heapify(heap)
-    for work in sorted(works, key=cost, reverse=True):
-        seconds, number = heap[0]
+    room = sum(hand.room for hand in by_number.values())
+    for given, work in enumerate(sorted(works, key=cost, reverse=True)):
+        if given == room:
+            heap = sorted((seconds, number) for number, seconds in through.items())
+        number = heapq.heappop(heap)[1]
         hand = by_number[number]
         dealt[number].append(work)
-        if len(dealt[number]) >= hand.room and len(heap) > 1:
-            heapq.heappop(heap)
-        else:
-            heapq.heapreplace(heap, (seconds + _through_in(hand, cost(work)), number))
-    return {number: given for number, given in dealt.items() if given}
+        through[number] += _seconds(hand, cost(work))
+        if given >= room or len(dealt[number]) < hand.room:
+            heapq.heappush(heap, (through[number], number))
+    return {number: taken for number, taken in dealt.items() if taken}
 
 
-def _through_in(hand: Hand, seconds: float) -> float:
+def _seconds(hand: Hand, seconds: float) -> float:
     return seconds / hand.slots if hand.slots else math.inf
