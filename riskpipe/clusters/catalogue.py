@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from distributed import Client
+from distributed.system import MEMORY_LIMIT
 
 from riskpipe.clusters.address import TlsFiles, at_address
 from riskpipe.clusters.initialise import Initialise
@@ -18,7 +19,9 @@ from riskpipe.errors import UsageError
 class ClusterOptions:
     """What is needed to open a cluster; each kind looks at its own part.
 
-    :param workers: local: how many to start; address: how many must be there.
+    :param workers: local: how many to start, over all shards; address: how many must be there.
+    :param shard: which of the run's clusters this is, from 0.
+    :param shards: over how many clusters the workers are spread.
     :param memory_limit: local: of each worker.
     :param deadline: seconds for the cluster to be ready.
     :param initialise: run on every worker before its first block.
@@ -26,6 +29,8 @@ class ClusterOptions:
 
     kind: str = "local"
     workers: int = 1
+    shard: int = 0
+    shards: int = 1
     memory_limit: str | int = "auto"
     deadline: float = 60.0
     address: str = ""
@@ -33,9 +38,17 @@ class ClusterOptions:
     allow_plaintext: bool = False
     initialise: Initialise | None = None
 
+    @property
+    def workers_here(self) -> int:
+        """Workers of this shard: its even share, the first shards one more."""
+        return self.workers // self.shards + (self.shard < self.workers % self.shards)
+
 
 def _local(options: ClusterOptions) -> AbstractContextManager[Client]:
-    return local(options.workers, options.memory_limit, options.deadline, options.initialise)
+    limit = options.memory_limit
+    if limit == "auto" and options.shards > 1:  # dask's "auto" knows of no other cluster on the machine
+        limit = MEMORY_LIMIT // options.workers
+    return local(options.workers_here, limit, options.deadline, options.initialise)
 
 
 def _address(options: ClusterOptions) -> AbstractContextManager[Client]:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 from riskpipe import __version__
 from riskpipe.clusters.address import check_address
@@ -130,7 +131,7 @@ def _value(session: Session, *, fail_fast: bool) -> None:
     for attempt in range(1, CLUSTERS_PER_SESSION + 1):
         try:
             started = time.monotonic()
-            with open_executor(session.settings) as executor:
+            with open_executor(session.settings, partial(session.observer.message, "warning")) as executor:
                 session.phases["cluster"] = time.monotonic() - started
                 session.value_blocks(executor, fail_fast=fail_fast)
                 session.flush()
