@@ -256,6 +256,7 @@ class LedgerWriter:
         self._flushed = started
         self._sequence = 0
         self._pending: list[str] = []
+        self._unsent: tuple[bytes, int] | None = None
 
     @property
     def pending(self) -> int:
@@ -267,9 +268,21 @@ class LedgerWriter:
         self._pending.append(encode(record))
 
     def flush(self) -> None:
-        """Makes all records durable, in one segment; after a StorageError they are kept for another call."""
-        if not self._pending:
-            return
+        """Makes all records durable, in one segment; after a StorageError they are kept for another call.
+
+        A segment whose put failed is put again as it was, before later records get a segment of their own: the put
+        may have been done, or be done late, and a name has one content for ever.
+        """
+        while self._pending:
+            segment, records = self._unsent or self._segment()
+            self._unsent = segment, records
+            self._store.write_bytes(f"{self._layout.ledger}/{self._session}-{self._sequence:06d}.jsonl", segment)
+            self._unsent = None
+            self._sequence += 1
+            del self._pending[:records]
+
+    def _segment(self) -> tuple[bytes, int]:
+        """All that is pending as the next segment, and how many records that is."""
         body = ("\n".join(self._pending) + "\n").encode()
         header = {
             "v": VERSION,
@@ -279,10 +292,7 @@ class LedgerWriter:
             "records": len(self._pending),
             "sha256": hashlib.sha256(body).hexdigest(),
         }
-        name = f"{self._layout.ledger}/{self._session}-{self._sequence:06d}.jsonl"
-        self._store.write_bytes(name, json.dumps(header, separators=(",", ":")).encode() + b"\n" + body)
-        self._sequence += 1
-        self._pending.clear()
+        return json.dumps(header, separators=(",", ":")).encode() + b"\n" + body, len(self._pending)
 
     def maybe_flush(self, now: float) -> bool:
         """Flushes when 256 records wait, or records have waited long enough; returns whether it did.
