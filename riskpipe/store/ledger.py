@@ -314,13 +314,15 @@ def read_ledger(store: Store, layout: RunLayout) -> Iterator[Record]:
     :raises StorageError: naming the segment that is missing, torn, edited or of a newer version.
     """
     following: dict[str, int] = {}
-    for entry, session, sequence in _segments(store, layout):
+    segments = _segments(store, layout)
+    contents = store.overlapped(lambda segment: store.read_bytes(segment[0].path), segments)
+    for (entry, session, sequence), content in zip(segments, contents, strict=True):
         expected = following.get(session, 0)
         if sequence != expected:
             lost = f"{session}-{expected:06d}.jsonl"
             raise _damaged(store, f"{layout.ledger}/{lost}", "the segment is missing")
         following[session] = sequence + 1
-        yield from _read_segment(store, entry.path, session, sequence)
+        yield from _decoded(store, entry.path, session, sequence, content)
 
 
 def _segments(store: Store, layout: RunLayout) -> list[tuple[FileEntry, str, int]]:
@@ -332,8 +334,8 @@ def _segments(store: Store, layout: RunLayout) -> list[tuple[FileEntry, str, int
     return sorted(found, key=lambda item: item[1:])
 
 
-def _read_segment(store: Store, path: str, session: str, sequence: int) -> Iterator[Record]:
-    head, _, body = store.read_bytes(path).partition(b"\n")
+def _decoded(store: Store, path: str, session: str, sequence: int, content: bytes) -> Iterator[Record]:
+    head, _, body = content.partition(b"\n")
     try:
         header = json.loads(head)
         if header["v"] > VERSION:

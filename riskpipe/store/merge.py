@@ -115,7 +115,7 @@ def _merge_open(
     store: Store, sources: Sequence[Source], schema: pa.Schema, keys: tuple[str, ...], window_bytes: int
 ) -> Iterator[pa.Table]:
     with ExitStack() as stack:
-        cursors = [_Cursor(store, source, schema, stack) for source in sources]
+        cursors = list(store.overlapped(lambda source: _Cursor(store, source, schema, stack), sources))
         width = max((cursor.row_bytes for cursor in cursors), default=1)
         # A cursor holds up to two batches, and ordering a window takes a second copy of it.
         batch_rows = max(window_bytes // (4 * width * max(len(cursors), 1)), _LEAST_BATCH)

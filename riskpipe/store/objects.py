@@ -12,7 +12,9 @@ import random
 import re
 import time
 import uuid
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -21,6 +23,7 @@ import pyarrow.fs as pafs
 
 from riskpipe.store.object_uri import puts_show_early
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 TEMPORARY_PREFIX = ".tmp-"
@@ -30,6 +33,7 @@ FIRST_DELAY_SECONDS = 0.5
 LAST_ATTEMPT_SECONDS = 20.0
 # Up to this size an object is read with one request, however many ranges of it are wanted.
 SMALL_BYTES = 4 << 20
+OVERLAP = 16
 
 _DENIED = "ACCESS_DENIED|HTTP status 403|PERMISSION_DENIED|AuthorizationPermissionMismatch|AuthorizationFailure"
 _CREDENTIALS = (
@@ -87,6 +91,22 @@ def retried(
                 raise
         wait(random.uniform(0.5, 1.0) * FIRST_DELAY_SECONDS * 2.0 ** (attempt - 1))
     raise AssertionError
+
+
+def overlapped(action: Callable[[S], T], items: Iterable[S]) -> Iterator[T]:
+    """`map(action, items)` in order, `OVERLAP` at a time: most of every one is waiting for an answer."""
+    with ThreadPoolExecutor(OVERLAP) as pool:
+        begun: deque[Future[T]] = deque()
+        try:
+            for item in items:
+                begun.append(pool.submit(action, item))
+                if len(begun) >= OVERLAP:
+                    yield begun.popleft().result()
+            while begun:
+                yield begun.popleft().result()
+        finally:
+            for future in begun:
+                future.cancel()
 
 
 class Objects:

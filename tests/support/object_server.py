@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import logging
 import re
 import socket
 import threading
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal
 
+import pyarrow.fs as pafs
 from moto.server import ThreadedMotoServer
 
 Fault = Literal["slow down", "cut before", "cut in the answer", "swallow the answer", "forbid"]
@@ -58,6 +60,10 @@ class ObjectServer:
     def uri(self, path: str) -> str:
         """Of a bucket, or of a key in one."""
         return f"s3://{path}?endpoint_override={self.address}&scheme=http&region=us-east-1&allow_bucket_creation=true"
+
+    def create_bucket(self, name: str) -> None:
+        filesystem, _ = pafs.FileSystem.from_uri(self.uri(name))
+        filesystem.create_dir(name)
 
     def fail(self, fault: Fault, method: str, pattern: str = "", **limits: int) -> Rule:
         rule = Rule(fault, method, pattern, **limits)
@@ -173,6 +179,7 @@ class _Proxy(ThreadingHTTPServer):
 @contextmanager
 def object_server() -> Iterator[ObjectServer]:
     """The server and its proxy for as long as the context lives, on free ports of loopback."""
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
     moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     moto.start()
     try:
