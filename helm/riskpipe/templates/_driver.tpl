@@ -50,11 +50,9 @@ containers:
   - name: riskpipe
     image: {{ include "riskpipe.image" .root }}
     imagePullPolicy: {{ $values.image.pullPolicy }}
-    {{- if .asOf }}
-    command: [/bin/sh, /etc/riskpipe/config/as-of.sh, {{ .asOf | quote }}]
-    {{- end }}
     args:
-      {{- toYaml .args | nindent 6 }}
+      {{- $start := ternary (list "sh" "/etc/riskpipe/config/as-of.sh" .asOf) (list "riskpipe") (ne .asOf "") }}
+      {{- toYaml (concat $start .args) | nindent 6 }}
     env:
       {{- include "riskpipe.driverEnv" .root | nindent 6 }}
     {{- if or $values.storage.credentialsSecret $values.driver.envFrom }}
@@ -99,12 +97,11 @@ volumes:
 - {name: RISKPIPE_CONFIG, value: /etc/riskpipe/config/riskpipe.yaml}
 - {name: HOME, value: /tmp}
 - {name: USER, value: riskpipe}
-# Who the driver is, for the owner of the clusters that it makes.
+# Who the driver is, for the owner of the clusters that it makes; its Job's name tells when the CronJob was due.
 - {name: POD_NAME, valueFrom: {fieldRef: {fieldPath: metadata.name}}}
 - {name: POD_UID, valueFrom: {fieldRef: {fieldPath: metadata.uid}}}
 - {name: POD_NAMESPACE, valueFrom: {fieldRef: {fieldPath: metadata.namespace}}}
 - {name: JOB_NAME, valueFrom: {fieldRef: {fieldPath: "metadata.labels['job-name']"}}}
-- {name: JOB_UID, valueFrom: {fieldRef: {fieldPath: "metadata.labels['controller-uid']"}}}
 {{- if .Values.nightly.timeZone }}
 - {name: TZ, value: {{ .Values.nightly.timeZone | quote }}}
 {{- end }}
