@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from distributed import Client
 
 from riskpipe.clusters.address import TlsFiles, at_address
 from riskpipe.clusters.initialise import Initialise
+from riskpipe.clusters.kubernetes.options import ClusterIdentity, KubernetesOptions
 from riskpipe.clusters.local import local
 from riskpipe.errors import UsageError
 
@@ -18,24 +19,30 @@ from riskpipe.errors import UsageError
 class ClusterOptions:
     """What is needed to open a cluster; each kind looks at its own part.
 
-    :param workers: local: how many to start; address: how many must be there.
-    :param memory_limit: local: of each worker.
-    :param deadline: seconds for the cluster to be ready.
+    :param workers: local, kubernetes: how many to start; address: how many must be there.
+    :param memory_limit: local, kubernetes: bytes of each worker; None: its share of the machine or the pod.
+    :param deadline: local, address: seconds for the cluster to be ready.
     :param initialise: run on every worker before its first block.
+    :param identity: kubernetes: whose cluster it is.
+    :param stopped: kubernetes: asked while the cluster starts, whether to give it up.
     """
 
     kind: str = "local"
     workers: int = 1
-    memory_limit: str | int = "auto"
+    memory_limit: int | None = None
     deadline: float = 60.0
     address: str = ""
     tls: TlsFiles | None = None
     allow_plaintext: bool = False
     initialise: Initialise | None = None
+    kubernetes: KubernetesOptions = field(default_factory=KubernetesOptions)
+    identity: ClusterIdentity = field(default_factory=lambda: ClusterIdentity("", ""))
+    stopped: Callable[[], bool] | None = None
 
 
 def _local(options: ClusterOptions) -> AbstractContextManager[Client]:
-    return local(options.workers, options.memory_limit, options.deadline, options.initialise)
+    limit = "auto" if options.memory_limit is None else options.memory_limit
+    return local(options.workers, limit, options.deadline, options.initialise)
 
 
 def _address(options: ClusterOptions) -> AbstractContextManager[Client]:
@@ -49,9 +56,23 @@ def _address(options: ClusterOptions) -> AbstractContextManager[Client]:
     )
 
 
+def _kubernetes(options: ClusterOptions) -> AbstractContextManager[Client]:
+    from riskpipe.clusters.kubernetes.cluster import on_kubernetes
+
+    return on_kubernetes(
+        options.kubernetes,
+        options.identity,
+        workers=options.workers,
+        memory_limit=options.memory_limit,
+        initialise=options.initialise,
+        stopped=options.stopped,
+    )
+
+
 CLUSTERS: dict[str, Callable[[ClusterOptions], AbstractContextManager[Client]]] = {
     "local": _local,
     "address": _address,
+    "kubernetes": _kubernetes,
 }
 
 

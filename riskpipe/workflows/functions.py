@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from riskpipe.clusters.catalogue import ClusterOptions, open_cluster
-from riskpipe.config import Settings
 from riskpipe.execute.dask_executor import DaskExecutor
 from riskpipe.execute.executor import Executor, Function
 from riskpipe.execute.serial import SerialExecutor
@@ -37,35 +36,19 @@ FUNCTIONS: Mapping[str, Function] = {"value": value, "merge": merge, "stitch": s
 
 
 @contextmanager
-def open_executor(settings: Settings) -> Iterator[Executor]:
-    """The executor that `cluster.kind` names, ready for work.
+def open_executor(options: ClusterOptions) -> Iterator[Executor]:
+    """The executor on the cluster that `cluster.kind` names, ready for work.
 
     :raises ClusterError: the cluster does not come up. :raises UsageError: an address that must not be used.
     """
-    cluster = settings.cluster
-    if cluster.kind == "serial":
+    if options.kind == "serial":
         serial = SerialExecutor(FUNCTIONS)
         yield serial
         serial.close()
         return
-    options = ClusterOptions(
-        kind=cluster.kind,
-        workers=cluster.workers,
-        memory_limit="auto" if cluster.memory_limit is None else cluster.memory_limit,
-        address=cluster.address or "",
-        initialise=import_kernels,
-    )
     with open_cluster(options) as client:
         executor = DaskExecutor(client, FUNCTIONS)
         try:
             yield executor
         finally:
             executor.close()
-
-
-def import_kernels() -> None:
-    """On a worker, before its first block: the slow imports."""
-    import riskpipe.products.catalogue
-    import riskpipe.valuation.run_block
-
-    riskpipe.products.catalogue.catalogue()

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 from riskpipe import __version__
 from riskpipe.clusters.address import check_address
+from riskpipe.clusters.catalogue import ClusterOptions
 from riskpipe.config import Settings, resolved_yaml
 from riskpipe.errors import ClusterError, InputError, Reason, StorageError, UsageError
 from riskpipe.execute.executor import SchedulerLostError
@@ -27,6 +28,7 @@ from riskpipe.store.parquet import read_parquet, write_parquet
 from riskpipe.valuation.context import open_context
 from riskpipe.valuation.spec import ValuationSpec
 from riskpipe.workflows.check import checks_table
+from riskpipe.workflows.clusters import cluster_options
 from riskpipe.workflows.finish import finish, read_status
 from riskpipe.workflows.functions import open_executor
 from riskpipe.workflows.inputs import hash_inputs
@@ -130,7 +132,7 @@ def _value(session: Session, *, fail_fast: bool) -> None:
     for attempt in range(1, CLUSTERS_PER_SESSION + 1):
         try:
             started = time.monotonic()
-            with open_executor(session.settings) as executor:
+            with open_executor(_cluster(session, attempt)) as executor:
                 session.phases["cluster"] = time.monotonic() - started
                 session.value_blocks(executor, fail_fast=fail_fast)
                 session.flush()
@@ -147,6 +149,17 @@ def _value(session: Session, *, fail_fast: bool) -> None:
             if session.stop.requested:  # a signal to the process group ends workers that are just starting
                 return
             raise
+
+
+def _cluster(session: Session, attempt: int) -> ClusterOptions:
+    """As large as what is left to be priced asks for."""
+    return cluster_options(
+        session.settings,
+        run_id=session.layout.run_id,
+        projected_seconds=sum(block.projected_seconds for block in session.state.pending()),
+        attempt=attempt,
+        stopped=lambda: session.stop.requested,
+    )
 
 
 # -- opening
