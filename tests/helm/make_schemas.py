@@ -1,7 +1,7 @@
 """Kubernetes' own JSON schemas of the kinds that the chart renders, cut from the packages that ship them.
 
-No release of `kubernetes-validate` (PyPI) holds all the versions that the chart supports, so what the tests need is kept
-here: strict (no unknown fields), without descriptions. To make it anew, from the folders of the unpacked packages:
+No release of `kubernetes-validate` (PyPI) holds all the versions that the chart supports, so what the tests need is
+kept here: strict (no unknown fields), without descriptions. To make it anew, from the folders of the unpacked packages:
 
     python tests/helm/make_schemas.py v1.20.0-local-strict v1.28.0-local-strict v1.34.0-local-strict
 """
@@ -44,7 +44,7 @@ def main(folders: list[Path]) -> None:
 
 
 def _cut(folder: Path) -> dict[str, Any]:
-    """{"kinds": {"batch/v1 Job": definition's name}, "definitions": all that these need}; kinds not served are left out."""
+    """{"kinds": {"batch/v1 Job": name of its definition}, "definitions": all that these need}, of what is served."""
     content = json.loads((folder / "_definitions.json").read_text(encoding="utf-8"))
     known = content.get("definitions") or content["$defs"]
     kinds = {kind: f"io.k8s.api.{name}" for kind, name in KINDS.items() if f"io.k8s.api.{name}" in known}

@@ -58,7 +58,13 @@ def _type(entry: dict[str, Any]) -> str:
     if "enum" in entry:
         return "one of " + ", ".join(entry["enum"])
     kinds = entry["type"] if isinstance(entry["type"], list) else [entry["type"]]
-    words = {"object": "mapping", "array": "list", "string": "text", "integer": "whole number", "boolean": "true, false"}
+    words = {
+        "object": "mapping",
+        "array": "list",
+        "string": "text",
+        "integer": "whole number",
+        "boolean": "true, false",
+    }
     return " or ".join(words.get(kind, kind) for kind in kinds)
 
 

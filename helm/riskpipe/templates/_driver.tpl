@@ -120,6 +120,8 @@ podFailurePolicy:
         containerName: riskpipe
         operator: In
         values: [2, 3, 4, 5]
+      # Empty, since the schemas before Kubernetes 1.29 ask for it.
+      onPodConditions: []
     - action: Ignore
       onPodConditions:
         - type: DisruptionTarget
