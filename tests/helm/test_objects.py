@@ -100,7 +100,7 @@ def test_rights_of_the_driver() -> None:
 
     everything = {"get", "list", "watch", "create", "patch", "delete"}
     assert rights == {
-        **{name: everything for name in ("daskclusters", "daskworkergroups", "daskautoscalers")},
+        **dict.fromkeys(("daskclusters", "daskworkergroups", "daskautoscalers"), everything),
         "daskclusters/finalizers": {"update"},
         **{name: {"get", "list", "watch"} for name in ("pods", "services")},
         "pods/log": {"get"},
