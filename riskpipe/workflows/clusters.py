@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from riskpipe.clusters.catalogue import ClusterOptions
+from riskpipe.clusters.kubernetes.api import Kube
+from riskpipe.clusters.kubernetes.names import SESSION_ID
 from riskpipe.clusters.kubernetes.options import (
     ClusterIdentity,
     Driver,
@@ -13,6 +15,7 @@ from riskpipe.clusters.kubernetes.options import (
     PodOptions,
     own_namespace,
 )
+from riskpipe.clusters.kubernetes.reaper import reap
 from riskpipe.clusters.kubernetes.resource import dask_cluster
 from riskpipe.config import Settings
 from riskpipe.config.kubernetes import Kubernetes
@@ -76,6 +79,16 @@ def render(settings: Settings, projected_seconds: float) -> list[Json]:
             driver=Driver.here(),
         )
     ]
+
+
+def collect_orphans(settings: Settings, *, everywhere: bool) -> list[str]:
+    """Delete DaskClusters whose driver is gone; their names.
+
+    :param everywhere: of any output, not of this one alone.
+    :raises ClusterError: no API server answers, or a right is missing.
+    """
+    options = settings.cluster.kubernetes
+    return reap(Kube(options.namespace), SESSION_ID, Driver.here(), None if everywhere else settings.output)
 
 
 def import_kernels() -> None:

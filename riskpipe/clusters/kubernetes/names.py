@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import re
+import secrets
 
 from riskpipe.clusters.kubernetes.options import ClusterIdentity
 
 # The operator makes names of Deployments, Services and pods from a cluster's: longer ones break those.
 MAX_NAME = 30
+
+# Of this process: its clusters are told from those that others left behind.
+SESSION_ID = secrets.token_hex(4)
 
 MANAGED_BY = "app.kubernetes.io/managed-by"
 RUN_ID = "riskpipe.io/run-id"

@@ -30,7 +30,7 @@ def dask_cluster(
     :param session: hexadecimal digits of this driver process.
     :param workers: processes; rounded up to whole pods.
     :param memory_limit: bytes of one worker process.
-    :param driver: whose cluster it is, where that is known; a pod owns it: with the pod's deletion the cluster goes too.
+    :param driver: whose cluster it is, where that is known. A pod owns it: with the pod's deletion it goes, too.
     :raises UsageError: options that make no cluster.
     """
     check_options(options)
