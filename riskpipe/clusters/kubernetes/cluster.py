@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -60,6 +61,7 @@ def on_kubernetes(
         identity,
         namespace=kube.namespace,
         session=SESSION_ID,
+        suffix=secrets.token_hex(2),
         workers=workers,
         memory_limit=memory_limit,
         driver=driver or ProcessIdentity.current(),

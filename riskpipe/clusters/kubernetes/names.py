@@ -23,15 +23,15 @@ SESSION = "riskpipe.io/session"
 DRIVER = "riskpipe.io/driver"
 
 
-def cluster_name(identity: ClusterIdentity, session: str) -> str:
-    """`rp-193055-3f9a1c-s0-1-9e2f`: the run's time and digits, shard, attempt, and the driver's session.
+def cluster_name(identity: ClusterIdentity, suffix: str) -> str:
+    """`rp-193055-3f9a1c-s0-1-9e2f`: the run's time and digits, shard, attempt, and a suffix.
 
-    :param session: hexadecimal digits of this driver process: another driver of the same run has other names.
+    :param suffix: four digits that no other cluster of the run has: one that is being deleted keeps its name.
     """
     run = identity.run_id.partition("-")[2]
     if not re.fullmatch(r"[0-9]{6}-[0-9a-f]{6}", run):
         run = hashlib.sha256(identity.run_id.encode()).hexdigest()[:13]
-    return f"rp-{run}-s{identity.shard}-{identity.attempt}-{session[:4]}"
+    return f"rp-{run}-s{identity.shard}-{identity.attempt}-{suffix}"
 
 
 def output_label(output: str) -> str:
