@@ -25,3 +25,15 @@ def render(
     text = yaml.safe_dump_all(resources, sort_keys=False, width=120)
     session.answer({"resources": resources}, [text.rstrip()])
     return 0
+
+
+def collect(
+    session: Session,
+    all_: Annotated[bool, typer.Option("--all", help="Of every output, not only of the configured one.")] = False,
+) -> int:
+    """Delete DaskClusters whose driver is gone."""
+    from riskpipe.workflows.clusters import collect_orphans
+
+    names = collect_orphans(session.settings(), everywhere=all_)
+    session.answer({"deleted": names}, [f"deleted {name}" for name in names] or ["nothing to delete"])
+    return 0

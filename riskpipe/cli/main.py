@@ -8,6 +8,7 @@ import typer
 
 from riskpipe import __version__
 from riskpipe.cli.check import check
+from riskpipe.cli.cluster import collect as collect_clusters
 from riskpipe.cli.cluster import render
 from riskpipe.cli.compact import compact
 from riskpipe.cli.config import schema, show
@@ -66,6 +67,7 @@ app.add_typer(config)
 
 cluster = _group("cluster", "The DaskClusters of runs on Kubernetes.", add_completion=False)
 cluster.command("render")(everywhere(render))
+cluster.command("gc")(everywhere(collect_clusters))
 app.add_typer(cluster)
 
 app.command()(everywhere(doctor))

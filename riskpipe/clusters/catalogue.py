@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from distributed import Client
+from distributed.system import MEMORY_LIMIT
 
 from riskpipe.clusters.address import TlsFiles, at_address
 from riskpipe.clusters.initialise import Initialise
@@ -19,7 +20,9 @@ from riskpipe.errors import UsageError
 class ClusterOptions:
     """What is needed to open a cluster; each kind looks at its own part.
 
-    :param workers: local, kubernetes: how many to start; address: how many must be there.
+    :param workers: local, kubernetes: how many to start, over all shards; address: how many must be there.
+    :param shard: which of the run's clusters this is, from 0.
+    :param shards: over how many clusters the workers are spread.
     :param memory_limit: local, kubernetes: bytes of each worker; None: its share of the machine or the pod.
     :param deadline: local, address: seconds for the cluster to be ready.
     :param initialise: run on every worker before its first block.
@@ -29,6 +32,8 @@ class ClusterOptions:
 
     kind: str = "local"
     workers: int = 1
+    shard: int = 0
+    shards: int = 1
     memory_limit: int | None = None
     deadline: float = 60.0
     address: str = ""
@@ -39,10 +44,17 @@ class ClusterOptions:
     identity: ClusterIdentity = field(default_factory=lambda: ClusterIdentity("", ""))
     stopped: Callable[[], bool] | None = None
 
+    @property
+    def workers_here(self) -> int:
+        """Workers of this shard: its even share, the first shards one more."""
+        return self.workers // self.shards + (self.shard < self.workers % self.shards)
+
 
 def _local(options: ClusterOptions) -> AbstractContextManager[Client]:
-    limit = "auto" if options.memory_limit is None else options.memory_limit
-    return local(options.workers, limit, options.deadline, options.initialise)
+    limit = options.memory_limit
+    if limit is None and options.shards > 1:  # dask's "auto" knows of no other cluster on the machine
+        limit = MEMORY_LIMIT // options.workers
+    return local(options.workers_here, limit or "auto", options.deadline, options.initialise)
 
 
 def _address(options: ClusterOptions) -> AbstractContextManager[Client]:
@@ -61,8 +73,8 @@ def _kubernetes(options: ClusterOptions) -> AbstractContextManager[Client]:
 
     return on_kubernetes(
         options.kubernetes,
-        options.identity,
-        workers=options.workers,
+        replace(options.identity, shard=options.shard),
+        workers=options.workers_here,
         memory_limit=options.memory_limit,
         initialise=options.initialise,
         stopped=options.stopped,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -68,10 +68,8 @@ class Kubernetes(_Section):
         pattern=IMAGE_PATTERN,
         description="Image of scheduler and workers, the same as the driver's; kind kubernetes needs it.",
     )
-    image_pull_policy: str = Field(
-        default="IfNotPresent",
-        pattern="^(Always|IfNotPresent|Never)$",
-        description="Always, IfNotPresent or Never.",
+    image_pull_policy: Literal["Always", "IfNotPresent", "Never"] = Field(
+        default="IfNotPresent", description="When a node asks the registry for the image."
     )
     image_pull_secrets: Annotated[tuple[Name, ...], Field(strict=False)] = Field(
         default=(), description="Secrets that open the registry."

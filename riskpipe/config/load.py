@@ -157,10 +157,24 @@ def _contradictions(layers: Layers) -> None:
             if measure in measures and needed not in inputs:
                 layers.fault(("measures", measures.index(measure)), f"{measure} needs inputs.{needed}")
     cluster = tree.get("cluster")
-    if isinstance(cluster, dict) and cluster.get("kind") == "address" and "address" not in cluster:
+    if isinstance(cluster, dict):
+        _cluster_contradictions(layers, cluster)
+
+
+def _cluster_contradictions(layers: Layers, cluster: dict[str, Any]) -> None:
+    kind, shards, workers = cluster.get("kind", "local"), cluster.get("shards"), cluster.get("workers", 2)
+    if kind == "address" and "address" not in cluster:
         layers.fault(("cluster", "kind"), "address needs cluster.address, such as tls://host:8786")
-    if isinstance(cluster, dict) and cluster.get("kind") == "kubernetes":
+    if kind == "kubernetes":
         _kubernetes_contradictions(layers, cluster)
+    if not isinstance(shards, int) or shards < 2:
+        return
+    if kind in ("address", "serial"):
+        layers.fault(("cluster", "shards"), f"kind {kind} has one; kinds local and kubernetes can be cut into shards")
+    elif kind == "local" and isinstance(workers, int) and shards > workers > 0:
+        layers.fault(
+            ("cluster", "shards"), f"{shards} shards need {shards} workers or more, cluster.workers is {workers}"
+        )
 
 
 def _kubernetes_contradictions(layers: Layers, cluster: dict[str, Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from datetime import date
 from typing import Annotated, Any, Literal
 
@@ -29,6 +30,8 @@ Measure = Literal[
 ]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
+# Its CPU time for a block grows with its workers, and 1,000 leave it some room (docs/scale.md).
+WORKERS_A_SCHEDULER = 1_000
 Attempts = Annotated[int, Field(ge=0)]
 
 # What changes a number or which numbers there are, apart from the inputs, which have their own hashes.
@@ -98,6 +101,11 @@ class Cluster(Section):
         description="Memory of one worker; unset: this machine's memory divided among the workers (kind local), the "
         "pod's limit divided among its processes, or 2GiB (kind kubernetes).",
     )
+    shards: Annotated[Count | None, BeforeValidator(lambda value: None if value == "auto" else value)] = Field(
+        default=None,
+        description="Clusters that share the run, each with a scheduler of its own (kinds local and kubernetes); "
+        f"auto or unset: as many as leave each at most {WORKERS_A_SCHEDULER:,} workers.",
+    )
     address: str | None = Field(
         default=None,
         min_length=1,
@@ -109,6 +117,12 @@ class Cluster(Section):
         "with TIMEOUT. Not for kind serial; unset: no limit.",
     )
     kubernetes: Kubernetes = Field(default_factory=Kubernetes, description="The pods of a DaskCluster.")
+
+    def shards_of(self, workers: int) -> int:
+        """How many clusters share `workers` worker processes; no more than there are workers."""
+        if self.shards is None:
+            return max(math.ceil(workers / WORKERS_A_SCHEDULER), 1)
+        return min(self.shards, workers)
 
 
 class Retry(Section):

@@ -16,7 +16,7 @@ import pickle
 import queue
 import time
 import uuid
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +26,7 @@ from distributed.client import CancelledError
 from riskpipe.errors import ClusterError
 from riskpipe.execute.attempt import Reply, refusal
 from riskpipe.execute.deaths import Deaths
-from riskpipe.execute.executor import Function, SchedulerLostError, require_functions
+from riskpipe.execute.executor import Function, SchedulerLostError, refill, require_functions
 from riskpipe.execute.room import NoRoomError, Room, perform, replies, verdicts
 from riskpipe.execute.work import Cancelled, Lost, Outcome, Work, WorkId
 
@@ -68,6 +68,7 @@ class DaskExecutor:
     :param in_flight_per_thread: how far the window reaches beyond what runs.
     :param worker_deadline: seconds without a single worker after which the cluster counts as broken.
     :param memory_fraction: of a worker's memory limit, at which the work there is given up as OUT_OF_MEMORY.
+    :param wake: called, from another thread, whenever `outcomes` may have something.
     :raises ClusterError: the cluster refuses the set-up.
     """
 
@@ -79,6 +80,7 @@ class DaskExecutor:
         in_flight_per_thread: int = 3,
         worker_deadline: float = 300.0,
         memory_fraction: float = 0.9,
+        wake: Callable[[], None] = lambda: None,
     ) -> None:
         self._client = client
         self._name = f"riskpipe-{uuid.uuid4().hex[:8]}"
@@ -87,6 +89,7 @@ class DaskExecutor:
         self._worker_deadline = worker_deadline
         self._flights: dict[WorkId, _Flight] = {}
         self._numbers = itertools.count()
+        self._wake = wake
         self._ended: queue.SimpleQueue[tuple[_Flight, Outcome] | None] = queue.SimpleQueue()
         self._following: set[asyncio.Task[None]] = set()
         self._deaths = Deaths()
@@ -107,6 +110,13 @@ class DaskExecutor:
     @property
     def capacity(self) -> int:
         return max(self._threads, 1) * self._in_flight_per_thread
+
+    @property
+    def slots(self) -> int:
+        return self._threads
+
+    def refill(self) -> int:
+        return refill(self.capacity, self.running())
 
     def submit(self, works: Sequence[Work]) -> None:
         """:raises SchedulerLostError: as `outcomes` does."""
@@ -140,9 +150,15 @@ class DaskExecutor:
         return len(self._flights)
 
     def cancel_queued(self) -> None:
-        self._require_scheduler()
-        started = {key for keys in self._client.processing().values() for key in keys}
-        self._cancel([flight for flight in self._flights.values() if flight.future.key not in started])
+        self._cancel(self._queued())
+
+    def withdraw(self, most: int) -> list[Work]:
+        withdrawn = self._queued()[-most:] if most > 0 else []
+        for flight in withdrawn:
+            flight.settled = True
+            del self._flights[flight.work.id]
+        self._client.cancel([flight.future for flight in withdrawn])
+        return [flight.work for flight in withdrawn]
 
     def cancel_all(self) -> None:
         self._cancel(list(self._flights.values()))
@@ -172,6 +188,10 @@ class DaskExecutor:
         """
         return work.function, f"{work.key}#{work.attempt}@{self._name}.{next(self._numbers)}"
 
+    def _end(self, end: tuple[_Flight, Outcome] | None) -> None:
+        self._ended.put(end)
+        self._wake()
+
     def _take(self, end: tuple[_Flight, Outcome] | None, ended: list[Outcome]) -> None:
         """Hand an outcome over and forget its work; None only wakes, and nothing ends twice."""
         if end is None:
@@ -181,11 +201,17 @@ class DaskExecutor:
             self._flights.pop(flight.work.id).future.release()
             ended.append(outcome)
 
+    def _queued(self) -> list[_Flight]:
+        """What no worker has, latest last."""
+        self._require_scheduler()
+        started = {key for keys in self._client.processing().values() for key in keys}
+        return [flight for flight in self._flights.values() if not flight.settled and flight.future.key not in started]
+
     def _cancel(self, flights: list[_Flight]) -> None:
         for flight in flights:
             if not flight.settled:
                 flight.settled = True
-                self._ended.put((flight, Cancelled(flight.work)))
+                self._end((flight, Cancelled(flight.work)))
         if self._alive():
             self._client.cancel([flight.future for flight in flights])
 
@@ -230,7 +256,7 @@ class DaskExecutor:
             reply: Reply = pickle.loads(message["reply"])  # noqa: S301  # of our own workers
         except Exception as error:
             reply = refusal(error, "")
-        self._ended.put((flight, reply.outcome(flight.work)))
+        self._end((flight, reply.outcome(flight.work)))
 
     async def _follow(self, flight: _Flight) -> None:
         """Hears of the ends that no reply tells: deaths, and the scheduler's."""
@@ -239,7 +265,7 @@ class DaskExecutor:
             return
         outcome = await self._unanswered(flight.work, flight.future, error)
         flight.settled = True
-        self._ended.put(None if outcome is None else (flight, outcome))
+        self._end(None if outcome is None else (flight, outcome))
 
     async def _unanswered(self, work: Work, future: Future, error: BaseException | None) -> Outcome | None:
         if isinstance(error, KilledWorker):

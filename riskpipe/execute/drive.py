@@ -18,7 +18,6 @@ from riskpipe.execute.signals import StopSignal
 from riskpipe.execute.work import Cancelled, Done, Mishap, Outcome, Work, kind_of
 
 LONGEST_WAIT_SECONDS = 0.5
-LARGEST_CHUNK = 256
 
 OnEvent = Callable[[Event], Iterable[Work] | None]
 State = Literal["complete", "stopped", "failed_fast"]
@@ -89,8 +88,7 @@ def drive(
     try:
         while journey.unfinished() and not journey.stopping():
             tick()
-            journey.fill()
-            journey.advance(LONGEST_WAIT_SECONDS)
+            journey.advance(0.0 if journey.fill() else LONGEST_WAIT_SECONDS)
         if journey.stopping():
             journey.drain(tick, grace_seconds)
     except ClusterError:
@@ -130,22 +128,17 @@ class _Drive:
             return "complete"
         return "stopped" if self.stop.requested else "failed_fast"
 
-    def fill(self) -> None:
-        """Top the window up, in chunks: a graph update costs the scheduler more than the tasks in it."""
-        capacity = self.executor.capacity
-        free = capacity - self.executor.running()
-        if free < min(capacity // 3, LARGEST_CHUNK):
-            return
-        while free > 0:
-            chunk = self._take(min(free, LARGEST_CHUNK))
-            if not chunk:
-                return
-            free -= len(chunk)
+    def fill(self) -> bool:
+        """Top the window up by what the executor asks for; whether it may ask for more at once."""
+        wanted = self.executor.refill()
+        chunk = self._take(wanted) if wanted else []
+        if chunk:
             self.flight.update((_name(work), work) for work in chunk)
             self.executor.submit(chunk)
             self.counts.submitted += len(chunk)
             for work in chunk:
                 self._tell(Submitted(work))
+        return bool(chunk) and not self.exhausted
 
     def advance(self, seconds: float) -> None:
         """Wait until something ends or falls due, at most `seconds`, and deal with it."""

@@ -8,6 +8,8 @@ from typing import Any, Protocol
 from riskpipe.errors import ClusterError
 from riskpipe.execute.work import Outcome, Work
 
+LARGEST_CHUNK = 256
+
 Function = Callable[[Work], Any]
 
 
@@ -27,6 +29,12 @@ class Executor(Protocol):
     @property
     def capacity(self) -> int:
         """How many works it makes sense to have in flight now; 1 or more, it follows the cluster."""
+
+    def refill(self) -> int:
+        """How many works to hand over next; 0: there is no room, or too little to be worth a message.
+
+        :raises SchedulerLostError: as `outcomes` does.
+        """
 
     def submit(self, works: Sequence[Work]) -> None:
         """Start works. No two works in flight may have the same function, key and attempt.
@@ -53,6 +61,12 @@ class Executor(Protocol):
 
     def close(self) -> None:
         """Forget everything. The cluster stays."""
+
+
+def refill(capacity: int, running: int) -> int:
+    """In chunks: a graph update costs the scheduler more than the tasks in it."""
+    free = capacity - running
+    return 0 if free < min(capacity // 3, LARGEST_CHUNK) else min(free, LARGEST_CHUNK)
 
 
 def require_functions(works: Sequence[Work], functions: Container[str]) -> None:

@@ -4,6 +4,7 @@ python error      fail: the same code on the same numbers raises again
 storage           retry with growing delays, `storage` times; then fail
 out of memory     split at once; fail at size 1
 timeout           retry `timeout` times; then split; fail at size 1
+shard lost        retry, without a limit: shards are rebuilt a limited number of times
 worker lost       retry; a work that was alone on two workers that died is split; at size 1 it is quarantined
 """
 
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from riskpipe.errors import Reason
-from riskpipe.execute.work import Kind, Lost, Mishap, Raised, TimedOut, Work, kind_of
+from riskpipe.execute.work import Displaced, Kind, Lost, Mishap, Raised, TimedOut, Work, kind_of
 
 History = tuple[Kind, ...]
 
@@ -69,6 +70,8 @@ class RetryPolicy:
         :param history: kinds of this work's earlier mishaps, oldest first, without this one.
         """
         match mishap:
+            case Displaced():
+                return Retry()
             case Lost():
                 return self._lost((*history, kind_of(mishap)), mishap)
             case TimedOut(work=work):

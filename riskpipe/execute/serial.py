@@ -28,6 +28,9 @@ class SerialExecutor:
     def capacity(self) -> int:
         return 1
 
+    def refill(self) -> int:
+        return 0 if self.running() else 1
+
     def submit(self, works: Sequence[Work]) -> None:
         require_functions(works, self._functions)
         self._waiting.extend(works)

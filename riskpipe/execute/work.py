@@ -1,6 +1,6 @@
 """A unit of work and the ways in which one attempt at it can end.
 
-    Work --> Done | Raised | Lost | TimedOut | Cancelled
+    Work --> Done | Raised | Lost | TimedOut | Displaced | Cancelled
 
 Outcomes are values: what goes wrong with a work never travels as an exception. The payload is a reference (a
 block of the plan), never data: it crosses the scheduler with every attempt.
@@ -27,6 +27,7 @@ class Work:
     :param attempt: 1 for the first.
     :param size: how many parts it could be cut into (trades of a block); 1 cannot be split.
     :param timeout_seconds: time for one attempt, from the moment it starts on a worker.
+    :param projected_seconds: what one attempt is expected to take; 0: next to nothing. Shards are balanced by it.
     :param group: for the caller's own counting; the executors do not look at it.
     :param function: name of the function among those that the executor was given.
     """
@@ -36,6 +37,7 @@ class Work:
     attempt: int = 1
     size: int = 1
     timeout_seconds: float = math.inf
+    projected_seconds: float = 0.0
     group: int | None = None
     function: str = "value"
 
@@ -90,11 +92,22 @@ class TimedOut:
 
 
 @dataclass(frozen=True, slots=True)
+class Displaced:
+    """The scheduler that had this work is gone, with all that it had: no fault of the work's.
+
+    :param worker: the shard, in the place of the worker that is not known.
+    """
+
+    work: Work
+    worker: str
+
+
+@dataclass(frozen=True, slots=True)
 class Cancelled:
     work: Work
 
 
-Mishap = Raised | Lost | TimedOut
+Mishap = Raised | Lost | TimedOut | Displaced
 Outcome = Done | Mishap | Cancelled
 
 
@@ -107,6 +120,7 @@ class Kind(StrEnum):
     LOST = "lost"
     LOST_IN_COMPANY = "lost_in_company"
     TIMED_OUT = "timed_out"
+    DISPLACED = "displaced"
 
 
 def kind_of(mishap: Mishap) -> Kind:
@@ -116,6 +130,8 @@ def kind_of(mishap: Mishap) -> Kind:
             return Kind.LOST if alone else Kind.LOST_IN_COMPANY
         case TimedOut():
             return Kind.TIMED_OUT
+        case Displaced():
+            return Kind.DISPLACED
         case Raised(reason=Reason.STORAGE):
             return Kind.STORAGE
         case Raised(reason=Reason.OUT_OF_MEMORY):

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from riskpipe.clusters.catalogue import ClusterOptions
+from riskpipe.clusters.kubernetes.api import Kube
+from riskpipe.clusters.kubernetes.names import SESSION_ID
 from riskpipe.clusters.kubernetes.options import (
     ClusterIdentity,
     Driver,
@@ -13,6 +16,7 @@ from riskpipe.clusters.kubernetes.options import (
     PodOptions,
     own_namespace,
 )
+from riskpipe.clusters.kubernetes.reaper import reap
 from riskpipe.clusters.kubernetes.resource import dask_cluster
 from riskpipe.config import Settings
 from riskpipe.config.kubernetes import Kubernetes
@@ -25,11 +29,10 @@ def cluster_options(
     *,
     run_id: str,
     projected_seconds: float,
-    shard: int = 0,
     attempt: int = 1,
     stopped: Callable[[], bool] | None = None,
 ) -> ClusterOptions:
-    """What opens the cluster that the settings name, for one run (or one shard of it).
+    """What opens the cluster that the settings name, for one run.
 
     :param projected_seconds: of what is to be priced there, on one worker.
     :param attempt: from 1; a cluster that replaces a lost one has the next.
@@ -43,7 +46,7 @@ def cluster_options(
         address=cluster.address or "",
         initialise=import_kernels,
         kubernetes=kubernetes_options(cluster.kubernetes),
-        identity=ClusterIdentity(run_id, settings.output, shard, attempt),
+        identity=ClusterIdentity(run_id, settings.output, attempt=attempt),
         stopped=stopped,
     )
 
@@ -55,6 +58,7 @@ def kubernetes_options(section: Kubernetes) -> KubernetesOptions:
 
 
 EXAMPLE_RUN, EXAMPLE_SESSION = "19700101-000000-000000", "00000000"
+EXAMPLE_SUFFIX = "0000"
 
 
 def render(settings: Settings, projected_seconds: float) -> list[Json]:
@@ -65,17 +69,31 @@ def render(settings: Settings, projected_seconds: float) -> list[Json]:
     if settings.cluster.kind != "kubernetes":
         raise UsageError(f"cluster.kind is {settings.cluster.kind}, which makes no resources; kubernetes does")
     options = cluster_options(settings, run_id=EXAMPLE_RUN, projected_seconds=projected_seconds)
-    return [
-        dask_cluster(
-            options.kubernetes,
-            options.identity,
-            namespace=options.kubernetes.namespace or own_namespace() or "default",
-            session=EXAMPLE_SESSION,
-            workers=options.workers,
-            memory_limit=options.memory_limit,
-            driver=Driver.here(),
-        )
-    ]
+    shards = settings.cluster.shards_of(options.workers)
+    return [_example(replace(options, shard=shard, shards=shards)) for shard in range(shards)]
+
+
+def _example(options: ClusterOptions) -> Json:
+    return dask_cluster(
+        options.kubernetes,
+        replace(options.identity, shard=options.shard),
+        namespace=options.kubernetes.namespace or own_namespace() or "default",
+        session=EXAMPLE_SESSION,
+        suffix=EXAMPLE_SUFFIX,
+        workers=options.workers_here,
+        memory_limit=options.memory_limit,
+        driver=Driver.here(),
+    )
+
+
+def collect_orphans(settings: Settings, *, everywhere: bool) -> list[str]:
+    """Delete DaskClusters whose driver is gone; their names.
+
+    :param everywhere: of any output, not of this one alone.
+    :raises ClusterError: no API server answers, or a right is missing.
+    """
+    options = settings.cluster.kubernetes
+    return reap(Kube(options.namespace), SESSION_ID, Driver.here(), None if everywhere else settings.output)
 
 
 def import_kernels() -> None:

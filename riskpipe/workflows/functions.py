@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, closing, contextmanager
+from dataclasses import replace
 
 from riskpipe.clusters.catalogue import ClusterOptions, open_cluster
+from riskpipe.clusters.settings import settings_of_all
+from riskpipe.config import Settings
 from riskpipe.execute.dask_executor import DaskExecutor
 from riskpipe.execute.executor import Executor, Function
 from riskpipe.execute.serial import SerialExecutor
+from riskpipe.execute.sharded import ShardedExecutor
 from riskpipe.execute.work import Work
 from riskpipe.store.parquet import WrittenFile
 from riskpipe.valuation.correct import correct_sums
@@ -36,19 +40,32 @@ FUNCTIONS: Mapping[str, Function] = {"value": value, "merge": merge, "stitch": s
 
 
 @contextmanager
-def open_executor(options: ClusterOptions) -> Iterator[Executor]:
-    """The executor on the cluster that `cluster.kind` names, ready for work.
+def open_executor(
+    settings: Settings, options: ClusterOptions, tell: Callable[[str], None] = lambda text: None
+) -> Iterator[Executor]:
+    """The executor that `cluster` asks for, ready for work.
 
+    :param options: of the one cluster, or of all shards together.
+    :param tell: hears what becomes of shards.
     :raises ClusterError: the cluster does not come up. :raises UsageError: an address that must not be used.
     """
+    shards = settings.cluster.shards_of(options.workers)
     if options.kind == "serial":
-        serial = SerialExecutor(FUNCTIONS)
-        yield serial
-        serial.close()
-        return
-    with open_cluster(options) as client:
-        executor = DaskExecutor(client, FUNCTIONS)
-        try:
+        with closing(SerialExecutor(FUNCTIONS)) as serial:
+            yield serial
+    elif shards == 1:
+        with _on_cluster(options) as executor:
             yield executor
-        finally:
-            executor.close()
+    else:
+
+        def open_shard(number: int, wake: Callable[[], None]) -> AbstractContextManager[DaskExecutor]:
+            return _on_cluster(replace(options, shard=number, shards=shards), wake)
+
+        with settings_of_all(), closing(ShardedExecutor(open_shard, shards, tell=tell)) as sharded:
+            yield sharded
+
+
+@contextmanager
+def _on_cluster(options: ClusterOptions, wake: Callable[[], None] = lambda: None) -> Iterator[DaskExecutor]:
+    with open_cluster(options) as client, closing(DaskExecutor(client, FUNCTIONS, wake=wake)) as executor:
+        yield executor

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 from riskpipe import __version__
 from riskpipe.clusters.address import check_address
@@ -132,7 +133,8 @@ def _value(session: Session, *, fail_fast: bool) -> None:
     for attempt in range(1, CLUSTERS_PER_SESSION + 1):
         try:
             started = time.monotonic()
-            with open_executor(_cluster(session, attempt)) as executor:
+            tell = partial(session.observer.message, "warning")
+            with open_executor(session.settings, _cluster(session, attempt), tell) as executor:
                 session.phases["cluster"] = time.monotonic() - started
                 session.value_blocks(executor, fail_fast=fail_fast)
                 session.flush()

@@ -24,7 +24,7 @@ from riskpipe.execute.executor import Executor
 from riskpipe.execute.policy import RetryPolicy
 from riskpipe.execute.serial import SerialExecutor
 from riskpipe.execute.signals import StopSignal
-from riskpipe.execute.work import Lost, Raised, TimedOut, Work
+from riskpipe.execute.work import Displaced, Lost, Mishap, Raised, TimedOut, Work
 from riskpipe.plan.accounting import Observer, RunStatus
 from riskpipe.plan.block import Block
 from riskpipe.plan.plan import StoredPlan
@@ -164,6 +164,7 @@ class Session:
             payload=BlockTask(self.store.root, self.layout.run_id, block),
             size=block.trades,
             timeout_seconds=float("inf") if limit is None else limit,
+            projected_seconds=block.projected_seconds,
         )
 
     def _merge_work(self, task: MergeTask) -> Work:
@@ -221,7 +222,7 @@ class Session:
     def _attempt_failed(
         self,
         work: Work,
-        mishap: Lost | Raised | TimedOut,
+        mishap: Mishap,
         *,
         final: bool,
         reason: str | None = None,
@@ -230,13 +231,7 @@ class Session:
         self.queued.pop(work.key, None)
         if not isinstance(work.payload, BlockTask):
             return
-        match mishap:
-            case Raised():
-                cause, text = mishap.reason.value, mishap.message
-            case Lost():
-                cause, text = "WORKER_LOST", f"worker {mishap.worker} died while running it"
-            case TimedOut():
-                cause, text = "TIMEOUT", f"not done after {work.timeout_seconds:g} s"
+        cause, text = _cause(work, mishap)
         block = work.payload.block
         if final:
             self.left_projected -= block.projected_seconds
@@ -252,7 +247,8 @@ class Session:
                 final=final,
             )
         )
-        self.observer.message("warning", f"block {block.block_id}: {reason or cause}: {message or text}")
+        if not isinstance(mishap, Displaced):  # the loss of a shard is told once, and not for each of its blocks
+            self.observer.message("warning", f"block {block.block_id}: {reason or cause}: {message or text}")
 
     # -- status
 
@@ -286,6 +282,19 @@ class Session:
     def clean(self) -> bool:
         """Whether nothing is left to do: every block is done or has failed."""
         return next(self.state.pending(), None) is None
+
+
+def _cause(work: Work, mishap: Mishap) -> tuple[str, str]:
+    """Reason and message of an attempt that failed."""
+    match mishap:
+        case Raised():
+            return mishap.reason.value, mishap.message
+        case Lost():
+            return "WORKER_LOST", f"worker {mishap.worker} died while running it"
+        case TimedOut():
+            return "TIMEOUT", f"not done after {work.timeout_seconds:g} s"
+        case Displaced():
+            return "WORKER_LOST", f"{mishap.worker} lost its scheduler"
 
 
 def _done(block: Block, attempt: int, worker: str, queued_at: float, result: BlockResult) -> BlockDone:

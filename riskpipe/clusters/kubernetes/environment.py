@@ -13,7 +13,7 @@ AUTHORITY, CERTIFICATE, KEY = "ca.crt", "tls.crt", "tls.key"
 ROUTES = ["distributed.http.health", "distributed.http.scheduler.api"]
 
 # Any user id may be the pod's, one without an entry in /etc/passwd too.
-HOME = {"HOME": "/tmp", "USER": "riskpipe", "LOGNAME": "riskpipe"}  # noqa: S108
+HOME = {"HOME": "/tmp", "USER": "riskpipe", "LOGNAME": "riskpipe"}
 
 
 def pod_environment(options: KubernetesOptions) -> dict[str, str]:
@@ -37,7 +37,7 @@ def tls_settings(directory: str) -> dict[str, Any]:
 
 
 def dask_environment(settings: Mapping[str, Any]) -> dict[str, str]:
-    """`distributed.comm.timeouts.tcp` as DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP; Dask reads values as Python literals."""
+    """`distributed.comm.timeouts.tcp` as DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP; Dask reads values as literals."""
     return {
         "DASK_" + key.replace(".", "__").replace("-", "_").upper(): value if isinstance(value, str) else repr(value)
         for key, value in settings.items()

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import re
+import secrets
 
 from riskpipe.clusters.kubernetes.options import ClusterIdentity
 
 # The operator makes names of Deployments, Services and pods from a cluster's: longer ones break those.
 MAX_NAME = 30
+
+# Of this process: its clusters are told from those that others left behind.
+SESSION_ID = secrets.token_hex(4)
 
 MANAGED_BY = "app.kubernetes.io/managed-by"
 RUN_ID = "riskpipe.io/run-id"
@@ -19,15 +23,15 @@ SESSION = "riskpipe.io/session"
 DRIVER = "riskpipe.io/driver"
 
 
-def cluster_name(identity: ClusterIdentity, session: str) -> str:
-    """`rp-193055-3f9a1c-s0-1-9e2f`: the run's time and digits, shard, attempt, and the driver's session.
+def cluster_name(identity: ClusterIdentity, suffix: str) -> str:
+    """`rp-193055-3f9a1c-s0-1-9e2f`: the run's time and digits, shard, attempt, and a suffix.
 
-    :param session: hexadecimal digits of this driver process: another driver of the same run has other names.
+    :param suffix: four digits that no other cluster of the run has: one that is being deleted keeps its name.
     """
     run = identity.run_id.partition("-")[2]
     if not re.fullmatch(r"[0-9]{6}-[0-9a-f]{6}", run):
         run = hashlib.sha256(identity.run_id.encode()).hexdigest()[:13]
-    return f"rp-{run}-s{identity.shard}-{identity.attempt}-{session[:4]}"
+    return f"rp-{run}-s{identity.shard}-{identity.attempt}-{suffix}"
 
 
 def output_label(output: str) -> str:

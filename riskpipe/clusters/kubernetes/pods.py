@@ -12,7 +12,7 @@ from riskpipe.clusters.kubernetes.options import Json, KubernetesOptions, PodOpt
 
 COMM_PORT = 8786
 HTTP_PORT = 8787
-SCRATCH = "/tmp"  # noqa: S108  # an emptyDir of the pod
+SCRATCH = "/tmp"  # an emptyDir of the pod
 # Without a scheduler for so long a worker ends, and Kubernetes starts it again with growing delays.
 DEATH_SECONDS = 120
 

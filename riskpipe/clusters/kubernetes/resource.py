@@ -21,20 +21,22 @@ def dask_cluster(
     *,
     namespace: str,
     session: str,
+    suffix: str,
     workers: int,
     memory_limit: int | None = None,
     driver: Driver | ProcessIdentity | None,
 ) -> Json:
     """The resource that the operator makes scheduler, service and workers of.
 
-    :param session: hexadecimal digits of this driver process.
+    :param session: of this driver process.
+    :param suffix: of the cluster's name.
     :param workers: processes; rounded up to whole pods.
     :param memory_limit: bytes of one worker process.
-    :param driver: whose cluster it is, where that is known; a pod owns it: with the pod's deletion the cluster goes too.
+    :param driver: whose cluster it is, where that is known. A pod owns it: with the pod's deletion it goes, too.
     :raises UsageError: options that make no cluster.
     """
     check_options(options)
-    name = cluster_name(identity, session)
+    name = cluster_name(identity, suffix)
     return {
         "apiVersion": API_VERSION,
         "kind": KIND,

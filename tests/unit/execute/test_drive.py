@@ -8,7 +8,7 @@ from riskpipe.errors import Reason
 from riskpipe.execute.dask_executor import DaskExecutor
 from riskpipe.execute.drive import drive
 from riskpipe.execute.events import CancelledWork, Failed, Finished, Retried, SplitInto, Submitted
-from riskpipe.execute.executor import SchedulerLostError
+from riskpipe.execute.executor import SchedulerLostError, refill
 from riskpipe.execute.policy import RetryPolicy
 from riskpipe.execute.serial import SerialExecutor
 from riskpipe.execute.signals import StopSignal
@@ -41,6 +41,9 @@ class Script:
         self.flight.extendleft(work for work, outcome in reversed(ended) if outcome is None)
         cancelled, self.cancelled = self.cancelled, []
         return cancelled + [outcome for _, outcome in ended if outcome is not None]
+
+    def refill(self):
+        return refill(self.capacity, self.running())
 
     def running(self):
         return len(self.flight) + len(self.cancelled)

@@ -1,0 +1,292 @@
+"""Shards in this process: dealing, losses, late ones, mopping up, closing."""
+
+import threading
+from collections import Counter, deque
+from contextlib import contextmanager
+
+import pytest
+
+from riskpipe.errors import ClusterError, UsageError
+from riskpipe.execute.drive import drive
+from riskpipe.execute.events import CancelledWork, Finished, Retried
+from riskpipe.execute.executor import SchedulerLostError, refill
+from riskpipe.execute.policy import RetryPolicy
+from riskpipe.execute.sharded import ShardedExecutor
+from riskpipe.execute.signals import StopSignal
+from riskpipe.execute.work import Cancelled, Displaced, Done, Work
+
+
+class InProcess:
+    """A shard without processes: `slots` works end with every look at it, as long as it lives.
+
+    :param dies_after: how many works it ends before its scheduler is gone.
+    """
+
+    def __init__(self, slots=2, dies_after=None, wake=lambda: None):
+        self.slots = slots
+        self.capacity = 3 * slots
+        self.left = dies_after
+        self.stuck = False
+        self.flight = deque()
+        self.cancelled = []
+        self.submitted = []
+        self.closed = threading.Event()
+        self._wake = wake
+
+    def refill(self):
+        return refill(self.capacity, self.running())
+
+    def submit(self, works):
+        self._require_scheduler()
+        self.flight.extend(works)
+        self.submitted.extend(works)
+        self._wake()
+
+    def outcomes(self, timeout):
+        cancelled, self.cancelled = self.cancelled, []
+        if cancelled or self.stuck:
+            return cancelled
+        self._require_scheduler()
+        most = min(self.slots, len(self.flight), len(self.flight) if self.left is None else self.left)
+        ended = [Done(work, 2 * work.payload, "w") for work in (self.flight.popleft() for _ in range(most))]
+        if self.left is not None:
+            self.left -= len(ended)
+        if self.flight:
+            self._wake()
+        return ended
+
+    def running(self):
+        return len(self.flight) + len(self.cancelled)
+
+    def withdraw(self, most):
+        self._require_scheduler()
+        return [self.flight.pop() for _ in range(min(most, max(len(self.flight) - self.slots, 0)))]
+
+    def cancel_queued(self):
+        self._require_scheduler()
+        self.cancelled.extend(Cancelled(self.flight.pop()) for _ in range(len(self.flight) - self.slots))
+
+    def cancel_all(self):
+        self.cancelled.extend(Cancelled(work) for work in self.flight)
+        self.flight.clear()
+
+    def close(self):
+        self.closed.set()
+
+    def _require_scheduler(self):
+        if self.left == 0:
+            raise SchedulerLostError("the scheduler is gone")
+
+
+class Farm:
+    """Opens shards; `make(number, opening)` gives each, counted from 1 for its number, or raises."""
+
+    def __init__(self, make=lambda number, opening: InProcess()):
+        self.make = make
+        self.opened = []
+        self.openings = Counter()
+
+    @contextmanager
+    def open(self, number, wake):
+        self.openings[number] += 1
+        shard = self.make(number, self.openings[number])
+        shard._wake = wake
+        self.opened.append((number, shard))
+        try:
+            yield shard
+        finally:
+            shard.close()
+
+
+@pytest.fixture
+def told():
+    return []
+
+
+@pytest.fixture
+def sharded(told):
+    executors = []
+
+    def make(farm, shards=3, wait=True, **options):
+        executor = ShardedExecutor(farm.open, shards, tell=told.append, **options)
+        executors.append(executor)
+        while wait and len(executor._living) < shards:
+            executor.refill()
+        return executor
+
+    yield make
+    for executor in executors:
+        executor.close()
+
+
+def run(executor, count, on_event=lambda event: None, stop=None):
+    events = []
+
+    def record(event):
+        events.append(event)
+        return on_event(event)
+
+    works = (Work(f"w{n}", n, projected_seconds=1.0 + n % 5) for n in range(count))
+    result = drive(
+        works, executor, RetryPolicy(worker_lost=0), split=lambda work: [], on_event=record, stop=stop or StopSignal()
+    )
+    return result, events
+
+
+def results(events):
+    return Counter(event.outcome.result for event in events if isinstance(event, Finished))
+
+
+def test_all_shards_work_and_every_work_is_done_once(sharded):
+    farm = Farm()
+    result, events = run(sharded(farm), 200)
+    assert result.state == "complete"
+    assert results(events) == Counter(range(0, 400, 2))
+    assert all(len(shard.submitted) > 20 for _, shard in farm.opened)
+    workers = {event.outcome.worker for event in events if isinstance(event, Finished)}
+    assert workers == {"shard-0/w", "shard-1/w", "shard-2/w"}
+
+
+def test_more_goes_to_the_larger_shard(sharded):
+    farm = Farm(lambda number, opening: InProcess(slots=6 if number == 2 else 1))
+    run(sharded(farm), 400)
+    counts = {number: len(shard.submitted) for number, shard in farm.opened}
+    assert counts[2] > 3 * counts[0]
+
+
+def test_a_lost_shard_gives_its_works_back_and_is_rebuilt(sharded, told):
+    farm = Farm(lambda number, opening: InProcess(dies_after=10 if (number, opening) == (1, 1) else None))
+    result, events = run(sharded(farm), 300)
+    assert result.state == "complete"
+    assert results(events) == Counter(range(0, 600, 2))
+    displaced = [event for event in events if isinstance(event, Retried) and isinstance(event.mishap, Displaced)]
+    assert displaced, "with no retries of lost workers allowed, they go on all the same"
+    assert {event.mishap.worker for event in displaced} == {"shard-1"}
+    assert told == [
+        f"shard 1 is lost (the scheduler is gone); its {len(displaced)} works in flight go to the others;"
+        " it is opened again"
+    ]
+    assert farm.openings == {0: 1, 1: 2, 2: 1}
+    rebuilt = [shard for number, shard in farm.opened if number == 1]
+    assert rebuilt[0].closed.wait(10.0), "the dead one is closed while the others go on"
+    assert rebuilt[1].submitted
+
+
+def test_a_shard_is_rebuilt_so_often_and_no_more(sharded, told):
+    farm = Farm(lambda number, opening: InProcess(dies_after=5 if number == 0 else None))
+    executor = sharded(farm, shards=2, rebuilds=2)
+    result, events = run(executor, 2_000)
+    assert result.state == "complete"
+    assert results(events) == Counter(range(0, 4_000, 2))
+    assert farm.openings == {0: 3, 1: 1}
+    assert told[-1].endswith("the run goes on without it")
+
+
+def test_the_loss_of_all_shards_is_the_loss_of_the_scheduler(sharded):
+    farm = Farm(lambda number, opening: InProcess(dies_after=5 + number))
+    executor = sharded(farm, shards=2, rebuilds=0)
+    seen = []
+    with pytest.raises(SchedulerLostError, match="all 2 shards"):
+        run(executor, 100, seen.append)
+    taken = Counter(event.outcome.work.payload for event in seen if isinstance(event, Finished))
+    taken.update(event.work.payload for event in seen if isinstance(event, CancelledWork))
+    assert sum(results(seen).values()) == 11
+    assert taken == Counter(range(len(taken))), "every work taken has one ending"
+
+
+def test_it_begins_with_the_first_and_the_others_join(sharded):
+    gate = threading.Event()
+
+    def make(number, opening):
+        assert number == 0 or gate.wait(30.0)
+        return InProcess()
+
+    def open_the_gate(event):
+        if isinstance(event, Finished):
+            gate.set()
+
+    farm = Farm(make)
+    executor = sharded(farm, wait=False)
+    assert executor.capacity == 6
+    result, events = run(executor, 20_000, open_the_gate)
+    assert result.state == "complete"
+    assert sum(results(events).values()) == 20_000
+    assert {number for number, shard in farm.opened if shard.submitted} == {0, 1, 2}
+
+
+def test_one_that_does_not_open_is_tried_again_and_the_others_go_on(sharded, told):
+    def make(number, opening):
+        if number == 1:
+            raise ClusterError("no quota")
+        return InProcess()
+
+    farm = Farm(make)
+    executor = sharded(farm, shards=2, wait=False, rebuilds=1)
+    result, _ = run(executor, 50)
+    while len(told) < 2:
+        executor.refill()
+    assert result.state == "complete"
+    assert told == [
+        "shard 1 did not open (no quota); it is opened again",
+        "shard 1 did not open (no quota); the run goes on without it",
+    ]
+
+
+@pytest.mark.parametrize("error", [ClusterError("no such image"), UsageError("no such kind")])
+def test_when_none_opens_the_error_is_told_and_nothing_is_tried_again(sharded, error):
+    def make(number, opening):
+        raise error
+
+    farm = Farm(make)
+    with pytest.raises(type(error), match=str(error)):
+        sharded(farm)
+    assert farm.openings == {0: 1, 1: 1, 2: 1}
+
+
+def test_what_waits_on_a_busy_shard_is_mopped_up_by_an_idle_one(sharded):
+    farm = Farm()
+    executor = sharded(farm, shards=2, clock=iter(range(1_000_000)).__next__)
+    stuck = next(shard for number, shard in farm.opened if number == 0)
+
+    def unstick(event):
+        if isinstance(event, Finished) and len(results(events)) >= 38:
+            stuck.stuck = False
+
+    events = []
+
+    def record(event):
+        events.append(event)
+        return unstick(event)
+
+    stuck.stuck = True
+    result, _ = run(executor, 40, record)
+    assert result.state == "complete"
+    assert results(events) == Counter(range(0, 80, 2))
+    assert Counter(event.outcome.worker for event in events if isinstance(event, Finished))["shard-0/w"] == 2
+
+
+def test_a_stop_drains_all_shards_and_rebuilds_none(sharded):
+    stop = StopSignal()
+    farm = Farm(lambda number, opening: InProcess(dies_after=12 if number == 1 else None))
+
+    def stop_after_some(event):
+        if isinstance(event, Finished):
+            stop.request(15)
+
+    result, events = run(sharded(farm), 1_000, stop_after_some, stop)
+    assert result.state == "stopped"
+    ended = results(events).total() + sum(isinstance(event, CancelledWork) for event in events)
+    assert ended == result.counts.done + result.counts.cancelled
+    assert ended == len(
+        {event.work.key for event in events if isinstance(event, CancelledWork)}
+        | {event.outcome.work.key for event in events if isinstance(event, Finished)}
+    )
+
+
+def test_closing_closes_every_shard(sharded):
+    farm = Farm()
+    executor = sharded(farm)
+    executor.close()
+    assert len(farm.opened) == 3
+    assert all(shard.closed.is_set() for _, shard in farm.opened)
+    assert executor.running() == 0
