@@ -1,4 +1,4 @@
-"""One namespace for the suite: a volume with a sample book, the chart on top, and a run on this machine to compare with."""
+"""One namespace for the suite: a volume with a sample book, the chart, and a run on this machine to compare with."""
 
 from __future__ import annotations
 
