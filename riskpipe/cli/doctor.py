@@ -76,6 +76,16 @@ def _configured(session: Session) -> Iterator[Finding]:
     settings = resolution.settings
     yield Finding("ok", "configuration", resolution.file)
     yield _tried("output", settings.output, lambda: _probe(settings))
+    if settings.cluster.kind == "kubernetes":
+        yield from _kubernetes(settings)
+
+
+def _kubernetes(settings: Settings) -> Iterator[Finding]:
+    from riskpipe.clusters.kubernetes.preflight import preflight
+    from riskpipe.workflows.clusters import kubernetes_options
+
+    for check in preflight(kubernetes_options(settings.cluster.kubernetes)):
+        yield Finding(check.level, check.what, check.detail)
 
 
 def _probe(settings: Settings) -> None:

@@ -8,6 +8,8 @@ import typer
 
 from riskpipe import __version__
 from riskpipe.cli.check import check
+from riskpipe.cli.cluster import collect as collect_clusters
+from riskpipe.cli.cluster import render
 from riskpipe.cli.compact import compact
 from riskpipe.cli.config import schema, show
 from riskpipe.cli.diff import diff
@@ -62,6 +64,11 @@ config = _group("config", "Show the resolved configuration and its schema.", add
 config.command("show")(everywhere(show))
 config.command("schema")(everywhere(schema))
 app.add_typer(config)
+
+cluster = _group("cluster", "The DaskClusters of runs on Kubernetes.", add_completion=False)
+cluster.command("render")(everywhere(render))
+cluster.command("gc")(everywhere(collect_clusters))
+app.add_typer(cluster)
 
 app.command()(everywhere(doctor))
 

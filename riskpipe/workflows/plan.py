@@ -31,6 +31,7 @@ from riskpipe.store.parquet import read_parquet
 from riskpipe.valuation.spec import ValuationSpec
 from riskpipe.workflows.check import refuse
 from riskpipe.workflows.inputs import Inputs, open_inputs
+from riskpipe.workflows.sizing import needed_workers, planned_workers
 
 RUNS_TO_LEARN_FROM = 5
 ROWS_TO_BALANCE = 1_000_000
@@ -160,7 +161,7 @@ def _blocks(
         return
     surveys = list(survey.files())
     seconds = sum(float(found.seconds.sum()) for found in surveys)
-    limits = limits.balanced(seconds, 1 if settings.cluster.kind == "serial" else settings.cluster.workers)
+    limits = limits.balanced(seconds, planned_workers(settings.cluster, seconds))
     yield from _longest_first(block_tables(surveys, ranges, limits, inputs_of, totals))
 
 
@@ -243,11 +244,20 @@ def _warnings(settings: Settings, header: PlanHeader, quarantined: int) -> list[
             f"{totals['longest_seconds']:.0f} s): lower partition.target_seconds or partition.max_trades"
         )
     # A few short blocks are the ends of files, or a short run balanced over its workers; many are overhead.
-    if totals["short_blocks"] > 4 * BLOCKS_A_WORKER * settings.cluster.workers:
+    workers = planned_workers(settings.cluster, float(totals["projected_seconds"]))
+    if totals["short_blocks"] > 4 * BLOCKS_A_WORKER * workers:
         warnings.append(
             f"{totals['short_blocks']} of {totals['blocks']} blocks are projected under {SHORT_SECONDS:g} s: "
             "raise partition.max_trades, max_scenarios or max_memory, or put more trades in a file"
         )
+    cluster = settings.cluster
+    if cluster.kind == "kubernetes" and cluster.deadline is not None:
+        needed = needed_workers(cluster.deadline, float(totals["projected_seconds"]))
+        if needed > cluster.max_workers:
+            warnings.append(
+                f"cluster.deadline of {cluster.deadline:g} s needs {needed:,} workers, "
+                f"cluster.max_workers allows {cluster.max_workers:,}: the run will be late"
+            )
     limit = settings.cluster.memory_limit
     if limit is not None and totals["most_bytes"] > 0.85 * limit:
         warnings.append(

@@ -12,6 +12,7 @@ from functools import partial
 
 from riskpipe import __version__
 from riskpipe.clusters.address import check_address
+from riskpipe.clusters.catalogue import ClusterOptions
 from riskpipe.config import Settings, resolved_yaml
 from riskpipe.errors import ClusterError, InputError, Reason, StorageError, UsageError
 from riskpipe.execute.executor import SchedulerLostError
@@ -29,6 +30,7 @@ from riskpipe.store.portfolio import content_sha256
 from riskpipe.valuation.context import open_context
 from riskpipe.valuation.spec import ValuationSpec
 from riskpipe.workflows.check import checks_table
+from riskpipe.workflows.clusters import cluster_options
 from riskpipe.workflows.finish import finish, read_status
 from riskpipe.workflows.functions import open_executor
 from riskpipe.workflows.inputs import hash_inputs
@@ -130,7 +132,8 @@ def _value(session: Session, *, fail_fast: bool) -> None:
     for attempt in range(1, CLUSTERS_PER_SESSION + 1):
         try:
             started = time.monotonic()
-            with open_executor(session.settings, partial(session.observer.message, "warning")) as executor:
+            tell = partial(session.observer.message, "warning")
+            with open_executor(session.settings, _cluster(session, attempt), tell) as executor:
                 session.phases["cluster"] = time.monotonic() - started
                 session.value_blocks(executor, fail_fast=fail_fast)
                 session.flush()
@@ -147,6 +150,17 @@ def _value(session: Session, *, fail_fast: bool) -> None:
             if session.stop.requested:  # a signal to the process group ends workers that are just starting
                 return
             raise
+
+
+def _cluster(session: Session, attempt: int) -> ClusterOptions:
+    """As large as what is left to be priced asks for."""
+    return cluster_options(
+        session.settings,
+        run_id=session.layout.run_id,
+        projected_seconds=sum(block.projected_seconds for block in session.state.pending()),
+        attempt=attempt,
+        stopped=lambda: session.stop.requested,
+    )
 
 
 # -- opening
