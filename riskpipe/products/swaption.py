@@ -255,7 +255,9 @@ def _floating(trades: Trades, model: MarketModel, before: int | None = None) -> 
 def _variances(trades: Trades, model: MarketModel, legs: _SwaptionLegs, nodes: DiscountNodes) -> CubeNodes:
     """Read at today's swap rates and spreads."""
     floating, fixed, spreads = _base_values(legs, nodes, model, len(trades))
-    strike, forward = trades.numbers("fixed_rate") - spreads / fixed, floating / fixed
+    # Over a weekend a swap may have no length, and no rate.
+    forward, spread = (np.divide(of, fixed, out=np.zeros(len(fixed)), where=fixed != 0.0) for of in (floating, spreads))
+    strike = trades.numbers("fixed_rate") - spread
     months = months_between(trades.days("start_date"), trades.days("maturity_date"))
     expiry, surface = trades.days("expiry_date"), trades.labels("volatility")
     n = len(trades)

@@ -20,7 +20,7 @@ from riskpipe.products.validation import canonical, check_rows
 
 TODAY = date(2026, 11, 20)
 AS_OF = (TODAY - date(1970, 1, 1)).days
-TRADES = 400
+TRADES = 600
 TOLERANCE = 1e-12
 SPOTS = {"EURUSD": 1.08, "GBPUSD": 1.27, "USDJPY": 151.0, "SPX": 5900.0, "SAP": 190.0, "FLAT": 50.0}
 CURVES = {

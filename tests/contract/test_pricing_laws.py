@@ -1,0 +1,115 @@
+"""What every price keeps, product by product over the sample: size, sums, sides, and the base scenario."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from numpy.typing import NDArray
+from valuations import OpenRun
+
+from riskpipe.products.base import Product
+from riskpipe.products.catalogue import PRODUCTS
+from riskpipe.products.trades import Trades
+
+FindTrades = Callable[[Product], Trades]
+# What a trade's value is proportional to.
+SIZES = {
+    "fx_forward": ("buy_amount", "sell_amount"),
+    "cross_currency_swap": ("receive_notional", "pay_notional"),
+    "variance_swap": ("vega_notional",),
+    "fx_touch": ("payout",),
+}
+SIDES = {"direction": ("pay", "receive"), "protection": ("buy", "sell")}
+OPTIONS = {"swaption"}  # whose direction is that of what they are on
+every_product = pytest.mark.parametrize("product", PRODUCTS, ids=lambda product: product.name)
+
+
+def size_columns(product: Product) -> tuple[str, ...]:
+    names = {column.name for column in product.columns}
+    return SIZES.get(product.name, tuple(names & {"notional", "quantity"}))
+
+
+def resized(product: Product, trades: Trades, factor: NDArray[np.float64]) -> Trades:
+    """The same trades, so many times as large."""
+    table = trades.table
+    columns = size_columns(product)
+    assert columns, f"{product.name} has no size"
+    for name in columns:
+        values = pa.array(trades.numbers(name) * factor)
+        table = table.set_column(table.schema.get_field_index(name), name, values)
+    return Trades(table)
+
+
+@pytest.fixture(scope="module")
+def value(sample: OpenRun) -> Callable[[Product, Trades], NDArray[np.float64]]:
+    """float64[n, 21]: the base and twenty days of history."""
+    scenarios, model = sample.context.scenarios, sample.context.model()
+    columns = np.r_[0, np.arange(len(scenarios))[scenarios.columns_of("historical")][:20]]
+    levels = scenarios.levels(sample.context.snapshot.x0, columns)
+
+    def price(product: Product, trades: Trades) -> NDArray[np.float64]:
+        return product.prepare(trades, model).price(np.arange(len(trades), dtype=np.int32), levels)
+
+    return price
+
+
+@every_product
+def test_twice_the_size_is_worth_twice_as_much(
+    product: Product, sample_trades: FindTrades, value: Callable[[Product, Trades], NDArray[np.float64]]
+) -> None:
+    trades = sample_trades(product)
+    once, twice = (value(product, resized(product, trades, np.full(len(trades), size))) for size in (1.0, 2.0))
+
+    assert np.array_equal(twice, 2.0 * once)
+
+
+@every_product
+def test_the_price_of_a_sum_is_the_sum_of_the_prices(
+    product: Product, sample_trades: FindTrades, value: Callable[[Product, Trades], NDArray[np.float64]]
+) -> None:
+    """A trade cut in two parts."""
+    trades = sample_trades(product)
+    part = np.random.default_rng(9).uniform(0.1, 0.9, len(trades))
+    whole = value(product, trades)
+    parts = [value(product, resized(product, trades, share)) for share in (part, 1.0 - part)]
+
+    # Legs that nearly cancel are added up.
+    scale = np.abs(whole) + 1e-2 * np.abs(trades.numbers(size_columns(product)[0]))[:, None]
+    assert np.all(np.abs(parts[0] + parts[1] - whole) <= 1e-11 * np.maximum(scale, np.abs(whole).max(1)[:, None]))
+
+
+@every_product
+def test_the_other_side_has_the_opposite_value(
+    product: Product, sample_trades: FindTrades, value: Callable[[Product, Trades], NDArray[np.float64]]
+) -> None:
+    """Of a size below zero where there may be one, and of the other direction."""
+    trades = sample_trades(product)
+    values = value(product, trades)
+    signed = all(column.rule == "any" for column in product.columns if column.name in size_columns(product))
+    column = next((name for name in SIDES if trades.has(name) and product.name not in OPTIONS), None)
+    assert signed or len(size_columns(product)) == 2, "only of two amounts are both above zero"
+
+    if signed:
+        assert np.array_equal(value(product, resized(product, trades, np.full(len(trades), -1.0))), -values)
+    if column is not None:
+        first, second = SIDES[column]
+        other = pa.array(np.where(trades.is_one(column, first), second, first).tolist())
+        table = trades.table.set_column(trades.table.schema.get_field_index(column), column, other)
+        assert np.array_equal(value(product, Trades(table)), -values)
+
+
+@every_product
+def test_the_first_scenario_is_the_base(
+    product: Product,
+    sample: OpenRun,
+    sample_trades: FindTrades,
+    value: Callable[[Product, Trades], NDArray[np.float64]],
+) -> None:
+    """To the last bit the present value that the run reports."""
+    trades = sample_trades(product)
+    reported = sample.value(product, trades, ("pv",)).values["pv"]
+
+    assert np.array_equal(value(product, trades)[:, 0], reported)
