@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from derived import derived_model
 
 from riskpipe.config import load_settings
+from riskpipe.market.arbitrage import arbitrage_faults
 from riskpipe.market.checks import check_market_table
 from riskpipe.market.factors import days_of
 from riskpipe.market.model import MarketModel
-from riskpipe.market.snapshot import MarketSnapshot
 from riskpipe.products.catalogue import catalogue
 from riskpipe.products.dependencies import dependencies
 from riskpipe.products.trades import Trades
@@ -33,7 +34,9 @@ def further(tmp_path_factory: pytest.TempPathFactory) -> tuple[SampleSummary, Ma
     table = pq.read_table(directory / "data/market.parquet")
     assert check_market_table(table, AS_OF) == []
     conventions = load_settings(sample.config, environment={}).conventions()
-    return sample, MarketModel(MarketSnapshot.from_table(table, AS_OF), conventions)
+    model = derived_model(table, AS_OF, conventions)
+    assert arbitrage_faults(model) == []
+    return sample, model
 
 
 @pytest.mark.parametrize("name", FURTHER_RECIPES)
