@@ -32,6 +32,7 @@ from riskpipe.market.bootstrap.quotes import (
     derived_rows,
     explained,
     quoted_curves,
+    refuse_same_pillars,
     zero_points,
 )
 from riskpipe.market.conventions import Conventions
@@ -98,9 +99,7 @@ class CreditCurve:
             self.quotes = tuple(quote for _, quote in made)
             self.days = to_days([helper.pillarDate() for helper, _ in made])
             self._swaps = [self._swap(quote) for quote in self.quotes]
-        for k in np.flatnonzero(np.diff(self.days) == 0):
-            reason = f"both end on {to_date(int(self.days[k])).ISO()}"
-            raise BootstrapError("same pillar", list(self.quotes[k : k + 2]), reason)
+        refuse_same_pillars(self.days, self.quotes)
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -135,7 +134,7 @@ class CreditCurve:
         for quote, by in zip(self.quotes, off, strict=True):
             if not abs(by) <= _REPRICED:
                 raise BootstrapError("not repriced", [quote], f"the curve that it makes reprices it {by:.1e} off")
-        return hazards
+        return np.asarray(hazards)
 
     def slope(self, hazards: Vector, levels: Vector) -> Matrix:
         """d(hazard rates)/d(inputs) by the implicit function theorem, float64[pillars, inputs].
@@ -270,7 +269,8 @@ def bootstrap_credit(
         if curve.name in failed:
             continue
         try:
-            groups.append(_made(curve, zeros, given[1], as_of, conventions, left_out))
+            with valued_at(as_of):
+                groups.append(_made(curve, zeros, given[1], as_of, conventions, left_out))
         except BootstrapError as error:
             faults.append(error.fault(f"hazard_rate:{curve.name}"))
             failed.add(curve.name)

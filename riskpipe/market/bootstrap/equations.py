@@ -113,9 +113,7 @@ class Equation:
         curves = above_slope.keys() | below_slope.keys()
         nothing = 0.0
         slope = {
-            curve: np.asarray(
-                (above_slope.get(curve, nothing) - rate * below_slope.get(curve, nothing)) / below  # type: ignore[operator]
-            )
+            curve: np.asarray((above_slope.get(curve, nothing) - rate * below_slope.get(curve, nothing)) / below)
             for curve in curves
         }
         return rate + self._offset, slope

@@ -29,19 +29,13 @@ from riskpipe.market.factors import is_iso_date, pillar_days
 class Instrument:
     """A quoted instrument of one curve.
 
-    :param helper: QuantLib's; it reads `level`.
-    :param as_price: `level` is 100 (1 - rate), as FuturesRateHelper has it.
+    :param helper: QuantLib's.
     :param par: the rate that is quoted.
     """
 
     quote: Quote
     helper: Any
-    level: Any
-    as_price: bool
     par: ParRate
-
-    def set(self, value: float) -> None:
-        self.level.setValue(100.0 * (1.0 - value) if self.as_price else value)
 
 
 class Instruments:
@@ -70,7 +64,10 @@ class Instruments:
             "swap": self._swap,
             "basis": self._cross_currency if self.terms.foreign else self._basis,
         }
-        return makers[quote.instrument](quote)
+        try:
+            return makers[quote.instrument](quote)
+        except RuntimeError as error:
+            raise BootstrapError("bad instrument", [quote], str(error)) from error
 
     # --- one period ---
     def _deposit(self, quote: Quote) -> Instrument:
@@ -114,10 +111,9 @@ class Instruments:
     def _period(self, quote: Quote, start: Any, end: Any, convexity: float = 0.0) -> Instrument:
         if start < to_date(self.as_of) or end <= start:
             raise BootstrapError("bad tenor", [quote], f"its period {start.ISO()} to {end.ISO()} is not to come")
-        level = ql.SimpleQuote(100.0 * (1.0 - quote.value))
         counter = DAY_COUNTERS[self.terms.day_count]
         helper = ql.FuturesRateHelper(
-            ql.QuoteHandle(level),
+            ql.QuoteHandle(ql.SimpleQuote(100.0 * (1.0 - quote.value))),
             start,
             end,
             counter,
@@ -127,19 +123,19 @@ class Instruments:
         days = to_days([start, end])
         leg = Floating(self.terms.name, "", days[:1], days[1:], days[1:])
         tau = Known("", self._fractions(days[:1], days[1:], self.terms.day_count), days[1:])
-        return Instrument(quote, helper, level, True, ParRate(((1.0, leg),), tau, convexity))
+        return Instrument(quote, helper, ParRate(((1.0, leg),), tau, convexity))
 
     # --- swaps ---
     def _ois(self, quote: Quote) -> Instrument:
         if not self.terms.overnight:
             reason = f"the index of the curve is of {self.terms.index_tenor}: such swaps are the instrument 'swap'"
             raise BootstrapError("bad instrument", [quote], reason)
-        terms, level = self.terms, ql.SimpleQuote(quote.value)
+        terms = self.terms
         frequency, counter = FREQUENCIES[terms.fixed_frequency], DAY_COUNTERS[terms.fixed_day_count]
         helper = ql.OISRateHelper(
             terms.settlement_days,
             self._tenor(quote),
-            ql.QuoteHandle(level),
+            _level(quote),
             self._index(terms.name, OVERNIGHT, terms.day_count),
             discountingCurve=self._discount(terms.discount_curve),
             telescopicValueDates=True,
@@ -152,13 +148,12 @@ class Instruments:
         start, end = self._schedule(quote, terms.fixed_frequency)
         paid = self._later(end, terms.payment_lag)
         floating = Floating(terms.name, terms.discount_curve, start, end, paid)
-        return Instrument(quote, helper, level, False, ParRate(((1.0, floating),), self._fixed(start, end, paid)))
+        return Instrument(quote, helper, ParRate(((1.0, floating),), self._fixed(start, end, paid)))
 
     def _swap(self, quote: Quote) -> Instrument:
         index, terms = self._term_index(quote), self.terms
-        level = ql.SimpleQuote(quote.value)
         helper = ql.SwapRateHelper(
-            ql.QuoteHandle(level),
+            _level(quote),
             self._tenor(quote),
             self._calendar,
             FREQUENCIES[terms.fixed_frequency],
@@ -177,11 +172,11 @@ class Instruments:
         )
         start, end = self._schedule(quote, terms.fixed_frequency)
         floating = self._float(quote, terms.name, terms.index_tenor, terms.discount_curve)
-        return Instrument(quote, helper, level, False, ParRate(((1.0, floating),), self._fixed(start, end, end)))
+        return Instrument(quote, helper, ParRate(((1.0, floating),), self._fixed(start, end, end)))
 
     def _basis(self, quote: Quote) -> Instrument:
         """Two indices of one currency: the leg with the basis against the other one without."""
-        terms, level = self.terms, ql.SimpleQuote(quote.value)
+        terms = self.terms
         own = (terms.name, terms.index_tenor, terms.day_count)
         other = (terms.against, terms.against_tenor, terms.against_day_count)
         if not terms.against:
@@ -193,16 +188,16 @@ class Instruments:
         discount = self._discount(terms.discount_curve)
         if OVERNIGHT in (own[1], other[1]):
             night, term = (own, other) if terms.overnight else (other, own)
-            frequency = term[1]
+            frequency = term[1]  # of both legs
             helper = ql.OvernightIborBasisSwapRateHelper(
-                ql.QuoteHandle(level),
+                _level(quote),
                 *calendar,
                 self._index(*night),
                 self._index(*term),
                 discount,
                 terms.overnight,
                 0,
-                FREQUENCIES[frequency],
+                to_period(frequency).frequency(),
                 False,
                 ql.DateGeneration.Backward,
                 ql.RateAveraging.Compound,
@@ -213,7 +208,7 @@ class Instruments:
             start, end = self._schedule(quote, frequency)
         else:
             helper = ql.IborIborBasisSwapRateHelper(
-                ql.QuoteHandle(level),
+                _level(quote),
                 *calendar,
                 self._index(*spread),
                 self._index(*flat),
@@ -224,7 +219,7 @@ class Instruments:
             legs = [self._float(quote, leg[0], leg[1], terms.discount_curve) for leg in (flat, spread)]
             start, end = self._schedule(quote, spread[1])
         annuity = Known(terms.discount_curve, self._fractions(start, end, spread[2]), end)
-        return Instrument(quote, helper, level, False, ParRate(((1.0, legs[0]), (-1.0, legs[1])), annuity))
+        return Instrument(quote, helper, ParRate(((1.0, legs[0]), (-1.0, legs[1])), annuity))
 
     def _cross_currency(self, quote: Quote) -> Instrument:
         """Constant notionals, exchanged at both ends; the curve discounts the own leg, collateral is the other's.
@@ -232,10 +227,10 @@ class Instruments:
         To QuantLib both legs are term rates of the payment's frequency: an overnight rate compounded over a period is
         worth as much, and this helper would add up every day.
         """
-        terms, level = self.terms, ql.SimpleQuote(quote.value)
+        terms = self.terms
         own, other = (terms.projection_curve, terms.day_count), (terms.against, terms.against_day_count)
         helper = ql.ConstNotionalCrossCurrencyBasisSwapRateHelper(
-            ql.QuoteHandle(level),
+            _level(quote),
             self._tenor(quote),
             terms.settlement_days,
             self._calendar,
@@ -264,7 +259,7 @@ class Instruments:
         )
         paid_in, day_count = (at_home, own[1]) if terms.basis_on_own else (abroad, other[1])
         annuity = Known(paid_in, self._fractions(start, end, day_count), end)
-        return Instrument(quote, helper, level, False, ParRate(legs, annuity))
+        return Instrument(quote, helper, ParRate(legs, annuity))
 
     # --- parts ---
     def _tenor(self, quote: Quote) -> Any:
@@ -297,7 +292,7 @@ class Instruments:
 
     def _schedule(self, quote: Quote, frequency: str) -> tuple[Days, Days]:
         """Adjusted periods from spot to the tenor, backwards from its end."""
-        period = ql.Period(0, ql.Days) if frequency == "1T" else ql.Period(FREQUENCIES[frequency])
+        period = ql.Period(0, ql.Days) if frequency == "1T" else to_period(frequency)
         rule = ql.DateGeneration.Zero if frequency == "1T" else ql.DateGeneration.Backward
         convention = self._convention
         schedule = ql.Schedule(
@@ -320,6 +315,10 @@ class Instruments:
 
     def _later(self, days: Days, lag: int) -> Days:
         return to_days([self._calendar.advance(to_date(int(day)), lag, ql.Days) for day in days])
+
+
+def _level(quote: Quote) -> Any:
+    return ql.QuoteHandle(ql.SimpleQuote(quote.value))
 
 
 def needs(terms: Terms, quotes: tuple[Quote, ...]) -> dict[str, Quote]:

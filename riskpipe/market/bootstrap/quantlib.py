@@ -63,7 +63,7 @@ def to_calendar(name: str) -> Any:
     return parts[0] if len(parts) == 1 else ql.JointCalendar(parts)
 
 
-def to_period(tenor: str) -> Any | None:
+def to_period(tenor: str) -> Any:
     """nD, nW, nM or nY; None for anything else."""
     match = re.fullmatch(r"(\d{1,5})([DWMY])", tenor)
     return None if match is None else ql.Period(int(match[1]), _UNITS[match[2]])

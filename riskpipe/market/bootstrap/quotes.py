@@ -71,6 +71,13 @@ class BootstrapError(ValueError):
         return fault("error", "value", self.rule, [quote.factor for quote in self.quotes], message)
 
 
+def refuse_same_pillars(days: NDArray[np.int64], quotes: Sequence[Quote]) -> None:
+    """:param days: pillars, ascending, of the quotes."""
+    for k in np.flatnonzero(np.diff(days) == 0).tolist():
+        reason = f"both end on {date_of(int(days[k])).isoformat()}"
+        raise BootstrapError("same pillar", list(quotes[k : k + 2]), reason)
+
+
 _ORDINAL = re.compile(r"failed at (\d+)\w\w (?:alive )?instrument")
 
 

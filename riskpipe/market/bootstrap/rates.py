@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -12,7 +13,7 @@ import QuantLib as ql  # noqa: N813
 from numpy.typing import NDArray
 
 from riskpipe.market.bootstrap.equations import Equation, Grid, triangular_solve
-from riskpipe.market.bootstrap.instruments import Instrument, Instruments, needs
+from riskpipe.market.bootstrap.instruments import Instruments, needs
 from riskpipe.market.bootstrap.quantlib import TIME, to_date, to_days, valued_at, zero_curve
 from riskpipe.market.bootstrap.quotes import (
     BootstrapError,
@@ -22,6 +23,7 @@ from riskpipe.market.bootstrap.quotes import (
     derived_rows,
     explained,
     quoted_curves,
+    refuse_same_pillars,
     zero_points,
 )
 from riskpipe.market.bootstrap.terms import Terms, terms_of
@@ -52,27 +54,25 @@ class RateCurve:
         self._conventions = conventions
         self._handles = {name: ql.RelinkableYieldTermStructureHandle() for name in others}
         with valued_at(as_of):
-            maker = Instruments(as_of, terms, self._handles)
-            made = [(maker.make(quote), quote) for quote in curve.quotes]
+            self._maker = Instruments(as_of, terms, self._handles)
+            made = [self._maker.make(quote) for quote in curve.quotes]
             # QuantLib numbers instruments by pillar in its messages.
-            made.sort(key=lambda pair: pair[0].helper.pillarDate())
-            self.instruments: list[Instrument] = [instrument for instrument, _ in made]
-            self.days = to_days([instrument.helper.pillarDate() for instrument in self.instruments])
-        for first, second in zip(self.instruments, self.instruments[1:], strict=False):
-            if first.helper.pillarDate() == second.helper.pillarDate():
-                both = [first.quote, second.quote]
-                raise BootstrapError("same pillar", both, f"both end on {first.helper.pillarDate().ISO()}")
+            made.sort(key=lambda instrument: instrument.helper.pillarDate())
+            self.days = to_days([instrument.helper.pillarDate() for instrument in made])
+        self.quotes = [instrument.quote for instrument in made]
+        self._pars = [instrument.par for instrument in made]
+        refuse_same_pillars(self.days, self.quotes)
 
     @property
     def inputs(self) -> tuple[str, ...]:
         """Ids of the quotes, by pillar, then of the other curves' points."""
-        quotes = [instrument.quote.factor for instrument in self.instruments]
+        quotes = [quote.factor for quote in self.quotes]
         return (*quotes, *(factor for points in self._others.values() for factor in points.ids))
 
     @property
     def levels(self) -> Vector:
         """Today's, of the inputs."""
-        quotes = [instrument.quote.value for instrument in self.instruments]
+        quotes = [quote.value for quote in self.quotes]
         return np.array([*quotes, *(value for points in self._others.values() for value in points.value.tolist())])
 
     def solve(self, levels: Vector) -> Vector:
@@ -86,25 +86,23 @@ class RateCurve:
             for name, values in self._split(levels).items():
                 days = self._others[name].days
                 self._handles[name].linkTo(zero_curve(self._as_of, days, values, interpolation(name)))
-            for instrument, value in zip(self.instruments, levels, strict=False):
-                instrument.set(float(value))
+            quoted = zip(self.quotes, levels.tolist(), strict=False)
+            # New helpers each time: those that live on are made anew whenever QuantLib's date changes.
+            helpers = [self._maker.make(replace(quote, value=level)).helper for quote, level in quoted]
             linear = interpolation(self._name) == "linear_zero"
             kind = ql.PiecewiseLinearZero if linear else ql.PiecewiseLogLinearDiscount
-            helpers = [instrument.helper for instrument in self.instruments]
-            # A new object each time: its result does not depend on what was solved before.
             curve = kind(to_date(self._as_of), helpers, TIME, ql.IterativeBootstrap(_ACCURACY))
             try:
-                factors = np.array([curve.discount(instrument.helper.pillarDate()) for instrument in self.instruments])
+                factors = np.array([curve.discount(helper.pillarDate()) for helper in helpers])
             except RuntimeError as error:
-                quotes = [instrument.quote for instrument in self.instruments]
-                raise explained(str(error), quotes, "discount factor") from error
+                raise explained(str(error), self.quotes, "discount factor") from error
         zeros = -np.log(factors) / (self.days - self._as_of) * 365.0
         self._check(zeros, levels)
-        return zeros
+        return np.asarray(zeros)
 
     def _split(self, levels: Vector) -> dict[str, Vector]:
         """The other curves' levels by name."""
-        found, first = {}, len(self.instruments)
+        found, first = {}, len(self.quotes)
         for name, points in self._others.items():
             found[name] = levels[first : first + len(points.ids)]
             first += len(points.ids)
@@ -115,16 +113,22 @@ class RateCurve:
         interpolation = self._conventions.interpolation
         grids = {name: Grid(self._as_of, points.days, interpolation(name)) for name, points in self._others.items()}
         grids[self._name] = Grid(self._as_of, self.days, interpolation(self._name))
-        return [Equation(instrument.par, grids) for instrument in self.instruments]
+        return [Equation(par, grids) for par in self._pars]
+
+    def rates(self, zeros: Vector, levels: Vector) -> Vector:
+        """Par rates of the quoted instruments.
+
+        :param zeros: float64[pillars]; `levels`: of the inputs, of which those of the other curves count.
+        """
+        known = {self._name: zeros, **self._split(levels)}
+        return np.array([equation.value(known)[0] for equation in self._equations])
 
     def _check(self, zeros: Vector, levels: Vector) -> None:
         """QuantLib's curve must reprice the quotes by riskpipe's own cash flows."""
-        rates = {self._name: zeros, **self._split(levels)}
-        for equation, instrument, level in zip(self._equations, self.instruments, levels, strict=False):
-            off = equation.value(rates)[0] - float(level)
+        for quote, off in zip(self.quotes, self.rates(zeros, levels) - levels[: len(self.quotes)], strict=True):
             if not abs(off) <= _REPRICED:
                 reason = f"the curve that it makes reprices it {off:.1e} off"
-                raise BootstrapError("not repriced", [instrument.quote], reason)
+                raise BootstrapError("not repriced", [quote], reason)
 
     def moved(self, levels: Vector, zeros: Vector) -> Vector:
         """`solve` from near by, by Newton's method on the same equations; QuantLib where that leads nowhere.
@@ -132,7 +136,7 @@ class RateCurve:
         :param zeros: to begin with.
         """
         others = self._split(levels)
-        size = len(self.instruments)
+        size = len(self.quotes)
         found = zeros.copy()
         for _ in range(_STEPS):
             values = [equation.value({self._name: found, **others}) for equation in self._equations]
@@ -150,7 +154,7 @@ class RateCurve:
     def slope(self, zeros: Vector, levels: Vector) -> NDArray[np.float64]:
         """d(zero rates)/d(inputs) by the implicit function theorem, float64[pillars, inputs]."""
         rates = {self._name: zeros, **self._split(levels)}
-        size = len(self.instruments)
+        size = len(self.quotes)
         own, right = np.zeros((size, size)), np.zeros((size, len(levels)))
         right[:, :size] = np.eye(size)
         for row, equation in enumerate(self._equations):
@@ -167,11 +171,15 @@ def bootstrap_rates(
     table: pa.Table, as_of: int, conventions: Conventions, left_out: frozenset[GroupName]
 ) -> Derivation:
     """A zero curve for every name that has par rates (`riskpipe.market.derived.Producer`)."""
-    return _Market(table, as_of, conventions, left_out).derivation()
+    with valued_at(as_of):
+        return RateMarket(table, as_of, conventions, left_out).derivation()
 
 
-class _Market:
-    """The curves to be made, the zero curves that there are, and what became of each."""
+class RateMarket:
+    """The curves to be made, the zero curves that there are, and what became of each.
+
+    :ivar solved: by name, once `derivation` is there.
+    """
 
     def __init__(self, table: pa.Table, as_of: int, conventions: Conventions, left_out: frozenset[GroupName]) -> None:
         self._table = table
@@ -186,6 +194,7 @@ class _Market:
             name: terms_of(name, curve.currency or name[:3], conventions, currency_of)
             for name, curve in self._curves.items()
         }
+        self.solved: dict[str, RateCurve] = {}
         self._groups: list[DerivedGroup] = []
         self._faults: list[MarketFault] = []
         self._failed: set[str] = set()
@@ -227,6 +236,7 @@ class _Market:
         rows = derived_rows("zero_rate", name, curve.currency, solver.days, zeros)
         slope = solver.slope(zeros, solver.levels)
         self._groups.append(DerivedGroup(rows, solver.inputs, slope, lambda levels: solver.moved(levels, zeros)))
+        self.solved[name] = solver
         self._zeros[name] = CurvePoints(tuple(rows.column("factor").to_pylist()), solver.days, zeros)
 
     def _points(self, other: str, quote: Quote, waiting: Sequence[str]) -> CurvePoints:
