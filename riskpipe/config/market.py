@@ -8,12 +8,15 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from riskpipe.config.values import CurrencyCode, unwanted
-from riskpipe.market.conventions import Conventions, IndexConvention, SurfaceConvention
+from riskpipe.market.conventions import Conventions, CurveConvention, IndexConvention, SurfaceConvention
 
 CALENDARS = ("weekends", "TARGET", "USNY", "USGS", "GBLO", "JPTO")
 CALENDAR_PATTERN = "^({0})([+]({0}))*$".format("|".join(CALENDARS))
 DayCount = Literal["ACT/360", "ACT/365F", "ACT/ACT", "30/360", "30E/360"]
+Frequency = Literal["1M", "3M", "6M", "1Y", "1T"]
+BusinessDays = Literal["unadjusted", "following", "modified_following", "preceding"]
 Interpolation = Literal["log_linear_discount", "linear_zero"]
+INDEX_TENOR_PATTERN = "^(1D|[1-9][0-9]?M)$"
 
 
 def _calendar(value: object) -> object:
@@ -22,6 +25,13 @@ def _calendar(value: object) -> object:
     return value
 
 
+def _index_tenor(value: object) -> object:
+    if isinstance(value, str) and not re.match(INDEX_TENOR_PATTERN, value):
+        raise unwanted("1D, or a number of months such as 3M")
+    return value
+
+
+IndexTenor = Annotated[str, BeforeValidator(_index_tenor), Field(json_schema_extra={"pattern": INDEX_TENOR_PATTERN})]
 Calendar = Annotated[str, BeforeValidator(_calendar), Field(json_schema_extra={"pattern": CALENDAR_PATTERN})]
 
 
@@ -54,11 +64,61 @@ class IndexSettings(_Entry):
 
 
 class CurveSettings(_Entry):
-    """Conventions of one curve."""
+    """Conventions of one curve; those after `interpolation` say how its quotes are read, if it has any."""
 
     interpolation: Interpolation = Field(
         default="log_linear_discount", description="Between points; beyond the ends the zero rate is flat."
     )
+    index_tenor: IndexTenor | None = Field(
+        default=None, description="Of the index: 1D (overnight) or nM; unset: what the name ends with, else 1D."
+    )
+    discount_curve: str | None = Field(
+        default=None, min_length=1, description="Discounts the quoted swaps; unset: the currency's discount curve."
+    )
+    against: str | None = Field(
+        default=None, min_length=1, description="Of basis swaps: the curve that projects the other leg."
+    )
+    basis_on: Literal["own", "against"] | None = Field(
+        default=None,
+        description="Leg that the quoted basis is paid on; unset: that of the shorter index, between currencies own.",
+    )
+    projection_curve: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Of a cross-currency curve: projects its own leg; unset: the currency's discount curve.",
+    )
+    float_frequency: Frequency | None = Field(
+        default=None, description="Of both legs of cross-currency swaps; unset: 3M."
+    )
+    calendar: Calendar | None = Field(default=None, description="Of all dates; unset: by currency.")
+    business_day_convention: BusinessDays | None = Field(
+        default=None, description="Of all dates; unset: modified_following, of credit default swaps following."
+    )
+    settlement_days: int | None = Field(
+        default=None,
+        ge=0,
+        description="Business days from as_of to the start; unset: by currency, of credit default swaps 0 (days).",
+    )
+    day_count: DayCount | None = Field(
+        default=None, description="Of the index, deposits, FRAs and futures; unset: by currency."
+    )
+    fixed_frequency: Frequency | None = Field(
+        default=None, description="Of fixed legs; unset: by currency, of premiums 3M."
+    )
+    fixed_day_count: DayCount | None = Field(
+        default=None, description="Of fixed legs; unset: by currency, of premiums ACT/360."
+    )
+    payment_lag: int | None = Field(
+        default=None,
+        ge=0,
+        description="Of overnight swaps: business days from a period's end to its payment; unset: 0.",
+    )
+    futures_volatility: float | None = Field(
+        default=None, ge=0.0, description="Normal volatility a year, for the convexity of futures; unset: 0."
+    )
+
+    def convention(self) -> CurveConvention:
+        return CurveConvention(**self.model_dump(exclude={"interpolation"}))
 
 
 class SurfaceSettings(_Entry):
@@ -103,5 +163,6 @@ class MarketSettings(_Entry):
             indices={name: IndexConvention(name, **entry.model_dump()) for name, entry in self.indices.items()},
             curve_interpolation={name: entry.interpolation for name, entry in self.curves.items()},
             surfaces={name: SurfaceConvention(**entry.model_dump()) for name, entry in self.surfaces.items()},
+            curves={name: entry.convention() for name, entry in self.curves.items()},
             credit_model=self.credit_model,
         )

@@ -50,12 +50,49 @@ class SurfaceConvention:
 
 
 @dataclass(frozen=True)
+class CurveConvention:
+    """How the quotes of a curve are to be read; None: as the market of its currency has it (`market.bootstrap`).
+
+    :param index_tenor: of the index that the curve projects: 1D (overnight) or nM; None: what its name ends with, else
+        1D.
+    :param discount_curve: of the quoted swaps; None: that of the currency.
+    :param projection_curve: of a cross-currency curve: what projects the leg in its own currency; None: the
+        currency's discount curve.
+    :param against: of basis swaps: the curve that projects the other leg.
+    :param basis_on: which leg the quoted basis is paid on, "own" or "against"; None: that of the shorter index, between
+        currencies the own one.
+    :param float_frequency: of both legs of cross-currency swaps; None: 3M.
+    :param day_count: of the index, of deposits and of periods.
+    :param fixed_frequency: of fixed legs and of premiums; `fixed_day_count`: theirs.
+    :param settlement_days: business days from as_of to the start of what is quoted by a tenor.
+    :param payment_lag: business days from the end of a period of overnight swaps to its payment; None: 0.
+    :param futures_volatility: normal, a year, for the convexity of futures; None: 0.
+    """
+
+    index_tenor: str | None = None
+    discount_curve: str | None = None
+    projection_curve: str | None = None
+    against: str | None = None
+    basis_on: str | None = None
+    float_frequency: str | None = None
+    calendar: str | None = None
+    business_day_convention: str | None = None
+    settlement_days: int | None = None
+    day_count: str | None = None
+    fixed_frequency: str | None = None
+    fixed_day_count: str | None = None
+    payment_lag: int | None = None
+    futures_volatility: float | None = None
+
+
+@dataclass(frozen=True)
 class Conventions:
     """Everything that turns factors into curves and is not itself market data.
 
     :param discount_curves: currency -> name of its discount curve; default `<CCY>.OIS`.
     :param curve_interpolation: curve name -> "log_linear_discount" (default) or "linear_zero".
     :param surfaces: name of a volatility surface -> how it is quoted and interpolated.
+    :param curves: curve or reference entity -> how its quotes are to be read.
     :param credit_model: "midpoint" or "isda" (piecewise integration, Markit's standard model).
     """
 
@@ -64,6 +101,7 @@ class Conventions:
     indices: Mapping[str, IndexConvention] = field(default_factory=dict)
     curve_interpolation: Mapping[str, str] = field(default_factory=dict)
     surfaces: Mapping[str, SurfaceConvention] = field(default_factory=dict)
+    curves: Mapping[str, CurveConvention] = field(default_factory=dict)
     credit_model: str = "midpoint"
 
     def discount_curve(self, currency: str) -> str:
@@ -79,3 +117,7 @@ class Conventions:
     def surface(self, name: str) -> SurfaceConvention:
         """The convention of a surface; without an entry the market's, linear in strike."""
         return self.surfaces.get(name, SurfaceConvention())
+
+    def curve(self, name: str) -> CurveConvention:
+        """How the quotes of a curve are to be read; without an entry, as its currency's market has it."""
+        return self.curves.get(name, CurveConvention())

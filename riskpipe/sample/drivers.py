@@ -84,7 +84,7 @@ def factor_model(points: Sequence[Point]) -> FactorModel:
                 position[driver.name] = len(drivers)
                 drivers.append(driver)
             index[k, j], weight[k, j] = position[driver.name], amount
-    logarithmic = np.array([point.kind not in ("zero_rate", "inflation_zero") for point in points])
+    logarithmic = np.array([point.kind not in ("zero_rate", "inflation_zero") and not point.legs for point in points])
     return FactorModel(tuple(drivers), index, weight, noise, logarithmic)
 
 
@@ -131,7 +131,7 @@ def _spot(point: Point) -> tuple[list[Loading], float]:
 
 
 def _vol(point: Point) -> tuple[list[Loading], float]:
-    """Log moves that die out with expiry, and a skew that steepens on its own."""
+    """Log moves that die out with expiry, and a skew that steepens on its own; spreads follow their vols."""
     common = 0.5
     if point.name in EQUITY_BY_NAME:
         common = 0.90 if EQUITY_BY_NAME[point.name].is_index else 0.60
@@ -140,8 +140,11 @@ def _vol(point: Point) -> tuple[list[Loading], float]:
     level = Driver(f"vol:{point.name}", (("volatility", common),), 0.025)
     skew = Driver(f"skew:{point.name}", (("volatility", 0.2),), 0.050)
     size = 0.046 * (max(point.years, 0.02) * 12.0) ** -0.36
-    tilt = -math.log(point.moneyness) * 0.035 * (max(point.years, 0.02) * 12.0) ** -0.25
-    return [(level, size), (skew, tilt)], 0.0006
+    slope = -0.035 * (max(point.years, 0.02) * 12.0) ** -0.25
+    if point.legs:
+        tilt = slope * sum(leg.weight * leg.vol * math.log(leg.moneyness) for leg in point.legs)
+        return [(level, size * point.value), (skew, tilt)], 0.0006 * abs(point.value)
+    return [(level, size), (skew, slope * math.log(point.moneyness))], 0.0006
 
 
 def _hazard(point: Point) -> tuple[list[Loading], float]:

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from riskpipe.market.delta import Underlying
 from riskpipe.sample.dates import add_months, business_days, last_business_days, to_iso
+from riskpipe.sample.delta_quotes import by_delta, in_spreads, underlying
 from riskpipe.sample.points import Point, curve_points, years_to
 from riskpipe.sample.smiles import vol_surface
 from riskpipe.sample.universe import (
@@ -19,7 +21,9 @@ from riskpipe.sample.universe import (
     CURRENCIES,
     CURVE_TENORS,
     EQUITIES,
+    FX_BY_DELTA,
     FX_EXPIRIES,
+    FX_IN_SPREADS,
     FX_MONEYNESS,
     FX_SMILES,
     INDEX_EXPIRIES,
@@ -96,8 +100,20 @@ def _rates(as_of: int) -> list[Point]:
 def _fx(as_of: int) -> list[Point]:
     points = [Point(f"spot:{c.pair}", "spot", c.pair, c.pair[3:], c.spot) for c in CURRENCIES if c.code != "USD"]
     for pair, smile in FX_SMILES.items():
-        points += _moneyness_surface("fx_vol", pair, pair[3:], smile, FX_EXPIRIES, FX_MONEYNESS, as_of)
+        if pair in (*FX_IN_SPREADS, *FX_BY_DELTA):
+            quotes = in_spreads if pair in FX_IN_SPREADS else by_delta
+            points += quotes(pair, smile, _underlyings(pair, as_of), FX_EXPIRIES, as_of)
+        else:
+            points += _moneyness_surface("fx_vol", pair, pair[3:], smile, FX_EXPIRIES, FX_MONEYNESS, as_of)
     return points
+
+
+def _underlyings(pair: str, as_of: int) -> list[Underlying]:
+    """What the FX expiries of a pair are on."""
+    base, quote = BY_CODE[pair[:3]], BY_CODE[pair[3:]]
+    years = np.array([years_to(tenor, as_of) for tenor in FX_EXPIRIES])
+    rates = zip(discount_rate(base, years).tolist(), discount_rate(quote, years).tolist(), years.tolist(), strict=True)
+    return [underlying(quote.scale / base.scale, *row) for row in rates]
 
 
 def _moneyness_surface(

@@ -13,11 +13,21 @@ from riskpipe.market.factors import MARKET_SCHEMA, pillar_days
 
 
 @dataclass(frozen=True)
+class SpreadLeg:
+    """One volatility of a spread of some, with its weight."""
+
+    weight: float
+    vol: float
+    moneyness: float
+
+
+@dataclass(frozen=True)
 class Point:
     """One row of market.parquet.
 
     :param years: time to the pillar, ACT/365F; 0 where there is none.
     :param moneyness: strike over forward of a vol point, 1 elsewhere; decides how the point moves in history.
+    :param legs: of risk reversals and butterflies: the vols that they are made of.
     """
 
     factor: str
@@ -31,6 +41,7 @@ class Point:
     strike_type: str | None = None
     moneyness: float = 1.0
     underlying_tenor: str | None = None
+    legs: tuple[SpreadLeg, ...] = ()
 
 
 def years_to(tenor: str, as_of: int) -> float:

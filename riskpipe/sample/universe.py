@@ -124,6 +124,8 @@ FX_SMILES = {
     "EURGBP": Smile(0.050, 0.071, 0.20, 0.60),
     "EURJPY": Smile(0.083, 0.094, -0.30, 0.65),
 }
+FX_IN_SPREADS, FX_BY_DELTA = ("EURUSD",), ("USDJPY",)
+"""Pairs quoted at the money with risk reversals and butterflies, and by delta; all others by moneyness."""
 FX_PAIRS = (*FX_SMILES, "EURCHF", "EURSEK", "GBPJPY")
 FX_EXPIRIES = ("1W", "1M", "2M", "3M", "6M", "1Y", "2Y", "5Y")
 FX_MONEYNESS = (0.90, 0.95, 1.00, 1.05, 1.10)

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import date
 from typing import Any
 
-from riskpipe.market.conventions import Conventions, IndexConvention
+from riskpipe.market.conventions import Conventions, CurveConvention, IndexConvention, SurfaceConvention
 from riskpipe.measures.families import Bumps
 from riskpipe.store.portfolio import TradeFile
 from riskpipe.store.tables import Provenance
@@ -64,8 +64,9 @@ class ValuationSpec:
 
 
 def _conventions(value: Mapping[str, Any]) -> Conventions:
-    indices = {name: IndexConvention(**index) for name, index in value["indices"].items()}
-    return Conventions(**{**value, "indices": indices})
+    entries = {"indices": IndexConvention, "surfaces": SurfaceConvention, "curves": CurveConvention}
+    made = {key: {name: kind(**entry) for name, entry in value[key].items()} for key, kind in entries.items()}
+    return Conventions(**{**value, **made})
 
 
 def _trade_file(value: Mapping[str, Any]) -> TradeFile:

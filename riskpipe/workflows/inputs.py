@@ -203,11 +203,16 @@ def _open_market(inputs: Inputs) -> None:
             message = "no curve or surface of the market is without error"
             inputs.add(Fault("error", "market", location, "", "empty", 0, (), message), blocking=True)
         else:
-            inputs.left_out = LeftOut(inputs.left_out.factors, derivation.left_out)
+            dropped = _ids(sound) - _ids(derivation.table)
+            inputs.left_out = LeftOut(inputs.left_out.factors | dropped, derivation.left_out)
             inputs.snapshot = MarketSnapshot.from_table(derivation.table, as_of)
             inputs.derivative = Derivative(inputs.snapshot, derivation.groups)
             for fault in arbitrage_faults(inputs.model):
                 inputs.add(_input_fault("market", location, fault), blocking=False)
+
+
+def _ids(table: pa.Table) -> frozenset[str]:
+    return frozenset(table.column("factor").to_pylist())
 
 
 def _canonical(table: pa.Table) -> pa.Table:

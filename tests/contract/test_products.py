@@ -270,7 +270,7 @@ def test_nan_in_a_needed_factor_fails_the_trade_with_a_reason(
         broken[group.start : group.stop] = np.nan
         context = type(sample.context)(sample.store, sample.layout)
         context.snapshot = with_levels(snapshot, broken)
-        part = OpenRun(sample.store, sample.layout, context, (), ()).value(product, trades, ("pv",))
+        part = OpenRun(sample.store, sample.layout, context, (), (), sample.derivative).value(product, trades, ("pv",))
         failed = part.statuses["pv"] == FAILED
         touched = needs.touched(np.array([snapshot.groups.index(group)]), len(snapshot.groups), converted=True)
 

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from riskpipe.config import Settings, load_settings
+from riskpipe.market.derived import Derivative
 from riskpipe.market.factors import MARKET_SCHEMA
 from riskpipe.market.snapshot import MarketSnapshot
 from riskpipe.plan.block import Block
@@ -56,6 +57,7 @@ class OpenRun:
     context: Context
     blocks: tuple[Block, ...]
     ranges: tuple[ScenarioRange, ...]
+    derivative: Derivative
 
     def blocks_of(self, product: str) -> tuple[Block, ...]:
         return tuple(block for block in self.blocks if block.product == product)
@@ -80,7 +82,9 @@ def open_run(settings: Settings, selection: Selection | None = None) -> OpenRun:
         _write_run(store, layout, settings, planned)
         blocks = tuple(block for _, block in planned.plan.blocks())
         ranges = planned.ranges
-    return OpenRun(store, layout, Context(store, layout), blocks, ranges)
+        derivative = planned.inputs.derivative
+        assert derivative is not None
+    return OpenRun(store, layout, Context(store, layout), blocks, ranges, derivative)
 
 
 def with_levels(snapshot: MarketSnapshot, levels: NDArray[np.float64]) -> MarketSnapshot:

@@ -46,6 +46,21 @@ def table_of() -> MakeTable:
     return _table
 
 
+@pytest.fixture(scope="session")
+def spread_quotes() -> Callable[..., list[Point]]:
+    """A smile of GBPUSD at one expiry: at the money, risk reversal, butterfly; None leaves one out."""
+
+    def quotes(atm: float | None = 0.1, reversal: float | None = -0.02, butterfly: float | None = 0.003) -> list[Point]:
+        levels = {"atm": (None, atm), "risk_reversal": (0.25, reversal), "butterfly": (0.25, butterfly)}
+        return [
+            _point("fx_vol", "GBPUSD", level, "1Y", strike_type=kind, strike=strike)
+            for kind, (strike, level) in levels.items()
+            if level is not None
+        ]
+
+    return quotes
+
+
 @pytest.fixture
 def rows() -> list[Point]:
     """Points of the small market."""

@@ -147,3 +147,18 @@ def test_zero_rates_in_the_past_are_no_trouble(point, table_of, as_of, days) -> 
     columns, faults = historical_columns(_table(rows), snapshot)
     assert faults == []
     np.testing.assert_allclose([value[0] for _, _, value in columns], [0.02, 0.01, 0.03], rtol=1e-15)
+
+
+def test_risk_reversals_and_butterflies_move_by_differences(rows, spread_quotes, table_of, days, as_of) -> None:
+    quotes = spread_quotes(0.08, -0.01, 0.0)
+    snapshot = MarketSnapshot.from_table(table_of([*rows, *quotes]), as_of)
+    past = {days[0]: (0.10, 0.002, -0.001), days[1]: (0.11, -0.004, 0.003)}
+    history = [
+        {"factor": quote["factor"], "date": day, "value": value}
+        for day, values in past.items()
+        for quote, value in zip(quotes, values, strict=True)
+    ]
+    ((_, factor, value),), faults = historical_columns(_table(history), snapshot)
+    assert {fault.level for fault in faults} == {"warning"}
+    found = {snapshot.factor_ids[k]: level for k, level in zip(factor, value, strict=True)}
+    assert [found[quote["factor"]] for quote in quotes] == pytest.approx([0.08 * 0.11 / 0.10, -0.016, 0.004])

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from riskpipe.errors import StorageError
+from riskpipe.market.factors import SMILE
 from riskpipe.market.scenarios import ScenarioSet, ScenarioSetBuilder, bump, stress_columns
 from riskpipe.market.snapshot import MarketSnapshot
 
@@ -250,6 +251,34 @@ def test_globs_are_case_sensitive_and_pass_over_fixings(snapshot, level) -> None
     columns, faults = stress_columns(_stresses(("low", "SPOT:*", "relative", 0.01)), snapshot)
     assert [(f.level, f.rule) for f in faults] == [("warning", "unknown factor")]
     assert [(name, len(factor)) for name, factor, _ in columns] == [("low", 0)]
+
+
+def test_parallel_shifts_by_glob_pass_over_spreads(rows, point, spread_quotes, table_of, as_of) -> None:
+    quotes = spread_quotes(0.1, -0.01, 0.004)
+    derived = point(SMILE, "fx_vol:GBPUSD", 0.1, "1Y", strike_type="absolute", strike=1.3)
+    snapshot = MarketSnapshot.from_table(table_of([*rows, *quotes, derived]), as_of)
+
+    def moved(factor: str, shift_type: str, shift: float) -> list[float | None]:
+        table = _stresses(("s", factor, shift_type, shift))
+        ((_, factors, levels),), faults = stress_columns(table, snapshot)
+        assert faults == []
+        found = {snapshot.factor_ids[k]: float(level) for k, level in zip(factors, levels, strict=True)}
+        assert derived["factor"] not in found
+        return [found.get(quote["factor"]) for quote in quotes]
+
+    assert moved("*:GBPUSD:*", "absolute", 0.05) == pytest.approx([0.15, None, None])
+    assert moved("fx_vol:GBPUSD:*", "set", 0.2) == [0.2, None, None]
+    assert moved("fx_vol:GBPUSD:*", "relative", 0.5) == pytest.approx([0.15, -0.015, 0.006])
+    assert moved("fx_vol:GBPUSD:*:risk_reversal:*", "absolute", 0.01) == [None, pytest.approx(0.0), None]
+    assert moved(quotes[2]["factor"], "absolute", -0.01) == [None, None, pytest.approx(-0.006)]
+
+
+def test_a_derived_volatility_is_no_factor_to_name(rows, point, table_of, as_of) -> None:
+    derived = point(SMILE, "fx_vol:GBPUSD", 0.1, "1Y", strike_type="absolute", strike=1.3)
+    snapshot = MarketSnapshot.from_table(table_of([*rows, derived]), as_of)
+    columns, faults = stress_columns(_stresses(("s", derived["factor"], "absolute", 0.1)), snapshot)
+    assert columns == []
+    assert [fault.rule for fault in faults] == ["unknown factor"]
 
 
 def test_an_id_with_brackets_is_an_id(point, table_of, as_of) -> None:

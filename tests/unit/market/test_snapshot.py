@@ -296,3 +296,29 @@ def test_kinds_of_derived_points_are_not_taken_from_inputs(rows, point, table_of
     table = table_of([*rows, point(SMILE, "fx_vol:EURUSD", 0.1, "1Y", strike=1.1, strike_type="absolute")])
     assert [fault.rule for fault in check_market_table(table, as_of)] == ["unknown kind"]
     assert MarketSnapshot.from_table(table, as_of).group(SMILE, "fx_vol:EURUSD") is not None
+
+
+def test_spreads_may_be_negative_and_a_negative_butterfly_is_odd(rows, spread_quotes, table_of, as_of) -> None:
+    assert check_market_table(table_of([*rows, *spread_quotes()]), as_of) == []
+    (fault,) = check_market_table(table_of([*rows, *spread_quotes(butterfly=-0.001)]), as_of)
+    assert (fault.level, fault.rule, fault.rows) == ("warning", "negative butterfly", 1)
+    (fault,) = check_market_table(table_of([*rows, *spread_quotes(atm=-0.1)]), as_of)
+    assert (fault.level, fault.rule, fault.rows) == ("error", "not positive", 1)
+
+
+@pytest.mark.parametrize("missing", ["atm", "reversal", "butterfly"])
+def test_half_a_smile_is_a_fault_of_all_its_points(rows, spread_quotes, table_of, as_of, missing) -> None:
+    points = spread_quotes(**{missing: None})
+    (fault,) = check_market_table(table_of([*rows, *points]), as_of)
+    assert (fault.level, fault.rule, fault.rows) == ("error", "incomplete smile", 2)
+    assert fault.ids == {row["factor"] for row in points}
+
+
+def test_deltas_are_decimals_between_zero_and_one(rows, point, spread_quotes, table_of, as_of) -> None:
+    points = [
+        point("fx_vol", "GBPUSD", 0.1, "1Y", strike_type="delta_put", strike=strike) for strike in (-0.25, 0.25, 25.0)
+    ]
+    (fault,) = check_market_table(table_of([*rows, *points]), as_of)
+    assert (fault.level, fault.rule, fault.rows) == ("error", "not a delta", 2)
+    mixed = [*spread_quotes(), points[1]]
+    assert [fault.rule for fault in check_market_table(table_of([*rows, *mixed]), as_of)] == ["mixed strike types"]

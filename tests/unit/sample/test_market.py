@@ -8,19 +8,23 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from derived import derived_model
 from numpy.typing import NDArray
 from scipy.stats import norm
 
+from riskpipe.market.arbitrage import arbitrage_faults
 from riskpipe.market.checks import check_market_table
-from riskpipe.market.factors import days_of
+from riskpipe.market.conventions import Conventions
+from riskpipe.market.factors import SMILE, days_of
 from riskpipe.market.labels import Labels
 from riskpipe.market.snapshot import MarketSnapshot
 from riskpipe.market.stresses import stress_columns
 from riskpipe.sample.market import fact_points, shockable_points
 from riskpipe.sample.points import Point, market_table
 from riskpipe.sample.pricing import Quotes
+from riskpipe.sample.smiles import vol_surface
 from riskpipe.sample.stresses import STRESSES, stress_table
-from riskpipe.sample.universe import BY_CODE, CURRENCIES, INDICES
+from riskpipe.sample.universe import BY_CODE, CURRENCIES, FX_SMILES, INDICES
 
 AS_OF = days_of(date(2026, 11, 20))
 POINTS = shockable_points(AS_OF)
@@ -28,9 +32,10 @@ FACTS = fact_points(AS_OF, np.random.default_rng(1))
 
 
 def _surfaces() -> dict[str, list[Point]]:
+    """Those by strike."""
     surfaces: dict[str, list[Point]] = {}
     for point in POINTS:
-        if point.kind in ("black_vol", "fx_vol"):
+        if point.kind in ("black_vol", "fx_vol") and point.strike_type in ("absolute", "moneyness"):
             surfaces.setdefault(point.name, []).append(point)
     return surfaces
 
@@ -84,11 +89,39 @@ def test_no_calendar_arbitrage(name: str) -> None:
         assert all(later > earlier for earlier, later in pairwise(variance))
 
 
+@pytest.mark.parametrize("as_of", [date(2026, 11, 20), date(2024, 2, 29)])
+def test_surfaces_by_delta_have_no_arbitrage_either(as_of: date) -> None:
+    day = days_of(as_of)
+    curves = {currency.code: currency.discount_curve for currency in CURRENCIES}
+    model = derived_model(market_table(shockable_points(day)), day, Conventions(discount_curves=curves))
+    assert model.snapshot.group(SMILE, "fx_vol:EURUSD") is not None
+    assert arbitrage_faults(model) == []
+
+
+def test_quotes_by_delta_are_of_the_same_smile_as_those_by_moneyness() -> None:
+    """SSVI at the strikes that the market's convention gives the deltas."""
+    curves = {currency.code: currency.discount_curve for currency in CURRENCIES}
+    model = derived_model(market_table(POINTS), AS_OF, Conventions(discount_curves=curves))
+    for pair in ("EURUSD", "USDJPY"):
+        group = model.snapshot.group(SMILE, f"fx_vol:{pair}")
+        assert group is not None
+        rows = model.snapshot.factors.slice(group.start, group.stop - group.start).to_pylist()
+        days = np.array([row["days"] for row in rows], np.int32)
+        codes = Labels.constant(pair[:3], len(rows)), Labels.constant(pair[3:], len(rows))
+        nodes, position = model.fx_forwards(*codes, days)
+        forwards = nodes.evaluate(model.snapshot.x0[:, None].copy())[position, 0]
+        for row, forward, years in zip(rows, forwards, model.time(days), strict=True):
+            expected = vol_surface(FX_SMILES[pair], np.array([years]), np.array([row["strike"] / forward]))
+            assert row["value"] == pytest.approx(float(expected[0, 0]), abs=3e-5)
+
+
 def test_equity_skew_and_the_smile_of_currencies() -> None:
     vol = {point.factor: point.value for point in POINTS}
     assert vol["black_vol:SPX:1Y:80"] > vol["black_vol:SPX:1Y:100"] > vol["black_vol:SPX:1Y:120"]
-    assert vol["fx_vol:EURUSD:6M:90"] > vol["fx_vol:EURUSD:6M:100"] < vol["fx_vol:EURUSD:6M:110"]
-    assert vol["fx_vol:USDJPY:1Y:90"] > vol["fx_vol:USDJPY:1Y:110"]
+    assert vol["fx_vol:GBPUSD:6M:90"] > vol["fx_vol:GBPUSD:6M:100"] < vol["fx_vol:GBPUSD:6M:110"]
+    assert vol["fx_vol:EURUSD:6M:10RR"] > vol["fx_vol:EURUSD:6M:25RR"] > 0.0
+    assert vol["fx_vol:EURUSD:6M:10BF"] > vol["fx_vol:EURUSD:6M:25BF"] > 0.0
+    assert vol["fx_vol:USDJPY:1Y:10P"] > vol["fx_vol:USDJPY:1Y:ATM"] > vol["fx_vol:USDJPY:1Y:25C"]
 
 
 def test_curves_are_smooth_and_their_forward_rates_bounded() -> None:
@@ -142,6 +175,9 @@ def test_every_stress_finds_its_factors_and_moves_them() -> None:
     levels = {name: dict(zip(factors.tolist(), values, strict=True)) for name, factors, values in columns}
     euro = snapshot.factor_index("spot:EURUSD")
     assert levels["usd_rally"][euro] == 1.0
+    moved = {snapshot.factor_ids[i] for i in levels["usd_rally"]}
+    assert {"fx_vol:EURUSD:1Y:ATM", "fx_vol:USDJPY:1Y:25P"} <= moved
+    assert not {"fx_vol:EURUSD:1Y:25RR", "fx_vol:EURUSD:1Y:25BF"} & moved
     ten = snapshot.factor_index("zero_rate:EUR.ESTR:10Y")
     assert levels["rates_up_200"][ten] - snapshot.x0[ten] == pytest.approx(0.02)
     stocks = [i for i, f in enumerate(snapshot.factor_ids) if f.startswith("spot:US_TECH")]

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from derived import derived_model
 from numpy.typing import NDArray
 
 from riskpipe.config import load_settings
 from riskpipe.market.factors import days_of
 from riskpipe.market.model import MarketModel
-from riskpipe.market.snapshot import MarketSnapshot
 from riskpipe.products.base import Product
 from riskpipe.products.catalogue import PRODUCTS
 from riskpipe.products.dependencies import dependencies
@@ -32,8 +32,8 @@ def _product(name: str) -> Product:
 
 @cache
 def _model(directory: Path, config: Path) -> MarketModel:
-    snapshot = MarketSnapshot.from_table(pq.read_table(directory / "data/market.parquet"), AS_OF)
-    return MarketModel(snapshot, load_settings(config, environment={}).conventions())
+    conventions = load_settings(config, environment={}).conventions()
+    return derived_model(pq.read_table(directory / "data/market.parquet"), AS_OF, conventions)
 
 
 def _trades(sample: SampleSummary, product: Product) -> Trades:

@@ -1,0 +1,161 @@
+"""Par rates as functions of zero rates, with their gradients.
+
+Discount factors of log-linear curves are exponentials of sums of zero rates; so is everything that a par rate is made
+of. The gradients give the derivative of bootstrapped points by the implicit function theorem (`triangular_solve`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from riskpipe.market.curves import DAYS_A_YEAR, linear_position
+
+Days = NDArray[np.int64]
+Vector = NDArray[np.float64]
+Matrix = NDArray[np.float64]
+Zeros = Mapping[str, Vector]
+"""Name of a curve -> its zero rates, float64[nodes]."""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Nodes of a curve: dates after as_of, ascending, and what is linear between them."""
+
+    as_of: int
+    days: Days
+    interpolation: str
+
+    def log_discount(self, days: Days) -> Matrix:
+        """float64[n, nodes], W with -ln D(days) = W z, as `riskpipe.market.curves.Curves` has it."""
+        key = days.astype(np.float64)
+        grid = self.days.astype(np.float64)
+        ends = np.zeros(len(key), np.int64), np.full(len(key), len(grid), np.int64)
+        left, right, fraction = linear_position(grid, *ends, key)
+        time = np.maximum(key - self.as_of, 0.0) / DAYS_A_YEAR
+        by_rate = (self.interpolation == "linear_zero") | (left == right)
+        rows = np.arange(len(key))
+        weights = np.zeros((len(key), len(grid)))
+        np.add.at(
+            weights,
+            (rows, left),
+            (1.0 - fraction) * np.where(by_rate, time, (grid[left] - self.as_of) / DAYS_A_YEAR),
+        )
+        np.add.at(weights, (rows, right), fraction * np.where(by_rate, time, (grid[right] - self.as_of) / DAYS_A_YEAR))
+        return weights
+
+
+@dataclass(frozen=True)
+class Floating:
+    """Simple or compounded interest of a curve, sum of (P(start)/P(end) - 1) D(paid); `discount` "": undiscounted."""
+
+    projection: str
+    discount: str
+    start: Days
+    end: Days
+    paid: Days
+
+
+@dataclass(frozen=True)
+class Known:
+    """Sum of amount x D(paid); `discount` "": undiscounted."""
+
+    discount: str
+    amount: Vector
+    paid: Days
+
+
+@dataclass(frozen=True)
+class ParRate:
+    """(sum of sign x leg) / annuity + offset: the rate at which an instrument is worth nothing."""
+
+    legs: tuple[tuple[float, Floating | Known], ...]
+    annuity: Known
+    offset: float = 0.0
+
+
+@dataclass(frozen=True)
+class _Exponentials:
+    """sum of amount x exp(-(sum over curves of rows z)); `rows[curve]` is float64[n, nodes]."""
+
+    amount: Vector
+    rows: Mapping[str, Matrix]
+
+    def value(self, zeros: Zeros) -> tuple[float, dict[str, Vector]]:
+        """The sum, and its gradient by curve."""
+        exponent = np.zeros(len(self.amount))
+        for curve, rows in self.rows.items():
+            exponent -= (rows * zeros[curve]).sum(axis=1)
+        terms = self.amount * np.exp(exponent)
+        gradient = {curve: -(terms[:, None] * rows).sum(axis=0) for curve, rows in self.rows.items()}
+        return float(terms.sum()), gradient
+
+
+class Equation:
+    """A par rate over given nodes.
+
+    :param grids: of every curve that its legs name.
+    """
+
+    def __init__(self, par: ParRate, grids: Mapping[str, Grid]) -> None:
+        self._offset = par.offset
+        self._numerator = _joined([(sign, leg) for sign, leg in par.legs], grids)
+        self._annuity = _joined([(1.0, par.annuity)], grids)
+
+    def value(self, zeros: Zeros) -> tuple[float, dict[str, Vector]]:
+        """The par rate, and its derivative by each curve's zero rates."""
+        above, above_slope = self._numerator.value(zeros)
+        below, below_slope = self._annuity.value(zeros)
+        rate = above / below
+        curves = above_slope.keys() | below_slope.keys()
+        nothing = 0.0
+        slope = {
+            curve: np.asarray((above_slope.get(curve, nothing) - rate * below_slope.get(curve, nothing)) / below)
+            for curve in curves
+        }
+        return rate + self._offset, slope
+
+
+def _joined(legs: Iterable[tuple[float, Floating | Known]], grids: Mapping[str, Grid]) -> _Exponentials:
+    """All legs as one sum: a period of a floating leg is two terms."""
+    amounts: list[Vector] = []
+    parts: list[tuple[str, Matrix, int]] = []  # curve, rows, first term
+    size = 0
+    for sign, leg in legs:
+        count = len(leg.paid)
+        if isinstance(leg, Known):
+            amounts.append(sign * leg.amount)
+        else:
+            amounts += [np.full(count, sign), np.full(count, -sign)]
+            grid = grids[leg.projection]
+            parts.append((leg.projection, grid.log_discount(leg.end) * -1.0 + grid.log_discount(leg.start), size))
+        copies = 1 if isinstance(leg, Known) else 2
+        if leg.discount:
+            rows = grids[leg.discount].log_discount(leg.paid)
+            parts += [(leg.discount, rows, size + k * count) for k in range(copies)]
+        size += copies * count
+    rows_of: dict[str, Matrix] = {}
+    for curve, rows, first in parts:
+        whole = rows_of.setdefault(curve, np.zeros((size, rows.shape[1])))
+        whole[first : first + len(rows)] += rows
+    return _Exponentials(np.concatenate(amounts), rows_of)
+
+
+def triangular_solve(lower: Matrix, right: Matrix) -> Matrix:
+    """X with `lower` X = `right`, by forward substitution.
+
+    What is above the diagonal is not looked at: a quote depends on no node beyond its own. Not LAPACK, whose sums
+    depend on how many threads it runs.
+
+    :param lower: float64[n, n]; `right`: float64[n, m].
+    """
+    found = np.zeros_like(right)
+    for k in range(len(lower)):
+        rest = right[k].copy()
+        for j in range(k):
+            rest -= lower[k, j] * found[j]
+        found[k] = rest / lower[k, k]
+    return found
