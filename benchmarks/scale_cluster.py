@@ -53,12 +53,12 @@ def _count() -> None:
     to_frames, from_frames, heartbeat = tcp.to_frames, tcp.from_frames, Scheduler.heartbeat_worker
 
     async def counted_from(frames: Any, **options: Any) -> Any:
-        counted[0] += sum(memoryview(frame).nbytes for frame in frames)
+        counted[0] += sum(map(len, frames))
         return await from_frames(frames, **options)
 
     async def counted_to(*arguments: Any, **options: Any) -> Any:
         frames = await to_frames(*arguments, **options)
-        counted[1] += sum(memoryview(frame).nbytes for frame in frames)
+        counted[1] += sum(map(len, frames))
         return frames
 
     def counted_heartbeat(self: Scheduler, **options: Any) -> Any:
