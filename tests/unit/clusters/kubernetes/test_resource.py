@@ -171,7 +171,9 @@ def test_what_is_configured_is_laid_over_the_defaults() -> None:
 
 def test_null_takes_a_default_away_and_a_name_is_replaced() -> None:
     given = options(
-        pods=PodOptions(security_context={"runAsNonRoot": None, "runAsUser": 7}, env=({"name": "HOME", "value": "/h"},)),
+        pods=PodOptions(
+            security_context={"runAsNonRoot": None, "runAsUser": 7}, env=({"name": "HOME", "value": "/h"},)
+        ),
         scheduler=PodOptions(env=({"name": "HOME", "value": "/s"},)),
     )
     resource = rendered(given)
