@@ -26,7 +26,7 @@ RUN cd /install/lib/python3.11/site-packages \
  && find . -type d \( -name tests -o -name test \) -prune -exec rm -rf {} + \
  && find . -type f \( -name '*.pyx' -o -name '*.pxd' -o -name '*.pxi' -o -name '*.a' -o -name '*.h' -o -name '*.hpp' \) -delete \
  && rm -rf pyarrow/include pyarrow/src \
- && find . -type f -name '*.so*' -exec strip --strip-unneeded {} +
+ && find . -type f -name '*.so*' -not -path '*.libs/*' -exec strip --strip-unneeded {} +
 
 FROM ${PYTHON}
 ARG CPU=x86-64-v3
