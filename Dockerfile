@@ -21,12 +21,15 @@ COPY README.md LICENSE ./
 COPY riskpipe riskpipe
 RUN pip install --no-cache-dir --no-compile --no-deps --disable-pip-version-check --root-user-action=ignore \
     --prefix /install .
-# What no run needs: tests, headers, sources of extensions, symbols.
+# Out goes what no run needs: tests, headers, sources of extensions, symbols. Bytecode stays for what a run imports, so
+# that pods need not make it. Whole seconds in the files' times: numba's cache compares them, and layers keep no more.
 RUN cd /install/lib/python3.11/site-packages \
  && find . -type d \( -name tests -o -name test \) -prune -exec rm -rf {} + \
  && find . -type f \( -name '*.pyx' -o -name '*.pxd' -o -name '*.pxi' -o -name '*.a' -o -name '*.h' -o -name '*.hpp' \) -delete \
  && rm -rf pyarrow/include pyarrow/src \
- && find . -type f -name '*.so*' -not -path '*.libs/*' -exec strip --strip-unneeded {} +
+ && find . -type f -name '*.so*' -not -path '*.libs/*' -exec strip --strip-unneeded {} + \
+ && python -m compileall -q -s /install -p /usr/local --invalidation-mode unchecked-hash -x '/(kubernetes|kubernetes_asyncio)/' . \
+ && find riskpipe -name '*.py' -exec touch -d 2000-01-01T00:00:00Z {} +
 
 FROM ${PYTHON}
 ARG CPU=x86-64-v3
