@@ -74,25 +74,23 @@ class Kube:
 
     def events(self, name: str) -> list[Json]:
         """Of an object, oldest first; nothing when they may not be listed."""
-        from kr8s import ServerError
-
-        found = self._api.get(
-            self._v1("Event"), namespace=self.namespace, field_selector=f"involvedObject.name={name}", raw=True
-        )
+        field = f"involvedObject.name={name}"
         try:
-            return sorted(found, key=lambda event: str(event.get("lastTimestamp") or event.get("eventTime") or ""))
-        except ServerError:
+            with self.explained("list events"):
+                found = list(self._api.get(self._v1("Event"), namespace=self.namespace, field_selector=field, raw=True))
+        except ClusterError:
             return []
+        return sorted(found, key=lambda event: str(event.get("lastTimestamp") or event.get("eventTime") or ""))
 
     def log_tail(self, pod: str, *, previous: bool) -> list[str]:
         """The last lines of a pod's log, or of its container before the last restart; nothing where there is none."""
-        from kr8s import NotFoundError, ServerError
         from kr8s.objects import Pod
 
         try:
-            lines = Pod(pod, namespace=self.namespace, api=self._api).logs(previous=previous, tail_lines=LOG_LINES)
-            return list(lines)
-        except (NotFoundError, ServerError):
+            with self.explained("read logs"):
+                found = Pod(pod, namespace=self.namespace, api=self._api)
+                return list(found.logs(previous=previous, tail_lines=LOG_LINES))
+        except ClusterError:
             return []
 
     def allowed(self, verb: str, group: str, resource: str, subresource: str = "") -> bool:
@@ -112,11 +110,6 @@ class Kube:
         with self.explained("list the API's resources"):
             found = self._api.api_resources()
             return [str(entry["name"]) for entry in found if entry["version"] == group_version]
-
-    def secret(self, name: str) -> Json | None:
-        with self.explained(f"read Secret {name}"):
-            found = self._api.get(self._v1("Secret"), name, namespace=self.namespace, raw=True)
-            return next(iter(list(found)), None)
 
     def _v1(self, kind: str) -> Any:
         return self._new_class(kind, "v1", asyncio=False, namespaced=True)
