@@ -13,6 +13,7 @@ from riskpipe.cli.config import schema, show
 from riskpipe.cli.diff import diff
 from riskpipe.cli.doctor import doctor
 from riskpipe.cli.init import init
+from riskpipe.cli.kernels import compile_
 from riskpipe.cli.options import before_commands, everywhere, flag
 from riskpipe.cli.plan import plan
 from riskpipe.cli.program import Program
@@ -62,6 +63,10 @@ config = _group("config", "Show the resolved configuration and its schema.", add
 config.command("show")(everywhere(show))
 config.command("schema")(everywhere(schema))
 app.add_typer(config)
+
+kernels = _group("kernels", "Compile the code that pricing is made of.", add_completion=False)
+kernels.command("compile")(everywhere(compile_))
+app.add_typer(kernels)
 
 app.command()(everywhere(doctor))
 
