@@ -42,6 +42,9 @@ LABEL org.opencontainers.image.title="riskpipe" \
       io.riskpipe.cpu="${CPU}"
 COPY --from=build /usr/bin/tini-static /usr/bin/tini
 COPY --from=build /install /usr/local
+# Compiled kernels: root's, and read-only to whoever runs. RISKPIPE_CPU holds for the pods, too: they find what is here.
+ENV RISKPIPE_CPU=${CPU} RISKPIPE_CACHE_DIR=/opt/riskpipe/kernels
+RUN riskpipe kernels compile && chmod -R a+rX,go-w /opt/riskpipe
 # Any user id of group 0 may run it, without an entry in /etc/passwd; only /tmp is written to.
 ENV HOME=/tmp USER=riskpipe LOGNAME=riskpipe \
     PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from riskpipe.clusters.kubernetes.options import Json
+from riskpipe.clusters.kubernetes.options import Json, own_namespace
 from riskpipe.clusters.kubernetes.resource import API_VERSION, KIND
 from riskpipe.errors import ClusterError
 
@@ -18,7 +18,7 @@ MISSING_EXTRA = "cluster kind kubernetes needs the extra `kubernetes`: pip insta
 class Kube:
     """A namespace of the cluster that KUBECONFIG or the pod's service account names.
 
-    :param namespace: None: that of the configuration found.
+    :param namespace: None: the pod's own, else that of the configuration found.
     :raises ClusterError: kr8s is not installed, or no API server answers.
     """
 
@@ -32,7 +32,7 @@ class Kube:
             self._api = kr8s.api()
         self._clusters = kr8s.objects.new_class(KIND, API_VERSION, asyncio=False, namespaced=True)
         self._new_class = kr8s.objects.new_class
-        self.namespace: str = namespace or self._api.namespace
+        self.namespace: str = namespace or own_namespace() or self._api.namespace
 
     def version(self) -> str:
         with self.explained("ask for the version"):

@@ -298,6 +298,7 @@ def test_an_emptied_section_means_its_defaults(tmp_path: Path) -> None:
 def test_variables_of_kubernetes_services_and_reserved_ones_are_no_settings(tmp_path: Path) -> None:
     environment = {
         "RISKPIPE_CACHE_DIR": "/tmp/x",
+        "RISKPIPE_CPU": "x86-64-v3",
         "RISKPIPE_SCHEDULER_SERVICE_HOST": "10.0.0.1",
         "RISKPIPE_SCHEDULER_PORT_8786_TCP": "tcp://10.0.0.1:8786",
         "OTHER": "1",
