@@ -15,6 +15,7 @@ from riskpipe.clusters.kubernetes.diagnosis import (
     described,
     hopeless,
     is_ready,
+    quiet,
     stuck,
     troubles,
     without_pods,
@@ -104,13 +105,13 @@ class Wait:
         pods = [*self._pods("scheduler"), *self._pods("worker")]
         text = f"{what} after {self.seconds:g} s (cluster.kubernetes.startup_seconds)"
         if pods:
-            return self._failed(text, troubles(pods))
+            return self._failed(text, troubles(pods) or quiet(pods))
         return ClusterError(f"DaskCluster {self.name}: {text}: {without_pods(self.kube.cluster(self.name))}")
 
     def _failed(self, what: str, found: list[PodTrouble]) -> ClusterError:
         lines = [f"DaskCluster {self.name} in namespace {self.kube.namespace}: {what}"]
         for trouble in found[:PODS_SHOWN]:
-            log = self.kube.log_tail(trouble.pod, previous=trouble.reason == "CrashLoopBackOff")
+            log = self.kube.log_tail(trouble.pod, previous=trouble.before_restart)
             lines += described(trouble, self.kube.events(trouble.pod), log if trouble.crashed else [])
         if len(found) > PODS_SHOWN:
             lines.append(f"and {len(found) - PODS_SHOWN} more pods")
