@@ -146,3 +146,11 @@ def test_the_sample_configuration_is_valid(tmp_path: Path) -> None:
     found = load_settings(path, environment={})
     assert found.as_of == date(2026, 11, 20)
     assert found.market.indices
+
+
+@pytest.mark.parametrize(
+    ("shards", "workers", "expected"),
+    [(None, 2, 1), ("auto", 1_000, 1), ("auto", 1_001, 2), ("auto", 9_500, 10), (3, 9_500, 3), (3, 2, 2)],
+)
+def test_shards_keep_their_schedulers_small(shards: Any, workers: int, expected: int) -> None:
+    assert settings(cluster={"shards": shards}).cluster.shards_of(workers) == expected
