@@ -4,8 +4,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEMO ?= demo
+# The image for Kubernetes, and how it is built and brought to the cluster of KUBECONFIG; docker and kind are defaults.
+IMAGE ?= riskpipe:test
+BUILD_IMAGE ?= docker build
+LOAD_IMAGE ?= kind load docker-image
+# Installs the Dask operator when it is given: a command that takes the image's name.
+INSTALL_OPERATOR ?= :
+# What starts a program where the cluster's API server and services can be reached.
+KUBE_EXEC ?=
 
-.PHONY: demo test test-chaos test-kubernetes bench bench-day lint types imports check-all format install clean
+.PHONY: demo test test-chaos test-helm test-kubernetes image bench bench-day lint types imports check-all format install clean
 
 install: $(STAMP)
 
@@ -27,8 +35,18 @@ test: $(STAMP)
 test-chaos: $(STAMP)
 	$(BIN)/python -m pytest -m chaos
 
-test-kubernetes: $(STAMP)
-	$(BIN)/python -m pytest -m kubernetes
+# The chart, rendered; needs helm on the PATH. `make test` runs these tests, too, where there is one.
+test-helm: $(STAMP)
+	RISKPIPE_TEST_HELM=1 $(BIN)/python -m pytest tests/helm
+
+image:
+	$(BUILD_IMAGE) . -f Dockerfile -t $(IMAGE)
+
+# On the cluster that KUBECONFIG names, in a namespace of its own; needs kubectl and helm.
+test-kubernetes: $(STAMP) image
+	$(LOAD_IMAGE) $(IMAGE)
+	$(INSTALL_OPERATOR) $(IMAGE)
+	RISKPIPE_TEST_IMAGE=$(IMAGE) $(KUBE_EXEC) $(BIN)/python -m pytest -m kubernetes --durations=10
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks

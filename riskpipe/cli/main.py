@@ -8,11 +8,14 @@ import typer
 
 from riskpipe import __version__
 from riskpipe.cli.check import check
+from riskpipe.cli.cluster import collect as collect_clusters
+from riskpipe.cli.cluster import render
 from riskpipe.cli.compact import compact
 from riskpipe.cli.config import schema, show
 from riskpipe.cli.diff import diff
 from riskpipe.cli.doctor import doctor
 from riskpipe.cli.init import init
+from riskpipe.cli.kernels import compile_
 from riskpipe.cli.options import before_commands, everywhere, flag
 from riskpipe.cli.plan import plan
 from riskpipe.cli.program import Program
@@ -62,6 +65,15 @@ config = _group("config", "Show the resolved configuration and its schema.", add
 config.command("show")(everywhere(show))
 config.command("schema")(everywhere(schema))
 app.add_typer(config)
+
+cluster = _group("cluster", "The DaskClusters of runs on Kubernetes.", add_completion=False)
+cluster.command("render")(everywhere(render))
+cluster.command("gc")(everywhere(collect_clusters))
+app.add_typer(cluster)
+
+kernels = _group("kernels", "Compile the code that pricing is made of.", add_completion=False)
+kernels.command("compile")(everywhere(compile_))
+app.add_typer(kernels)
 
 app.command()(everywhere(doctor))
 

@@ -63,7 +63,7 @@ def at_address(
     until = time.monotonic() + deadline
     with ExitStack() as stack:
         stack.enter_context(dask.config.set(SETTINGS))
-        client = stack.enter_context(_connect(address, deadline, tls))
+        client = stack.enter_context(connect(address, deadline, tls))
         _await_workers(client, workers, until, deadline)
         check_versions(client)
         initialise_workers(client, initialise)
@@ -97,7 +97,7 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _connect(address: str, deadline: float, tls: TlsFiles | None) -> Client:
+def connect(address: str, deadline: float, tls: TlsFiles | None) -> Client:
     security = tls.security() if tls is not None else None
     try:
         with warnings.catch_warnings():

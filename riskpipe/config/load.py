@@ -137,8 +137,6 @@ def _fault(layers: Layers, error: Any) -> None:
         message = "unknown key" + (f"; did you mean {near}?" if near else "")
     elif kind == "missing":
         message = f"missing; {keys.wanted(path)} is wanted"
-    elif path == ("cluster", "kind") and _value(layers.tree, path) == "kubernetes":
-        message = "kubernetes is not served by this version; local, address or serial is"
     elif kind == "unwanted":
         got = repr(path[-1]) if error["loc"][-1] == "[key]" else value
         message = f"{error['msg']}, got {got}"
@@ -167,6 +165,8 @@ def _cluster_contradictions(layers: Layers, cluster: dict[str, Any]) -> None:
     kind, shards, workers = cluster.get("kind", "local"), cluster.get("shards"), cluster.get("workers", 2)
     if kind == "address" and "address" not in cluster:
         layers.fault(("cluster", "kind"), "address needs cluster.address, such as tls://host:8786")
+    if kind == "kubernetes":
+        _kubernetes_contradictions(layers, cluster)
     if not isinstance(shards, int) or shards < 2:
         return
     if kind in ("address", "serial"):
@@ -175,6 +175,22 @@ def _cluster_contradictions(layers: Layers, cluster: dict[str, Any]) -> None:
         layers.fault(
             ("cluster", "shards"), f"{shards} shards need {shards} workers or more, cluster.workers is {workers}"
         )
+
+
+def _kubernetes_contradictions(layers: Layers, cluster: dict[str, Any]) -> None:
+    section = cluster.get("kubernetes")
+    pods = section if isinstance(section, dict) else {}
+    if "image" not in pods:
+        layers.fault(("cluster", "kind"), "kubernetes needs cluster.kubernetes.image")
+    if "tls_secret" not in pods and pods.get("allow_plaintext") is not True:
+        layers.fault(
+            ("cluster", "kind"),
+            "kubernetes needs cluster.kubernetes.tls_secret, a Secret with ca.crt, tls.crt and tls.key"
+            " (or allow_plaintext, where whoever reaches a pod may run code on it)",
+        )
+    low, high = cluster.get("min_workers", 1), cluster.get("max_workers", 1000)
+    if isinstance(low, int) and isinstance(high, int) and low > high:
+        layers.fault(("cluster", "min_workers"), f"{low} is more than cluster.max_workers, {high}")
 
 
 def _value(tree: Any, path: keys.Path) -> Any:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
+from riskpipe.config.kubernetes import Kubernetes
 from riskpipe.config.market import MarketSettings
 from riskpipe.config.values import CurrencyCode, Location, Size, iso_date, no_repeats
 from riskpipe.market.conventions import Conventions
@@ -78,17 +79,27 @@ class Partition(Section):
 class Cluster(Section):
     """Where the blocks are priced."""
 
-    kind: Literal["local", "address", "serial"] = Field(
+    kind: Literal["local", "address", "kubernetes", "serial"] = Field(
         default="local",
         description="local: worker processes on this machine; address: a Dask scheduler that runs already; "
+        "kubernetes: a DaskCluster of its own for each run; "
         "serial: in this process, one block after the other, without Dask.",
     )
     workers: Count = Field(
-        default=2, description="Worker processes: as many are started (kind local) or must be there (kind address)."
+        default=2,
+        description="Worker processes: as many are started (kinds local and kubernetes) or must be there (address).",
     )
+    deadline: Positive | None = Field(
+        default=None,
+        description="Seconds that the whole run may take (kind kubernetes): as many workers as the plan's projected "
+        "seconds need for it, between min_workers and max_workers. Unset: cluster.workers.",
+    )
+    min_workers: Count = Field(default=1, description="With deadline: at least so many worker processes.")
+    max_workers: Count = Field(default=1000, description="With deadline: at most so many worker processes.")
     memory_limit: Size | None = Field(
         default=None,
-        description="Memory of one worker; unset: this machine's memory divided among the workers.",
+        description="Memory of one worker; unset: this machine's memory divided among the workers (kind local), the "
+        "pod's limit divided among its processes, or 2GiB (kind kubernetes).",
     )
     shards: Annotated[Count | None, BeforeValidator(lambda value: None if value == "auto" else value)] = Field(
         default=None,
@@ -105,6 +116,7 @@ class Cluster(Section):
         description="A block that takes longer is ended, retried (retry.timeout), then cut in two; one trade fails "
         "with TIMEOUT. Not for kind serial; unset: no limit.",
     )
+    kubernetes: Kubernetes = Field(default_factory=Kubernetes, description="The pods of a DaskCluster.")
 
     def shards_of(self, workers: int) -> int:
         """How many clusters share `workers` worker processes; no more than there are workers."""
@@ -139,7 +151,7 @@ class Settings(Section):
     )
     base_currency: CurrencyCode = Field(default="USD", description="Currency that results are aggregated in.")
     inputs: Inputs = Field(description="Where the inputs are.")
-    output: Location = Field(default="output", description="Directory of the results.")
+    output: Location = Field(default="output", description="Directory or URI of the results.")
     measures: Annotated[tuple[Measure, ...], Field(min_length=1, strict=False), AfterValidator(no_repeats)] = Field(
         default=("pv",), description="What is computed for each trade."
     )

@@ -40,21 +40,23 @@ FUNCTIONS: Mapping[str, Function] = {"value": value, "merge": merge, "stitch": s
 
 
 @contextmanager
-def open_executor(settings: Settings, tell: Callable[[str], None] = lambda text: None) -> Iterator[Executor]:
+def open_executor(
+    settings: Settings, options: ClusterOptions, tell: Callable[[str], None] = lambda text: None
+) -> Iterator[Executor]:
     """The executor that `cluster` asks for, ready for work.
 
+    :param options: of the one cluster, or of all shards together.
     :param tell: hears what becomes of shards.
     :raises ClusterError: the cluster does not come up. :raises UsageError: an address that must not be used.
     """
-    shards = settings.cluster.shards_of(settings.cluster.workers)
-    if settings.cluster.kind == "serial":
+    shards = settings.cluster.shards_of(options.workers)
+    if options.kind == "serial":
         with closing(SerialExecutor(FUNCTIONS)) as serial:
             yield serial
     elif shards == 1:
-        with _on_cluster(cluster_options(settings)) as executor:
+        with _on_cluster(options) as executor:
             yield executor
     else:
-        options = cluster_options(settings)
 
         def open_shard(number: int, wake: Callable[[], None]) -> AbstractContextManager[DaskExecutor]:
             return _on_cluster(replace(options, shard=number, shards=shards), wake)
@@ -63,27 +65,7 @@ def open_executor(settings: Settings, tell: Callable[[str], None] = lambda text:
             yield sharded
 
 
-def cluster_options(settings: Settings) -> ClusterOptions:
-    """What the settings say of the cluster, in the words of `clusters`."""
-    cluster = settings.cluster
-    return ClusterOptions(
-        kind=cluster.kind,
-        workers=cluster.workers,
-        memory_limit="auto" if cluster.memory_limit is None else cluster.memory_limit,
-        address=cluster.address or "",
-        initialise=import_kernels,
-    )
-
-
 @contextmanager
 def _on_cluster(options: ClusterOptions, wake: Callable[[], None] = lambda: None) -> Iterator[DaskExecutor]:
     with open_cluster(options) as client, closing(DaskExecutor(client, FUNCTIONS, wake=wake)) as executor:
         yield executor
-
-
-def import_kernels() -> None:
-    """On a worker, before its first block: the slow imports."""
-    import riskpipe.products.catalogue
-    import riskpipe.valuation.run_block
-
-    riskpipe.products.catalogue.catalogue()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections import Counter
@@ -27,14 +26,18 @@ from riskpipe.plan.selection import Selection
 from riskpipe.plan.survey import Fault, Quarantine, Survey
 from riskpipe.store.filesystem import Store, explained
 from riskpipe.store.layout import RunLayout, list_runs
+from riskpipe.store.local_files import local_file
 from riskpipe.store.parquet import read_parquet
+from riskpipe.valuation.spec import ValuationSpec
 from riskpipe.workflows.check import refuse
 from riskpipe.workflows.inputs import Inputs, open_inputs
+from riskpipe.workflows.sizing import needed_workers, planned_workers
 
 RUNS_TO_LEARN_FROM = 5
 ROWS_TO_BALANCE = 1_000_000
 BLOCKS_TO_ORDER = 20_000
 SHORT_SECONDS, LONG_SECONDS = 0.5, 60.0
+PLAN_FILE = "plan.parquet"
 
 
 @dataclass(frozen=True)
@@ -158,7 +161,7 @@ def _blocks(
         return
     surveys = list(survey.files())
     seconds = sum(float(found.seconds.sum()) for found in surveys)
-    limits = limits.balanced(seconds, 1 if settings.cluster.kind == "serial" else settings.cluster.workers)
+    limits = limits.balanced(seconds, planned_workers(settings.cluster, seconds))
     yield from _longest_first(block_tables(surveys, ranges, limits, inputs_of, totals))
 
 
@@ -241,11 +244,20 @@ def _warnings(settings: Settings, header: PlanHeader, quarantined: int) -> list[
             f"{totals['longest_seconds']:.0f} s): lower partition.target_seconds or partition.max_trades"
         )
     # A few short blocks are the ends of files, or a short run balanced over its workers; many are overhead.
-    if totals["short_blocks"] > 4 * BLOCKS_A_WORKER * settings.cluster.workers:
+    workers = planned_workers(settings.cluster, float(totals["projected_seconds"]))
+    if totals["short_blocks"] > 4 * BLOCKS_A_WORKER * workers:
         warnings.append(
             f"{totals['short_blocks']} of {totals['blocks']} blocks are projected under {SHORT_SECONDS:g} s: "
             "raise partition.max_trades, max_scenarios or max_memory, or put more trades in a file"
         )
+    cluster = settings.cluster
+    if cluster.kind == "kubernetes" and cluster.deadline is not None:
+        needed = needed_workers(cluster.deadline, float(totals["projected_seconds"]))
+        if needed > cluster.max_workers:
+            warnings.append(
+                f"cluster.deadline of {cluster.deadline:g} s needs {needed:,} workers, "
+                f"cluster.max_workers allows {cluster.max_workers:,}: the run will be late"
+            )
     limit = settings.cluster.memory_limit
     if limit is not None and totals["most_bytes"] > 0.85 * limit:
         warnings.append(
@@ -285,8 +297,7 @@ def _learnt(store: Store, layout: RunLayout) -> Mapping[str, float]:
     warm = np.ones(len(table), np.bool_)
     warm[np.unique(who.to_numpy(zero_copy_only=False), return_index=True)[1]] = False
     sums = table.filter(pa.array(warm)).group_by("product").aggregate([("projected_s", "sum"), ("price_s", "sum")])
-    with local_copy(store, layout.plan) as path:
-        planned_with = CostModel(StoredPlan(path).header.cost_factors)
+    planned_with = CostModel(open_plan(store, layout).header.cost_factors)
     return planned_with.learnt(
         [(row["product"], row["projected_s_sum"], row["price_s_sum"]) for row in sums.to_pylist()]
     ).factors
@@ -298,15 +309,12 @@ def put_file(store: Store, name: str, path: str) -> None:
         shutil.copyfileobj(source, sink)
 
 
-@contextmanager
-def local_copy(store: Store, name: str) -> Iterator[str]:
-    """A path of this machine for a stored file: itself when local, else a temporary copy."""
-    local = store.local_path(name)
-    if local is not None:
-        yield local
-        return
-    with tempfile.TemporaryDirectory(prefix="riskpipe-") as directory:
-        path = os.path.join(directory, os.path.basename(name))
-        with open(path, "wb") as sink, store.open_input_file(name) as source:
-            shutil.copyfileobj(source, sink)
-        yield path
+def open_plan(store: Store, layout: RunLayout) -> StoredPlan:
+    """The plan of a run; of one in an object store, a copy on this machine.
+
+    :raises StorageError: there is none, or it cannot be read.
+    """
+    if store.is_local:
+        return StoredPlan(local_file(store, layout.plan, ""))
+    spec = ValuationSpec.from_json(store.read_bytes(layout.valuation).decode())
+    return StoredPlan(local_file(store, layout.plan, spec.files_sha256.get(PLAN_FILE, "")))

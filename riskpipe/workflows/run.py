@@ -12,27 +12,30 @@ from functools import partial
 
 from riskpipe import __version__
 from riskpipe.clusters.address import check_address
+from riskpipe.clusters.catalogue import ClusterOptions
 from riskpipe.config import Settings, resolved_yaml
 from riskpipe.errors import ClusterError, InputError, Reason, StorageError, UsageError
 from riskpipe.execute.executor import SchedulerLostError
 from riskpipe.execute.signals import StopSignal, stop_on_signals
 from riskpipe.measures.families import Bumps
 from riskpipe.plan.accounting import Observer, RunStatus
-from riskpipe.plan.plan import PlanHeader, StoredPlan
+from riskpipe.plan.plan import PlanHeader
 from riskpipe.plan.selection import Selection, parse_selection
 from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import RunLayout, list_runs, new_run_id, resolve_run
 from riskpipe.store.lease import Lease
 from riskpipe.store.ledger import read_ledger
 from riskpipe.store.parquet import read_parquet, write_parquet
+from riskpipe.store.portfolio import content_sha256
 from riskpipe.valuation.context import open_context
 from riskpipe.valuation.spec import ValuationSpec
 from riskpipe.workflows.check import checks_table
+from riskpipe.workflows.clusters import cluster_options
 from riskpipe.workflows.finish import finish, read_status
 from riskpipe.workflows.functions import open_executor
 from riskpipe.workflows.inputs import hash_inputs
 from riskpipe.workflows.log import RunLog
-from riskpipe.workflows.plan import Planned, local_copy, make_plan, put_file
+from riskpipe.workflows.plan import PLAN_FILE, Planned, make_plan, open_plan, put_file
 from riskpipe.workflows.session import Session, open_session
 
 RUN_VERSION = 1
@@ -88,8 +91,6 @@ def open_output(settings: Settings) -> Store:
     if settings.cluster.kind == "address":
         check_address(settings.cluster.address or "")
     store = Store(settings.output)
-    if not store.is_local:
-        raise StorageError(f"{store.root}: this version writes runs to file systems only: choose a directory")
     store.probe_writable()
     return store
 
@@ -131,7 +132,8 @@ def _value(session: Session, *, fail_fast: bool) -> None:
     for attempt in range(1, CLUSTERS_PER_SESSION + 1):
         try:
             started = time.monotonic()
-            with open_executor(session.settings, partial(session.observer.message, "warning")) as executor:
+            tell = partial(session.observer.message, "warning")
+            with open_executor(session.settings, _cluster(session, attempt), tell) as executor:
                 session.phases["cluster"] = time.monotonic() - started
                 session.value_blocks(executor, fail_fast=fail_fast)
                 session.flush()
@@ -148,6 +150,17 @@ def _value(session: Session, *, fail_fast: bool) -> None:
             if session.stop.requested:  # a signal to the process group ends workers that are just starting
                 return
             raise
+
+
+def _cluster(session: Session, attempt: int) -> ClusterOptions:
+    """As large as what is left to be priced asks for."""
+    return cluster_options(
+        session.settings,
+        run_id=session.layout.run_id,
+        projected_seconds=sum(block.projected_seconds for block in session.state.pending()),
+        attempt=attempt,
+        stopped=lambda: session.stop.requested,
+    )
 
 
 # -- opening
@@ -233,8 +246,7 @@ def _selection_of(header: PlanHeader) -> Selection:
 
 def read_header(store: Store, layout: RunLayout) -> PlanHeader:
     """What all blocks of a run share."""
-    with local_copy(store, layout.plan) as path:
-        return StoredPlan(path).header
+    return open_plan(store, layout).header
 
 
 def _create(store: Store, settings: Settings, selection: Selection, run_id: str, observer: Observer) -> _Opened:
@@ -273,6 +285,11 @@ def _write_run(store: Store, layout: RunLayout, settings: Settings, planned: Pla
     )
     store.write_bytes(layout.config, resolved_yaml(settings).encode())
     store.write_bytes(layout.inputs, json.dumps(inputs.hashes, indent=2, sort_keys=True).encode())
+    sha256 = {PLAN_FILE: content_sha256(*Store.of_file(planned.plan.path))}
+    for path, writable in ((layout.market, inputs.snapshot), (layout.scenarios, inputs.scenarios.columns)):
+        with store.atomic_sink(path) as sink:
+            writable.write(sink.name)
+            sha256[path.rpartition("/")[2]] = content_sha256(*Store.of_file(sink.name))
     spec = ValuationSpec(
         run_id=layout.run_id,
         as_of=settings.as_of,
@@ -286,13 +303,9 @@ def _write_run(store: Store, layout: RunLayout, settings: Settings, planned: Pla
         config_sha256=settings.sha256,
         inputs_sha256=inputs.sha256,
         engine_version=__version__,
+        files_sha256=sha256,
     )
     store.write_bytes(layout.valuation, spec.to_json().encode())
-    for path, writable in ((layout.market, inputs.snapshot), (layout.scenarios, inputs.scenarios.columns)):
-        if not store.is_local:
-            raise StorageError("runs on object stores are not served by this version: choose a directory")
-        with store.atomic_sink(path) as sink:
-            writable.write(sink.name)
     write_parquet(store, layout.checks, checks_table(list(planned.faults)))
     write_parquet(store, layout.quarantine, planned.quarantine.table())
     put_file(store, layout.plan, planned.plan.path)

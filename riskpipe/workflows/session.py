@@ -12,7 +12,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from riskpipe import __version__
@@ -51,6 +50,7 @@ from riskpipe.workflows.functions import FUNCTIONS
 from riskpipe.workflows.merges import Merges
 from riskpipe.workflows.outputs import correction_tasks, stitch_tasks, unfinished
 from riskpipe.workflows.parts import halves
+from riskpipe.workflows.plan import open_plan
 
 UPDATE_SECONDS = 0.5
 
@@ -133,11 +133,9 @@ class Session:
         self.sums = (*self.merges.roots, *(task.name for task in corrections))
         works = [Work(key=task.name, payload=task, function="correct") for task in corrections]
         stitches = (Work(key=task.name, payload=task, function="stitch") for task in stitch_tasks(*where))
-        left = (work for work in itertools.chain(works, stitches) if not self._is_merged(work.key))
+        merged = {entry.path for entry in self.store.list_files(self.layout.merges)}
+        left = (w for w in itertools.chain(works, stitches) if self.layout.merge_output(w.key) not in merged)
         return self._drive(left, executor, fail_fast=True).state == "complete"
-
-    def _is_merged(self, name: str) -> bool:
-        return self.store.exists(self.layout.merge_output(name))
 
     def _drive(self, works: Iterator[Work], executor: Executor, *, fail_fast: bool) -> DriveResult:
         retry = self.settings.retry
@@ -329,15 +327,12 @@ def done_record(block: Block, attempt: int, worker: str, queued_at: float, resul
 def open_session(
     store: Store, layout: RunLayout, settings: Settings, lease: Lease, observer: Observer, stop: StopSignal
 ) -> Session:
-    """Fold the ledger and begin a session on a run whose plan is in place (on this machine's file system).
+    """Fold the ledger and begin a session on a run whose plan is in place.
 
     :raises StorageError: plan or ledger cannot be read.
     """
-    path = store.local_path(layout.plan)
-    if path is None or not Path(path).exists():
-        raise InfrastructureError(f"run {layout.run_id} has no plan on this machine's file system")
     store.delete_temporary(layout.root)
-    plan = StoredPlan(path)
+    plan = open_plan(store, layout)
     state = RunState(plan)
     merges = Merges(store.root, layout, len(plan))
     for record in read_ledger(store, layout):

@@ -24,6 +24,20 @@ AFTER_PRODUCTS = "### Rules between columns\n"
 MARKED = re.compile(r"(<!-- table: (?P<name>[\w-]+) -->\n)(?P<body>.*?)(<!-- end -->)", re.DOTALL)
 
 _MOVES = {"absolute": "difference", "log": "ratio", "none": "held"}
+SECTIONS = (
+    "general",
+    "inputs",
+    "bumps",
+    "partition",
+    "cluster",
+    "cluster.kubernetes",
+    "cluster.kubernetes.pods",
+    "retry",
+    "scenario_pnl",
+    "market",
+)
+# Not part of the table of the section around them; scheduler and worker have the keys of pods.
+_APART = {"kubernetes", "pods", "scheduler", "worker"}
 _USER_NAMES = {"currencies": "<CCY>", "indices": "<INDEX>", "curves": "<CURVE>"}
 
 
@@ -34,8 +48,8 @@ def tables() -> dict[str, str]:
         own = tuple(column for column in product.columns if column not in COMMON_COLUMNS)
         found[f"portfolio-{product.name.replace('_', '-')}"] = _columns(own)
     found["market-kinds"] = _kinds()
-    for section in ("general", "inputs", "bumps", "partition", "cluster", "retry", "scenario_pnl", "market"):
-        found[f"configuration-{section.replace('_', '-')}"] = _configuration(section)
+    for section in SECTIONS:
+        found[f"configuration-{section.replace('_', '-').replace('.', '-')}"] = _configuration(section)
     return found
 
 
@@ -86,7 +100,7 @@ def _kinds() -> str:
 
 def _configuration(section: str) -> str:
     schema = keys.root()
-    path: tuple[str, ...] = () if section == "general" else (section,)
+    path: tuple[str, ...] = () if section == "general" else tuple(section.split("."))
     return _table(("key", "type", "default", "meaning"), _keys(keys.schema_at(path) or schema, path, path == ()))
 
 
@@ -95,9 +109,9 @@ def _keys(schema: dict[str, Any], path: tuple[str, ...], flat: bool) -> Iterator
         here = (*path, name)
         found = keys.schema_at(here) or {}
         if keys.properties(found):
-            if not flat:
+            if not flat and name not in _APART:
                 yield from _keys(found, here, flat)
-        elif entries := keys.free_keys(found):
+        elif (entries := keys.free_keys(found)) and "$ref" in entries:
             below = keys.root()["$defs"][entries["$ref"].rsplit("/", 1)[1]]
             yield from _entries(below, (*here, _USER_NAMES[name]))
         else:
@@ -123,14 +137,19 @@ def _type(schema: dict[str, Any]) -> str:
         return "one of " + ", ".join(f"`{choice}`" for choice in schema["enum"])
     if schema.get("format") == "date":
         return "date"
+    if schema.get("type") == "object":
+        return "mapping"
     if schema.get("type") == "array":
-        return "list of measures"
+        items = schema["items"]
+        return (
+            "list of measures" if "enum" in items else f"list of {'mappings' if 'object' in items['type'] else 'names'}"
+        )
     if schema.get("pattern") == "^[A-Z]{3}$":
         return "currency code"
-    if "pattern" in schema:
+    if schema.get("pattern", "").startswith("^(weekends"):
         return "calendar"
     nouns = {"integer": "whole number", "number": "number", "boolean": "true or false"}
-    signs = {"minimum": ">=", "exclusiveMinimum": ">"}
+    signs = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<="}
     limits = (f" {sign} {schema[name]:g}" for name, sign in signs.items() if name in schema)
     return nouns.get(schema["type"], "text") + "".join(limits)
 
@@ -139,7 +158,7 @@ def _default(entry: dict[str, Any], required: bool) -> str:
     if required:
         return "required"
     value = entry.get("default")
-    if value is None:
+    if value is None or value == []:
         return "unset"
     if "anyOf" in entry and isinstance(value, int):
         return f"`{value // 2**20}MiB`"

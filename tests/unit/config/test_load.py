@@ -202,12 +202,34 @@ warnings_as_errors: 1
     ("line", "fault"),
     [
         (
-            "cluster: {kind: kubernetes}",
-            "cluster.kind: kubernetes is not served by this version; local, address or serial is",
+            "cluster: {kind: kubernetes, kubernetes: {allow_plaintext: true}}",
+            "cluster.kind: kubernetes needs cluster.kubernetes.image",
+        ),
+        (
+            "cluster: {kind: kubernetes, kubernetes: {image: 'riskpipe:1'}}",
+            "cluster.kind: kubernetes needs cluster.kubernetes.tls_secret, a Secret with ca.crt, tls.crt and tls.key"
+            " (or allow_plaintext, where whoever reaches a pod may run code on it)",
+        ),
+        (
+            "cluster: {kind: kubernetes, min_workers: 9, max_workers: 3,"
+            " kubernetes: {image: 'riskpipe:1', tls_secret: tls}}",
+            "cluster.min_workers: 9 is more than cluster.max_workers, 3",
+        ),
+        (
+            "cluster: {kubernetes: {pods: {volumes: [{emptyDir: {}}]}}}",
+            "cluster.kubernetes.pods.volumes: a list of mappings, each with a name is wanted, got a list",
+        ),
+        (
+            "cluster: {kubernetes: {pods: {tolerations: [spot]}}}",
+            "cluster.kubernetes.pods.tolerations[0]: a mapping is wanted, got 'spot'",
+        ),
+        (
+            "cluster: {kubernetes: {worker: {node_selecter: {pool: batch}}}}",
+            "cluster.kubernetes.worker.node_selecter: unknown key; did you mean node_selector?",
         ),
         (
             "cluster: {kind: slurm}",
-            "cluster.kind: one of local, address, serial is wanted, got 'slurm'",
+            "cluster.kind: one of local, address, kubernetes, serial is wanted, got 'slurm'",
         ),
         (
             "cluster: {kind: address}",
@@ -285,6 +307,7 @@ def test_an_emptied_section_means_its_defaults(tmp_path: Path) -> None:
 def test_variables_of_kubernetes_services_and_reserved_ones_are_no_settings(tmp_path: Path) -> None:
     environment = {
         "RISKPIPE_CACHE_DIR": "/tmp/x",
+        "RISKPIPE_CPU": "x86-64-v3",
         "RISKPIPE_SCHEDULER_SERVICE_HOST": "10.0.0.1",
         "RISKPIPE_SCHEDULER_PORT_8786_TCP": "tcp://10.0.0.1:8786",
         "OTHER": "1",

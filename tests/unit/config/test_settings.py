@@ -99,6 +99,19 @@ def test_masking() -> None:
     assert masked("s3://a:b@c/d?region=x&secret_key=y&z=1") == "s3://***@c/d?region=x&secret_key=***&z=1"
     assert masked("see s3://a:b@c, gs://d:e@f") == "see s3://***@c, gs://***@f"
     assert masked("me@example.com") == "me@example.com"
+    assert masked("abfs://c:key@account/x?sig=y") == "abfs://***@account/x?sig=***"
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "abfs://container@account.dfs.core.windows.net/x?credential_kind=workload_identity",
+        "gs://anonymous@bucket/x",
+        "s3://bucket/x?region=eu-west-1&endpoint_override=localhost:9000",
+    ],
+)
+def test_what_is_no_secret_is_shown(uri: str) -> None:
+    assert masked(uri) == uri
 
 
 @pytest.mark.parametrize(

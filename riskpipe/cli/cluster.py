@@ -1,0 +1,39 @@
+"""`riskpipe cluster`: the resources of runs on Kubernetes, to be looked at and to be cleared away."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from riskpipe.cli.session import Session
+
+
+def render(
+    session: Session,
+    run_size: Annotated[
+        float,
+        typer.Option("--run-size", min=0.0, metavar="SECONDS", help="Pricing seconds of the run, as `plan` projects."),
+    ] = 0.0,
+) -> int:
+    """Print the DaskCluster that a run would make, as YAML; needs no cluster."""
+    import yaml
+
+    from riskpipe.workflows.clusters import render as workflow
+
+    resources = workflow(session.settings(), run_size)
+    text = yaml.safe_dump_all(resources, sort_keys=False, width=120)
+    session.answer({"resources": resources}, [text.rstrip()])
+    return 0
+
+
+def collect(
+    session: Session,
+    all_: Annotated[bool, typer.Option("--all", help="Of every output, not only of the configured one.")] = False,
+) -> int:
+    """Delete DaskClusters whose driver is gone."""
+    from riskpipe.workflows.clusters import collect_orphans
+
+    names = collect_orphans(session.settings(), everywhere=all_)
+    session.answer({"deleted": names}, [f"deleted {name}" for name in names] or ["nothing to delete"])
+    return 0
