@@ -129,7 +129,9 @@ def _register(stack: ExitStack, farm: Farm, workers: int) -> dict[str, float]:
 @contextmanager
 def _executor(farms: list[Farm], workers: int) -> Iterator[Executor]:
     @contextmanager
-    def open_shard(number: int, wake: Callable[[], None] = lambda: None) -> Iterator[DaskExecutor]:
+    def open_shard(
+        number: int, wake: Callable[[], None] = lambda: None, given_up: Callable[[], bool] = lambda: False
+    ) -> Iterator[DaskExecutor]:
         with at_address(farms[number].address, workers=workers, deadline=120.0) as client:
             farms[number].client = client
             with closing(DaskExecutor(client, {"value": _value}, wake=wake)) as executor:
