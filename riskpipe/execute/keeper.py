@@ -30,12 +30,13 @@ class Shard(Executor, Protocol):
         """
 
 
-OpenShard = Callable[[int, Wake], AbstractContextManager[Shard]]
+OpenShard = Callable[[int, Wake, Callable[[], bool]], AbstractContextManager[Shard]]
 
 
 class Keeper:
     """Holds one shard's context manager, from entering it to leaving it, in a thread.
 
+    :param open_shard: number, wake, whether to give up opening it --> the context manager.
     :param wake: called when the shard is open or has failed to open; it goes on to the shard itself.
     """
 
@@ -52,7 +53,7 @@ class Keeper:
         self._thread.start()
 
     def let_go(self) -> None:
-        """Have the shard closed, as soon as it is open if it is not yet. Does not wait."""
+        """Have the shard closed, or no longer opened. Does not wait."""
         self._over.set()
 
     def join(self) -> None:
@@ -60,7 +61,7 @@ class Keeper:
 
     def _keep(self) -> None:
         try:
-            with self._open_shard(self.number, self._wake) as shard:
+            with self._open_shard(self.number, self._wake, self._over.is_set) as shard:
                 self.shard = shard
                 self._wake()
                 self._over.wait()

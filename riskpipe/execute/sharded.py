@@ -66,7 +66,8 @@ class _Living:
 class ShardedExecutor:
     """Opens all shards at once and begins as soon as one is there.
 
-    :param open_shard: number and wake --> the context manager of a shard; entered and left in a thread of its own.
+    :param open_shard: number, wake, whether to give up --> the context manager of a shard, which is entered and left
+        in a thread of its own. Giving up, it raises.
     :param shards: how many.
     :param rebuilds: how often each is opened again after a loss, or when it did not open.
     :param tell: hears what becomes of the shards.

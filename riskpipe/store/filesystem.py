@@ -242,14 +242,18 @@ class Store:
 
     # -- reading
 
-    def read_bytes(self, path: str) -> bytes:
-        """:raises MissingFileError: there is no such file. :raises StorageError: it cannot be read."""
+    def read_bytes(self, path: str, changing: bool = False) -> bytes:
+        """All of a file.
+
+        :param changing: others may put another in its place meanwhile; it is one or the other.
+        :raises MissingFileError: there is no such file. :raises StorageError: it cannot be read.
+        """
         full = self.full_path(path)
         with explained(full, "read"):
             if self.is_local:
                 with open(full, "rb") as file:
                     return file.read()
-            return bytes(self._objects.get(full))
+            return bytes(self._objects.get_changing(full) if changing else self._objects.get(full))
 
     def open_input_file(self, path: str) -> Any:
         """A pyarrow file for random access: memory-mapped when local, read at once when it is a small object.
@@ -269,7 +273,7 @@ class Store:
     def read_json(self, path: str) -> dict[str, Any]:
         """A file that holds a JSON object. :raises StorageError: it does not, or cannot be read."""
         try:
-            value = json.loads(self.read_bytes(path))
+            value = json.loads(self.read_bytes(path, changing=True))
         except ValueError as error:
             raise StorageError(f"cannot read {self.full_path(path)}: damaged, not JSON ({error})") from error
         if not isinstance(value, dict):

@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import pyarrow.fs as pafs
 
@@ -41,13 +41,8 @@ def open_uri(uri: str) -> tuple[Any, str]:
     try:
         filesystem, path = opener(uri)
     except (OSError, ValueError) as error:
-        raise StorageError(f"cannot open {uri}: {_without_key(str(error))}") from None
+        raise StorageError(f"cannot open {uri}: {error}") from error
     return filesystem, str(path)
-
-
-def _without_key(text: str) -> str:
-    key = os.environ.get("AZURE_STORAGE_KEY")
-    return masked(text.replace(quote(key, safe=""), "***").replace(key, "***") if key else text)
 
 
 def _open_s3(uri: str) -> tuple[Any, str]:
@@ -104,12 +99,12 @@ def _open_gcs(uri: str) -> tuple[Any, str]:
 
 def _open_azure(uri: str) -> tuple[Any, str]:
     """Identity from the environment (managed, workload, client secret); or the account's key in AZURE_STORAGE_KEY."""
+    filesystem, path = pafs.FileSystem.from_uri(uri)
     key = os.environ.get("AZURE_STORAGE_KEY")
     if key:
-        parts = urlsplit(uri)
-        user, _, host = parts.netloc.rpartition("@")
-        uri = urlunsplit(parts._replace(netloc=f"{user}:{quote(key, safe='')}@{host}"))
-    filesystem, path = pafs.FileSystem.from_uri(uri)
+        # What the URI said (account, authorities, schemes), as the file system is pickled.
+        given = {name: value for name, value in filesystem.__reduce__()[1][0].items() if value}
+        filesystem = pafs.AzureFileSystem(**{**given, "account_key": key})
     return filesystem, str(path)
 
 

@@ -34,6 +34,7 @@ LAST_ATTEMPT_SECONDS = 20.0
 # Up to this size an object is read with one request, however many ranges of it are wanted.
 SMALL_BYTES = 4 << 20
 OVERLAP = 16
+MOST_CHANGES = 8
 
 _DENIED = "ACCESS_DENIED|HTTP status 403|PERMISSION_DENIED|AuthorizationPermissionMismatch|AuthorizationFailure"
 _CREDENTIALS = (
@@ -136,7 +137,19 @@ class Objects:
             stream.write(data)
 
     def get(self, path: str) -> bytes:
+        """Of an object that never changes."""
         return retried(lambda: self._get(path))
+
+    def get_changing(self, path: str) -> bytes:
+        """Of an object that others replace meanwhile.
+
+        Arrow asks for the size first and then for so many bytes: of a longer successor it would be a part.
+        """
+        for _ in range(MOST_CHANGES):
+            content = self.get(path)
+            if self.info(path).size in (len(content), None):
+                return content
+        raise OSError(f"replaced {MOST_CHANGES} times while it was read")
 
     def _get(self, path: str) -> bytes:
         with self.filesystem.open_input_stream(path) as stream:

@@ -58,8 +58,12 @@ def open_executor(
             yield executor
     else:
 
-        def open_shard(number: int, wake: Callable[[], None]) -> AbstractContextManager[DaskExecutor]:
-            return _on_cluster(replace(options, shard=number, shards=shards), wake)
+        def open_shard(
+            number: int, wake: Callable[[], None], given_up: Callable[[], bool]
+        ) -> AbstractContextManager[DaskExecutor]:
+            stopped = options.stopped or (lambda: False)
+            of_shard = replace(options, shard=number, shards=shards, stopped=lambda: given_up() or stopped())
+            return _on_cluster(of_shard, wake)
 
         with settings_of_all(), closing(ShardedExecutor(open_shard, shards, tell=tell)) as sharded:
             yield sharded

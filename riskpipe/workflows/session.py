@@ -211,7 +211,7 @@ class Session:
         if not isinstance(work.payload, BlockTask):
             return []
         block = work.payload.block
-        self.record(_done(block, work.attempt, worker, queued_at, result))
+        self.record(done_record(block, work.attempt, worker, queued_at, result))
         self.done_projected += block.projected_seconds
         self.left_projected -= block.projected_seconds
         task = self.merges.completed_by(block, self.state)
@@ -295,7 +295,8 @@ def _cause(work: Work, mishap: Mishap) -> tuple[str, str]:
             return "WORKER_LOST", f"{mishap.worker} lost its scheduler"
 
 
-def _done(block: Block, attempt: int, worker: str, queued_at: float, result: BlockResult) -> BlockDone:
+def done_record(block: Block, attempt: int, worker: str, queued_at: float, result: BlockResult) -> BlockDone:
+    """What the ledger keeps of a block that is done."""
     return BlockDone(
         block_id=block.block_id,
         parent_block_id=block.parent,

@@ -102,7 +102,7 @@ class Processes:
         self.schedulers = {}
 
     @contextmanager
-    def open(self, number, wake):
+    def open(self, number, wake, given_up):
         common = ["--host", "127.0.0.1", "--no-dashboard"]
         ports = ["--port", "0", "--dashboard-address", "127.0.0.1:0"]
         with contextlib.ExitStack() as stack:

@@ -8,7 +8,7 @@ import re
 import socket
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,7 +17,8 @@ from typing import Any, Literal
 import pyarrow.fs as pafs
 from moto.server import ThreadedMotoServer
 
-Fault = Literal["slow down", "cut before", "cut in the answer", "swallow the answer", "forbid"]
+# "act": the request is served, after the rule's action.
+Fault = Literal["act", "slow down", "cut before", "cut in the answer", "swallow the answer", "forbid"]
 
 _REFUSALS = {"slow down": (503, "SlowDown", "Please reduce your request rate."), "forbid": (403, "AccessDenied", "No.")}
 _REFUSAL = b'<?xml version="1.0"?><Error><Code>%s</Code><Message>%s</Message><RequestId>1</RequestId></Error>'
@@ -36,6 +37,7 @@ class Rule:
     times: int = 1_000_000
     after: int = 0
     hits: int = 0
+    action: Callable[[], None] | None = None
 
     def applies(self, method: str, path: str) -> bool:
         if method != self.method or not re.search(self.pattern, path):
@@ -83,10 +85,18 @@ class ObjectServer:
         with self.lock:
             return sum(1 for m, path in self.requests if m == method and re.search(pattern, path))
 
+    def before(self, method: str, pattern: str, action: Callable[[], None]) -> None:
+        """Something to do before the first request that matches is served."""
+        with self.lock:
+            self.rules.append(Rule("act", method, pattern, times=1, action=action))
+
     def fault_of(self, method: str, path: str) -> Fault | None:
         with self.lock:
             self.requests.append((method, path))
-            return next((rule.fault for rule in self.rules if rule.applies(method, path)), None)
+            rule = next((rule for rule in self.rules if rule.applies(method, path)), None)
+        if rule is not None and rule.action is not None:
+            rule.action()
+        return None if rule is None else rule.fault
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -87,8 +87,9 @@ class Farm:
         self.openings = Counter()
 
     @contextmanager
-    def open(self, number, wake):
+    def open(self, number, wake, given_up):
         self.openings[number] += 1
+        self.given_up = given_up
         shard = self.make(number, self.openings[number])
         shard._wake = wake
         self.opened.append((number, shard))
@@ -281,6 +282,21 @@ def test_a_stop_drains_all_shards_and_rebuilds_none(sharded):
         {event.work.key for event in events if isinstance(event, CancelledWork)}
         | {event.outcome.work.key for event in events if isinstance(event, Finished)}
     )
+
+
+def test_closing_gives_up_what_is_still_being_opened(sharded):
+    def make(number, opening):
+        if number == 0:
+            return InProcess()
+        while not farm.given_up():
+            assert not never.wait(0.001)
+        raise ClusterError("given up")
+
+    never = threading.Event()
+    farm = Farm(make)
+    executor = sharded(farm, shards=2, wait=False)
+    executor.close()
+    assert [number for number, _ in farm.opened] == [0]
 
 
 def test_closing_closes_every_shard(sharded):

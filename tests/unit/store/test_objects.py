@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import os
 import re
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 
 import pytest
 from object_server import ObjectServer
 
-from riskpipe.errors import StorageError, UsageError
+from riskpipe.errors import LeaseError, StorageError, UsageError
 from riskpipe.store.filesystem import MissingFileError, Store
+from riskpipe.store.layout import LEASES, RunLayout
+from riskpipe.store.lease import Lease
+from riskpipe.store.ledger import LedgerWriter, SessionEnded, SessionStarted, new_session_id, read_ledger
 from riskpipe.store.objects import ATTEMPTS, LAST_ATTEMPT_SECONDS, SMALL_BYTES, is_permanent, retried
 
 LARGE = os.urandom(1 << 20) * 12  # over the size at which Arrow uploads in parts
@@ -87,6 +92,52 @@ def test_a_large_put_that_was_completed_without_an_answer(s3: ObjectServer, stor
     assert s3.count("POST", "uploadId") >= 2
 
 
+def test_a_segment_of_the_ledger_has_one_content_for_ever(s3: ObjectServer, store: Store) -> None:
+    """Its put is done and the answer lost: later records get a segment of their own, in whatever order puts arrive."""
+    layout, session = RunLayout("20261120-193055-3f9a1c"), new_session_id(datetime.now(UTC))
+    first, second = SessionStarted(session, 0.0, "host", 1, "1.0"), SessionEnded(session, "complete", 0, 1.0)
+    writer = LedgerWriter(store, layout, session, 0.0)
+    writer.append(first)
+    s3.fail("swallow the answer", "PUT", "ledger")
+    with pytest.raises(StorageError, match="was not reached"):
+        writer.flush()
+    segment = store.list_files(layout.ledger)[0].path
+    content = store.read_bytes(segment)
+    s3.forget()
+    writer.append(second)
+    writer.flush()
+    assert store.read_bytes(segment) == content
+    assert list(read_ledger(store, layout)) == [first, second]
+
+
+def test_a_lease_whose_put_lost_its_answer_is_given_back(s3: ObjectServer, store: Store) -> None:
+    s3.fail("swallow the answer", "PUT", "lease")
+    with pytest.raises(StorageError, match="was not reached"):
+        Lease(store, "first").acquire()
+    s3.forget()
+    assert store.list_files(LEASES) == []
+    with Lease(store, "second") as lease:
+        lease.check(confirm=True)
+        with pytest.raises(LeaseError, match="run second is writing to s3://"):
+            Lease(store, "third").acquire()
+
+
+def test_one_of_many_contenders_holds_the_lease(store: Store) -> None:
+    def contend(number: int) -> Lease | None:
+        lease = Lease(store, f"run-{number}")
+        try:
+            lease.acquire()
+        except LeaseError:
+            return None
+        return lease
+
+    with ThreadPoolExecutor(6) as pool:
+        held = [lease for lease in pool.map(contend, range(6)) if lease is not None]
+    assert len(held) == 1
+    held[0].release()
+    assert store.list_files(LEASES) == []
+
+
 def test_what_would_be_refused_again_is_not_asked_again(s3: ObjectServer, store: Store) -> None:
     s3.fail("forbid", "PUT")
     with pytest.raises(StorageError, match="this identity may not do that: check its role or policy"):
@@ -114,6 +165,13 @@ def test_requests_of_small_objects(s3: ObjectServer, store: Store) -> None:
         file.seek(start)
         file.read(10)
     assert [method for method, _ in s3.requests] == ["HEAD", "GET"]
+
+
+@pytest.mark.parametrize("successor", [b"new", b"a longer one"])
+def test_an_object_that_is_replaced_while_it_is_read(s3: ObjectServer, store: Store, successor: bytes) -> None:
+    store.write_bytes("a", b"before")
+    s3.before("GET", "out/a", lambda: store.write_bytes("a", successor))
+    assert store.read_bytes("a", changing=True) == successor
 
 
 def test_ranges_of_large_objects(s3: ObjectServer, store: Store) -> None:
