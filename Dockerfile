@@ -21,14 +21,15 @@ COPY README.md LICENSE ./
 COPY riskpipe riskpipe
 RUN pip install --no-cache-dir --no-compile --no-deps --disable-pip-version-check --root-user-action=ignore \
     --prefix /install .
-# Out goes what no run needs: tests, headers, sources of extensions, symbols. Bytecode stays for what a run imports, so
-# that pods need not make it. Whole seconds in the files' times: numba's cache compares them, and layers keep no more.
+# Out goes what no run needs: tests, headers, sources of extensions, symbols, and Kubernetes clients that dask-kubernetes
+# asks for but neither it nor kopf must have. Bytecode is made here, so that pods need not. Whole seconds in the files'
+# times: numba's cache compares them, and layers keep no more.
 RUN cd /install/lib/python3.11/site-packages \
  && find . -type d \( -name tests -o -name test \) -prune -exec rm -rf {} + \
- && find . -type f \( -name '*.pyx' -o -name '*.pxd' -o -name '*.pxi' -o -name '*.a' -o -name '*.h' -o -name '*.hpp' \) -delete \
- && rm -rf pyarrow/include pyarrow/src \
+ && find . -type f \( -name '*.pyx' -o -name '*.pxd' -o -name '*.pxi' -o -name '*.c' -o -name '*.cpp' -o -name '*.a' -o -name '*.h' -o -name '*.hpp' \) -delete \
+ && rm -rf pyarrow/include pyarrow/src kubernetes kubernetes_asyncio pykube \
  && find . -type f -name '*.so*' -not -path '*.libs/*' -exec strip --strip-unneeded {} + \
- && python -m compileall -q -s /install -p /usr/local --invalidation-mode unchecked-hash -x '/(kubernetes|kubernetes_asyncio)/' . \
+ && python -m compileall -q -s /install -p /usr/local --invalidation-mode unchecked-hash . \
  && find riskpipe -name '*.py' -exec touch -d 2000-01-01T00:00:00Z {} +
 
 FROM ${PYTHON}
@@ -41,6 +42,9 @@ LABEL org.opencontainers.image.title="riskpipe" \
       io.riskpipe.cpu="${CPU}"
 COPY --from=build /usr/bin/tini-static /usr/bin/tini
 COPY --from=build /install /usr/local
+# Compiled kernels: root's, and read-only to whoever runs. RISKPIPE_CPU holds for the pods, too: they find what is here.
+ENV RISKPIPE_CPU=${CPU} RISKPIPE_CACHE_DIR=/opt/riskpipe/kernels
+RUN riskpipe kernels compile && chmod -R a+rX,go-w /opt/riskpipe
 # Any user id of group 0 may run it, without an entry in /etc/passwd; only /tmp is written to.
 ENV HOME=/tmp USER=riskpipe LOGNAME=riskpipe \
     PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1

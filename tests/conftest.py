@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import shutil
-from collections.abc import Callable
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import hypothesis
 import pytest
+from object_server import ObjectServer, object_server
 
 from riskpipe.config import Settings, load_settings
 from riskpipe.plan.accounting import RunStatus
@@ -37,11 +41,22 @@ def recorder() -> Recorder:
     return Recorder()
 
 
+COMMONEST = {
+    "interest_rate_swap": 0.35,
+    "fx_forward": 0.20,
+    "fx_option": 0.15,
+    "equity_option": 0.12,
+    "bond": 0.08,
+    "credit_default_swap": 0.05,
+    "commodity_option": 0.05,
+}
+
+
 @pytest.fixture(scope="session")
 def small_book(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """400 trades of all products, 60 days of history. Read only."""
+    """400 trades of the commonest products, 60 days of history. Read only."""
     directory = tmp_path_factory.mktemp("book") / "small"
-    write_sample(directory, trades=400, scenarios=60, seed=11)
+    write_sample(directory, trades=400, scenarios=60, seed=11, products=COMMONEST)
     return directory
 
 
@@ -51,6 +66,32 @@ def book(small_book: Path, tmp_path: Path) -> Path:
     directory = tmp_path / "book"
     shutil.copytree(small_book, directory)
     return directory
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[ObjectServer]:
+    """A real S3 server on loopback; its clients, in this process and below it, do not try for long."""
+    before = dict(os.environ)
+    os.environ |= {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "not-to-be-seen", "AWS_MAX_ATTEMPTS": "2"}
+    try:
+        with object_server() as server:
+            yield server
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+@pytest.fixture
+def bucket(s3: ObjectServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A bucket of the test's own; what it fetches, it keeps in a directory of its own."""
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    name = f"test-{uuid.uuid4().hex[:12]}"
+    s3.create_bucket(name)
+    s3.forget()
+    yield name
+    s3.forget()
 
 
 SettingsOf = Callable[..., Settings]

@@ -55,13 +55,13 @@ def _machine() -> Iterator[Finding]:
     import dask.system
     import distributed.system
 
-    from riskpipe.kernels.compiler import cache_directory
+    from riskpipe.kernels.compiler import CPU, cache_directory
 
     yield Finding("ok", "cores", str(dask.system.CPU_COUNT))
     memory = int(distributed.system.MEMORY_LIMIT)
     level = "ok" if memory >= LITTLE_MEMORY else "warning"
     yield Finding(level, "memory", f"{size(memory)} for this process and its workers")
-    yield Finding("ok", "kernel cache", str(cache_directory()))
+    yield Finding("ok", "kernel cache", f"{cache_directory()} for {CPU}")
 
 
 def _configured(session: Session) -> Iterator[Finding]:

@@ -15,6 +15,7 @@ from riskpipe.cli.config import schema, show
 from riskpipe.cli.diff import diff
 from riskpipe.cli.doctor import doctor
 from riskpipe.cli.init import init
+from riskpipe.cli.kernels import compile_
 from riskpipe.cli.options import before_commands, everywhere, flag
 from riskpipe.cli.plan import plan
 from riskpipe.cli.program import Program
@@ -69,6 +70,10 @@ cluster = _group("cluster", "The DaskClusters of runs on Kubernetes.", add_compl
 cluster.command("render")(everywhere(render))
 cluster.command("gc")(everywhere(collect_clusters))
 app.add_typer(cluster)
+
+kernels = _group("kernels", "Compile the code that pricing is made of.", add_completion=False)
+kernels.command("compile")(everywhere(compile_))
+app.add_typer(kernels)
 
 app.command()(everywhere(doctor))
 

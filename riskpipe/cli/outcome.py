@@ -10,7 +10,7 @@ from contextlib import suppress
 import typer
 
 from riskpipe.cli.session import Session
-from riskpipe.errors import ConfigurationError, InterruptedRunError, RiskpipeError
+from riskpipe.errors import ConfigurationError, InfrastructureError, InterruptedRunError, RiskpipeError
 
 INTERRUPTED = 130
 CLOSED_OUTPUT = 141  # as a shell reports a program that SIGPIPE ended
@@ -28,6 +28,8 @@ def report(error: BaseException, session: Session) -> int:
         return _fail(session, error.exit_code, type(error).__name__, str(error), error.faults)
     if isinstance(error, RiskpipeError):
         return _fail(session, error.exit_code, type(error).__name__, str(error))
+    if _is_of_the_machine(error):
+        return _fail(session, InfrastructureError.exit_code, type(error).__name__, str(error))
     if isinstance(error, typer.Exit):
         return error.exit_code
     return _bug(error, session)
@@ -36,6 +38,12 @@ def report(error: BaseException, session: Session) -> int:
 def usage(message: str, session: Session, command: str) -> int:
     """A command line that Typer refused."""
     return _fail(session, 2, "UsageError", f"{message} (see `{command} --help`)")
+
+
+def _is_of_the_machine(error: BaseException) -> bool:
+    """Kernels know no errors of riskpipe, and most commands do not load kernels."""
+    target = sys.modules.get("riskpipe.kernels.target")
+    return target is not None and isinstance(error, target.CpuTargetError)
 
 
 def _bug(error: BaseException, session: Session) -> int:

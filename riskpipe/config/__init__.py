@@ -7,7 +7,7 @@ from riskpipe.config.dump import resolved, resolved_yaml
 from riskpipe.config.keys import dotted, schema_text
 from riskpipe.config.load import Resolution, leaves, load_settings, resolve
 from riskpipe.config.models import Settings
-from riskpipe.config.secrets import masked
+from riskpipe.store.masking import masked
 
 __all__ = [
     "Resolution",

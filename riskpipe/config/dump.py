@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from riskpipe.config.models import Settings
-from riskpipe.config.secrets import masked
+from riskpipe.store.masking import masked
 
 
 def resolved(settings: Settings) -> dict[str, Any]:

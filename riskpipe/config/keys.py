@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any
 
 from riskpipe.config.models import Settings
-from riskpipe.config.secrets import masked
+from riskpipe.store.masking import masked
 
 Path = tuple[str | int, ...]
 Schema = dict[str, Any]

@@ -151,7 +151,7 @@ class Settings(Section):
     )
     base_currency: CurrencyCode = Field(default="USD", description="Currency that results are aggregated in.")
     inputs: Inputs = Field(description="Where the inputs are.")
-    output: Location = Field(default="output", description="Directory of the results.")
+    output: Location = Field(default="output", description="Directory or URI of the results.")
     measures: Annotated[tuple[Measure, ...], Field(min_length=1, strict=False), AfterValidator(no_repeats)] = Field(
         default=("pv",), description="What is computed for each trade."
     )

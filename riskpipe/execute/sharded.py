@@ -226,7 +226,8 @@ class ShardedExecutor:
         del self._living[shard.number]
         self._ended.extend(Displaced(work, shard.name) for work in shard.flights.values())
         shard.keeper.let_go()
-        fate = f"shard {shard.number} is lost ({error}); its {len(shard.flights)} works in flight go to the others"
+        why = "its scheduler is gone" if isinstance(error, SchedulerLostError) else str(error)
+        fate = f"shard {shard.number} is lost ({why}); its {len(shard.flights)} works in flight go to the others"
         self._reopen(shard.number, fate)
 
     def _reopen(self, number: int, fate: str) -> None:

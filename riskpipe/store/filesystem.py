@@ -2,7 +2,7 @@
 
 Local files are written under a temporary name (`.tmp-<uuid>`, same directory), fsynced, renamed and the
 directory fsynced, so a file that is there is complete even after a power cut. Object stores put a whole
-object or none. All paths are relative to the root, with "/" between the parts.
+object or none (objects.py). All paths are relative to the root, with "/" between the parts.
 """
 
 from __future__ import annotations
@@ -13,17 +13,21 @@ import os
 import shutil
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.fs as pafs
 
 from riskpipe.errors import StorageError
+from riskpipe.store.masking import masked
+from riskpipe.store.object_uri import open_uri
+from riskpipe.store.objects import TEMPORARY_PREFIX, Objects, advice_on, overlapped
 
-TEMPORARY_PREFIX = ".tmp-"
+S = TypeVar("S")
+T = TypeVar("T")
 
 _ADVICE = {
     errno.ENOSPC: "the disk that holds it is full: free space there, or choose another directory",
@@ -43,6 +47,8 @@ _ADVICE = {
     errno.EIO: "the device reports an input/output error",
     errno.ESTALE: "the network file system lost the file: mount it again",
 }
+
+_CANNOT_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS)
 
 
 class MissingFileError(StorageError):
@@ -75,7 +81,9 @@ def storage_error(error: OSError, path: str, action: str) -> StorageError:
     missing = isinstance(error, FileNotFoundError)
     advice = _ADVICE.get(errno.ENOENT if missing else error.errno or 0)
     if advice is None:
-        advice = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        said = masked(str(error).strip().splitlines()[0]) if str(error).strip() else type(error).__name__
+        known = advice_on(error)
+        advice = said if known is None else f"{known} ({said})"
     kind = MissingFileError if missing else StorageError
     return kind(f"cannot {action} {path}: {advice}")
 
@@ -90,10 +98,13 @@ def explained(path: str, action: str) -> Iterator[None]:
 
 
 def fsync_directory(path: str) -> None:
-    """Makes renames in a local directory durable."""
+    """Makes renames in a local directory durable, where its file system can (NFS and FUSE may not, and say EINVAL)."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _CANNOT_SYNC:
+            raise
     finally:
         os.close(descriptor)
 
@@ -117,22 +128,20 @@ class Store:
 
     :param filesystem: a pyarrow file system with an object store's manners, in which `root` is a path.
     :raises StorageError: the URI means nothing to pyarrow, or its service refuses.
+    :raises UsageError: there are credentials in the URI.
     """
 
     def __init__(self, root: str, filesystem: Any = None) -> None:
         self.root = root
-        try:
-            if filesystem is not None:
-                base = root
-            elif "://" in root:
-                filesystem, base = pafs.FileSystem.from_uri(root)
-            else:
-                filesystem, base = pafs.LocalFileSystem(), os.path.abspath(os.path.expanduser(root))
-        except (OSError, ValueError) as error:
-            raise StorageError(f"cannot open {root}: {error}") from error
+        if filesystem is not None:
+            base = root
+        elif "://" in root:
+            filesystem, base = open_uri(root)
+        else:
+            filesystem, base = pafs.LocalFileSystem(), os.path.abspath(os.path.expanduser(root))
         self._base = base.rstrip("/") or "/"
         self.is_local = isinstance(filesystem, pafs.LocalFileSystem)
-        self._filesystem: Any = None if self.is_local else filesystem
+        self._objects: Any = None if self.is_local else Objects(filesystem)
 
     @staticmethod
     def of_file(location: str) -> tuple[Store, str]:
@@ -144,7 +153,7 @@ class Store:
         return Store(directory + ("?" + query if query else "")), name
 
     def __reduce__(self) -> tuple[type[Store], tuple[str, Any]]:
-        return Store, (self.root, None if "://" in self.root else self._filesystem)
+        return Store, (self.root, None if "://" in self.root or self.is_local else self._objects.filesystem)
 
     def __repr__(self) -> str:
         return f"Store({self.root!r})"
@@ -180,7 +189,8 @@ class Store:
                 with tempfile.NamedTemporaryFile(prefix="riskpipe-spool-") as spool:
                     yield spool
                     spool.flush()
-                    self._put(full, pa.memory_map(spool.name).read_buffer() if spool.tell() else b"")
+                    whole = pa.memory_map(spool.name).read_buffer() if os.path.getsize(spool.name) else b""
+                    self._objects.put(full, whole)
 
     def write_bytes(self, path: str, data: bytes) -> None:
         """Puts a file in place, atomically, over an older one if there is one."""
@@ -190,13 +200,7 @@ class Store:
                 with _local_sink(full) as file:
                     file.write(data)
             else:
-                self._put(full, data)
-
-    def _put(self, full: str, data: Any) -> None:
-        # One write of everything, then close: nothing but the service itself can fail in between, and Arrow
-        # completes a multi-part upload only when all of its parts arrived.
-        with self._filesystem.open_output_stream(full) as stream:
-            stream.write(data)
+                self._objects.put(full, data)
 
     def copy(self, source: str, target: str) -> None:
         """Puts a copy of a file in another place, atomically; within the service in an object store."""
@@ -206,47 +210,53 @@ class Store:
                     sink.write(piece)
         else:
             with explained(self.full_path(target), "write"):
-                self._filesystem.copy_file(self.full_path(source), self.full_path(target))
+                self._objects.copy(self.full_path(source), self.full_path(target))
 
     def rename(self, path: str, name: str) -> str:
         """Gives a file another name in its directory; returns its path."""
         renamed = f"{path.rpartition('/')[0]}/{checked_name(name)}"
         if renamed == path:
             return path
-        full = self.full_path(renamed)
-        with explained(full, "write"):
-            if self.is_local:
-                os.rename(self.full_path(path), full)
-            else:
-                self._filesystem.move(self.full_path(path), full)
+        if self.is_local:
+            with explained(self.full_path(renamed), "write"):
+                os.rename(self.full_path(path), self.full_path(renamed))
+        else:
+            self.copy(path, renamed)
+            self.delete(path)
         return renamed
 
     def probe_writable(self) -> None:
-        """Creates the root if it is missing, writes a small file and deletes it again.
+        """Creates the root if it is missing, writes a small file, finds and reads it, and deletes it again.
 
-        :raises StorageError: the output cannot be written to; the message says why.
+        :raises StorageError: the output cannot be written to, or does not give back what was written; it says why.
         """
-        name = f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}"
+        name, content = f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}", b"riskpipe" * 512
         try:
-            self.write_bytes(name, b"riskpipe" * 512)
+            self.write_bytes(name, content)
+            found = any(entry.path == name for entry in self._entries("", recursive=False))
+            if not found or self.read_bytes(name) != content:
+                raise StorageError(f"{self.full_path(name)} was written but is not there: another cache lies between?")
         finally:
             with suppress(StorageError):
                 self.delete(name)
 
     # -- reading
 
-    def read_bytes(self, path: str) -> bytes:
-        """:raises MissingFileError: there is no such file. :raises StorageError: it cannot be read."""
+    def read_bytes(self, path: str, changing: bool = False) -> bytes:
+        """All of a file.
+
+        :param changing: others may put another in its place meanwhile; it is one or the other.
+        :raises MissingFileError: there is no such file. :raises StorageError: it cannot be read.
+        """
         full = self.full_path(path)
         with explained(full, "read"):
             if self.is_local:
                 with open(full, "rb") as file:
                     return file.read()
-            with self._filesystem.open_input_stream(full) as stream:
-                return bytes(stream.read())
+            return bytes(self._objects.get_changing(full) if changing else self._objects.get(full))
 
     def open_input_file(self, path: str) -> Any:
-        """A pyarrow file for random access, memory-mapped when local.
+        """A pyarrow file for random access: memory-mapped when local, read at once when it is a small object.
 
         :raises MissingFileError: there is no such file. :raises StorageError: it cannot be read.
         """
@@ -254,12 +264,16 @@ class Store:
         with explained(full, "read"):
             if self.is_local:
                 return pa.memory_map(full) if os.path.getsize(full) else pa.OSFile(full)
-            return self._filesystem.open_input_file(full)
+            return self._objects.open(full)
+
+    def overlapped(self, action: Callable[[S], T], items: Iterable[S]) -> Iterator[T]:
+        """`map(action, items)`, in order; in an object store several at a time."""
+        return map(action, items) if self.is_local else overlapped(action, items)
 
     def read_json(self, path: str) -> dict[str, Any]:
         """A file that holds a JSON object. :raises StorageError: it does not, or cannot be read."""
         try:
-            value = json.loads(self.read_bytes(path))
+            value = json.loads(self.read_bytes(path, changing=True))
         except ValueError as error:
             raise StorageError(f"cannot read {self.full_path(path)}: damaged, not JSON ({error})") from error
         if not isinstance(value, dict):
@@ -275,7 +289,7 @@ class Store:
                     return os.path.getsize(full) if os.path.isfile(full) else None
                 except FileNotFoundError:
                     return None
-            info = self._filesystem.get_file_info(full)
+            info = self._objects.info(full)
             return int(info.size) if info.type == pafs.FileType.File else None
 
     def exists(self, path: str) -> bool:
@@ -287,7 +301,7 @@ class Store:
         with explained(full, "read"):
             if self.is_local:
                 return os.path.isdir(full)
-            return bool(self._filesystem.get_file_info(full).type == pafs.FileType.Directory)
+            return bool(self._objects.info(full).type == pafs.FileType.Directory)
 
     def list_files(self, directory: str = "", recursive: bool = True) -> list[FileEntry]:
         """The files below a directory, by path, without temporary ones; a directory not there has none."""
@@ -303,7 +317,7 @@ class Store:
                         return sorted(e.name for e in entries if e.is_dir())
                 except FileNotFoundError:
                     return []
-            found = self._filesystem.get_file_info(pafs.FileSelector(full, allow_not_found=True))
+            found = self._objects.list(full, recursive=False)
             return sorted(info.base_name for info in found if info.type == pafs.FileType.Directory)
 
     def _entries(self, directory: str, recursive: bool) -> list[FileEntry]:
@@ -311,9 +325,8 @@ class Store:
         with explained(full, "list"):
             if self.is_local:
                 return sorted(_scan(full, f"{directory}/" if directory else "", recursive))
-            selector = pafs.FileSelector(full, allow_not_found=True, recursive=recursive)
             base = len(self._base.rstrip("/")) + 1
-            found = self._filesystem.get_file_info(selector)
+            found = self._objects.list(full, recursive)
             return sorted(FileEntry(i.path[base:], int(i.size)) for i in found if i.type == pafs.FileType.File)
 
     # -- deleting
@@ -325,7 +338,7 @@ class Store:
             if self.is_local:
                 os.unlink(full)
             else:
-                self._filesystem.delete_file(full)
+                self._objects.delete(full)
 
     def delete_tree(self, directory: str) -> None:
         """Deletes a directory and all that is in it; one that is not there is fine."""
@@ -336,10 +349,12 @@ class Store:
             if self.is_local:
                 shutil.rmtree(full)
             else:
-                self._filesystem.delete_dir(full)
+                self._objects.delete_tree(full)
 
     def delete_temporary(self, directory: str) -> int:
         """Deletes what killed writers left below a directory, while nobody writes there; returns how many."""
+        if not (self.is_local or self._objects.leaves_temporary):
+            return 0
         stale = [entry.path for entry in self._entries(directory, True) if _is_temporary(entry.path)]
         for path in stale:
             self.delete(path)

@@ -256,7 +256,7 @@ class Lease:
             if entry.path == self._path(self._claim.id) or not entry.path.endswith(".json"):
                 continue
             try:
-                claims.append(Claim.decode(self._store.read_bytes(entry.path)))
+                claims.append(Claim.decode(self._store.read_bytes(entry.path, changing=True)))
             except MissingFileError:
                 continue
             except (ValueError, KeyError, TypeError) as error:
@@ -270,7 +270,7 @@ def holder(store: Store) -> str | None:
     now = time.time()
     for entry in store.list_files(LEASES, recursive=False):
         with suppress(MissingFileError, ValueError, KeyError, TypeError):
-            claim = Claim.decode(store.read_bytes(entry.path))
+            claim = Claim.decode(store.read_bytes(entry.path, changing=True))
             if claim.state == "held" and not claim.is_stale(now):
                 return claim.run_id
     return None

@@ -256,6 +256,7 @@ class LedgerWriter:
         self._flushed = started
         self._sequence = 0
         self._pending: list[str] = []
+        self._unsent: tuple[bytes, int] | None = None
 
     @property
     def pending(self) -> int:
@@ -267,9 +268,21 @@ class LedgerWriter:
         self._pending.append(encode(record))
 
     def flush(self) -> None:
-        """Makes all records durable, in one segment; after a StorageError they are kept for another call."""
-        if not self._pending:
-            return
+        """Makes all records durable, in one segment; after a StorageError they are kept for another call.
+
+        A segment whose put failed is put again as it was, before later records get a segment of their own: the put
+        may have been done, or be done late, and a name has one content for ever.
+        """
+        while self._pending:
+            segment, records = self._unsent or self._segment()
+            self._unsent = segment, records
+            self._store.write_bytes(f"{self._layout.ledger}/{self._session}-{self._sequence:06d}.jsonl", segment)
+            self._unsent = None
+            self._sequence += 1
+            del self._pending[:records]
+
+    def _segment(self) -> tuple[bytes, int]:
+        """All that is pending as the next segment, and how many records that is."""
         body = ("\n".join(self._pending) + "\n").encode()
         header = {
             "v": VERSION,
@@ -279,10 +292,7 @@ class LedgerWriter:
             "records": len(self._pending),
             "sha256": hashlib.sha256(body).hexdigest(),
         }
-        name = f"{self._layout.ledger}/{self._session}-{self._sequence:06d}.jsonl"
-        self._store.write_bytes(name, json.dumps(header, separators=(",", ":")).encode() + b"\n" + body)
-        self._sequence += 1
-        self._pending.clear()
+        return json.dumps(header, separators=(",", ":")).encode() + b"\n" + body, len(self._pending)
 
     def maybe_flush(self, now: float) -> bool:
         """Flushes when 256 records wait, or records have waited long enough; returns whether it did.
@@ -304,13 +314,15 @@ def read_ledger(store: Store, layout: RunLayout) -> Iterator[Record]:
     :raises StorageError: naming the segment that is missing, torn, edited or of a newer version.
     """
     following: dict[str, int] = {}
-    for entry, session, sequence in _segments(store, layout):
+    segments = _segments(store, layout)
+    contents = store.overlapped(lambda segment: store.read_bytes(segment[0].path), segments)
+    for (entry, session, sequence), content in zip(segments, contents, strict=True):
         expected = following.get(session, 0)
         if sequence != expected:
             lost = f"{session}-{expected:06d}.jsonl"
             raise _damaged(store, f"{layout.ledger}/{lost}", "the segment is missing")
         following[session] = sequence + 1
-        yield from _read_segment(store, entry.path, session, sequence)
+        yield from _decoded(store, entry.path, session, sequence, content)
 
 
 def _segments(store: Store, layout: RunLayout) -> list[tuple[FileEntry, str, int]]:
@@ -322,8 +334,8 @@ def _segments(store: Store, layout: RunLayout) -> list[tuple[FileEntry, str, int
     return sorted(found, key=lambda item: item[1:])
 
 
-def _read_segment(store: Store, path: str, session: str, sequence: int) -> Iterator[Record]:
-    head, _, body = store.read_bytes(path).partition(b"\n")
+def _decoded(store: Store, path: str, session: str, sequence: int, content: bytes) -> Iterator[Record]:
+    head, _, body = content.partition(b"\n")
     try:
         header = json.loads(head)
         if header["v"] > VERSION:

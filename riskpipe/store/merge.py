@@ -115,7 +115,7 @@ def _merge_open(
     store: Store, sources: Sequence[Source], schema: pa.Schema, keys: tuple[str, ...], window_bytes: int
 ) -> Iterator[pa.Table]:
     with ExitStack() as stack:
-        cursors = [_Cursor(store, source, schema, stack) for source in sources]
+        cursors = list(store.overlapped(lambda source: _Cursor(store, source, schema, stack), sources))
         width = max((cursor.row_bytes for cursor in cursors), default=1)
         # A cursor holds up to two batches, and ordering a window takes a second copy of it.
         batch_rows = max(window_bytes // (4 * width * max(len(cursors), 1)), _LEAST_BATCH)
@@ -148,12 +148,9 @@ class _Cursor:
 
     def __init__(self, store: Store, source: Source, schema: pa.Schema, stack: ExitStack) -> None:
         self.path = store.full_path(source.path)
-        with open_parquet(store, source.path) as footer:
-            self._present = [name for name in schema.names if name in footer.schema_arrow.names]
-            metadata = footer.metadata
-        coded = [name for name in self._present if pa.types.is_dictionary(schema.field(name).type)]
-        options = {"read_dictionary": coded, "metadata": metadata}
-        self._file = stack.enter_context(open_parquet(store, source.path, **options))
+        coded = [field.name for field in schema if pa.types.is_dictionary(field.type)]
+        self._file = stack.enter_context(open_parquet(store, source.path, coded))
+        self._present = [name for name in schema.names if name in self._file.schema_arrow.names]
         self._schema = schema
         self._drop = pa.array(sorted(source.drop), pa.string()) if source.drop else None
         self._rows = schema.empty_table()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import IO, Any
@@ -193,18 +193,21 @@ def write_parquet(store: Store, path: str, table: pa.Table, metadata: Mapping[st
 
 
 @contextmanager
-def open_parquet(store: Store, path: str, **options: Any) -> Iterator[Any]:
+def open_parquet(store: Store, path: str, dictionaries: Collection[str] = ()) -> Iterator[Any]:
     """A `pyarrow.parquet.ParquetFile`, memory-mapped when local.
 
+    :param dictionaries: string columns to be read as dictionaries, where the file has them.
     :raises MissingFileError: there is no such file.
     :raises StorageError: it cannot be read, or is truncated or not Parquet, when opened or later in the body.
     """
     full = store.full_path(path)
-    with (
-        store.open_input_file(path) as source,
-        reading(full),
-        pq.ParquetFile(source, page_checksum_verification=True, **options) as file,
-    ):
+    # Of an object, column chunks that lie side by side are read with one request.
+    options: dict[str, Any] = {"page_checksum_verification": True, "pre_buffer": not store.is_local}
+    with store.open_input_file(path) as source, reading(full):
+        file = pq.ParquetFile(source, **options)
+        coded = [name for name in file.schema_arrow.names if name in dictionaries]
+        if coded:
+            file = pq.ParquetFile(source, metadata=file.metadata, read_dictionary=coded, **options)
         yield file
 
 

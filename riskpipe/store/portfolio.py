@@ -77,15 +77,7 @@ def discover(store: Store) -> Discovery:
         return Discovery((), (PortfolioFault("error", where, "no such directory", f"there is no directory {where}"),))
     files: list[TradeFile] = []
     faults: list[PortfolioFault] = []
-    for entry in store.list_files():
-        parts = entry.path.split("/")
-        if any(part.startswith((".", "_")) for part in parts) or not parts[-1].endswith(".parquet"):
-            continue
-        if len(parts) != 2:
-            message = f"{entry.path} would be ignored: trades belong in <product>/<name>.parquet"
-            faults.append(PortfolioFault("error", entry.path, "misplaced file", message))
-            continue
-        found = _inspect(store, entry, parts[0])
+    for found in store.overlapped(lambda entry: _inspect(store, entry), filter(_is_looked_at, store.list_files())):
         (files if isinstance(found, TradeFile) else faults).append(found)  # type: ignore[arg-type]
     faults += _empty_products(store, files, faults)
     if not any(file.rows for file in files) and not any(fault.level == "error" for fault in faults):
@@ -94,7 +86,16 @@ def discover(store: Store) -> Discovery:
     return Discovery(tuple(files), tuple(faults))
 
 
-def _inspect(store: Store, entry: FileEntry, product: str) -> TradeFile | PortfolioFault:
+def _is_looked_at(entry: FileEntry) -> bool:
+    hidden = any(part.startswith((".", "_")) for part in entry.path.split("/"))
+    return not hidden and entry.path.endswith(".parquet")
+
+
+def _inspect(store: Store, entry: FileEntry) -> TradeFile | PortfolioFault:
+    product, _, name = entry.path.partition("/")
+    if not name or "/" in name:
+        message = f"{entry.path} would be ignored: trades belong in <product>/<name>.parquet"
+        return PortfolioFault("error", entry.path, "misplaced file", message)
     try:
         with open_parquet(store, entry.path) as file:
             metadata = file.metadata

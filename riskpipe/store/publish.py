@@ -69,7 +69,7 @@ def read_current(store: Store) -> dict[str, Any]:
     if not store.exists(CURRENT):
         return {}
     try:
-        content = json.loads(store.read_bytes(CURRENT))
+        content = json.loads(store.read_bytes(CURRENT, changing=True))
         if content["schema_version"] > CURRENT_VERSION:
             raise ValueError("written by a later riskpipe")
         return dict(content["days"])

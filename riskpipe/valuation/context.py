@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from riskpipe.errors import Failure, Reason, StorageError
+from riskpipe.errors import Failure, Reason
 from riskpipe.market.model import MarketModel
 from riskpipe.market.scenarios import ScenarioSet
 from riskpipe.market.snapshot import MarketSnapshot
@@ -20,6 +20,7 @@ from riskpipe.products.base import Product
 from riskpipe.products.catalogue import catalogue
 from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import RunLayout
+from riskpipe.store.local_files import local_file
 from riskpipe.store.parquet import read_parquet
 from riskpipe.valuation.spec import ValuationSpec
 
@@ -46,11 +47,14 @@ class Context:
         self.layout = layout
         self.spec = ValuationSpec.from_json(store.read_bytes(layout.valuation).decode())
         self.portfolio = Store(self.spec.portfolio)
-        self.snapshot = MarketSnapshot.open(_local(store, layout.market))
-        self.scenarios = ScenarioSet.open(_local(store, layout.scenarios))
+        self.snapshot = MarketSnapshot.open(self._local(layout.market))
+        self.scenarios = ScenarioSet.open(self._local(layout.scenarios))
         self.products: Mapping[str, Product] = catalogue()
         self._models: dict[int, MarketModel] = {}
         self._classes: dict[tuple[str, int, int], tuple[ColumnClass, ...]] = {}
+
+    def _local(self, path: str) -> str:
+        return local_file(self.store, path, self.spec.files_sha256.get(path.rpartition("/")[2], ""))
 
     def model(self, horizon: int = 0) -> MarketModel:
         if horizon not in self._models:
@@ -117,10 +121,3 @@ class Context:
 def open_context(root: str, run_id: str) -> Context:
     """The context of a run, once a process."""
     return Context(Store(root), RunLayout(run_id))
-
-
-def _local(store: Store, path: str) -> str:
-    local = store.local_path(path)
-    if local is None:
-        raise StorageError(f"{path}: market and scenarios must be on a file system of this machine")
-    return local

@@ -84,7 +84,8 @@ class StitchTask:
 def merge_partials(task: MergeTask) -> WrittenFile:
     """Add up partial sums and put the result in place."""
     context = open_context(task.root, task.run_id)
-    sums = add_up((read_parquet(context.store, file.path), file.repeats) for file in task.files)
+    tables = context.store.overlapped(lambda file: read_parquet(context.store, file.path), task.files)
+    sums = add_up(zip(tables, (file.repeats for file in task.files), strict=True))
     path = context.layout.merge_output(task.name)
     return write_result(context.store, path, "partials", partials_table(sums), context.spec.provenance)
 
@@ -193,4 +194,5 @@ def _join(pieces: Sequence[tuple[pa.Table, NDArray[np.float64], NDArray[np.bool_
 
 def merged_sums(store: Store, layout: RunLayout, names: Sequence[str]) -> dict[Key, BookSum]:
     """The sums of merged files, added up once more."""
-    return add_up((read_parquet(store, layout.merge_output(name)), False) for name in names)
+    tables = store.overlapped(lambda name: read_parquet(store, layout.merge_output(name)), names)
+    return add_up((table, False) for table in tables)

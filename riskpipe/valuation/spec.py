@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import date
 from typing import Any
 
@@ -21,6 +21,7 @@ class ValuationSpec:
     :param portfolio: root of the trade files (path or URI).
     :param selection: alternatives of "method:pattern" terms by which trades were selected; empty: all.
     :param stored_pnl: scenario sets whose P&L vectors are written per trade.
+    :param files_sha256: name of a file of the run that is memory-mapped (plan, market, scenarios) -> of its bytes.
     """
 
     run_id: str
@@ -35,6 +36,7 @@ class ValuationSpec:
     config_sha256: str
     inputs_sha256: str
     engine_version: str
+    files_sha256: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def provenance(self) -> Provenance:

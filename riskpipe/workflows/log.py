@@ -4,38 +4,55 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import IO
 
+from riskpipe.errors import StorageError
 from riskpipe.plan.accounting import Observer, RunStatus
-from riskpipe.store.filesystem import Store
+from riskpipe.store.filesystem import MissingFileError, Store
 from riskpipe.store.layout import RunLayout
 
 
 class RunLog:
     """Passes everything on to another observer, and keeps messages and ends of sessions in the run.
 
-    A convenience for people, not a record (that is the ledger): lines are appended, not synced.
+    A convenience for people, not a record (that is the ledger): lines are appended, not synced. An object store, which
+    cannot append, gets the session's lines when it ends, after those of earlier ones.
     """
 
     def __init__(self, observer: Observer) -> None:
         self._observer = observer
         self._file: IO[str] | None = None
-        self._early: list[str] = []
+        self._lines: list[str] = []
+        self._objects: tuple[Store, str] | None = None
 
     def open(self, store: Store, layout: RunLayout) -> None:
-        """Begin to write, with what was said before the run had a place. Object stores keep no log."""
+        """Begin to write, with what was said before the run had a place."""
         path = store.local_path(layout.log)
-        if path is not None:
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-            self._file = open(path, "a", encoding="utf-8")  # noqa: SIM115  # closed by close()
-            self._file.writelines(self._early)
-            self._early.clear()
+        if path is None:
+            self._objects = store, layout.log
+            return
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        self._file = open(path, "a", encoding="utf-8")  # noqa: SIM115  # closed by close()
+        self._file.writelines(self._lines)
+        self._lines.clear()
 
     def close(self) -> None:
         if self._file is not None:
             self._file.close()
             self._file = None
+        if self._objects is not None and self._lines:
+            # Whatever ended the session is more worth telling than that its log could not be kept.
+            with suppress(StorageError):
+                self._put(*self._objects)
+
+    def _put(self, store: Store, path: str) -> None:
+        before = b""
+        with suppress(MissingFileError):
+            before = store.read_bytes(path)
+        store.write_bytes(path, before + "".join(self._lines).encode())
+        self._lines.clear()
 
     def update(self, status: RunStatus) -> None:
         self._observer.update(status)
@@ -50,7 +67,7 @@ class RunLog:
     def _write(self, entry: dict[str, object]) -> None:
         line = json.dumps({"at": datetime.now(UTC).isoformat(timespec="milliseconds"), **entry}) + "\n"
         if self._file is None:
-            self._early.append(line)
+            self._lines.append(line)
             return
         self._file.write(line)
         self._file.flush()

@@ -50,16 +50,22 @@ def dropped_ids(store: Store, layout: RunLayout, leaf: Leaf) -> tuple[str, ...]:
 def sources(store: Store, layout: RunLayout, state: RunState, table: str) -> Iterator[PnlSource]:
     """The files that a published table is made of, in plan order."""
     split = {index for block_id in state.children if (index := state.plan.index_of(block_id)) is not None}
+    there = _block_ids(store, layout, table)
     for index in range(len(state.plan)):
         if index not in split:
-            path = layout.block_output(table, state.plan.id_at(index))
-            if store.exists(path):
-                yield PnlSource(path)
+            if (block_id := state.plan.id_at(index)) in there:
+                yield PnlSource(layout.block_output(table, block_id))
             continue
         for leaf in state.leaves(index, state.plan.block(index)):
-            path = layout.block_output(table, leaf.block.block_id)
-            if store.exists(path):
+            if leaf.block.block_id in there:
+                path = layout.block_output(table, leaf.block.block_id)
                 yield PnlSource(path, dropped_ids(store, layout, leaf))
+
+
+def _block_ids(store: Store, layout: RunLayout, table: str) -> set[str]:
+    """Blocks whose outputs have the table: by one listing, for in an object store every look costs a request."""
+    found = store.list_files(f"{layout.block_outputs}/{table}", recursive=False)
+    return {entry.path.rpartition("/")[2].removesuffix(".parquet") for entry in found}
 
 
 def stitch_tasks(store: Store, layout: RunLayout, plan: StoredPlan, state: RunState) -> Iterator[StitchTask]:
@@ -70,11 +76,15 @@ def stitch_tasks(store: Store, layout: RunLayout, plan: StoredPlan, state: RunSt
 
 def correction_tasks(store: Store, layout: RunLayout, plan: StoredPlan, state: RunState) -> Iterator[CorrectionTask]:
     """One task for every range of trades of which some failed under a part of the scenarios only."""
+    there: set[str] | None = None
     for group in _cut_groups(plan):
+        if there is None:
+            there = _block_ids(store, layout, "trade_failures")
         failed: Failed = {}
         leaves = [leaf for index in group for leaf in state.leaves(index, plan.block(index))]
         for leaf in leaves:
-            _add_failed(store, layout, leaf, failed)
+            if leaf.block.block_id in there:
+                _add_failed(store, layout, leaf, failed)
         parts = [part for leaf in leaves for part in _to_correct(leaf, failed)] if failed else []
         if parts:
             name = digest_id("correction", [(block.block_id, measures) for block, measures in parts])
@@ -83,8 +93,6 @@ def correction_tasks(store: Store, layout: RunLayout, plan: StoredPlan, state: R
 
 def _add_failed(store: Store, layout: RunLayout, leaf: Leaf, failed: Failed) -> None:
     path = layout.block_output("trade_failures", leaf.block.block_id)
-    if not store.exists(path):
-        return
     rows = read_parquet(store, path, ["row", "measures"]).to_pylist()
     mine = _rows(leaf) if rows else set()
     for row in rows:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections import Counter
@@ -27,7 +26,9 @@ from riskpipe.plan.selection import Selection
 from riskpipe.plan.survey import Fault, Quarantine, Survey
 from riskpipe.store.filesystem import Store, explained
 from riskpipe.store.layout import RunLayout, list_runs
+from riskpipe.store.local_files import local_file
 from riskpipe.store.parquet import read_parquet
+from riskpipe.valuation.spec import ValuationSpec
 from riskpipe.workflows.check import refuse
 from riskpipe.workflows.inputs import Inputs, open_inputs
 from riskpipe.workflows.sizing import needed_workers, planned_workers
@@ -36,6 +37,7 @@ RUNS_TO_LEARN_FROM = 5
 ROWS_TO_BALANCE = 1_000_000
 BLOCKS_TO_ORDER = 20_000
 SHORT_SECONDS, LONG_SECONDS = 0.5, 60.0
+PLAN_FILE = "plan.parquet"
 
 
 @dataclass(frozen=True)
@@ -295,8 +297,7 @@ def _learnt(store: Store, layout: RunLayout) -> Mapping[str, float]:
     warm = np.ones(len(table), np.bool_)
     warm[np.unique(who.to_numpy(zero_copy_only=False), return_index=True)[1]] = False
     sums = table.filter(pa.array(warm)).group_by("product").aggregate([("projected_s", "sum"), ("price_s", "sum")])
-    with local_copy(store, layout.plan) as path:
-        planned_with = CostModel(StoredPlan(path).header.cost_factors)
+    planned_with = CostModel(open_plan(store, layout).header.cost_factors)
     return planned_with.learnt(
         [(row["product"], row["projected_s_sum"], row["price_s_sum"]) for row in sums.to_pylist()]
     ).factors
@@ -308,15 +309,12 @@ def put_file(store: Store, name: str, path: str) -> None:
         shutil.copyfileobj(source, sink)
 
 
-@contextmanager
-def local_copy(store: Store, name: str) -> Iterator[str]:
-    """A path of this machine for a stored file: itself when local, else a temporary copy."""
-    local = store.local_path(name)
-    if local is not None:
-        yield local
-        return
-    with tempfile.TemporaryDirectory(prefix="riskpipe-") as directory:
-        path = os.path.join(directory, os.path.basename(name))
-        with open(path, "wb") as sink, store.open_input_file(name) as source:
-            shutil.copyfileobj(source, sink)
-        yield path
+def open_plan(store: Store, layout: RunLayout) -> StoredPlan:
+    """The plan of a run; of one in an object store, a copy on this machine.
+
+    :raises StorageError: there is none, or it cannot be read.
+    """
+    if store.is_local:
+        return StoredPlan(local_file(store, layout.plan, ""))
+    spec = ValuationSpec.from_json(store.read_bytes(layout.valuation).decode())
+    return StoredPlan(local_file(store, layout.plan, spec.files_sha256.get(PLAN_FILE, "")))

@@ -18,11 +18,10 @@ from riskpipe.config import Settings
 from riskpipe.errors import UsageError
 from riskpipe.measures.catalogue import ADDITIVE_MEASURES
 from riskpipe.plan.accounting import RunStatus
-from riskpipe.plan.plan import StoredPlan
 from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import RunLayout, resolve_run
 from riskpipe.store.parquet import open_parquet, read_parquet
-from riskpipe.workflows.plan import local_copy
+from riskpipe.workflows.plan import open_plan
 from riskpipe.workflows.results import Results, find_results
 from riskpipe.workflows.runs import status_of
 from riskpipe.workflows.timings import read_timings
@@ -96,8 +95,7 @@ def content(store: Store, layout: RunLayout) -> dict[str, Any]:
 def _header(store: Store, layout: RunLayout) -> Any:
     if not store.exists(layout.plan):
         return None
-    with local_copy(store, layout.plan) as path:
-        return StoredPlan(path).header
+    return open_plan(store, layout).header
 
 
 def _text(store: Store, path: str) -> str:

@@ -27,7 +27,7 @@ from riskpipe.valuation.merge import merged_sums
 from riskpipe.workflows.aggregate import aggregates_table
 from riskpipe.workflows.merges import Merges
 from riskpipe.workflows.outputs import correction_tasks, sources, stitch_tasks
-from riskpipe.workflows.plan import local_copy
+from riskpipe.workflows.plan import open_plan
 
 PUBLISHED = "published"
 STREAMED = tuple(SORT_KEYS)
@@ -143,22 +143,21 @@ class _Folded:
 def _of_blocks(store: Store, layout: RunLayout, as_of: str) -> Results:
     if not store.exists(layout.plan):
         raise UsageError(f"run {layout.run_id} has no plan, so no results: it was stopped early, or cleared away")
-    with local_copy(store, layout.plan) as path:
-        plan = StoredPlan(path)
-        folded = _Folded(RunState(plan))
-        folded.fold(read_ledger(store, layout))
-        state = folded.state
-        if next(state.pending(), None) is not None:
-            raise UsageError(f"run {layout.run_id} is not done: go on with `riskpipe run --resume {layout.run_id}`")
-        _refuse_cleared(store, layout, folded.outputs)
-        files: dict[str, list[Source]] = {}
-        for table in STREAMED:
-            found = [Source(source.path, frozenset(source.drop)) for source in sources(store, layout, state, table)]
-            files[table] = found
-        stitched = [layout.merge_output(task.name) for task in stitch_tasks(store, layout, plan, state)]
-        if stitched:
-            files["scenario_pnl"] = [Source(path) for path in stitched]
-        sums = _sums(store, layout, plan, folded)
+    plan = open_plan(store, layout)
+    folded = _Folded(RunState(plan))
+    folded.fold(read_ledger(store, layout))
+    state = folded.state
+    if next(state.pending(), None) is not None:
+        raise UsageError(f"run {layout.run_id} is not done: go on with `riskpipe run --resume {layout.run_id}`")
+    _refuse_cleared(store, layout, folded.outputs)
+    files: dict[str, list[Source]] = {}
+    for table in STREAMED:
+        found = [Source(source.path, frozenset(source.drop)) for source in sources(store, layout, state, table)]
+        files[table] = found
+    stitched = [layout.merge_output(task.name) for task in stitch_tasks(store, layout, plan, state)]
+    if stitched:
+        files["scenario_pnl"] = [Source(path) for path in stitched]
+    sums = _sums(store, layout, plan, folded)
     _refuse_unmerged(store, layout, [*map(layout.merge_output, sums), *stitched])
     return Results(store, layout.run_id, as_of, "blocks", layout, files, sums)
 
@@ -185,7 +184,7 @@ def _refuse_cleared(store: Store, layout: RunLayout, outputs: set[str]) -> None:
 
 
 def _refuse_unmerged(store: Store, layout: RunLayout, paths: Sequence[str]) -> None:
-    if not all(store.exists(path) for path in paths):
+    if set(paths) - {entry.path for entry in store.list_files(layout.merges)}:
         raise UsageError(
             f"the sums of run {layout.run_id} are not in place: `riskpipe run --resume {layout.run_id}` makes them"
         )

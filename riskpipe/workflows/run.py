@@ -19,13 +19,14 @@ from riskpipe.execute.executor import SchedulerLostError
 from riskpipe.execute.signals import StopSignal, stop_on_signals
 from riskpipe.measures.families import Bumps
 from riskpipe.plan.accounting import Observer, RunStatus
-from riskpipe.plan.plan import PlanHeader, StoredPlan
+from riskpipe.plan.plan import PlanHeader
 from riskpipe.plan.selection import Selection, parse_selection
 from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import RunLayout, list_runs, new_run_id, resolve_run
 from riskpipe.store.lease import Lease
 from riskpipe.store.ledger import read_ledger
 from riskpipe.store.parquet import read_parquet, write_parquet
+from riskpipe.store.portfolio import content_sha256
 from riskpipe.valuation.context import open_context
 from riskpipe.valuation.spec import ValuationSpec
 from riskpipe.workflows.check import checks_table
@@ -34,7 +35,7 @@ from riskpipe.workflows.finish import finish, read_status
 from riskpipe.workflows.functions import open_executor
 from riskpipe.workflows.inputs import hash_inputs
 from riskpipe.workflows.log import RunLog
-from riskpipe.workflows.plan import Planned, local_copy, make_plan, put_file
+from riskpipe.workflows.plan import PLAN_FILE, Planned, make_plan, open_plan, put_file
 from riskpipe.workflows.session import Session, open_session
 
 RUN_VERSION = 1
@@ -90,8 +91,6 @@ def open_output(settings: Settings) -> Store:
     if settings.cluster.kind == "address":
         check_address(settings.cluster.address or "")
     store = Store(settings.output)
-    if not store.is_local:
-        raise StorageError(f"{store.root}: this version writes runs to file systems only: choose a directory")
     store.probe_writable()
     return store
 
@@ -247,8 +246,7 @@ def _selection_of(header: PlanHeader) -> Selection:
 
 def read_header(store: Store, layout: RunLayout) -> PlanHeader:
     """What all blocks of a run share."""
-    with local_copy(store, layout.plan) as path:
-        return StoredPlan(path).header
+    return open_plan(store, layout).header
 
 
 def _create(store: Store, settings: Settings, selection: Selection, run_id: str, observer: Observer) -> _Opened:
@@ -287,6 +285,11 @@ def _write_run(store: Store, layout: RunLayout, settings: Settings, planned: Pla
     )
     store.write_bytes(layout.config, resolved_yaml(settings).encode())
     store.write_bytes(layout.inputs, json.dumps(inputs.hashes, indent=2, sort_keys=True).encode())
+    sha256 = {PLAN_FILE: content_sha256(*Store.of_file(planned.plan.path))}
+    for path, writable in ((layout.market, inputs.snapshot), (layout.scenarios, inputs.scenarios.columns)):
+        with store.atomic_sink(path) as sink:
+            writable.write(sink.name)
+            sha256[path.rpartition("/")[2]] = content_sha256(*Store.of_file(sink.name))
     spec = ValuationSpec(
         run_id=layout.run_id,
         as_of=settings.as_of,
@@ -300,13 +303,9 @@ def _write_run(store: Store, layout: RunLayout, settings: Settings, planned: Pla
         config_sha256=settings.sha256,
         inputs_sha256=inputs.sha256,
         engine_version=__version__,
+        files_sha256=sha256,
     )
     store.write_bytes(layout.valuation, spec.to_json().encode())
-    for path, writable in ((layout.market, inputs.snapshot), (layout.scenarios, inputs.scenarios.columns)):
-        if not store.is_local:
-            raise StorageError("runs on object stores are not served by this version: choose a directory")
-        with store.atomic_sink(path) as sink:
-            writable.write(sink.name)
     write_parquet(store, layout.checks, checks_table(list(planned.faults)))
     write_parquet(store, layout.quarantine, planned.quarantine.table())
     put_file(store, layout.plan, planned.plan.path)

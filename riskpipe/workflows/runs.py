@@ -5,7 +5,6 @@ from __future__ import annotations
 from riskpipe.config import Settings
 from riskpipe.errors import StorageError
 from riskpipe.plan.accounting import Counts, RunStatus
-from riskpipe.plan.plan import StoredPlan
 from riskpipe.plan.state import RunState
 from riskpipe.store import layout as layouts
 from riskpipe.store.filesystem import Store
@@ -14,7 +13,7 @@ from riskpipe.store.lease import Lease, holder
 from riskpipe.store.ledger import Published, read_ledger
 from riskpipe.store.publish import read_current
 from riskpipe.workflows.finish import read_status
-from riskpipe.workflows.plan import local_copy
+from riskpipe.workflows.plan import open_plan
 
 
 def list_runs(settings: Settings) -> list[RunStatus]:
@@ -51,20 +50,19 @@ def status_of(store: Store, layout: RunLayout) -> RunStatus:
     ended = read_status(store, layout, records)
     if ended is not None:
         return ended
-    with local_copy(store, layout.plan) as path:
-        plan = StoredPlan(path)
-        state = RunState(plan).fold(records)
-        return RunStatus(
-            run_id=layout.run_id,
-            as_of=opened["as_of"],
-            # Whoever began the last session is at work, or was killed: its lease tells.
-            state="running" if holder(store) is not None else "interrupted",
-            blocks=state.blocks_counts(),
-            numbers=state.numbers_counts(state.planned_numbers),
-            trades=int(plan.header.totals["trades"]),
-            published=any(isinstance(record, Published) for record in records),
-            output=store.root,
-        )
+    plan = open_plan(store, layout)
+    state = RunState(plan).fold(records)
+    return RunStatus(
+        run_id=layout.run_id,
+        as_of=opened["as_of"],
+        # Whoever began the last session is at work, or was killed: its lease tells.
+        state="running" if holder(store) is not None else "interrupted",
+        blocks=state.blocks_counts(),
+        numbers=state.numbers_counts(state.planned_numbers),
+        trades=int(plan.header.totals["trades"]),
+        published=any(isinstance(record, Published) for record in records),
+        output=store.root,
+    )
 
 
 def collect(settings: Settings, keep: int) -> list[str]:

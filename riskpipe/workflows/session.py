@@ -12,7 +12,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from riskpipe import __version__
@@ -51,6 +50,7 @@ from riskpipe.workflows.functions import FUNCTIONS
 from riskpipe.workflows.merges import Merges
 from riskpipe.workflows.outputs import correction_tasks, stitch_tasks, unfinished
 from riskpipe.workflows.parts import halves
+from riskpipe.workflows.plan import open_plan
 
 UPDATE_SECONDS = 0.5
 
@@ -133,11 +133,9 @@ class Session:
         self.sums = (*self.merges.roots, *(task.name for task in corrections))
         works = [Work(key=task.name, payload=task, function="correct") for task in corrections]
         stitches = (Work(key=task.name, payload=task, function="stitch") for task in stitch_tasks(*where))
-        left = (work for work in itertools.chain(works, stitches) if not self._is_merged(work.key))
+        merged = {entry.path for entry in self.store.list_files(self.layout.merges)}
+        left = (w for w in itertools.chain(works, stitches) if self.layout.merge_output(w.key) not in merged)
         return self._drive(left, executor, fail_fast=True).state == "complete"
-
-    def _is_merged(self, name: str) -> bool:
-        return self.store.exists(self.layout.merge_output(name))
 
     def _drive(self, works: Iterator[Work], executor: Executor, *, fail_fast: bool) -> DriveResult:
         retry = self.settings.retry
@@ -213,7 +211,7 @@ class Session:
         if not isinstance(work.payload, BlockTask):
             return []
         block = work.payload.block
-        self.record(_done(block, work.attempt, worker, queued_at, result))
+        self.record(done_record(block, work.attempt, worker, queued_at, result))
         self.done_projected += block.projected_seconds
         self.left_projected -= block.projected_seconds
         task = self.merges.completed_by(block, self.state)
@@ -297,7 +295,8 @@ def _cause(work: Work, mishap: Mishap) -> tuple[str, str]:
             return "WORKER_LOST", f"{mishap.worker} lost its scheduler"
 
 
-def _done(block: Block, attempt: int, worker: str, queued_at: float, result: BlockResult) -> BlockDone:
+def done_record(block: Block, attempt: int, worker: str, queued_at: float, result: BlockResult) -> BlockDone:
+    """What the ledger keeps of a block that is done."""
     return BlockDone(
         block_id=block.block_id,
         parent_block_id=block.parent,
@@ -328,15 +327,12 @@ def _done(block: Block, attempt: int, worker: str, queued_at: float, result: Blo
 def open_session(
     store: Store, layout: RunLayout, settings: Settings, lease: Lease, observer: Observer, stop: StopSignal
 ) -> Session:
-    """Fold the ledger and begin a session on a run whose plan is in place (on this machine's file system).
+    """Fold the ledger and begin a session on a run whose plan is in place.
 
     :raises StorageError: plan or ledger cannot be read.
     """
-    path = store.local_path(layout.plan)
-    if path is None or not Path(path).exists():
-        raise InfrastructureError(f"run {layout.run_id} has no plan on this machine's file system")
     store.delete_temporary(layout.root)
-    plan = StoredPlan(path)
+    plan = open_plan(store, layout)
     state = RunState(plan)
     merges = Merges(store.root, layout, len(plan))
     for record in read_ledger(store, layout):

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
-import sys
-import textwrap
 from pathlib import Path
 
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+from killed import start
 from published import assert_same_bits, published
 
 from riskpipe.plan.selection import Selection
@@ -24,37 +21,6 @@ from riskpipe.workflows.retry import retry
 from riskpipe.workflows.run import run
 
 CUT = ("partition.max_trades=20",)
-
-# A driver that dies by SIGKILL at the n-th call of one of its own steps: no clock, no race.
-KILLED = textwrap.dedent(
-    """
-    import os, signal, sys
-    from riskpipe.config import load_settings
-    from riskpipe.plan.selection import Selection
-    import riskpipe.workflows.run as run_module
-    {patch}
-
-    class Silent:
-        def update(self, status): pass
-        def message(self, level, text): pass
-
-    if __name__ == "__main__":
-        settings = load_settings(sys.argv[1], assignments=sys.argv[2:], environment={{}})
-        status = run_module.run(settings, Selection(), observer=Silent())
-        sys.exit(status.exit_code)
-    """
-)
-
-DIE = """
-def dying(function, calls):
-    counter = [0]
-    def wrapped(*args, **kwargs):
-        counter[0] += 1
-        if counter[0] == calls:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return function(*args, **kwargs)
-    return wrapped
-"""
 
 MOMENTS = {
     "while planning": "run_module._write_run = dying(run_module._write_run, 1)",
@@ -70,19 +36,6 @@ MOMENTS = {
     "while publishing": "import riskpipe.store.publish as p\np._place = dying(p._place, 2)",
     "before the summary": "import riskpipe.workflows.session as s\ns.Session.end = dying(s.Session.end, 1)",
 }
-
-
-def start(book: Path, patch: str, tmp_path: Path, *assignments: str) -> subprocess.CompletedProcess[str]:
-    script = tmp_path / "driver.py"
-    script.write_text(KILLED.format(patch=DIE + patch))
-    return subprocess.run(
-        [sys.executable, str(script), str(book / "riskpipe.yaml"), *assignments],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        env={k: v for k, v in os.environ.items() if not k.startswith("RISKPIPE_CONFIG")},
-        check=False,
-    )
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from riskpipe.clusters.kubernetes.options import Json
+from riskpipe.clusters.kubernetes.options import Json, own_namespace
 from riskpipe.clusters.kubernetes.resource import API_VERSION, KIND
 from riskpipe.errors import ClusterError
 
@@ -18,7 +18,7 @@ MISSING_EXTRA = "cluster kind kubernetes needs the extra `kubernetes`: pip insta
 class Kube:
     """A namespace of the cluster that KUBECONFIG or the pod's service account names.
 
-    :param namespace: None: that of the configuration found.
+    :param namespace: None: the pod's own, else that of the configuration found.
     :raises ClusterError: kr8s is not installed, or no API server answers.
     """
 
@@ -32,7 +32,7 @@ class Kube:
             self._api = kr8s.api()
         self._clusters = kr8s.objects.new_class(KIND, API_VERSION, asyncio=False, namespaced=True)
         self._new_class = kr8s.objects.new_class
-        self.namespace: str = namespace or self._api.namespace
+        self.namespace: str = namespace or own_namespace() or self._api.namespace
 
     def version(self) -> str:
         with self.explained("ask for the version"):
@@ -74,25 +74,23 @@ class Kube:
 
     def events(self, name: str) -> list[Json]:
         """Of an object, oldest first; nothing when they may not be listed."""
-        from kr8s import ServerError
-
-        found = self._api.get(
-            self._v1("Event"), namespace=self.namespace, field_selector=f"involvedObject.name={name}", raw=True
-        )
+        field = f"involvedObject.name={name}"
         try:
-            return sorted(found, key=lambda event: str(event.get("lastTimestamp") or event.get("eventTime") or ""))
-        except ServerError:
+            with self.explained("list events"):
+                found = list(self._api.get(self._v1("Event"), namespace=self.namespace, field_selector=field, raw=True))
+        except ClusterError:
             return []
+        return sorted(found, key=lambda event: str(event.get("lastTimestamp") or event.get("eventTime") or ""))
 
     def log_tail(self, pod: str, *, previous: bool) -> list[str]:
         """The last lines of a pod's log, or of its container before the last restart; nothing where there is none."""
-        from kr8s import NotFoundError, ServerError
         from kr8s.objects import Pod
 
         try:
-            lines = Pod(pod, namespace=self.namespace, api=self._api).logs(previous=previous, tail_lines=LOG_LINES)
-            return list(lines)
-        except (NotFoundError, ServerError):
+            with self.explained("read logs"):
+                found = Pod(pod, namespace=self.namespace, api=self._api)
+                return list(found.logs(previous=previous, tail_lines=LOG_LINES))
+        except ClusterError:
             return []
 
     def allowed(self, verb: str, group: str, resource: str, subresource: str = "") -> bool:
@@ -112,11 +110,6 @@ class Kube:
         with self.explained("list the API's resources"):
             found = self._api.api_resources()
             return [str(entry["name"]) for entry in found if entry["version"] == group_version]
-
-    def secret(self, name: str) -> Json | None:
-        with self.explained(f"read Secret {name}"):
-            found = self._api.get(self._v1("Secret"), name, namespace=self.namespace, raw=True)
-            return next(iter(list(found)), None)
 
     def _v1(self, kind: str) -> Any:
         return self._new_class(kind, "v1", asyncio=False, namespaced=True)

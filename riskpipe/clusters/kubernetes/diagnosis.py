@@ -21,6 +21,7 @@ STUCK = frozenset(
     }
 )
 ORDINARY = frozenset({"ContainerCreating", "PodInitializing", ""})
+RESTARTED = "Restarted"
 WARNINGS_SHOWN = 3
 PODS_SHOWN = 3
 
@@ -38,6 +39,11 @@ class PodTrouble:
     reason: str
     message: str
     crashed: bool = False
+
+    @property
+    def before_restart(self) -> bool:
+        """Whether the log that may say why is that of an earlier container."""
+        return self.reason in ("CrashLoopBackOff", RESTARTED)
 
 
 def is_ready(pod: Json) -> bool:
@@ -59,6 +65,14 @@ def troubles(pods: Sequence[Json]) -> list[PodTrouble]:
     return sorted(found, key=lambda trouble: (trouble.component != "scheduler", trouble.pod))
 
 
+def quiet(pods: Sequence[Json]) -> list[PodTrouble]:
+    """Of pods that run as far as Kubernetes knows, and yet are not what is waited for: their logs may say why."""
+    found = [
+        (str(pod["metadata"]["name"]), component(pod), pod.get("status", {}).get("phase", "Pending")) for pod in pods
+    ]
+    return [PodTrouble(*pod, "nothing is known to be wrong with it", crashed=pod[2] == "Running") for pod in found]
+
+
 def _of(pod: Json) -> Iterator[PodTrouble]:
     name, status = str(pod["metadata"]["name"]), pod.get("status", {})
     for condition in status.get("conditions") or []:
@@ -76,13 +90,13 @@ def _of_container(pod: Json, container: Json) -> Iterator[PodTrouble]:
     state = container.get("state") or {}
     waiting, ended = state.get("waiting") or {}, state.get("terminated") or {}
     last = (container.get("lastState") or {}).get("terminated") or {}
+    before = f"{_ending(last)}, {container.get('restartCount', 0)} restarts" if last else ""
     if (reason := waiting.get("reason", "")) not in ORDINARY:
-        message = waiting.get("message") or ""
-        if last:
-            message = f"{_ending(last)} after {container.get('restartCount', 0)} restarts"
-        yield PodTrouble(name, component(pod), reason, message, crashed=bool(last))
+        yield PodTrouble(name, component(pod), reason, before or waiting.get("message") or "", crashed=bool(last))
     elif ended:
         yield PodTrouble(name, component(pod), ended.get("reason") or "Ended", _ending(ended), crashed=True)
+    elif last:
+        yield PodTrouble(name, component(pod), RESTARTED, before, crashed=True)
 
 
 def _ending(ended: Json) -> str:

@@ -13,12 +13,11 @@ from riskpipe.clusters.kubernetes.resource import API_VERSION, check_options
 from riskpipe.errors import RiskpipeError
 
 GROUP = API_VERSION.partition("/")[0]
-RESOURCES = ("daskclusters", "daskworkergroups", "daskautoscalers")
-# (group, resource, subresource, verbs): what the driver does.
+RESOURCES = ("daskclusters", "daskworkergroups")
+# (group, resource, subresource, verbs): what the driver does. Its Role may well give more.
 RIGHTS = (
-    (GROUP, "daskclusters", "", ("get", "list", "watch", "create", "patch", "delete")),
-    ("", "pods", "", ("get", "list", "watch")),
-    ("", "services", "", ("get", "list", "watch")),
+    (GROUP, "daskclusters", "", ("get", "list", "create", "delete")),
+    ("", "pods", "", ("get", "list")),
     ("", "pods", "log", ("get",)),
     ("", "events", "", ("list",)),
 )

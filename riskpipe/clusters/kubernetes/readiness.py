@@ -12,10 +12,10 @@ from riskpipe.clusters.kubernetes.api import Kube
 from riskpipe.clusters.kubernetes.diagnosis import (
     PODS_SHOWN,
     PodTrouble,
-    component,
     described,
     hopeless,
     is_ready,
+    quiet,
     stuck,
     troubles,
     without_pods,
@@ -24,7 +24,7 @@ from riskpipe.clusters.kubernetes.options import Json
 from riskpipe.errors import ClusterError
 
 POLL_SECONDS = 0.5
-LOOK_SECONDS = 2.0
+LOOK_SECONDS = 5.0
 # So long may a pod be in a trouble that seldom goes away.
 STUCK_SECONDS = 60.0
 
@@ -57,13 +57,10 @@ class Wait:
 
     def for_scheduler(self) -> None:
         """Until its pod is Ready. :raises ClusterError: it does not get so."""
-        while True:
-            pods = self._pods()
-            if any(component(pod) == "scheduler" and is_ready(pod) for pod in pods):
-                return
+        while not any(map(is_ready, pods := self._pods("scheduler"))):
             self._look(pods)
             if not self.left:
-                raise self._late("the scheduler is not ready", pods)
+                raise self._late("the scheduler is not ready")
             time.sleep(POLL_SECONDS)
 
     def for_workers(self, client: Client, quorum: int) -> int:
@@ -77,16 +74,17 @@ class Wait:
             if not self.left:
                 if there:
                     return there
-                raise self._late("no worker has come", self._pods())
+                raise self._late("no worker has come")
             if not there and time.monotonic() - self.looked > LOOK_SECONDS:
-                self._look(self._pods())
+                self._look(self._pods("worker"))
             self._check_stopped()
             time.sleep(POLL_SECONDS)
         return there
 
-    def _pods(self) -> list[Json]:
+    def _pods(self, component: str) -> list[Json]:
+        """Of one component: of workers there may be a thousand, and a list of them is long."""
         self.looked = time.monotonic()
-        return self.kube.pods(f"dask.org/cluster-name={self.name}")
+        return self.kube.pods(f"dask.org/cluster-name={self.name},dask.org/component={component}")
 
     def _look(self, pods: list[Json]) -> None:
         """:raises ClusterError: waiting is in vain, or nobody wants the cluster any more."""
@@ -103,17 +101,17 @@ class Wait:
         if self.stopped is not None and self.stopped():
             raise ClusterError(f"DaskCluster {self.name}: stopped while it was starting")
 
-    def _late(self, what: str, pods: list[Json]) -> ClusterError:
-        found = troubles(pods)
+    def _late(self, what: str) -> ClusterError:
+        pods = [*self._pods("scheduler"), *self._pods("worker")]
         text = f"{what} after {self.seconds:g} s (cluster.kubernetes.startup_seconds)"
-        if found or pods:
-            return self._failed(text, found)
+        if pods:
+            return self._failed(text, troubles(pods) or quiet(pods))
         return ClusterError(f"DaskCluster {self.name}: {text}: {without_pods(self.kube.cluster(self.name))}")
 
     def _failed(self, what: str, found: list[PodTrouble]) -> ClusterError:
         lines = [f"DaskCluster {self.name} in namespace {self.kube.namespace}: {what}"]
         for trouble in found[:PODS_SHOWN]:
-            log = self.kube.log_tail(trouble.pod, previous=trouble.reason == "CrashLoopBackOff")
+            log = self.kube.log_tail(trouble.pod, previous=trouble.before_restart)
             lines += described(trouble, self.kube.events(trouble.pod), log if trouble.crashed else [])
         if len(found) > PODS_SHOWN:
             lines.append(f"and {len(found) - PODS_SHOWN} more pods")

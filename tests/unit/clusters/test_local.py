@@ -2,14 +2,16 @@
 
 import os
 import signal
+from contextlib import ExitStack
 from pathlib import Path
 
 import dask
 import pytest
+from distributed.system import MEMORY_LIMIT
 
 from riskpipe.clusters.catalogue import CLUSTERS, ClusterOptions, open_cluster
 from riskpipe.clusters.local import local
-from riskpipe.clusters.settings import ENVIRONMENT, SETTINGS
+from riskpipe.clusters.settings import ENVIRONMENT, SETTINGS, settings_of_all
 from riskpipe.clusters.versions import check_versions
 from riskpipe.errors import ClusterError, UsageError
 
@@ -104,3 +106,28 @@ def test_open_cluster_by_kind():
 def test_an_unknown_kind_names_the_known_ones():
     with pytest.raises(UsageError, match=", ".join(CLUSTERS)):
         open_cluster(ClusterOptions(kind="cloud"))
+
+
+def test_shards_share_the_workers():
+    options = [ClusterOptions(workers=8, shard=number, shards=3) for number in range(3)]
+    assert [option.workers_here for option in options] == [3, 3, 2]
+    assert ClusterOptions(workers=8).workers_here == 8
+
+
+def test_shards_share_the_memory():
+    with open_cluster(ClusterOptions(workers=4, shard=3, shards=4)) as client:
+        (limit,) = client.run(lambda dask_worker: dask_worker.memory_manager.memory_limit).values()
+    assert limit == MEMORY_LIMIT // 4
+
+
+def test_settings_of_all_outlast_the_clusters_within():
+    key = "distributed.comm.timeouts.connect"
+    before = dask.config.get(key)
+    with settings_of_all():
+        first, second = ExitStack(), ExitStack()
+        first.enter_context(dask.config.set(SETTINGS))
+        second.enter_context(dask.config.set(SETTINGS))
+        for cluster in (first, second):
+            cluster.close()
+            assert dask.config.get(key) == SETTINGS[key]
+    assert dask.config.get(key) == before

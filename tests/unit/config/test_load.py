@@ -235,6 +235,15 @@ warnings_as_errors: 1
             "cluster: {kind: address}",
             "cluster.kind: address needs cluster.address, such as tls://host:8786",
         ),
+        (
+            "cluster: {kind: serial, shards: 2}",
+            "cluster.shards: kind serial has one; kinds local and kubernetes can be cut into shards",
+        ),
+        (
+            "cluster: {workers: 4, shards: 5}",
+            "cluster.shards: 5 shards need 5 workers or more, cluster.workers is 4",
+        ),
+        ("cluster: {shards: many}", "cluster.shards: a whole number >= 1 is wanted, got 'many'"),
         ("cluster: {workers: 1.5}", "cluster.workers: a whole number >= 1 is wanted, got 1.5"),
         ("cluster: {workers: yes}", "cluster.workers: a whole number >= 1 is wanted, got true"),
         ("measures: [stress]", "measures[0]: stress needs inputs.scenarios"),
@@ -298,6 +307,7 @@ def test_an_emptied_section_means_its_defaults(tmp_path: Path) -> None:
 def test_variables_of_kubernetes_services_and_reserved_ones_are_no_settings(tmp_path: Path) -> None:
     environment = {
         "RISKPIPE_CACHE_DIR": "/tmp/x",
+        "RISKPIPE_CPU": "x86-64-v3",
         "RISKPIPE_SCHEDULER_SERVICE_HOST": "10.0.0.1",
         "RISKPIPE_SCHEDULER_PORT_8786_TCP": "tcp://10.0.0.1:8786",
         "OTHER": "1",

@@ -99,6 +99,19 @@ def test_masking() -> None:
     assert masked("s3://a:b@c/d?region=x&secret_key=y&z=1") == "s3://***@c/d?region=x&secret_key=***&z=1"
     assert masked("see s3://a:b@c, gs://d:e@f") == "see s3://***@c, gs://***@f"
     assert masked("me@example.com") == "me@example.com"
+    assert masked("abfs://c:key@account/x?sig=y") == "abfs://***@account/x?sig=***"
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "abfs://container@account.dfs.core.windows.net/x?credential_kind=workload_identity",
+        "gs://anonymous@bucket/x",
+        "s3://bucket/x?region=eu-west-1&endpoint_override=localhost:9000",
+    ],
+)
+def test_what_is_no_secret_is_shown(uri: str) -> None:
+    assert masked(uri) == uri
 
 
 @pytest.mark.parametrize(
@@ -146,3 +159,11 @@ def test_the_sample_configuration_is_valid(tmp_path: Path) -> None:
     found = load_settings(path, environment={})
     assert found.as_of == date(2026, 11, 20)
     assert found.market.indices
+
+
+@pytest.mark.parametrize(
+    ("shards", "workers", "expected"),
+    [(None, 2, 1), ("auto", 1_000, 1), ("auto", 1_001, 2), ("auto", 9_500, 10), (3, 9_500, 3), (3, 2, 2)],
+)
+def test_shards_keep_their_schedulers_small(shards: Any, workers: int, expected: int) -> None:
+    assert settings(cluster={"shards": shards}).cluster.shards_of(workers) == expected

@@ -163,7 +163,7 @@ def test_a_lost_shard_gives_its_works_back_and_is_rebuilt(sharded, told):
     assert displaced, "with no retries of lost workers allowed, they go on all the same"
     assert {event.mishap.worker for event in displaced} == {"shard-1"}
     assert told == [
-        f"shard 1 is lost (the scheduler is gone); its {len(displaced)} works in flight go to the others;"
+        f"shard 1 is lost (its scheduler is gone); its {len(displaced)} works in flight go to the others;"
         " it is opened again"
     ]
     assert farm.openings == {0: 1, 1: 2, 2: 1}

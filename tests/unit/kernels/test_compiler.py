@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numba
 import numpy as np
+import pytest
 
 from riskpipe.kernels import compiler
 from riskpipe.kernels.compiler import kernel, source_hash
@@ -15,7 +16,7 @@ from riskpipe.kernels.compiler import kernel, source_hash
 PROGRAM = "from riskpipe.kernels.compiler import cache_directory; print(cache_directory())"
 
 
-def directory_with(**environment):
+def directory_with(*, before=(), **environment):
     inherited = {
         name: value
         for name, value in os.environ.items()
@@ -23,7 +24,7 @@ def directory_with(**environment):
     }
     root = str(Path(compiler.__file__).parents[2])
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM],
+        [*before, sys.executable, "-c", PROGRAM],
         env={**inherited, "PYTHONPATH": root, **environment},
         capture_output=True,
         text=True,
@@ -70,3 +71,48 @@ def test_kernels_compile_without_fast_math_and_leave_numba_alone():
     assert left_to_right.targetoptions["nogil"]
     own = numba.config.CACHE_DIR
     assert own == os.environ.get("NUMBA_CACHE_DIR", "")
+
+
+def read_only(root):
+    """A cache as it is in an image: its files are there, nobody may write."""
+    kernels = root / source_hash() / "kernels_1"
+    kernels.mkdir(parents=True)
+    (kernels / "black.nbi").write_bytes(b"index")
+    for path in (root, root / source_hash(), kernels):
+        path.chmod(0o555)
+    (kernels / "black.nbi").chmod(0o444)
+    return root
+
+
+@pytest.fixture
+def unprivileged():
+    """Words before a command that take root's power to write anywhere from it."""
+    if os.getuid() != 0:
+        return []
+    if shutil.which("setpriv") is None:
+        pytest.skip("root writes anywhere, and there is no setpriv")
+    return ["setpriv", "--bounding-set=-dac_override", "--inh-caps=-all"]
+
+
+def test_a_cache_that_cannot_be_written_is_copied(tmp_path, unprivileged):
+    root = read_only(tmp_path / "image")
+    directory = directory_with(before=unprivileged, RISKPIPE_CACHE_DIR=str(root), TMPDIR=str(tmp_path))
+    assert directory.parent.parent == tmp_path
+    assert (directory / "kernels_1" / "black.nbi").read_bytes() == b"index"
+    assert os.access(directory / "kernels_1", os.W_OK)
+    assert [path.name for path in directory.parent.iterdir()] == [directory.name]
+
+
+@pytest.mark.parametrize("place", ["", "kernels_1", "kernels_1/black.nbi"])
+def test_a_cache_that_others_can_write_is_not_copied(tmp_path, unprivileged, place):
+    root = read_only(tmp_path / "image")
+    (root / source_hash() / place).chmod(0o666 if place.endswith("nbi") else 0o577)
+    directory = directory_with(before=unprivileged, RISKPIPE_CACHE_DIR=str(root), TMPDIR=str(tmp_path))
+    assert directory.parent.parent == tmp_path
+    assert list(directory.iterdir()) == []
+
+
+def test_hash_follows_the_processor(monkeypatch):
+    before = source_hash()
+    monkeypatch.setattr(compiler.target, "description", lambda: "another")
+    assert source_hash() != before

@@ -20,7 +20,7 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
 from riskpipe.errors import StorageError
-from riskpipe.store.filesystem import FileEntry, MissingFileError, Store, checked_name, storage_error
+from riskpipe.store.filesystem import FileEntry, MissingFileError, Store, checked_name, fsync_directory, storage_error
 
 
 @pytest.fixture
@@ -28,11 +28,14 @@ def store(tmp_path: Path) -> Store:
     return Store(str(tmp_path / "output"))
 
 
-@pytest.fixture(params=["local", "objects"])
+@pytest.fixture(params=["local", "objects", "s3"])
 def any_store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
-    """A local store, and one in memory, which goes the way of the object stores."""
+    """A local store, one in memory, which goes the way of the object stores, and one of a real S3 server."""
     if request.param == "local":
         return Store(str(tmp_path / "output"))
+    if request.param == "s3":
+        server, bucket = request.getfixturevalue("s3"), request.getfixturevalue("bucket")
+        return Store(server.uri(f"{bucket}/output"))
     return Store(f"/{tmp_path.name}", pafs.PyFileSystem(pafs.FSSpecHandler(MemoryFileSystem())))
 
 
@@ -163,9 +166,36 @@ def test_a_killed_writer_leaves_only_a_temporary_file(store: Store) -> None:
     assert [path.name for path in local.iterdir()] == ["file"]
 
 
-def test_probe_leaves_nothing(store: Store) -> None:
-    store.probe_writable()
-    assert os.listdir(store.root) == []
+def test_probe_leaves_nothing(any_store: Store) -> None:
+    any_store.probe_writable()
+    assert any_store.list_files() == []
+    if (local := any_store.local_path()) is not None:
+        assert os.listdir(local) == []
+
+
+def test_a_renamed_and_a_copied_file(any_store: Store) -> None:
+    any_store.write_bytes("a/one", b"1")
+    any_store.copy("a/one", "b/two")
+    assert any_store.rename("a/one", "three") == "a/three"
+    assert [(entry.path, entry.bytes) for entry in any_store.list_files()] == [("a/three", 1), ("b/two", 1)]
+
+
+def test_a_sink_that_is_written_by_name(any_store: Store) -> None:
+    with any_store.atomic_sink("a/file") as sink:
+        Path(sink.name).write_bytes(b"by another file object")
+    assert any_store.read_bytes("a/file") == b"by another file object"
+
+
+def test_results_come_in_the_order_of_the_items(any_store: Store) -> None:
+    for number in range(40):
+        any_store.write_bytes(f"n/{number}", str(number).encode())
+    read = any_store.overlapped(lambda number: int(any_store.read_bytes(f"n/{number}")), range(40))
+    assert list(read) == list(range(40))
+
+
+def test_a_directory_that_cannot_be_synced_is_no_failure() -> None:
+    """procfs says EINVAL, as NFS and FUSE do."""
+    fsync_directory("/proc/self")
 
 
 def test_probe_below_a_file(tmp_path: Path) -> None:
@@ -234,4 +264,5 @@ def test_advice(number: int, advice: str) -> None:
 
 def test_an_object_store_s_own_words_are_kept() -> None:
     error = storage_error(OSError("AWS Error ACCESS_DENIED during PutObject operation\nmore"), "b/x", "write")
-    assert str(error) == "cannot write b/x: AWS Error ACCESS_DENIED during PutObject operation"
+    said = "check its role or policy for the bucket (AWS Error ACCESS_DENIED during PutObject operation)"
+    assert str(error) == f"cannot write b/x: this identity may not do that: {said}"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from riskpipe.clusters.kubernetes.diagnosis import described, hopeless, is_ready, stuck, troubles, without_pods
+from riskpipe.clusters.kubernetes.diagnosis import described, hopeless, is_ready, quiet, stuck, troubles, without_pods
 
 
 def pod(name: str, component: str, **status: Any) -> dict[str, Any]:
@@ -46,6 +46,13 @@ UNSCHEDULABLE = pod(
         }
     ],
 )
+RESTARTED = pod(
+    "s3",
+    "scheduler",
+    containerStatuses=[
+        {"state": {"running": {}}, "restartCount": 1, "lastState": {"terminated": {"exitCode": 1, "reason": "Error"}}}
+    ],
+)
 STARTING = pod("w4", "worker", phase="Pending", containerStatuses=[waiting("ContainerCreating")])
 EVICTED = pod("w5", "worker", phase="Failed", reason="Evicted", message="The node was low on memory")
 ENDED = pod("s2", "scheduler", containerStatuses=[{"state": {"terminated": {"exitCode": 1, "reason": "Error"}}}])
@@ -55,10 +62,11 @@ ENDED = pod("s2", "scheduler", containerStatuses=[{"state": {"terminated": {"exi
     ("found", "reason", "message", "crashed"),
     [
         (PULL, "ImagePullBackOff", "Back-off pulling x:1", False),
-        (CRASH, "CrashLoopBackOff", "its container ended with exit code 137 (OOMKilled) after 3 restarts", True),
+        (CRASH, "CrashLoopBackOff", "its container ended with exit code 137 (OOMKilled), 3 restarts", True),
         (UNSCHEDULABLE, "Unschedulable", "0/3 nodes are free.", False),
         (EVICTED, "Evicted", "The node was low on memory", False),
         (ENDED, "Error", "its container ended with exit code 1 (Error)", True),
+        (RESTARTED, "Restarted", "its container ended with exit code 1 (Error), 1 restarts", True),
     ],
 )
 def test_one_trouble(found: dict[str, Any], reason: str, message: str, crashed: bool) -> None:
@@ -83,6 +91,15 @@ def test_what_no_waiting_cures() -> None:
     assert stuck(troubles([PULL, CRASH, UNSCHEDULABLE, STARTING])) == {"w1", "w2"}
 
 
+def test_the_log_that_may_say_why() -> None:
+    found = {trouble.pod: trouble.before_restart for trouble in troubles([CRASH, ENDED, RESTARTED])}
+    assert found == {"w2": True, "s2": False, "s3": True}
+    (running,) = quiet([pod("w6", "worker", phase="Running")])
+    assert (running.crashed, running.before_restart) == (True, False)
+    (pending,) = quiet([pod("w7", "worker")])
+    assert not pending.crashed
+
+
 def test_the_words_about_a_pod() -> None:
     (trouble,) = troubles([CRASH])
     events = [
@@ -90,7 +107,7 @@ def test_the_words_about_a_pod() -> None:
         {"type": "Warning", "reason": "BackOff", "message": "Back-off restarting failed container", "count": 7},
     ]
     assert described(trouble, events, ["Traceback", "", "MemoryError"]) == [
-        "worker w2: CrashLoopBackOff: its container ended with exit code 137 (OOMKilled) after 3 restarts",
+        "worker w2: CrashLoopBackOff: its container ended with exit code 137 (OOMKilled), 3 restarts",
         "    BackOff: Back-off restarting failed container (7 times)",
         "    log: Traceback",
         "    log: MemoryError",

@@ -1,0 +1,287 @@
+"""Dask's scheduler under 1,000 and 3,000 simulated workers, fed by riskpipe's own driver: CPU, memory, bytes.
+
+The scheduler, the simulated workers and the driver are processes of their own, on loopback, and are charged by their
+own CPU time: that holds on a machine that others use too, wall times do not. The driver does what it does in a run: it
+drives works through the executor, follows each to its end, and appends the ledger's records.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import psutil
+from distributed import Client
+
+from benchmarks.scale_cluster import MEGABYTE, counts
+from riskpipe.clusters.address import at_address
+from riskpipe.execute.dask_executor import DaskExecutor
+from riskpipe.execute.drive import drive
+from riskpipe.execute.events import Event, Finished
+from riskpipe.execute.executor import Executor
+from riskpipe.execute.policy import RetryPolicy
+from riskpipe.execute.sharded import ShardedExecutor
+from riskpipe.execute.signals import StopSignal
+from riskpipe.execute.work import Work
+from riskpipe.plan.block import Block
+from riskpipe.store.filesystem import Store
+from riskpipe.store.layout import RunLayout
+from riskpipe.store.ledger import LedgerWriter, new_session_id
+from riskpipe.valuation.run_block import BlockResult, BlockTask
+from riskpipe.workflows.session import done_record
+
+WORKERS_A_PROCESS = 1_000
+SETTLING_SECONDS = 5.0
+IDLE_SECONDS = 20.0
+RUN_ID = "20261120-000000-000000"
+# Shards, workers of each, blocks, seconds of a block: about 150 blocks a second, which two cores can serve.
+CASES = ((1, 100, 6_000, 1.0), (1, 1_000, 9_000, 6.0), (1, 3_000, 12_000, 20.0), (3, 1_000, 12_000, 20.0))
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What the schedulers had spent at some moment, all of them together.
+
+    :param cpu: seconds; received, sent: bytes of messages; resident: MiB.
+    """
+
+    at: float
+    cpu: float
+    received: int
+    sent: int
+    heartbeats: int
+    resident: float
+
+
+@dataclass
+class Farm:
+    """The processes of one shard: a scheduler and its simulated workers. The client reads what was counted there."""
+
+    process: psutil.Process
+    address: str
+    client: Client | None = None
+
+    def cpu(self) -> float:
+        times = self.process.cpu_times()
+        return float(times.user + times.system)
+
+    def resident(self) -> float:
+        return float(self.process.memory_info().rss) / MEGABYTE
+
+
+def _read(farms: list[Farm]) -> Reading:
+    counted = [farm.client.run_on_scheduler(counts) for farm in farms if farm.client is not None]
+    received, sent, heartbeats = (sum(column) for column in zip(*counted, strict=True))
+    resident = sum(farm.resident() for farm in farms)
+    return Reading(time.monotonic(), sum(farm.cpu() for farm in farms), received, sent, heartbeats, resident)
+
+
+def _process(stack: ExitStack, *words: str) -> subprocess.Popen[str]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.scale_cluster", *words],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    stack.callback(process.wait)
+    stack.callback(process.kill)
+    return process
+
+
+def _line(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    line = process.stdout.readline().strip()
+    if not line:
+        raise RuntimeError(f"a process of the benchmark ended: {process.wait()}")
+    return line
+
+
+def _farm(stack: ExitStack) -> Farm:
+    process = _process(stack, "scheduler")
+    address = _line(process)
+    return Farm(psutil.Process(process.pid), address)
+
+
+def _register(stack: ExitStack, farm: Farm, workers: int) -> dict[str, float]:
+    """Have the workers register; what that takes."""
+    cpu, resident, started = farm.cpu(), farm.resident(), time.monotonic()
+    counts = [min(WORKERS_A_PROCESS, workers - first) for first in range(0, workers, WORKERS_A_PROCESS)]
+    firsts = range(0, workers, WORKERS_A_PROCESS)
+    processes = [_process(stack, "workers", farm.address, str(a), str(n)) for a, n in zip(firsts, counts, strict=True)]
+    for process in processes:
+        _line(process)
+    return {
+        "register_s": time.monotonic() - started,
+        "register_cpu_ms": (farm.cpu() - cpu) / workers * 1e3,
+        "worker_kib": (farm.resident() - resident) / workers * 1024,
+    }
+
+
+@contextmanager
+def _executor(farms: list[Farm], workers: int) -> Iterator[Executor]:
+    @contextmanager
+    def open_shard(number: int, wake: Callable[[], None] = lambda: None) -> Iterator[DaskExecutor]:
+        with at_address(farms[number].address, workers=workers, deadline=120.0) as client:
+            farms[number].client = client
+            with closing(DaskExecutor(client, {"value": _value}, wake=wake)) as executor:
+                yield executor
+
+    if len(farms) == 1:
+        with open_shard(0) as executor:
+            yield executor
+        return
+    with closing(ShardedExecutor(open_shard, len(farms), tell=print)) as sharded:
+        while sharded.capacity < 3 * workers * len(farms):
+            sharded.refill()
+            time.sleep(0.1)
+        yield sharded
+
+
+def _value(work: Work) -> None:
+    raise RuntimeError("simulated workers call nothing")
+
+
+def _works(blocks: int, seconds: float) -> Iterator[Work]:
+    """As a run has them; block seconds spread evenly between half and one and a half of `seconds`."""
+    for n in range(blocks):
+        projected = seconds * (0.5 + n * 7 % 101 / 101)
+        block = Block(
+            block_id=f"{n:024x}",
+            product="interest_rate_swap",
+            path="interest_rate_swap/part-0000.parquet",
+            row_start=n * 10_000,
+            row_stop=(n + 1) * 10_000,
+            trades=10_000,
+            scenario_start=0,
+            scenario_stop=1_000,
+            measures=("pv", "historical_var"),
+            inputs="0" * 24,
+            seed=n,
+            projected_bytes=400 * MEGABYTE,
+            projected_seconds=projected,
+        )
+        task = BlockTask("/mnt/riskpipe/output", RUN_ID, block)
+        yield Work(block.block_id, task, size=10_000, projected_seconds=projected)
+
+
+def _drive(executor: Executor, blocks: int, seconds: float, look: Callable[[int], None]) -> float:
+    """Drive all blocks, ledger included; CPU seconds of this process."""
+    with tempfile.TemporaryDirectory(prefix="riskpipe-scale-") as directory:
+        layout = RunLayout(RUN_ID)
+        writer = LedgerWriter(Store(directory), layout, new_session_id(datetime.now(UTC)), time.monotonic())
+        done = 0
+
+        def on_event(event: Event) -> None:
+            nonlocal done
+            if not isinstance(event, Finished):
+                return
+            work, result = event.outcome.work, event.outcome.result
+            assert isinstance(result, BlockResult)
+            writer.append(done_record(work.payload.block, 1, event.outcome.worker, result.started_at, result))
+            done += 1
+            if done % (blocks // 10) == 0:
+                look(done)
+
+        def tick() -> None:
+            writer.maybe_flush(time.monotonic())
+
+        started = time.process_time()
+        result = drive(
+            _works(blocks, seconds),
+            executor,
+            RetryPolicy(),
+            split=lambda work: [],
+            on_event=on_event,
+            stop=StopSignal(),
+            tick=tick,
+        )
+        spent = time.process_time() - started
+        writer.flush()
+    assert (result.state, result.counts.done) == ("complete", blocks)
+    return spent
+
+
+def one(shards: int, workers: int, blocks: int, seconds: float) -> dict[str, float]:
+    """Figures of one case. What heartbeats cost is measured while nothing runs, and is not a block's."""
+    with ExitStack() as stack:
+        farms = [_farm(stack) for _ in range(shards)]
+        registered = [_register(stack, farm, workers) for farm in farms]
+        row = {name: sum(figures[name] for figures in registered) / shards for name in registered[0]}
+        with _executor(farms, workers) as executor:
+            time.sleep(SETTLING_SECONDS)
+            first = _read(farms)
+            time.sleep(IDLE_SECONDS)
+            idle = _read(farms)
+            resident = [idle.resident]
+            driver = _drive(
+                executor, blocks, seconds, lambda done: resident.append(sum(farm.resident() for farm in farms))
+            )
+            end = _read(farms)
+        beats, run_beats = idle.heartbeats - first.heartbeats, end.heartbeats - idle.heartbeats
+        received, sent, cpu = (
+            (getattr(end, name) - getattr(idle, name))
+            - run_beats * (getattr(idle, name) - getattr(first, name)) / beats
+            for name in ("received", "sent", "cpu")
+        )
+        return row | {
+            "shards": shards,
+            "workers": workers,
+            "blocks": blocks,
+            "block_s": seconds,
+            "heartbeat_ms": (idle.cpu - first.cpu) / beats * 1e3,
+            "heartbeats_s": beats / (idle.at - first.at) / shards,
+            "scheduler_ms": cpu / blocks * 1e3,
+            "scheduler_all_ms": (end.cpu - idle.cpu) / blocks * 1e3,
+            "driver_ms": driver / blocks * 1e3,
+            "received": received / blocks,
+            "sent": sent / blocks,
+            "in_flight_kib": (max(resident) - resident[0]) / min(3 * workers * shards, blocks) * 1024,
+            "scheduler_mib": max(resident) / shards,
+            "elapsed": end.at - idle.at,
+        }
+
+
+COLUMNS = {
+    "shards": "shards",
+    "workers": "workers each",
+    "blocks": "blocks",
+    "register_cpu_ms": "register ms",
+    "worker_kib": "worker KiB",
+    "heartbeat_ms": "heartbeat ms",
+    "scheduler_ms": "scheduler ms",
+    "driver_ms": "driver ms",
+    "received": "received",
+    "sent": "sent",
+    "in_flight_kib": "in flight KiB",
+    "scheduler_mib": "scheduler MiB",
+}
+
+
+def main() -> dict[str, object]:
+    """Each case in a process of its own. ms: CPU of the scheduler or driver for a block (`register`: for a worker)."""
+    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
+    print("  ".join(COLUMNS.values()))
+    rows = []
+    for case in CASES:
+        words = [sys.executable, "-m", "benchmarks.scale", *map(str, case)]
+        done = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True)
+        rows.append(json.loads(done.stdout.splitlines()[-1]))
+        print("  ".join(f"{rows[-1][name]:>{len(title)},.4g}" for name, title in COLUMNS.items()), flush=True)
+    return {"scale": rows}
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        shards, workers, blocks, seconds = sys.argv[1:]
+        print(json.dumps(one(int(shards), int(workers), int(blocks), float(seconds))))
+    else:
+        main()

@@ -1,0 +1,19 @@
+"""`riskpipe kernels`: the compiled code that pricing is made of."""
+
+from __future__ import annotations
+
+from riskpipe.cli.session import Session
+from riskpipe.cli.text import plural, size
+
+
+def compile_(session: Session) -> int:
+    """Compile every kernel into the cache, so that a worker's first block need not (for images)."""
+    from riskpipe.workflows.warm_up import compile_kernels
+
+    done = compile_kernels()
+    lines = [
+        f"{done.directory}: {plural(len(done.kernels), 'kernel')} for {done.cpu}, {size(done.bytes)}",
+        f"{done.made} compiled in {done.seconds:.0f} s, the rest was there",
+    ]
+    session.answer(done.to_json(), lines)
+    return 0

@@ -1,0 +1,142 @@
+"""Files that are memory-mapped: themselves where they are local, else one copy a node, shared by its processes.
+
+Copies lie in a directory of the user under the system's temporary directory ($TMPDIR) and are named by the SHA-256 of
+their content. The first process that wants one fetches it under a lock, the others wait and find it. Who uses a copy
+holds a shared lock on it, so that it is not deleted to make room; locks end with their process.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import re
+import stat
+import tempfile
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+from riskpipe.errors import StorageError
+from riskpipe.store.filesystem import Store, explained
+from riskpipe.store.objects import TEMPORARY_PREFIX
+
+CACHE_BYTES = 4 << 30
+_MOST_HELD = 16
+_PIECE = 8 << 20
+_NAME = re.compile(r"[0-9a-f]{64}")
+
+
+def local_file(store: Store, path: str, sha256: str, cache_bytes: int = CACHE_BYTES) -> str:
+    """The path of this machine of a stored file that never changes.
+
+    :param sha256: of its content; trusted for local files.
+    :param cache_bytes: of older copies, the least recently used are deleted beyond that.
+    :raises StorageError: it cannot be read, is not the file that was recorded, or cannot be kept here.
+    """
+    local = store.local_path(path)
+    if local is not None:
+        return local
+    if not _NAME.fullmatch(sha256):
+        raise StorageError(f"{store.full_path(path)}: the run does not say what its content is: start a new run")
+    directory = _directory()
+    kept = directory / sha256
+    with explained(str(kept), "write"):
+        if not _hold(kept):
+            with _locked(directory):
+                if not _hold(kept):
+                    _fetch(store, path, sha256, kept)
+                    _hold(kept)
+                    _evict(directory, cache_bytes)
+    return str(kept)
+
+
+def _directory() -> Path:
+    """This user's own, readable by nobody else."""
+    directory = Path(tempfile.gettempdir()) / f"riskpipe-files-{os.getuid()}"
+    with explained(str(directory), "write"):
+        directory.mkdir(mode=0o700, exist_ok=True)
+        status = directory.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o022:
+        raise StorageError(f"{directory} may be written by others, so it is not trusted: delete it, or set TMPDIR")
+    return directory
+
+
+# Path -> the open file whose shared lock keeps it; of the files that this process used last.
+_held: OrderedDict[str, IO[bytes]] = OrderedDict()
+
+
+def _hold(kept: Path) -> bool:
+    """Whether the copy is there; if so, this process holds it from now on."""
+    try:
+        file = open(kept, "rb")  # noqa: SIM115  # closed when it is no longer held
+    except FileNotFoundError:
+        return False
+    fcntl.flock(file, fcntl.LOCK_SH)
+    if not os.fstat(file.fileno()).st_nlink:  # deleted before the lock was there
+        file.close()
+        return False
+    os.utime(kept)  # the time of its last use
+    before = _held.pop(str(kept), None)
+    _held[str(kept)] = file
+    if before is not None:
+        before.close()
+    while len(_held) > _MOST_HELD:
+        _held.popitem(last=False)[1].close()
+    return True
+
+
+@contextmanager
+def _locked(directory: Path) -> Iterator[None]:
+    """One process of this node at a time; ends with the process."""
+    with open(directory / "lock", "wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _fetch(store: Store, path: str, sha256: str, kept: Path) -> None:
+    digest = hashlib.sha256()
+    descriptor, temporary = tempfile.mkstemp(prefix=TEMPORARY_PREFIX, dir=kept.parent)
+    try:
+        with open(descriptor, "wb") as file:
+            with store.open_input_file(path) as source, explained(store.full_path(path), "read"):
+                while piece := source.read(_PIECE):
+                    digest.update(piece)
+                    file.write(piece)
+            file.flush()
+            os.fsync(file.fileno())
+        if digest.hexdigest() != sha256:
+            where = store.full_path(path)
+            raise StorageError(f"{where} is not the file that the run put there: something else changed it")
+        os.replace(temporary, kept)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(temporary)
+        raise
+
+
+def _evict(directory: Path, most: int) -> None:
+    """Deletes copies beyond `most` bytes that nobody holds, and what killed processes left; under the lock."""
+    files = []
+    for entry in os.scandir(directory):
+        status = entry.stat(follow_symlinks=False)
+        if entry.name.startswith(TEMPORARY_PREFIX):
+            os.unlink(entry.path)
+        elif _NAME.fullmatch(entry.name):
+            files.append((status.st_mtime, status.st_size, entry.path))
+    total = 0
+    for _, size, path in sorted(files, reverse=True):
+        total += size
+        if total > most and not _is_held(path):
+            os.unlink(path)
+
+
+def _is_held(path: str) -> bool:
+    with open(path, "rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False

@@ -1,0 +1,179 @@
+"""Runs over three clusters, one of which loses its scheduler or its workers in the middle."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from contextlib import contextmanager
+
+import pyarrow.parquet as pq
+import pytest
+from published import assert_same_bits
+
+from riskpipe.clusters.address import at_address
+from riskpipe.clusters.settings import SETTINGS
+from riskpipe.execute.dask_executor import DaskExecutor
+from riskpipe.execute.drive import drive
+from riskpipe.execute.events import Finished, Retried
+from riskpipe.execute.policy import RetryPolicy
+from riskpipe.execute.sharded import ShardedExecutor
+from riskpipe.execute.signals import StopSignal
+from riskpipe.execute.work import Displaced, Work
+from riskpipe.plan.selection import Selection
+from riskpipe.workflows import functions
+from riskpipe.workflows.run import run
+from riskpipe.workflows.session import Session
+
+SHARDS = ("cluster.kind=local", "cluster.workers=3", "cluster.shards=3", "partition.max_trades=10")
+
+
+@pytest.fixture
+def clients(monkeypatch):
+    """The clients of the shards, by number, as they are opened."""
+    opened = {}
+    open_cluster = functions.open_cluster
+
+    @contextmanager
+    def remembered(options):
+        with open_cluster(options) as client:
+            opened.setdefault(options.shard, []).append(client)
+            yield client
+
+    monkeypatch.setattr(functions, "open_cluster", remembered)
+    # A local cluster that is closed calls its scheduler, dead or not, for as long as this.
+    monkeypatch.setitem(SETTINGS, "distributed.comm.timeouts.connect", "15s")
+    return opened
+
+
+@pytest.fixture
+def struck(monkeypatch):
+    """struck(blow): once all three shards have finished a block, `blow` is called, once."""
+
+    def at(blow):
+        seen = set()
+        on_event = Session._on_event
+
+        def watched(session, event):
+            if isinstance(event, Finished) and len(seen) < 3:
+                seen.add(event.outcome.worker.split("/")[0])
+                if len(seen) == 3:
+                    blow()
+            return on_event(session, event)
+
+        monkeypatch.setattr(Session, "_on_event", watched)
+
+    return at
+
+
+def close_the_scheduler(client):
+    client.loop.add_callback(client.cluster.scheduler.close)
+
+
+def kill_the_workers(client):
+    for nanny in client.cluster.workers.values():
+        os.kill(nanny.pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("blow", [close_the_scheduler, kill_the_workers])
+def test_a_run_survives_what_one_shard_does_not(blow, clients, struck, settings_of, recorder, tmp_path):
+    run(settings_of("partition.max_trades=10", output="undisturbed"), Selection(), observer=recorder)
+    struck(lambda: blow(clients[1][0]))
+
+    status = run(settings_of(*SHARDS), Selection(), observer=recorder)
+
+    assert (status.state, status.exit_code) == ("complete", 0)
+    assert status.blocks.ok == status.blocks.planned
+    assert_same_bits(tmp_path / "undisturbed", tmp_path / "output")
+    blocks = pq.read_table(tmp_path / "output" / "runs" / status.run_id / "blocks.parquet")
+    assert {worker.split("/")[0] for worker in blocks.column("worker").to_pylist()} >= {"shard-0", "shard-2"}
+    told = [text for _, text in recorder.messages if text.startswith("shard 1 is lost")]
+    assert len(told) == (blow is close_the_scheduler)
+
+
+class Processes:
+    """A scheduler and a worker for each shard, in processes of their own; a rebuilt shard gets new ones."""
+
+    def __init__(self, directory):
+        self.directory = directory
+        self.schedulers = {}
+
+    @contextmanager
+    def open(self, number, wake):
+        common = ["--host", "127.0.0.1", "--no-dashboard"]
+        ports = ["--port", "0", "--dashboard-address", "127.0.0.1:0"]
+        with contextlib.ExitStack() as stack:
+            scheduler, line = self._start(stack, ["scheduler", *common, *ports], "Scheduler at:")
+            address = line.split("Scheduler at:")[1].strip()
+            self._start(stack, ["worker", address, *common, "--nthreads", "1"], "Registered to:")
+            self.schedulers.setdefault(number, []).append(scheduler)
+            client = stack.enter_context(at_address(address, deadline=60.0))
+
+            def double(work):  # nested, so that it travels by value: workers cannot import test modules
+                return 2 * work.payload
+
+            executor = DaskExecutor(client, {"value": double}, wake=wake)
+            stack.callback(executor.close)
+            yield executor
+
+    def _start(self, stack, arguments, awaited):
+        words = [sys.executable, "-m", "dask", *arguments]
+        process = subprocess.Popen(
+            words, cwd=self.directory, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+        )
+        stack.callback(end, process)
+        for line in process.stderr:
+            if awaited in line:
+                return process, line
+        raise RuntimeError(f"dask {arguments[0]} ended: {process.wait()}")
+
+
+def end(process):
+    process.kill()
+    process.wait()
+    process.stderr.close()
+
+
+def test_a_killed_scheduler_is_replaced_while_the_others_go_on(tmp_path):
+    """Until the rebuilt shard has done something: the others are fed as long as that takes."""
+    processes = Processes(tmp_path)
+    events, rebuilt = [], []
+
+    def source():
+        number = 0
+        while not rebuilt:
+            yield Work(f"w{number}", number, projected_seconds=0.001)
+            number += 1
+
+    def watch(event):
+        events.append(event)
+        if not isinstance(event, Finished):
+            return
+        if event.outcome.worker.startswith("shard-1/"):
+            if len(processes.schedulers[1]) == 1:
+                os.kill(processes.schedulers[1][0].pid, signal.SIGKILL)
+            elif not rebuilt:
+                rebuilt.append(event)
+
+    executor = ShardedExecutor(processes.open, 3)
+    try:
+        result = drive(
+            source(),
+            executor,
+            RetryPolicy(worker_lost=0),
+            split=lambda work: [],
+            on_event=watch,
+            stop=StopSignal(),
+        )
+    finally:
+        executor.close()
+
+    done = Counter(event.outcome.result for event in events if isinstance(event, Finished))
+    assert result.state == "complete"
+    assert done == Counter(range(0, 2 * len(done), 2)), "everything once"
+    displaced = [event.mishap for event in events if isinstance(event, Retried)]
+    assert displaced
+    assert all(isinstance(mishap, Displaced) and mishap.worker == "shard-1" for mishap in displaced)

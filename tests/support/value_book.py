@@ -1,0 +1,27 @@
+"""Values a book in a process of its own: `python value_book.py CONFIG KEY=VALUE ...`; what kernels did, as JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from riskpipe.config import load_settings
+from riskpipe.kernels import compiler
+from riskpipe.plan.selection import Selection
+from riskpipe.workflows.run import run
+
+
+class _Silent:
+    def update(self, status: object) -> None:
+        pass
+
+    def message(self, level: str, text: str) -> None:
+        pass
+
+
+if __name__ == "__main__":
+    config, *assignments = sys.argv[1:]
+    settings = load_settings(config, assignments=assignments, environment={})
+    done = run(settings, Selection(), resume="never", publish="always", observer=_Silent())
+    found = [kernel._asdict() for kernel in compiler.kernels() if kernel.signatures]
+    sys.stdout.write(json.dumps({"state": done.state, "cpu": compiler.CPU, "kernels": found}))
