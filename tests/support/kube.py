@@ -17,7 +17,7 @@ Found = TypeVar("Found")
 
 POLL_SECONDS = 0.5
 # The machine may be busy with other things: a deadline tells a hang from slowness, and nothing else.
-PATIENCE = 300.0
+PATIENCE = 600.0
 
 
 class CommandError(AssertionError):
@@ -100,7 +100,10 @@ class Namespace:
         return None
 
     def outcome(self, job: str, seconds: float = PATIENCE) -> str:
-        return until(lambda: self.ended(job), f"the end of Job {job}", seconds)
+        try:
+            return until(lambda: self.ended(job), f"the end of Job {job}", seconds)
+        except TimeoutError as error:
+            raise TimeoutError(f"{error}\n{self.kubectl('get', 'pods,daskclusters')}\n{self.told(job)}") from None
 
     def told(self, job: str) -> str:
         """All that the Job's pods have said."""
