@@ -289,9 +289,8 @@ def _made(
     name = curve.name
     discount = conventions.curve(name).discount_curve
     if discount is None and curve.currency is None:
-        raise BootstrapError(
-            "missing curve", curve.quotes, "neither a currency nor market.curves.<name>.discount_curve"
-        )
+        reason = f"they have neither a currency nor market.curves.{name}.discount_curve"
+        raise BootstrapError("missing curve", curve.quotes, reason)
     discount = discount or conventions.discount_curve(str(curve.currency))
     if discount not in zeros:
         absent = ("zero_rate", discount) in left_out

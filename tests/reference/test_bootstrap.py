@@ -1,0 +1,247 @@
+"""Trades on bootstrapped curves: at its quote each is worth nothing, and others are worth what QuantLib says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import QuantLib as ql  # noqa: N813
+from par_quotes import AS_OF, CONVENTIONS, CREDIT, EVERY_KIND, LONG, cds_spreads, par_rates, shifted, table_of
+
+from riskpipe.market.conventions import Conventions, IndexConvention
+from riskpipe.market.derived import derive
+from riskpipe.market.model import MarketModel
+from riskpipe.market.producers import PRODUCERS
+from riskpipe.market.snapshot import MarketSnapshot
+from riskpipe.products.base import Product
+from riskpipe.products.credit_default_swap import CreditDefaultSwap
+from riskpipe.products.cross_currency_swap import CrossCurrencySwap
+from riskpipe.products.fra import ForwardRateAgreement
+from riskpipe.products.interest_rate_swap import InterestRateSwap
+
+TODAY = ql.Date(20, 11, 2026)
+NOTIONAL = 1e8
+TARGET, USGS = ql.TARGET(), ql.UnitedStates(ql.UnitedStates.GovernmentBond)
+EPOCH = ql.Date(1, 1, 1970)
+
+
+def _model(rows: list[dict[str, Any]], conventions: Conventions) -> MarketModel:
+    found = derive(table_of(rows), PRODUCERS, AS_OF, conventions)
+    assert found.faults == ()
+    return MarketModel(MarketSnapshot.from_table(found.table, AS_OF), conventions)
+
+
+def _values(rates: Any, product: Product, model: MarketModel, columns: dict[str, Any]) -> np.ndarray:
+    trades = rates.trades(product, columns)
+    prepared = product.prepare(trades, model)
+    return prepared.price(np.arange(len(trades), dtype=np.int32), model.snapshot.x0[:, None])[:, 0]
+
+
+def _days(date: Any) -> int:
+    return int(date - EPOCH)
+
+
+def _spot(calendar: Any) -> Any:
+    return calendar.advance(TODAY, 2, ql.Days)
+
+
+def _ends(calendar: Any, tenors: Any) -> list[int]:
+    return [_days(_spot(calendar) + ql.Period(tenor)) for tenor in tenors]
+
+
+def _swaps(quotes: dict[str, float], index: str, discount: str, **columns: Any) -> dict[str, Any]:
+    n = len(quotes)
+    calendar = USGS if index.startswith("USD") else TARGET
+    given = {
+        "currency": index[:3],
+        "index": index,
+        "discount_curve": discount,
+        "notional": NOTIONAL,
+        "direction": "pay",
+        "float_spread": 0.0,
+        "start_date": _days(_spot(calendar)),
+        "fixed_frequency": "1Y",
+        "fixed_day_count": "ACT/360",
+        "float_frequency": "1Y",
+        "float_day_count": "ACT/360",
+        "calendar": "USGS" if index.startswith("USD") else "TARGET",
+        "business_day_convention": "modified_following",
+        **columns,
+    }
+    return {
+        **{name: [value] * n for name, value in given.items()},
+        "fixed_rate": list(quotes.values()),
+        "maturity_date": _ends(calendar, quotes),
+    }
+
+
+def _quotes(name: str, instrument: str) -> dict[str, float]:
+    return {
+        row["tenor"]: row["value"] for row in EVERY_KIND if (row["name"], row.get("instrument")) == (name, instrument)
+    }
+
+
+OVERNIGHT = IndexConvention("USD.SOFR", "USD.SOFR", overnight=True, day_count="ACT/360", calendar="USGS")
+TERM = {"fixed_day_count": "30E/360", "float_frequency": "3M"}
+
+
+@pytest.mark.parametrize(
+    "swaps",
+    [
+        lambda: _swaps(_quotes("USD.SOFR", "ois"), "USD.SOFR", "USD.SOFR"),
+        lambda: _swaps(_quotes("EUR.ESTR", "ois"), "EUR.ESTR", "EUR.ESTR"),
+        lambda: _swaps(_quotes("EUR.EURIBOR3M", "swap"), "EUR.EURIBOR3M", "EUR.ESTR", **TERM),
+    ],
+    ids=["sofr", "estr", "euribor"],
+)
+def test_swaps_at_their_quotes_are_worth_nothing(rates: Any, swaps: Callable[[], dict[str, Any]]) -> None:
+    model = _model(EVERY_KIND, CONVENTIONS)
+    assert np.abs(_values(rates, InterestRateSwap(), model, swaps())).max() <= 1e-12 * NOTIONAL
+
+
+def test_fras_at_their_quotes_are_worth_nothing(rates: Any) -> None:
+    spot = _spot(TARGET)
+    ends = [TARGET.advance(spot, months, ql.Months, ql.ModifiedFollowing) for months in (6, 9)]
+    starts = [TARGET.advance(spot, months, ql.Months, ql.ModifiedFollowing) for months in (3, 6)]
+    dated = ql.Date(15, 12, 2027)
+    columns = {
+        "currency": ["EUR"] * 3,
+        "index": ["EUR.EURIBOR3M"] * 3,
+        "discount_curve": ["EUR.ESTR"] * 3,
+        "notional": [NOTIONAL] * 3,
+        "direction": ["pay"] * 3,
+        "rate": list(_quotes("EUR.EURIBOR3M", "fra").values()),
+        "start_date": [_days(day) for day in (*starts, dated)],
+        "maturity_date": [_days(day) for day in (*ends, TARGET.advance(dated, 3, ql.Months, ql.ModifiedFollowing))],
+        "day_count": ["ACT/360"] * 3,
+    }
+    assert (
+        np.abs(_values(rates, ForwardRateAgreement(), _model(EVERY_KIND, CONVENTIONS), columns)).max()
+        <= 1e-12 * NOTIONAL
+    )
+
+
+def _basis_swaps(
+    quotes: dict[str, float], receive: tuple[str, str, str, str], pay: tuple[str, str, str, str], pair: float
+) -> dict[str, Any]:
+    """Receives the leg with the basis; each leg: currency, index, discount curve, frequency."""
+    n = len(quotes)
+    sides = {"receive": receive, "pay": pay}
+    columns: dict[str, Any] = {}
+    for side, (currency, index, discount, frequency) in sides.items():
+        values = {"currency": currency, "index": index, "discount_curve": discount, "frequency": frequency}
+        columns |= {f"{side}_{name}": [value] * n for name, value in values.items()}
+        columns[f"{side}_day_count"] = ["ACT/360"] * n
+    return {
+        **columns,
+        "receive_notional": [NOTIONAL] * n,
+        "receive_spread": list(quotes.values()),
+        "pay_notional": [NOTIONAL * pair] * n,
+        "start_date": [_days(_spot(TARGET))] * n,
+        "maturity_date": _ends(TARGET, quotes),
+        "calendar": ["TARGET"] * n,
+        "business_day_convention": ["modified_following"] * n,
+        "exchange_notionals": [pair != 1.0] * n,
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "receive", "pay"),
+    [
+        ("EUR.EURIBOR6M", ("EUR", "EUR.EURIBOR3M", "EUR.ESTR", "3M"), ("EUR", "EUR.EURIBOR6M", "EUR.ESTR", "6M")),
+        ("EUR.EURIBOR1M", ("EUR", "EUR.ESTR", "EUR.ESTR", "1M"), ("EUR", "EUR.EURIBOR1M", "EUR.ESTR", "1M")),
+        ("EUR.USDCSA", ("EUR", "EUR.ESTR", "EUR.USDCSA", "3M"), ("USD", "USD.SOFR", "USD.SOFR", "3M")),
+    ],
+)
+def test_basis_swaps_at_their_quotes_are_worth_nothing(
+    rates: Any, name: str, receive: tuple[str, str, str, str], pay: tuple[str, str, str, str]
+) -> None:
+    pair = 1.16
+    spot = {"factor": "spot:EURUSD", "kind": "spot", "name": "EURUSD", "currency": "USD", "value": pair}
+    model = _model([*EVERY_KIND, spot], CONVENTIONS)
+    swaps = _basis_swaps(_quotes(name, "basis"), receive, pay, pair if pay[0] == "USD" else 1.0)
+    assert np.abs(_values(rates, CrossCurrencySwap(), model, swaps)).max() <= 1e-12 * NOTIONAL
+
+
+def _sofr_curve() -> Any:
+    """QuantLib's own."""
+    ql.Settings.instance().evaluationDate = TODAY
+    helpers = [
+        ql.OISRateHelper(2, ql.Period(t), ql.QuoteHandle(ql.SimpleQuote(r)), ql.Sofr(), paymentFrequency=ql.Annual)
+        for t, r in shifted(LONG, 0.017).items()
+    ]
+    curve = ql.PiecewiseLogLinearDiscount(TODAY, helpers, ql.Actual365Fixed(), ql.IterativeBootstrap(1e-15))
+    return ql.YieldTermStructureHandle(curve)
+
+
+def test_swaps_off_the_quotes_are_worth_what_quantlib_s_curve_says(rates: Any) -> None:
+    conventions = Conventions(discount_curves={"USD": "USD.SOFR"}, indices={"USD.SOFR": OVERNIGHT})
+    model = _model(par_rates("USD.SOFR", "ois", shifted(LONG, 0.017)), conventions)
+    tenors = {f"{years}Y": 0.03 + 0.001 * years for years in range(1, 20)}
+    found = _values(rates, InterestRateSwap(), model, _swaps(tenors, "USD.SOFR", "USD.SOFR"))
+    handle = _sofr_curve()
+    expected = []
+    for tenor, rate in tenors.items():
+        swap = ql.MakeOIS(ql.Period(tenor), ql.Sofr(handle), rate, nominal=NOTIONAL, discountingTermStructure=handle)
+        expected.append(swap.NPV())
+    assert found == pytest.approx(expected, abs=1e-10 * NOTIONAL)
+
+
+@pytest.mark.parametrize("credit_model", ["midpoint", "isda"])
+def test_credit_default_swaps_are_worth_what_quantlib_s_curves_say(rates: Any, credit_model: str) -> None:
+    conventions = Conventions(discount_curves={"USD": "USD.SOFR"}, credit_model=credit_model)
+    rows = par_rates("USD.SOFR", "ois", shifted(LONG, 0.017)) + cds_spreads("ACME", CREDIT)
+    handle = _sofr_curve()
+    isda = credit_model == "isda"
+    kind = ql.CreditDefaultSwap.ISDA if isda else ql.CreditDefaultSwap.Midpoint
+    contract = (ql.WeekendsOnly(), ql.Quarterly, ql.Following, ql.DateGeneration.CDS2015, ql.Actual360())
+    helpers = [
+        ql.SpreadCdsHelper(
+            spread, ql.Period(t), 0, *contract, 0.4, handle, True, True, ql.Date(), ql.Actual360(), True, kind
+        )
+        for t, spread in CREDIT.items()
+    ]
+    credit = ql.PiecewiseFlatHazardRate(TODAY, helpers, ql.Actual365Fixed(), ql.IterativeBootstrap(1e-15))
+    engine = (ql.IsdaCdsEngine if isda else ql.MidPointCdsEngine)(
+        ql.DefaultProbabilityTermStructureHandle(credit), 0.4, handle
+    )
+    begin = ql.Date(21, 9, 2026)  # the 20th is a Sunday
+    ends = [ql.cdsMaturity(TODAY, ql.Period(years, ql.Years), ql.DateGeneration.CDS2015) for years in range(1, 10)]
+    expected = []
+    for end in ends:
+        schedule = ql.Schedule(
+            begin,
+            end,
+            ql.Period("3M"),
+            ql.WeekendsOnly(),
+            ql.Following,
+            ql.Unadjusted,
+            ql.DateGeneration.Backward,
+            False,
+        )
+        swap = ql.CreditDefaultSwap(
+            ql.Protection.Buyer, NOTIONAL, 0.01, schedule, ql.Following, ql.Actual360(), True, True, begin,
+            ql.FaceValueClaim(), ql.Actual360(), False,
+        )  # fmt: skip
+        swap.setPricingEngine(engine)
+        expected.append(swap.NPV())
+    n = len(ends)
+    columns = {
+        "reference_entity": ["ACME"] * n,
+        "currency": ["USD"] * n,
+        "discount_curve": ["USD.SOFR"] * n,
+        "notional": [NOTIONAL] * n,
+        "protection": ["buy"] * n,
+        "spread": [0.01] * n,
+        "upfront": [0.0] * n,
+        "recovery": [0.4] * n,
+        "start_date": [_days(begin)] * n,
+        "maturity_date": [_days(end) for end in ends],
+        "frequency": ["3M"] * n,
+        "day_count": ["ACT/360"] * n,
+        "calendar": ["weekends"] * n,
+    }
+    found = _values(rates, CreditDefaultSwap(), _model(rows, conventions), columns)
+    assert found == pytest.approx(expected, abs=1e-10 * NOTIONAL)
