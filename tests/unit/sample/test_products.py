@@ -13,6 +13,7 @@ from derived import derived_model
 from numpy.typing import NDArray
 
 from riskpipe.config import load_settings
+from riskpipe.market.arbitrage import arbitrage_faults
 from riskpipe.market.factors import days_of
 from riskpipe.market.model import MarketModel
 from riskpipe.products.base import Product
@@ -46,6 +47,10 @@ def _prices(sample: SampleSummary, product: Product, trades: Trades) -> NDArray[
     model = _model(sample.directory, sample.config)
     x = np.ascontiguousarray(model.snapshot.x0[:, None])
     return product.prepare(trades, model).price(np.arange(len(trades), dtype=np.int32), x)[:, 0]
+
+
+def test_no_surface_allows_arbitrage(sample: SampleSummary) -> None:
+    assert arbitrage_faults(_model(sample.directory, sample.config)) == []
 
 
 @pytest.mark.parametrize("name", RECIPES)
