@@ -19,7 +19,7 @@ from riskpipe.sample.market import fact_points, shockable_points
 from riskpipe.sample.points import market_table
 from riskpipe.sample.portfolio import ProductSummary, split_trades, write_product
 from riskpipe.sample.pricing import Quotes
-from riskpipe.sample.recipes import EVERY_RECIPE
+from riskpipe.sample.recipes import RECIPES
 from riskpipe.sample.streams import generator
 from riskpipe.sample.stresses import STRESSES, stress_table
 from riskpipe.store.filesystem import explained
@@ -94,7 +94,7 @@ def _clear(directory: Path, force: bool) -> None:
         raise UsageError(f"{directory} is not empty; name a new directory, or replace its sample with --force")
     portfolio = directory / "data" / "portfolio"
     portfolio.mkdir(parents=True, exist_ok=True)
-    for product in EVERY_RECIPE:
+    for product in RECIPES:
         for stale in sorted((portfolio / product).glob("part-*.parquet")):
             stale.unlink()
         if (portfolio / product).is_dir() and not any((portfolio / product).iterdir()):
