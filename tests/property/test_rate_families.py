@@ -233,3 +233,22 @@ def test_a_forward_rate_agreement_is_a_swap_of_one_period(terms: Terms, x: Array
     one |= {f"{leg}_{name}": [each] * BOOK for leg in ("fixed", "float")
             for name, each in (("frequency", "1T"), ("day_count", "ACT/360"))}  # fmt: skip
     assert_same(value(ForwardRateAgreement(), one, x), swap(one, x))
+
+
+def test_a_swap_without_length_has_no_rate() -> None:
+    """From a Saturday to the Sunday after it: an option on it has no price, and its neighbours theirs."""
+    saturday = Rates.day_number(date(2027, 5, 29))
+    length = np.array([1, 2, 365, 18250])
+    terms: Terms = {
+        "currency": "USD", "index": "TERM", "discount_curve": "DISCOUNT", "notional": NOTIONAL, "direction": "pay",
+        "fixed_rate": 0.02, "float_spread": 0.0, "fixed_frequency": "1Y", "fixed_day_count": "30/360",
+        "float_frequency": "6M", "float_day_count": "ACT/360", "calendar": "weekends",
+        "business_day_convention": "following", "settlement": "physical", "volatility": "VOLS", "shift": SHIFT,
+        "model": "black",
+    }  # fmt: skip
+    columns: Terms = {name: [each] * BOOK for name, each in terms.items()}
+    days = {"expiry_date": [saturday - 2] * BOOK, "start_date": [saturday] * BOOK, "maturity_date": saturday + length}
+    trades = Rates.trades(Swaption(), {**columns, **days})
+    prepared = Swaption().prepare(trades, MODEL)
+    values = prepared.price(np.arange(BOOK, dtype=np.int32), MODEL.snapshot.x0[:, None].copy())[:, 0]
+    assert np.isnan(values).tolist() == [True, True, False, False]

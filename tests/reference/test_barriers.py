@@ -77,6 +77,7 @@ def test_equity_barriers():
     random = np.random.default_rng(41)
     market = random_market(random, 60, rates=(0.035, 0.09))
     which, days = random.integers(0, 60, TRADES), np.maximum(random.integers(-30, 1500, TRADES), 0)
+    days[:10], days[10:20] = 1, 18_250
     columns = book(random, market.spot[which, 0], days)
     quantity = random.normal(0.0, 100.0, TRADES)
 
@@ -101,6 +102,7 @@ def test_fx_barriers():
     random = np.random.default_rng(42)
     market = random_market(random, 60, rates=(0.035, 0.09))
     which, days = random.integers(0, 59, TRADES), np.maximum(random.integers(-30, 1500, TRADES), 0)
+    days[:10], days[10:20] = 1, 18_250
     columns = book(random, market.spot[which, 0] / 100.0, days)
     notional = random.normal(0.0, 1e6, TRADES)
 

@@ -75,6 +75,7 @@ def x_of(rates: Any) -> np.ndarray:
 
 def expiries(random: np.random.Generator) -> np.ndarray:
     days = AS_OF + random.integers(1, 5000, TRADES)
+    days[-8:] = AS_OF + 18_250
     days[: len(EXPIRIES)] = EXPIRIES
     return days
 

@@ -71,7 +71,7 @@ def random_book(whole_years: bool) -> dict[str, Any]:
     start[:10] = AS_OF - 2 * 365 - np.arange(10)
     # Days that every month has.
     start = start - np.maximum(days_of_month(start) - 28, 0)
-    years = random.integers(1, 31, TRADES)
+    years = random.integers(1, 51, TRADES)
     years[:10] = 2 + (np.arange(10) > 5)
     years[10:12] = 50
     month = start.astype("datetime64[D]").astype("datetime64[M]")

@@ -173,6 +173,7 @@ def random_days(random):
     """Mostly up to twelve years, with today, tomorrow and this week well represented."""
     days = random.integers(1, 4400, TRADES)
     days[:20], days[20:50], days[50:80] = 0, random.integers(1, 4, 30), random.integers(3, 20, 30)
+    days[80:90] = 18_250  # fifty years
     return days
 
 

@@ -45,6 +45,7 @@ def test_touches_and_digitals():
     random = np.random.default_rng(51)
     market = random_market(random, 60)
     which, days = random.integers(0, 59, TRADES), np.maximum(random.integers(-30, 1500, TRADES), 0)
+    days[:10], days[10:20] = 1, 18_250
     kind, in_first = random.choice(list(TOUCH_TYPES), TRADES), random.random(TRADES) < 0.4
     spot = market.spot[which, 0] / 100.0
     level = spot * np.exp(random.normal(0.0, 0.15, TRADES))

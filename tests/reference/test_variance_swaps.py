@@ -113,7 +113,7 @@ def test_replication_over_smiles():
     """Fresh, seasoned and forward starting; fair variances to 4e-6, shocked ones too."""
     random = np.random.default_rng(72)
     which = random.integers(0, NAMES, TRADES)
-    days = random.choice([5, 20, 60, 90, 180, 365, 700, 1400, 1800], TRADES)
+    days = random.choice([1, 5, 20, 60, 90, 180, 365, 700, 1400, 1800, 18_250], TRADES)
     start = AS_OF + np.where(random.random(TRADES) < 0.5, -random.integers(1, 400, TRADES), 0)
     later = random.random(TRADES) < 0.15
     start = np.where(later & (days >= 180), AS_OF + 90, start)

@@ -176,7 +176,10 @@ class Rates:
     def random_dates(
         random: np.random.Generator, size: int, as_of: int, years: int = 12
     ) -> tuple[np.ndarray, np.ndarray]:
-        """A third each seasoned, starting about now and forward starting; half with whole years, half broken."""
+        """A third each seasoned, starting about now and forward starting; half with whole years, half broken.
+
+        Of many trades the last four are the extremes: two of one day and two of fifty years.
+        """
         kind = random.integers(0, 3, size)
         offset = np.choose(
             kind,
@@ -188,4 +191,9 @@ class Rates:
         whole = (month + 12 * random.integers(1, years, size)).astype("datetime64[D]").astype(int) + day
         broken = start + random.integers(40, 365 * years, size)
         maturity = np.where(random.random(size) < 0.5, whole, broken)
-        return start, np.maximum(maturity, np.maximum(as_of + random.integers(1, 100, size), start + 10))
+        maturity = np.maximum(maturity, np.maximum(as_of + random.integers(1, 100, size), start + 10))
+        if size >= 100:
+            tuesday = as_of + 7 + (5 - as_of) % 7  # 1970-01-01 was a Thursday
+            start[-4:] = [tuesday, tuesday + 7, as_of - 100, as_of + 40]
+            maturity[-4:] = [tuesday + 1, tuesday + 8, as_of + 18_250, as_of + 40 + 18_262]
+        return start, maturity
