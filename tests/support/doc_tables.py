@@ -24,7 +24,7 @@ AFTER_PRODUCTS = "### Rules between columns\n"
 MARKED = re.compile(r"(<!-- table: (?P<name>[\w-]+) -->\n)(?P<body>.*?)(<!-- end -->)", re.DOTALL)
 
 _MOVES = {"absolute": "difference", "log": "ratio", "none": "held"}
-_USER_NAMES = {"currencies": "<CCY>", "indices": "<INDEX>", "curves": "<CURVE>"}
+_USER_NAMES = {"currencies": "<CCY>", "indices": "<INDEX>", "curves": "<CURVE>", "surfaces": "<SURFACE>"}
 
 
 def tables() -> dict[str, str]:
@@ -77,7 +77,7 @@ def _columns(columns: Sequence[Column]) -> str:
 
 def _kinds() -> str:
     def rows() -> Iterator[Sequence[str]]:
-        for kind in KINDS.values():
+        for kind in (kind for kind in KINDS.values() if not kind.made):
             needs = ", ".join(f"`{name}`" for name in kind.needs) or "-"
             yield f"`{kind.name}`", needs, "above zero" if kind.positive else "any number", _MOVES[kind.move]
 
