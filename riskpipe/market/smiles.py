@@ -58,7 +58,7 @@ def derive_smiles(table: pa.Table, as_of: int, conventions: Conventions, left_ou
     A surface of which an expiry makes no smile is left out, with a fault that names the expiry and the reason. Cubes by
     delta, and surfaces by delta of what has no forward, stay as they are: they are not served.
     """
-    if not any(_is_quoted(kind) for kind in table.column("kind").unique().to_pylist()):
+    if not _is_needed(table, conventions):
         return Derivation(table, left_out=left_out)
     model = MarketModel(MarketSnapshot.from_table(table, as_of), conventions, left_out=left_out)
     groups: list[DerivedGroup] = []
@@ -76,6 +76,11 @@ def derive_smiles(table: pa.Table, as_of: int, conventions: Conventions, left_ou
             faults.append(fault("error", "value", "no smile", ids, f"{group.kind}:{group.name}: {error}"))
     sound = without_groups(table, frozenset(bad)) if bad else table
     return Derivation(with_points(sound, groups), tuple(groups), tuple(faults), left_out | bad)
+
+
+def _is_needed(table: pa.Table, conventions: Conventions) -> bool:
+    by_delta = not set(table.column("strike_type").unique().to_pylist()).isdisjoint((*DELTA_TYPES, *SPREAD_TYPES))
+    return by_delta or any(entry.strike_interpolation == SPLINE for entry in conventions.surfaces.values())
 
 
 def _is_quoted(kind: str) -> bool:

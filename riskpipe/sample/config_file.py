@@ -48,6 +48,8 @@ def market_section() -> str:
         "  credit_model: midpoint      # midpoint | isda\n"
         "  # curves:\n"
         "  #   EUR.ESTR: {interpolation: linear_zero}      # default: log_linear_discount\n"
+        "  # surfaces:                                     # EURUSD is quoted in spreads, USDJPY by delta\n"
+        "  #   EURUSD: {strangle: market, strike_interpolation: cubic_spline}     # default: smile, linear\n"
         "  currencies:\n"
         f"{currencies}"
         "  indices:\n"

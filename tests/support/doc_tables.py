@@ -38,7 +38,7 @@ SECTIONS = (
 )
 # Not part of the table of the section around them; scheduler and worker have the keys of pods.
 _APART = {"kubernetes", "pods", "scheduler", "worker"}
-_USER_NAMES = {"currencies": "<CCY>", "indices": "<INDEX>", "curves": "<CURVE>"}
+_USER_NAMES = {"currencies": "<CCY>", "indices": "<INDEX>", "curves": "<CURVE>", "surfaces": "<SURFACE>"}
 
 
 def tables() -> dict[str, str]:
@@ -91,7 +91,7 @@ def _columns(columns: Sequence[Column]) -> str:
 
 def _kinds() -> str:
     def rows() -> Iterator[Sequence[str]]:
-        for kind in KINDS.values():
+        for kind in (kind for kind in KINDS.values() if not kind.made):
             needs = ", ".join(f"`{name}`" for name in kind.needs) or "-"
             yield f"`{kind.name}`", needs, "above zero" if kind.positive else "any number", _MOVES[kind.move]
 

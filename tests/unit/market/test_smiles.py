@@ -249,6 +249,44 @@ def test_cubes_by_delta_and_what_has_no_forward_are_not_served(plain, point, mad
         assert words in failure.message
 
 
+def test_cube_by_spline(plain, point, made) -> None:
+    """Each slice has a spline of its own, in offsets from the forward."""
+    offsets, levels = (-0.01, 0.0, 0.01, 0.02), (0.010, 0.008, 0.0085, 0.0095)
+    points = [
+        {**point("normal_vol", "CUBE", vol * scale, "1Y", strike=offset, strike_type="offset"),
+         "factor": f"normal_vol:CUBE:1Y:{tenor}:{offset}", "underlying_tenor": tenor}
+        for tenor, scale in (("5Y", 1.0), ("10Y", 0.9))
+        for offset, vol in zip(offsets, levels, strict=True)
+    ]  # fmt: skip
+    _, model = made([*plain, *points], "CUBE", strike_interpolation="cubic_spline")
+    curve = CubicSpline(offsets, levels, bc_type="natural")
+    strikes = np.array([0.03, 0.036, 0.055, 0.02])
+    days, months = np.full(4, model.as_of + 365, np.int32), np.array([60.0, 60.0, 60.0, 90.0])
+    names, forwards = Labels.constant("CUBE", 4), np.full(4, 0.03)
+    nodes = model.cube_variance(("normal_vol",), names, days, months, strikes, forwards)
+    found = np.sqrt(nodes.evaluate(model.snapshot.x0[:, None].copy())[:, 0])
+    expected = curve(np.minimum(strikes - 0.03, 0.02)) * np.array([1.0, 1.0, 1.0, 0.95])
+    np.testing.assert_allclose(found, expected, rtol=2e-5)
+    assert model.failure(("normal_vol",), "CUBE").message.startswith("normal_vol:CUBE depends on an underlying tenor")
+
+
+def test_strikes_without_a_logarithm_are_not_served_by_it(plain, point, made) -> None:
+    for strike_type in ("absolute", "offset"):
+        quotes = [point("normal_vol", "CAPS", 0.01, "1Y", strike=k, strike_type=strike_type) for k in (0.0, 0.02)]
+        _, model = made([*plain, *quotes], "CAPS", strike_interpolation="linear_log_strike")
+        failure = model.failure(("normal_vol",), "CAPS")
+        assert failure.reason is Reason.UNSUPPORTED
+        assert "not above zero: no linear_log_strike" in failure.message
+
+
+def test_an_expiry_in_the_past_is_not_used(plain, point, made) -> None:
+    past = [point("fx_vol", "EURUSD", 0.5, "2024-10-01", strike_type="atm")]
+    _, model = made([*plain, *spreads(point), *past])
+    np.testing.assert_allclose(vols(model, "fx_vol", "EURUSD", "3M", [1.1]), ATM, rtol=0.05)
+    derivation, _ = made([*plain, point("fx_vol", "EURUSD", 0.5, "2024-10-01", strike_type="delta_put", strike=0.25)])
+    assert derivation.faults[0].message == "fx_vol:EURUSD: no expiry lies after as_of"
+
+
 def test_surfaces_by_strike_are_not_derived(rows, made) -> None:
     derivation, model = made([row for row in rows if row["kind"] != "fx_vol"])
     assert derivation.groups == ()
