@@ -28,7 +28,7 @@ from riskpipe.store.publish import read_current
 from riskpipe.workflows.retry import retry
 from riskpipe.workflows.run import run
 
-CUT = ("partition.max_trades=60", "partition.max_scenarios=40", "measures=[pv, bucketed_vega, historical_var]")
+CUT = ("partition.max_trades=40", "measures=[pv, bucketed_vega, historical_var]")
 INPUTS = {name: f"{name}.parquet" for name in ("market", "history", "scenarios")} | {"portfolio": "portfolio"}
 SECRET = "not-to-be-seen"  # of tests/conftest.py
 
@@ -245,10 +245,10 @@ def test_requests_a_block(s3, small_book, in_bucket, store) -> None:
     """In a worker: one put a table, two requests for the trades; nothing of a block is asked for without need."""
     status = run(settings(small_book, *in_bucket, "publish=never"), Selection(), observer=Silent())
     blocks = status.blocks.planned
-    tables = store.list_directories(f"{RunLayout(status.run_id).block_outputs}")
-    assert s3.count("PUT", "/blocks/") == blocks * len(tables)
+    outputs = RunLayout(status.run_id).block_outputs
+    tables = store.list_directories(outputs)
+    assert s3.count("PUT", "/blocks/") == len(store.list_files(outputs)) <= blocks * len(tables)
     assert s3.count("GET", "list-type.*blocks") <= 4 * len(tables)
-    assert s3.count("HEAD", "/blocks/(?!partials|trade_failures)") == 0
     ledger = s3.count("PUT", "/ledger/")
     assert ledger <= blocks + 4
     assert os.environ["AWS_SECRET_ACCESS_KEY"] == SECRET

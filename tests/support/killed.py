@@ -51,7 +51,7 @@ def start(book: Path, patch: str, tmp_path: Path, *assignments: str) -> subproce
         [sys.executable, str(script), str(book / "riskpipe.yaml"), *assignments],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         env={k: v for k, v in os.environ.items() if not k.startswith("RISKPIPE_CONFIG")},
         check=False,
     )
