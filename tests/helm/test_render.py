@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
+from doc_pages import examples, text
 from helm_chart import CHART, VALUES, VERSIONS, custom_faults, driver_spec, faults, helm, needs_helm, render, violations
 
 from riskpipe.config import Settings, load_settings
@@ -126,6 +127,15 @@ def test_notes_tell_what_to_do_next() -> None:
     assert "helm test risk -n desk" in notes
     assert "kubectl -n desk create job --from=cronjob/risk-riskpipe" in notes
     assert "WARNING: config.output is a path (/data/output) and no volume is mounted" in notes
+
+
+def test_values_of_the_documentation(tmp_path: Path) -> None:
+    given = yaml.safe_load(examples(text("kubernetes.md"))["my-values.yaml"])
+
+    objects = render(values=given)
+
+    assert settings_of(objects, tmp_path).cluster.max_workers == 200
+    assert objects["CronJob risk-riskpipe"]["spec"]["timeZone"] == "Europe/Zurich"
 
 
 def test_names_stay_short_enough() -> None:

@@ -106,7 +106,7 @@ def _values(repository: str, tag: str, claim: dict[str, Any]) -> dict[str, Any]:
             "lease_seconds": 20,
             "measures": MEASURES,
             # Many small blocks: a run that lasts long enough to be disturbed in its middle.
-            "partition": {"max_trades": 50, "max_scenarios": 64},
+            "partition": {"max_trades": 100, "max_scenarios": 64},
             "cluster": {
                 "workers": 2,
                 "kubernetes": {
