@@ -31,6 +31,7 @@ class Point:
     strike_type: str | None = None
     moneyness: float = 1.0
     underlying_tenor: str | None = None
+    instrument: str | None = None
 
 
 def years_to(tenor: str, as_of: int) -> float:

@@ -12,8 +12,10 @@ import pytest
 from numpy.typing import NDArray
 
 from riskpipe.config import load_settings
+from riskpipe.market.derived import derive
 from riskpipe.market.factors import days_of
 from riskpipe.market.model import MarketModel
+from riskpipe.market.producers import PRODUCERS
 from riskpipe.market.snapshot import MarketSnapshot
 from riskpipe.products.base import Product
 from riskpipe.products.catalogue import PRODUCTS
@@ -32,8 +34,10 @@ def _product(name: str) -> Product:
 
 @cache
 def _model(directory: Path, config: Path) -> MarketModel:
-    snapshot = MarketSnapshot.from_table(pq.read_table(directory / "data/market.parquet"), AS_OF)
-    return MarketModel(snapshot, load_settings(config, environment={}).conventions())
+    conventions = load_settings(config, environment={}).conventions()
+    derived = derive(pq.read_table(directory / "data/market.parquet"), PRODUCERS, AS_OF, conventions)
+    assert derived.faults == ()
+    return MarketModel(MarketSnapshot.from_table(derived.table, AS_OF), conventions)
 
 
 def _trades(sample: SampleSummary, product: Product) -> Trades:
