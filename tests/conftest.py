@@ -37,11 +37,22 @@ def recorder() -> Recorder:
     return Recorder()
 
 
+COMMONEST = {
+    "interest_rate_swap": 0.35,
+    "fx_forward": 0.20,
+    "fx_option": 0.15,
+    "equity_option": 0.12,
+    "bond": 0.08,
+    "credit_default_swap": 0.05,
+    "commodity_option": 0.05,
+}
+
+
 @pytest.fixture(scope="session")
 def small_book(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """400 trades of all products, 60 days of history. Read only."""
+    """400 trades of the commonest products, 60 days of history. Read only."""
     directory = tmp_path_factory.mktemp("book") / "small"
-    write_sample(directory, trades=400, scenarios=60, seed=11)
+    write_sample(directory, trades=400, scenarios=60, seed=11, products=COMMONEST)
     return directory
 
 

@@ -14,20 +14,21 @@ from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
 from riskpipe.market.schedules import schedule
 from riskpipe.products.base import COMMON_COLUMNS, Column, Need, Prepared, Product, RowFaults
-from riskpipe.products.flows import Amounts, Days, Floats, Integers, merged, offsets_of
-from riskpipe.products.legs import DefaultLeg, KnownLeg, PreparedLegs, SurvivalLeg
-from riskpipe.products.schedule_columns import (
-    calendar_column,
-    convention_column,
-    day_count_column,
-    frequency_column,
-    remaining_periods,
-    schedule_faults,
+from riskpipe.products.debt import (
+    CURRENCY,
+    SIZE_COLUMNS,
+    TERM_COLUMNS,
+    debt_faults,
+    debt_needs,
+    faces,
+    owed_on_default,
+    recovery_factors,
+    redemptions,
 )
+from riskpipe.products.flows import Amounts, Days, Integers, merged, offsets_of
+from riskpipe.products.legs import DefaultLeg, KnownLeg, PreparedLegs, SurvivalLeg
+from riskpipe.products.schedule_columns import remaining_periods
 from riskpipe.products.trades import Trades
-from riskpipe.products.validation import unknown_currencies
-
-DEFAULT_RECOVERY = 0.4
 
 
 class Bond(Product):
@@ -46,34 +47,20 @@ class Bond(Product):
     version = 1
     columns = (
         *COMMON_COLUMNS,
-        Column("currency", "string", "of face and present value"),
-        Column("discount_curve", "string", "zero_rate curve that discounts all flows"),
-        Column("quantity", "number", "pieces; below zero for a short position"),
-        Column("face", "number", "redeemed per piece at maturity", rule="positive"),
+        CURRENCY,
+        *SIZE_COLUMNS,
         Column("coupon", "number", "decimal a year"),
-        frequency_column("frequency", "of coupons; 1T pays once at maturity"),
-        day_count_column("day_count", "of coupons"),
-        Column("issue_date", "date", "interest accrues from here"),
-        Column("maturity_date", "date", "of redemption, before adjustment"),
-        calendar_column(),
-        convention_column(),
-        Column("settlement_days", "number", "carried", required=False, rule="nonnegative"),
-        Column("credit_curve", "string", "hazard_rate curve of the issuer; null: risk-free", required=False),
+        *TERM_COLUMNS,
     )
 
     def validate(self, trades: Trades, as_of: int) -> list[RowFaults]:
-        return [*unknown_currencies(trades, "currency"), *schedule_faults(trades, "issue_date", as_of)]
+        return debt_faults(trades, as_of)
 
     def currency(self, trades: Trades) -> Labels:
         return trades.labels("currency")
 
     def requirements(self, trades: Trades, conventions: Conventions) -> tuple[Need, ...]:
-        credit = trades.labels("credit_curve")
-        return (
-            Need("discount", ("zero_rate",), trades.labels("discount_curve")),
-            Need("credit", ("hazard_rate",), credit),
-            Need("credit", ("recovery",), credit, optional=True),
-        )
+        return debt_needs(trades)
 
     def weight(self, trades: Trades, as_of: int) -> NDArray[np.float64]:
         periods = remaining_periods(trades, "issue_date", "frequency", as_of)
@@ -81,7 +68,7 @@ class Bond(Product):
 
     def prepare(self, trades: Trades, model: MarketModel) -> Prepared:
         coupons = _coupons(trades, model.as_of)
-        redemption = _redemption(trades, model.as_of)
+        redemption = redemptions(trades, model.as_of)
         flows = merged([coupons.amounts, redemption])
         risky = trades.labels("credit_curve").codes >= 0
         sure, unsure = flows.where(~risky[flows.trade]), flows.where(risky[flows.trade])
@@ -104,14 +91,15 @@ class Bond(Product):
             kind="hazard_rate",
         )
         n = len(trades)
-        face = _face(trades) * np.where(recovery < 0, DEFAULT_RECOVERY, 1.0)
         return PreparedLegs(
             nodes,
             hazards,
             (
                 KnownLeg(offsets_of(sure.trade, n), sure.amount, sure_node),
                 SurvivalLeg(offsets_of(unsure.trade, n), unsure.amount, unsure_node, survival),
-                DefaultLeg(offsets_of(trade, n), face[trade], default_node, from_, to, recovery),
+                DefaultLeg(
+                    offsets_of(trade, n), owed_on_default(trades, recovery)[trade], default_node, from_, to, recovery
+                ),
             ),
         )
 
@@ -145,7 +133,7 @@ def _coupons(trades: Trades, as_of: int) -> _Coupons:
     calendar, convention = trades.labels("calendar"), trades.labels("business_day_convention")
     paid = adjust(periods.end, calendar.take(trade), convention.take(trade))
     tau = year_fraction(periods.start, periods.end, trades.labels("day_count").take(trade))
-    amount = (_face(trades) * trades.numbers("coupon"))[trade] * tau
+    amount = (faces(trades) * trades.numbers("coupon"))[trade] * tau
     start = _default_starts(trade, periods.start, paid)
     return _Coupons(Amounts(trade, paid, amount), start).where(paid > as_of)
 
@@ -156,19 +144,3 @@ def _default_starts(trade: Integers, start: Days, paid: Days) -> Days:
     follows = np.flatnonzero(trade[1:] == trade[:-1]) + 1
     begin[follows] = paid[follows - 1]
     return begin
-
-
-def _redemption(trades: Trades, as_of: int) -> Amounts:
-    paid = adjust(trades.days("maturity_date"), trades.labels("calendar"), trades.labels("business_day_convention"))
-    return Amounts(np.arange(len(trades)), paid, _face(trades)).where(paid > as_of)
-
-
-def _face(trades: Trades) -> Floats:
-    return trades.numbers("quantity") * trades.numbers("face")
-
-
-def recovery_factors(credit: Labels, model: MarketModel) -> NDArray[np.int32]:
-    """int32[n]: the factor `recovery:<credit curve>`, -1 where there is none."""
-    groups = [model.snapshot.group("recovery", name) for name in credit.names]
-    factors = np.array([*(-1 if group is None else group.start for group in groups), -1], np.int32)
-    return factors[credit.codes]

@@ -7,26 +7,27 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from riskpipe.market.calendars import adjust
 from riskpipe.market.conventions import Conventions
 from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
 from riskpipe.market.schedules import Schedule, schedule
 from riskpipe.products.base import COMMON_COLUMNS, Column, Need, Prepared, Product, RowFaults
-from riskpipe.products.bond import DEFAULT_RECOVERY, recovery_factors
-from riskpipe.products.floating import FloatingLeg, Growth, floating_flows, last_fixed_start, missing_fixings
-from riskpipe.products.flows import Amounts, Days, Floats, Integers, merged, offsets_of
-from riskpipe.products.legs import DefaultLeg, KnownLeg, PreparedLegs, ProjectedLeg, ProjectedSurvivalLeg, SurvivalLeg
-from riskpipe.products.schedule_columns import (
-    calendar_column,
-    convention_column,
-    day_count_column,
-    frequency_column,
-    remaining_periods,
-    schedule_faults,
+from riskpipe.products.debt import (
+    CURRENCY,
+    SIZE_COLUMNS,
+    TERM_COLUMNS,
+    debt_faults,
+    debt_needs,
+    faces,
+    owed_on_default,
+    recovery_factors,
+    redemptions,
 )
+from riskpipe.products.floating import FloatingLeg, Growth, floating_flows, last_fixed_start, missing_fixings
+from riskpipe.products.flows import Days, Integers, merged, offsets_of
+from riskpipe.products.legs import DefaultLeg, KnownLeg, PreparedLegs, ProjectedLeg, ProjectedSurvivalLeg, SurvivalLeg
+from riskpipe.products.schedule_columns import remaining_periods
 from riskpipe.products.trades import Trades
-from riskpipe.products.validation import unknown_currencies
 
 
 class FloatingRateNote(Product):
@@ -44,36 +45,21 @@ class FloatingRateNote(Product):
     version = 1
     columns = (
         *COMMON_COLUMNS,
-        Column("currency", "string", "of face and present value"),
+        CURRENCY,
         Column("index", "string", "floating index; a forward curve unless the configuration says otherwise"),
-        Column("discount_curve", "string", "zero_rate curve that discounts all flows"),
-        Column("quantity", "number", "pieces; below zero for a short position"),
-        Column("face", "number", "redeemed per piece at maturity", rule="positive"),
+        *SIZE_COLUMNS,
         Column("spread", "number", "decimal a year, added to the floating rate"),
-        frequency_column("frequency", "of coupons; 1T pays once at maturity"),
-        day_count_column("day_count", "of coupons"),
-        Column("issue_date", "date", "interest accrues from here"),
-        Column("maturity_date", "date", "of redemption, before adjustment"),
-        calendar_column(),
-        convention_column(),
-        Column("settlement_days", "number", "carried", required=False, rule="nonnegative"),
-        Column("credit_curve", "string", "hazard_rate curve of the issuer; null: risk-free", required=False),
+        *TERM_COLUMNS,
     )
 
     def validate(self, trades: Trades, as_of: int) -> list[RowFaults]:
-        return [*unknown_currencies(trades, "currency"), *schedule_faults(trades, "issue_date", as_of)]
+        return debt_faults(trades, as_of)
 
     def currency(self, trades: Trades) -> Labels:
         return trades.labels("currency")
 
     def requirements(self, trades: Trades, conventions: Conventions) -> tuple[Need, ...]:
-        credit = trades.labels("credit_curve")
-        return (
-            Need("discount", ("zero_rate",), trades.labels("discount_curve")),
-            Need("projection", ("zero_rate",), _projection(trades, conventions)),
-            Need("credit", ("hazard_rate",), credit),
-            Need("credit", ("recovery",), credit, optional=True),
-        )
+        return (*debt_needs(trades), Need("projection", ("zero_rate",), _projection(trades, conventions)))
 
     def missing_points(self, trades: Trades, model: MarketModel) -> list[RowFaults]:
         running = _periods(trades, model.as_of, last_fixed_start(trades.labels("index"), model))
@@ -91,7 +77,7 @@ class FloatingRateNote(Product):
         risky = credit.codes >= 0
         free, unsure = _split(floating.growth, risky)
         started, growth = free.telescoped(projection, curve)
-        flows = merged([floating.known, _redemption(trades, model.as_of), started])
+        flows = merged([floating.known, redemptions(trades, model.as_of), started])
         sure, promised = flows.where(~risky[flows.trade]), flows.where(risky[flows.trade])
         default = _default_periods(periods, risky, model)
         nodes, positions = model.discount(
@@ -110,7 +96,7 @@ class FloatingRateNote(Product):
         )
         start, end, payment = positions[6:9]
         n, recovery = len(trades), recovery_factors(credit, model)
-        owed = (_face(trades) * np.where(recovery < 0, DEFAULT_RECOVERY, 1.0))[default.trade]
+        owed = owed_on_default(trades, recovery)[default.trade]
         return PreparedLegs(
             nodes,
             hazards,
@@ -171,18 +157,9 @@ def _leg(trades: Trades, periods: Schedule) -> FloatingLeg:
         trades.labels("index"),
         trades.labels("day_count"),
         trades.labels("calendar"),
-        _face(trades),
+        faces(trades),
         trades.numbers("spread"),
     )
-
-
-def _redemption(trades: Trades, as_of: int) -> Amounts:
-    paid = adjust(trades.days("maturity_date"), trades.labels("calendar"), trades.labels("business_day_convention"))
-    return Amounts(np.arange(len(trades)), paid, _face(trades)).where(paid > as_of)
-
-
-def _face(trades: Trades) -> Floats:
-    return trades.numbers("quantity") * trades.numbers("face")
 
 
 def _projection(trades: Trades, conventions: Conventions) -> Labels:

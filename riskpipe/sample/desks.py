@@ -159,7 +159,7 @@ def _commodities() -> list[Desk]:
 
 
 def _further() -> list[Desk]:
-    """Of products that are not in the mixed book."""
+    """Forwards, notes, options on rates, exotic options."""
     term = tuple((index.name, 1.0) for index in INDICES if not index.convention.overnight)
     notes = _equally(["USD.GOVT", "EUR.GOVT", "GBP.GOVT"])
     currencies = tuple((currency.code, 1.0) for currency in CURRENCIES if currency.code != "USD")

@@ -32,13 +32,13 @@ _SWAPTION_OFFSETS = (-0.01, 0.0, 0.01)
 
 
 def extra_points(products: Collection[str], as_of: int) -> list[Point]:
-    """What scenarios can move, beyond what the market of the mixed book has."""
+    """What scenarios can move, beyond what every sample has."""
     makers = {"inflation_swap": _inflation_curves, "cap_floor": _cap_surfaces, "swaption": _swaption_cubes}
     return [point for product, make in makers.items() if product in products for point in make(as_of)]
 
 
 def extra_facts(products: Collection[str], as_of: int) -> list[Point]:
-    """Observed values, beyond those of the mixed book."""
+    """Observed values, beyond those of every sample."""
     return _price_indices(as_of) if "inflation_swap" in products else []
 
 

@@ -49,7 +49,7 @@ def fx_options(draw: Draw) -> Columns:
 
 
 def equity_options(draw: Draw) -> Columns:
-    """Half listed (third Fridays), half over the counter; European."""
+    """Half listed (third Fridays), half over the counter; those on indices European, those on stocks American."""
     names = draw.instruments
     broken = draw.horizon(0.45, 4.5)
     months = draw.choice((1, 2, 3, 4, 6, 7, 9, 12, 13, 18, 24, 36), (16, 12, 14, 8, 10, 5, 8, 10, 5, 5, 5, 2))
@@ -66,7 +66,7 @@ def equity_options(draw: Draw) -> Columns:
         "option_type": draw.calls(),
         "strike": significant(draw.strikes(forward, draw.quotes.deviation(names, years)), 3),
         "expiry_date": expiry,
-        "exercise": Labels.constant("european", len(draw)),
+        "exercise": names.map(lambda name: "european" if EQUITY_BY_NAME[name].is_index else "american"),
     }
 
 

@@ -20,7 +20,7 @@ from riskpipe.market.factors import nearest
 from riskpipe.market.labels import Labels
 from riskpipe.sample.desks import DeskTable
 from riskpipe.sample.pricing import Floats, Quotes
-from riskpipe.sample.recipes import EVERY_RECIPE, RECIPES
+from riskpipe.sample.recipes import RECIPES
 from riskpipe.sample.streams import generator
 from riskpipe.sample.terms import Draw
 
@@ -40,17 +40,17 @@ class ProductSummary:
 def split_trades(trades: int, shares: Mapping[str, float] | None) -> dict[str, int]:
     """Trades of each product, adding up exactly; every product with a share gets one where there are enough.
 
-    :param shares: of any product that there is a recipe for; None: those of the mixed book, `RECIPES`.
+    :param shares: of any product that there is a recipe for; None: those of the mixed book.
     :raises UsageError: unknown product, negative share, or no share at all.
     """
     given = {name: recipe.share for name, recipe in RECIPES.items()} if shares is None else dict(shares)
     for name, share in given.items():
-        if name not in EVERY_RECIPE:
-            known = ", ".join(EVERY_RECIPE)
-            raise UsageError(f"no sample of the product {name!r}{nearest(name, EVERY_RECIPE)} (there are {known})")
+        if name not in RECIPES:
+            known = ", ".join(RECIPES)
+            raise UsageError(f"no sample of the product {name!r}{nearest(name, RECIPES)} (there are {known})")
         if not (0.0 <= share < float("inf")):
             raise UsageError(f"the share of {name} must be a number from 0 up, not {share}")
-    wanted = {name: given[name] for name in EVERY_RECIPE if given.get(name, 0.0) > 0.0}
+    wanted = {name: given[name] for name in RECIPES if given.get(name, 0.0) > 0.0}
     if not wanted:
         raise UsageError("the shares of the products add up to nothing")
     counts = _apportion(trades, np.array(list(wanted.values())))
@@ -118,7 +118,7 @@ def _row_group(
     as_of: int,
     seed: int,
 ) -> pa.Table:
-    recipe, trades = EVERY_RECIPE[product], int(ends[-1])
+    recipe, trades = RECIPES[product], int(ends[-1])
     rows = np.arange(group * ROWS_A_GROUP, min((group + 1) * ROWS_A_GROUP, trades))
     rng = generator(seed, "portfolio", product, group)
     desk = np.searchsorted(ends, rows, side="right").astype(np.int32)

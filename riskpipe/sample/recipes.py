@@ -40,31 +40,25 @@ class Recipe:
 
 
 RECIPES: dict[str, Recipe] = {
-    "interest_rate_swap": Recipe("IRS", 0.35, interest_rate_swaps),
-    "fx_forward": Recipe("FXF", 0.20, fx_forwards),
-    "fx_option": Recipe("FXO", 0.15, fx_options),
-    "equity_option": Recipe("EQO", 0.12, equity_options),
-    "bond": Recipe("BND", 0.08, bonds, counterparty=False),
+    "interest_rate_swap": Recipe("IRS", 0.28, interest_rate_swaps),
+    "fx_forward": Recipe("FXF", 0.17, fx_forwards),
+    "fx_option": Recipe("FXO", 0.12, fx_options),
+    "equity_option": Recipe("EQO", 0.10, equity_options),
+    "bond": Recipe("BND", 0.07, bonds, counterparty=False),
     "credit_default_swap": Recipe("CDS", 0.05, credit_default_swaps),
-    "commodity_option": Recipe("CMO", 0.05, commodity_options),
+    "commodity_option": Recipe("CMO", 0.04, commodity_options),
+    "equity_forward": Recipe("EQF", 0.01, equity_forwards),
+    "commodity_forward": Recipe("CMF", 0.01, commodity_forwards),
+    "fra": Recipe("FRA", 0.02, forward_rate_agreements),
+    "floating_rate_note": Recipe("FRN", 0.02, floating_rate_notes, counterparty=False),
+    "cross_currency_swap": Recipe("XCS", 0.02, cross_currency_swaps),
+    "inflation_swap": Recipe("INF", 0.01, inflation_swaps),
+    "cap_floor": Recipe("CAP", 0.02, caps_and_floors),
+    "swaption": Recipe("SWO", 0.02, swaptions),
+    "fx_barrier_option": Recipe("FXB", 0.01, fx_barrier_options),
+    "equity_barrier_option": Recipe("EQB", 0.01, equity_barrier_options),
+    "fx_touch": Recipe("FXT", 0.01, fx_touches),
+    "equity_asian_option": Recipe("EQA", 0.005, equity_asian_options),
+    "variance_swap": Recipe("VAR", 0.005, variance_swaps),
 }
-"""The mixed book of `riskpipe init`."""
-
-FURTHER_RECIPES: dict[str, Recipe] = {
-    "equity_forward": Recipe("EQF", 0.0, equity_forwards),
-    "commodity_forward": Recipe("CMF", 0.0, commodity_forwards),
-    "fra": Recipe("FRA", 0.0, forward_rate_agreements),
-    "floating_rate_note": Recipe("FRN", 0.0, floating_rate_notes, counterparty=False),
-    "cross_currency_swap": Recipe("XCS", 0.0, cross_currency_swaps),
-    "inflation_swap": Recipe("INF", 0.0, inflation_swaps),
-    "cap_floor": Recipe("CAP", 0.0, caps_and_floors),
-    "swaption": Recipe("SWO", 0.0, swaptions),
-    "fx_barrier_option": Recipe("FXB", 0.0, fx_barrier_options),
-    "equity_barrier_option": Recipe("EQB", 0.0, equity_barrier_options),
-    "fx_touch": Recipe("FXT", 0.0, fx_touches),
-    "equity_asian_option": Recipe("EQA", 0.0, equity_asian_options),
-    "variance_swap": Recipe("VAR", 0.0, variance_swaps),
-}
-"""Products that are written when they are asked for by name."""
-
-EVERY_RECIPE = {**RECIPES, **FURTHER_RECIPES}
+"""The mixed book of `riskpipe init`: every product of the catalogue."""

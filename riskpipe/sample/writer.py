@@ -20,7 +20,7 @@ from riskpipe.sample.points import market_table
 from riskpipe.sample.portfolio import ProductSummary, split_trades, write_product
 from riskpipe.sample.pricing import Quotes
 from riskpipe.sample.quotes import as_quoted
-from riskpipe.sample.recipes import EVERY_RECIPE
+from riskpipe.sample.recipes import RECIPES
 from riskpipe.sample.streams import generator
 from riskpipe.sample.stresses import STRESSES, stress_table
 from riskpipe.store.filesystem import explained
@@ -59,6 +59,7 @@ def write_sample(
     force: bool = False,
     products: Mapping[str, float] | None = None,
     schema: str | None = None,
+    quoted: bool = True,
 ) -> SampleSummary:
     """Write a seeded, plausible cross-asset sample; the same arguments give the same bytes.
 
@@ -67,8 +68,8 @@ def write_sample(
     :param trades: in all; every product gets at least one where there are enough.
     :param scenarios: one-day moves in the history, which has one more day than that.
     :param force: write into a directory that is not empty; an earlier sample in there is replaced.
-    :param products: product -> share of the trades; None: a mixed book, on a market that gives some curves by
-        their quotes (`riskpipe.sample.quotes`).
+    :param products: product -> share of the trades; None: a mixed book of all of them.
+    :param quoted: whether the market gives some curves by their quotes (`riskpipe.sample.quotes`).
     :param schema: text of the configuration's JSON schema, written beside it for editors.
     :raises UsageError: an argument means nothing, or the directory is not empty.
     :raises StorageError: the directory cannot be written.
@@ -77,7 +78,7 @@ def write_sample(
     counts = split_trades(trades, products)
     with explained(str(directory), "write"):
         _clear(directory, force)
-        return _write(directory, counts, scenarios, seed, as_of, schema, quoted=products is None)
+        return _write(directory, counts, scenarios, seed, as_of, schema, quoted=quoted)
 
 
 def _check_arguments(trades: int, scenarios: int, seed: int, as_of: date) -> None:
@@ -96,7 +97,7 @@ def _clear(directory: Path, force: bool) -> None:
         raise UsageError(f"{directory} is not empty; name a new directory, or replace its sample with --force")
     portfolio = directory / "data" / "portfolio"
     portfolio.mkdir(parents=True, exist_ok=True)
-    for product in EVERY_RECIPE:
+    for product in RECIPES:
         for stale in sorted((portfolio / product).glob("part-*.parquet")):
             stale.unlink()
         if (portfolio / product).is_dir() and not any((portfolio / product).iterdir()):

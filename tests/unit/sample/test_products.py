@@ -23,7 +23,7 @@ from riskpipe.products.dependencies import dependencies
 from riskpipe.products.trades import Trades
 from riskpipe.products.validation import all_columns, canonical, check_rows, check_schema
 from riskpipe.sample import SampleSummary
-from riskpipe.sample.portfolio import RECIPES
+from riskpipe.sample.recipes import RECIPES
 
 AS_OF = days_of(date(2026, 11, 20))
 

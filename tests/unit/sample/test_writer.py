@@ -42,11 +42,11 @@ def test_the_same_arguments_give_the_same_bytes(tmp_path: Path) -> None:
     assert same == {"riskpipe.yaml", "data/scenarios.parquet"}
 
 
-@pytest.mark.parametrize("trades", [1, 7, 20_001])
+@pytest.mark.parametrize("trades", [1, 20, 20_001])
 def test_exactly_as_many_trades_as_asked_for(tmp_path: Path, trades: int) -> None:
     summary = write_sample(tmp_path / "s", trades=trades, scenarios=2)
     assert summary.trades == _rows(tmp_path / "s") == trades
-    assert len(summary.products) == (1 if trades == 1 else 7)
+    assert len(summary.products) == min(trades, 20)
     assert {p.name for p in (tmp_path / "s/data/portfolio").iterdir()} == set(summary.products)
 
 
@@ -70,7 +70,7 @@ def test_history_ends_with_the_market(sample: SampleSummary) -> None:
     today = market.slice(0, sample.factors)
     assert last.drop_columns(["date"]).equals(today)
     moving = set(market["factor"].to_pylist()) - set(last["factor"].to_pylist())
-    assert {name.split(":")[0] for name in moving} == {"fixing", "recovery"}
+    assert {name.split(":")[0] for name in moving} == {"fixing", "index_fixing", "recovery"}
     assert check_market_table(market, days_of(date(2026, 11, 20))) == []
 
 
@@ -190,3 +190,9 @@ def test_memory_grows_with_neither_trades_nor_days(tmp_path: Path) -> None:
     small = _peak_kib(tmp_path / "small", 100_000, 100)
     assert _peak_kib(tmp_path / "trades", 300_000, 100) - small < 15 * 1024
     assert _peak_kib(tmp_path / "days", 100_000, 1_500) - small < 30 * 1024
+
+
+def test_points_that_one_product_alone_needs_are_there_where_it_is(tmp_path: Path) -> None:
+    write_sample(tmp_path / "book", trades=10, scenarios=2, products={"fx_option": 1.0})
+    kinds = pq.read_table(tmp_path / "book/data/market.parquet").column("kind").unique().to_pylist()
+    assert not {"inflation_zero", "index_fixing", "normal_vol"} & set(kinds)
