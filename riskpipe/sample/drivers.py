@@ -84,7 +84,8 @@ def factor_model(points: Sequence[Point]) -> FactorModel:
                 position[driver.name] = len(drivers)
                 drivers.append(driver)
             index[k, j], weight[k, j] = position[driver.name], amount
-    logarithmic = np.array([point.kind not in ("zero_rate", "inflation_zero") and not point.legs for point in points])
+    direct = ("zero_rate", "par_rate", "inflation_zero")
+    logarithmic = np.array([point.kind not in direct and not point.legs for point in points])
     return FactorModel(tuple(drivers), index, weight, noise, logarithmic)
 
 
@@ -181,11 +182,13 @@ def _dividend(point: Point) -> tuple[list[Loading], float]:
 
 _LOADINGS = {
     "zero_rate": _zero_rate,
+    "par_rate": _zero_rate,
     "spot": _spot,
     "fx_vol": _vol,
     "black_vol": _vol,
     "normal_vol": _vol,
     "hazard_rate": _hazard,
+    "cds_spread": _hazard,
     "forward_price": _forward,
     "dividend_yield": _dividend,
     "inflation_zero": _inflation,

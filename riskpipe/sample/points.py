@@ -42,6 +42,7 @@ class Point:
     moneyness: float = 1.0
     underlying_tenor: str | None = None
     legs: tuple[SpreadLeg, ...] = ()
+    instrument: str | None = None
 
 
 def years_to(tenor: str, as_of: int) -> float:

@@ -19,6 +19,7 @@ from riskpipe.sample.market import fact_points, shockable_points
 from riskpipe.sample.points import market_table
 from riskpipe.sample.portfolio import ProductSummary, split_trades, write_product
 from riskpipe.sample.pricing import Quotes
+from riskpipe.sample.quotes import as_quoted
 from riskpipe.sample.recipes import RECIPES
 from riskpipe.sample.streams import generator
 from riskpipe.sample.stresses import STRESSES, stress_table
@@ -58,6 +59,7 @@ def write_sample(
     force: bool = False,
     products: Mapping[str, float] | None = None,
     schema: str | None = None,
+    quoted: bool = True,
 ) -> SampleSummary:
     """Write a seeded, plausible cross-asset sample; the same arguments give the same bytes.
 
@@ -67,6 +69,7 @@ def write_sample(
     :param scenarios: one-day moves in the history, which has one more day than that.
     :param force: write into a directory that is not empty; an earlier sample in there is replaced.
     :param products: product -> share of the trades; None: a mixed book of all of them.
+    :param quoted: whether the market gives some curves by their quotes (`riskpipe.sample.quotes`).
     :param schema: text of the configuration's JSON schema, written beside it for editors.
     :raises UsageError: an argument means nothing, or the directory is not empty.
     :raises StorageError: the directory cannot be written.
@@ -75,7 +78,7 @@ def write_sample(
     counts = split_trades(trades, products)
     with explained(str(directory), "write"):
         _clear(directory, force)
-        return _write(directory, counts, scenarios, seed, as_of, schema)
+        return _write(directory, counts, scenarios, seed, as_of, schema, quoted=quoted)
 
 
 def _check_arguments(trades: int, scenarios: int, seed: int, as_of: date) -> None:
@@ -102,7 +105,14 @@ def _clear(directory: Path, force: bool) -> None:
 
 
 def _write(
-    directory: Path, counts: dict[str, int], scenarios: int, seed: int, as_of: date, schema: str | None
+    directory: Path,
+    counts: dict[str, int],
+    scenarios: int,
+    seed: int,
+    as_of: date,
+    schema: str | None,
+    *,
+    quoted: bool,
 ) -> SampleSummary:
     today = days_of(as_of)
     data = directory / "data"
@@ -113,6 +123,8 @@ def _write(
         product: write_product(data / "portfolio" / product, product, count, quotes, today, seed)
         for product, count in counts.items()
     }
+    if quoted:
+        points = as_quoted(points)
     _write_table(data / "market.parquet", market_table([*points, *facts]))
     write_history(data / "history.parquet", points, today, scenarios, seed)
     _write_table(data / "scenarios.parquet", stress_table())

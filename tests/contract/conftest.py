@@ -21,7 +21,9 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> OpenRun:
     """Read only: some trades of each product, 60 days of history, planned for every measure."""
     directory: Path = tmp_path_factory.mktemp("contract")
     shares = {product.name: 1.0 for product in PRODUCTS}
-    write_sample(directory / "book", trades=TRADES_A_PRODUCT * len(PRODUCTS), scenarios=60, seed=11, products=shares)
+    # Without quotes: what a bump moves is then what it says, and expected values follow from it alone.
+    trades = TRADES_A_PRODUCT * len(PRODUCTS)
+    write_sample(directory / "book", trades=trades, scenarios=60, seed=11, products=shares, quoted=False)
     return open_run(settings_at(directory / "book", directory / "output", MEASURES))
 
 

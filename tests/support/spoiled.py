@@ -108,6 +108,10 @@ def without(column: str) -> Callable[[pa.Table], pa.Table]:
     return lambda table: table.drop_columns([column])
 
 
+def without_rows(rows: Collection[int]) -> Callable[[pa.Table], pa.Table]:
+    return lambda table: table.filter(pa.array([k not in rows for k in range(len(table))]))
+
+
 def rows_where(path: Path, **values: object) -> list[int]:
     """Positions of the rows that have these values."""
     return [k for k, row in enumerate(pq.read_table(path).to_pylist()) if all(row[n] == v for n, v in values.items())]

@@ -50,9 +50,7 @@ class Instruments:
         self._handles = handles
         self._calendar = to_calendar(terms.calendar)
         self._convention = BUSINESS_DAY_CONVENTIONS[terms.business_day_convention]
-        # QuantLib moves from a holiday to the next business day before it counts.
-        today = self._calendar.adjust(to_date(as_of))
-        self._spot = self._calendar.advance(today, terms.settlement_days, ql.Days)
+        self._spot = self._calendar.advance(to_date(as_of), terms.settlement_days, ql.Days)
 
     def make(self, quote: Quote) -> Instrument:
         """:raises BootstrapError: the quote makes no sense under the curve's terms."""
@@ -246,7 +244,10 @@ class Instruments:
             FREQUENCIES[terms.float_frequency],
             False,
         )
-        start, end = self._schedule(quote, terms.float_frequency)
+        # On a holiday QuantLib counts the days to spot from the business day after it, here alone.
+        today = self._calendar.adjust(to_date(self.as_of))
+        spot = self._calendar.advance(today, terms.settlement_days, ql.Days)
+        start, end = self._schedule(quote, terms.float_frequency, spot)
         ends = np.array([start[0], end[-1]])
         at_home, abroad = terms.name, terms.foreign_discount
         sign = -1.0 if terms.basis_on_own else 1.0
@@ -290,13 +291,13 @@ class Instruments:
     def _discount(self, curve: str) -> Any:
         return self._handles.get(curve, ql.YieldTermStructureHandle())
 
-    def _schedule(self, quote: Quote, frequency: str) -> tuple[Days, Days]:
-        """Adjusted periods from spot to the tenor, backwards from its end."""
+    def _schedule(self, quote: Quote, frequency: str, start: Any = None) -> tuple[Days, Days]:
+        """Adjusted periods from a date (None: spot) to the tenor after it, backwards from its end."""
         period = ql.Period(0, ql.Days) if frequency == "1T" else to_period(frequency)
         rule = ql.DateGeneration.Zero if frequency == "1T" else ql.DateGeneration.Backward
-        convention = self._convention
+        convention, begin = self._convention, start or self._spot
         schedule = ql.Schedule(
-            self._spot, self._spot + self._tenor(quote), period, self._calendar, convention, convention, rule, False
+            begin, begin + self._tenor(quote), period, self._calendar, convention, convention, rule, False
         )
         days = to_days(list(schedule))
         return days[:-1], days[1:]

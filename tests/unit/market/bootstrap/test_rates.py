@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from riskpipe.market.bootstrap.quantlib import to_date, valued_at
 from riskpipe.market.bootstrap.rates import RateMarket, bootstrap_rates
 from riskpipe.market.conventions import Conventions, CurveConvention
 from riskpipe.market.derived import Derivation
+from riskpipe.market.factors import days_of, is_iso_date
 from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
 from riskpipe.market.snapshot import MarketSnapshot
@@ -110,6 +112,16 @@ def test_every_kind_is_repriced_at_its_quote(interpolation: str) -> None:
         levels = solver.levels
         zeros = group.points.column("value").to_numpy()
         assert solver.rates(zeros, levels) == pytest.approx(levels[: len(zeros)], abs=1e-12)
+
+
+@pytest.mark.parametrize("settlement_days", [0, 1, 2])
+@pytest.mark.parametrize("day", [date(2026, 11, 21), date(2026, 12, 25), date(2027, 1, 1), date(2026, 11, 26)])
+def test_quotes_of_holidays_and_of_every_spot_lag(day: date, settlement_days: int) -> None:
+    """Curves are checked against riskpipe's own cash flows as they are made: no fault is agreement on every date."""
+    undated = [row for row in EVERY_KIND if not is_iso_date(row["tenor"] or "")]
+    names = {row["name"] for row in undated if row["kind"] == "par_rate"}
+    lag = {name: replace(CONVENTIONS.curve(name), settlement_days=settlement_days) for name in names}
+    assert _made(undated, replace(CONVENTIONS, curves=lag), days_of(day)).faults == ()
 
 
 def test_derivatives_are_those_of_another_bootstrap() -> None:

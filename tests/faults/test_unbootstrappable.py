@@ -1,0 +1,74 @@
+"""Quotes of which no curve can be made: the trades that need the curve fail by name, and nothing else moves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from published import published
+from spoiled import Book, assert_only_these_fail, ids_where, rewrite, rows_where, with_cells, without_rows
+
+MISSING = "MISSING_MARKET_DATA"
+CURVE, ISSUER = "CAD.CORRA", "US_TELECOM_01"
+
+
+def spoil(book: Book, kind: str, name: str, values: dict[str, float]) -> None:
+    """Other values at some tenors of a quoted curve."""
+    path = book.input("market")
+    cells = {rows_where(path, kind=kind, name=name, tenor=tenor)[0]: value for tenor, value in values.items()}
+    rewrite(path, with_cells("value", cells))
+
+
+def trades_on_issuer(book: Book) -> set[str]:
+    bonds = ids_where(book.trades("bond"), credit_curve=ISSUER)
+    return bonds | ids_where(book.trades("credit_default_swap"), reference_entity=ISSUER)
+
+
+def test_spreads_that_cross_fail_their_issuer_alone(spoilt: Book, clean: Path) -> None:
+    spoil(spoilt, "cds_spread", ISSUER, {"10Y": 0.0001})
+    trades = trades_on_issuer(spoilt)
+    assert trades
+    answer = spoilt.check()
+    assert answer.code == 3
+    (fault,) = [fault for fault in answer.faults if fault["table"] == "market"]
+    assert (fault["rule"], fault["sample"]) == ("not bootstrappable", [f"cds_spread:{ISSUER}:10Y"])
+    assert fault["message"].startswith(
+        f"hazard_rate:{ISSUER} cannot be made of its quotes: cds_spread:{ISSUER}:10Y (cds): no hazard rate"
+    )
+    assert answer.json["blocking"] is False
+    assert spoilt.riskpipe("run", "-q").code == 4
+    why = f"hazard_rate:{ISSUER} is left out"
+    assert_only_these_fail(clean, spoilt.output, dict.fromkeys(trades, (MISSING, why)))
+
+
+def test_every_fault_of_the_quotes_is_told_at_once(spoilt: Book) -> None:
+    spoil(spoilt, "cds_spread", ISSUER, {"10Y": 0.0001})
+    spoil(spoilt, "par_rate", CURVE, {"3Y": 0.95})
+    spoil(spoilt, "cds_spread", "EU_AUTO_01", {"5Y": float("nan")})
+    faults = [fault for fault in spoilt.check().faults if fault["table"] == "market"]
+    assert sorted(fault["rule"] for fault in faults) == ["not bootstrappable", "not bootstrappable", "not finite"]
+    named = {factor for fault in faults for factor in fault["sample"]}
+    assert named == {f"cds_spread:{ISSUER}:10Y", f"par_rate:{CURVE}:3Y", "cds_spread:EU_AUTO_01:5Y"}
+
+
+def test_a_missing_quote_is_no_fault_and_a_curve_without_quotes_is_a_missing_curve(spoilt: Book) -> None:
+    path = spoilt.input("market")
+    rewrite(path, without_rows(rows_where(path, kind="cds_spread", name=ISSUER)))
+    missing = [fault for fault in spoilt.check().faults if fault["rule"] == "market_data"]
+    assert missing
+    assert all(f"the market has no hazard_rate:{ISSUER}" in fault["message"] for fault in missing)
+
+
+def test_a_sound_run_reports_its_risk_by_quote(sound: Book) -> None:
+    answer = sound.riskpipe("run", "-q", "--set", "measures=[pv, bucketed_delta, dv01, cs01]")
+    assert answer.code == 0, answer.stderr
+    rows = published(sound.output, "sensitivities").to_pylist()
+    factors = {row["factor"] for row in rows if row["measure"] == "bucketed_delta"}
+    market = pq.read_table(sound.input("market"), columns=["factor"]).column("factor").to_pylist()
+    assert factors <= set(market), "no derived point is reported"
+    assert {f"par_rate:{CURVE}:5Y", f"cds_spread:{ISSUER}:5Y"} <= factors
+    shifts = [row["shift"] for row in rows if row["factor"].startswith("par_rate:")]
+    assert shifts == pytest.approx([1e-4] * len(shifts), abs=1e-12)
+    cs01 = {row["factor"] for row in rows if row["measure"] == "cs01"}
+    assert f"hazard_rate:{ISSUER}" in cs01
