@@ -15,6 +15,7 @@ import heapq
 import itertools
 import math
 import random
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -66,6 +67,13 @@ class Run:
     @property
     def blocks(self) -> int:
         return max(round(self.compute_hours * 3600.0 / self.block_seconds), 1)
+
+    def lengths(self, source: random.Random | None = None) -> Iterator[float]:
+        """Seconds of each block."""
+        source = source or random.Random(self.seed)
+        low, high = 1.0 - self.block_spread, 1.0 + self.block_spread
+        for _ in range(self.blocks):
+            yield self.block_seconds * source.uniform(low, high)
 
     def slice(self) -> Run:
         """One of its equal shards, with that part of the driver, of the store and of the start that falls to it."""
@@ -135,7 +143,7 @@ class _Simulation:
         self._driver = _Server()
         self._events: list[tuple[float, int, int, int, float]] = []
         self._numbers = itertools.count()
-        self._left = self._lengths()
+        self._left = run.lengths(self._random)
         self._again: list[float] = []
         self._scheduler_s = run.scheduler_s / (1.0 - run.heartbeats)
         self._worked = self._last = self._snapshot = 0.0
@@ -161,11 +169,6 @@ class _Simulation:
             scheduler_share=busiest * (1.0 - run.heartbeats) / self._last + run.heartbeats,
             driver_share=self._driver.busy / self._last,
         )
-
-    def _lengths(self) -> Iterator[float]:
-        low, high = 1.0 - self._run.block_spread, 1.0 + self._run.block_spread
-        for _ in range(self._run.blocks):
-            yield self._run.block_seconds * self._random.uniform(low, high)
 
     def _start(self) -> None:
         """Nodes come up one after the other, take the snapshot, and their workers go to the shards in turn."""
@@ -240,12 +243,14 @@ class _Simulation:
 def workers_needed(run: Run, seconds: float, workers_a_shard: int) -> tuple[Run, Outcome]:
     """The fewest workers, in whole shards, with which the run is through in `seconds`; each trial is a slice of it.
 
-    :raises ValueError: none are enough: what the driver does alone takes too long.
+    :raises ValueError: twice as many as without any loss are not enough.
     """
     least = max(math.ceil(run.compute_hours * 3600.0 / seconds / workers_a_shard), 1)
-    for shards in range(least, 2 * least + 2):
-        trial = replace(run, workers=shards * workers_a_shard, shards=shards)
-        outcome = simulate(trial.slice())
-        if outcome.total_s <= seconds:
-            return trial, outcome
-    raise ValueError(f"{seconds:g} s are too short for blocks of {run.block_seconds:g} s")
+
+    def trial(shards: int) -> tuple[Run, Outcome]:
+        tried = replace(run, workers=shards * workers_a_shard, shards=shards)
+        return tried, simulate(tried.slice())
+
+    if trial(2 * least)[1].total_s > seconds:
+        raise ValueError(f"{seconds:g} s are too short for blocks of {run.block_seconds:g} s")
+    return trial(bisect_left(range(2 * least), True, lo=least, key=lambda n: trial(n)[1].total_s <= seconds))
