@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEMO ?= demo
+# Many tests start workers of their own.
+TEST_PROCESSES ?= 2
 # The image for Kubernetes, and how it is built and brought to the cluster of KUBECONFIG; docker and kind are defaults.
 IMAGE ?= riskpipe:test
 BUILD_IMAGE ?= docker build
@@ -13,7 +15,7 @@ INSTALL_OPERATOR ?= :
 # What starts a program where the cluster's API server and services can be reached.
 KUBE_EXEC ?=
 
-.PHONY: demo test test-chaos test-helm test-kubernetes image bench bench-day lint types imports check-all format install clean
+.PHONY: demo test test-slow test-chaos test-helm test-kubernetes image bench bench-day lint types imports check-all format install clean
 
 install: $(STAMP)
 
@@ -29,7 +31,11 @@ demo: $(STAMP)
 	@$(BIN)/riskpipe run -c $(DEMO)/riskpipe.yaml --resume never
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -m "not chaos and not kubernetes"
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) -m "not chaos and not slow and not kubernetes"
+
+# Every kernel is compiled anew, for several processors.
+test-slow: $(STAMP)
+	$(BIN)/python -m pytest -m slow
 
 # Kills workers and drivers, again and again.
 test-chaos: $(STAMP)

@@ -104,7 +104,7 @@ def test_arbitrage_is_a_warning_that_fails_nothing(spoilt: Book) -> None:
 
 def test_market_strangle_convention_and_spline_reach_the_prices(sound: Book, clean: Path) -> None:
     config = sound.config.read_text()
-    assert "surfaces:" not in config
+    assert "\n  surfaces:" not in config
     for key, value in (("strangle", "market"), ("strike_interpolation", "cubic_spline")):
         book = Book(sound.directory, sound.output / key)
         answer = book.riskpipe("run", "-q", "--set", f"market.surfaces.EURUSD.{key}={value}")

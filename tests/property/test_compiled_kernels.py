@@ -52,7 +52,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Another book than the one that kernels are compiled with."""
     directory = tmp_path_factory.mktemp("kernels") / "book"
     shares = {product.name: 1.0 for product in PRODUCTS}
-    write_sample(directory, trades=25 * len(PRODUCTS), scenarios=20, seed=5, products=shares)
+    write_sample(directory, trades=6 * len(PRODUCTS), scenarios=20, seed=5, products=shares)
     return directory
 
 
@@ -63,16 +63,18 @@ def _value(cpu: str, book: Path, output: Path, *assignments: str) -> dict[str, A
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("assignment", ["market.credit_model=midpoint", "market.credit_model=isda"])
 def test_nothing_is_compiled_after_the_warm_up(sample: Path, tmp_path: Path, assignment: str) -> None:
     compiled = _answer(HOST, "-m", "riskpipe", "kernels", "compile", "--json")["kernels"]
-    found = _value(HOST, sample, tmp_path, assignment, "partition.max_trades=7", "partition.max_scenarios=9")
+    found = _value(HOST, sample, tmp_path, assignment, "partition.max_trades=4", "partition.max_scenarios=250")
     assert len(found["kernels"]) > 30
     for kernel in found["kernels"]:
         assert kernel["made"] == 0, kernel["name"]
         assert set(kernel["signatures"]) <= set(compiled[kernel["name"]]), kernel["name"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not _can_run(BASELINE), reason=f"this machine is no {BASELINE}")
 def test_a_baseline_gives_the_bits_of_this_machine(sample: Path, tmp_path: Path) -> None:
     assert _value(BASELINE, sample, tmp_path / "baseline")["cpu"] == BASELINE

@@ -77,9 +77,9 @@ class SteppedStore(Store):
         self.schedule.step()
         super().write_bytes(path, data)
 
-    def read_bytes(self, path: str) -> bytes:
+    def read_bytes(self, path: str, *, changing: bool = False) -> bytes:
         self.schedule.step()
-        return super().read_bytes(path)
+        return super().read_bytes(path, changing=changing)
 
     def size(self, path: str) -> int | None:
         self.schedule.step()
