@@ -13,12 +13,11 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import day, european, options, pipeline, plan_blocks, products
+from benchmarks import day, european, pipeline, plan_blocks, products
 
 BENCHMARKS: Mapping[str, Callable[[], object]] = {
     "european": european.main,
     "products": products.main,
-    "options": options.main,
     "plan_blocks": plan_blocks.main,
     "pipeline": pipeline.main,
     "day": day.main,
