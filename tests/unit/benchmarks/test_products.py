@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+
 from benchmarks.market import Market, QuantLibMarket
 from benchmarks.products import ENTRIES, largest_difference, trades_of
-
 from riskpipe.products.catalogue import catalogue
 
 TRADES = 6
