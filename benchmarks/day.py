@@ -14,6 +14,7 @@ import pickle
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import pyarrow.compute as pc
@@ -63,7 +64,9 @@ def one(config: str) -> dict[str, object]:
         ),
         environment={},
     )
+    started = time.process_time()
     status = run(settings, Selection(), resume="never", publish="always", observer=_Silent())
+    driver = time.process_time() - started
     directory = Path(settings.output) / "runs" / status.run_id
     blocks = pq.read_table(directory / "blocks.parquet")
     _, block = next(StoredPlan(str(directory / "plan.parquet")).blocks())
@@ -77,6 +80,7 @@ def one(config: str) -> dict[str, object]:
         "blocks": len(blocks),
         "phases": dict(status.phases),
         "elapsed": status.elapsed_seconds,
+        "driver_cpu_per_block": driver / len(blocks),
         "efficiency": priced / (WORKERS * status.phases["value"]),
         "peak_worker_mib": pc.max(blocks.column("peak_rss_bytes")).as_py() / 2**20,
         "block_bytes": len(pickle.dumps(BlockTask(settings.output, status.run_id, block))),
@@ -104,6 +108,9 @@ def main(trades: int = TRADES, scenarios: int = SCENARIOS) -> dict[str, object]:
         f"a worker at most {row['peak_worker_mib']:,.0f} MiB"
     )
     print(f"  a block crosses the scheduler as {row['block_bytes']} bytes")
+    print(
+        f"  scheduler and driver, one process, take {1e3 * row['driver_cpu_per_block']:.1f} ms of CPU a block in all phases"
+    )
     for product, (count, seconds) in sorted(row["by_product"].items(), key=lambda item: -item[1][1]):
         rate = count * (scenarios + 1) / seconds / 1e6
         print(f"  {product:24} {count:>8,} trades {seconds:>7.1f} s {rate:>8.1f} M valuations/s/core")
