@@ -14,9 +14,9 @@ from riskpipe.products.base import Prepared
 from riskpipe.products.nodes import evaluate_used
 from riskpipe.products.vanilla import VanillaOptions
 
-# The least that keeps errors against high precision below 1e-6 of the strike (median 7e-9) under ordinary markets;
+# The least that keeps errors against high precision below 1e-6 of the strike (median 5e-9) under ordinary markets;
 # where rates, dividends and drift are largest they reach 1e-5.
-NODES, POINTS, LAST_POINTS, SWEEPS = 8, 5, 20, 5
+NODES, POINTS, LAST_POINTS, SWEEPS = 8, 6, 20, 5
 
 
 def scheme() -> Scheme:
