@@ -13,12 +13,12 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import day, european, options, pipeline, plan_blocks, products
+from benchmarks import day, european, first_block, pipeline, plan_blocks, products
 
 BENCHMARKS: Mapping[str, Callable[[], object]] = {
     "european": european.main,
     "products": products.main,
-    "options": options.main,
+    "first_block": first_block.main,
     "plan_blocks": plan_blocks.main,
     "pipeline": pipeline.main,
     "day": day.main,

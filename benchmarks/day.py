@@ -14,10 +14,13 @@ import pickle
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+
+from riskpipe.plan.accounting import RunStatus
 
 TRADES, SCENARIOS, WORKERS = 500_000, 1_000, 2
 
@@ -38,12 +41,27 @@ SHARES = {
 AMERICAN_SHARE = 1 / 3
 
 
-class _Silent:
-    def update(self, status: object) -> None:
-        pass
+class _Processor:
+    """CPU seconds of this process, scheduler and driver, while blocks are valued."""
+
+    def __init__(self) -> None:
+        self.first: float | None = None
+        self.last: float | None = None
+
+    def update(self, status: RunStatus) -> None:
+        if "cluster" in status.phases and self.first is None:
+            self.first = time.process_time()
+        if "value" in status.phases and self.last is None:
+            self.last = time.process_time()
 
     def message(self, level: str, text: str) -> None:
         pass
+
+    @property
+    def seconds(self) -> float:
+        if self.first is None or self.last is None:
+            raise RuntimeError("the run did not report that its blocks were valued")
+        return self.last - self.first
 
 
 def one(config: str) -> dict[str, object]:
@@ -63,7 +81,8 @@ def one(config: str) -> dict[str, object]:
         ),
         environment={},
     )
-    status = run(settings, Selection(), resume="never", publish="always", observer=_Silent())
+    processor = _Processor()
+    status = run(settings, Selection(), resume="never", publish="always", observer=processor)
     directory = Path(settings.output) / "runs" / status.run_id
     blocks = pq.read_table(directory / "blocks.parquet")
     _, block = next(StoredPlan(str(directory / "plan.parquet")).blocks())
@@ -77,6 +96,7 @@ def one(config: str) -> dict[str, object]:
         "blocks": len(blocks),
         "phases": dict(status.phases),
         "elapsed": status.elapsed_seconds,
+        "driver_cpu_per_block": processor.seconds / len(blocks),
         "efficiency": priced / (WORKERS * status.phases["value"]),
         "peak_worker_mib": pc.max(blocks.column("peak_rss_bytes")).as_py() / 2**20,
         "block_bytes": len(pickle.dumps(BlockTask(settings.output, status.run_id, block))),
@@ -104,6 +124,9 @@ def main(trades: int = TRADES, scenarios: int = SCENARIOS) -> dict[str, object]:
         f"a worker at most {row['peak_worker_mib']:,.0f} MiB"
     )
     print(f"  a block crosses the scheduler as {row['block_bytes']} bytes")
+    print(
+        f"  scheduler and driver take {1e3 * row['driver_cpu_per_block']:.1f} ms of CPU a block while blocks are valued"
+    )
     for product, (count, seconds) in sorted(row["by_product"].items(), key=lambda item: -item[1][1]):
         rate = count * (scenarios + 1) / seconds / 1e6
         print(f"  {product:24} {count:>8,} trades {seconds:>7.1f} s {rate:>8.1f} M valuations/s/core")

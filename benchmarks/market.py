@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -21,6 +21,9 @@ SERIAL_OF_EPOCH = 25569
 FAR = 109_000 - SERIAL_OF_EPOCH
 PILLARS = tuple(AS_OF + days for days in (30, 91, 183, 365, 730, 1096, 1826, 2557, 3652, 5479, 7305, 10957))
 CURVES = {"EUR.ESTR": 0.021, "EUR.EURIBOR6M": 0.023, "USD.SOFR": 0.038, "EUR.GOVT": 0.024}
+# Options are held against QuantLib with a constant rate; the other curves slope.
+FLAT = {"EUR.ESTR", "USD.SOFR"}
+VOLATILITIES = {"SPX": ("black_vol", 0.2), "EURUSD": ("fx_vol", 0.08), "WTI": ("black_vol", 0.35)}
 INFLATION_TENORS = ("1Y", "2Y", "5Y", "10Y", "30Y")
 CONVENTIONS = Conventions(
     base_currency="EUR",
@@ -48,8 +51,9 @@ def _points() -> list[dict[str, Any]]:
         {"kind": "spot", "name": "SPX", "currency": "USD", "value": 6700.0},
     ]
     for name, level in CURVES.items():
+        slope = 0.0 if name in FLAT else 0.006
         rows += [
-            {"kind": "zero_rate", "name": name, "tenor": iso(day), "value": level + 0.006 * k / len(PILLARS)}
+            {"kind": "zero_rate", "name": name, "tenor": iso(day), "value": level + slope * k / len(PILLARS)}
             for k, day in enumerate(PILLARS)
         ]
     rows += [{"kind": "dividend_yield", "name": "SPX", "tenor": iso(day), "value": 0.012} for day in PILLARS[::4]]
@@ -61,6 +65,10 @@ def _points() -> list[dict[str, Any]]:
     # Flat, as the one QuantLib is given, but read from as many points as any other.
     smile = [{"strike": strike or None, "strike_type": "offset" if strike else "atm"} for strike in STRIKES]
     for day in EXPIRIES:
+        rows += [
+            {"kind": kind, "name": name, "tenor": iso(AS_OF + day), "value": level}
+            for name, (kind, level) in VOLATILITIES.items()
+        ]
         rows += [{"kind": "normal_vol", "name": "CAPS", "tenor": iso(AS_OF + day), "value": 0.008, **s} for s in smile]
         for tenor in ("1Y", "5Y", "10Y", "30Y"):
             where = {"tenor": iso(AS_OF + day), "underlying_tenor": tenor}
@@ -83,12 +91,10 @@ class Market:
     :ivar levels: float64[n_factors, SCENARIOS]; column 0 is unshocked.
     """
 
-    model: MarketModel = field(
-        default_factory=lambda: MarketModel(MarketSnapshot.from_table(_table(), AS_OF), CONVENTIONS)
-    )
+    snapshot: MarketSnapshot = field(default_factory=lambda: MarketSnapshot.from_table(_table(), AS_OF))
 
     def __post_init__(self) -> None:
-        snapshot, random = self.model.snapshot, np.random.default_rng(1)
+        snapshot, random = self.snapshot, np.random.default_rng(1)
         self.levels = np.repeat(snapshot.x0[:, None], SCENARIOS, axis=1)
         for group in snapshot.groups:
             shock = random.standard_normal(SCENARIOS)
@@ -98,8 +104,11 @@ class Market:
             elif group.kind != "index_fixing":
                 self.levels[group.start : group.stop] *= np.exp(0.03 * shock)
 
+    def model(self, credit_model: str) -> MarketModel:
+        return MarketModel(self.snapshot, replace(CONVENTIONS, credit_model=credit_model))
+
     def group(self, kind: str, name: str, scenario: int) -> NDArray[np.float64]:
-        found = self.model.snapshot.group(kind, name)
+        found = self.snapshot.group(kind, name)
         if found is None:
             raise KeyError(f"{kind}:{name}")
         return self.levels[found.start : found.stop, scenario]
@@ -114,8 +123,9 @@ class QuantLibMarket:
         self.curves = {name: ql.RelinkableYieldTermStructureHandle() for name in CURVES}
         self.hazard = ql.RelinkableDefaultProbabilityTermStructureHandle()
         self.inflation = ql.RelinkableZeroInflationTermStructureHandle()
-        names = ("EURUSD", "SPX", "dividend", "WTI", "CAPS", "CUBE")
+        names = ("EURUSD", "SPX", "dividend", "WTI", "CAPS", "CUBE", *FLAT)
         self.quotes = {name: ql.SimpleQuote(1.0) for name in names}
+        self.volatilities = {name: ql.SimpleQuote(1.0) for name in VOLATILITIES}
         self.move(0)
 
     def move(self, scenario: int) -> None:
@@ -128,8 +138,26 @@ class QuantLibMarket:
         self.inflation.linkTo(self._inflation(float(self.market.group("inflation_zero", "HICP", scenario)[0])))
         for name, kind in (("EURUSD", "spot"), ("SPX", "spot"), ("CAPS", "normal_vol"), ("CUBE", "black_vol")):
             self.quotes[name].setValue(float(self.market.group(kind, name, scenario)[0]))
+        for name in FLAT:
+            self.quotes[name].setValue(float(self.market.group("zero_rate", name, scenario)[0]))
+        for name, (kind, _) in VOLATILITIES.items():
+            self.volatilities[name].setValue(float(self.market.group(kind, name, scenario)[0]))
         self.quotes["dividend"].setValue(float(self.market.group("dividend_yield", "SPX", scenario)[0]))
         self.quotes["WTI"].setValue(float(self.market.group("forward_price", "WTI", scenario)[0]))
+
+    def process(self, name: str) -> Any:
+        """Black, Scholes and Merton's process of SPX, EURUSD or WTI, every parameter a constant that a quote moves."""
+        yields = {"SPX": "dividend", "EURUSD": "EUR.ESTR", "WTI": "USD.SOFR"}
+        volatility = ql.QuoteHandle(self.volatilities[name])
+        surface = ql.BlackConstantVol(ql_date(AS_OF), ql.NullCalendar(), volatility, ql.Actual365Fixed())
+        curves = self.flat(yields[name]), self.flat("USD.SOFR")
+        return ql.BlackScholesMertonProcess(
+            ql.QuoteHandle(self.quotes[name]), *curves, ql.BlackVolTermStructureHandle(surface)
+        )
+
+    def flat(self, name: str) -> Any:
+        curve = ql.FlatForward(ql_date(AS_OF), ql.QuoteHandle(self.quotes[name]), ql.Actual365Fixed())
+        return ql.YieldTermStructureHandle(curve)
 
     @staticmethod
     def _discount(rates: NDArray[np.float64]) -> Any:

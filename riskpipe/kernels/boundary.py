@@ -20,7 +20,8 @@ from riskpipe.kernels.mathematics import cdf, exp, exp_normal, fma, log, select,
 LANES = 64
 _SQRT_TWO_PI = 2.5066282746310002
 _LEAST_ROOT = 1e-7
-# Drifts (in deviations) above which steps of system A are shortened, and above which system B takes its place.
+# Drifts (in deviations) above which steps of system A are shortened, of which it then takes twice as many, and above
+# which system B takes its place.
 _BRISK, _FAST = 0.5, 0.8
 
 # Rows of the scratch array: parameters of the lanes, what a sweep adds up, then (from `PARAMETERS` on, a row a node
@@ -173,8 +174,11 @@ def _matching(work: NDArray[np.float64], scheme: Scheme, lanes: int, i: int) -> 
 
 
 @inline
-def _move(work: NDArray[np.float64], scheme: Scheme, lanes: int, i: int, drifting: bool) -> None:
-    """The boundary at node i, from numerator and denominator; by at most half and twice."""
+def _move(work: NDArray[np.float64], scheme: Scheme, lanes: int, i: int, above_pull: float) -> None:
+    """The boundary at node i, from numerator and denominator; by at most half and twice.
+
+    :param above_pull: lanes that drift less stay where they are.
+    """
     n = scheme.time.size
     sigma, rate, dividend, start = work[SIGMA], work[RATE], work[DIVIDEND], work[START]
     above, below, time = work[_ABOVE], work[_BELOW], scheme.time[i]
@@ -185,11 +189,11 @@ def _move(work: NDArray[np.float64], scheme: Scheme, lanes: int, i: int, driftin
         ratio = select(sound, above[k], 1.0) / select(sound, below[k], 1.0)
         value = fma(rate[k] - dividend[k], time, start[k]) - log(ratio)
         # System A swings about the boundary where the drift is strong.
-        value = select(drifting | (pull <= _BRISK), value, fma(0.7, value - old, old))
+        value = select((pull > _BRISK) & (pull <= _FAST), fma(0.7, value - old, old), value)
         value = select(sound, value, old + old)
         value = select(value < 0.5 * old, 0.5 * old, value)
         value = select(value > 2.0 * old, 2.0 * old, value)
-        new[k] = select(drifting & (pull <= _FAST), old, value)
+        new[k] = select(pull > above_pull, value, old)
 
 
 @inline
@@ -204,23 +208,36 @@ def _swap(work: NDArray[np.float64], scheme: Scheme, lanes: int) -> None:
 
 
 @inline
-def boundaries(work: NDArray[np.float64], scheme: Scheme, lanes: int) -> None:
-    """Boundaries of all lanes: system A, then system B for those lanes whose drift it does not bear."""
-    _prepare(work, scheme, lanes)
-    _begin(work, scheme, lanes, False)
-    for _ in range(scheme.sweeps):
+def _sweep(work: NDArray[np.float64], scheme: Scheme, lanes: int, sweeps: int, above_pull: float) -> None:
+    """System A for those lanes whose drift is above a limit."""
+    for _ in range(sweeps):
         for i in range(scheme.time.size):
             _contact(work, scheme, lanes, i)
-            _move(work, scheme, lanes, i, False)
+            _move(work, scheme, lanes, i, above_pull)
         _swap(work, scheme, lanes)
-    fast = 0
+
+
+@inline
+def boundaries(work: NDArray[np.float64], scheme: Scheme, lanes: int) -> None:
+    """Boundaries of all lanes: system A, then system B for those lanes whose drift it does not bear.
+
+    How a lane is treated follows from its own parameters alone, whatever its neighbours need.
+    """
+    _prepare(work, scheme, lanes)
+    _begin(work, scheme, lanes, False)
+    brisk, fast = 0, 0
     for k in range(lanes):
-        fast += 0 if _pull(work[SIGMA, k], work[RATE, k], work[DIVIDEND, k]) <= _FAST else 1
+        pull = _pull(work[SIGMA, k], work[RATE, k], work[DIVIDEND, k])
+        brisk += 1 if (pull > _BRISK) & (pull <= _FAST) else 0
+        fast += 0 if pull <= _FAST else 1
+    # One loop, so that it is compiled once: after the sweeps of all lanes those of the brisk ones.
+    for turn in range(2 if brisk > 0 else 1):
+        _sweep(work, scheme, lanes, scheme.sweeps, -math.inf if turn == 0 else _BRISK)
     if fast == 0:
         return
     _begin(work, scheme, lanes, True)
     for _ in range(2 * scheme.sweeps):
         for i in range(scheme.time.size):
             _matching(work, scheme, lanes, i)
-            _move(work, scheme, lanes, i, True)
+            _move(work, scheme, lanes, i, _FAST)
         _swap(work, scheme, lanes)

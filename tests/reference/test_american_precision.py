@@ -66,5 +66,5 @@ def test_trades(monkeypatch: pytest.MonkeyPatch) -> None:
     reached, usual = np.array(errors).T
     assert reached.max() < 1e-8
     assert np.quantile(reached, 0.99) < 1e-9
-    assert usual.max() < 5e-6
-    assert np.quantile(usual, 0.99) < 1e-6
+    assert usual.max() < 1e-6
+    assert np.quantile(usual, 0.99) < 5e-7
