@@ -15,7 +15,7 @@ INSTALL_OPERATOR ?= :
 # What starts a program where the cluster's API server and services can be reached.
 KUBE_EXEC ?=
 
-.PHONY: demo test test-slow test-chaos test-helm test-kubernetes image bench bench-day lint types imports check-all format install clean
+.PHONY: demo test test-slow test-chaos test-helm test-kubernetes image bench bench-day bench-scale lint types imports check-all format install clean
 
 install: $(STAMP)
 
@@ -60,6 +60,10 @@ bench: $(STAMP)
 # 500,000 trades x 1,000 scenarios.
 bench-day: $(STAMP)
 	$(BIN)/python -m benchmarks day
+
+# Dask's scheduler under thousands of simulated workers, and the model of 250,000 compute hours; quarter of an hour.
+bench-scale: $(STAMP)
+	$(BIN)/python -m benchmarks scale scale_day
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

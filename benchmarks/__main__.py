@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import day, european, first_block, pipeline, plan_blocks, products
+from benchmarks import day, european, first_block, pipeline, plan_blocks, products, scale, scale_day
 
 BENCHMARKS: Mapping[str, Callable[[], object]] = {
     "european": european.main,
@@ -22,9 +22,11 @@ BENCHMARKS: Mapping[str, Callable[[], object]] = {
     "plan_blocks": plan_blocks.main,
     "pipeline": pipeline.main,
     "day": day.main,
+    "scale": scale.main,
+    "scale_day": scale_day.main,
 }
-# Takes many minutes: `make bench-day`.
-ON_DEMAND = {"day"}
+# Take many minutes: `make bench-day`, `make bench-scale`.
+ON_DEMAND = {"day", "scale", "scale_day"}
 OUTPUT = Path("bench-output") / "results.json"
 
 

@@ -248,6 +248,7 @@ def one(shards: int, workers: int, blocks: int, seconds: float) -> dict[str, flo
             "sent": sent / blocks,
             "in_flight_kib": (max(resident) - resident[0]) / min(3 * workers * shards, blocks) * 1024,
             "scheduler_mib": max(resident) / shards,
+            "load": os.getloadavg()[0],
             "elapsed": end.at - idle.at,
         }
 

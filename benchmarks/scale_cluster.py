@@ -11,6 +11,7 @@ what it reports of them is as large as what a worker reports of a block. A thous
 from __future__ import annotations
 
 import asyncio
+import gc
 import itertools
 import os
 import pickle
@@ -23,6 +24,8 @@ import dask
 from distributed import Scheduler
 from distributed.batched import BatchedSend
 from distributed.comm import connect, listen, tcp
+from distributed.compatibility import asyncio_run
+from distributed.config import get_loop_factory
 from distributed.core import rpc
 from distributed.versions import get_versions
 
@@ -42,6 +45,7 @@ MEGABYTE = 2**20
 async def serve() -> None:
     """Dask's scheduler on loopback, until standard input ends; its address goes to standard output."""
     _count()
+    gc.set_threshold(*(3 * threshold for threshold in gc.get_threshold()))  # as `dask scheduler` does
     async with Scheduler(host="127.0.0.1", port=0, dashboard_address="127.0.0.1:0") as scheduler:
         print(scheduler.address, flush=True)
         await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
@@ -237,7 +241,7 @@ def main(words: list[str]) -> None:
         "workers": lambda address, first, count: simulate(address, int(first), int(count)),
     }
     with dask.config.set(SETTINGS):
-        asyncio.run(roles[words[0]](*words[1:]))
+        asyncio_run(roles[words[0]](*words[1:]), loop_factory=get_loop_factory())
 
 
 if __name__ == "__main__":

@@ -22,11 +22,11 @@ from riskpipe.execute.work import Work
 
 COMPUTE_HOURS = 250_000.0
 SECONDS = 90 * 60.0
-SCHEDULER_S = {1_000: 1.10e-3, 3_000: 1.10e-3}
-HEARTBEATS_S, HEARTBEAT_S = 167.0, 0.39e-3
+SCHEDULER_S = {1_000: 1.10e-3, 3_000: 1.02e-3}
+REGISTER_S = {1_000: 3.9e-3, 3_000: 11.5e-3}
+HEARTBEATS_S, HEARTBEAT_S = 168.0, 0.44e-3
 MEASURED: dict[str, float] = {
-    "driver_s": 0.35e-3,
-    "register_s": 5.1e-3,
+    "driver_s": 0.54e-3,
     "heartbeats": HEARTBEATS_S * HEARTBEAT_S,
     "gap_s": 0.015,
     "publish_block_s": 1.8e-3,
@@ -55,7 +55,8 @@ def day(block_seconds: float, workers_a_shard: int, runs: int, publish_block_s: 
     """
     shared = {name: ASSUMED[name] / runs for name in ("ready_rate", "store_rate")}
     figures: dict[str, Any] = MEASURED | ASSUMED | shared | {"publish_block_s": publish_block_s}
-    run = Run(COMPUTE_HOURS / runs, 0, block_seconds=block_seconds, scheduler_s=SCHEDULER_S[workers_a_shard], **figures)
+    figures |= {"scheduler_s": SCHEDULER_S[workers_a_shard], "register_s": REGISTER_S[workers_a_shard]}
+    run = Run(COMPUTE_HOURS / runs, 0, block_seconds=block_seconds, **figures)
     run = replace(run, plan_s=PLAN_S + PLAN_BLOCK_S * run.blocks)
     if max(run.publish_block_s, run.driver_s) * run.blocks > SECONDS:
         return None

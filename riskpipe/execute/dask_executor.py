@@ -37,6 +37,7 @@ except ImportError:  # before dask made it public
 
 POLL_SECONDS = 2.0
 BROADCASTS = 5
+RELEASE_SECONDS = 0.25
 NANNY_TOPIC = "worker-restart-memory"
 
 _PRODUCER = {"_data_producer": True} if "_data_producer" in inspect.signature(Task).parameters else {}
@@ -91,6 +92,8 @@ class DaskExecutor:
         self._numbers = itertools.count()
         self._wake = wake
         self._ended: queue.SimpleQueue[tuple[_Flight, Outcome] | None] = queue.SimpleQueue()
+        self._spent: list[Future] = []
+        self._released = 0.0
         self._following: set[asyncio.Task[None]] = set()
         self._deaths = Deaths()
         self._lost = False
@@ -141,6 +144,7 @@ class DaskExecutor:
             self._take(self._ended.get(timeout=max(timeout, 0.0)), ended)
             while True:
                 self._take(self._ended.get_nowait(), ended)
+        self._release()
         if not ended:
             self._require_scheduler()
             self._require_workers()
@@ -172,6 +176,7 @@ class DaskExecutor:
             with contextlib.suppress(OSError):  # a worker that dies meanwhile
                 self._client.unregister_worker_plugin(self._name)
         self._flights.clear()
+        self._spent.clear()
 
     def _furnish(self, room: Room) -> None:
         """Send the room to the workers; one that dies meanwhile (they do, on spot machines) fails the broadcast."""
@@ -198,8 +203,20 @@ class DaskExecutor:
             return
         flight, outcome = end
         if self._flights.get(flight.work.id) is flight:
-            self._flights.pop(flight.work.id).future.release()
+            self._spent.append(self._flights.pop(flight.work.id).future)
             ended.append(outcome)
+
+    def _release(self) -> None:
+        """Let go of what has ended, many in one message: one each would be a third of the scheduler's work.
+
+        Not later: what a worker that dies still holds, dask computes again.
+        """
+        if self._flights and time.monotonic() - self._released < RELEASE_SECONDS:
+            return
+        for future in self._spent:
+            future.release()
+        self._spent.clear()
+        self._released = time.monotonic()
 
     def _queued(self) -> list[_Flight]:
         """What no worker has, latest last."""

@@ -218,5 +218,5 @@ def test_nothing_is_kept_per_finished_work(client, dask_executor, count):
 
 def test_the_scheduler_forgets_what_was_handed_over(client, dask_executor):
     run_through(dask_executor, 0, 100)
-    still_known = client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.tasks))
-    assert still_known <= 10, "the last releases may be on their way, the first cannot be"
+    known = (client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.tasks)) for _ in range(1_000))
+    assert 0 in known, "the last releases may be on their way, for some round trips"
