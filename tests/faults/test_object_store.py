@@ -143,6 +143,7 @@ MOMENTS = {
 }
 
 
+@pytest.mark.chaos
 @pytest.mark.parametrize("moment", list(MOMENTS))
 def test_a_killed_run_resumes_to_the_same_bits(
     moment, small_book, in_bucket, undisturbed, store, fetched, tmp_path
@@ -203,6 +204,7 @@ def test_a_block_that_cannot_be_put_fails_for_storage_and_is_retried(
     assert_same_bits(undisturbed, fetched())
 
 
+@pytest.mark.chaos
 def test_an_output_that_stops_serving_ends_the_run_which_then_resumes(
     s3, small_book, in_bucket, undisturbed, store, fetched
 ) -> None:
