@@ -149,11 +149,15 @@ def test_a_cap_less_a_floor_is_a_swap(terms: Terms, x: Array) -> None:
 @some
 @given(books(earliest=1), markets(), st.integers(0, 900))
 def test_a_payer_less_a_receiver_is_a_swap(terms: Terms, x: Array, before: int) -> None:
-    # Over a weekend a day has no length, and a swap no rate.
-    terms = {**terms, "maturity_date": np.maximum(terms["maturity_date"], terms["start_date"] + 5)}
+    model = ["black", "bachelier"] * (BOOK // 2)
+    # Over a weekend a day has no length, and a swap no rate. A spread that one late payment of the fixed leg stands
+    # against is worth any rate, also one that is too low for lognormal rates.
+    spread = [0.0 if name == "black" else value for name, value in zip(model, terms["float_spread"], strict=True)]
+    maturity = np.maximum(terms["maturity_date"], terms["start_date"] + 5)
+    terms = {**terms, "maturity_date": maturity, "float_spread": spread}
     options = {
         **terms, "expiry_date": np.maximum(terms["start_date"] - before, AS_OF), "settlement": ["physical"] * BOOK,
-        "volatility": ["VOLS"] * BOOK, "shift": [SHIFT] * BOOK, "model": ["black", "bachelier"] * (BOOK // 2),
+        "volatility": ["VOLS"] * BOOK, "shift": [SHIFT] * BOOK, "model": model,
     }  # fmt: skip
     payer, receiver = (value(Swaption(), {**options, "direction": [side] * BOOK}, x) for side in ("pay", "receive"))
     assert_same(payer - receiver, swap(terms, x))
@@ -173,8 +177,9 @@ def test_options_fall_or_rise_with_the_strike_and_are_convex_in_it(terms: Terms,
     for model in ("black", "bachelier"):
         for kind, sign in (("cap", -1.0), ("floor", 1.0)):
             values = value(CapFloor(), {**caps, "model": [model] * BOOK, "option_type": [kind] * BOOK}, x)
-            assert np.all(sign * np.diff(values) >= -1e-8)
-            assert np.all(np.diff(values, 2) >= -1e-8)
+            slack = 1e-8 + 1e-14 * np.abs(values).max()
+            assert np.all(sign * np.diff(values) >= -slack)
+            assert np.all(np.diff(values, 2) >= -slack)
 
 
 @some
