@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from riskpipe.store.filesystem import Store
-from riskpipe.store.parquet import atomic_parquet, open_parquet, reading
+from riskpipe.store.parquet import WrittenFile, atomic_parquet, open_parquet, reading
 from riskpipe.store.tables import InvalidResultError
 
 WINDOW_BYTES = 256 << 20
@@ -55,53 +55,49 @@ def merge_sorted(
     :param schema: the columns wanted; string columns other than trade_id come as dictionaries. A nullable
         column that a source does not have is null.
     :param keys: string columns that together name a row, the first two ("book", "trade_id").
-    :param scratch: a directory for intermediate files, which are needed above `most_sources` (default: what
-        the limit on open files allows) and deleted in the end.
+    :param scratch: a directory for intermediate files, which are needed above `most_sources` (default:
+        `most_open`) and deleted in the end.
     :param window_bytes: about how much is held in memory.
     :raises InvalidResultError: a source is not sorted, or two rows have the same key: a bug.
     :raises StorageError: a source cannot be read.
     """
-    most = most_sources or _most_sources(store)
+    most = most_sources or most_open(store)
     layer = list(sources)
     depth = 0
     try:
         while len(layer) > most:
             depth += 1
-            layer = [
-                _merge_to_file(
-                    store,
-                    layer[i : i + most],
-                    schema,
-                    keys,
-                    f"{scratch}/{depth}-{i // most:06d}.parquet",
-                    window_bytes,
-                )
-                for i in range(0, len(layer), most)
-            ]
+            groups = [layer[i : i + most] for i in range(0, len(layer), most)]
+            paths = [f"{scratch}/{depth}-{number:06d}.parquet" for number in range(len(groups))]
+            for group, path in zip(groups, paths, strict=True):
+                merge_to_file(store, group, schema, keys, path, window_bytes)
+            layer = [Source(path) for path in paths]
         yield from _merge_open(store, layer, _window_schema(schema), keys, window_bytes)
     finally:
         if depth:
             store.delete_tree(scratch)
 
 
-def _most_sources(store: Store) -> int:
+def most_open(store: Store) -> int:
+    """How many sources are merged at once."""
     # Remote files are read a whole column chunk at a time, so fewer of them fit in memory.
     open_files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return min(_MOST_LOCAL, open_files // 2) if store.is_local else _MOST_REMOTE
 
 
-def _merge_to_file(
+def merge_to_file(
     store: Store,
     sources: Sequence[Source],
     schema: pa.Schema,
     keys: tuple[str, ...],
     path: str,
-    window_bytes: int,
-) -> Source:
-    with atomic_parquet(store, path, schema) as sink:
+    window_bytes: int = WINDOW_BYTES,
+) -> WrittenFile:
+    """As `merge_sorted`, into one file that can take the sources' place. At most `most_open` of them."""
+    with atomic_parquet(store, path, schema, transient=True) as sink:
         for window in _merge_open(store, sources, _window_schema(schema), keys, window_bytes):
             sink.write(window.cast(schema))
-    return Source(path)
+    return sink.written
 
 
 def _window_schema(schema: pa.Schema) -> pa.Schema:

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import RunLayout, published_day
-from riskpipe.store.merge import WINDOW_BYTES, Source, merge_sorted
+from riskpipe.store.merge import WINDOW_BYTES, Source, merge_sorted, merge_to_file
 from riskpipe.store.parquet import ROW_GROUP_ROWS, Remnant, WrittenFile
 from riskpipe.store.tables import SCHEMAS, SORT_KEYS, Provenance, TableSink, metadata, table_sink
 
@@ -42,10 +42,20 @@ def stage_merged(
     :raises InvalidResultError: sources that are not sorted, rows that are there twice, or a broken contract.
     :raises StorageError: a source cannot be read, or the output not written.
     """
-    read = pa.schema([field for field in SCHEMAS[table] if field.name not in _CONSTANT])
     scratch = f"{layout.staging}/merge-{table}"
-    windows = merge_sorted(store, sources, read, SORT_KEYS[table], scratch, window_bytes)
+    windows = merge_sorted(store, sources, _varying(table), SORT_KEYS[table], scratch, window_bytes)
     return stage(store, layout, table, windows, provenance, file_bytes)
+
+
+def merge_some(
+    store: Store, table: str, sources: Sequence[Source], path: str, window_bytes: int = WINDOW_BYTES
+) -> WrittenFile:
+    """Some of the sources of `stage_merged` as one file, which then stands for them."""
+    return merge_to_file(store, sources, _varying(table), SORT_KEYS[table], path, window_bytes)
+
+
+def _varying(table: str) -> pa.Schema:
+    return pa.schema([field for field in SCHEMAS[table] if field.name not in _CONSTANT])
 
 
 def stage(

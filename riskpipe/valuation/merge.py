@@ -1,4 +1,4 @@
-"""Merging block results: exact sums per book, and P&L vectors that were cut along the scenarios.
+"""Merging block results: exact sums per book, P&L vectors that were cut along the scenarios, and many files into few.
 
 Sums are integers, so any tree of merges gives the same bits; the tree only bounds how much is read at a time.
 """
@@ -17,9 +17,14 @@ from riskpipe.errors import InputError
 from riskpipe.kernels.sums import LIMBS, in_range
 from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import RunLayout
+from riskpipe.store.merge import Source
 from riskpipe.store.parquet import WrittenFile, read_parquet
+from riskpipe.store.stage import merge_some
 from riskpipe.store.tables import write_result
 from riskpipe.valuation.context import open_context
+
+# A worker has this beside what it keeps for valuing blocks.
+COLLATION_WINDOW_BYTES = 64 << 20
 
 Key = tuple[str, str, str, int]
 
@@ -61,14 +66,6 @@ class MergeTask:
 
 
 @dataclass(frozen=True)
-class PnlSource:
-    """A file of P&L vectors and the trades whose rows in it are replaced by another file's."""
-
-    path: str
-    drop: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
 class StitchTask:
     """Vectors of the same trades under neighbouring scenario ranges, to be joined end to end.
 
@@ -78,7 +75,21 @@ class StitchTask:
     root: str
     run_id: str
     name: str
-    ranges: tuple[tuple[PnlSource, ...], ...]
+    ranges: tuple[tuple[Source, ...], ...]
+
+
+@dataclass(frozen=True)
+class CollationTask:
+    """Files of a published table that become one, so that publishing, which the driver does, has few to read.
+
+    :param name: of the file; follows from the sources, so a file that is there is the right one.
+    """
+
+    root: str
+    run_id: str
+    name: str
+    table: str
+    sources: tuple[Source, ...]
 
 
 def merge_partials(task: MergeTask) -> WrittenFile:
@@ -152,12 +163,12 @@ def stitch_pnl(task: StitchTask) -> WrittenFile:
     return write_result(context.store, path, "scenario_pnl", whole, context.spec.provenance)
 
 
-def _read_range(store: Store, sources: Sequence[PnlSource]) -> pa.Table:
+def _read_range(store: Store, sources: Sequence[Source]) -> pa.Table:
     tables = []
     for source in sources:
         table = read_parquet(store, source.path)
         if source.drop:
-            dropped = pc.is_in(table.column("trade_id"), value_set=pa.array(source.drop, pa.string()))
+            dropped = pc.is_in(table.column("trade_id"), value_set=pa.array(sorted(source.drop), pa.string()))
             table = table.filter(pc.invert(dropped))
         tables.append(table)
     return pa.concat_tables(tables).sort_by(
@@ -190,6 +201,13 @@ def _join(pieces: Sequence[tuple[pa.Table, NDArray[np.float64], NDArray[np.bool_
     status = pa.array(np.where(valid, "ok", "failed").tolist(), pa.string())
     table = rows.set_column(rows.schema.get_field_index("pnl"), rows.schema.field("pnl"), pnl)
     return table.set_column(table.schema.get_field_index("status"), table.schema.field("status"), status)
+
+
+def collate_files(task: CollationTask) -> WrittenFile:
+    """Merge files of one table, in the table's order."""
+    context = open_context(task.root, task.run_id)
+    path = context.layout.merge_output(task.name)
+    return merge_some(context.store, task.table, task.sources, path, COLLATION_WINDOW_BYTES)
 
 
 def merged_sums(store: Store, layout: RunLayout, names: Sequence[str]) -> dict[Key, BookSum]:

@@ -53,13 +53,12 @@ def finish(session: Session, publish: str | None) -> RunStatus:
     state = _state_of(session)
     messages: list[str] = []
     published = False
-    if publish is None:
-        publish = "never" if session.plan.header.selection else session.settings.publish
-        if publish != session.settings.publish:
-            messages.append("not published: a selection would replace the whole day; --publish complete does it")
-    if session.publishable and publish != "never":
+    rule = _rule(session, publish)
+    if publish is None and rule != session.settings.publish:
+        messages.append("not published: a selection would replace the whole day; --publish complete does it")
+    if session.publishable and rule != "never":
         broken = whole_failures(session.state)
-        if publish == "always" or not broken:
+        if rule == "always" or not broken:
             started = time.monotonic()
             session.lease.check(confirm=True)
             session.observer.message("info", "publishing")
@@ -74,6 +73,18 @@ def finish(session: Session, publish: str | None) -> RunStatus:
         raise AssertionError(f"run {status.run_id} does not add up: {status.numbers}, {status.blocks}")
     _conclude(session, status)
     return status
+
+
+def to_be_published(session: Session, publish: str | None) -> bool:
+    """Whether `finish` will publish the run, as it is now, if its outputs are made ready for it."""
+    rule = _rule(session, publish)
+    return rule == "always" or (rule == "complete" and not whole_failures(session.state))
+
+
+def _rule(session: Session, publish: str | None) -> str:
+    if publish is not None:
+        return publish
+    return "never" if session.plan.header.selection else session.settings.publish
 
 
 def mark_published(session: Session, tables: Mapping[str, object]) -> None:

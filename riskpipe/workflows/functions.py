@@ -16,7 +16,7 @@ from riskpipe.execute.sharded import ShardedExecutor
 from riskpipe.execute.work import Work
 from riskpipe.store.parquet import WrittenFile
 from riskpipe.valuation.correct import correct_sums
-from riskpipe.valuation.merge import merge_partials, stitch_pnl
+from riskpipe.valuation.merge import collate_files, merge_partials, stitch_pnl
 from riskpipe.valuation.run_block import BlockResult, run_block
 
 
@@ -36,7 +36,17 @@ def correct(work: Work) -> WrittenFile:
     return correct_sums(work.payload)
 
 
-FUNCTIONS: Mapping[str, Function] = {"value": value, "merge": merge, "stitch": stitch, "correct": correct}
+def collate(work: Work) -> WrittenFile:
+    return collate_files(work.payload)
+
+
+FUNCTIONS: Mapping[str, Function] = {
+    "value": value,
+    "merge": merge,
+    "stitch": stitch,
+    "correct": correct,
+    "collate": collate,
+}
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -14,9 +14,11 @@ from riskpipe.plan.plan import StoredPlan
 from riskpipe.plan.state import DONE, FAILED, Leaf, RunState
 from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import RunLayout
+from riskpipe.store.merge import Source, most_open
 from riskpipe.store.parquet import read_parquet
 from riskpipe.valuation.correct import CorrectionTask
-from riskpipe.valuation.merge import PnlSource, StitchTask
+from riskpipe.valuation.merge import CollationTask, StitchTask
+from riskpipe.workflows.merges import FAN_IN
 
 # Scenario range (its first column) -> row of the file -> P&L measures that failed there.
 Failed = dict[int, dict[int, set[str]]]
@@ -38,28 +40,59 @@ def whole_failures(state: RunState) -> int:
     return sum(1 for leaf in unfinished(state) if leaf.status == FAILED and leaf.block.trades > 1)
 
 
-def dropped_ids(store: Store, layout: RunLayout, leaf: Leaf) -> tuple[str, ...]:
+def dropped_ids(store: Store, layout: RunLayout, leaf: Leaf) -> frozenset[str]:
     """Ids of the trades whose rows in this output are replaced by those of its parts."""
     if not leaf.replaced_by:
-        return ()
+        return frozenset()
     rows = {row for part in leaf.replaced_by for row in (part.rows or range(part.row_start, part.row_stop))}
     failures = read_parquet(store, layout.block_output("trade_failures", leaf.block.block_id), ["trade_id", "row"])
-    return tuple(row["trade_id"] for row in failures.to_pylist() if row["row"] in rows)
+    return frozenset(row["trade_id"] for row in failures.to_pylist() if row["row"] in rows)
 
 
-def sources(store: Store, layout: RunLayout, state: RunState, table: str) -> Iterator[PnlSource]:
-    """The files that a published table is made of, in plan order."""
+def table_sources(store: Store, layout: RunLayout, state: RunState, table: str) -> list[Source]:
+    """What a published table is merged from: the blocks' files, or the joined vectors where scenarios were cut."""
+    stitches = stitch_tasks(store, layout, state.plan, state) if table == "scenario_pnl" else ()
+    stitched = [Source(layout.merge_output(task.name)) for task in stitches]
+    return stitched or list(sources(store, layout, state, table))
+
+
+def collation(
+    store: Store, layout: RunLayout, table: str, found: Sequence[Source]
+) -> tuple[list[list[CollationTask]], list[Source]]:
+    """Tasks after which a table lies in few enough files to be merged at once, and these files.
+
+    None for most runs: a driver that merges thousands of blocks' files needs a millisecond for each, on its own.
+
+    :param found: see `table_sources`.
+    :return: levels, each to be done before the next; and what the table is then merged from.
+    """
+    levels: list[list[CollationTask]] = []
+    left = list(found)
+    while len(left) > most_open(store):
+        groups = [tuple(left[k : k + FAN_IN]) for k in range(0, len(left), FAN_IN)]
+        levels.append([_collation_task(store, layout, table, group) for group in groups])
+        left = [Source(layout.merge_output(task.name)) for task in levels[-1]]
+    return levels, left
+
+
+def _collation_task(store: Store, layout: RunLayout, table: str, group: tuple[Source, ...]) -> CollationTask:
+    name = digest_id("collation", [table, *((source.path, sorted(source.drop)) for source in group)])
+    return CollationTask(store.root, layout.run_id, name, table, group)
+
+
+def sources(store: Store, layout: RunLayout, state: RunState, table: str) -> Iterator[Source]:
+    """The blocks' files that make up a table, in plan order."""
     split = {index for block_id in state.children if (index := state.plan.index_of(block_id)) is not None}
     there = _block_ids(store, layout, table)
     for index in range(len(state.plan)):
         if index not in split:
             if (block_id := state.plan.id_at(index)) in there:
-                yield PnlSource(layout.block_output(table, block_id))
+                yield Source(layout.block_output(table, block_id))
             continue
         for leaf in state.leaves(index, state.plan.block(index)):
             if leaf.block.block_id in there:
                 path = layout.block_output(table, leaf.block.block_id)
-                yield PnlSource(path, dropped_ids(store, layout, leaf))
+                yield Source(path, dropped_ids(store, layout, leaf))
 
 
 def _block_ids(store: Store, layout: RunLayout, table: str) -> set[str]:
@@ -154,16 +187,16 @@ def _distinct_ranges(starts: NDArray[np.int64], measures: pa.ChunkedArray) -> It
 def _stitch_task(store: Store, layout: RunLayout, state: RunState, group: list[int]) -> StitchTask:
     ranges = []
     content: list[object] = []
-    found: list[tuple[str, tuple[str, ...], bool]]
+    found: list[tuple[str, frozenset[str], bool]]
     for index in group:
         block_id = state.plan.id_at(index)
         if block_id not in state.children and state.status[index] == DONE:
-            found = [(block_id, (), True)]
+            found = [(block_id, frozenset(), True)]
         else:
             leaves = list(state.leaves(index, state.plan.block(index)))
             found = [
                 (leaf.block.block_id, dropped_ids(store, layout, leaf), bool(leaf.status == DONE)) for leaf in leaves
             ]
-        ranges.append(tuple(PnlSource(layout.block_output("scenario_pnl", name), drop) for name, drop, _ in found))
-        content.append(found)
+        ranges.append(tuple(Source(layout.block_output("scenario_pnl", name), drop) for name, drop, _ in found))
+        content.append([(name, sorted(drop), done) for name, drop, done in found])
     return StitchTask(store.root, layout.run_id, digest_id("stitch", content), tuple(ranges))

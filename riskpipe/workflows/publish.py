@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -15,14 +15,14 @@ from riskpipe.plan.state import RunState
 from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import RunLayout, resolve_run
 from riskpipe.store.lease import Lease
-from riskpipe.store.merge import Source
 from riskpipe.store.parquet import WrittenFile
 from riskpipe.store.publish import publish_day
 from riskpipe.store.stage import stage, stage_merged
+from riskpipe.store.tables import SORT_KEYS
 from riskpipe.valuation.context import open_context
-from riskpipe.valuation.merge import PnlSource, merged_sums
+from riskpipe.valuation.merge import merged_sums
 from riskpipe.workflows.aggregate import aggregates_table, scenarios_table
-from riskpipe.workflows.outputs import sources, stitch_tasks
+from riskpipe.workflows.outputs import collation, table_sources
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,8 @@ def publish_tables(
     context = open_context(store.root, layout.run_id)
     spec, provenance = context.spec, context.spec.provenance
     staged: dict[str, list[WrittenFile]] = {}
-    for table in ("valuations", "sensitivities", "scenario_pnl"):
-        found = _sources(store, layout, state, table)
+    for table in SORT_KEYS:
+        _, found = collation(store, layout, table, table_sources(store, layout, state, table))
         if found:
             staged[table] = stage_merged(store, layout, table, found, provenance)
     sums = merged_sums(store, layout, merged)
@@ -59,15 +59,6 @@ def publish_tables(
         staged[table] = stage(store, layout, table, [rows], provenance)
     publish_day(store, layout, spec.as_of, staged, datetime.now(UTC))
     return staged
-
-
-def _sources(store: Store, layout: RunLayout, state: RunState, table: str) -> list[Source]:
-    found: Iterator[PnlSource] = sources(store, layout, state, table)
-    if table == "scenario_pnl":
-        stitched = [PnlSource(layout.merge_output(t.name)) for t in stitch_tasks(store, layout, state.plan, state)]
-        if stitched:
-            found = iter(stitched)
-    return [Source(source.path, frozenset(source.drop)) for source in found]
 
 
 def publish(settings: Settings, run: str, observer: Any = None) -> PublishReport:
@@ -88,7 +79,7 @@ def publish(settings: Settings, run: str, observer: Any = None) -> PublishReport
         session = open_session(store, layout, settings, lease, observer or _Silent(), StopSignal())
         if not session.clean():
             raise UsageError(f"run {layout.run_id} is not done: go on with `riskpipe run --resume {layout.run_id}`")
-        session.finish_outputs()
+        session.finish_outputs(collate=True)
         lease.check(confirm=True)
         tables = publish_tables(store, layout, session.state, session.sums)
         mark_published(session, tables)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -26,7 +26,7 @@ from riskpipe.valuation.context import open_context
 from riskpipe.valuation.merge import merged_sums
 from riskpipe.workflows.aggregate import aggregates_table
 from riskpipe.workflows.merges import Merges
-from riskpipe.workflows.outputs import correction_tasks, sources, stitch_tasks
+from riskpipe.workflows.outputs import correction_tasks, table_sources
 from riskpipe.workflows.plan import open_plan
 
 PUBLISHED = "published"
@@ -150,15 +150,10 @@ def _of_blocks(store: Store, layout: RunLayout, as_of: str) -> Results:
     if next(state.pending(), None) is not None:
         raise UsageError(f"run {layout.run_id} is not done: go on with `riskpipe run --resume {layout.run_id}`")
     _refuse_cleared(store, layout, folded.outputs)
-    files: dict[str, list[Source]] = {}
-    for table in STREAMED:
-        found = [Source(source.path, frozenset(source.drop)) for source in sources(store, layout, state, table)]
-        files[table] = found
-    stitched = [layout.merge_output(task.name) for task in stitch_tasks(store, layout, plan, state)]
-    if stitched:
-        files["scenario_pnl"] = [Source(path) for path in stitched]
+    files = {table: table_sources(store, layout, state, table) for table in STREAMED}
     sums = _sums(store, layout, plan, folded)
-    _refuse_unmerged(store, layout, [*map(layout.merge_output, sums), *stitched])
+    merges = {source.path for found in files.values() for source in found if source.path.startswith(layout.merges)}
+    _refuse_unmerged(store, layout, merges.union(map(layout.merge_output, sums)))
     return Results(store, layout.run_id, as_of, "blocks", layout, files, sums)
 
 
@@ -183,8 +178,8 @@ def _refuse_cleared(store: Store, layout: RunLayout, outputs: set[str]) -> None:
         )
 
 
-def _refuse_unmerged(store: Store, layout: RunLayout, paths: Sequence[str]) -> None:
-    if set(paths) - {entry.path for entry in store.list_files(layout.merges)}:
+def _refuse_unmerged(store: Store, layout: RunLayout, paths: Set[str]) -> None:
+    if paths - {entry.path for entry in store.list_files(layout.merges)}:
         raise UsageError(
             f"the sums of run {layout.run_id} are not in place: `riskpipe run --resume {layout.run_id}` makes them"
         )

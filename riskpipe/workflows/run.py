@@ -31,7 +31,7 @@ from riskpipe.valuation.context import open_context
 from riskpipe.valuation.spec import ValuationSpec
 from riskpipe.workflows.check import checks_table
 from riskpipe.workflows.clusters import cluster_options
-from riskpipe.workflows.finish import finish, read_status
+from riskpipe.workflows.finish import finish, read_status, to_be_published
 from riskpipe.workflows.functions import open_executor
 from riskpipe.workflows.inputs import hash_inputs
 from riskpipe.workflows.log import RunLog
@@ -120,14 +120,14 @@ def with_session(
         run_.prepare(session)
         session.flush()
         log.message("info", f"run {run_.layout.run_id}: {len(session.plan)} blocks")
-        _value(session, fail_fast=fail_fast)
+        _value(session, fail_fast, publish)
         status = finish(session, publish)
         log.ended(status)
         observer.update(status)
         return status
 
 
-def _value(session: Session, *, fail_fast: bool) -> None:
+def _value(session: Session, fail_fast: bool, publish: str | None) -> None:
     """Until nothing is pending; a scheduler that dies is replaced, and the ledger says what is left."""
     for attempt in range(1, CLUSTERS_PER_SESSION + 1):
         try:
@@ -138,7 +138,7 @@ def _value(session: Session, *, fail_fast: bool) -> None:
                 session.value_blocks(executor, fail_fast=fail_fast)
                 session.flush()
                 if session.clean() and not session.stop.requested:
-                    session.finish_outputs(executor)
+                    session.finish_outputs(executor, collate=to_be_published(session, publish))
             return
         except SchedulerLostError as error:
             session.flush()

@@ -44,11 +44,12 @@ from riskpipe.store.ledger import (
     read_ledger,
 )
 from riskpipe.store.process import ProcessIdentity
+from riskpipe.store.tables import SORT_KEYS
 from riskpipe.valuation.merge import MergeTask
 from riskpipe.valuation.run_block import BlockResult, BlockTask, void_block
 from riskpipe.workflows.functions import FUNCTIONS
 from riskpipe.workflows.merges import Merges
-from riskpipe.workflows.outputs import correction_tasks, stitch_tasks, unfinished
+from riskpipe.workflows.outputs import collation, correction_tasks, stitch_tasks, table_sources, unfinished
 from riskpipe.workflows.parts import halves
 from riskpipe.workflows.plan import open_plan
 
@@ -106,16 +107,17 @@ class Session:
         self.observer.update(self.status("running"))
         return result
 
-    def finish_outputs(self, executor: Executor | None = None) -> None:
+    def finish_outputs(self, executor: Executor | None = None, *, collate: bool) -> None:
         """Everything that publishing reads: rows for what failed, merged sums, joined vectors; what is there stays.
 
         Only when all of it is in place is the session `publishable`: a stop may come at any point here.
 
         :param executor: None: one in this process.
+        :param collate: the run is to be published, so what lies in many files is put into few.
         """
         executor = executor or SerialExecutor(FUNCTIONS)
         started = time.monotonic()
-        self.publishable = self._finish_outputs(executor)
+        self.publishable = self._finish_outputs(executor) and (not collate or self._collate(executor))
         self.phases["merge"] = time.monotonic() - started
         self.flush()
 
@@ -136,6 +138,20 @@ class Session:
         merged = {entry.path for entry in self.store.list_files(self.layout.merges)}
         left = (w for w in itertools.chain(works, stitches) if self.layout.merge_output(w.key) not in merged)
         return self._drive(left, executor, fail_fast=True).state == "complete"
+
+    def _collate(self, executor: Executor) -> bool:
+        merged: set[str] | None = None
+        for table in SORT_KEYS:
+            found = table_sources(self.store, self.layout, self.state, table)
+            levels, _ = collation(self.store, self.layout, table, found)
+            if levels and merged is None:
+                merged = {entry.path for entry in self.store.list_files(self.layout.merges)}
+            for level in levels:
+                left = (task for task in level if self.layout.merge_output(task.name) not in (merged or ()))
+                works = (Work(key=task.name, payload=task, function="collate") for task in left)
+                if self._drive(works, executor, fail_fast=True).state != "complete":
+                    return False
+        return True
 
     def _drive(self, works: Iterator[Work], executor: Executor, *, fail_fast: bool) -> DriveResult:
         retry = self.settings.retry

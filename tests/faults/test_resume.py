@@ -33,6 +33,8 @@ MOMENTS = {
     "l.LedgerWriter.flush = dying(l.LedgerWriter.flush, 3)",
     "while merging": "import riskpipe.workflows.functions as f\n"
     "f.FUNCTIONS = {**f.FUNCTIONS, 'merge': dying(f.merge, 1)}",
+    "while collating": "import riskpipe.store.merge as m\nm._MOST_LOCAL = 4\nimport riskpipe.workflows.functions as f\n"
+    "f.FUNCTIONS = {**f.FUNCTIONS, 'collate': dying(f.collate, 1)}",
     "while publishing": "import riskpipe.store.publish as p\np._place = dying(p._place, 2)",
     "before the summary": "import riskpipe.workflows.session as s\ns.Session.end = dying(s.Session.end, 1)",
 }
@@ -139,6 +141,7 @@ def test_retry_of_a_complete_run_does_nothing(settings_of, recorder, tmp_path) -
 LATE = {
     "in the last block": ("value", 21),
     "in a merge": ("merge", 1),
+    "in a collation": ("collate", 1),
 }
 
 
@@ -151,7 +154,8 @@ def test_sigterm_when_no_block_is_left_publishes_nothing_half(
     output = tmp_path / "output"
     patch = f"""
 import riskpipe.workflows.functions as f
-import riskpipe.workflows.session as s
+import riskpipe.store.merge
+riskpipe.store.merge._MOST_LOCAL = 4  # files at once: more are collated
 calls = [0]
 inner = f.FUNCTIONS[{function!r}]
 def stopping(work):

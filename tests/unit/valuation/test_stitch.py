@@ -10,8 +10,9 @@ import pytest
 from valuations import OpenRun, open_run, settings_at
 
 from riskpipe.plan.block import Block
+from riskpipe.store.merge import Source
 from riskpipe.store.parquet import read_parquet
-from riskpipe.valuation.merge import PnlSource, StitchTask, stitch_pnl
+from riskpipe.valuation.merge import StitchTask, stitch_pnl
 from riskpipe.valuation.run_block import run_block
 
 OpenDesk = Callable[..., OpenRun]
@@ -39,14 +40,14 @@ def cut(open_desk: OpenDesk, tmp_path: Any) -> tuple[dict[str, list[float] | Non
     return expected, run, sorted(run.blocks, key=lambda b: b.scenario_start)
 
 
-def _stitch(run: OpenRun, ranges: list[tuple[PnlSource, ...]]) -> str:
+def _stitch(run: OpenRun, ranges: list[tuple[Source, ...]]) -> str:
     return stitch_pnl(StitchTask(run.store.root, run.layout.run_id, "stitched", tuple(ranges))).path
 
 
 def test_ranges_joined_are_the_whole(cut: tuple[dict[str, list[float] | None], OpenRun, list[Block]]) -> None:
     expected, run, blocks = cut
     assert len(blocks) == 3
-    ranges = [(PnlSource(run_block(run.task(b)).outputs["scenario_pnl"].path),) for b in blocks]
+    ranges = [(Source(run_block(run.task(b)).outputs["scenario_pnl"].path),) for b in blocks]
 
     path = _stitch(run, ranges)
 
@@ -62,7 +63,7 @@ def test_order_of_the_ranges_is_the_order_of_the_scenarios(
     cut: tuple[dict[str, list[float] | None], OpenRun, list[Block]],
 ) -> None:
     expected, run, blocks = cut
-    sources = [PnlSource(run_block(run.task(b)).outputs["scenario_pnl"].path) for b in blocks]
+    sources = [Source(run_block(run.task(b)).outputs["scenario_pnl"].path) for b in blocks]
 
     found = _vectors(run, _stitch(run, [(source,) for source in reversed(sources)]))
 
@@ -82,9 +83,9 @@ def test_rows_in_several_files_and_rows_that_are_replaced(
     path = _stitch(
         run,
         [
-            (PnlSource(files[0]), PnlSource(files[1])),
-            (PnlSource(files[3], drop=("B",)), PnlSource(files[2])),
-            (PnlSource(files[4]),),
+            (Source(files[0]), Source(files[1])),
+            (Source(files[3], drop=frozenset({"B"})), Source(files[2])),
+            (Source(files[4]),),
         ],
     )
 
@@ -98,7 +99,7 @@ def test_ranges_of_other_trades_are_a_bug_that_stops(
     files = [run_block(run.task(b)).outputs["scenario_pnl"].path for b in (blocks[0], blocks[1].part((0, 1)))]
 
     with pytest.raises(AssertionError, match="hold different trades"):
-        _stitch(run, [(PnlSource(file),) for file in files])
+        _stitch(run, [(Source(file),) for file in files])
 
 
 def test_written_vectors_are_those_of_the_set(open_desk: OpenDesk) -> None:

@@ -47,6 +47,13 @@ def products(monkeypatch: pytest.MonkeyPatch) -> dict[str, Product]:
     return known
 
 
+@pytest.fixture(autouse=True, params=[None, 2], ids=["few files", "collated"])
+def files_at_once(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.param:
+        monkeypatch.setattr("riskpipe.store.merge._MOST_LOCAL", request.param)
+        monkeypatch.setattr("riskpipe.workflows.outputs.FAN_IN", request.param)
+
+
 @pytest.fixture
 def book(tmp_path: Path, products: dict[str, Product]) -> Callable[..., Settings]:
     directory = desk_book(tmp_path / "book", ROWS)

@@ -1,0 +1,125 @@
+"""Runs of many blocks: the cluster makes few files of many, and the driver publishes these."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from published import assert_same_bits
+
+from riskpipe.config import Settings, load_settings
+from riskpipe.plan.selection import Selection
+from riskpipe.store.filesystem import Store
+from riskpipe.store.layout import RunLayout
+from riskpipe.store.merge import Source
+from riskpipe.store.stage import stage_merged
+from riskpipe.workflows.outputs import collation
+from riskpipe.workflows.publish import publish
+from riskpipe.workflows.run import run
+
+FILES = 4
+CUT = ("measures=[pv, delta, stress, historical_var]", "partition.max_trades=13")
+
+
+@pytest.fixture
+def settings_of(small_book: Path, tmp_path: Path) -> Callable[..., Settings]:
+    def settings(output: str, *assignments: str) -> Settings:
+        given = ("cluster.kind=serial", f"output={tmp_path / output}", *CUT, *assignments)
+        return load_settings(small_book / "riskpipe.yaml", assignments=given, environment={})
+
+    return settings
+
+
+@pytest.fixture
+def staged(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """From how many files each table was merged at last."""
+    counts: list[int] = []
+
+    def counting(store: Store, layout: RunLayout, table: str, sources: Sequence[Source], *more: Any) -> Any:
+        counts.append(len(sources))
+        return stage_merged(store, layout, table, sources, *more)
+
+    monkeypatch.setattr("riskpipe.workflows.publish.stage_merged", counting)
+    return counts
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("riskpipe.store.merge._MOST_LOCAL", FILES)
+    monkeypatch.setattr("riskpipe.workflows.outputs.FAN_IN", FILES)
+
+
+def _files(settings: Settings, run_id: str) -> set[str]:
+    return {path.name for path in (Path(settings.output) / "runs" / run_id / "merges").iterdir()}
+
+
+def test_levels_until_few_are_left(tmp_path: Path, few: None) -> None:
+    found = [Source(f"blocks/{n}.parquet", frozenset({"T"} if n == 3 else ())) for n in range(37)]
+
+    levels, left = collation(Store(str(tmp_path)), RunLayout("20261120-000000-000000"), "valuations", found)
+
+    assert [len(level) for level in levels] == [10, 3]
+    assert [source for task in levels[0] for source in task.sources] == found
+    assert [source.path.rpartition("/")[2] for task in levels[1] for source in task.sources] == [
+        f"{task.name}.parquet" for task in levels[0]
+    ]
+    assert [source.path.rpartition("/")[2] for source in left] == [f"{task.name}.parquet" for task in levels[1]]
+
+
+def test_a_name_follows_from_what_is_in_it(tmp_path: Path, few: None) -> None:
+    def names(*found: Source, table: str = "valuations") -> set[str]:
+        levels, _ = collation(Store(str(tmp_path)), RunLayout("20261120-000000-000000"), table, found)
+        return {task.name for task in levels[0]}
+
+    found = [Source(f"{n}") for n in range(8)]
+    first = names(*found)
+    assert first == names(*found)
+    assert len(first & names(*found[:7], Source("7", frozenset({"T"})))) == 1
+    assert not first & names(*found, table="sensitivities")
+
+
+def test_few_files_stay_as_they_are(tmp_path: Path) -> None:
+    found = [Source(f"{n}") for n in range(40)]
+    assert collation(Store(str(tmp_path)), RunLayout("20261120-000000-000000"), "valuations", found) == ([], found)
+
+
+def test_what_is_published_is_the_same(
+    settings_of: Callable[..., Settings], staged: list[int], monkeypatch: pytest.MonkeyPatch, recorder: Any
+) -> None:
+    plain = settings_of("plain")
+    run(plain, Selection(), observer=recorder)
+    assert max(staged) > FILES**2
+    staged.clear()
+    monkeypatch.setattr("riskpipe.store.merge._MOST_LOCAL", FILES)
+    monkeypatch.setattr("riskpipe.workflows.outputs.FAN_IN", FILES)
+    collated = settings_of("collated")
+
+    status = run(collated, Selection(), observer=recorder)
+
+    assert status.state == "complete"
+    assert max(staged) <= FILES
+    assert_same_bits(Path(plain.output), Path(collated.output))
+
+
+def test_on_workers(settings_of: Callable[..., Settings], few: None, staged: list[int], recorder: Any) -> None:
+    settings = settings_of("workers", "cluster.kind=local", "cluster.workers=2")
+    status = run(settings, Selection(), observer=recorder)
+    assert (status.state, status.published) == ("complete", True)
+    assert max(staged) <= FILES
+
+
+def test_only_what_is_to_be_published(
+    settings_of: Callable[..., Settings], few: None, staged: list[int], recorder: Any
+) -> None:
+    """A run that is published later is collated then."""
+    settings = settings_of("never")
+    status = run(settings, Selection(), publish="never", observer=recorder)
+    before = _files(settings, status.run_id)
+
+    report = publish(settings, "latest")
+
+    assert report.tables["valuations"] > 0
+    assert max(staged) <= FILES
+    assert _files(settings, status.run_id) > before
