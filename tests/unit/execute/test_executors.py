@@ -202,18 +202,27 @@ def run_through(executor, first, count):
     collect(executor)
 
 
+def settled(client, executor):
+    """Whether the client's loop is through with what was handed over; it gets some round trips for it."""
+    for _ in range(1_000):
+        if len(client.futures) == 0 and len(executor._following) <= 1:
+            return True
+        client.run_on_scheduler(int)
+    return False
+
+
 @pytest.mark.parametrize("count", [1_000, pytest.param(20_000, marks=pytest.mark.chaos)])
 def test_nothing_is_kept_per_finished_work(client, dask_executor, count):
     run_through(dask_executor, 0, 300)
     tracemalloc.start()
     run_through(dask_executor, 300, 300)
+    assert settled(client, dask_executor)
     before = kept_bytes()
     run_through(dask_executor, 600, count)
+    assert settled(client, dask_executor)
     grown = kept_bytes() - before
     tracemalloc.stop()
-    assert grown < 20_000
-    assert len(client.futures) == 0
-    assert len(dask_executor._following) <= 1
+    assert grown < max(20_000, 5 * count), "a reference alone would be 8 bytes for each"
 
 
 def test_the_scheduler_forgets_what_was_handed_over(client, dask_executor):
