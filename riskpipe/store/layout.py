@@ -116,6 +116,14 @@ class RunLayout:
         """The directory in which a publication is put together."""
         return f"{self.root}/publish"
 
+    @property
+    def collations(self) -> str:
+        """The directory of files that stand for many block outputs until the run is published."""
+        return f"{self.staging}/collated"
+
+    def collation(self, name: str) -> str:
+        return f"{self.collations}/{checked_name(name)}.parquet"
+
     def staged_day(self, table: str, as_of: date) -> str:
         return f"{self.staging}/{checked_name(table)}/{day_name(as_of)}"
 

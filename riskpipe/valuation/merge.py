@@ -206,7 +206,7 @@ def _join(pieces: Sequence[tuple[pa.Table, NDArray[np.float64], NDArray[np.bool_
 def collate_files(task: CollationTask) -> WrittenFile:
     """Merge files of one table, in the table's order."""
     context = open_context(task.root, task.run_id)
-    path = context.layout.merge_output(task.name)
+    path = context.layout.collation(task.name)
     return merge_some(context.store, task.table, task.sources, path, COLLATION_WINDOW_BYTES)
 
 

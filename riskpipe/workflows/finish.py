@@ -62,7 +62,7 @@ def finish(session: Session, publish: str | None) -> RunStatus:
             started = time.monotonic()
             session.lease.check(confirm=True)
             session.observer.message("info", "publishing")
-            tables = publish_tables(session.store, session.layout, session.state, session.sums)
+            tables = publish_tables(session.store, session.layout, session.sources, session.sums)
             session.record(Published(tuple(tables), time.time()))
             session.phases["publish"] = time.monotonic() - started
             published = True

@@ -71,7 +71,7 @@ def collation(
     while len(left) > most_open(store):
         groups = [tuple(left[k : k + FAN_IN]) for k in range(0, len(left), FAN_IN)]
         levels.append([_collation_task(store, layout, table, group) for group in groups])
-        left = [Source(layout.merge_output(task.name)) for task in levels[-1]]
+        left = [Source(layout.collation(task.name)) for task in levels[-1]]
     return levels, left
 
 

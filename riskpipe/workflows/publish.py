@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -11,10 +11,10 @@ from riskpipe.config import Settings
 from riskpipe.errors import UsageError
 from riskpipe.execute.signals import StopSignal
 from riskpipe.plan.accounting import RunStatus
-from riskpipe.plan.state import RunState
 from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import RunLayout, resolve_run
 from riskpipe.store.lease import Lease
+from riskpipe.store.merge import Source
 from riskpipe.store.parquet import WrittenFile
 from riskpipe.store.publish import publish_day
 from riskpipe.store.stage import stage, stage_merged
@@ -22,7 +22,6 @@ from riskpipe.store.tables import SORT_KEYS
 from riskpipe.valuation.context import open_context
 from riskpipe.valuation.merge import merged_sums
 from riskpipe.workflows.aggregate import aggregates_table, scenarios_table
-from riskpipe.workflows.outputs import collation, table_sources
 
 
 @dataclass(frozen=True)
@@ -38,19 +37,19 @@ class PublishReport:
 
 
 def publish_tables(
-    store: Store, layout: RunLayout, state: RunState, merged: Sequence[str]
+    store: Store, layout: RunLayout, sources: Mapping[str, Sequence[Source]], merged: Sequence[str]
 ) -> dict[str, list[WrittenFile]]:
     """Stage every table of a run whose merges are done, and put the day in place.
 
+    :param sources: files, few enough to be merged at once, of the tables with a row a trade (`outputs.collation`).
     :param merged: names of the files that hold the run's sums.
     """
     context = open_context(store.root, layout.run_id)
     spec, provenance = context.spec, context.spec.provenance
     staged: dict[str, list[WrittenFile]] = {}
     for table in SORT_KEYS:
-        _, found = collation(store, layout, table, table_sources(store, layout, state, table))
-        if found:
-            staged[table] = stage_merged(store, layout, table, found, provenance)
+        if sources[table]:
+            staged[table] = stage_merged(store, layout, table, sources[table], provenance)
     sums = merged_sums(store, layout, merged)
     for table, rows in (
         ("aggregates", aggregates_table(spec, context.scenarios, sums)),
@@ -81,7 +80,7 @@ def publish(settings: Settings, run: str, observer: Any = None) -> PublishReport
             raise UsageError(f"run {layout.run_id} is not done: go on with `riskpipe run --resume {layout.run_id}`")
         session.finish_outputs(collate=True)
         lease.check(confirm=True)
-        tables = publish_tables(store, layout, session.state, session.sums)
+        tables = publish_tables(store, layout, session.sources, session.sums)
         mark_published(session, tables)
     rows = {table: sum(file.rows for file in files) for table, files in tables.items()}
     return PublishReport(layout.run_id, session.plan.header.as_of, rows)

@@ -43,6 +43,7 @@ from riskpipe.store.ledger import (
     new_session_id,
     read_ledger,
 )
+from riskpipe.store.merge import Source
 from riskpipe.store.process import ProcessIdentity
 from riskpipe.store.tables import SORT_KEYS
 from riskpipe.valuation.merge import MergeTask
@@ -79,6 +80,7 @@ class Session:
     valuing_since: float | None = None
     updated: float = 0.0
     sums: tuple[str, ...] = ()
+    sources: dict[str, list[Source]] = field(default_factory=dict)
     publishable: bool = False
 
     # -- ledger
@@ -113,7 +115,7 @@ class Session:
         Only when all of it is in place is the session `publishable`: a stop may come at any point here.
 
         :param executor: None: one in this process.
-        :param collate: the run is to be published, so what lies in many files is put into few.
+        :param collate: the run is to be published: find what its tables are merged from, and put many files into few.
         """
         executor = executor or SerialExecutor(FUNCTIONS)
         started = time.monotonic()
@@ -140,14 +142,12 @@ class Session:
         return self._drive(left, executor, fail_fast=True).state == "complete"
 
     def _collate(self, executor: Executor) -> bool:
-        merged: set[str] | None = None
+        there = {entry.path for entry in self.store.list_files(self.layout.collations)}
         for table in SORT_KEYS:
             found = table_sources(self.store, self.layout, self.state, table)
-            levels, _ = collation(self.store, self.layout, table, found)
-            if levels and merged is None:
-                merged = {entry.path for entry in self.store.list_files(self.layout.merges)}
+            levels, self.sources[table] = collation(self.store, self.layout, table, found)
             for level in levels:
-                left = (task for task in level if self.layout.merge_output(task.name) not in (merged or ()))
+                left = (task for task in level if self.layout.collation(task.name) not in there)
                 works = (Work(key=task.name, payload=task, function="collate") for task in left)
                 if self._drive(works, executor, fail_fast=True).state != "complete":
                     return False
