@@ -185,6 +185,16 @@ def test_a_service_that_throttles_and_cuts(s3, small_book, in_bucket, undisturbe
     assert_same_bits(undisturbed, fetched())
 
 
+def test_many_files_are_collated_first(monkeypatch, small_book, in_bucket, undisturbed, store, fetched) -> None:
+    monkeypatch.setattr("riskpipe.store.merge._MOST_REMOTE", 4)
+
+    status = run(settings(small_book, *in_bucket), Selection(), observer=Silent())
+
+    assert status.state == "complete"
+    assert store.list_files(RunLayout(status.run_id).staging) == []
+    assert_same_bits(undisturbed, fetched())
+
+
 def test_a_block_that_cannot_be_put_fails_for_storage_and_is_retried(
     s3, small_book, in_bucket, undisturbed, store, fetched
 ) -> None:
