@@ -17,7 +17,6 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
 
 from riskpipe.errors import StorageError
 from riskpipe.store.filesystem import Store, explained
@@ -64,27 +63,27 @@ def _directory() -> Path:
     return directory
 
 
-# Path -> the open file whose shared lock keeps it; of the files that this process used last.
-_held: OrderedDict[str, IO[bytes]] = OrderedDict()
+# Path -> the descriptor whose shared lock keeps it, to the end of the process; of the files that were used last.
+_held: OrderedDict[str, int] = OrderedDict()
 
 
 def _hold(kept: Path) -> bool:
     """Whether the copy is there; if so, this process holds it from now on."""
     try:
-        file = open(kept, "rb")  # noqa: SIM115  # closed when it is no longer held
+        descriptor = os.open(kept, os.O_RDONLY)
     except FileNotFoundError:
         return False
-    fcntl.flock(file, fcntl.LOCK_SH)
-    if not os.fstat(file.fileno()).st_nlink:  # deleted before the lock was there
-        file.close()
+    fcntl.flock(descriptor, fcntl.LOCK_SH)
+    if not os.fstat(descriptor).st_nlink:  # deleted before the lock was there
+        os.close(descriptor)
         return False
     os.utime(kept)  # the time of its last use
     before = _held.pop(str(kept), None)
-    _held[str(kept)] = file
+    _held[str(kept)] = descriptor
     if before is not None:
-        before.close()
+        os.close(before)
     while len(_held) > _MOST_HELD:
-        _held.popitem(last=False)[1].close()
+        os.close(_held.popitem(last=False)[1])
     return True
 
 

@@ -41,7 +41,7 @@ def store(s3: ObjectServer, bucket: str) -> Store:
 def _let_go():
     yield
     while local_files._held:
-        local_files._held.popitem()[1].close()
+        os.close(local_files._held.popitem()[1])
 
 
 def process(store: Store, path: str, digest: str) -> subprocess.Popen[str]:
@@ -118,7 +118,7 @@ def test_older_copies_make_room_unless_they_are_in_use(store: Store, tmp_path: P
     for k in (1, 2):
         os.utime(local_file(store, str(k), sha256(contents[k]), cache_bytes=10_000), (k, k))
     while local_files._held:
-        local_files._held.popitem()[1].close()
+        os.close(local_files._held.popitem()[1])
     kept = local_file(store, "3", sha256(contents[3]), cache_bytes=2000)
     assert held.exists()
     assert sorted(p.name for p in held.parent.iterdir()) == sorted([held.name, Path(kept).name, "lock"])
