@@ -27,9 +27,11 @@ SETTINGS: dict[str, Any] = {
     "distributed.worker.profile.enabled": False,
     "distributed.comm.timeouts.connect": "60s",
     "distributed.comm.timeouts.tcp": "60s",
-    # Dask keeps so many of its last messages and transitions, graphs included: with 1,000 the driver grows by
+    # Dask keeps so many of its last messages, events and transitions, graphs included: with 1,000 the driver grows by
     # tens of megabytes before it levels off.
-    "distributed.admin.low-level-log-length": 10,
+    "distributed.admin.low-level-log-length": 1,
+    # Twice a second, a scheduler with a thousand connections would count them, for a page that nobody looks at.
+    "distributed.admin.system-monitor.interval": "5s",
     "distributed.diagnostics.nvml": False,
 }
 

@@ -26,6 +26,7 @@ from distributed.client import CancelledError
 from riskpipe.errors import ClusterError
 from riskpipe.execute.attempt import Reply, refusal
 from riskpipe.execute.deaths import Deaths
+from riskpipe.execute.desk import Desk
 from riskpipe.execute.executor import Function, SchedulerLostError, refill, require_functions
 from riskpipe.execute.room import NoRoomError, Room, perform, replies, verdicts
 from riskpipe.execute.work import Cancelled, Lost, Outcome, Work, WorkId
@@ -41,12 +42,6 @@ RELEASE_SECONDS = 0.25
 NANNY_TOPIC = "worker-restart-memory"
 
 _PRODUCER = {"_data_producer": True} if "_data_producer" in inspect.signature(Task).parameters else {}
-
-
-def _blame_precisely(dask_scheduler: Any) -> None:
-    """Runs on the scheduler, whose own configuration may be another's."""
-    dask_scheduler.allowed_failures = 0
-    dask_scheduler.WORKER_SATURATION = 1.0
 
 
 @dataclass(eq=False, slots=True)
@@ -100,7 +95,7 @@ class DaskExecutor:
         self._threads = 0
         self._last_worker = time.monotonic()
         try:
-            client.run_on_scheduler(_blame_precisely)
+            client.register_plugin(Desk(self._name, client.id), name=self._name)
             self._furnish(Room(self._name, functions, memory_fraction))
             client.subscribe_topic(replies(self._name), self._hear_reply)
             client.subscribe_topic(verdicts(self._name), self._deaths.hear_watchdog)
@@ -173,7 +168,8 @@ class DaskExecutor:
             self._client.cancel([flight.future for flight in self._flights.values()])
             for topic in (replies(self._name), verdicts(self._name)):
                 self._client.unsubscribe_topic(topic)
-            with contextlib.suppress(OSError):  # a worker that dies meanwhile
+            with contextlib.suppress(OSError):  # the scheduler, or a worker, that dies meanwhile
+                self._client.unregister_scheduler_plugin(self._name)
                 self._client.unregister_worker_plugin(self._name)
         self._flights.clear()
         self._spent.clear()
@@ -207,10 +203,7 @@ class DaskExecutor:
             ended.append(outcome)
 
     def _release(self) -> None:
-        """Let go of what has ended, many in one message: one each would be a third of the scheduler's work.
-
-        Not later: what a worker that dies still holds, dask computes again.
-        """
+        """Let go of what has ended, many at a time: the scheduler, which has forgotten it, hears of it even so."""
         if self._flights and time.monotonic() - self._released < RELEASE_SECONDS:
             return
         for future in self._spent:

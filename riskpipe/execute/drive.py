@@ -144,10 +144,10 @@ class _Drive:
         """Wait until something ends or falls due, at most `seconds`, and deal with it."""
         if self.delayed:
             seconds = min(seconds, max(self.delayed[0][0] - self.clock.now(), 0.0))
-        if self.executor.running():
+        if self.executor.running() or self.ready or not self.exhausted:
             for outcome in self.executor.outcomes(seconds):
                 self._end(outcome)
-        elif not self.ready and self.delayed:
+        elif self.delayed:
             self.clock.sleep(seconds)
 
     def drain(self, tick: Callable[[], None], grace_seconds: float) -> None:

@@ -112,7 +112,6 @@ class ShardedExecutor:
         return wanted
 
     def submit(self, works: Sequence[Work]) -> None:
-        self._require_a_shard()
         self._unfed = False
         self._hand_out(works, [shard.hand(shard.executor.refill()) for shard in self._living.values()])
 
@@ -240,7 +239,8 @@ class ShardedExecutor:
         self._open(number)
 
     def _require_a_shard(self) -> None:
-        if not self._living:
+        """One that lives, or one that is being opened: its works wait for it."""
+        if not self._living and (self._ending or not self._opening):
             raise SchedulerLostError(f"all {self._shards} shards are lost; resume the run")
 
 

@@ -225,6 +225,49 @@ def test_nothing_is_kept_per_finished_work(client, dask_executor, count):
     assert grown < max(20_000, 5 * count), "a reference alone would be 8 bytes for each"
 
 
+def test_the_scheduler_forgets_what_is_done_before_the_driver_asks(client, dask_executor):
+    dask_executor.submit([Work(f"w{n}", n) for n in range(20)])
+    known = (client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.tasks)) for _ in range(10_000))
+    assert 0 in known
+    assert len(client.futures) == 20, "the driver has let go of nothing"
+    assert sorted(outcome.result for outcome in collect(dask_executor)) == [2 * n for n in range(20)]
+
+
+def test_tasks_of_others_are_left_alone(client, dask_executor):
+    other = client.submit(int, "42", key=("value", "another's"), _data_producer=True)
+    dask_executor.submit([Work("w", 1)])
+    collect(dask_executor)
+    assert other.result(timeout=30) == 42
+    other.release()
+
+
+def test_a_worker_hears_of_a_work_in_one_message(client, dask_executor):
+    """Of the next to do and the last to forget together; and the driver not of each outcome in a message of its own."""
+
+    def messages(dask_scheduler):
+        streams = dask_scheduler.stream_comms.values()
+        return sum(s.batch_count for s in streams), dask_scheduler.client_comms[of].batch_count
+
+    of, count = client.id, 300
+    run_through(dask_executor, 0, 100)
+    to_workers, to_driver = client.run_on_scheduler(messages)
+    run_through(dask_executor, 100, count)
+    after_workers, after_driver = client.run_on_scheduler(messages)
+    assert after_workers - to_workers < 1.2 * count
+    assert after_driver - to_driver < 0.8 * count
+
+
+def test_nothing_of_a_closed_executor_is_left_on_the_scheduler(client, functions):
+    def plugins(dask_scheduler):
+        return set(dask_scheduler.plugins)
+
+    before = client.run_on_scheduler(plugins)
+    executor = DaskExecutor(client, functions)
+    assert client.run_on_scheduler(plugins) > before
+    executor.close()
+    assert client.run_on_scheduler(plugins) == before
+
+
 def test_the_scheduler_forgets_what_was_handed_over(client, dask_executor):
     run_through(dask_executor, 0, 100)
     known = (client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.tasks)) for _ in range(1_000))

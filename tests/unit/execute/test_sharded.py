@@ -195,6 +195,71 @@ def test_the_loss_of_all_shards_is_the_loss_of_the_scheduler(sharded):
     assert taken == Counter(range(len(taken))), "every work taken has one ending"
 
 
+def test_the_only_shard_that_lives_may_die_while_others_are_being_opened(sharded, told):
+    """Works wait for the next that opens; the run is not lost."""
+    lost = threading.Event()
+
+    def make(number, opening):
+        if (number, opening) == (0, 1):
+            return InProcess(dies_after=5)
+        assert lost.wait(30.0)
+        return InProcess()
+
+    waits = []
+
+    def tick():
+        if any("is lost" in text for text in told):
+            waits.append(executor.running())
+            if len(waits) == 3:
+                lost.set()
+
+    executor = sharded(Farm(make), shards=2, wait=False)
+    events = []
+    result = drive(
+        (Work(f"w{n}", n) for n in range(100)),
+        executor,
+        RetryPolicy(worker_lost=0),
+        split=lambda work: [],
+        on_event=events.append,
+        stop=StopSignal(),
+        tick=tick,
+    )
+    assert result.state == "complete"
+    assert results(events) == Counter(range(0, 200, 2))
+    assert waits[2] == 0, "nothing runs meanwhile"
+
+
+def test_a_stop_while_no_shard_lives_ends_the_run(sharded, told):
+    never, stop, events = threading.Event(), StopSignal(), []
+
+    def make(number, opening):
+        if opening == 1:
+            return InProcess(dies_after=5)
+        while not farm.given_up():
+            assert not never.wait(0.001)
+        raise ClusterError("given up")
+
+    def tick():
+        if told:
+            stop.request(15)
+
+    farm = Farm(make)
+    executor = sharded(farm, shards=1)
+    result = drive(
+        (Work(f"w{n}", n) for n in range(100)),
+        executor,
+        RetryPolicy(),
+        split=lambda work: [],
+        on_event=events.append,
+        stop=stop,
+        tick=tick,
+    )
+    assert result.state == "stopped"
+    assert results(events).total() == 5
+    taken = 5 + sum(isinstance(event, CancelledWork) for event in events)
+    assert result.counts.done + result.counts.cancelled == taken
+
+
 def test_it_begins_with_the_first_and_the_others_join(sharded):
     gate = threading.Event()
 
