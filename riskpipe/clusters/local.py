@@ -62,12 +62,15 @@ def _closing(cluster: LocalCluster) -> Iterator[LocalCluster]:
 
 
 async def _heal(cluster: LocalCluster, workers: int) -> None:
-    """Replace nannies that gave up: one whose worker dies while it starts does not start another."""
+    """Replace nannies that gave up, or that dask has put away.
+
+    One whose worker dies while it starts does not start another. And dask looks a while after each death whether the
+    worker is back; if it has just died again, its nanny is closed and forgotten.
+    """
     while cluster.status == Status.running:
-        gone = [name for name, nanny in cluster.workers.items() if nanny.status in ENDED]
-        for name in gone:
+        for name in [name for name, nanny in cluster.workers.items() if nanny.status in ENDED]:
             del cluster.workers[name]
-        if gone:
+        if len(cluster.workers) < workers:
             cluster.scale(workers)
         await asyncio.sleep(HEAL_SECONDS)
 

@@ -71,6 +71,18 @@ def test_every_worker_is_initialised_and_the_restarted_ones_too(client, marks):
     assert {path.name for path in marks.iterdir()} == {str(first), str(second)}
 
 
+def test_a_worker_whose_nanny_dask_puts_away_is_replaced():
+    """As after two deaths of a worker, the second when dask looks whether it is back from the first."""
+    with dask.config.set({"distributed.deploy.lost-worker-timeout": "1ms"}), local(1) as client:
+        (first,) = client.run(os.getpid).values()
+        os.kill(first, signal.SIGKILL)
+        pids = {first}
+        while first in pids or not pids:
+            client.wait_for_workers(1, timeout=60)
+            pids = set(client.run(os.getpid, on_error="ignore").values())
+        assert len(pids) == 1
+
+
 def test_nothing_is_left_behind():
     before = dask.config.get("distributed.scheduler.work-stealing")
     with local(1) as client:
