@@ -44,10 +44,13 @@ class Desk(SchedulerPlugin):  # type: ignore[misc]  # distributed is untyped
         Not here, in the middle of a transition, but before the next task is sent: its worker is then told both in one
         message, and a worker that dies holds nothing that dask would compute again.
         """
-        if (start, finish) == ("processing", "memory") and isinstance(key, tuple) and f"@{self.name}." in key[-1]:
+        if (start, finish) == ("processing", "memory") and self._own(key):
             if not self._done:
                 self._scheduler.loop.asyncio_loop.call_soon(self._forget)
             self._done.append(key)
+
+    def _own(self, key: Hashable) -> bool:
+        return isinstance(key, tuple) and f"@{self.name}." in str(key[-1])
 
     def _forget(self) -> None:
         done, self._done = self._done, []
