@@ -3,7 +3,7 @@
 A Dask scheduler serves about a thousand workers; more of them take more schedulers. Works are dealt out as places
 become free, by projected cost, so nothing is cut up beforehand: a shard that is late, slow or rebuilt gets less. What
 waits on a busy shard goes to an idle one when nothing else is left. A shard that loses its scheduler gives its works
-back and is rebuilt, while the others go on.
+back and is rebuilt, while the others go on; if none is left, works wait for one that is being opened.
 """
 
 from __future__ import annotations
