@@ -168,7 +168,8 @@ class DaskExecutor:
             self._client.cancel([flight.future for flight in self._flights.values()])
             for topic in (replies(self._name), verdicts(self._name)):
                 self._client.unsubscribe_topic(topic)
-            with contextlib.suppress(OSError):  # the scheduler, or a worker, that dies meanwhile
+            # A worker dies meanwhile, or another scheduler, which has no desk, has taken the first one's place.
+            with contextlib.suppress(OSError, ValueError):
                 self._client.unregister_scheduler_plugin(self._name)
                 self._client.unregister_worker_plugin(self._name)
         self._flights.clear()

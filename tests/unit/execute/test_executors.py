@@ -268,6 +268,13 @@ def test_nothing_of_a_closed_executor_is_left_on_the_scheduler(client, functions
     assert client.run_on_scheduler(plugins) == before
 
 
+def test_an_executor_whose_scheduler_was_replaced_closes(client, functions):
+    executor = DaskExecutor(client, functions)
+    client.unregister_scheduler_plugin(executor._name)
+    executor.close()
+    assert executor.running() == 0
+
+
 def test_the_scheduler_forgets_what_was_handed_over(client, dask_executor):
     run_through(dask_executor, 0, 100)
     known = (client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.tasks)) for _ in range(1_000))
