@@ -34,8 +34,8 @@ class DerivedGroup:
         points of groups before this one. Distinct.
     :param slope: float64[n_points, n_inputs], d(point)/d(input), all other inputs held.
     :param revalue: levels of the inputs, float64[n_inputs] -> levels of the points, float64[n_points]; for
-        moves that are too large for the slope. Raises `ValueError`, with the reason, where there are none. None:
-        the slope is all there is.
+        moves that are too large for the slope. Raises `ValueError`, with the reason, where there are none; what else
+        a solver raises (`RuntimeError`, `ArithmeticError`) says the same. None: the slope is all there is.
     :param positive: levels are above zero; where the slope leads below, a point has none (NaN).
     """
 
@@ -99,8 +99,15 @@ def with_points(table: pa.Table, groups: Iterable[DerivedGroup]) -> pa.Table:
     return pa.concat_tables([table, *(group.points.cast(MARKET_SCHEMA) for group in groups)]).combine_chunks()
 
 
-class DerivedLevelError(ValueError):
-    """A scenario's quotes are levels of which no curve or surface can be made; the message names it."""
+@dataclass(frozen=True)
+class Unmade:
+    """A curve or surface that cannot be made of a scenario's levels.
+
+    :param group: `kind:name`.
+    """
+
+    group: str
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -115,6 +122,9 @@ class _Resolved:
     slope: Vector
     revalue: Callable[[Vector], Vector] | None
     positive: bool
+
+
+_SOLVER_ERRORS = (ValueError, ArithmeticError, RuntimeError)
 
 
 @dataclass(frozen=True)
@@ -145,38 +155,48 @@ class Derivative:
 
     def extend(
         self, factor: NDArray[np.integer], value: Vector, *, exact: bool = False
-    ) -> tuple[NDArray[np.integer], Vector]:
+    ) -> tuple[NDArray[np.integer], Vector, tuple[Unmade, ...]]:
         """A column's shocks with the derived points that follow from them.
+
+        Points that cannot be made anew have none (NaN), and so has what is made of them: their trades fail.
 
         :param factor: int[k], positions in x0, distinct; `value`: float64[k], their levels.
         :param exact: make the points anew from the inputs' levels where their group can do that.
-        :return: factors, ascending, and levels.
-        :raise DerivedLevelError: they cannot be made anew.
+        :return: factors, ascending, levels, and what cannot be made.
         """
         level = self.snapshot.x0.copy()
         level[factor] = value
         moved = np.zeros(len(level), np.bool_)
         moved[factor] = True
         given = moved.copy()
+        unmade: list[Unmade] = []
         for group in self._resolved:
-            if not moved[group.inputs].any():
-                continue
             free = ~given[group.points]
+            if not (moved[group.inputs].any() and free.any()):
+                continue
             points = group.points[free]
-            level[points] = self._levels(group, level, exact)[free]
+            try:
+                level[points] = self._levels(group, level, exact)[free]
+            except _SOLVER_ERRORS as error:
+                level[points] = np.nan
+                unmade.append(Unmade(group.name, str(error)))
             # Of a group only what depends on a moved input moves.
             touched = np.full(len(group.points), exact and group.revalue is not None)
             touched[group.row[moved[group.inputs[group.column]]]] = True
             moved[points] |= touched[free]
         found = np.flatnonzero(moved)
-        return found, level[found]
+        return found, level[found], tuple(unmade)
 
     def _levels(self, group: _Resolved, level: Vector, exact: bool) -> Vector:
         if exact and group.revalue is not None:
-            try:
-                return group.revalue(level[group.inputs])
-            except ValueError as error:
-                raise DerivedLevelError(f"{group.name}: {error}") from error
+            absent = np.flatnonzero(~np.isfinite(level[group.inputs]))
+            if len(absent):
+                first = self.snapshot.factor_ids[int(group.inputs[absent[0]])]
+                raise ValueError(f"it is made of {first}, which has no level")
+            levels = group.revalue(level[group.inputs])
+            if not np.isfinite(levels).all():
+                raise ValueError("the levels that it makes are not finite")
+            return levels
         move = level[group.inputs] - self.snapshot.x0[group.inputs]
         # bincount adds one after the other: the same bits whatever else moves.
         total = np.bincount(group.row, group.slope * move[group.column], len(group.points))

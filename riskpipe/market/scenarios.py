@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from riskpipe.errors import StorageError
 from riskpipe.kernels.tiles import fill_levels
-from riskpipe.market.derived import Derivative
+from riskpipe.market.derived import Derivative, Unmade
 from riskpipe.market.snapshot import MarketSnapshot
 from riskpipe.market.stresses import bump, stress_columns
 
@@ -189,10 +189,12 @@ class ScenarioSetBuilder:
     """Collects columns; the base is there from the start. The columns of one set go in together.
 
     :param derivative: derived points follow the factors that a column shocks; None: the snapshot has none.
+    :ivar unmade: name of a scenario, and what cannot be made of its levels: the points have none (NaN) there.
     """
 
     snapshot: MarketSnapshot
     derivative: Derivative | None = None
+    unmade: list[tuple[str, Unmade]] = field(default_factory=list)
     _factors: list[NDArray[np.int32]] = field(default_factory=list)
     _values: list[NDArray[np.float64]] = field(default_factory=list)
     _names: list[str] = field(default_factory=list)
@@ -218,21 +220,19 @@ class ScenarioSetBuilder:
         """Append a column.
 
         :param factor: int[k], positions in x0; of a factor given twice the later value counts.
-        :param value: float64[k], shocked levels, finite.
+        :param value: float64[k], shocked levels; NaN: the factor has none there.
         :param exact: derived points are made anew from what they derive from, where that is served; else they
             follow to first order.
         :return: the column's number.
-        :raise ValueError: a factor out of range, a value that is not finite, or a set that was closed by
-            another one.
-        :raise DerivedLevelError: derived points cannot be made anew.
+        :raise ValueError: a factor out of range, an infinite value, or a set that was closed by another one.
         """
         factor, value = np.asarray(factor), np.asarray(value, np.float64)
         if factor.shape != value.shape or factor.ndim != 1:
             raise ValueError(f"scenario {name!r}: {factor.shape} factors, {value.shape} values")
         if len(factor) and not (factor.min() >= 0 and factor.max() < len(self.snapshot)):
             raise ValueError(f"scenario {name!r} shocks a factor that the snapshot does not have")
-        if not np.isfinite(value).all():
-            raise ValueError(f"scenario {name!r} shocks a factor to a value that is not finite")
+        if np.isinf(value).any():
+            raise ValueError(f"scenario {name!r} shocks a factor to an infinite value")
         if not self._sets or self._sets[-1] != set_name:
             if set_name in self._sets:
                 raise ValueError(f"the columns of the set {set_name!r} must be added one after the other")
@@ -240,7 +240,8 @@ class ScenarioSetBuilder:
         ascending, last = np.unique(factor[::-1], return_index=True)
         factors, values = ascending, value[::-1][last]
         if self.derivative is not None:
-            factors, values = self.derivative.extend(factors, values, exact=exact)
+            factors, values, unmade = self.derivative.extend(factors, values, exact=exact)
+            self.unmade += [(name, each) for each in unmade]
         self._factors.append(factors.astype(np.int32))
         self._values.append(values)
         self._leads.append(int(np.searchsorted(factors, ascending[0])) if len(ascending) else 0)

@@ -61,7 +61,8 @@ def stress_columns(
 ) -> tuple[list[Column], list[MarketFault]]:
     """The scenarios of a stress table in the order in which they first occur.
 
-    A later row wins on the same point of the same scenario. A glob (`*`, `?`, `[...]`, case-sensitive)
+    A shift to a level that cannot be (a price below zero) leaves the point without one (NaN) in its scenario, with a
+    warning. A later row wins on the same point of the same scenario. A glob (`*`, `?`, `[...]`, case-sensitive)
     passes over fixings: they are facts, and a row that names one is a fault. An absolute or set shift by a glob that
     matches volatilities passes over risk reversals and butterflies: a parallel move of a smile does not change them.
 
@@ -220,6 +221,7 @@ def _levels_faults(
     value: NDArray[np.float64],
     snapshot: MarketSnapshot,
 ) -> Iterator[MarketFault]:
+    """Levels that cannot be, in one warning a rule; `value` has none (NaN) there, and what depends on them fails."""
     positive = np.array([kind.positive for kind in snapshot.kind_of_factor], np.bool_)
     for rule, mask, message in (
         (
@@ -233,4 +235,6 @@ def _levels_faults(
         if len(found):
             first = rows.scenarios[scenario[found[0]]]
             ids = [snapshot.factor_ids[factor[k]] for k in found]
-            yield fault("error", "shift", rule, ids, f"{message}, first in scenario {first!r}")
+            message += f", first in scenario {first!r}: what depends on it fails there with NUMERICAL"
+            yield fault("warning", "shift", rule, ids, message)
+        value[mask] = np.nan

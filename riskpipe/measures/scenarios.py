@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
-from riskpipe.market.derived import Derivative, DerivedLevelError
+from riskpipe.market.derived import Derivative, Unmade
 from riskpipe.market.factors import fault
 from riskpipe.market.history import historical_columns
 from riskpipe.market.scenarios import ScenarioSet, ScenarioSetBuilder, stress_columns
@@ -65,7 +63,8 @@ def build_scenarios(
         columns, stress_faults = stress_columns(stress, snapshot, left_out)
         for name, factors, levels in columns:
             if selected(name):
-                stress_faults += _add_stress(builder, name, factors, levels)
+                builder.add(name, PNL_SETS["stress"], factors, levels, exact=True)
+        stress_faults += _unmade_faults(builder.unmade)
     if "historical_var" in measures and history is not None:
         columns, history_faults = historical_columns(history, snapshot, derivative.is_derived)
         for name, factors, levels in columns:
@@ -74,11 +73,17 @@ def build_scenarios(
     return Scenarios(builder.build(), tuple(stress_faults), tuple(history_faults))
 
 
-def _add_stress(
-    builder: ScenarioSetBuilder, name: str, factors: NDArray[np.int32], levels: NDArray[np.float64]
-) -> list[MarketFault]:
-    try:
-        builder.add(name, PNL_SETS["stress"], factors, levels, exact=True)
-    except DerivedLevelError as error:
-        return [fault("error", "shift", "not bootstrappable", [name], f"in the scenario {name!r} {error}")]
-    return []
+def _unmade_faults(unmade: Iterable[tuple[str, Unmade]]) -> list[MarketFault]:
+    """A warning for every curve and surface that some stresses leave without levels."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for scenario, each in unmade:
+        found.setdefault(each.group, []).append((scenario, each.reason))
+    faults = []
+    for group, cases in found.items():
+        scenario, reason = cases[0]
+        message = (
+            f"{group} cannot be made of its quotes in a stress, first in {scenario!r}: {reason}; "
+            "what depends on it fails there with NUMERICAL"
+        )
+        faults.append(fault("warning", "shift", "not bootstrappable", [name for name, _ in cases], message))
+    return faults

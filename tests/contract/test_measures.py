@@ -136,7 +136,7 @@ def _bumped(sample: OpenRun, family: Family, k: int) -> dict[str, NDArray[np.flo
     snapshot = sample.context.snapshot
     for subject in family.subjects(snapshot, Bumps()):
         x = snapshot.x0.copy()
-        factors, levels = sample.derivative.extend(subject.factors, subject.levels[k])
+        factors, levels, _ = sample.derivative.extend(subject.factors, subject.levels[k])
         x[factors] = levels
         found[subject.label] = x
     return found
@@ -179,7 +179,7 @@ def test_trades_that_no_subject_touches_are_exactly_the_not_applicable_ones(
     needs = dependencies(catalogue()[product], trades, sample.context.model(), "USD")
     touching = np.zeros(len(trades), np.int64)
     for subject in family.subjects(snapshot, Bumps()):
-        factors, _ = sample.derivative.extend(subject.factors, snapshot.x0[subject.factors])
+        factors, _, _ = sample.derivative.extend(subject.factors, snapshot.x0[subject.factors])
         groups = np.unique(snapshot.group_of_factor[factors])
         touching[needs.touched(groups, len(snapshot.groups), converted=False)] += 1
     applicable = touching == 1 if family.total == "only" else touching > 0

@@ -339,3 +339,19 @@ def test_pickles(
     for block in sample.blocks_of(product.name):
         assert pickle.loads(pickle.dumps(block)) == block
         assert len(pickle.dumps(block)) < 1_000, "a block carries references, never arrays"
+
+
+@every_product
+def test_a_level_that_is_not_there_is_never_a_number(
+    product: Product, sample: OpenRun, prepared: Callable[[Product], Prepared], sample_trades: FindTrades
+) -> None:
+    """Of a curve that cannot be made in a stress no trade has a price that is not its own."""
+    snapshot, trades = sample.context.snapshot, sample_trades(product)
+    x = np.repeat(snapshot.x0[:, None], len(snapshot.groups) + 1, axis=1)
+    for k, group in enumerate(snapshot.groups):
+        x[group.start : group.stop, k + 1] = np.nan
+    values = prepared(product).price(_rows(len(trades)), np.ascontiguousarray(x))
+    bits = values.view(np.uint64)
+
+    assert (np.isnan(values[:, 1:]) | (bits[:, 1:] == bits[:, :1])).all()
+    assert np.isnan(values).any(axis=1).all()

@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from published import published
-from spoiled import Book, assert_only_these_fail, ids_where, rewrite, rows_where, with_cells, without_rows
+from spoiled import (
+    Book,
+    assert_only_these_fail,
+    ids_where,
+    others,
+    rewrite,
+    rows_where,
+    run_directory,
+    with_cells,
+    without_rows,
+)
 
 MISSING = "MISSING_MARKET_DATA"
 CURVE, ISSUER = "CAD.CORRA", "US_TELECOM_01"
@@ -72,3 +83,38 @@ def test_a_sound_run_reports_its_risk_by_quote(sound: Book) -> None:
     assert shifts == pytest.approx([1e-4] * len(shifts), abs=1e-12)
     cs01 = {row["factor"] for row in rows if row["measure"] == "cs01"}
     assert f"hazard_rate:{ISSUER}" in cs01
+
+
+def test_a_stress_of_which_no_curve_can_be_made_fails_what_depends_on_it_and_never_the_run(
+    spoilt: Book, clean: Path
+) -> None:
+    stresses = {
+        "distress": (f"cds_spread:{ISSUER}:*", "set", 50.0),
+        "rates": ("par_rate:CAD.CORRA:*", "set", -3.0),
+        "crash": ("spot:SPX", "relative", -1.0),
+    }
+    rows = [dict(zip(("scenario", "factor", "shift_type", "shift"), (k, *v), strict=True)) for k, v in stresses.items()]
+    rewrite(
+        spoilt.input("scenarios"), lambda table: pa.concat_tables([table, pa.Table.from_pylist(rows, table.schema)])
+    )
+    faults = {fault["sample"][0]: fault for fault in spoilt.check().faults}
+    assert {(fault["level"], fault["table"]) for fault in faults.values()} == {("warning", "scenarios")}
+    assert f"hazard_rate:{ISSUER} cannot be made of its quotes in a stress" in faults["distress"]["message"]
+    assert "zero_rate:CAD.CORRA" in faults["rates"]["message"]
+    answer = spoilt.riskpipe("run", "-q")
+    assert answer.code == 4, answer.stderr
+    listed = pq.read_table(run_directory(spoilt.output) / "failures.parquet").to_pylist()
+    assert {(row["reason"], row["message"]) for row in listed} == {("NUMERICAL", "a stress P&L is not a finite number")}
+    failed = {row["trade_id"] for row in listed}
+    assert failed >= trades_on_issuer(spoilt) | ids_where(spoilt.trades("equity_option"), underlying="SPX")
+    before, after = (_pnl(output) for output in (clean, spoilt.output))
+    assert before.keys() - after.keys() == failed
+    assert all(after[trade][: len(before[trade])] == before[trade] for trade in after)
+    same = [others(output, "valuations", "measure", set()) for output in (clean, spoilt.output)]
+    assert same[0].equals(same[1])
+
+
+def _pnl(output: Path) -> dict[str, list[float]]:
+    """Of the stresses, by trade."""
+    rows = published(output, "scenario_pnl").to_pylist()
+    return {row["trade_id"]: row["pnl"] for row in rows if row["scenario_set"] == "stress" and row["pnl"]}

@@ -81,24 +81,29 @@ class RateCurve:
         :param levels: float64[inputs].
         :raises BootstrapError: there are none.
         """
-        interpolation = self._conventions.interpolation
         with valued_at(self._as_of):
-            for name, values in self._split(levels).items():
-                days = self._others[name].days
-                self._handles[name].linkTo(zero_curve(self._as_of, days, values, interpolation(name)))
-            quoted = zip(self.quotes, levels.tolist(), strict=False)
-            # New helpers each time: those that live on are made anew whenever QuantLib's date changes.
-            helpers = [self._maker.make(replace(quote, value=level)).helper for quote, level in quoted]
-            linear = interpolation(self._name) == "linear_zero"
-            kind = ql.PiecewiseLinearZero if linear else ql.PiecewiseLogLinearDiscount
-            curve = kind(to_date(self._as_of), helpers, TIME, ql.IterativeBootstrap(_ACCURACY))
             try:
-                factors = np.array([curve.discount(helper.pillarDate()) for helper in helpers])
+                factors = self._factors(levels)
             except RuntimeError as error:
                 raise explained(str(error), self.quotes, "discount factor") from error
-        zeros = -np.log(factors) / (self.days - self._as_of) * 365.0
-        self._check(zeros, levels)
+        with np.errstate(all="ignore"):
+            zeros = -np.log(factors) / (self.days - self._as_of) * 365.0
+            self._check(zeros, levels)
         return np.asarray(zeros)
+
+    def _factors(self, levels: Vector) -> Vector:
+        """Discount factors at the pillars."""
+        interpolation = self._conventions.interpolation
+        for name, values in self._split(levels).items():
+            days = self._others[name].days
+            self._handles[name].linkTo(zero_curve(self._as_of, days, values, interpolation(name)))
+        quoted = zip(self.quotes, levels.tolist(), strict=False)
+        # New helpers each time: those that live on are made anew whenever QuantLib's date changes.
+        helpers = [self._maker.make(replace(quote, value=level)).helper for quote, level in quoted]
+        linear = interpolation(self._name) == "linear_zero"
+        kind = ql.PiecewiseLinearZero if linear else ql.PiecewiseLogLinearDiscount
+        curve = kind(to_date(self._as_of), helpers, TIME, ql.IterativeBootstrap(_ACCURACY))
+        return np.array([curve.discount(helper.pillarDate()) for helper in helpers])
 
     def _split(self, levels: Vector) -> dict[str, Vector]:
         """The other curves' levels by name."""

@@ -11,7 +11,6 @@ from riskpipe.market.derived import (
     Derivation,
     Derivative,
     DerivedGroup,
-    DerivedLevelError,
     derive,
     with_points,
     without_groups,
@@ -86,12 +85,30 @@ def test_a_derived_point_that_is_shocked_itself_stays_there_and_carries_others()
     assert moved[BASIS] == pytest.approx(0.052, abs=1e-15)
 
 
-def test_exact_columns_are_made_anew_and_say_why_they_cannot_be() -> None:
+def test_exact_columns_are_made_anew() -> None:
     moved = _column(_derivative(EXACT), {QUOTES[0]: 0.5}, exact=True)
     assert moved[NEAR] == 0.1 * 0.5**2
     assert moved[FAR] == 0.1 * 0.04**2
-    with pytest.raises(DerivedLevelError, match=r"zero_rate:USD\.SOFR: the quote of 1Y is too high"):
-        _column(_derivative(EXACT), {QUOTES[0]: 1.5}, exact=True)
+
+
+@pytest.mark.parametrize("error", [RuntimeError, ZeroDivisionError, FloatingPointError, ValueError])
+def test_what_cannot_be_made_anew_has_no_level_and_neither_has_what_is_made_of_it(error: type[Exception]) -> None:
+    def refuse(levels: np.ndarray) -> np.ndarray:
+        raise error("negative discount")
+
+    never = DerivedGroup(CURVE.points, QUOTES, SLOPE, refuse)
+    on_it = DerivedGroup(TERM.points, TERM.inputs, TERM.slope, lambda levels: levels)
+    for term in (TERM, on_it):
+        moved = _column(_derivative(never, term), {QUOTES[0]: 0.05}, exact=True)
+        assert {name for name, level in moved.items() if np.isnan(level)} == {NEAR, FAR, BASIS}
+    shocked = {QUOTES[0]: 0.05, NEAR: 0.03, FAR: 0.04}
+    assert _column(_derivative(never), shocked, exact=True) == shocked, "nothing of it is to be made"
+
+
+def test_levels_that_are_no_numbers_are_none() -> None:
+    strange = DerivedGroup(CURVE.points, QUOTES, SLOPE, lambda levels: np.array([0.03, np.inf]))
+    moved = _column(_derivative(strange), {QUOTES[0]: 0.05}, exact=True)
+    assert np.isnan([moved[NEAR], moved[FAR]]).all()
 
 
 def test_the_same_bits_whatever_else_moves() -> None:
@@ -125,13 +142,18 @@ def test_measures_by_point_have_quotes_in_place_of_derived_points() -> None:
     assert columns.names.to_pylist() == ["base", *QUOTES]
 
 
-def test_a_stress_of_which_no_curve_can_be_made_is_a_fault() -> None:
+def test_a_stress_of_which_no_curve_can_be_made_is_told_and_kept() -> None:
     derivative = _derivative(EXACT)
-    stress = {"scenario": ["up", "far up"], "factor": [QUOTES[0]] * 2, "shift_type": ["set"] * 2, "shift": [0.9, 1.5]}
+    names, shifts = ["up", "far up", "further up"], [0.9, 1.5, 1.6]
+    stress = {"scenario": names, "factor": [QUOTES[0]] * 3, "shift_type": ["set"] * 3, "shift": shifts}
     found = build_scenarios(derivative.snapshot, ("stress",), Bumps(), stress=pa.table(stress), derivative=derivative)
     (fault,) = found.stress_faults
-    assert (fault.level, fault.sample) == ("error", ("far up",))
-    assert "zero_rate:USD.SOFR: the quote of 1Y is too high" in fault.message
+    assert (fault.level, fault.sample) == ("warning", ("far up", "further up"))
+    assert "in 'far up': the quote of 1Y is too high; what depends on it fails there" in fault.message
+    levels = found.columns.levels(derivative.snapshot.x0, np.arange(4))
+    near = derivative.snapshot.factor_index(NEAR)
+    assert levels[near, 1] == 0.1 * 0.9**2
+    np.testing.assert_array_equal(np.isnan(levels[near]), [False, False, True, True])
 
 
 def test_a_history_without_derived_points_lacks_nothing() -> None:

@@ -162,7 +162,7 @@ def test_builder_refuses_nonsense(snapshot) -> None:
     for factor, value, word in (
         ([-1], one, "does not have"),
         ([len(snapshot)], one, "does not have"),
-        ([0], np.array([np.nan]), "not finite"),
+        ([0], np.array([np.inf]), "infinite"),
         ([0, 1], one, "2"),
     ):
         with pytest.raises(ValueError, match=word):
@@ -332,10 +332,15 @@ def test_every_fault_comes_at_once(snapshot) -> None:
     ],
 )
 def test_levels_that_cannot_be(snapshot, factor, shift_type, shift, rule) -> None:
-    columns, faults = stress_columns(_stresses(("x", factor, shift_type, shift)), snapshot)
-    assert columns == []
-    assert [(f.level, f.rule) for f in faults] == [("error", rule)]
+    columns, faults = stress_columns(
+        _stresses(("x", factor, shift_type, shift), ("x", "zero_rate:USD.OIS:1M", "set", 0.01)), snapshot
+    )
+    ((name, factors, levels),) = columns
+    there = snapshot.factor_ids[int(factors[np.isfinite(levels)][0])]
+    assert (name, there, np.isnan(levels).sum()) == ("x", "zero_rate:USD.OIS:1M", len(levels) - 1)
+    assert [(f.level, f.rule) for f in faults] == [("warning", rule)]
     assert "'x'" in faults[0].message
+    assert "NUMERICAL" in faults[0].message
 
 
 def test_rates_may_go_below_zero(snapshot) -> None:

@@ -118,7 +118,7 @@ def test_vol_point_on_the_quotes_at_the_money_moves_the_whole_smile_by_one(plain
     derivation, model = made([*plain, *spreads(point)], **convention)
     quotes = [model.snapshot.factor_index(f"fx_vol:EURUSD:{tenor}:atm") for tenor in TENORS]
     derivative = Derivative(model.snapshot, derivation.groups)
-    factors, levels = derivative.extend(np.array(quotes), model.snapshot.x0[quotes] + 0.01)
+    factors, levels, _ = derivative.extend(np.array(quotes), model.snapshot.x0[quotes] + 0.01)
     moved = dict(zip(factors.tolist(), (levels - model.snapshot.x0[factors]).tolist(), strict=True))
     group = model.snapshot.group(SMILE, "fx_vol:EURUSD")
     assert set(moved) == {*quotes, *range(group.start, group.stop)}
@@ -145,11 +145,12 @@ def test_scenario_that_leads_below_zero_has_no_volatility(plain, point, made) ->
     derivation, model = made([*plain, *spreads(point)])
     quote = np.array([model.snapshot.factor_index("fx_vol:EURUSD:1Y:risk_reversal:0.25")])
     derivative = Derivative(model.snapshot, derivation.groups)
-    factors, levels = derivative.extend(quote, np.array([-0.25]))
+    factors, levels, _ = derivative.extend(quote, np.array([-0.25]))
     assert np.isnan(levels).sum() == 1
-    with pytest.raises(ValueError, match=r"smile_vol:fx_vol:EURUSD: at 1Y a volatility is not above zero"):
-        derivative.extend(quote, np.array([-0.25]), exact=True)
     assert len(factors) == 3
+    _, levels, (unmade,) = derivative.extend(quote, np.array([-0.25]), exact=True)
+    assert (unmade.group, unmade.reason) == ("smile_vol:fx_vol:EURUSD", "at 1Y a volatility is not above zero")
+    assert np.isnan(levels).all(where=levels != -0.25)
 
 
 def test_spline_goes_through_its_points_and_is_smooth_between(plain, point, made) -> None:
