@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
+from riskpipe.config.check import CheckSettings
 from riskpipe.config.kubernetes import Kubernetes
 from riskpipe.config.market import MarketSettings
 from riskpipe.config.values import CurrencyCode, Location, Size, iso_date, no_repeats
@@ -165,6 +166,7 @@ class Settings(Section):
         "error: nothing is priced while a trade is invalid.",
     )
     warnings_as_errors: bool = Field(default=False, description="Refuse to price while `check` has warnings.")
+    check: CheckSettings = Field(default_factory=CheckSettings, description="What is told of the inputs.")
     scenario_pnl: ScenarioPnl = Field(
         default_factory=ScenarioPnl, description="Which P&L vectors per trade are published."
     )

@@ -10,8 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from riskpipe.market.dates import FOOTER_KEY
 from riskpipe.market.factors import MARKET_SCHEMA
-from riskpipe.sample.dates import last_business_days
+from riskpipe.sample.dates import last_business_days, to_iso
 from riskpipe.sample.drivers import CORRELATION, MAX_LOADINGS, FactorModel, common_weights, factor_model
 from riskpipe.sample.points import Point, columns, values_of
 from riskpipe.sample.streams import generator
@@ -42,6 +43,7 @@ def write_history(path: Path, points: Sequence[Point], as_of: int, scenarios: in
     ) as writer:
         for start, levels in _chunks(points, days, seed):
             writer.write_table(_table(days[start : start + len(levels)], repeated, levels))
+        writer.add_key_value_metadata({FOOTER_KEY: to_iso(as_of)})
     return len(days) * len(points)
 
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from riskpipe.errors import UsageError
+from riskpipe.market.dates import FOOTER_KEY
 from riskpipe.market.factors import days_of
 from riskpipe.sample.config_file import SCHEMA_FILE, config_text
 from riskpipe.sample.extra_points import extra_facts, extra_points
@@ -125,7 +126,7 @@ def _write(
     }
     if quoted:
         points = as_quoted(points)
-    _write_table(data / "market.parquet", market_table([*points, *facts]))
+    _write_table(data / "market.parquet", market_table([*points, *facts]), {FOOTER_KEY: as_of.isoformat()})
     write_history(data / "history.parquet", points, today, scenarios, seed)
     _write_table(data / "scenarios.parquet", stress_table())
     others = [data / name for name in ("market.parquet", "history.parquet", "scenarios.parquet")]
@@ -146,5 +147,7 @@ def _write(
     )
 
 
-def _write_table(path: Path, table: pa.Table) -> None:
-    pq.write_table(table, path, compression="zstd", store_schema=False)
+def _write_table(path: Path, table: pa.Table, footer: Mapping[str, str] | None = None) -> None:
+    with pq.ParquetWriter(path, table.schema, compression="zstd", store_schema=False) as writer:
+        writer.write_table(table)
+        writer.add_key_value_metadata(dict(footer or {}))

@@ -16,6 +16,7 @@ from riskpipe.config import Settings
 from riskpipe.errors import StorageError
 from riskpipe.market.arbitrage import arbitrage_faults
 from riskpipe.market.checks import canonical_table, check_market_table
+from riskpipe.market.dates import history_date_faults, market_date_faults
 from riskpipe.market.derived import Derivative, derive
 from riskpipe.market.factors import KINDS, MARKET_SCHEMA, REQUIRED_COLUMNS, MarketFault, days_of
 from riskpipe.market.model import MarketModel
@@ -120,6 +121,10 @@ def open_inputs(settings: Settings, selection: Selection | None = None) -> Input
         "scenarios": _read_optional(inputs, "scenarios", settings.inputs.scenarios, "stress"),
         "history": _read_optional(inputs, "history", settings.inputs.history, "historical_var"),
     }
+    if tables["history"] is not None:
+        for fault in history_date_faults(tables["history"], inputs.as_of, settings.check.market_date):
+            found = _input_fault("history", settings.inputs.history or "", fault)
+            inputs.add(found, blocking=fault.level == "error")
     if inputs.snapshot is not None:
         _build_scenarios(inputs, selection, tables)
     return inputs
@@ -189,6 +194,8 @@ def _open_market(inputs: Inputs) -> None:
     if table is None:
         return
     as_of = inputs.as_of
+    for fault in market_date_faults(table, as_of, inputs.settings.check.market_date):
+        inputs.add(_input_fault("market", location, fault), blocking=fault.level == "error")
     faults = check_market_table(table, as_of)
     for fault in faults:
         # A fault of whole columns leaves no market; one of points leaves the curves and surfaces without them.

@@ -168,3 +168,21 @@ def test_a_market_without_a_sound_point(spoilt: Book) -> None:
     assert answer.code == 3
     assert any("no curve or surface of the market is without error" in line for line in answer.errors)
     assert spoilt.nothing_was_done()
+
+
+def test_the_market_of_another_day(spoilt: Book) -> None:
+    """As `riskpipe init` writes it, market and history say in their footers which day they are of."""
+    answer = spoilt.check("--as-of", "2026-11-25")
+    assert (answer.code, answer.json["blocking"]) == (3, True)
+    found = {fault["table"]: fault for fault in answer.faults if fault["rule"] == "another day"}
+    assert set(found) == {"market", "history"}
+    for name, fault in found.items():
+        assert f"the {name} says that it is of 2026-11-20, as_of is 2026-11-25" in fault["message"]
+    for command in ("plan", "run"):
+        answer = spoilt.riskpipe(command, "--as-of", "2026-11-25")
+        assert answer.code == 3
+        assert any("another day: the market says" in line for line in answer.errors)
+    assert spoilt.nothing_was_done()
+    wanted = spoilt.check("--as-of", "2026-11-25", "--set", "check.market_date=warning")
+    assert wanted.json["blocking"] is False
+    assert {f["rule"] for f in wanted.faults if f["level"] == "warning"} >= {"another day", "ends early"}

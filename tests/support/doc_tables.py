@@ -34,6 +34,7 @@ SECTIONS = (
     "cluster.kubernetes.pods",
     "retry",
     "scenario_pnl",
+    "check",
     "market",
 )
 # Not part of the table of the section around them; scheduler and worker have the keys of pods.

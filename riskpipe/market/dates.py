@@ -1,0 +1,130 @@
+"""The day that a market or a history says it is of: a column of the table, or a key of the file's footer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from riskpipe.market.calendars import CALENDARS, add_business_days
+from riskpipe.market.factors import Level, MarketFault, date_of, days_of, fault
+
+FOOTER_KEY = "riskpipe.as_of_date"
+"""As the package's own files have it: a day as YYYY-MM-DD."""
+AS_OF_COLUMNS = ("as_of", "as_of_date")
+MARKET_COLUMNS = (*AS_OF_COLUMNS, "date")
+OTHER_DAY = "another day"
+
+# A day that is a holiday anywhere is not asked for.
+_EVERYWHERE = "+".join(CALENDARS)
+
+
+def market_date_faults(table: pa.Table, as_of: int, level: Level) -> Iterator[MarketFault]:
+    """What says that the market is of another day than `as_of`.
+
+    :param table: as read: its footer's keys are the metadata of its schema.
+    :param as_of: days since 1970-01-01. :param level: of a market of another day.
+    """
+    days: set[int] = set()
+    for column in _columns(table, MARKET_COLUMNS):
+        found = _days(table.column(column))
+        if found is None:
+            yield _unread(column)
+        else:
+            days |= found
+    footer = _footer(table)
+    days |= set() if footer is None else {footer}
+    others = sorted(days - {as_of})
+    if others:
+        yield _other_day("market", others, as_of, level, mixed=len(days) > 1)
+
+
+def history_date_faults(table: pa.Table, as_of: int, level: Level) -> Iterator[MarketFault]:
+    """A history that was made for a day before `as_of`, or that ends before the business day before it.
+
+    One of a later day serves: what is after `as_of` is not used.
+    """
+    days: set[int] = set()
+    for column in _columns(table, AS_OF_COLUMNS):
+        found = _days(table.column(column))
+        if found is None:
+            yield _unread(column)
+        else:
+            days |= found
+    footer = _footer(table)
+    days |= set() if footer is None else {footer}
+    if days and max(days) < as_of:
+        yield _other_day("history", sorted(days), as_of, level, mixed=len(days) > 1)
+    dates = _days(table.column("date")) if "date" in table.column_names else None
+    past = [day for day in dates or () if day <= as_of]
+    needed = int(add_business_days(np.array([as_of], np.int32), -1, _EVERYWHERE)[0])
+    if past and max(past) < needed:
+        last = date_of(max(past))
+        message = (
+            f"the history ends on {last}, before {date_of(needed)}, the business day before as_of ({date_of(as_of)}): "
+            "the moves since then are not among the scenarios"
+        )
+        yield fault("warning", "date", "ends early", (), message)
+
+
+def _columns(table: pa.Table, names: tuple[str, ...]) -> list[str]:
+    """Each once: a column that occurs twice is another rule's fault."""
+    return [name for name in dict.fromkeys(table.column_names) if _is_one(table, name) and name.lower() in names]
+
+
+def _is_one(table: pa.Table, name: str) -> bool:
+    return len(table.schema.get_all_field_indices(name)) == 1
+
+
+def _other_day(what: str, days: list[int], as_of: int, level: Level, *, mixed: bool) -> MarketFault:
+    named = ", ".join(date_of(day).isoformat() for day in days[:5]) + (", ..." if len(days) > 5 else "")
+    today = date_of(as_of).isoformat()
+    way_out = f"give --as-of {named}, or inputs.{what} of {today}"
+    if mixed:
+        way_out = f"leave the rows of {today} alone in inputs.{what}"
+    ending = "" if level == "warning" else " (check.market_date: warning values it all the same)"
+    message = f"the {what} says that it is of {named}, as_of is {today}: {way_out}{ending}"
+    return fault(level, "", OTHER_DAY, (), message)
+
+
+def _unread(column: str) -> MarketFault:
+    message = f"the column {column!r} holds no dates (a date, or text YYYY-MM-DD): it is not compared with as_of"
+    return fault("warning", column, "unreadable date", (), message)
+
+
+def _footer(table: pa.Table) -> int | None:
+    text = (table.schema.metadata or {}).get(FOOTER_KEY.encode())
+    return None if text is None else _parsed(text.decode("ascii", "replace"))
+
+
+def _days(column: pa.ChunkedArray) -> set[int] | None:
+    """Days since 1970-01-01, nulls aside; None: it holds no dates."""
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        column, kind = column.cast(kind.value_type), kind.value_type
+    if pa.types.is_timestamp(kind):
+        column = (pc.local_timestamp(column) if kind.tz else column).cast(pa.date32(), safe=False)
+    elif pa.types.is_date(kind):
+        column = column.cast(pa.date32())
+    elif not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_integer(kind)):
+        return set() if pa.types.is_null(kind) else None
+    days: set[int] = set()
+    for value in pc.unique(column).to_pylist():
+        if value is None or value == "":
+            continue
+        day = days_of(value) if isinstance(value, date) else _parsed(str(value))
+        if day is None:
+            return None
+        days.add(day)
+    return days
+
+
+def _parsed(text: str) -> int | None:
+    """A day as YYYY-MM-DD or YYYYMMDD, a time of day after it aside."""
+    try:
+        return days_of(date.fromisoformat(text.strip().replace("T", " ").partition(" ")[0]))
+    except ValueError:
+        return None
