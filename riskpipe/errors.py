@@ -16,9 +16,16 @@ A Failure is a value: it travels in results and in the ledger, never as an excep
 
 from __future__ import annotations
 
+import re
+import signal
+import threading
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
+
+MESSAGE_CHARACTERS = 2_000
+# Neither tables nor terminals take them as they are: controls (tab and newline aside), halves of surrogate pairs.
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 
 
 class RiskpipeError(Exception):
@@ -110,3 +117,33 @@ class Failure:
 
     reason: Reason
     message: str
+
+
+class Interrupt(KeyboardInterrupt):
+    """A real Ctrl-C, as riskpipe's own handlers raise it: told apart from code that raises KeyboardInterrupt."""
+
+
+def is_interrupt(error: BaseException) -> bool:
+    """Whether a signal raised it, so that nothing may go on; products can raise KeyboardInterrupt, too."""
+    if isinstance(error, Interrupt):
+        return True
+    if not isinstance(error, KeyboardInterrupt) or threading.current_thread() is not threading.main_thread():
+        return False  # Python raises it in the main thread alone
+    return signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def described(error: BaseException) -> str:
+    """`Type: message` of any exception, at most 2,000 characters; also of one whose message cannot be made."""
+    name = type(error).__name__
+    try:
+        text = str(error)
+        return printable(f"{name}: {text}" if text else name)
+    except BaseException as another:
+        if is_interrupt(another):
+            raise
+        return printable(f"{name} (its message cannot be read: {type(another).__name__})")
+
+
+def printable(text: str) -> str:
+    """At most 2,000 characters, with what no file or terminal takes escaped."""
+    return _UNPRINTABLE.sub(lambda found: f"\\x{ord(found[0]):02x}", text[:MESSAGE_CHARACTERS])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from riskpipe.cli.session import Session
+from riskpipe.cli.streams import write
 from riskpipe.cli.text import columns
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def schema(session: Session) -> int:
     """Print the JSON schema of the configuration, for editors."""
     from riskpipe.config import schema_text
 
-    print(schema_text(), end="")
+    write(schema_text().rstrip("\n"))
     return 0
 
 

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import functools
 import inspect
-import sys
-from collections.abc import Callable
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
 from typing import Annotated, Any, Concatenate, ParamSpec
 
 import typer
 
 from riskpipe.cli.messages import LogFormat, captured
 from riskpipe.cli.session import Session
+from riskpipe.cli.streams import reserved
+from riskpipe.errors import Interrupt
 
 P = ParamSpec("P")
 PANEL = "Everywhere"
@@ -105,17 +110,38 @@ def everywhere(command: Callable[Concatenate[Session, P], int]) -> Callable[...,
     def run(**values: Any) -> int:
         session = _session({p.name: values.pop(p.name) for p in _SHARED})
         try:
-            with captured(session.messages):
+            with ctrl_c(), captured(session.messages), reserved(functools.partial(_printed, session)):
                 code: int = function(session, **values)
-                sys.stdout.flush()
             return code
-        except (Exception, KeyboardInterrupt) as error:
+        except BaseException as error:
             from riskpipe.cli.outcome import report
 
             return report(error, session)
 
     _with_shared(run, own)
     return run
+
+
+def _printed(session: Session, line: str) -> None:
+    session.messages.write("info", line, printed=True)
+
+
+@contextmanager
+def ctrl_c() -> Iterator[None]:
+    """Ctrl-C raises Interrupt while this runs, so that a product's own KeyboardInterrupt is told apart from it."""
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        raise Interrupt
+
+    ours = threading.current_thread() is threading.main_thread()
+    if not ours or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield
+        return
+    signal.signal(signal.SIGINT, handle)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def before_commands(*own: inspect.Parameter) -> Callable[..., None]:

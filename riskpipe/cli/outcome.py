@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import os
+import errno
+import re
 import sys
 import traceback
 from contextlib import suppress
@@ -10,17 +11,26 @@ from contextlib import suppress
 import typer
 
 from riskpipe.cli.session import Session
-from riskpipe.errors import ConfigurationError, InfrastructureError, InterruptedRunError, RiskpipeError
+from riskpipe.cli.streams import ReaderGoneError
+from riskpipe.errors import (
+    ConfigurationError,
+    InfrastructureError,
+    InterruptedRunError,
+    RiskpipeError,
+    described,
+    is_interrupt,
+)
+from riskpipe.store.masking import masked
 
 INTERRUPTED = 130
-CLOSED_OUTPUT = 141  # as a shell reports a program that SIGPIPE ended
+_OUT_OF_MEMORY = re.compile(r"cannot allocate memory|out of memory|unable to allocate|can't start new thread", re.I)
 
 
 def report(error: BaseException, session: Session) -> int:
     """Tell what went wrong and return the exit code; local variables are never shown."""
-    if isinstance(error, BrokenPipeError):
-        return _leave_quietly()
-    if isinstance(error, KeyboardInterrupt):
+    if isinstance(error, ReaderGoneError):
+        return error.exit_code
+    if is_interrupt(error):
         return _fail(session, INTERRUPTED, "Interrupted", "interrupted")
     if isinstance(error, InterruptedRunError):
         return _fail(session, 128 + error.signal_number, type(error).__name__, str(error))
@@ -28,10 +38,12 @@ def report(error: BaseException, session: Session) -> int:
         return _fail(session, error.exit_code, type(error).__name__, str(error), error.faults)
     if isinstance(error, RiskpipeError):
         return _fail(session, error.exit_code, type(error).__name__, str(error))
-    if _is_of_the_machine(error):
-        return _fail(session, InfrastructureError.exit_code, type(error).__name__, str(error))
     if isinstance(error, typer.Exit):
         return error.exit_code
+    fault = _of_the_machine(error)
+    if fault is not None:
+        _trace(error, session)
+        return _fail(session, InfrastructureError.exit_code, type(error).__name__, fault)
     return _bug(error, session)
 
 
@@ -40,25 +52,44 @@ def usage(message: str, session: Session, command: str) -> int:
     return _fail(session, 2, "UsageError", f"{message} (see `{command} --help`)")
 
 
-def _is_of_the_machine(error: BaseException) -> bool:
-    """Kernels know no errors of riskpipe, and most commands do not load kernels."""
+def _of_the_machine(error: BaseException) -> str | None:
+    """What the machine refused, and the way out; None: it did not.
+
+    Kernels know no errors of riskpipe, and most commands do not load kernels.
+    """
     target = sys.modules.get("riskpipe.kernels.target")
-    return target is not None and isinstance(error, target.CpuTargetError)
+    if target is not None and isinstance(error, target.CpuTargetError):
+        return str(error)
+    told = described(error)
+    starved = isinstance(error, (OSError, ImportError, RuntimeError)) and _OUT_OF_MEMORY.search(told)
+    if isinstance(error, MemoryError) or starved or getattr(error, "errno", None) == errno.ENOMEM:
+        return (
+            f"out of memory ({told}): give the process more (`ulimit -v`, the limit of its container), or lower"
+            " cluster.workers, partition.max_memory or partition.max_trades; what is done is kept"
+        )
+    if not isinstance(error, OSError):
+        return None
+    from riskpipe.store.filesystem import storage_error
+
+    return str(storage_error(error, str(error.filename or "this machine's files or network"), "use"))
+
+
+def _trace(error: BaseException, session: Session) -> None:
+    if session.verbose:
+        try:
+            lines = traceback.format_exception(error)
+        except BaseException:  # its message cannot be made
+            lines = [*traceback.format_tb(error.__traceback__), described(error)]
+        session.messages.write("error", masked("".join(lines)).rstrip())
 
 
 def _bug(error: BaseException, session: Session) -> int:
-    from riskpipe.config import masked
-
-    if session.verbose:
-        session.messages.write("error", masked("".join(traceback.format_exception(error))).rstrip())
-    what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    _trace(error, session)
     hint = "please report it" if session.verbose else "-v shows where it happened"
-    return _fail(session, 1, "Bug", f"this is a bug in riskpipe: {what} ({hint})")
+    return _fail(session, 1, "Bug", f"this is a bug in riskpipe: {described(error)} ({hint})")
 
 
 def _fail(session: Session, code: int, kind: str, message: str, faults: list[str] | None = None) -> int:
-    from riskpipe.config import masked
-
     message = masked(message)
     content: dict[str, object] = {"type": kind, "message": message}
     if faults is not None:
@@ -66,16 +97,6 @@ def _fail(session: Session, code: int, kind: str, message: str, faults: list[str
     for line in message.splitlines() or [""]:
         session.messages.write("error", line, type=kind)
     if session.json:
-        try:
+        with suppress(RiskpipeError):  # a stdout that takes nothing: the code, at least, is right
             session.answer({"error": content, "exit_code": code}, [])
-            sys.stdout.flush()
-        except BrokenPipeError:
-            _leave_quietly()
     return code
-
-
-def _leave_quietly() -> int:
-    """Whoever read our output has gone: stop without a word, also when Python flushes stdout at its exit."""
-    with suppress(OSError, ValueError):  # stdout may be no file
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return CLOSED_OUTPUT

@@ -13,6 +13,8 @@ from typer.core import TyperGroup
 
 from riskpipe.cli.messages import LogFormat
 from riskpipe.cli.session import Session
+from riskpipe.cli.streams import LostAnswerError, ReaderGoneError
+from riskpipe.errors import RiskpipeError
 
 # Typer's own name for this class is private; BadParameter is public and derives from it.
 UsageError: type[Exception] = typer.BadParameter.__bases__[0]
@@ -38,6 +40,8 @@ class Program(TyperGroup):
                 code = _refused(error, arguments)
             except typer.Abort:  # Ctrl-C, as some versions of Typer pass it on
                 code = 130
+            except (ReaderGoneError, LostAnswerError) as error:  # of a help text
+                code = _unanswered(error, arguments)
         code = code if isinstance(code, int) else 0
         if standalone_mode:
             sys.exit(code)
@@ -48,13 +52,22 @@ def _refused(error: Any, arguments: list[str]) -> int:
     """A usage error comes before the options are known; those that shape the answer are looked up by hand."""
     from riskpipe.cli.outcome import usage
 
-    joined = " ".join(arguments)
-    as_json = "--log-format json" in joined or "--log-format=json" in joined
-    session = Session(json="--json" in arguments, log_format=LogFormat.json if as_json else LogFormat.auto)
     context = getattr(error, "ctx", None)
     if not error.format_message():  # no command was named: Typer has shown the help
         return 2
-    return usage(error.format_message(), session, context.command_path if context else "riskpipe")
+    return usage(error.format_message(), _session(arguments), context.command_path if context else "riskpipe")
+
+
+def _unanswered(error: RiskpipeError, arguments: list[str]) -> int:
+    from riskpipe.cli.outcome import report
+
+    return report(error, _session(arguments))
+
+
+def _session(arguments: list[str]) -> Session:
+    joined = " ".join(arguments)
+    as_json = "--log-format json" in joined or "--log-format=json" in joined
+    return Session(json="--json" in arguments, log_format=LogFormat.json if as_json else LogFormat.auto)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from riskpipe.cli.messages import LogFormat, Messages
+from riskpipe.cli.streams import write
 
 if TYPE_CHECKING:
     from riskpipe.config import Resolution, Settings
@@ -42,11 +43,11 @@ class Session:
         return self.resolution().settings
 
     def answer(self, value: dict[str, Any], lines: list[str]) -> None:
-        """The data: JSON if asked for, else lines of text. To stdout."""
-        if self.json:
-            print(json.dumps(value, indent=2, default=str))
-        else:
-            print("\n".join(lines))
+        """The data: JSON if asked for, else lines of text. To stdout.
+
+        :raises RiskpipeError: stdout does not take it.
+        """
+        write(json.dumps(value, indent=2, default=str) if self.json else "\n".join(lines))
 
     def next_command(self, words: str) -> str:
         """A command to try next, with what it takes to mean the same configuration."""

@@ -6,11 +6,10 @@ import pickle
 import traceback
 from dataclasses import dataclass
 
-from riskpipe.errors import Reason, RiskpipeError, StorageError
+from riskpipe.errors import Reason, RiskpipeError, StorageError, described, is_interrupt
 from riskpipe.execute.executor import Function
 from riskpipe.execute.work import Done, Raised, Work
 
-MESSAGE_CHARACTERS = 2_000
 TRACEBACK_FRAMES = 12
 
 
@@ -36,21 +35,22 @@ class Reply:
 def attempt(function: Function, work: Work, worker: str) -> Reply:
     """Call the function; an exception becomes a reason.
 
-    Anything but KeyboardInterrupt is caught, `sys.exit` included: a worker process belongs to many works.
+    Anything but a real Ctrl-C is caught, `sys.exit` included: a worker process belongs to many works.
     """
     try:
         return Reply(worker, function(work))
-    except KeyboardInterrupt:
-        raise
     except BaseException as error:
+        if is_interrupt(error):
+            raise
         return refusal(error, worker)
 
 
 def refusal(error: BaseException, worker: str) -> Reply:
     """The reply for a function that raised: type, message, the innermost frames; never local variables."""
-    lines = traceback.format_exception(type(error), error, error.__traceback__, limit=-TRACEBACK_FRAMES)
-    message = f"{type(error).__name__}: {error}"[:MESSAGE_CHARACTERS]
-    return Reply(worker, reason=reason_of(error), message=message, traceback_text="".join(lines))
+    frames = traceback.format_tb(error.__traceback__, limit=-TRACEBACK_FRAMES)
+    message = described(error)
+    text = "".join(["Traceback (most recent call last):\n", *frames, message, "\n"])
+    return Reply(worker, reason=reason_of(error), message=message, traceback_text=text)
 
 
 def reason_of(error: BaseException) -> Reason:
@@ -68,4 +68,4 @@ def packed(reply: Reply) -> bytes:
     try:
         return pickle.dumps(reply)
     except Exception as error:
-        return pickle.dumps(refusal(TypeError(f"the result cannot be pickled: {error}"), reply.worker))
+        return pickle.dumps(refusal(TypeError(f"the result cannot be pickled: {described(error)}"), reply.worker))

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from riskpipe.errors import Reason, StorageError
+from riskpipe.errors import Reason, StorageError, described, is_interrupt, printable
 from riskpipe.kernels.hashing import hash_strings
 from riskpipe.market.model import MarketModel
 from riskpipe.plan.costs import BYTES_PER_WEIGHT, MOST_WEIGHT_HELD, CostModel
@@ -24,6 +24,7 @@ from riskpipe.products.trades import Trades
 from riskpipe.products.validation import all_columns, canonical, check_rows
 from riskpipe.store.filesystem import Store
 from riskpipe.store.portfolio import TradeFile, iter_batches, read_rows
+from riskpipe.store.process import hold_standard_descriptors
 
 BATCH_ROWS = 65_536
 SAMPLES = 5
@@ -224,20 +225,25 @@ class Survey:
         """All trades at once; when the product's code raises, the halves, down to the trades that make it raise."""
         if not len(trades):
             return
+        failure = ""
         try:
             with np.errstate(all="ignore"):  # numbers near the end of their range: pricing judges the result
                 found = self._examined(product, trades, rows)
+        except BaseException as error:
+            if isinstance(error, MemoryError) or is_interrupt(error):
+                raise
+            failure = described(error)
+        finally:
+            hold_standard_descriptors()
+        if not failure:
             yield found
             return
-        except MemoryError:
-            raise
-        except Exception as error:
-            if len(trades) == 1:
-                message = f"the check of {product.name} raised {type(error).__name__}: {error}; the trade is not priced"
-                alone = np.zeros(1, np.int64)
-                faults = [RowFaults("", "product raised", alone, Reason.UNSUPPORTED, message)]
-                yield _Examined(rows, faults, alone[:0])
-                return
+        if len(trades) == 1:
+            message = f"the check of {product.name} raised {failure}; the trade is not priced"
+            alone = np.zeros(1, np.int64)
+            faults = [RowFaults("", "product raised", alone, Reason.UNSUPPORTED, message)]
+            yield _Examined(rows, faults, alone[:0])
+            return
         middle = len(trades) // 2
         yield from self._examine(product, trades.slice(0, middle), rows[:middle])
         yield from self._examine(product, trades.slice(middle, len(trades)), rows[middle:])
@@ -282,14 +288,14 @@ class Survey:
     ) -> None:
         """Count and quarantine; the positions in `faults` are among `rows`, those among the batch's `trades`."""
         for fault in faults:
-            positions = rows[fault.rows]
+            positions, message = rows[fault.rows], printable(fault.message)
             ids = tuple(
                 str(trades.trade_ids[int(k)].as_py() or f"{file.path}#{first + k}") for k in positions[:SAMPLES]
             )
-            self._count(fault.level, file.path, fault.column, fault.rule, fault.message, len(positions), ids)
+            self._count(fault.level, file.path, fault.column, fault.rule, message, len(positions), ids)
             if fault.level == "error":
                 good[positions] = False
-                self.quarantine.add(file.path, positions + first, fault.reason, fault.message)
+                self.quarantine.add(file.path, positions + first, fault.reason, message)
 
     def _count(
         self, level: str, path: str, column: str, rule: str, message: str, rows: int, ids: tuple[str, ...]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
-from importlib.metadata import entry_points
+from importlib.metadata import Distribution, EntryPoint, distributions, entry_points
 
-from riskpipe.errors import UsageError
+from riskpipe.errors import UsageError, described, is_interrupt
 from riskpipe.products.base import Product
 from riskpipe.products.bond import Bond
 from riskpipe.products.cap_floor import CapFloor
@@ -54,22 +55,80 @@ PRODUCTS: tuple[Product, ...] = (
 )
 
 
+class Catalogue(dict[str, Product]):
+    """Name -> product, and what was to be one.
+
+    :ivar broken: name of the entry point (of the package, where its list of them cannot be read) -> what is wrong with
+        it. A product that is asked for and is not there raises UsageError with all that are.
+    """
+
+    def __init__(self) -> None:
+        super().__init__((product.name, product) for product in PRODUCTS)
+        self.broken: dict[str, str] = {}
+
+    def __missing__(self, name: str) -> Product:
+        raise UsageError("; ".join([f"no product is called {name!r} here", *self.why(name)]))
+
+    def why(self, name: str) -> list[str]:
+        """What is wrong with the plug-in of this name; where there is none, with every one that is broken."""
+        return [self.broken[name]] if name in self.broken else list(self.broken.values())
+
+
 @cache
-def catalogue() -> dict[str, Product]:
-    """Name -> product.
+def catalogue() -> Catalogue:
+    """Every product there is.
 
     Another package adds a product with an entry point of the group `riskpipe.products` that names a subclass of
-    `Product` (or an instance), and may not take a name that is in use.
+    `Product` (or an instance), and may not take a name that is in use. One that cannot be loaded is `broken`, and the
+    others are there.
 
-    :raises UsageError: an entry point that is no product, or a name that is taken.
+    :raises UsageError: a name that is taken.
     """
-    products = {product.name: product for product in PRODUCTS}
-    for point in sorted(entry_points(group=GROUP), key=lambda p: p.name):
-        product = _load(point.load(), point.value)
-        if product.name in products:
-            raise UsageError(f"the product {product.name!r} of {point.value} is there already")
-        products[product.name] = product
+    products = Catalogue()
+    for point in sorted(_entry_points(products), key=lambda p: p.name):
+        try:
+            product = _load(point.load(), point.value)
+            name = str(product.name)
+        except BaseException as error:
+            if is_interrupt(error):
+                raise
+            told = str(error) if isinstance(error, UsageError) else f"it does not import: {described(error)}"
+            products.broken[point.name] = f"the plug-in {point.name!r} of {_package(point)} is left out: {told}"
+            continue
+        if name in products:
+            raise UsageError(f"the product {name!r} of {point.value} ({_package(point)}) is there already")
+        products[name] = product
     return products
+
+
+def _entry_points(products: Catalogue) -> Iterator[EntryPoint]:
+    """Of all packages; when the list of one cannot be read, those of the others, one by one."""
+    try:
+        yield from entry_points(group=GROUP)
+        return
+    except Exception:
+        seen = set()
+    for distribution in distributions():
+        name = _name_of(distribution)
+        if name in seen:
+            continue
+        seen.add(name)
+        try:
+            yield from distribution.entry_points.select(group=GROUP)
+        except Exception as error:
+            told = f"its entry_points.txt cannot be read: {described(error)}"
+            products.broken[name] = f"the plug-ins of the package {name} are left out: {told}"
+
+
+def _package(point: EntryPoint) -> str:
+    return "an unnamed package" if point.dist is None else f"the package {_name_of(point.dist)}"
+
+
+def _name_of(distribution: Distribution) -> str:
+    try:
+        return f"{distribution.name} {distribution.version}"
+    except Exception:  # its METADATA cannot be read
+        return str(getattr(distribution, "_path", "that has no name"))
 
 
 def _load(found: object, where: str) -> Product:

@@ -56,6 +56,21 @@ class ProcessIdentity:
         return _start_ticks(self.pid) != self.started
 
 
+def hold_standard_descriptors() -> None:
+    """Descriptors 0 to 2 that are closed become /dev/null.
+
+    A file opened later would take their number, and what somebody prints would go into that file.
+    """
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            null = os.open(os.devnull, os.O_RDWR)
+            if null != descriptor:
+                os.dup2(null, descriptor)
+                os.close(null)
+
+
 def _start_ticks(pid: int) -> int | None:
     """Field 22 of /proc/<pid>/stat; None for a process that is not there, or dead and not yet waited for."""
     try:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from riskpipe.errors import Failure, Reason
+from riskpipe.errors import Failure, Reason, described, is_interrupt, printable
 from riskpipe.kernels.pnl import pnl_into
 from riskpipe.kernels.sums import summable
 from riskpipe.measures.catalogue import PNL_SETS, families
@@ -20,6 +20,7 @@ from riskpipe.measures.families import Family
 from riskpipe.products.base import Prepared, Product
 from riskpipe.products.dependencies import Dependencies, dependencies
 from riskpipe.products.trades import Trades
+from riskpipe.store.process import hold_standard_descriptors
 from riskpipe.valuation.context import ColumnClass, Context
 
 Vector = NDArray[np.float64]
@@ -68,6 +69,7 @@ class Part:
 
     def fail(self, positions: NDArray[np.integer], stage: str, reason: Reason, message: str) -> None:
         """Note a failure; the first of a trade stands."""
+        message = printable(message)
         for position in positions.tolist():
             self.failures.setdefault(position, (stage, Failure(reason, message)))
 
@@ -85,19 +87,24 @@ def value_trades(
 def isolate(trades: Trades, value: Callable[[Trades], Part]) -> Iterator[Part]:
     """`value(trades)`; when that raises, the halves of it, down to the trades that raise by themselves.
 
-    MemoryError is not the trades' fault and is raised.
+    Whatever a product raises, `sys.exit()` too; but MemoryError and Ctrl-C are not the trades' fault and are raised.
     """
+    failure = ""
     try:
         with np.errstate(all="ignore"):  # what is not finite in the end becomes a failure with its trade's name
             part = value(trades)
+    except BaseException as error:
+        if isinstance(error, MemoryError) or is_interrupt(error):
+            raise
+        failure = described(error)
+    finally:
+        hold_standard_descriptors()
+    if not failure:
         yield part
         return
-    except MemoryError:
-        raise
-    except Exception as error:
-        if len(trades) == 1:
-            yield _failed(trades, f"{type(error).__name__}: {error}")
-            return
+    if len(trades) == 1:
+        yield _failed(trades, failure)
+        return
     middle = len(trades) // 2
     yield from isolate(trades.slice(0, middle), value)
     yield from isolate(trades.slice(middle, len(trades)), value)

@@ -27,8 +27,7 @@ from riskpipe.measures.scenarios import Scenarios, build_scenarios
 from riskpipe.plan.block import digest_id
 from riskpipe.plan.selection import Selection
 from riskpipe.plan.survey import Fault
-from riskpipe.products.base import Product
-from riskpipe.products.catalogue import catalogue
+from riskpipe.products.catalogue import Catalogue, catalogue
 from riskpipe.products.validation import check_schema, is_utf8
 from riskpipe.store.filesystem import MissingFileError, Store
 from riskpipe.store.parquet import open_parquet, read_parquet
@@ -59,7 +58,7 @@ class Inputs:
     """
 
     settings: Settings
-    products: Mapping[str, Product]
+    products: Catalogue
     portfolio: Store
     files: tuple[TradeFile, ...] = ()
     faults: list[Fault] = field(default_factory=list)
@@ -165,16 +164,24 @@ def _open_portfolio(inputs: Inputs, selection: Selection) -> None:
         message = problem.message + _WAYS_OUT.get(problem.rule, "")
         fault = Fault(problem.level, "portfolio", problem.path, "", problem.rule, 0, (), message)
         inputs.add(fault, blocking=problem.level == "error")
+    for name, message in inputs.products.broken.items():
+        inputs.add(Fault("warning", "portfolio", name, "", "broken plug-in", 0, (), message), blocking=False)
     for name in found.products:
-        if name not in inputs.products:
-            near = difflib.get_close_matches(name, inputs.products, 1)
-            hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(inputs.products))}"
-            message = f"no product is called {name!r}: {hint}"
+        if name not in inputs.products and selection.any_product(name):
+            message = _unknown(inputs.products, name)
             inputs.add(Fault("error", "portfolio", name, "", "unknown product", 0, (), message), blocking=True)
     known = [f for f in found.files if f.product in inputs.products and selection.any_product(f.product)]
     inputs.files = tuple([file for file in known if _check_columns(inputs, file) and file.rows])
     for file in inputs.files:
         inputs.hashes[f"portfolio/{file.path}"] = content_sha256(inputs.portfolio, file.path)
+
+
+def _unknown(products: Catalogue, name: str) -> str:
+    near = difflib.get_close_matches(name, products, 1)
+    hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(products))}"
+    if products.broken:
+        hint = "; ".join(products.why(name))
+    return f"no product is called {name!r}: {hint}"
 
 
 def _check_columns(inputs: Inputs, file: TradeFile) -> bool:

@@ -12,9 +12,11 @@ import pytest
 from valuations import open_run, settings_at, write_book
 
 from riskpipe.errors import UsageError
+from riskpipe.plan.selection import parse_selection
 from riskpipe.products.catalogue import PRODUCTS, catalogue
 from riskpipe.products.trades import Trades
 from riskpipe.products.validation import canonical
+from riskpipe.workflows.inputs import open_inputs
 
 CASH = '''
 """Cash on account: its amount, in any currency."""
@@ -97,15 +99,69 @@ def test_class_or_instance_comes_after_our_own(install: Install, target: str, tm
 def test_name_that_is_in_use(install: Install) -> None:
     install("desk_products:Impostor")
 
-    with pytest.raises(UsageError, match=r"the product 'bond' of desk_products:Impostor is there already"):
+    taken = r"the product 'bond' of desk_products:Impostor \(the package desk-products 1.0\) is there already"
+    with pytest.raises(UsageError, match=taken):
         catalogue()
 
 
-def test_entry_point_that_is_no_product(install: Install) -> None:
-    install("desk_products:NOTHING")
+@pytest.mark.parametrize(
+    ("target", "why"),
+    [
+        ("desk_products:NOTHING", "desk_products:NOTHING is no riskpipe.products.base.Product"),
+        ("desk_products:Abstract", "it does not import: TypeError: Can't instantiate"),
+        ("desk_products:Missing", "it does not import: AttributeError: module 'desk_products' has no attribute"),
+        ("desk_product:Cash", "it does not import: ModuleNotFoundError: No module named 'desk_product'"),
+        ("desk_exits:Cash", "it does not import: SystemExit: 3"),
+    ],
+)
+def test_a_plug_in_that_is_broken_is_named_and_the_others_go_on(
+    install: Install, tmp_path: Path, target: str, why: str
+) -> None:
+    install(target)
+    source = tmp_path / "site" / "desk_products.py"
+    source.write_text(source.read_text() + "\nclass Abstract(Product):\n    name = 'abstract'\n")
+    (tmp_path / "site" / "desk_exits.py").write_text("import sys\nsys.exit(3)\n")
 
-    with pytest.raises(UsageError, match="desk_products:NOTHING is no riskpipe"):
-        catalogue()
+    found = catalogue()
+
+    assert list(found) == [product.name for product in PRODUCTS]
+    told = "the plug-in 'cash' of the package desk-products 1.0 is left out: " + why
+    assert found.broken["cash"].startswith(told)
+    with pytest.raises(UsageError, match="no product is called 'cash' here; the plug-in 'cash' of the package"):
+        found["cash"]
+
+
+def test_a_package_whose_entry_points_cannot_be_read(install: Install, tmp_path: Path) -> None:
+    install("desk_products:Cash")
+    other = tmp_path / "site" / "torn-2.0.dist-info"
+    other.mkdir()
+    (other / "METADATA").write_text("Metadata-Version: 2.1\nName: torn\nVersion: 2.0\n")
+    (other / "entry_points.txt").write_bytes(b"[riskpipe.products]\ntorn = \xff\xfe:Torn\n")
+
+    found = catalogue()
+
+    assert "cash" in found
+    assert found.broken["torn 2.0"].startswith(
+        "the plug-ins of the package torn 2.0 are left out: its entry_points.txt"
+    )
+
+
+def test_trades_of_a_broken_plug_in(install: Install, tmp_path: Path) -> None:
+    """Its directory is an error that names it; without trades it is a warning, and the rest is priced."""
+    install("desk_product:Cash")
+    market = [{"kind": "zero_rate", "name": "USD.OIS", "tenor": "1Y", "value": 0.03, "currency": "USD"}]
+    row = {"trade_id": ["C1"], "book": ["treasury"], "currency": ["USD"], "amount": [100.0]}
+    write_book(tmp_path, {"cash": Trades(pa.table(row))}, market)
+    settings = settings_at(tmp_path, tmp_path / "output")
+    with_trades = open_inputs(settings)
+    (blocking,) = with_trades.blocking
+    assert blocking.rule == "unknown product"
+    assert "the plug-in 'cash' of the package desk-products 1.0 is left out" in blocking.message
+    elsewhere = open_inputs(settings, parse_selection(["product:bond"]))
+    assert [fault.rule for fault in elsewhere.blocking] == []
+    assert [(f.level, f.rule) for f in elsewhere.faults if f.rule == "broken plug-in"] == [
+        ("warning", "broken plug-in")
+    ]
 
 
 def test_is_planned_and_valued(install: Install, tmp_path: Path) -> None:

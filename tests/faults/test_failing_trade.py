@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -32,16 +33,50 @@ PRODUCT = textwrap.dedent(
 RAISES = 'assert "FXF-BAD" not in trades.trade_ids.to_pylist(), "desk bug"'
 
 
+RAISED = {
+    "FXF-EXIT": ("SystemExit(0)", "SystemExit: 0"),
+    "FXF-CTRL-C": ("KeyboardInterrupt()", "KeyboardInterrupt"),
+    "FXF-GENERATOR": ("GeneratorExit()", "GeneratorExit"),
+    "FXF-OWN": ("Own('of the desk')", "Own: of the desk"),
+    "FXF-UNPRINTABLE": ("Unprintable()", "Unprintable (its message cannot be read: SystemExit)"),
+    "FXF-NUL": ("ValueError('a\\0b\\ud800c')", "ValueError: a\\x00b\\xd800c"),
+}
+HOSTILE = "\n".join(
+    [
+        "import os, sys",
+        "from riskpipe.products.fx_forward import FxForward",
+        "class Own(BaseException): pass",
+        "class Unprintable(Exception):",
+        "    def __str__(self): sys.exit(3)",
+        "class DeskForward(FxForward):",
+        "    name, version = 'desk_forward', 1",
+        "    def {where}(self, trades, second):",
+        "        print('hello from the desk')",
+        "        os.write(1, b'hello from a library')",
+        "        ids = trades.trade_ids.to_pylist()",
+        *(f"        if {name!r} in ids: raise {raised}" for name, (raised, _) in RAISED.items()),
+        "        {then}",
+        "        return super().{where}(trades, second)",
+    ]
+)
+
+
 @pytest.fixture
 def desk_book(book: Path) -> Path:
     """The small book with its FX forwards as the desk's product, one of them with the name that breaks it."""
+    return with_names(book, ["FXF-BAD"])
+
+
+def with_names(book: Path, names: list[str]) -> Path:
+    """FX forwards as the desk's product, spread among them some with these names."""
     source = book / "data" / "portfolio" / "fx_forward"
     target = source.with_name("desk_forward")
     source.rename(target)
     file = next(target.glob("*.parquet"))
     table = pq.read_table(file)
     ids = table.column("trade_id").to_pylist()
-    ids[len(ids) // 2] = "FXF-BAD"
+    for k, name in enumerate(names, 1):
+        ids[k * len(ids) // (len(names) + 1)] = name
     table = table.set_column(table.schema.get_field_index("trade_id"), "trade_id", pa.array(ids))
     pq.write_table(table, file)
     return book
@@ -91,3 +126,66 @@ def test_one_trade_fails_alone_and_retry_does_just_it(desk, desk_book) -> None:
     third = riskpipe(desk_book, desk, "run", "--set", f"output={clean}")
     assert third.returncode == 0
     assert_same_bits(output, clean)
+
+
+@pytest.mark.parametrize("kind", ["serial", "local"])
+def test_whatever_a_product_raises_fails_its_trade_alone(desk, book, kind) -> None:
+    """And what it prints, from Python or past it, is no part of the answer."""
+    with_names(book, list(RAISED))
+    (desk / "desk_product.py").write_text(HOSTILE.format(where="prepare", then="pass"))
+
+    answer = riskpipe(book, desk, "run", "--set", f"cluster.kind={kind}", "--set", "measures=[pv]")
+
+    assert answer.returncode == 4, answer.stdout + answer.stderr
+    status = json.loads(answer.stdout)
+    assert status["failures_by_reason"] == {"PRICING_ERROR": len(RAISED)}
+    assert status["published"]
+    assert "hello from the desk" in answer.stderr
+    assert "hello from a library" in answer.stderr
+    rows = published(book / "output", "valuations")
+    failed = duckdb.sql("select trade_id, message from rows where status = 'failed'").fetchall()
+    assert dict(failed) == {name: message for name, (_, message) in RAISED.items()}
+    del rows
+
+
+def test_whatever_the_check_of_a_product_raises_fails_its_trade_alone(desk, book) -> None:
+    with_names(book, list(RAISED))
+    (desk / "desk_product.py").write_text(HOSTILE.format(where="validate", then="pass"))
+    answer = riskpipe(book, desk, "check")
+    assert answer.returncode == 3, answer.stdout + answer.stderr
+    faults = [fault for fault in json.loads(answer.stdout)["faults"] if fault["level"] == "error"]
+    assert {fault["sample"][0] for fault in faults} == set(RAISED)
+    for fault in faults:
+        assert RAISED[fault["sample"][0]][1] in fault["message"]
+    assert "hello from a library" in answer.stderr
+
+
+@pytest.mark.parametrize("kind", ["serial", "local"])
+def test_a_product_that_closes_the_standard_streams_ends_nothing(desk, book, kind) -> None:
+    with_names(book, [])
+    closes = "[os.close(number) for number in range(3)]"
+    (desk / "desk_product.py").write_text(HOSTILE.format(where="prepare", then=closes))
+    answer = riskpipe(book, desk, "run", "--set", f"cluster.kind={kind}", "--set", "measures=[pv]")
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    assert json.loads(answer.stdout)["published"]
+    assert "Traceback" not in answer.stderr
+
+
+def test_ctrl_c_ends_a_check_that_a_product_holds_up(desk, book, tmp_path) -> None:
+    """A product's KeyboardInterrupt is a trade's fault, a person's is not."""
+    with_names(book, [])
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    waits = f"open({str(pipe)!r}, 'w').close(); __import__('threading').Event().wait(60)"
+    (desk / "desk_product.py").write_text(HOSTILE.format(where="validate", then=waits))
+    with subprocess.Popen(
+        [sys.executable, "-m", "riskpipe", "check", "-c", str(book / "riskpipe.yaml")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(desk), "PYTHONDONTWRITEBYTECODE": "1"},
+    ) as process:
+        pipe.read_bytes()  # until the product is at work
+        process.send_signal(signal.SIGINT)
+        _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130, stderr
+    assert b"interrupted" in stderr

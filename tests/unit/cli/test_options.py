@@ -18,6 +18,7 @@ from riskpipe.cli.main import app
 from riskpipe.cli.options import before_commands, everywhere
 from riskpipe.cli.program import Program
 from riskpipe.cli.session import Session
+from riskpipe.cli.streams import LostAnswerError, ReaderGoneError
 
 SHARED = {"config", "as_of", "set_", "json", "quiet", "verbose", "log_format", "no_color"}
 runner = CliRunner()
@@ -77,7 +78,13 @@ def program(error: BaseException | None = None, code: int = 0) -> typer.Typer:
         (errors.InterruptedRunError("stopped", 15), 143),
         (KeyboardInterrupt(), 130),
         (ValueError("x"), 1),
-        (BrokenPipeError(), 141),
+        (BrokenPipeError(), 6),  # of a connection: streams have an error of their own
+        (ReaderGoneError("gone"), 141),
+        (LostAnswerError("full"), 6),
+        (MemoryError(), 6),
+        (OSError(28, "No space left on device"), 6),
+        (ImportError("libx.so: failed to map segment: Cannot allocate memory"), 6),
+        (ImportError("no module"), 1),
         (typer.Exit(9), 9),
     ],
 )

@@ -5,8 +5,9 @@ import sys
 
 import pytest
 
-from riskpipe.errors import Reason, StorageError
+from riskpipe.errors import Interrupt, Reason, StorageError
 from riskpipe.execute.attempt import Reply, attempt, packed
+from riskpipe.execute.signals import StopSignal, stop_on_signals
 from riskpipe.execute.work import Done, Work
 
 WORK = Work("k", 20)
@@ -42,12 +43,48 @@ def test_exceptions_are_typed(error, reason):
     assert "not to be shown" not in outcome.traceback_text.replace('secret = "not to be shown"', "")
 
 
-def test_keyboard_interrupt_is_not_a_mishap():
+def test_ctrl_c_is_not_a_mishap():
+    """Of the main thread with Python's own handler, as in a library; and ours, wherever it comes."""
+
     def interrupt(work):
         raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
-        attempt(interrupt, WORK, "w")
+    def ours(work):
+        raise Interrupt
+
+    for function in (interrupt, ours):
+        with pytest.raises(KeyboardInterrupt):
+            attempt(function, WORK, "w")
+
+
+class UnprintableError(ValueError):
+    def __str__(self):
+        raise GeneratorExit
+
+
+class Loop(BaseException):
+    def __str__(self):
+        return str(self.args[0])
+
+
+def test_whatever_a_product_raises_is_a_mishap():
+    """On a worker, or where a stop is asked for by signals: KeyboardInterrupt is then the product's own."""
+    raised = [
+        (KeyboardInterrupt("mine"), "KeyboardInterrupt: mine"),
+        (GeneratorExit(), "GeneratorExit"),
+        (Loop("x"), "Loop: x"),
+        (UnprintableError(), "UnprintableError (its message cannot be read: GeneratorExit)"),
+        (ValueError("a\0b\ud800c\x1b[2J"), "ValueError: a\\x00b\\xd800c\\x1b[2J"),
+    ]
+    with stop_on_signals(StopSignal()):
+        for error, message in raised:
+
+            def fail(work, error=error):
+                raise error
+
+            outcome = pickle.loads(packed(attempt(fail, WORK, "w"))).outcome(WORK)
+            assert (outcome.reason, outcome.message) == (Reason.PRICING_ERROR, message)
+            assert outcome.traceback_text.endswith(f"{message}\n")
 
 
 def test_long_messages_and_deep_stacks_are_cut():
