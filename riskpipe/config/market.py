@@ -8,9 +8,9 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from riskpipe.config.values import CurrencyCode, unwanted
+from riskpipe.market.calendar_names import CALENDARS
 from riskpipe.market.conventions import Conventions, CurveConvention, IndexConvention, SurfaceConvention
 
-CALENDARS = ("weekends", "TARGET", "USNY", "USGS", "GBLO", "JPTO")
 CALENDAR_PATTERN = "^({0})([+]({0}))*$".format("|".join(CALENDARS))
 DayCount = Literal["ACT/360", "ACT/365F", "ACT/ACT", "30/360", "30E/360"]
 Frequency = Literal["1M", "3M", "6M", "1Y", "1T"]
@@ -52,7 +52,9 @@ class IndexSettings(_Entry):
     overnight: bool = Field(default=False, description="Compounded daily in arrears, else a term rate.")
     day_count: DayCount | None = Field(default=None, description="Day count; unset: that of the leg.")
     fixing_lag: int = Field(
-        default=0, ge=0, description="Business days between the fixing and the start of its period."
+        default=0,
+        ge=0,
+        description="Business days between the fixing and the start of its period; of an overnight index the lookback.",
     )
     calendar: Calendar | None = Field(default=None, description="Calendar of the fixings; unset: that of the leg.")
     observation_lag: int = Field(

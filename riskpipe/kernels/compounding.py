@@ -6,8 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riskpipe.kernels.compiler import kernel
+from riskpipe.kernels.mathematics import fma
 
 Floats = NDArray[np.float64]
+Indices = NDArray[np.int32]
 
 
 @kernel
@@ -27,3 +29,51 @@ def compounded_growth(
             growth = growth * factor[j]
         out[k] = growth * last[k]
     return out
+
+
+@kernel
+def daily_growths(
+    start: Indices,
+    end: Indices,
+    weight: Floats,
+    first: Indices,
+    begin: Indices,
+    stop: Indices,
+    last: Indices,
+    discount: Floats,
+    daily: Floats,
+    out: Floats,
+) -> None:
+    """Growths by daily rates that count for longer or shorter than the days that they are of.
+
+    Day i grows by 1 + weight[i] (D[start[i]] / D[end[i]] - 1), period k by day first[k], those from begin[k] to
+    stop[k] - 1, and day last[k] (-1: none), multiplied in this order.
+
+    :param start, end: int32[days], rows of `discount`; `weight` float64[days].
+    :param first, begin, stop, last: int32[periods].
+    :param discount: float64[nodes, n_scenarios].
+    :param daily: float64[days, n_scenarios], overwritten.
+    :param out: float64[periods, n_scenarios], overwritten.
+    """
+    width = discount.shape[1]
+    for i in range(start.size):
+        a, b, w = discount[start[i]], discount[end[i]], weight[i]
+        row = daily[i]
+        for s in range(width):
+            row[s] = fma(w, a[s] / b[s] - 1.0, 1.0)
+    for k in range(begin.size):
+        growth = out[k]
+        for s in range(width):
+            growth[s] = 1.0
+        if first[k] >= 0:
+            row = daily[first[k]]
+            for s in range(width):
+                growth[s] = row[s]
+        for i in range(begin[k], stop[k]):
+            row = daily[i]
+            for s in range(width):
+                growth[s] = growth[s] * row[s]
+        if last[k] >= 0:
+            row = daily[last[k]]
+            for s in range(width):
+                growth[s] = growth[s] * row[s]

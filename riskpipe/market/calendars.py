@@ -6,16 +6,16 @@ functions. Outside the years that QuantLib knows (1901 to 2199) only weekends ar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from riskpipe.market.calendar_names import CALENDARS, QUANTLIB, is_calendar
 from riskpipe.market.labels import Labels
 
-CALENDARS: Final = ("weekends", "TARGET", "USNY", "USGS", "GBLO", "JPTO")
 CONVENTIONS: Final = ("unadjusted", "following", "modified_following", "preceding")
 
 _ROLLS: Final = {
@@ -26,11 +26,7 @@ _ROLLS: Final = {
 _EXCEL_EPOCH: Final = 25569  # QuantLib's serial number of 1970-01-01
 
 Days = NDArray[np.int32]
-
-
-def is_calendar(name: str) -> bool:
-    """Whether `name` is a calendar, or several of them joined by `+`."""
-    return all(part in CALENDARS for part in name.split("+"))
+Calendar = Labels | str | np.busdaycalendar
 
 
 @lru_cache(maxsize=256)
@@ -45,36 +41,48 @@ def business_calendar(name: str) -> np.busdaycalendar:
     return np.busdaycalendar(holidays=holidays)
 
 
+def without(calendar: str, days: Days) -> np.busdaycalendar:
+    """A calendar in which `days` int32[n] are holidays too."""
+    named = business_calendar(calendar)
+    if not len(days):
+        return named
+    return np.busdaycalendar(holidays=np.concatenate((named.holidays, days.astype("datetime64[D]"))))
+
+
+def quantlib_calendar(name: str) -> Any:
+    """A calendar of QuantLib's; of a joint one `A+B` the holidays of either."""
+    import QuantLib as ql  # noqa: N813  # slow to import, and not every book has dates to adjust
+
+    parts = []
+    for part in name.split("+"):
+        kind, market = QUANTLIB[part]
+        maker = getattr(ql, kind)
+        parts.append(maker(getattr(maker, market)) if market else maker())
+    return parts[0] if len(parts) == 1 else ql.JointCalendar(parts)
+
+
 @lru_cache(maxsize=len(CALENDARS))
 def _holidays(name: str) -> NDArray[np.datetime64]:
     if name == "weekends":
         return np.zeros(0, "datetime64[D]")
-    import QuantLib as ql  # noqa: N813  # slow to import, and not every book has dates to adjust
+    import QuantLib as ql  # noqa: N813
 
-    makers: dict[str, Callable[[], Any]] = {
-        "TARGET": ql.TARGET,
-        "USNY": lambda: ql.UnitedStates(ql.UnitedStates.FederalReserve),
-        "USGS": lambda: ql.UnitedStates(ql.UnitedStates.GovernmentBond),
-        "GBLO": lambda: ql.UnitedKingdom(ql.UnitedKingdom.Settlement),
-        "JPTO": ql.Japan,
-    }
-    dates = makers[name]().holidayList(ql.Date.minDate(), ql.Date.maxDate() - 1, False)
+    dates = quantlib_calendar(name).holidayList(ql.Date.minDate(), ql.Date.maxDate() - 1, False)
     serials = np.fromiter((date.serialNumber() for date in dates), np.int64, len(dates))
     return (serials - _EXCEL_EPOCH).astype("datetime64[D]")
 
 
-def adjust(days: Days, calendar: Labels | str, convention: Labels | str) -> Days:
+def adjust(days: Days, calendar: Calendar, convention: Labels | str) -> Days:
     """Dates moved to business days.
 
     :param days: int32[n], days since 1970-01-01.
-    :param calendar: of each date, or one for all.
+    :param calendar: of each date, or one for all, by name or as numpy has it.
     :param convention: unadjusted, following, modified_following or preceding, of each date or one for all.
     :return: int32[n].
     :raises ValueError: unknown calendar or convention.
     """
     adjusted = np.array(days, np.int32)
-    for name, dates in _groups(calendar, len(days)):
-        busdays = business_calendar(name)
+    for busdays, dates in _calendars(calendar, len(days)):
         rules = convention if isinstance(convention, str) else convention.take(dates)
         for rule, among in _groups(rules, dates.size):
             _check_convention(rule)
@@ -86,7 +94,7 @@ def adjust(days: Days, calendar: Labels | str, convention: Labels | str) -> Days
     return adjusted
 
 
-def add_business_days(days: Days, count: int | NDArray[np.integer], calendar: Labels | str) -> Days:
+def add_business_days(days: Days, count: int | NDArray[np.integer], calendar: Calendar) -> Days:
     """The date `count` business days later (or earlier, if negative); 0: the following business day.
 
     :param days: int32[n]; from a holiday the first step leads to the next (or previous) business day.
@@ -96,8 +104,7 @@ def add_business_days(days: Days, count: int | NDArray[np.integer], calendar: La
     """
     counts = np.broadcast_to(np.asarray(count, np.int64), np.shape(days))
     moved = np.empty(len(days), np.int32)
-    for name, rows in _groups(calendar, len(days)):
-        busdays = business_calendar(name)
+    for busdays, rows in _calendars(calendar, len(days)):
         stamps, steps = days[rows].astype("datetime64[D]"), counts[rows]
         # numpy first rolls a holiday to a business day: backwards, so that the roll costs no step
         later = np.busday_offset(stamps, steps, "preceding", busdaycal=busdays)
@@ -106,15 +113,15 @@ def add_business_days(days: Days, count: int | NDArray[np.integer], calendar: La
     return moved
 
 
-def is_business_day(days: Days, calendar: Labels | str) -> NDArray[np.bool_]:
+def is_business_day(days: Days, calendar: Calendar) -> NDArray[np.bool_]:
     """bool[n]: neither a weekend nor a holiday."""
     result = np.empty(len(days), np.bool_)
-    for name, rows in _groups(calendar, len(days)):
-        result[rows] = np.is_busday(days[rows].astype("datetime64[D]"), busdaycal=business_calendar(name))
+    for busdays, rows in _calendars(calendar, len(days)):
+        result[rows] = np.is_busday(days[rows].astype("datetime64[D]"), busdaycal=busdays)
     return result
 
 
-def business_days(start: int, stop: int, calendar: str) -> Days:
+def business_days(start: int, stop: int, calendar: str | np.busdaycalendar) -> Days:
     """The business days in [start, stop), ascending."""
     days = np.arange(start, max(start, stop), dtype=np.int32)
     return days[is_business_day(days, calendar)]
@@ -123,6 +130,15 @@ def business_days(start: int, stop: int, calendar: str) -> Days:
 def _check_convention(name: str) -> None:
     if name not in CONVENTIONS:
         raise ValueError(f"unknown business-day convention {name!r}: one of {', '.join(CONVENTIONS)}")
+
+
+def _calendars(calendar: Calendar, size: int) -> Iterator[tuple[np.busdaycalendar, NDArray[np.int64]]]:
+    """Each distinct calendar with the positions that it is of."""
+    if isinstance(calendar, np.busdaycalendar):
+        yield calendar, np.arange(size)
+        return
+    for name, rows in _groups(calendar, size):
+        yield business_calendar(name), rows
 
 
 def _groups(labels: Labels | str, size: int) -> Iterator[tuple[str, NDArray[np.int64]]]:

@@ -13,7 +13,8 @@ class IndexConvention:
     :param curve: name of the forward curve (`zero_rate:<curve>`).
     :param overnight: compounded daily in arrears, else a term rate.
     :param day_count: of the index; None: the day count of the leg.
-    :param fixing_lag: business days between fixing and start of the period.
+    :param fixing_lag: business days between fixing and start of the period; of an overnight index the lookback: the
+        rate of so many business days before counts for each day, the observation period is not shifted.
     :param calendar: of the fixings; None: the calendar of the leg.
     :param observation_lag: of a price index: months from the index to the payment that it settles.
     :param observation: of a price index: "flat" over the month, or "linear" to the next month's.

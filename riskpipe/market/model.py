@@ -10,6 +10,7 @@ from riskpipe.market.conventions import Conventions
 from riskpipe.market.curves import Curves
 from riskpipe.market.factors import nearest
 from riskpipe.market.fx import FxGraph, Route
+from riskpipe.market.growths import CurveNodes, Grown, Request, grown
 from riskpipe.market.inflation import InflationCurves, InflationNodes
 from riskpipe.market.labels import Labels
 from riskpipe.market.nodes import (
@@ -151,6 +152,19 @@ class MarketModel:
         group, day, position = distinct(_concatenate(groups), _concatenate([days for _, days in requests]))
         bounds = np.cumsum([len(g) for g in groups])[:-1]
         return DiscountNodes(*self._curves.log_discount(group, day)), np.split(position, bounds)
+
+    def projected(self, *requests: Request) -> tuple[CurveNodes, list[Positions]]:
+        """Discount factors of zero curves at dates, and growths by daily rates (`riskpipe.market.growths`).
+
+        :return: nodes, and for each request its positions; without growths those of `discount`.
+        """
+        plain = [(request.curve, request.day) if isinstance(request, Grown) else request for request in requests]
+        growths = [request.growths for request in requests if isinstance(request, Grown)]
+        if not any(len(part) for part in growths):
+            return self.discount(*plain)
+        days = [(part.curve, day) for part in growths for day in (part.start, part.end)]
+        nodes, positions = self.discount(*plain, *days)
+        return grown(nodes, requests, positions[: len(plain)], positions[len(plain) :])
 
     def forwards(self, underlyings: Labels, currencies: Labels, days: Days) -> tuple[ForwardNodes, Positions]:
         """Forwards of equities and commodities.

@@ -14,7 +14,7 @@ from riskpipe.market.model import MarketModel
 from riskpipe.market.nodes import VarianceNodes
 from riskpipe.market.schedules import schedule
 from riskpipe.products.base import COMMON_COLUMNS, Column, Need, Prepared, Product, RowFaults
-from riskpipe.products.floating import Coupons, FloatingLeg, last_fixed_start, missing_fixings
+from riskpipe.products.floating import Coupons, FloatingLeg, Growth, fixing_faults, last_fixed_start
 from riskpipe.products.flows import Amounts, Days, Floats, Integers, merged, offsets_of
 from riskpipe.products.legs import NO_NODES, KnownLeg, Leg, Matrix, Positions, PreparedLegs, Rows, Tile
 from riskpipe.products.schedule_columns import (
@@ -50,11 +50,12 @@ class CapFloor(Product):
     An overnight rate is compounded in arrears and goes on moving, ever less, until its period ends: its volatility is
     read at the start of the period (tomorrow, once that has come) and its variance is that volatility squared x
     (T0 + (T1 - T0)^3 / (3 (end - start)^2)), with T0 the time to the start or zero, T1 that to the end (Lyashenko and
-    Mercurio, Looking forward to backward-looking rates, 2019, section 6.3).
+    Mercurio, Looking forward to backward-looking rates, 2019, section 6.3). With a lookback (the index's `fixing_lag`)
+    these are the days that many business days earlier.
     """
 
     name = "cap_floor"
-    version = 1
+    version = 2
     columns = (
         *COMMON_COLUMNS,
         Column("currency", "string", "of the notional and the present value"),
@@ -92,7 +93,7 @@ class CapFloor(Product):
 
     def missing_points(self, trades: Trades, model: MarketModel) -> list[RowFaults]:
         before = last_fixed_start(trades.labels("index"), model)
-        return missing_fixings(Coupons(_leg(trades, model.as_of, before), model).missing)
+        return fixing_faults(Coupons(_leg(trades, model.as_of, before), model))
 
     def weight(self, trades: Trades, as_of: int) -> NDArray[np.float64]:
         return 0.3 + 0.6 * remaining_periods(trades, "start_date", "frequency", as_of)
@@ -100,12 +101,8 @@ class CapFloor(Product):
     def prepare(self, trades: Trades, model: MarketModel) -> Prepared:
         options = _optionlets(trades, model)
         projection, curve = _projection(trades, model.conventions), trades.labels("discount_curve")
-        forward = projection.take(options.trade)
-        nodes, (start, end, payment, known_node) = model.discount(
-            (forward, options.until),
-            (forward, options.end),
-            (curve.take(options.trade), options.end),
-            (curve.take(options.known.trade), options.known.day),
+        nodes, (start, end, payment, known_node) = model.projected(
+            *options.growth.requests(projection, curve), (curve.take(options.known.trade), options.known.day)
         )
         factors = nodes.evaluate(np.ascontiguousarray(model.snapshot.x0[:, None]))[:, 0]
         forward0 = options.gearing * (factors[start] / factors[end]) + options.constant
@@ -184,19 +181,20 @@ class _Optionlets:
     """Options to come, k of them, by trade and period; those that are decided are known amounts.
 
     :param trade: int64[k].
-    :param gearing, constant: float64[k]: the rate is gearing P(until) / P(end) + constant.
+    :param growth: what the rate grows by: gearing x growth + constant.
+    :param gearing, constant: float64[k].
     :param amount: float64[k], notional x length of the period.
-    :param fixing: int32[k], from when on the rate is known: the day of the fixing, the start of an overnight period.
+    :param fixing, last: int32[k], from when on the rate begins to be known, and when it is: the day of the fixing, or
+        the days of an overnight period's first and last rates (without a lookback its start and end).
     """
 
     trade: Integers
-    start: Days
-    until: Days
-    end: Days
+    growth: Growth
     gearing: Floats
     constant: Floats
     amount: Floats
     fixing: Days
+    last: Days
     overnight: NDArray[np.bool_]
     known: Amounts
 
@@ -228,13 +226,12 @@ def _optionlets(trades: Trades, model: MarketModel) -> _Optionlets:
     open_ = np.flatnonzero(~decided & (tau != 0.0))
     return _Optionlets(
         trade[open_],
-        leg.periods.start[open_],
-        coupons.until[open_],
-        end[open_],
+        coupons.growth(coupons.weight).where(open_),
         coupons.weight[open_] / tau[open_],
         rate[open_],
         (leg.notional[trade] * tau)[open_],
         coupons.day[open_],
+        coupons.last[open_],
         coupons.overnight[open_],
         merged([Amounts(trade, end, paid).where(decided)]),
     )
@@ -261,7 +258,7 @@ def _variances(
 
 def _effective_time(model: MarketModel, options: _Optionlets, terms: Integers) -> Floats:
     """float64[k], years: what a volatility that dies out over an overnight period is worth."""
-    start, end = options.start[terms], options.end[terms]
+    start, end = options.fixing[terms], options.last[terms]
     begin = model.time(start)
     left, length = model.time(end) - begin, (end.astype(np.float64) - start) / 365.0
     return np.asarray(begin + left * left * left / (3.0 * length * length))

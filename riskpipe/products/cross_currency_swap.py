@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 from riskpipe.kernels.forwards import add_converted
 from riskpipe.market.calendars import adjust
 from riskpipe.market.conventions import Conventions
+from riskpipe.market.growths import CurveNodes, Request
 from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
-from riskpipe.market.nodes import DiscountNodes, FxNodes
+from riskpipe.market.nodes import FxNodes
 from riskpipe.market.schedules import Schedule, schedule
 from riskpipe.products.base import COMMON_COLUMNS, Column, Need, Prepared, Product, RowFaults
-from riskpipe.products.floating import FloatingFlows, FloatingLeg, floating_flows, last_fixed_start, missing_fixings
+from riskpipe.products.floating import FloatingFlows, FloatingLeg, fixing_faults, floating_flows, last_fixed_start
 from riskpipe.products.flows import Amounts, Integers, fixed_coupons, merged, offsets_of
 from riskpipe.products.legs import NO_NODES, KnownLeg, Leg, ProjectedLeg, leg_values
 from riskpipe.products.nodes import evaluate_used
@@ -57,7 +58,7 @@ class CrossCurrencySwap(Product):
     """
 
     name = "cross_currency_swap"
-    version = 1
+    version = 2
     columns = (
         *COMMON_COLUMNS,
         *_leg_columns("receive", "received"),
@@ -96,8 +97,8 @@ class CrossCurrencySwap(Product):
         for side in _SIDES:
             before = last_fixed_start(trades.labels(f"{side}_index"), model)
             rows, flows = _floating(trades, side, model, before)
-            missing = [(index, day, rows[positions]) for index, day, positions in flows.missing]
-            faults += missing_fixings(missing, f"{side}_index")
+            found = fixing_faults(flows, f"{side}_index")
+            faults += [replace(fault, rows=rows[fault.rows]) for fault in found]
         return faults
 
     def weight(self, trades: Trades, as_of: int) -> NDArray[np.float64]:
@@ -110,14 +111,14 @@ class CrossCurrencySwap(Product):
     def prepare(self, trades: Trades, model: MarketModel) -> Prepared:
         received = _Side(trades, "receive", model)
         paid = _Side(trades, "pay", model)
-        nodes, positions = model.discount(*received.requests(), *paid.requests())
+        nodes, positions = model.projected(*received.requests(), *paid.requests())
         rate, rate_position = model.fx(trades.labels("receive_currency"), trades.labels("pay_currency"))
         return _CrossCurrencySwaps(nodes, received.legs(positions[:4]), paid.legs(positions[4:]), rate, rate_position)
 
 
 @dataclass(frozen=True)
 class _CrossCurrencySwaps(Prepared):
-    nodes: DiscountNodes
+    nodes: CurveNodes
     received: tuple[Leg, ...]
     paid: tuple[Leg, ...]
     rate: FxNodes
@@ -143,7 +144,7 @@ class _Side:
         fixed, exchanged = _fixed(trades, side, model), _exchanges(trades, side, model)
         self._known = merged([fixed, floating.known.of(rows), started, exchanged])
 
-    def requests(self) -> tuple[tuple[Labels, NDArray[np.int32]], ...]:
+    def requests(self) -> tuple[Request, ...]:
         known = self._known
         return (self._curve.take(known.trade), known.day), *self._growth.requests(self._projection, self._curve)
 

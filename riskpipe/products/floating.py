@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,14 +11,18 @@ from numpy.typing import NDArray
 from riskpipe.errors import Reason
 from riskpipe.market.daycounts import year_fraction
 from riskpipe.market.factors import date_of
+from riskpipe.market.growths import DailyGrowths, Grown, Request, joined
 from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
 from riskpipe.market.schedules import Schedule
 from riskpipe.products.base import RowFaults
 from riskpipe.products.flows import Amounts, Days, Floats, Integers
-from riskpipe.products.overnight import NONE_MISSING, fixing_dates, realised
+from riskpipe.products.overnight import NONE_MISSING, fixing_dates, projected, realised
 
 _SEPARATOR = "\0"
+
+Lacking = tuple[str, int, Integers]
+"""An index, a date in days, and the trades, int64."""
 
 
 @dataclass(frozen=True)
@@ -47,32 +51,40 @@ class Growth:
 
     :param trade: int64[k], ascending.
     :param coefficient: float64[k], in currency.
+    :param period: int32[k], where the growth is one of `daily`, which of these; else -1.
     """
 
     trade: Integers
     start: Days
     end: Days
     coefficient: Floats
+    period: NDArray[np.int32]
+    daily: DailyGrowths
 
-    def where(self, mask: NDArray[np.bool_]) -> Growth:
-        return Growth(self.trade[mask], self.start[mask], self.end[mask], self.coefficient[mask])
+    def where(self, mask: NDArray[np.bool_] | Integers) -> Growth:
+        kept = (self.trade[mask], self.start[mask], self.end[mask], self.coefficient[mask], self.period[mask])
+        return Growth(*kept, self.daily)
 
     def of(self, rows: Integers) -> Growth:
         """The same of trades that were counted among `rows`, ascending."""
-        return Growth(rows[self.trade], self.start, self.end, self.coefficient)
+        return replace(self, trade=rows[self.trade])
 
-    def requests(self, projection: Labels, discount_curve: Labels) -> tuple[tuple[Labels, Days], ...]:
-        """Curves and dates of P(start), P(end) and D(end), as `MarketModel.discount` takes them.
+    def requests(self, projection: Labels, discount_curve: Labels) -> tuple[Request, Request, Request]:
+        """Curves and dates of P(start), P(end) and D(end), as `MarketModel.projected` takes them.
+
+        A growth by days takes the place of P(start), and one that of P(end).
 
         :param projection, discount_curve: of each trade.
         """
-        curve = projection.take(self.trade)
-        return (curve, self.start), (curve, self.end), (discount_curve.take(self.trade), self.end)
+        curve = projection.take(self.trade).where(self.period < 0)
+        start = Grown(curve, self.start, self.period, self.daily)
+        return start, (curve, self.end), (discount_curve.take(self.trade), self.end)
 
     def telescoped(self, projection: Labels, discount_curve: Labels) -> tuple[Amounts, Growth]:
         """Where one curve does both, P(start) / P(end) D(end) is P(start): known amounts, and what is left."""
         one_curve = projection.combine(discount_curve, lambda a, b: "one" if a == b else "two")
         same = np.array([*(name == "one" for name in one_curve.names), False], np.bool_)[one_curve.codes][self.trade]
+        same &= self.period < 0
         known = self.where(same)
         return Amounts(known.trade, known.start, known.coefficient), self.where(~same)
 
@@ -82,11 +94,13 @@ class FloatingFlows:
     """A coupon N (P(start) / P(end) - 1) is a growth N and a known amount -N.
 
     :param missing: fixings that coupons need and the market lacks: (index, date in days, trades int64).
+    :param skipped: likewise days on which an index was not fixed though its calendar has it.
     """
 
     known: Amounts
     growth: Growth
-    missing: tuple[tuple[str, int, Integers], ...]
+    missing: tuple[Lacking, ...]
+    skipped: tuple[Lacking, ...]
 
 
 def floating_flows(leg: FloatingLeg, model: MarketModel) -> FloatingFlows:
@@ -95,15 +109,16 @@ def floating_flows(leg: FloatingLeg, model: MarketModel) -> FloatingFlows:
     A term rate that fixes before today is a fixing; one that fixes today is, if there is one; else, and
     later, it is the forward rate over the period, (P(start) / P(end) - 1) / tau by the index's day count,
     where dates before today (and the horizon) have factor one. Overnight rates grow by the fixings so far,
-    then by P(today) / P(end).
+    then by P(today) / P(end), or with a lookback by the forward rate of each day (`overnight.projected`).
     """
     coupons = Coupons(leg, model)
     trade = coupons.trade
     scale = leg.notional[trade]
     amount = scale * (coupons.known + leg.spread[trade] * coupons.tau)
     growing = coupons.weight != 0.0
-    growth = Growth(trade, coupons.until, leg.periods.end, scale * coupons.weight).where(growing)
-    return FloatingFlows(Amounts(trade, leg.periods.end, amount), growth, tuple(coupons.missing))
+    growth = coupons.growth(scale * coupons.weight).where(growing)
+    known = Amounts(trade, leg.periods.end, amount)
+    return FloatingFlows(known, growth, tuple(coupons.missing), tuple(coupons.skipped))
 
 
 def last_fixed_start(index: Labels, model: MarketModel) -> int:
@@ -112,34 +127,50 @@ def last_fixed_start(index: Labels, model: MarketModel) -> int:
     return model.as_of + 14 + 2 * lag
 
 
-def missing_fixings(
-    missing: Iterable[tuple[str, int, Integers]], column: str = "index", kind: str = "fixing"
-) -> list[RowFaults]:
+def missing_fixings(missing: Iterable[Lacking], column: str = "index", kind: str = "fixing") -> list[RowFaults]:
     """A fault for every index and date.
 
     :param missing: as in `FloatingFlows`.
     :param kind: of the factors.
     """
-    return [
-        RowFaults(
-            column,
-            "fixing",
-            np.unique(trades),
-            Reason.MISSING_MARKET_DATA,
-            f"the market has no {kind}:{index}:{date_of(day).isoformat()}",
+    hint = "; if the index is not fixed that day, name its fixing calendar in market.indices.{}.calendar"
+    faults = []
+    for index, day, trades in missing:
+        message = f"the market has no {kind}:{index}:{date_of(day).isoformat()}"
+        message += hint.format(index) if kind == "fixing" else ""
+        faults.append(RowFaults(column, "fixing", np.unique(trades), Reason.MISSING_MARKET_DATA, message))
+    return faults
+
+
+def fixing_faults(flows: FloatingFlows | Coupons, column: str = "index") -> list[RowFaults]:
+    """Errors of fixings that are missing, and warnings of days on which an index was not fixed.
+
+    :param column: that names the index.
+    """
+    skipped = []
+    for index, day, trades in flows.skipped:
+        message = (
+            f"fixing:{index}:{date_of(day).isoformat()} is missing between two others: taken as no fixing day, the "
+            f"rate before counts on; market.indices.{index}.calendar can name the index's fixing calendar"
         )
-        for index, day, trades in missing
-    ]
+        rows = np.unique(trades)
+        skipped.append(RowFaults(column, "fixing_day", rows, Reason.MISSING_MARKET_DATA, message, "warning"))
+    return [*missing_fixings(flows.missing, column), *skipped]
 
 
 class Coupons:
-    """Floating coupons per unit of notional, without the spread: known + weight P(until) / P(end), paid at `end`.
+    """Floating coupons per unit of notional, without the spread: known + weight growth, paid at `end`.
+
+    The growth is P(until) / P(end), or with a lookback one of `daily`.
 
     :ivar trade: int64[k]; `tau` float64[k], length of the period by the coupon's day count.
     :ivar known, weight: float64[k]; the weight is zero where the rate is known.
-    :ivar until: int32[k], where projection begins; `day` int32[k], when a term rate fixes and an overnight one begins.
+    :ivar until: int32[k], where projection begins.
+    :ivar day, last: int32[k], when the rate begins to be known, and when it is: of a term rate the fixing; of an
+        overnight one the period's start and end, `fixing_lag` business days earlier.
+    :ivar period: int32[k], among `daily`; -1: none.
     :ivar overnight: bool[k].
-    :ivar missing: fixings that coupons need and the market lacks: (index, date in days, trades int64).
+    :ivar missing, skipped: as `FloatingFlows` has them.
     """
 
     def __init__(self, leg: FloatingLeg, model: MarketModel) -> None:
@@ -148,11 +179,19 @@ class Coupons:
         self.tau = year_fraction(leg.periods.start, leg.periods.end, leg.day_count.take(self.trade))
         size = len(self.trade)
         self.known, self.weight = np.zeros(size), np.zeros(size)
-        self.until, self.day = leg.periods.start.copy(), leg.periods.start.copy()
+        self.until, self.day, self.last = leg.periods.start.copy(), leg.periods.start.copy(), leg.periods.end.copy()
         self.overnight = np.zeros(size, np.bool_)
-        self.missing: list[tuple[str, int, Integers]] = []
+        self.missing: list[Lacking] = []
+        self.skipped: list[Lacking] = []
+        self.period = np.full(size, -1, np.int32)
+        self._growths: list[DailyGrowths] = []
         for rows, index, day_count, calendar in index_groups(leg.index, leg.day_count, leg.calendar, self.trade, model):
             self._fill(rows, index, day_count, calendar, model)
+        self.daily = joined(self._growths)
+
+    def growth(self, coefficient: Floats) -> Growth:
+        """Amounts float64[k] times the growths."""
+        return Growth(self.trade, self.until, self.periods.end, coefficient, self.period, self.daily)
 
     def _fill(self, rows: Integers, index: str, day_count: str, calendar: str, model: MarketModel) -> None:
         """The coupons of one index."""
@@ -167,19 +206,28 @@ class Coupons:
         scale = self._scale(rows, day_count)
         self.weight[rows] = np.where(fixed.known, 0.0, scale)
         self.known[rows] = np.where(fixed.known, fixed.rate * self.tau[rows], -scale)
-        self.day[rows] = fixed.day
+        self.day[rows] = self.last[rows] = fixed.day
 
     def _overnight(self, rows: Integers, index: str, day_count: str, calendar: str, model: MarketModel) -> None:
         start, end = self.periods.start[rows], self.periods.end[rows]
         lag = model.conventions.index(index).fixing_lag
         past = realised(model, index, lag, calendar, day_count, start, end)
         self._note_missing(index, rows, past.missing)
+        self.skipped += [(index, day, self.trade[rows[among]]) for day, among in past.skipped]
         over = past.until >= end
         scale = self._scale(rows, day_count)
         self.weight[rows] = np.where(over, 0.0, scale * past.growth)
         self.known[rows] = scale * np.where(over, past.growth - 1.0, -1.0)
         self.until[rows] = past.until
         self.overnight[rows] = True
+        if lag:
+            self.day[rows], self.last[rows] = fixing_dates(start, lag, calendar), fixing_dates(end, lag, calendar)
+            open_ = np.flatnonzero(~over)
+            if open_.size:
+                growths = projected(model, index, lag, calendar, day_count, past.until[open_], end[open_])
+                first = sum(len(part) for part in self._growths)
+                self.period[rows[open_]] = first + np.arange(len(growths))
+                self._growths.append(growths)
 
     def _scale(self, rows: Integers, day_count: str) -> Floats:
         """Length by the coupon's day count over length by the index's, in which its rate is quoted."""
@@ -220,7 +268,7 @@ def term_fixings(model: MarketModel, index: str, calendar: str, start: Days) -> 
     return TermFixings(day, rate, past | present, np.where(past & ~present, day, NONE_MISSING))
 
 
-def lacking(index: str, trade: Integers, days: Days) -> list[tuple[str, int, Integers]]:
+def lacking(index: str, trade: Integers, days: Days) -> list[Lacking]:
     """What `FloatingFlows.missing` says of an index.
 
     :param days: int32[k], of the fixing that the trade needs and the market lacks, or `NONE_MISSING`.

@@ -23,7 +23,7 @@ from riskpipe.products.debt import (
     recovery_factors,
     redemptions,
 )
-from riskpipe.products.floating import FloatingLeg, Growth, floating_flows, last_fixed_start, missing_fixings
+from riskpipe.products.floating import FloatingLeg, Growth, fixing_faults, floating_flows, last_fixed_start
 from riskpipe.products.flows import Days, Integers, merged, offsets_of
 from riskpipe.products.legs import DefaultLeg, KnownLeg, PreparedLegs, ProjectedLeg, ProjectedSurvivalLeg, SurvivalLeg
 from riskpipe.products.schedule_columns import remaining_periods
@@ -42,7 +42,7 @@ class FloatingRateNote(Product):
     """
 
     name = "floating_rate_note"
-    version = 1
+    version = 2
     columns = (
         *COMMON_COLUMNS,
         CURRENCY,
@@ -63,7 +63,7 @@ class FloatingRateNote(Product):
 
     def missing_points(self, trades: Trades, model: MarketModel) -> list[RowFaults]:
         running = _periods(trades, model.as_of, last_fixed_start(trades.labels("index"), model))
-        return missing_fixings(floating_flows(_leg(trades, running), model).missing)
+        return fixing_faults(floating_flows(_leg(trades, running), model))
 
     def weight(self, trades: Trades, as_of: int) -> NDArray[np.float64]:
         periods = remaining_periods(trades, "issue_date", "frequency", as_of)
@@ -80,7 +80,7 @@ class FloatingRateNote(Product):
         flows = merged([floating.known, redemptions(trades, model.as_of), started])
         sure, promised = flows.where(~risky[flows.trade]), flows.where(risky[flows.trade])
         default = _default_periods(periods, risky, model)
-        nodes, positions = model.discount(
+        nodes, positions = model.projected(
             (curve.take(sure.trade), sure.day),
             (curve.take(promised.trade), promised.day),
             (curve.take(default.trade), default.middle),

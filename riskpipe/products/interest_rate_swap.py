@@ -10,7 +10,7 @@ from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
 from riskpipe.market.schedules import schedule
 from riskpipe.products.base import COMMON_COLUMNS, Column, Need, Prepared, Product, RowFaults
-from riskpipe.products.floating import FloatingFlows, FloatingLeg, floating_flows, last_fixed_start, missing_fixings
+from riskpipe.products.floating import FloatingFlows, FloatingLeg, fixing_faults, floating_flows, last_fixed_start
 from riskpipe.products.flows import Amounts, fixed_coupons, merged, offsets_of
 from riskpipe.products.legs import NO_NODES, KnownLeg, PreparedLegs, ProjectedLeg
 from riskpipe.products.schedule_columns import (
@@ -33,7 +33,7 @@ class InterestRateSwap(Product):
     """
 
     name = "interest_rate_swap"
-    version = 1
+    version = 2
     columns = (
         *COMMON_COLUMNS,
         Column("currency", "string", "of the notional and the present value"),
@@ -67,7 +67,7 @@ class InterestRateSwap(Product):
 
     def missing_points(self, trades: Trades, model: MarketModel) -> list[RowFaults]:
         before = last_fixed_start(trades.labels("index"), model)
-        return missing_fixings(_floating(trades, model, before).missing)
+        return fixing_faults(_floating(trades, model, before))
 
     def weight(self, trades: Trades, as_of: int) -> NDArray[np.float64]:
         fixed = remaining_periods(trades, "start_date", "fixed_frequency", as_of)
@@ -78,7 +78,7 @@ class InterestRateSwap(Product):
         floating = _floating(trades, model)
         started, growth = floating.growth.telescoped(projection, discount_curve)
         known = merged([_fixed(trades, model), floating.known, started])
-        nodes, (known_node, start_node, end_node, payment_node) = model.discount(
+        nodes, (known_node, start_node, end_node, payment_node) = model.projected(
             (discount_curve.take(known.trade), known.day), *growth.requests(projection, discount_curve)
         )
         n = len(trades)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from riskpipe.kernels import credit, legs
 from riskpipe.kernels.discount import exp_linear
+from riskpipe.market.growths import CurveNodes, GrowthNodes
 from riskpipe.market.nodes import DiscountNodes
 from riskpipe.products.base import Prepared
 from riskpipe.products.nodes import take
@@ -202,7 +203,7 @@ class PreparedLegs(Prepared):
     :param hazard: nodes of hazard curves.
     """
 
-    def __init__(self, discount: DiscountNodes, hazard: DiscountNodes, legs: tuple[Leg, ...]) -> None:
+    def __init__(self, discount: CurveNodes, hazard: DiscountNodes, legs: tuple[Leg, ...]) -> None:
         self.discount = discount
         self.hazard = hazard
         self.legs = legs
@@ -212,7 +213,7 @@ class PreparedLegs(Prepared):
 
 
 def leg_values(
-    discount: DiscountNodes, hazard: DiscountNodes, sums: Sequence[tuple[Leg, ...]], rows: Rows, x: Matrix
+    discount: CurveNodes, hazard: DiscountNodes, sums: Sequence[tuple[Leg, ...]], rows: Rows, x: Matrix
 ) -> list[Matrix]:
     """Several sums of legs over the same nodes: float64[m, n_scenarios] each.
 
@@ -226,7 +227,7 @@ def leg_values(
     nodes = _Used(discount, rows, [(leg.offsets, leg.nodes()) for leg in every])
     hazards = _Used(hazard, rows, [(leg.offsets, leg.hazard_nodes()) for leg in every])
     logarithms = any(leg.needs_logarithms for leg in every)
-    width = _tile_width(len(nodes.nodes) + len(hazards.nodes), x.shape[1])
+    width = _tile_width(nodes.rows + hazards.rows, x.shape[1])
     for first in range(0, x.shape[1], width):
         levels = np.ascontiguousarray(x[:, first : first + width])
         factors, rates = nodes.evaluate(levels, logarithms)
@@ -243,7 +244,7 @@ class _Used:
 
     def __init__(
         self,
-        nodes: DiscountNodes,
+        nodes: CurveNodes,
         rows: Rows,
         terms: list[tuple[NDArray[np.int64], tuple[Positions, ...]]],
     ) -> None:
@@ -251,22 +252,35 @@ class _Used:
         for offsets, columns in terms:
             for column in columns:
                 legs.mark_nodes(rows, offsets, column, used)
-        self.nodes = nodes if used.all() else take(nodes, np.flatnonzero(used))
+        self.growths: GrowthNodes | None = None
+        if isinstance(nodes, GrowthNodes):
+            days = nodes.needed(used)
+            self.growths = nodes.take(used, days)
+            self.nodes = self.growths.discount
+        else:
+            self.nodes = nodes if used.all() else take(nodes, np.flatnonzero(used))
         self.position = np.cumsum(used, dtype=np.int32) - np.int32(1)
         self._buffers: tuple[Matrix, Matrix] = (np.empty(0), np.empty(0))
 
+    @property
+    def rows(self) -> int:
+        """Of the matrices that a call fills."""
+        return len(self.nodes) if self.growths is None else len(self.growths) + len(self.growths.weight)
+
     def evaluate(self, levels: Matrix, logarithms: bool) -> tuple[Matrix, Matrix]:
         """Factors, and minus their logarithms if wanted: float64[nodes, width], valid until the next call."""
-        shape = (len(self.nodes), levels.shape[1])
+        shape = (len(self.nodes if self.growths is None else self.growths), levels.shape[1])
         size = shape[0] * shape[1]
         if self._buffers[0].size < size:
             self._buffers = (np.empty(size), np.empty(size if logarithms else 0))
         factors = self._buffers[0][:size].reshape(shape)
-        exp_linear(self.nodes.index, self.nodes.weight, levels, factors)
+        exp_linear(self.nodes.index, self.nodes.weight, levels, factors[: len(self.nodes)])
+        if self.growths is not None:
+            self.growths.grow(factors)
         if not logarithms:
             return factors, factors
         rates = self._buffers[1][:size].reshape(shape)
-        credit.cumulative_rates(self.nodes.index, self.nodes.weight, levels, rates)
+        credit.cumulative_rates(self.nodes.index, self.nodes.weight, levels, rates[: len(self.nodes)])
         return factors, rates
 
 

@@ -1,4 +1,9 @@
-"""What an overnight index has earned up to today: daily fixings compounded in arrears."""
+"""Overnight indices compounded in arrears: what they have earned up to today, and the days to come under a lookback.
+
+With a lookback of L days the rate of a value date is that fixed L business days before, and counts from the value date
+to the next business day (2021 ISDA Interest Rate Derivatives Definitions, section 7.3: lookback without shift of the
+observation period).
+"""
 
 from __future__ import annotations
 
@@ -8,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riskpipe.kernels.compounding import compounded_growth
-from riskpipe.market.calendars import add_business_days, adjust, business_days
+from riskpipe.market.calendars import Calendar, add_business_days, adjust, business_days, without
 from riskpipe.market.daycounts import year_fraction
+from riskpipe.market.growths import DailyGrowths
 from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
 
@@ -19,6 +25,9 @@ Integers = NDArray[np.int64]
 
 NONE_MISSING = np.int32(-(2**31))
 
+# The longest closing that a calendar may not know of, between the fixings before and after it: Christmas in Stockholm.
+_LONGEST_CLOSING = 6
+
 
 @dataclass(frozen=True)
 class Realised:
@@ -27,14 +36,47 @@ class Realised:
     :param growth: float64[k]; one where nothing is decided; NaN where a fixing is missing.
     :param until: int32[k], where projection takes over: the period's start if nothing is decided.
     :param missing: int32[k], the first date without the fixing it needs, or `NONE_MISSING`.
+    :param skipped: business days of the calendar without a fixing, on which the rate before went on: each with the
+        periods that have it, int64.
     """
 
     growth: Floats
     until: Days
     missing: Days
+    skipped: tuple[tuple[int, Integers], ...] = ()
 
 
-def fixing_dates(value_dates: Days, lag: int, calendar: str) -> Days:
+@dataclass(frozen=True)
+class FixingDays:
+    """The days on which an index is fixed.
+
+    :param calendar: the named one, with `skipped` as holidays.
+    :param skipped: int32[m], ascending: its business days on which the index plainly was not.
+    """
+
+    calendar: np.busdaycalendar
+    skipped: Days
+
+
+def fixing_days(model: MarketModel, index: str, calendar: str) -> FixingDays:
+    """A calendar less the days between two fixings, at most six apart, on which it has the index fixed and it was not.
+
+    Such a day is no business day of the index: the rate before counts on (section 7.3 weights each rate by the days to
+    the next business day). Longer holes are missing data.
+    """
+    group = model.snapshot.group("fixing", index)
+    known = np.empty(0, np.int32) if group is None else np.unique(model.snapshot.days[group.start : group.stop])
+    known = known[known <= model.as_of]
+    if len(known) < 2:
+        return FixingDays(without(calendar, known[:0]), known[:0])
+    open_days = business_days(int(known[0]), int(known[-1]), calendar)
+    after = np.minimum(np.searchsorted(known, open_days), len(known) - 1)
+    lacks = (known[after] != open_days) & (known[after] - known[after - 1] <= _LONGEST_CLOSING)
+    skipped = open_days[lacks]
+    return FixingDays(without(calendar, skipped), skipped)
+
+
+def fixing_dates(value_dates: Days, lag: int, calendar: Calendar) -> Days:
     """The business day `lag` business days before each date, or the last one up to it without a lag."""
     if lag == 0:
         return adjust(value_dates, calendar, "preceding")
@@ -47,7 +89,6 @@ def realised(
     """Compound the fixings before today, and today's if there is one, from each start on.
 
     A fixing counts from its value date to the next business day; the first value date is the period's start.
-    Source: 2021 ISDA Interest Rate Derivatives Definitions, section 7.3 (compounded rates in arrears).
 
     :param start: int32[k], days since 1970-01-01.
     :param end: int32[k], after `start`.
@@ -61,10 +102,46 @@ def realised(
     until[running] = np.minimum(end[running], np.int32(first_open))
     pairs = np.stack((start[running], until[running]), axis=1)
     distinct, inverse = np.unique(pairs, axis=0, return_inverse=True)
-    daily = _DailyFixings(model, index, lag, calendar, day_count)
+    days = fixing_days(model, index, calendar)
+    daily = _DailyFixings(model, index, lag, days.calendar, day_count)
     amount, lacking = daily.compounded(distinct[:, 0], distinct[:, 1])
     growth[running], missing[running] = amount[inverse.reshape(-1)], lacking[inverse.reshape(-1)]
-    return Realised(growth, until, missing)
+    first = fixing_dates(start[running], lag, days.calendar)
+    last = fixing_dates(until[running] - np.int32(1), lag, days.calendar)
+    inside = ((day, running[(first <= day) & (day <= last)]) for day in days.skipped.tolist())
+    return Realised(growth, until, missing, tuple((day, rows) for day, rows in inside if rows.size))
+
+
+def projected(
+    model: MarketModel, index: str, lag: int, calendar: str, day_count: str, start: Days, end: Days
+) -> DailyGrowths:
+    """Growths from each start to each end by rates fixed `lag` business days before, all still to be projected.
+
+    The rate fixed on a day is the forward rate from it to the next business day, by the index's day count.
+
+    :param start, end: int32[p], the end after the start.
+    """
+    dates = fixing_days(model, index, calendar).calendar
+    grid = business_days(int(start.min()) - 14, int(end.max()) + 1, dates)
+    low, high = np.searchsorted(grid, start), np.searchsorted(grid, end, side="right") - 1
+    none = high < low  # no business day from start to end: one stub
+    after, before = np.minimum(low, len(grid) - 1), np.maximum(high, 0)
+    headless = np.flatnonzero(none | (grid[after] != start))
+    tailed = np.flatnonzero(~none & (grid[before] != end))
+    first_end = np.where(none, end, grid[after])[headless]
+    value = np.concatenate((grid[:-1], start[headless], grid[before][tailed])).astype(np.int32)
+    until = np.concatenate((grid[1:], first_end, end[tailed])).astype(np.int32)
+    fixed = fixing_dates(value, lag, dates)
+    following = add_business_days(fixed, 1, dates)
+    counted, quoted = year_fraction(value, until, day_count), year_fraction(fixed, following, day_count)
+    # 30/360 leaves days out: the rate of such a one counts by calendar days
+    weight = np.divide(counted, quoted, out=(until - value) / (following - fixed), where=quoted > 0.0)
+    first, last = np.full(len(start), -1, np.int32), np.full(len(start), -1, np.int32)
+    first[headless] = len(grid) - 1 + np.arange(len(headless))
+    last[tailed] = len(grid) - 1 + len(headless) + np.arange(len(tailed))
+    begin, stop = np.where(none, 0, low).astype(np.int32), np.where(none, 0, high).astype(np.int32)
+    curve = Labels.constant(model.conventions.index(index).curve, len(value))
+    return DailyGrowths(curve, fixed, following, weight, first, begin, stop, last)
 
 
 @dataclass(frozen=True)
@@ -74,7 +151,7 @@ class _DailyFixings:
     model: MarketModel
     index: str
     lag: int
-    calendar: str
+    calendar: np.busdaycalendar
     day_count: str
 
     def compounded(self, start: Days, until: Days) -> tuple[Floats, Days]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from riskpipe.market.calendars import CALENDARS, CONVENTIONS, is_calendar
+from riskpipe.market.calendar_names import CALENDARS, CENTRES, is_calendar
+from riskpipe.market.calendars import CONVENTIONS
 from riskpipe.market.daycounts import DAY_COUNTS
 from riskpipe.market.schedules import FREQUENCIES, period_count
 from riskpipe.products.base import Column, RowFaults
@@ -26,8 +27,10 @@ def day_count_column(name: str, description: str) -> Column:
 
 
 def calendar_column() -> Column:
-    known = ", ".join(CALENDARS)
-    return Column("calendar", "string", f"of the schedule: {known}, or joint ones such as TARGET+USNY")
+    known = ", ".join(CENTRES)
+    return Column(
+        "calendar", "string", f"of the schedule: {known}, that of an index, or joint ones such as TARGET+USNY"
+    )
 
 
 def convention_column() -> Column:

@@ -10,18 +10,19 @@ from numpy.typing import NDArray
 from riskpipe.kernels.rate_options import add_swaptions
 from riskpipe.market.calendars import adjust
 from riskpipe.market.conventions import Conventions
+from riskpipe.market.growths import CurveNodes
 from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
-from riskpipe.market.nodes import CubeNodes, DiscountNodes
+from riskpipe.market.nodes import CubeNodes
 from riskpipe.market.schedules import Schedule, schedule
 from riskpipe.market.surfaces import months_between
 from riskpipe.products.base import Column, Need, Prepared, Product, RowFaults
 from riskpipe.products.floating import (
     FloatingFlows,
     FloatingLeg,
+    fixing_faults,
     floating_flows,
     last_fixed_start,
-    missing_fixings,
 )
 from riskpipe.products.flows import Amounts, Floats, fixed_coupons, merged, offsets_of
 from riskpipe.products.interest_rate_swap import InterestRateSwap
@@ -67,7 +68,7 @@ class Swaption(Product):
     """
 
     name = "swaption"
-    version = 1
+    version = 2
     columns = (
         *(column for column in InterestRateSwap.columns if column.name != "notional"),
         Column("notional", "number", "of the swap; negative when short"),
@@ -94,7 +95,7 @@ class Swaption(Product):
 
     def missing_points(self, trades: Trades, model: MarketModel) -> list[RowFaults]:
         before = last_fixed_start(trades.labels("index"), model)
-        return missing_fixings(_floating(trades, model, before).missing)
+        return fixing_faults(_floating(trades, model, before))
 
     def weight(self, trades: Trades, as_of: int) -> NDArray[np.float64]:
         fixed = remaining_periods(trades, "start_date", "fixed_frequency", as_of)
@@ -105,7 +106,7 @@ class Swaption(Product):
         projection = trades.labels("index").map(lambda name: model.conventions.index(name).curve)
         curve = trades.labels("discount_curve")
         known, growth = swaps.floating, swaps.growth
-        nodes, positions = model.discount(
+        nodes, positions = model.projected(
             (curve.take(swaps.annuity.trade), swaps.annuity.day),
             (curve.take(known.trade), known.day),
             *growth.requests(projection, curve),
@@ -252,7 +253,7 @@ def _floating(trades: Trades, model: MarketModel, before: int | None = None) -> 
     return floating_flows(leg, model)
 
 
-def _variances(trades: Trades, model: MarketModel, legs: _SwaptionLegs, nodes: DiscountNodes) -> CubeNodes:
+def _variances(trades: Trades, model: MarketModel, legs: _SwaptionLegs, nodes: CurveNodes) -> CubeNodes:
     """Read at today's swap rates and spreads."""
     floating, fixed, spreads = _base_values(legs, nodes, model, len(trades))
     # Over a weekend a swap may have no length, and no rate.
@@ -273,7 +274,7 @@ def _variances(trades: Trades, model: MarketModel, legs: _SwaptionLegs, nodes: D
     return found
 
 
-def _base_values(legs: _SwaptionLegs, nodes: DiscountNodes, model: MarketModel, n: int) -> list[Floats]:
+def _base_values(legs: _SwaptionLegs, nodes: CurveNodes, model: MarketModel, n: int) -> list[Floats]:
     """Values today of the floating leg, the fixed lengths and the spread: float64[n] each."""
     x = np.ascontiguousarray(model.snapshot.x0[:, None])
     sums: tuple[tuple[Leg, ...], ...] = ((legs.known, legs.projected), (legs.fixed,), (legs.spreads,))

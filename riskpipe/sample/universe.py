@@ -83,14 +83,14 @@ def _term(name: str, fixed: tuple[str, str], tenor: str, day_count: str, lag: in
 
 
 INDICES = (
-    _overnight("USD.SOFR", "1Y", "ACT/360", "USGS"),
-    _overnight("EUR.ESTR", "1Y", "ACT/360", "TARGET"),
-    _overnight("GBP.SONIA", "1Y", "ACT/365F", "GBLO"),
-    _overnight("JPY.TONA", "1Y", "ACT/365F", "JPTO"),
-    _overnight("CHF.SARON", "1Y", "ACT/360", "weekends"),
-    _overnight("AUD.AONIA", "1Y", "ACT/365F", "weekends"),
-    _overnight("CAD.CORRA", "6M", "ACT/365F", "weekends"),
-    _overnight("SEK.SWESTR", "1Y", "ACT/360", "weekends"),
+    _overnight("USD.SOFR", "1Y", "ACT/360", "SOFR"),
+    _overnight("EUR.ESTR", "1Y", "ACT/360", "ESTR"),
+    _overnight("GBP.SONIA", "1Y", "ACT/365F", "SONIA"),
+    _overnight("JPY.TONA", "1Y", "ACT/365F", "TONA"),
+    _overnight("CHF.SARON", "1Y", "ACT/360", "SARON"),
+    _overnight("AUD.AONIA", "1Y", "ACT/365F", "AONIA"),
+    _overnight("CAD.CORRA", "6M", "ACT/365F", "CORRA"),
+    _overnight("SEK.SWESTR", "1Y", "ACT/360", "SWESTR"),
     _term("EUR.EURIBOR3M", ("1Y", "30E/360"), "3M", "ACT/360", 2, 0.0008),
     _term("EUR.EURIBOR6M", ("1Y", "30E/360"), "6M", "ACT/360", 2, 0.0016),
     _term("JPY.TIBOR6M", ("6M", "ACT/365F"), "6M", "ACT/365F", 2, 0.0018),

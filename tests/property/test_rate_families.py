@@ -36,6 +36,7 @@ CONVENTIONS = Conventions(
     indices={
         "TERM": IndexConvention("TERM", "PROJECTION", day_count="ACT/360", fixing_lag=2, calendar="TARGET"),
         "ESTR": IndexConvention("ESTR", "DISCOUNT", overnight=True, day_count="ACT/360", calendar="TARGET"),
+        "LATE": IndexConvention("LATE", "PROJECTION", True, day_count="ACT/360", fixing_lag=2, calendar="TARGET"),
     }
 )
 SHIFT, NOTIONAL, TOLERANCE = 0.5, 1e6, 1e-11  # where curves are steep, forward rates fall to -20 %
@@ -47,7 +48,7 @@ def snapshot() -> MarketSnapshot:
     known = {int(day): 0.01 * np.sin(day / 40) for day in days[is_business_day(days, "TARGET")]}
     curves = {("zero_rate", name): (PILLARS, [0.02] * len(PILLARS)) for name in ("DISCOUNT", "PROJECTION")}
     curves["hazard_rate", "SAFE"] = (PILLARS[2:3], [0.01])
-    table = CurveMarket(AS_OF, curves, fixings={"TERM": known, "ESTR": known}).snapshot().factors
+    table = CurveMarket(AS_OF, curves, fixings=dict.fromkeys(("TERM", "ESTR", "LATE"), known)).snapshot().factors
     table = table.drop_columns(["days", "underlying_days"])
     points = [
         {"factor": f"{kind}:VOLS", "kind": kind, "name": "VOLS", "tenor": iso(AS_OF + 365), "value": value,
@@ -92,7 +93,7 @@ def books(draw: st.DrawFn, earliest: int = -1000) -> Terms:
     maturity = np.maximum(start + np.array(several(LENGTHS)), AS_OF)
     return {
         "currency": ["USD"] * BOOK,
-        "index": several(st.sampled_from(["TERM", "ESTR"])),
+        "index": several(st.sampled_from(["TERM", "ESTR", "LATE"])),
         "discount_curve": several(st.sampled_from(["DISCOUNT", "PROJECTION"])),
         "notional": [NOTIONAL] * BOOK,
         "direction": ["pay"] * BOOK,

@@ -23,6 +23,7 @@ TOLERANCE = 1e-10
 INDICES = {
     "TERM": IndexConvention("TERM", "EUR.6M", day_count="ACT/360", fixing_lag=2, calendar="TARGET"),
     "ESTR": IndexConvention("ESTR", "EUR.OIS", overnight=True, day_count="ACT/360", calendar="TARGET"),
+    "LATE": IndexConvention("LATE", "EUR.OIS", overnight=True, day_count="ACT/360", fixing_lag=2, calendar="TARGET"),
 }
 CONVENTIONS = Conventions(indices=INDICES)
 SHIFT = 0.03
@@ -121,7 +122,8 @@ class QuantLibCaps:
             "TERM", ql.Period(6, ql.Months), 2, euro, target, ql.ModifiedFollowing, False, count, self.curves["EUR.6M"]
         )
         overnight = ql.OvernightIndex("ESTR", 0, euro, target, count, self.curves["EUR.OIS"])
-        self.indices = {"TERM": term, "ESTR": overnight}
+        late = ql.OvernightIndex("LATE", 0, euro, target, count, self.curves["EUR.OIS"])
+        self.indices = {"TERM": term, "ESTR": overnight, "LATE": late}
         for name, index in self.indices.items():
             known = market.fixings[name]
             index.addFixings([rates.ql_date(day) for day in known], list(known.values()), True)
@@ -129,9 +131,10 @@ class QuantLibCaps:
     def leg(self, row: dict[str, Any]) -> Any:
         rates, dates = self.rates, (row["start_date"], row["maturity_date"])
         schedule = rates.schedule(*dates, row["frequency"], row["calendar"], "modified_following")
-        make = ql.OvernightLeg if row["index"] == "ESTR" else ql.IborLeg
+        make = ql.OvernightLeg if INDICES[row["index"]].overnight else ql.IborLeg
         count = rates.day_counts[row["day_count"]]
-        return make([1.0], schedule, self.indices[row["index"]], count, ql.ModifiedFollowing)
+        lookback = {"lookbackDays": 2} if row["index"] == "LATE" else {}
+        return make([1.0], schedule, self.indices[row["index"]], count, ql.ModifiedFollowing, **lookback)
 
     def by_engine(self, row: dict[str, Any]) -> float:
         """With flat volatilities."""
@@ -157,9 +160,11 @@ class QuantLibCaps:
         start, end = (self.days(d) for d in (coupon.accrualStartDate(), coupon.accrualEndDate()))
         kind = "normal_vol" if row["model"] == "bachelier" else "black_vol"
         today, strike = self.market.as_of, float(row["strike"])
-        if row["index"] == "ESTR":
+        if INDICES[row["index"]].overnight:
+            if row["index"] == "LATE":
+                start, end = (self.days(ql.TARGET().advance(self.rates.ql_date(d), -2, ql.Days)) for d in (start, end))
             read = max(start, today + 1)
-            begin, finish = max(start - today, 0) / 365.0, (end - today) / 365.0
+            begin, finish = max(start - today, 0) / 365.0, max(end - today, 0) / 365.0
             time = begin + (finish - begin) ** 3 / (3.0 * ((end - start) / 365.0) ** 2)
         else:
             read = self.days(coupon.fixingDate())
@@ -167,7 +172,7 @@ class QuantLibCaps:
         deviation = self.vols.at(kind, read, strike) * np.sqrt(time)
         rate, discount = coupon.rate(), self.curves[row["discount_curve"]].discount(flow.date())
         side = ql.Option.Call if row["option_type"] == "cap" else ql.Option.Put
-        if row["index"] == "ESTR" and self.is_over(end):
+        if INDICES[row["index"]].overnight and self.is_over(end):
             deviation = 0.0
         if kind == "normal_vol":
             option = ql.bachelierBlackFormula(side, strike, rate, deviation, discount)
@@ -214,7 +219,7 @@ def test_flat_volatilities(rates: Any, seed: int, day: date) -> None:
     assert_prices(rates, random_book(rates, seed, as_of, ("TERM",)), make_market(rates, as_of), flat=True)
 
 
-@pytest.mark.parametrize("index", ["TERM", "ESTR"])
+@pytest.mark.parametrize("index", ["TERM", "ESTR", "LATE"])
 def test_smiles(rates: Any, index: str) -> None:
     as_of = rates.day_number(date(2026, 11, 20))
     assert_prices(rates, random_book(rates, 3, as_of, (index,)), make_market(rates, as_of), flat=False)
@@ -223,7 +228,7 @@ def test_smiles(rates: Any, index: str) -> None:
 def test_a_cap_less_a_floor_is_a_swap(rates: Any) -> None:
     as_of = rates.day_number(date(2026, 11, 20))
     market = make_market(rates, as_of)
-    book = random_book(rates, 5, as_of, ("TERM", "ESTR"))
+    book = random_book(rates, 5, as_of, ("TERM", "ESTR", "LATE"))
     x = snapshot_of(rates, market, Vols(as_of, flat=False)).x0[:, None].copy()
     model = MarketModel(snapshot_of(rates, market, Vols(as_of, flat=False)), CONVENTIONS)
     rows = np.arange(TRADES, dtype=np.int32)

@@ -20,6 +20,7 @@ TOLERANCE = 1e-10
 INDICES = {
     "TERM": IndexConvention("TERM", "EUR.6M", day_count="ACT/360", fixing_lag=2, calendar="TARGET"),
     "ESTR": IndexConvention("ESTR", "EUR.OIS", overnight=True, day_count="ACT/360", calendar="TARGET"),
+    "LATE": IndexConvention("LATE", "EUR.OIS", overnight=True, day_count="ACT/360", fixing_lag=2, calendar="TARGET"),
 }
 CONVENTIONS = Conventions(indices=INDICES)
 
@@ -76,7 +77,8 @@ def quantlib_values(rates: Any, market: Any, book: dict[str, Any]) -> list[float
     term = ql.IborIndex(
         "TERM", ql.Period(6, ql.Months), 2, euro, target, ql.ModifiedFollowing, False, count, curves["EUR.6M"]
     )
-    indices = {"TERM": term, "ESTR": ql.OvernightIndex("ESTR", 0, euro, target, count, curves["EUR.OIS"])}
+    overnight = {name: ql.OvernightIndex(name, 0, euro, target, count, curves["EUR.OIS"]) for name in ("ESTR", "LATE")}
+    indices = {"TERM": term, **overnight}
     for name, index in indices.items():
         known = market.fixings[name]
         index.addFixings([rates.ql_date(day) for day in known], list(known.values()), True)
@@ -85,13 +87,15 @@ def quantlib_values(rates: Any, market: Any, book: dict[str, Any]) -> list[float
         row = {name: column[k] for name, column in book.items()}
         rolls = (row["calendar"], row["business_day_convention"])
         schedule = rates.schedule(row["issue_date"], row["maturity_date"], row["frequency"], *rolls)
-        leg = (ql.OvernightLeg if row["index"] == "ESTR" else ql.IborLeg)(
+        lookback = {"lookbackDays": 2} if row["index"] == "LATE" else {}
+        leg = (ql.OvernightLeg if row["index"] in overnight else ql.IborLeg)(
             [float(row["face"])],
             schedule,
             indices[row["index"]],
             rates.day_counts[row["day_count"]],
             rates.conventions[row["business_day_convention"]],
             spreads=[float(row["spread"])],
+            **lookback,
         )
         # The bond adds the redemption to its coupons.
         bond = ql.Bond(0, target, rates.ql_date(row["issue_date"]), leg)

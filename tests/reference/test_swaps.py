@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -23,10 +24,12 @@ INDICES = {
     "ONE": IndexConvention("ONE", curve="EUR.OIS"),
     "ESTR": IndexConvention("ESTR", "EUR.OIS", overnight=True, day_count="ACT/360", calendar="TARGET"),
     "SOFR": IndexConvention("SOFR", "USD.SOFR", overnight=True, day_count="ACT/360", calendar="USNY"),
+    "ESTR-2": IndexConvention("ESTR-2", "EUR.OIS", True, day_count="ACT/360", fixing_lag=2, calendar="TARGET"),
+    "SOFR-5": IndexConvention("SOFR-5", "USD.SOFR", True, day_count="ACT/360", fixing_lag=5, calendar="USNY"),
 }
 CONVENTIONS = Conventions(indices=INDICES)
-INDEX_CALENDARS = {"TERM": None, "LAGGED": "TARGET", "ONE": None, "ESTR": "TARGET", "SOFR": "USNY"}
-TODAYS = {"TERM", "SOFR"}  # indices with today's fixing in the market
+INDEX_CALENDARS = {name: index.calendar for name, index in INDICES.items()}
+TODAYS = {"TERM", "SOFR", "SOFR-5"}  # indices with today's fixing in the market
 
 
 def make_market(rates: Any, as_of: int) -> Any:
@@ -75,7 +78,7 @@ def random_book(rates: Any, seed: int, as_of: int) -> dict[str, Any]:
     for k, name in enumerate(index):
         if name not in ("TERM", "ONE"):
             # QuantLib's indices fix and accrue on business days of their own
-            calendar[k] = {"LAGGED": "TARGET", "ESTR": "TARGET+USNY", "SOFR": "USNY"}[name]
+            calendar[k] = "TARGET+USNY" if name == "ESTR" else str(INDEX_CALENDARS[name])
             convention[k] = "modified_following" if convention[k] == "unadjusted" else convention[k]
         elif convention[k] == "unadjusted":
             calendar[k] = "weekends"
@@ -158,15 +161,17 @@ class QuantLibSwaps:
             convention,
         )
         index = self.index(row["index"], row["float_day_count"])
-        leg = ql.OvernightLeg if INDICES[row["index"]].overnight else ql.IborLeg
-        floating = leg(
-            notional,
-            rates.schedule(*dates, row["float_frequency"], *rolls),
-            index,
+        terms = (notional, rates.schedule(*dates, row["float_frequency"], *rolls), index)
+        count, spreads, lag = (
             rates.day_counts[row["float_day_count"]],
-            convention,
-            spreads=[float(row["float_spread"])],
+            [float(row["float_spread"])],
+            INDICES[row["index"]],
         )
+        if lag.overnight:
+            lookback = {"lookbackDays": lag.fixing_lag} if lag.fixing_lag else {}
+            floating = ql.OvernightLeg(*terms, count, convention, spreads=spreads, **lookback)
+        else:
+            floating = ql.IborLeg(*terms, count, convention, spreads=spreads)
         swap = ql.Swap(fixed, floating)
         swap.setPricingEngine(ql.DiscountingSwapEngine(self.curves[row["discount_curve"]], False))
         return float(sign * swap.NPV())
@@ -193,6 +198,82 @@ def test_swaps(rates: Any, seed: int, day: date) -> None:
     x = np.column_stack((market.snapshot().x0, shocked.snapshot().x0))
     values = prepared.price(np.arange(TRADES, dtype=np.int32), x)
     assert np.abs(values[:, 1] - values[:, 0]).max() > 1e4
+    some = np.arange(seed, TRADES, 7, dtype=np.int32)
+    assert np.array_equal(prepared.price(some, x), values[some])
+    apart = PRODUCT.prepare(trades.take(some), model).price(np.arange(len(some), dtype=np.int32), x)
+    assert np.array_equal(apart, values[some])
     for column, oracle in enumerate((market, shocked)):
         quantlib = QuantLibSwaps(rates, oracle)
         assert_close(values[:, column], [quantlib.value(book, k) for k in range(TRADES)], book)
+
+
+GOOD_FRIDAY = date(2026, 4, 3)
+
+
+@pytest.mark.parametrize("lag", [0, 3])
+@pytest.mark.parametrize("calendar", ["SOFR", "USGS"])
+def test_no_rate_on_good_friday(rates: Any, calendar: str, lag: int) -> None:
+    """SOFR was not fixed while the market of Treasuries was open; as of the Thursday after, by hand."""
+    as_of, holiday = rates.day_number(date(2026, 4, 9)), rates.day_number(GOOD_FRIDAY)
+    known = np.arange(as_of - 400, as_of, dtype=np.int32)
+    known = known[is_business_day(known, "SOFR")]
+    assert holiday not in known
+    fixings = {int(day): 0.036 + 0.004 * np.sin(day) for day in known}
+    market = make_market(rates, as_of)
+    market.fixings = {"SOFR": fixings}
+    convention = IndexConvention("SOFR", "USD.SOFR", True, day_count="ACT/360", fixing_lag=lag, calendar=calendar)
+    start, end = rates.day_number(date(2026, 3, 24)), rates.day_number(date(2026, 5, 15))
+    book = {name: values[:1] for name, values in random_book(rates, 1, as_of).items()}
+    book |= {"index": ["SOFR"], "discount_curve": ["USD.SOFR"], "notional": [1e8], "direction": ["pay"]}
+    book |= {"fixed_rate": [0.0], "float_spread": [0.0], "start_date": [start], "maturity_date": [end]}
+    book |= {"float_frequency": ["1T"], "float_day_count": ["ACT/360"], "calendar": ["USGS"]}
+    trades, model = rates.trades(PRODUCT, book), market.model(Conventions(indices={"SOFR": convention}))
+    faults = PRODUCT.missing_points(trades, model)
+    if calendar == "USGS":
+        (fault,) = faults
+        assert (fault.level, fault.rows.tolist()) == ("warning", [0])
+        assert "fixing:SOFR:2026-04-03" in fault.message
+        assert "market.indices.SOFR.calendar" in fault.message
+    else:
+        assert faults == []
+    x = market.snapshot().x0[:, None]
+    found = PRODUCT.prepare(trades, model).price(np.zeros(1, np.int32), x)[0, 0]
+    curve = market.discount("USD.SOFR")
+    days = [day for day in range(start - 10, end + 1) if day in fixings or (day >= as_of and _is_open(day))]
+    growth = 1.0
+    for day, following in pairwise(days):
+        if start <= day < end:
+            fixed = days[days.index(day) - lag]
+            after = days[days.index(fixed) + 1]
+            forward = curve.discount(rates.ql_date(max(fixed, as_of))) / curve.discount(
+                rates.ql_date(max(after, as_of))
+            )
+            rate = fixings.get(fixed, (forward - 1.0) / (after - fixed) * 360.0)
+            growth *= 1.0 + rate * (following - day) / 360.0
+    expected = 1e8 * (growth - 1.0) * curve.discount(rates.ql_date(end))
+    assert abs(found - expected) < 1e-6
+
+
+def _is_open(day: int) -> bool:
+    return bool(is_business_day(np.array([day], np.int32), "SOFR")[0])
+
+
+def test_fixings_that_have_not_come_are_missing(rates: Any) -> None:
+    """On the Monday after, the rate of Friday is no hole but late, unless the calendar knows better."""
+    as_of = rates.day_number(date(2026, 4, 6))
+    known = np.arange(as_of - 400, as_of, dtype=np.int32)
+    market = make_market(rates, as_of)
+    market.fixings = {"SOFR": {int(day): 0.04 for day in known[is_business_day(known, "SOFR")]}}
+    book = {name: values[:1] for name, values in random_book(rates, 1, as_of).items()}
+    book |= {"index": ["SOFR"], "start_date": [as_of - 30], "maturity_date": [as_of + 60], "calendar": ["USGS"]}
+    book |= {"float_frequency": ["1T"]}
+    trades, messages = rates.trades(PRODUCT, book), {}
+    for calendar in ("SOFR", "USGS"):
+        convention = IndexConvention("SOFR", "USD.SOFR", True, day_count="ACT/360", calendar=calendar)
+        faults = PRODUCT.missing_points(trades, market.model(Conventions(indices={"SOFR": convention})))
+        messages[calendar] = [(fault.level, fault.message) for fault in faults]
+    assert messages["SOFR"] == []
+    ((level, message),) = messages["USGS"]
+    assert level == "error"
+    assert "no fixing:SOFR:2026-04-03" in message
+    assert "market.indices.SOFR.calendar" in message

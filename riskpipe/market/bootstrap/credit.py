@@ -17,7 +17,6 @@ from riskpipe.market.bootstrap.quantlib import (
     DAY_COUNTERS,
     FREQUENCIES,
     TIME,
-    to_calendar,
     to_date,
     to_days,
     to_period,
@@ -35,6 +34,7 @@ from riskpipe.market.bootstrap.quotes import (
     refuse_same_pillars,
     zero_points,
 )
+from riskpipe.market.calendars import quantlib_calendar
 from riskpipe.market.conventions import Conventions
 from riskpipe.market.derived import Derivation, DerivedGroup, GroupName, with_points, without_groups
 from riskpipe.market.factors import MarketFault, fault
@@ -69,7 +69,7 @@ def credit_terms(name: str, discount_curve: str, conventions: Conventions) -> Cr
     return CreditTerms(
         discount_curve=discount_curve,
         interpolation=conventions.interpolation(discount_curve),
-        calendar=to_calendar(own.calendar or "weekends"),
+        calendar=quantlib_calendar(own.calendar or "weekends"),
         convention=BUSINESS_DAY_CONVENTIONS[own.business_day_convention or "following"],
         settlement_days=own.settlement_days or 0,
         frequency=FREQUENCIES[own.fixed_frequency or "3M"],

@@ -14,13 +14,13 @@ from riskpipe.market.bootstrap.quantlib import (
     BUSINESS_DAY_CONVENTIONS,
     DAY_COUNTERS,
     FREQUENCIES,
-    to_calendar,
     to_date,
     to_days,
     to_period,
 )
 from riskpipe.market.bootstrap.quotes import BootstrapError, Quote
 from riskpipe.market.bootstrap.terms import OVERNIGHT, Terms
+from riskpipe.market.calendars import quantlib_calendar
 from riskpipe.market.daycounts import year_fraction
 from riskpipe.market.factors import is_iso_date, pillar_days
 
@@ -48,7 +48,7 @@ class Instruments:
         self.as_of = as_of
         self.terms = terms
         self._handles = handles
-        self._calendar = to_calendar(terms.calendar)
+        self._calendar = quantlib_calendar(terms.calendar)
         self._convention = BUSINESS_DAY_CONVENTIONS[terms.business_day_convention]
         self._spot = self._calendar.advance(to_date(as_of), terms.settlement_days, ql.Days)
 

@@ -34,14 +34,6 @@ FREQUENCIES: Final[dict[str, Any]] = {
     "1Y": ql.Annual,
     "1T": ql.Once,
 }
-_CALENDARS: Final[dict[str, Any]] = {
-    "weekends": ql.WeekendsOnly(),
-    "TARGET": ql.TARGET(),
-    "USNY": ql.UnitedStates(ql.UnitedStates.FederalReserve),
-    "USGS": ql.UnitedStates(ql.UnitedStates.GovernmentBond),
-    "GBLO": ql.UnitedKingdom(ql.UnitedKingdom.Settlement),
-    "JPTO": ql.Japan(),
-}
 _UNITS: Final = {"D": ql.Days, "W": ql.Weeks, "M": ql.Months, "Y": ql.Years}
 _EXCEL_EPOCH: Final = 25569  # QuantLib's serial number of 1970-01-01
 TIME: Final = ql.Actual365Fixed()
@@ -55,12 +47,6 @@ def to_date(days: int) -> Any:
 def to_days(dates: Sequence[Any]) -> Days:
     """int64[n]: days since 1970-01-01."""
     return np.array([date.serialNumber() - _EXCEL_EPOCH for date in dates], np.int64)
-
-
-def to_calendar(name: str) -> Any:
-    """A calendar; of a joint one `A+B` the holidays of either."""
-    parts = [_CALENDARS[part] for part in name.split("+")]
-    return parts[0] if len(parts) == 1 else ql.JointCalendar(parts)
 
 
 def to_period(tenor: str) -> Any:

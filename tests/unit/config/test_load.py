@@ -187,7 +187,8 @@ warnings_as_errors: 1
         "FILE:15:16: market.currencies.usd: a currency code of three capitals is wanted, got 'usd'",
         'FILE:17:16: market.indices."USD.SOFR".curve: text that is not empty is wanted, got 3',
         'FILE:17:26: market.indices."USD.SOFR".calendar: a calendar (weekends, TARGET, USNY, USGS, GBLO, '
-        "JPTO, or some of them as A+B) is wanted, got 'TARGET+FOO'",
+        "JPTO, SOFR, EFFR, SONIA, ESTR, TONA, SARON, CORRA, AONIA, NZOCR, SWESTR, DESTR, NOWA, KOFR, or some of "
+        "them as A+B) is wanted, got 'TARGET+FOO'",
         "FILE:18:1: max_trades: unknown key; did you mean partition.max_trades?",
         "FILE:19:1: warnings_as_errors: true or false is wanted, got 1",
         "--set: retry.storage: not valid YAML: expected ',' or ']', but got '<stream end>'",

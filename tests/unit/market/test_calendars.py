@@ -17,6 +17,19 @@ QUANTLIB = {
     "USGS": ql.UnitedStates(ql.UnitedStates.GovernmentBond),
     "GBLO": ql.UnitedKingdom(ql.UnitedKingdom.Settlement),
     "JPTO": ql.Japan(),
+    "SOFR": ql.Sofr().fixingCalendar(),
+    "EFFR": ql.FedFunds().fixingCalendar(),
+    "SONIA": ql.Sonia().fixingCalendar(),
+    "ESTR": ql.Estr().fixingCalendar(),
+    "TONA": ql.Tonar().fixingCalendar(),
+    "SARON": ql.Saron().fixingCalendar(),
+    "CORRA": ql.Corra().fixingCalendar(),
+    "AONIA": ql.Aonia().fixingCalendar(),
+    "NZOCR": ql.Nzocr().fixingCalendar(),
+    "SWESTR": ql.Swestr().fixingCalendar(),
+    "DESTR": ql.Destr().fixingCalendar(),
+    "KOFR": ql.Kofr().fixingCalendar(),
+    "NOWA": ql.Norway(),
     "TARGET+USNY": ql.JointCalendar(ql.TARGET(), ql.UnitedStates(ql.UnitedStates.FederalReserve)),
     "GBLO+JPTO+USGS": ql.JointCalendar(
         ql.UnitedKingdom(ql.UnitedKingdom.Settlement),
@@ -104,3 +117,10 @@ def test_unknown_names_say_which_are_known() -> None:
         calendars.adjust(day, "TARGET", "nearest")
     with pytest.raises(ValueError, match="no calendar"):
         calendars.adjust(day, Labels.of([None]), "following")
+
+
+def test_good_friday_has_no_sofr() -> None:
+    """Treasuries trade on the Good Fridays of a payroll report; SOFR is not fixed."""
+    day = np.array([np.datetime64("2026-04-03").astype(int)], np.int32)
+    assert calendars.is_business_day(day, "USGS")[0]
+    assert not calendars.is_business_day(day, "SOFR")[0]
