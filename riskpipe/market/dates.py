@@ -9,7 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from riskpipe.market.calendars import CALENDARS, add_business_days
+from riskpipe.market.calendar_names import CALENDARS
+from riskpipe.market.calendars import add_business_days
 from riskpipe.market.factors import Level, MarketFault, date_of, days_of, fault
 
 FOOTER_KEY = "riskpipe.as_of_date"
