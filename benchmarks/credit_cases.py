@@ -10,6 +10,7 @@ import QuantLib as ql  # noqa: N813
 
 from benchmarks.cases import COUNTS, Case, Row, Values, npvs, schedule
 from benchmarks.market import AS_OF, QuantLibMarket, ql_date
+from riskpipe.market.calendars import adjust
 
 RECOVERY = 0.4
 
@@ -17,6 +18,7 @@ RECOVERY = 0.4
 def _columns(random: np.random.Generator, n: int) -> dict[str, Any]:
     """Quarterly premiums over one to ten years."""
     start = AS_OF + random.integers(2, 30, n)
+    maturity = start + (365.25 * random.choice([1, 3, 5, 7, 10], n)).astype(int)
     return {
         "reference_entity": ["ACME"] * n,
         "currency": ["EUR"] * n,
@@ -27,7 +29,8 @@ def _columns(random: np.random.Generator, n: int) -> dict[str, Any]:
         "upfront": [0.0] * n,
         "recovery": [RECOVERY] * n,
         "start_date": start,
-        "maturity_date": start + (365.25 * random.choice([1, 3, 5, 7, 10], n)).astype(int),
+        # paid on the day: QuantLib looks at survival before the last payment, the ISDA model before the last accrual
+        "maturity_date": adjust(maturity, "TARGET", "following"),
         "frequency": ["3M"] * n,
         "day_count": ["ACT/360"] * n,
         "calendar": ["TARGET"] * n,

@@ -56,6 +56,7 @@ def schedule(
     *,
     after: int | None = None,
     before: int | None = None,
+    start_convention: Labels | None = None,
     maturity_convention: Labels | None = None,
 ) -> Schedule:
     """Periods between `start` and `maturity`, counted back from maturity in months (clipped to month ends).
@@ -68,7 +69,7 @@ def schedule(
     :param frequency: 1M, 3M, 6M, 1Y or 1T (one period).
     :param after: leave out the periods whose adjusted end is not after this day; None: all periods.
     :param before: leave out the periods whose adjusted start is after this day; None: all periods.
-    :param maturity_convention: adjusts the maturity; None: as all other dates.
+    :param start_convention: adjusts the start, `maturity_convention` the maturity; None: as all other dates.
     :raises ValueError: unknown frequency, calendar or convention.
     """
     months = months_of(frequency)
@@ -91,6 +92,11 @@ def schedule(
     first = ends - counts
     dates[first] = start
     adjusted = adjust(dates, calendar.take(trade), convention.take(trade))
+    if start_convention is not None:
+        begins = adjust(start, calendar, start_convention)
+        for date in (first, first + 1):  # the start may be the date that is a whole number of steps back
+            at_start = from_start & (dates[date] == start)
+            adjusted[date] = np.where(at_start, begins, adjusted[date])
     keep = np.ones(trade.size, np.bool_)
     keep[first] = from_start & (adjusted[first] != adjusted[first + 1])
     if maturity_convention is not None:

@@ -25,6 +25,7 @@ from riskpipe.products.trades import Trades
 from riskpipe.products.validation import rows_fault, unknown_currencies
 
 _MODELS = {"midpoint": midpoint_legs, "isda": isda_legs}
+_START_CONVENTIONS = ("following", "unadjusted")
 
 
 class CreditDefaultSwap(Product):
@@ -32,14 +33,15 @@ class CreditDefaultSwap(Product):
 
     Periods run backwards from maturity; their dates, and payments, are moved to the following business day, but
     protection and the last accrual end on the maturity date itself, as in the standard contract. Whether that date
-    earns premium too, as it does there, `accrual_includes_maturity` says. Coupons dated after the valuation date
-    count in full (the value is dirty). The protection buyer pays the upfront on the start date, if still to come.
+    earns premium too, as it does there, `accrual_includes_maturity` says. The start date moves likewise, unless
+    `start_convention` says that it is to be taken as given. Coupons dated after the valuation date count in full (the
+    value is dirty). The protection buyer pays the upfront on the start date (its business day), if still to come.
 
     `conventions.credit_model` is "midpoint" or "isda": see `riskpipe.products.credit_models`.
     """
 
     name = "credit_default_swap"
-    version = 1
+    version = 2
     columns = (
         *COMMON_COLUMNS,
         Column("reference_entity", "string", "names a hazard_rate curve"),
@@ -60,6 +62,13 @@ class CreditDefaultSwap(Product):
             "boolean",
             "the last period is a day longer, as in the standard contract; unless given, it is not",
             required=False,
+        ),
+        Column(
+            "start_convention",
+            "string",
+            "what moves the start date, from which protection and premium run; unless given, following",
+            required=False,
+            choices=_START_CONVENTIONS,
         ),
     )
 
@@ -94,6 +103,8 @@ def _contracts(trades: Trades, as_of: int) -> Contracts:
     start, maturity = trades.days("start_date"), trades.days("maturity_date")
     calendar, n = trades.labels("calendar"), len(trades)
     following = Labels.constant("following", n)
+    as_given = trades.is_one("start_convention", "unadjusted")
+    start_convention = Labels(as_given.astype(np.int32), _START_CONVENTIONS)
     periods = schedule(
         start,
         maturity,
@@ -102,6 +113,7 @@ def _contracts(trades: Trades, as_of: int) -> Contracts:
         following,
         # one period more than needed: its payment may move beyond today
         after=as_of - 31,
+        start_convention=start_convention,
         maturity_convention=Labels.constant("unadjusted", n),
     )
     trade = periods.trades
@@ -116,7 +128,7 @@ def _contracts(trades: Trades, as_of: int) -> Contracts:
     return Contracts(
         curve=trades.labels("discount_curve"),
         credit=trades.labels("reference_entity"),
-        start=begins,
+        start=np.where(as_given, start, begins).astype(np.int32),
         maturity=maturity,
         loss=bought * (1.0 - trades.numbers("recovery")),
         premium=-bought * trades.numbers("spread"),

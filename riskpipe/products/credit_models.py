@@ -38,6 +38,11 @@ class Coupons:
     year_fraction: Floats
     extra: Days
 
+    @property
+    def observed(self) -> Days:
+        """int32[k]: the day at whose end the ISDA model looks whether the name has survived a period."""
+        return self.end + self.extra - np.int32(1)
+
 
 @dataclass(frozen=True)
 class Contracts:
@@ -95,13 +100,14 @@ def midpoint_legs(contracts: Contracts, model: MarketModel) -> PreparedLegs:
 
 
 def isda_legs(contracts: Contracts, model: MarketModel) -> PreparedLegs:
-    """Premium and protection as in QuantLib's IsdaCdsEngine with its options Taylor, HalfDayBias and Piecewise.
+    """Premium and protection as in the ISDA CDS Standard Model.
 
-    Taylor: the numerical fix of the standard model (Markit, 2012). HalfDayBias: as in the standard model, the
-    premium due on default accrues half a day more than the time of default says. Piecewise: the integral of
-    that accrual sees every curve point within a coupon period. Protection runs from the end of the day before
-    `start` (or from today) to the end of the day `maturity`; a coupon is paid if the name has survived the
-    day before its payment.
+    Protection runs from the end of the day before `start` (or from today) to the end of the day `maturity`. Survival
+    is observed at the end of the day before a period's accrual ends, which in the last period of a contract that
+    includes its maturity date is that date: until then the premium accrues on default, and beyond it the coupon is
+    paid, whenever its payment falls. It accrues half a day more than the time of default says. The integrals are
+    exact between the points of both curves, in the form of the numerical fix (Markit, 2012). A coupon whose accrual
+    ends on the day after today or before is certain.
 
     Source: White, The Pricing and Risk Management of Credit Default Swaps, with a Focus on the ISDA Model
     (OpenGamma Quantitative Research 16, 2014), sections 3 and 4.
@@ -118,7 +124,7 @@ def isda_legs(contracts: Contracts, model: MarketModel) -> PreparedLegs:
         (curve.take(upfront.trade), upfront.day),
     )
     hazards, (survived, hazard_step) = model.discount(
-        (credit.take(coupons.trade), coupons.paid - np.int32(1)),
+        (credit.take(coupons.trade), coupons.observed),
         (credit.take(trade), day),
         kind="hazard_rate",
     )
@@ -138,23 +144,21 @@ def _chains(contracts: Contracts, model: MarketModel, today: int) -> tuple[Integ
     """Dates between which rates, hazard rates and the coupon are constant: trade and day, ascending."""
     coupons = contracts.coupons
     first = np.maximum(contracts.start - np.int32(1), np.int32(today))
-    alive = np.flatnonzero(contracts.maturity > first)
-    last = np.maximum(contracts.maturity, first)
-    # accrual may run on to a payment after the last day of protection
-    np.maximum.at(last, coupons.trade, coupons.paid - np.int32(1))
+    last = contracts.maturity
+    alive = np.flatnonzero(last > first)
     trades = [alive, alive, coupons.trade]
-    days = [first[alive], contracts.maturity[alive], coupons.paid - np.int32(1)]
+    days = [first[alive], last[alive], coupons.observed]
     pair = contracts.curve.combine(contracts.credit, lambda a, b: f"{a}\0{b}")
-    for code in np.unique(pair.codes).tolist():
+    for code in np.unique(pair.codes[alive]).tolist():
         pillars = _pillars(model, *pair.names[code].split("\0"))
-        rows = np.flatnonzero(pair.codes == code)
+        rows = alive[pair.codes[alive] == code]
         begin = np.searchsorted(pillars, first[rows], "right")
         count = np.maximum(np.searchsorted(pillars, last[rows], "left") - begin, 0)
         trades.append(np.repeat(rows, count))
         shift = begin - (np.cumsum(count) - count)
         days.append(pillars[np.arange(count.sum()) + np.repeat(shift, count)])
     trade, day = np.concatenate(trades), np.concatenate(days)
-    inside = (day >= first[trade]) & (contracts.maturity > first)[trade]
+    inside = (day >= first[trade]) & (last > first)[trade]
     key = np.unique((trade[inside] << 32) + (day[inside] - today))
     return key >> 32, ((key & 0xFFFFFFFF) + today).astype(np.int32)
 
@@ -172,13 +176,11 @@ def _amounts_on_default(contracts: Contracts, trade: Integers, day: Days, today:
     if not len(day):
         return np.zeros(0), np.zeros(0)
     before = np.concatenate((day[:1], day[:-1]))
-    loss = np.where(day <= contracts.maturity[trade], contracts.loss[trade], 0.0)
-    ends = (coupons.trade << 32) + (coupons.paid - 1 - today)
+    ends = (coupons.trade << 32) + (coupons.observed - today)
     found = np.searchsorted(ends, (trade << 32) + (day - today))
     coupon = np.minimum(found, len(ends) - 1)
-    accrues = (found < len(ends)) & (coupons.trade[coupon] == trade) & (coupons.end[coupon] > today + 1)
-    # An extra day of the last period is paid, but not accrued on default.
-    pace = year_fraction(coupons.start, coupons.end, coupons.day_count) / ((coupons.end - coupons.start) / _YEAR)
+    accrues = (found < len(ends)) & (coupons.trade[coupon] == trade) & (coupons.observed[coupon] > today)
+    pace = coupons.year_fraction / ((coupons.end + coupons.extra - coupons.start) / _YEAR)
     rate = np.where(accrues, contracts.premium[trade] * pace[coupon], 0.0)
     accrued = (before - coupons.start[coupon] + 1) / _YEAR + _HALF_DAY
-    return loss + rate * accrued, rate * ((day - before) / _YEAR)
+    return contracts.loss[trade] + rate * accrued, rate * ((day - before) / _YEAR)

@@ -89,6 +89,19 @@ def test_a_convention_of_its_own_for_the_maturity() -> None:
         assert made.end[rows].tolist() == dates[1:], k
 
 
+def test_a_start_as_given_is_where_the_first_period_begins_and_changes_no_other_date() -> None:
+    trades = RandomTrades(1000, 17)
+    given, moved = trades.schedule(start_convention=Labels.constant("unadjusted", 1000)), trades.schedule()
+    first = given.start[given.offsets[:-1]]
+    assert np.array_equal(first, trades.start)
+    assert (first != moved.start[moved.offsets[:-1]]).mean() > 0.1
+    for k in range(1000):
+        ends = [made.end[made.offsets[k] : made.offsets[k + 1]].tolist() for made in (given, moved)]
+        # where the start rolls onto the next date, a first period of a few days is left of it
+        assert ends[0][-len(ends[1]) :] == ends[1], k
+        assert len(ends[0]) - len(ends[1]) <= (ends[0][0] - trades.start[k] < 7), k
+
+
 def test_unadjusted_dates_are_those_of_an_unadjusted_schedule() -> None:
     trades = RandomTrades(500, 12)
     made = trades.schedule()
