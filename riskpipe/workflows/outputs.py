@@ -16,6 +16,7 @@ from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import RunLayout
 from riskpipe.store.merge import Source, most_open
 from riskpipe.store.parquet import read_parquet
+from riskpipe.valuation.context import open_context
 from riskpipe.valuation.correct import CorrectionTask
 from riskpipe.valuation.merge import CollationTask, StitchTask
 from riskpipe.workflows.merges import FAN_IN
@@ -102,15 +103,16 @@ def _block_ids(store: Store, layout: RunLayout, table: str) -> set[str]:
 
 
 def stitch_tasks(store: Store, layout: RunLayout, plan: StoredPlan, state: RunState) -> Iterator[StitchTask]:
-    """One task for every range of trades whose P&L vectors lie in more than one block; none when none was cut."""
-    for group in _cut_groups(plan):
+    """One task for every range of trades whose stored P&L vectors lie in more than one block; none when none do."""
+    stored = set(open_context(store.root, layout.run_id).spec.stored_pnl)
+    for group in _cut_groups(plan, {measure for measure, name in PNL_SETS.items() if name in stored}):
         yield _stitch_task(store, layout, state, group)
 
 
 def correction_tasks(store: Store, layout: RunLayout, plan: StoredPlan, state: RunState) -> Iterator[CorrectionTask]:
     """One task for every range of trades of which some failed under a part of the scenarios only."""
     there: set[str] | None = None
-    for group in _cut_groups(plan):
+    for group in _cut_groups(plan, set(PNL_SETS)):
         if there is None:
             there = _block_ids(store, layout, "trade_failures")
         failed: Failed = {}
@@ -158,14 +160,12 @@ def _to_correct(leaf: Leaf, failed: Failed) -> Iterator[tuple[Block, tuple[str, 
         yield block.part(tuple(part)), measures
 
 
-def _cut_groups(plan: StoredPlan) -> Iterator[list[int]]:
-    """Positions of the blocks of the same trades whose P&L columns were cut, by scenarios; none when none were."""
+def _cut_groups(plan: StoredPlan, pnl: set[str]) -> Iterator[list[int]]:
+    """Positions of the blocks of the same trades whose columns of some P&L measures were cut, by scenarios; or none."""
     table = plan.columns("path", "row_start", "scenario_start", "measures")
     starts = table.column("scenario_start").to_numpy()
     pnl_starts = {
-        int(start)
-        for start, measures in _distinct_ranges(starts, table.column("measures"))
-        if set(measures) & set(PNL_SETS)
+        int(start) for start, measures in _distinct_ranges(starts, table.column("measures")) if set(measures) & pnl
     }
     if len(pnl_starts) < 2:
         return
