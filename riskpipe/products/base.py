@@ -81,6 +81,8 @@ class Need:
     :param kinds: factor kinds, the first that the snapshot has under that name is the one used; `("fx",)` is a
         currency pair such as EURUSD, found directly, inverted or crossed.
     :param cube: a volatility surface may depend on the tenor of an underlying.
+    :param currency: in which the trade takes spots, forward prices and zero rates; None: that of its present value.
+        Of prices in another one the trade has none; of rates it is said.
     """
 
     role: str
@@ -88,6 +90,7 @@ class Need:
     labels: Labels
     optional: bool = False
     cube: bool = False
+    currency: Labels | None = None
 
 
 class Prepared(ABC):

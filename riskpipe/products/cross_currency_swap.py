@@ -88,8 +88,9 @@ class CrossCurrencySwap(Product):
         pair = trades.labels("receive_currency").combine(trades.labels("pay_currency"), str.__add__)
         needs = [Need("underlying", ("fx",), pair)]
         for side in _SIDES:
-            needs.append(Need("discount", ("zero_rate",), trades.labels(f"{side}_discount_curve")))
-            needs.append(Need("projection", ("zero_rate",), _projection(trades, side, conventions)))
+            currency, curve = trades.labels(f"{side}_currency"), trades.labels(f"{side}_discount_curve")
+            needs.append(Need("discount", ("zero_rate",), curve, currency=currency))
+            needs.append(Need("projection", ("zero_rate",), _projection(trades, side, conventions), currency=currency))
         return tuple(needs)
 
     def missing_points(self, trades: Trades, model: MarketModel) -> list[RowFaults]:

@@ -7,9 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from riskpipe.errors import Reason
+from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
 from riskpipe.products.base import Need, Product, RowFaults
 from riskpipe.products.trades import Trades
+
+_PRICES, _RATES = ("spot", "forward_price"), ("zero_rate",)
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,7 @@ def dependencies(product: Product, trades: Trades, model: MarketModel, base_curr
     pricing: list[NDArray[np.int32]] = []
     for need in product.requirements(trades, model.conventions):
         pricing += _columns(need, model, faults)
+        faults += _foreign(need, model, need.currency or currency)
     converted = _columns(conversion, model, faults)
     if not pricing:
         pricing = [np.full(len(trades), -1, np.int32)]
@@ -66,6 +71,33 @@ def _columns(need: Need, model: MarketModel, faults: list[RowFaults]) -> list[ND
             table[k, : len(groups)] = groups
     faults += _missing(need, model, resolved)
     return [np.ascontiguousarray(table[need.labels.codes, k]) for k in range(width)]
+
+
+def _foreign(need: Need, model: MarketModel, currency: Labels) -> list[RowFaults]:
+    """Trades that would take levels of another currency as if they were of theirs."""
+    if not set(need.kinds) & {*_PRICES, *_RATES}:
+        return []
+    groups = [model.resolve(need.kinds, name, cube=need.cube) for name in need.labels.names]
+    quoted = [model.snapshot.groups[found[0]] if found else None for found in groups]
+    own = {name: code for code, name in enumerate(currency.names)}
+    # -1: not compared; -2: a currency that no trade has.
+    wanted = [-1 if group is None or group.currency is None else own.get(group.currency, -2) for group in quoted]
+    wanted_code = np.array([*wanted, -1], np.int32)[need.labels.codes]
+    foreign = (wanted_code != -1) & (currency.codes >= 0) & (wanted_code != currency.codes)
+    faults = []
+    for code, mine in sorted(
+        set(zip(need.labels.codes[foreign].tolist(), currency.codes[foreign].tolist(), strict=True))
+    ):
+        group = quoted[code]
+        assert group is not None
+        rows = np.flatnonzero(foreign & (need.labels.codes == code) & (currency.codes == mine))
+        what = f"{group.kind}:{group.name} is in {group.currency}, the trade takes it in {currency.names[mine]}"
+        if group.kind in _PRICES:
+            message = f"{what}: correct the currency of either"
+            faults.append(RowFaults("currency", "currency", rows, Reason.INVALID_TRADE, message))
+        else:
+            faults.append(RowFaults("currency", "currency", rows, Reason.INVALID_TRADE, what, level="warning"))
+    return faults
 
 
 def _missing(need: Need, model: MarketModel, resolved: list[tuple[int, ...] | None]) -> list[RowFaults]:

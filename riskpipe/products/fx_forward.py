@@ -52,8 +52,8 @@ class FxForward(Product):
         bought, sold = trades.labels("buy_currency"), trades.labels("sell_currency")
         return (
             Need("underlying", ("fx",), bought.combine(sold, str.__add__)),
-            Need("discount", ("zero_rate",), bought.map(conventions.discount_curve)),
-            Need("discount", ("zero_rate",), sold.map(conventions.discount_curve)),
+            Need("discount", ("zero_rate",), bought.map(conventions.discount_curve), currency=bought),
+            Need("discount", ("zero_rate",), sold.map(conventions.discount_curve), currency=sold),
         )
 
     def weight(self, trades: Trades, as_of: int) -> NDArray[np.float64]:

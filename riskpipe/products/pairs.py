@@ -31,9 +31,10 @@ def broken_pairs(trades: Trades) -> list[RowFaults]:
 def pair_needs(trades: Trades, conventions: Conventions) -> tuple[Need, ...]:
     """What an option with the column pair depends on."""
     pair = trades.labels("pair")
+    first, second = pair.map(first_currency), pair.map(second_currency)
     return (
         Need("underlying", ("fx",), pair),
-        Need("discount", ("zero_rate",), pair.map(first_currency).map(conventions.discount_curve)),
-        Need("discount", ("zero_rate",), pair.map(second_currency).map(conventions.discount_curve)),
+        Need("discount", ("zero_rate",), first.map(conventions.discount_curve), currency=first),
+        Need("discount", ("zero_rate",), second.map(conventions.discount_curve), currency=second),
         Need("volatility", FX_VOLATILITY, pair),
     )

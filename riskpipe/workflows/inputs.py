@@ -16,9 +16,11 @@ from riskpipe.config import Settings
 from riskpipe.errors import StorageError
 from riskpipe.market.arbitrage import arbitrage_faults
 from riskpipe.market.checks import canonical_table, check_market_table
+from riskpipe.market.consistency import consistency_faults
 from riskpipe.market.dates import history_date_faults, market_date_faults
 from riskpipe.market.derived import Derivative, derive
 from riskpipe.market.factors import KINDS, MARKET_SCHEMA, REQUIRED_COLUMNS, MarketFault, days_of
+from riskpipe.market.minor_units import in_major_units
 from riskpipe.market.model import MarketModel
 from riskpipe.market.producers import PRODUCERS
 from riskpipe.market.snapshot import MarketSnapshot
@@ -54,6 +56,7 @@ class Inputs:
 
     :param files: trade files with rows that can be read.
     :param faults: of everything but the rows of the portfolio (see plan.survey).
+    :param units: factor -> how many of what it is quoted in make one of its currency (100 pence), where not one.
     :param hashes: name of the input -> SHA-256 of its content; trade files as `portfolio/<path>`.
     """
 
@@ -68,6 +71,7 @@ class Inputs:
     derivative: Derivative | None = None
     scenarios: Scenarios | None = None
     left_out: LeftOut = field(default_factory=lambda: LeftOut())
+    units: dict[str, float] = field(default_factory=dict)
 
     @cached_property
     def model(self) -> MarketModel:
@@ -210,7 +214,8 @@ def _open_market(inputs: Inputs) -> None:
     if not inputs.blocking or not any(fault.table == "market" for fault in inputs.blocking):
         errors = frozenset().union(*(f.ids for f in faults if f.level == "error"))
         sound, inputs.left_out = without_errors(table, errors)
-        derivation = derive(_canonical(sound), PRODUCERS, as_of, inputs.settings.conventions(), inputs.left_out.groups)
+        sound = _consistent(inputs, location, _canonical(sound))
+        derivation = derive(sound, PRODUCERS, as_of, inputs.settings.conventions(), inputs.left_out.groups)
         for fault in derivation.faults:
             inputs.add(_input_fault("market", location, fault), blocking=False)
         if not len(derivation.table):
@@ -223,6 +228,19 @@ def _open_market(inputs: Inputs) -> None:
             inputs.derivative = Derivative(inputs.snapshot, derivation.groups)
             for fault in arbitrage_faults(inputs.model):
                 inputs.add(_input_fault("market", location, fault), blocking=False)
+
+
+def _consistent(inputs: Inputs, location: str, table: pa.Table) -> pa.Table:
+    """The market in major units, less what of it excludes each other."""
+    table, inputs.units = in_major_units(table)
+    faults = consistency_faults(table)
+    for fault in faults:
+        inputs.add(_input_fault("market", location, fault), blocking=False)
+    errors = frozenset().union(*(fault.ids for fault in faults if fault.level == "error"))
+    sound, left_out = without_errors(table, errors)
+    before = inputs.left_out
+    inputs.left_out = LeftOut(before.factors | left_out.factors, before.groups | left_out.groups)
+    return sound
 
 
 def _ids(table: pa.Table) -> frozenset[str]:
