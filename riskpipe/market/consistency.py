@@ -67,7 +67,8 @@ def _mirrors(facts: _Facts) -> Iterator[MarketFault]:
         if apart <= _SAME + rounding:
             continue
         ids = [*facts.ids["spot", name], *facts.ids["spot", mirror]]
-        what = f"spot:{name} is {one:g} and spot:{mirror} is {other:g}, whose inverse is {1.0 / other:.6g}: {apart:.2%} apart"
+        inverse = f"spot:{mirror} is {other:g}, whose inverse is {1.0 / other:.6g}"
+        what = f"spot:{name} is {one:g} and {inverse}: {apart:.2%} apart"
         if apart > TOLERANCE + rounding:
             message = f"{what}; leave out the one that is wrong"
             yield fault("error", "value", "contradicting mirror", ids, message)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import translate
 
@@ -25,6 +25,11 @@ SCENARIO_SCHEMA = pa.schema(
         ("shift", pa.float64()),
     ]
 )
+
+EMPTY, LEFT_OUT = "empty", "left out"
+"""Rules: a table without rows; scenarios that are not priced for their errors."""
+
+_IN_UNITS = (SHIFT_TYPES.index("absolute"), SHIFT_TYPES.index("set"))
 
 Column = tuple[str, NDArray[np.int32], NDArray[np.float64]]
 """A scenario's name, the factors it moves (ascending) and their shocked levels."""
@@ -57,34 +62,51 @@ def _shifted(
 
 
 def stress_columns(
-    table: pa.Table, snapshot: MarketSnapshot, left_out: frozenset[str] = frozenset()
+    table: pa.Table,
+    snapshot: MarketSnapshot,
+    left_out: frozenset[str] = frozenset(),
+    units: Mapping[str, float] | None = None,
 ) -> tuple[list[Column], list[MarketFault]]:
     """The scenarios of a stress table in the order in which they first occur.
 
+    A scenario with a bad row is left out: half a stress is none. A row that does not say whose it is leaves out all.
     A shift to a level that cannot be (a price below zero) leaves the point without one (NaN) in its scenario, with a
     warning. A later row wins on the same point of the same scenario. A glob (`*`, `?`, `[...]`, case-sensitive)
     passes over fixings: they are facts, and a row that names one is a fault. An absolute or set shift by a glob that
     matches volatilities passes over risk reversals and butterflies: a parallel move of a smile does not change them.
 
     :param left_out: ids of factors that the snapshot lacks for their errors: to shift one is no further error.
-    :return: the columns, none if there is an error, and every fault.
+    :param units: factor -> how many of what it is quoted in, and shifts of it are, make one of its currency.
+    :return: the columns, none if a column is missing or unusable, and every fault.
     """
+    if not table.num_rows:
+        return [], [fault("error", "scenario", EMPTY, (), "the table has no rows: there is no stress")]
     canonical, faults = canonical_table(table, SCENARIO_SCHEMA, tuple(SCENARIO_SCHEMA.names))
+    unusable = bool(faults)
     rows = _Rows(canonical, frozenset(f.column for f in faults))
-    faults += rows.faults()
     patterns = _Patterns(rows.factors, snapshot, left_out)
-    if "factor" not in rows.broken:
-        faults += patterns.faults(rows.factor)
+    bad = np.zeros(len(rows.shift), np.bool_)
+    for found, mask in (*rows.faults(), *(() if "factor" in rows.broken else patterns.faults(rows.factor))):
+        faults.append(found)
+        bad |= mask & (found.level == "error")
+    if unusable:
+        return [], sorted(faults, key=lambda f: f.level)
+    lost = np.append(np.bincount(rows.scenario[bad & (rows.scenario >= 0)], minlength=len(rows.scenarios)) > 0, True)
+    lost |= np.array([not name for name in rows.scenarios] + [True], np.bool_) | bool((bad & rows.nameless).any())
+    rows.keep(~lost[rows.scenario])
+    scenario, factor, value = _resolve(rows, patterns, snapshot, units or {})
+    faults += _levels_faults(rows, scenario, factor, value, snapshot)
+    bounds = np.searchsorted(scenario, np.arange(len(rows.scenarios) + 1))
     columns: list[Column] = []
-    if not any(f.level == "error" for f in faults):
-        scenario, factor, value = _resolve(rows, patterns, snapshot)
-        faults += _levels_faults(rows, scenario, factor, value, snapshot)
-        bounds = np.searchsorted(scenario, np.arange(len(rows.scenarios) + 1))
-        for k, name in enumerate(rows.scenarios):
+    for k, name in enumerate(rows.scenarios):
+        if not lost[k]:
             mine = slice(int(bounds[k]), int(bounds[k + 1]))
             columns.append((name, factor[mine], value[mine]))
-    broken = any(f.level == "error" for f in faults)
-    return ([] if broken else columns), sorted(faults, key=lambda f: f.level)
+    missing = [name for k, name in enumerate(rows.scenarios) if lost[k] and name]
+    if missing:
+        message = f"{len(missing)} of {len(missing) + len(columns)} scenarios are left out for errors of their rows"
+        faults.append(fault("error", "scenario", LEFT_OUT, missing, message))
+    return columns, sorted(faults, key=lambda f: f.level)
 
 
 class _Rows:
@@ -96,14 +118,25 @@ class _Rows:
         self.factor, self.factors = _encode(table.column("factor"))
         self.shift_type, self.shift_types = _encode(table.column("shift_type"))
         self.shift: NDArray[np.float64] = pc.fill_null(table.column("shift"), np.nan).to_numpy()
+        #: bool[n], rows of no scenario
+        self.nameless = np.array([not name for name in self.scenarios] + [True], np.bool_)[self.scenario]
 
-    def faults(self) -> Iterator[MarketFault]:
+    def keep(self, rows: NDArray[np.bool_]) -> None:
+        for name in ("scenario", "factor", "shift_type", "shift", "nameless"):
+            setattr(self, name, getattr(self, name)[rows])
+
+    def faults(self) -> Iterator[tuple[MarketFault, NDArray[np.bool_]]]:
+        """Each with its rows. One that says nothing at all is passed over."""
         known = np.array([name in SHIFT_TYPES for name in self.shift_types] + [False], np.bool_)
-        nameless = np.array([not name for name in self.scenarios] + [True], np.bool_)
-        empty = np.array([not name for name in self.factors] + [True], np.bool_)
+        empty = np.array([not name for name in self.factors] + [True], np.bool_)[self.factor]
+        blank = self.nameless & empty & (self.shift_type < 0) & np.isnan(self.shift)
+        if blank.any() and not self.broken:
+            found = fault("warning", "scenario", "blank", [f"row {k}" for k in np.flatnonzero(blank)], "a row is blank")
+            yield found, blank
+        nobody = "a row has no scenario: whose it is is not known, so that no scenario can be relied on"
         rules = (
-            ("scenario", "null", nameless[self.scenario], "a row has no scenario"),
-            ("factor", "null", empty[self.factor], "a row has no factor"),
+            ("scenario", "null", self.nameless, nobody),
+            ("factor", "null", empty, "a row has no factor"),
             (
                 "shift_type",
                 "unknown shift_type",
@@ -113,9 +146,10 @@ class _Rows:
             ("shift", "not finite", ~np.isfinite(self.shift), "a shift is null, NaN or infinite"),
         )
         for column, rule, mask, message in rules:
-            found = np.flatnonzero(mask)
-            if len(found) and column not in self.broken:
-                yield fault("error", column, rule, [self.label(int(k)) for k in found], message)
+            mask = mask & ~blank
+            if mask.any() and column not in self.broken:
+                labels = [self.label(int(k)) for k in np.flatnonzero(mask)]
+                yield fault("error", column, rule, labels, message), mask
 
     def label(self, row: int) -> str:
         code = self.scenario[row]
@@ -160,12 +194,14 @@ class _Patterns:
         ids = enumerate(self.snapshot.factor_ids)
         return np.array([k for k, factor in ids if match(factor) and not self._made[k]], np.int32)
 
-    def faults(self, codes: NDArray[np.int64]) -> Iterator[MarketFault]:
+    def faults(self, codes: NDArray[np.int64]) -> Iterator[tuple[MarketFault, NDArray[np.bool_]]]:
+        """Each with its rows. :param codes: int64[n], which text each row has."""
         facts = [bool(only) for only in self._only_facts]
         none = [len(match) == 0 and not only for match, only in zip(self.matches, facts, strict=True)]
         globs = [_is_glob(text) for text in self.texts]
         absent = [text in self.left_out for text in self.texts]
-        unknown = [n and not g and not a for n, g, a in zip(none, globs, absent, strict=True)]
+        named = [bool(text) and text not in self.left_out for text in self.texts]
+        unknown = [n and not g and m for n, g, m in zip(none, globs, named, strict=True)]
         idle = [n and g for n, g in zip(none, globs, strict=True)]
         hints = "; ".join(self._hint(text) for text, u in zip(self.texts, unknown, strict=True) if u)
         rules: tuple[tuple[Level, str, list[bool], str], ...] = (
@@ -175,9 +211,9 @@ class _Patterns:
             ("error", "fixing", facts, "fixings are facts and cannot be shifted"),
         )
         for level, rule, chosen, message in rules:
-            hits = codes[np.array([*chosen, False], np.bool_)[codes]]
-            if len(hits):
-                yield fault(level, "factor", rule, [self.texts[code] for code in hits], message)
+            mask = np.array([*chosen, False], np.bool_)[codes]
+            if mask.any():
+                yield fault(level, "factor", rule, [self.texts[code] for code in codes[mask]], message), mask
 
     def _hint(self, text: str) -> str:
         kind = text.split(":", 1)[0] + ":"
@@ -190,7 +226,7 @@ def _is_glob(text: str) -> bool:
 
 
 def _resolve(
-    rows: _Rows, patterns: _Patterns, snapshot: MarketSnapshot
+    rows: _Rows, patterns: _Patterns, snapshot: MarketSnapshot, units: Mapping[str, float]
 ) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float64]]:
     """Scenario, factor and level of every shocked point, sorted by scenario and factor."""
     sizes = np.array([len(match) for match in patterns.matches], np.int64)
@@ -200,8 +236,9 @@ def _resolve(
     ends = np.cumsum(counts)
     row = np.repeat(np.arange(len(counts)), counts)
     factor = flat[np.arange(len(row)) + np.repeat(starts[rows.factor] - (ends - counts), counts)]
-    codes = np.array([SHIFT_TYPES.index(name) for name in rows.shift_types], np.int64)
-    parallel = np.isin(codes[rows.shift_type[row]], (SHIFT_TYPES.index("absolute"), SHIFT_TYPES.index("set")))
+    # Of rows that are left out the type may be none.
+    codes = np.array([SHIFT_TYPES.index(name) if name in SHIFT_TYPES else -1 for name in rows.shift_types], np.int64)
+    parallel = np.isin(codes[rows.shift_type[row]], _IN_UNITS)
     moved = ~(parallel & patterns.spread[factor] & patterns.mixed[rows.factor[row]])
     row, factor = row[moved], factor[moved]
     scenario = rows.scenario[row]
@@ -210,8 +247,11 @@ def _resolve(
     last = np.append(key[order][1:] != key[order][:-1], True)[: len(order)]
     kept = order[last]
     row, factor, scenario = row[kept], factor[kept], scenario[kept]
-    value = _shifted(snapshot.x0[factor], rows.shift[row], codes[rows.shift_type[row]])
-    return scenario, factor, value
+    shift, shift_type = rows.shift[row], codes[rows.shift_type[row]]
+    if units:
+        unit = np.array([units.get(name, 1.0) for name in snapshot.factor_ids])[factor]
+        shift = np.where(np.isin(shift_type, _IN_UNITS), shift / unit, shift)
+    return scenario, factor, _shifted(snapshot.x0[factor], shift, shift_type)
 
 
 def _levels_faults(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -34,6 +34,7 @@ def build_scenarios(
     history: pa.Table | None = None,
     selected: Callable[[str], bool] = lambda name: True,
     left_out: frozenset[str] = frozenset(),
+    units: Mapping[str, float] | None = None,
     derivative: Derivative | None = None,
 ) -> Scenarios:
     """All columns that `measures` need, in catalogue order after the base.
@@ -42,6 +43,7 @@ def build_scenarios(
 
     :param selected: keeps a stress or a day of history, by name.
     :param left_out: ids of factors that the snapshot lacks for their errors.
+    :param units: of factors that are quoted in a fraction of their currency, see `stress_columns`.
     :param derivative: of the snapshot's derived points: they follow their quotes, exactly in stresses, to first order
         else. Measures by point have the quotes in their place.
     """
@@ -60,7 +62,7 @@ def build_scenarios(
     stress_faults: list[MarketFault] = []
     history_faults: list[MarketFault] = []
     if "stress" in measures and stress is not None:
-        columns, stress_faults = stress_columns(stress, snapshot, left_out)
+        columns, stress_faults = stress_columns(stress, snapshot, left_out, units)
         for name, factors, levels in columns:
             if selected(name):
                 builder.add(name, PNL_SETS["stress"], factors, levels, exact=True)

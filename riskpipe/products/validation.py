@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from riskpipe.errors import InputError, Reason
 from riskpipe.market.labels import Labels
+from riskpipe.market.minor_units import MINOR_UNITS
 from riskpipe.products.base import ARROW_TYPES, COMMON_COLUMNS, Column, Product, RowFaults
 from riskpipe.products.trades import Trades
 
@@ -230,10 +231,13 @@ def label_mask(labels: Labels, holds: Callable[[str], bool]) -> NDArray[np.bool_
 
 
 def unknown_currencies(trades: Trades, *columns: str) -> list[RowFaults]:
-    """Currencies that are not three capital letters."""
+    """Currencies that are not three capital letters, or hundredths of one."""
     faults: list[RowFaults] = []
     for column in columns:
-        bad = label_mask(trades.labels(column), lambda name: not CURRENCY.fullmatch(name))
+        minor = label_mask(trades.labels(column), lambda name: name in MINOR_UNITS)
+        message = f"{column} is a hundredth of a currency: give it, strikes and amounts in the currency (pence in GBP)"
+        faults += rows_fault(column, "minor_unit", minor, message)
+        bad = label_mask(trades.labels(column), lambda name: not CURRENCY.fullmatch(name)) & ~minor
         message = f"{column} is not an ISO currency code (three capital letters)"
         faults += rows_fault(column, "currency", bad, message)
     return faults

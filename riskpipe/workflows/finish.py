@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from riskpipe.market.stresses import EMPTY, LEFT_OUT
 from riskpipe.plan.accounting import RunStatus
 from riskpipe.plan.block import Block
 from riskpipe.plan.state import RunState
@@ -51,7 +52,7 @@ def finish(session: Session, publish: str | None) -> RunStatus:
     reasons = _write_failures(session)
     session.phases["account"] = time.monotonic() - started
     state = _state_of(session)
-    messages: list[str] = []
+    messages = _left_out(session)
     published = False
     rule = _rule(session, publish)
     if publish is None and rule != session.settings.publish:
@@ -127,7 +128,17 @@ def _state_of(session: Session) -> str:
     if not session.clean():
         return "partial"
     failed = session.state.numbers_counts(session.state.planned_numbers).failed
-    return "partial" if failed else "complete"
+    return "partial" if failed or _left_out(session) else "complete"
+
+
+def _left_out(session: Session) -> list[str]:
+    """What was asked for and is not among the planned numbers: scenarios without usable rows."""
+    table = read_parquet(session.store, session.layout.checks, ["level", "table", "rule", "message"])
+    return [
+        f"{row['table']}: {row['message']}"
+        for row in table.to_pylist()
+        if row["level"] == "error" and row["table"] in ("scenarios", "history") and row["rule"] in (EMPTY, LEFT_OUT)
+    ]
 
 
 # -- blocks.parquet

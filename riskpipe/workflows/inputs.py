@@ -24,6 +24,7 @@ from riskpipe.market.minor_units import in_major_units
 from riskpipe.market.model import MarketModel
 from riskpipe.market.producers import PRODUCERS
 from riskpipe.market.snapshot import MarketSnapshot
+from riskpipe.market.stresses import EMPTY
 from riskpipe.measures.families import Bumps
 from riskpipe.measures.scenarios import Scenarios, build_scenarios
 from riskpipe.plan.block import digest_id
@@ -310,6 +311,7 @@ def _build_scenarios(inputs: Inputs, selection: Selection, tables: Mapping[str, 
         history=tables["history"],
         selected=lambda name: selection.value("scenario", name),
         left_out=inputs.left_out.factors,
+        units=inputs.units,
         derivative=inputs.derivative,
     )
     for name, faults in (
@@ -318,7 +320,10 @@ def _build_scenarios(inputs: Inputs, selection: Selection, tables: Mapping[str, 
     ):
         location = getattr(settings.inputs, name) or ""
         for fault in faults:
-            inputs.add(_input_fault(name, location, fault), blocking=fault.level == "error")
+            # Columns that cannot be read stop; of rows, and where there are none, what depends on them is left out.
+            usable = name == "scenarios" and (fault.rows > 0 or fault.rule == EMPTY)
+            blocking = fault.level == "error" and not usable
+            inputs.add(_input_fault(name, location, fault), blocking=blocking)
 
 
 def _input_fault(table: str, location: str, fault: MarketFault) -> Fault:

@@ -29,7 +29,7 @@ from riskpipe.store.layout import RunLayout, list_runs
 from riskpipe.store.local_files import local_file
 from riskpipe.store.parquet import read_parquet
 from riskpipe.valuation.spec import ValuationSpec
-from riskpipe.workflows.check import refuse
+from riskpipe.workflows.check import explain, refuse
 from riskpipe.workflows.inputs import Inputs, open_inputs
 from riskpipe.workflows.sizing import needed_workers, planned_workers
 
@@ -118,6 +118,9 @@ def make_plan(settings: Settings, selection: Selection) -> Iterator[Planned]:
     assert inputs.scenarios is not None
     columns = inputs.scenarios.columns
     ranges = scenario_ranges(columns, inputs.snapshot, tuple(settings.measures), settings.partition.max_scenarios)
+    errors = [fault for fault in inputs.faults if fault.level == "error"]
+    if errors and not ranges:
+        raise InputError(f"no scenario is left to price:\n{explain(errors)}")
     costs = learnt_costs(Store(settings.output))
     survey = Survey(
         inputs.files,

@@ -7,6 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from published import published
 from spoiled import Book, assert_only_these_fail, ids_where, rewrite, rows_where, with_cells
 
 MISSING = "MISSING_MARKET_DATA"
@@ -125,16 +126,117 @@ def test_nan_of_the_history(spoilt: Book) -> None:
     refused(spoilt, "history", "value", "not finite", row["factor"], "a value is null, NaN or infinite")
 
 
-def test_nan_of_a_stress(spoilt: Book) -> None:
-    rewrite(spoilt.input("scenarios"), with_cells("shift", {3: NAN}))
-    row = pq.read_table(spoilt.input("scenarios")).to_pylist()[3]
-    refused(spoilt, "scenarios", "shift", "not finite", row["scenario"], "a shift is null, NaN or infinite")
+@pytest.mark.parametrize(
+    ("column", "value", "rule", "said"),
+    [
+        ("shift", NAN, "not finite", "a shift is null, NaN or infinite"),
+        ("shift_type", "percent", "unknown shift_type", "shift_type must be one of absolute, relative, log, set"),
+        ("factor", "zero_rate:USD.SOFRR:5Y", "unknown factor", "did you mean 'zero_rate:USD.SOFR:5Y'?"),
+    ],
+)
+def test_a_bad_row_of_a_stress_leaves_out_its_scenario(
+    spoilt: Book, clean: Path, column: str, value: object, rule: str, said: str
+) -> None:
+    """The other stresses are what they were, bit by bit; the run is partial and says what it lacks."""
+    rewrite(spoilt.input("scenarios"), with_cells(column, {3: value}))
+    name = pq.read_table(spoilt.input("scenarios")).column("scenario")[3].as_py()
+    answer = spoilt.check()
+    assert (answer.code, answer.json["blocking"]) == (3, False)
+    found = {fault["rule"]: fault for fault in answer.faults}
+    assert set(found) == {rule, "left out"}
+    assert said in found[rule]["message"]
+    assert found["left out"]["sample"] == [name]
+    answer = spoilt.riskpipe("run", "--json")
+    assert answer.code == 4, answer.stderr
+    (message,) = answer.json["messages"]
+    assert message.startswith("scenarios: 1 of ")
+    assert answer.json["numbers"]["failed"] == 0
+    assert answer.json["published"] is True
+    before = [row for row in published(clean, "scenarios").to_pylist() if row["scenario_set"] == "stress"]
+    places = [k for k, row in enumerate(before) if row["scenario"] != name]
+    after = [row["scenario"] for row in published(spoilt.output, "scenarios").to_pylist()]
+    assert after[: len(places)] == [before[k]["scenario"] for k in places]
+    assert stresses(spoilt.output) == [[pnl[k] for k in places] for pnl in stresses(clean)]
 
 
-def test_unknown_factor_of_a_stress(spoilt: Book) -> None:
-    rewrite(spoilt.input("scenarios"), with_cells("factor", {0: "zero_rate:USD.SOFRR:5Y"}))
-    message = "'zero_rate:USD.SOFRR:5Y'; did you mean 'zero_rate:USD.SOFR:5Y'?"
-    refused(spoilt, "scenarios", "factor", "unknown factor", "zero_rate:USD.SOFRR:5Y", message)
+def stresses(output: Path) -> list[list[float]]:
+    rows = published(output, "scenario_pnl").sort_by("trade_id").to_pylist()
+    return [row["pnl"] for row in rows if row["scenario_set"] == "stress"]
+
+
+@pytest.mark.parametrize("table", [pa.table({}), "rows"])
+def test_a_file_of_stresses_without_rows(spoilt: Book, table: object) -> None:
+    """An empty DataFrame's file stops the measure that needs it, and nothing else."""
+    rewrite(spoilt.input("scenarios"), lambda whole: whole.slice(0, 0) if table == "rows" else table)
+    (fault,) = spoilt.check().faults
+    assert (fault["level"], fault["rule"], fault["message"]) == (
+        "error",
+        "empty",
+        "the table has no rows: there is no stress",
+    )
+    answer = spoilt.riskpipe("run", "--json", "--set", "measures=[pv, stress]")
+    assert answer.code == 4, answer.stderr
+    assert answer.json["messages"] == ["scenarios: the table has no rows: there is no stress"]
+    assert {row["measure"] for row in published(spoilt.output, "valuations").to_pylist()} == {"pv"}
+    answer = spoilt.riskpipe("run", "--set", "measures=[stress]")
+    assert answer.code == 3
+    assert answer.errors[0].startswith("no scenario is left to price:")
+
+
+# -- facts that exclude each other
+
+
+def point_like(table: pa.Table, **values: object) -> pa.Table:
+    """One more row of a market."""
+    values["factor"] = f"{values['kind']}:{values['name']}"
+    return pa.concat_tables([table, pa.Table.from_pylist([values], table.schema)])
+
+
+def test_a_pair_and_a_mirror_that_exclude_each_other(spoilt: Book) -> None:
+    """As filed: EURUSD 1.16 beside USDEUR 0.95; neither is taken, and no cross stands in."""
+    rewrite(spoilt.input("market"), lambda t: point_like(t, kind="spot", name="USDEUR", currency="EUR", value=0.95))
+    (fault,) = [fault for fault in spoilt.check().faults if fault["rule"] == "contradicting mirror"]
+    assert (fault["level"], fault["sample"]) == ("error", ["spot:EURUSD", "spot:USDEUR"])
+    assert spoilt.riskpipe("run", "-q").code == 4
+    (run,) = (spoilt.output / "runs").iterdir()
+    failed = {row["trade_id"]: row["message"] for row in pq.read_table(run / "failures.parquet").to_pylist()}
+    assert failed.keys() >= all_trades(spoilt, currency="EUR")
+    assert not failed.keys() & all_trades(spoilt, currency="USD")
+    assert all("left out" in message for message in failed.values())
+
+
+def test_prices_in_pence_are_prices_in_pounds(spoilt: Book, clean: Path) -> None:
+    path = spoilt.input("market")
+    rows = rows_where(path, kind="spot", currency="GBP")
+    values = pq.read_table(path).column("value").to_pylist()
+    assert any(all_trades(spoilt, underlying=pq.read_table(path).column("name")[k].as_py()) for k in rows)
+    rewrite(path, with_cells("value", {k: 100.0 * values[k] for k in rows}))
+    rewrite(path, with_cells("currency", dict.fromkeys(rows, "GBp")))
+    assert spoilt.check().code == 0
+    assert spoilt.riskpipe("run", "-q").code == 0
+    assert_only_these_fail(clean, spoilt.output, {})
+
+
+def test_a_price_in_another_currency_is_not_the_trades(spoilt: Book, clean: Path) -> None:
+    path = spoilt.input("market")
+    rows = [k for kind in ("spot", "black_vol", "dividend_yield") for k in rows_where(path, kind=kind, name="SPX")]
+    rewrite(path, with_cells("currency", dict.fromkeys(rows, "CHF")))
+    trades = all_trades(spoilt, underlying="SPX")
+    assert trades
+    faults = [fault for fault in spoilt.check().faults if fault["level"] == "error"]
+    assert sum(fault["rows"] for fault in faults) == len(trades)
+    assert spoilt.riskpipe("run", "-q").code == 4
+    why = "spot:SPX is in CHF, the trade takes it in USD: correct the currency of either"
+    assert_only_these_fail(clean, spoilt.output, dict.fromkeys(trades, ("INVALID_TRADE", why)))
+
+
+def test_a_curve_of_another_currency_is_told(spoilt: Book) -> None:
+    path = spoilt.trades("bond")
+    row = next(k for k, bond in enumerate(pq.read_table(path).to_pylist()) if bond["discount_curve"] == "USD.SOFR")
+    rewrite(path, with_cells("discount_curve", {row: "EUR.ESTR"}))
+    (fault,) = spoilt.check().faults
+    assert (fault["level"], fault["column"], fault["rows"]) == ("warning", "currency", 1)
+    assert fault["message"] == "zero_rate:EUR.ESTR is in EUR, the trade takes it in USD"
 
 
 def refused(book: Book, table: str, column: str, rule: str, sample: str, message: str) -> None:

@@ -278,7 +278,7 @@ def test_a_derived_volatility_is_no_factor_to_name(rows, point, table_of, as_of)
     snapshot = MarketSnapshot.from_table(table_of([*rows, derived]), as_of)
     columns, faults = stress_columns(_stresses(("s", derived["factor"], "absolute", 0.1)), snapshot)
     assert columns == []
-    assert [fault.rule for fault in faults] == ["unknown factor"]
+    assert [fault.rule for fault in faults] == ["unknown factor", "left out"]
 
 
 def test_an_id_with_brackets_is_an_id(point, table_of, as_of) -> None:
@@ -288,38 +288,76 @@ def test_an_id_with_brackets_is_an_id(point, table_of, as_of) -> None:
     assert _named(columns, snapshot) == {"a": {"spot:X[A]": 2.0}}
 
 
-def test_every_fault_comes_at_once(snapshot) -> None:
-    columns, faults = stress_columns(
-        _stresses(
-            ("good", "spot:SPX", "relative", -0.1),
-            ("typo", "zero_rate:USD.OIS:11Y", "absolute", 0.01),
-            ("idle", "spot:ZZZ*", "absolute", 0.01),
-            ("kind", "spot:SPX", "percent", 0.01),
-            ("nan", "spot:SPX", "relative", float("nan")),
-            ("null", "spot:SPX", "relative", None),
-            ("past", "fixing:USD.SOFR:2024-10-03", "set", 0.01),
-            ("past", "fixing:*", "set", 0.01),
-            (None, "spot:SPX", "relative", 0.1),
-            ("no factor", None, "relative", 0.1),
-        ),
-        snapshot,
-    )
-    assert columns == []
+BAD_ROWS = {
+    "typo": ("zero_rate:USD.OIS:11Y", "absolute", 0.01),
+    "kind": ("spot:SPX", "percent", 0.01),
+    "nan": ("spot:SPX", "relative", float("nan")),
+    "null": ("spot:SPX", "relative", None),
+    "past": ("fixing:USD.SOFR:2024-10-03", "set", 0.01),
+    "no factor": (None, "relative", 0.1),
+    "no type": ("spot:SPX", None, 0.1),
+}
+
+
+def test_a_bad_row_leaves_out_its_scenario_alone(snapshot) -> None:
+    """Every fault comes at once; the scenarios without one are as if the others were not there."""
+    good = [("good", "spot:SPX", "relative", -0.1), ("idle", "spot:ZZZ*", "absolute", 0.01)]
+    bad = [(name, *row) for name, row in BAD_ROWS.items()]
+    more = [("typo", "spot:DAX", "relative", 0.1), ("past", "fixing:*", "set", 0.01)]
+    columns, faults = stress_columns(_stresses(*good, *bad, *more), snapshot)
+    alone, _ = stress_columns(_stresses(*good), snapshot)
+    assert [name for name, _, _ in columns] == ["good", "idle"]
+    assert _named(columns, snapshot) == _named(alone, snapshot)
     found = {(f.level, f.column, f.rule): f for f in faults}
     assert {key: f.rows for key, f in found.items()} == {
         ("error", "factor", "unknown factor"): 1,
         ("warning", "factor", "unknown factor"): 1,
-        ("error", "shift_type", "unknown shift_type"): 1,
+        ("error", "shift_type", "unknown shift_type"): 2,
         ("error", "shift", "not finite"): 2,
         ("error", "factor", "fixing"): 2,
-        ("error", "scenario", "null"): 1,
         ("error", "factor", "null"): 1,
+        ("error", "scenario", "left out"): len(BAD_ROWS),
     }
     assert [f.level for f in faults] == sorted(f.level for f in faults)
     unknown = found["error", "factor", "unknown factor"]
     assert unknown.sample == ("zero_rate:USD.OIS:11Y",)
     assert "did you mean 'zero_rate:USD.OIS:1M'" in unknown.message or "zero_rate:USD.OIS:10Y" in unknown.message
     assert found["error", "shift", "not finite"].sample == ("nan", "null")
+    assert found["error", "scenario", "left out"].ids == set(BAD_ROWS)
+    assert found["error", "scenario", "left out"].message.startswith("7 of 9 scenarios are left out")
+
+
+@pytest.mark.parametrize("nobody", [None, ""])
+def test_a_row_of_no_scenario_leaves_no_stress(snapshot, nobody) -> None:
+    rows = [("good", "spot:SPX", "relative", -0.1), (nobody, "spot:DAX", "relative", 0.1)]
+    columns, faults = stress_columns(_stresses(*rows), snapshot)
+    assert columns == []
+    assert {f.rule: f.rows for f in faults} == {"null": 1, "left out": 1}
+
+
+def test_a_blank_row_is_passed_over(snapshot) -> None:
+    rows = [("good", "spot:SPX", "relative", -0.1), (None, None, None, None), ("", "", None, float("nan"))]
+    columns, faults = stress_columns(_stresses(*rows), snapshot)
+    assert [name for name, _, _ in columns] == ["good"]
+    assert [(f.level, f.rule, f.sample) for f in faults] == [("warning", "blank", ("row 1", "row 2"))]
+
+
+def test_shifts_are_in_the_units_of_the_quote(snapshot) -> None:
+    """A share that is quoted in pence: 100 of them are one pound."""
+    rows = [
+        (shift_type, factor, shift_type, shift)
+        for shift_type, shift in (("absolute", -50.0), ("set", 4000.0), ("relative", 0.1), ("log", 0.1))
+        for factor in ("spot:SPX", "spot:DAX")
+    ]
+    plain = _named(stress_columns(_stresses(*rows), snapshot)[0], snapshot)
+    found = _named(stress_columns(_stresses(*rows), snapshot, units={"spot:SPX": 100.0})[0], snapshot)
+    assert {name: shocks["spot:SPX"] for name, shocks in found.items()} == {
+        "absolute": 5000.0 - 0.5,
+        "set": 40.0,
+        "relative": plain["relative"]["spot:SPX"],
+        "log": plain["log"]["spot:SPX"],
+    }
+    assert all(found[name]["spot:DAX"] == plain[name]["spot:DAX"] for name in found)
 
 
 @pytest.mark.parametrize(
@@ -363,4 +401,9 @@ def test_missing_and_mistyped_columns(snapshot) -> None:
 
 
 def test_no_stresses(snapshot) -> None:
-    assert stress_columns(_stresses(("x", "spot:SPX", "set", 1.0)).slice(0, 0), snapshot) == ([], [])
+    for table in (_stresses(("x", "spot:SPX", "set", 1.0)).slice(0, 0), pa.table({})):
+        columns, faults = stress_columns(table, snapshot)
+        assert columns == []
+        assert [(f.level, f.rule, f.message) for f in faults] == [
+            ("error", "empty", "the table has no rows: there is no stress")
+        ]

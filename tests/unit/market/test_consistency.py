@@ -1,0 +1,126 @@
+"""Facts of one market that exclude each other, or are at odds."""
+
+from __future__ import annotations
+
+import pytest
+
+from riskpipe.market.consistency import consistency_faults
+from riskpipe.market.minor_units import MINOR_UNITS, in_major_units
+
+Found = list[tuple[str, str, tuple[str, ...]]]
+
+
+@pytest.fixture
+def faults_of(point, table_of):
+    """Level, rule and factors of every fault of a market of spots (pair=level) and other points."""
+
+    def find(*points, **spots: float) -> Found:
+        rows = [point("spot", pair, level, currency=pair[3:]) for pair, level in spots.items()]
+        return [(f.level, f.rule, f.sample) for f in consistency_faults(table_of([*rows, *points]))]
+
+    return find
+
+
+def test_the_small_market_is_at_one(table) -> None:
+    assert consistency_faults(table) == []
+
+
+@pytest.mark.parametrize(
+    ("level", "mirror", "expected"),
+    [
+        (1.1, 0.95, "error"),  # as filed: a position and its mirror added up to 49,500 on a million
+        (1.1, 1.0 / 1.1, None),
+        (1.1, 0.9091, None),  # rounded to four decimals
+        (1.0842, 0.9223, None),
+        (1.0842, 0.9218, "warning"),  # half a thousandth apart
+        (1.0842, 0.9210, "error"),
+        (0.0067, 149.3, None),  # JPYUSD in four decimals: anything from 148.1 to 150.4
+        (0.0067, 155.0, "error"),
+        (110.0, 1.1, "error"),  # a factor of a hundred
+    ],
+)
+def test_a_pair_and_its_mirror(faults_of, level: float, mirror: float, expected: str | None) -> None:
+    found = faults_of(EURUSD=level, USDEUR=mirror)
+    ids = ("spot:EURUSD", "spot:USDEUR")
+    assert found == ([(expected, "contradicting mirror", ids)] if expected else [])
+
+
+def test_what_the_mirrors_message_says(point, table_of) -> None:
+    rows = [point("spot", "EURUSD", 1.1, currency="USD"), point("spot", "USDEUR", 0.95, currency="EUR")]
+    (fault,) = consistency_faults(table_of(rows))
+    inverse = "spot:USDEUR is 0.95, whose inverse is 1.05263"
+    assert fault.message == f"spot:EURUSD is 1.1 and {inverse}: 4.50% apart; leave out the one that is wrong"
+
+
+def test_triangles_are_a_warning_with_the_range(point, table_of) -> None:
+    levels = {"EURUSD": 1.1, "GBPUSD": 1.3, "EURCHF": 0.95, "GBPCHF": 1.13, "EURGBP": 0.9}
+    rows = [point("spot", pair, level, currency=pair[3:]) for pair, level in levels.items()]
+    (fault,) = consistency_faults(table_of(rows))
+    assert (fault.level, fault.rule) == ("warning", "contradicting cross")
+    cross = "spot:EURGBP is 0.9, other spots make it 0.840708 through CHF to 0.846154 through USD (7.05% apart)"
+    assert cross in fault.message
+    assert fault.message.endswith("each is used as it is quoted")
+
+
+@pytest.mark.parametrize("cross", [0.8461, 0.8462, 0.8469])
+def test_triangles_within_the_tolerance(faults_of, cross: float) -> None:
+    assert faults_of(EURUSD=1.1, GBPUSD=1.3, EURGBP=cross) == []
+
+
+def test_a_spot_named_as_a_pair_is_of_the_pair(faults_of, point) -> None:
+    assert faults_of(point("spot", "EURUSD", 1.1, currency="EUR")) == [
+        ("error", "contradicting pair", ("spot:EURUSD",))
+    ]
+    assert faults_of(point("spot", "EURUSD", 1.1)) == []
+    assert faults_of(point("spot", "ABCDEF", 1.1, currency="EUR")) == []  # a share
+    assert faults_of(point("fx_vol", "EURUSD", 0.1, "1Y", currency="JPY")) == [
+        ("warning", "contradicting pair", ("fx_vol:EURUSD:1Y",))
+    ]
+
+
+def test_one_underlying_has_one_currency(faults_of, point) -> None:
+    spot = point("spot", "VOD", 72.3, currency="GBP")
+    assert faults_of(spot, point("forward_price", "VOD", 73.0, "1Y", currency="USD")) == [
+        ("error", "contradicting currency", ("spot:VOD", "forward_price:VOD:1Y"))
+    ]
+    struck = point("black_vol", "VOD", 0.2, "1Y", currency="USD", strike=70.0, strike_type="absolute")
+    assert faults_of(spot, struck) == [("error", "contradicting currency", (struck["factor"],))]
+    relative = point("black_vol", "VOD", 0.2, "1Y", currency="USD", strike=1.0, strike_type="moneyness")
+    assert faults_of(spot, relative) == [("warning", "contradicting currency", (relative["factor"],))]
+    dividend = point("dividend_yield", "VOD", 0.02, "1Y", currency="USD")
+    assert faults_of(spot, dividend) == [("warning", "contradicting currency", (dividend["factor"],))]
+    assert faults_of(spot, point("dividend_yield", "VOD", 0.02, "1Y")) == []
+
+
+@pytest.mark.parametrize("unit", MINOR_UNITS)
+def test_pence_become_pounds(point, table_of, unit: str) -> None:
+    """7,230 pence are 72.30 pounds, and so for what is struck in them; what is relative stays."""
+    rows = [
+        point("spot", "VOD", 7230.0, currency=unit),
+        point("forward_price", "VOD", 7301.5, "1Y", currency=unit),
+        point("black_vol", "VOD", 0.2, "1Y", currency=unit, strike=7000.0, strike_type="absolute"),
+        point("black_vol", "VOD", 0.2, "2Y", currency=unit, strike=0.9, strike_type="moneyness"),
+        point("normal_vol", "VOD", 1500.0, "1Y", currency=unit, strike=-100.0, strike_type="offset"),
+        point("dividend_yield", "VOD", 0.02, "1Y", currency=unit),
+        point("spot", "SPX", 5000.0, currency="USD"),
+        point("recovery", "ACME", 0.4),
+    ]
+    table, units = in_major_units(table_of(rows))
+    found = {row["factor"]: (row["currency"], row["value"], row["strike"]) for row in table.to_pylist()}
+    ids = [row["factor"] for row in rows]
+    currency = MINOR_UNITS[unit]
+    assert [found[factor] for factor in ids] == [
+        (currency, 72.3, None),
+        (currency, 73.015, None),
+        (currency, 0.2, 70.0),
+        (currency, 0.2, 0.9),
+        (currency, 15.0, -1.0),
+        (currency, 0.02, None),
+        ("USD", 5000.0, None),
+        (None, 0.4, None),
+    ]
+    assert units == dict.fromkeys([ids[0], ids[1], ids[4]], 100.0)
+
+
+def test_a_market_without_pence_is_left_alone(table) -> None:
+    assert in_major_units(table) == (table, {})
