@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
 import sys
 import traceback
@@ -23,6 +24,7 @@ from riskpipe.errors import (
 from riskpipe.store.masking import masked
 
 INTERRUPTED = 130
+_DASK_S_CONFIG = os.path.join("dask", "config.py")
 _OUT_OF_MEMORY = re.compile(r"cannot allocate memory|out of memory|unable to allocate|can't start new thread", re.I)
 
 
@@ -40,6 +42,9 @@ def report(error: BaseException, session: Session) -> int:
         return _fail(session, error.exit_code, type(error).__name__, str(error))
     if isinstance(error, typer.Exit):
         return error.exit_code
+    fault = _of_dask_s_settings(error)
+    if fault is not None:
+        return _fail(session, ConfigurationError.exit_code, ConfigurationError.__name__, fault)
     fault = _of_the_machine(error)
     if fault is not None:
         _trace(error, session)
@@ -50,6 +55,19 @@ def report(error: BaseException, session: Session) -> int:
 def usage(message: str, session: Session, command: str) -> int:
     """A command line that Typer refused."""
     return _fail(session, 2, "UsageError", f"{message} (see `{command} --help`)")
+
+
+def _of_dask_s_settings(error: BaseException) -> str | None:
+    """The file of Dask's own that cannot be read: Dask reads them all when it is imported, whoever needs it."""
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        if frame.f_code.co_filename.endswith(_DASK_S_CONFIG) and frame.f_code.co_name in (
+            "_load_config_file",
+            "update",
+        ):
+            file = frame.f_locals.get("path", "a file in ~/.config/dask, /etc/dask or $DASK_CONFIG")
+            told = " ".join(described(error).split())
+            return f"{file}: Dask cannot read this file of its own configuration: mend it or move it away ({told})"
+    return None
 
 
 def _of_the_machine(error: BaseException) -> str | None:

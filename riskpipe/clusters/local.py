@@ -13,7 +13,7 @@ from distributed import Client, LocalCluster, Status
 
 from riskpipe.clusters.initialise import Initialise, initialise_workers
 from riskpipe.clusters.settings import NANNY_SETTINGS, SETTINGS
-from riskpipe.errors import ClusterError
+from riskpipe.errors import ClusterError, described
 
 HEAL_SECONDS = 2.0
 ENDED = (Status.closed, Status.failed)
@@ -42,8 +42,9 @@ def local(
             cluster = stack.enter_context(_closing(_cluster(workers, memory_limit, deadline, directory)))
             client = stack.enter_context(Client(cluster, timeout=deadline, set_as_default=False))
             client.wait_for_workers(workers, timeout=deadline)
-        except (OSError, RuntimeError, TimeoutError) as error:
-            raise ClusterError(f"{workers} local workers did not start in {deadline:g} s: {error}") from error
+        except Exception as error:  # a setting of Dask's own that means nothing raises whatever it likes
+            told = described(error)
+            raise ClusterError(f"{workers} local workers did not start in {deadline:g} s: {told}") from error
         initialise_workers(client, initialise)
         cluster.loop.add_callback(_heal, cluster, workers)
         yield client

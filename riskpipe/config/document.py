@@ -128,7 +128,9 @@ class _Walk:
         except yaml.YAMLError:
             self._problem(path, node, f"the tag {node.tag} is not allowed")
             return None
-        except ValueError:  # looks like a date and is none (2026-13-45): left as text, refused by its type
+        except (ValueError, LookupError, AttributeError, ArithmeticError):
+            # Looks like a date and is none (2026-13-45), or has a tag that its text does not fit (!!bool x), which
+            # PyYAML meets with whatever its parsing ends in: left as text, refused by its type.
             return node.value
 
     def _sequence(self, node: yaml.Node, path: Path) -> list[object]:

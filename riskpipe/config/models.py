@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from riskpipe.config.check import CheckSettings
 from riskpipe.config.kubernetes import Kubernetes
 from riskpipe.config.market import MarketSettings
-from riskpipe.config.values import CurrencyCode, Location, Size, iso_date, no_repeats
+from riskpipe.config.values import CurrencyCode, Location, Size, no_repeats, valuation_date
 from riskpipe.market.conventions import Conventions
 
 Measure = Literal[
@@ -29,6 +29,7 @@ Measure = Literal[
     "stress",
     "historical_var",
 ]
+ValuationDate = Annotated[date, BeforeValidator(valuation_date), WithJsonSchema({"type": "string", "format": "date"})]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 # Its CPU time for a block grows with its workers, and 1,000 leave it some room (docs/scale.md).
@@ -147,8 +148,8 @@ class ScenarioPnl(Section):
 class Settings(Section):
     """Configuration of riskpipe (riskpipe.yaml)."""
 
-    as_of: Annotated[date, BeforeValidator(iso_date), WithJsonSchema({"type": "string", "format": "date"})] = Field(
-        description="Valuation date, YYYY-MM-DD."
+    as_of: Annotated[date, BeforeValidator(valuation_date), WithJsonSchema({"type": "string", "format": "date"})] = (
+        Field(description="Valuation date, YYYY-MM-DD.")
     )
     base_currency: CurrencyCode = Field(default="USD", description="Currency that results are aggregated in.")
     inputs: Inputs = Field(description="Where the inputs are.")

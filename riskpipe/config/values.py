@@ -19,6 +19,8 @@ UNITS = {
 }
 SIZE_PATTERN = r"^\s*(\d+(?:\.\d+)?)\s*(|B|kB|MB|GB|TB|KiB|MiB|GiB|TiB)\s*$"
 
+FIRST_DAY, LAST_DAY = date(1950, 1, 1), date(2099, 12, 31)
+
 
 def unwanted(wanted: str) -> PydanticCustomError:
     """The error of a value that is not what is wanted; the loader adds place and value."""
@@ -50,6 +52,14 @@ def iso_date(value: object) -> date:
         except ValueError:
             pass
     raise unwanted("a date (YYYY-MM-DD)")
+
+
+def valuation_date(value: object) -> date:
+    """Curves reach a century beyond it, and QuantLib's dates end with 2199."""
+    day = iso_date(value)
+    if not FIRST_DAY <= day <= LAST_DAY:
+        raise unwanted(f"a date from {FIRST_DAY} to {LAST_DAY}")
+    return day
 
 
 def repeated(items: Sequence[object]) -> list[str]:

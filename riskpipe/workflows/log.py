@@ -10,7 +10,7 @@ from typing import IO
 
 from riskpipe.errors import StorageError
 from riskpipe.plan.accounting import Observer, RunStatus
-from riskpipe.store.filesystem import MissingFileError, Store
+from riskpipe.store.filesystem import MissingFileError, Store, storage_error
 from riskpipe.store.layout import RunLayout
 
 
@@ -18,12 +18,14 @@ class RunLog:
     """Passes everything on to another observer, and keeps messages and ends of sessions in the run.
 
     A convenience for people, not a record (that is the ledger): lines are appended, not synced. An object store, which
-    cannot append, gets the session's lines when it ends, after those of earlier ones.
+    cannot append, gets the session's lines when it ends, after those of earlier ones. A log that cannot be written (a
+    full disk) is told once, and the run goes on without it.
     """
 
     def __init__(self, observer: Observer) -> None:
         self._observer = observer
         self._file: IO[str] | None = None
+        self._lost = False
         self._lines: list[str] = []
         self._objects: tuple[Store, str] | None = None
 
@@ -33,14 +35,19 @@ class RunLog:
         if path is None:
             self._objects = store, layout.log
             return
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        self._file = open(path, "a", encoding="utf-8")  # noqa: SIM115  # closed by close()
-        self._file.writelines(self._lines)
+        try:
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            self._file = open(path, "a", encoding="utf-8", errors="backslashreplace")  # noqa: SIM115  # see close()
+            self._file.write("".join(self._lines))
+            self._file.flush()
+        except OSError as error:
+            self._give_up(error, path)
         self._lines.clear()
 
     def close(self) -> None:
         if self._file is not None:
-            self._file.close()
+            with suppress(OSError):  # of lines that did not go in; told already
+                self._file.close()
             self._file = None
         if self._objects is not None and self._lines:
             # Whatever ended the session is more worth telling than that its log could not be kept.
@@ -66,8 +73,18 @@ class RunLog:
 
     def _write(self, entry: dict[str, object]) -> None:
         line = json.dumps({"at": datetime.now(UTC).isoformat(timespec="milliseconds"), **entry}) + "\n"
+        if self._lost:
+            return
         if self._file is None:
             self._lines.append(line)
             return
-        self._file.write(line)
-        self._file.flush()
+        try:
+            self._file.write(line)
+            self._file.flush()
+        except OSError as error:
+            self._give_up(error, self._file.name)
+
+    def _give_up(self, error: OSError, path: str) -> None:
+        self._lost = True
+        told = storage_error(error, path, "write")
+        self._observer.message("warning", f"the log of the run ends here, the run goes on: {told}")

@@ -99,3 +99,16 @@ def test_environment_over_file(config: Path) -> None:
     refused = riskpipe("config", "show", RISKPIPE_CONFIG=str(config), RISKPIPE_CLUSTER__WOKERS="5")
     assert refused.returncode == 2
     assert refused.stderr == ("error: RISKPIPE_CLUSTER__WOKERS: cluster.wokers: unknown key; did you mean workers?\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "named"), [(b"a: [1\n b: x", True), (b"a: \xff\xfe", True), (b"- 1", True), (b"1: {2: 3}", False)]
+)
+def test_a_file_of_dask_s_own_that_is_malformed(config: Path, tmp_path: Path, text: bytes, named: bool) -> None:
+    """Dask reads it when it is imported; seen to be called a bug before."""
+    file = tmp_path / "dask" / "mine.yaml"
+    file.parent.mkdir()
+    file.write_bytes(text)
+    result = riskpipe("doctor", "-c", str(config), DASK_CONFIG=str(file.parent))
+    assert result.returncode == 2
+    assert result.stderr.startswith(f"error: {file}: Dask cannot read" if named else "error: a file in ~/.config/dask")

@@ -1,0 +1,67 @@
+"""The run's own log: kept when it can be, never in the way."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from riskpipe.plan.accounting import RunStatus
+from riskpipe.store.filesystem import Store
+from riskpipe.store.layout import RunLayout
+from riskpipe.workflows.log import RunLog
+
+LAYOUT = RunLayout("20261120-193055-3f9a1c")
+
+
+@dataclass
+class Told:
+    messages: list[tuple[str, str]] = field(default_factory=list)
+
+    def message(self, level: str, text: str) -> None:
+        self.messages.append((level, text))
+
+    def update(self, status: RunStatus) -> None:
+        pass
+
+
+def test_what_was_said_before_the_run_had_a_place_is_kept(tmp_path: Path) -> None:
+    log = RunLog(Told())
+    log.message("info", "before")
+    log.open(Store(str(tmp_path)), LAYOUT)
+    log.message("warning", "after\ud800")
+    log.close()
+    lines = (tmp_path / LAYOUT.log).read_text().splitlines()
+    assert [json.loads(line)["message"] for line in lines] == ["before", "after\ud800"]
+
+
+@pytest.mark.parametrize("before", [0, 2])
+def test_a_log_that_cannot_be_written_is_told_once(tmp_path: Path, before: int) -> None:
+    """Seen to end the run before: a disk that is full, as /dev/full says it."""
+    path = tmp_path / LAYOUT.log
+    path.parent.mkdir(parents=True)
+    path.symlink_to("/dev/full")
+    told = Told()
+    log = RunLog(told)
+    for _ in range(before):
+        log.message("info", "before")
+    log.open(Store(str(tmp_path)), LAYOUT)
+    for _ in range(3):
+        log.message("info", "after")
+    log.close()
+    warnings = [text for level, text in told.messages if level == "warning"]
+    assert len(warnings) == 1
+    assert warnings[0].startswith(f"the log of the run ends here, the run goes on: cannot write {path}: the disk")
+    assert [text for level, text in told.messages if level == "info"] == ["before"] * before + ["after"] * 3
+
+
+def test_a_log_whose_place_is_taken(tmp_path: Path) -> None:
+    (tmp_path / LAYOUT.log).mkdir(parents=True)
+    told = Told()
+    log = RunLog(told)
+    log.open(Store(str(tmp_path)), LAYOUT)
+    log.message("info", "goes on")
+    log.close()
+    assert [level for level, _ in told.messages] == ["warning", "info"]
