@@ -209,10 +209,7 @@ def _given(tree: Any, path: keys.Path) -> bool:
 def _located(settings: Settings, directory: FilePath) -> Settings:
     """Relative paths made absolute: relative to the file's directory, wherever the command was started."""
 
-    def located(value: str | None) -> str | None:
-        if value is None or URI.match(value):
-            return value
-        return os.path.normpath(directory / os.path.expanduser(value))
+    def located(value: str) -> str:
+        return value if URI.match(value) else os.path.normpath(directory / os.path.expanduser(value))
 
-    inputs = settings.inputs.model_copy(update={name: located(value) for name, value in settings.inputs})
-    return settings.model_copy(update={"inputs": inputs, "output": located(settings.output)})
+    return settings.model_copy(update={"inputs": settings.inputs.located(located), "output": located(settings.output)})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections.abc import Callable
 from datetime import date
 from typing import Annotated, Any, Literal
 
@@ -57,6 +58,24 @@ class Inputs(Section):
     scenarios: Location | None = Field(
         default=None, description="Named stress scenarios (Parquet); the measure stress needs it."
     )
+    unknown_columns: Literal["warning", "error"] = Field(
+        default="warning",
+        description="Columns that nothing reads, such as one that is misspelt: error stops before anything is priced.",
+    )
+    extra_columns: Annotated[tuple[str, ...], Field(strict=False), AfterValidator(no_repeats)] = Field(
+        default=(), description="Columns that are known to mean nothing to prices: not told of."
+    )
+
+    def located(self, absolute: Callable[[str], str]) -> Inputs:
+        """With other places."""
+        places = {
+            "portfolio": self.portfolio,
+            "market": self.market,
+            "history": self.history,
+            "scenarios": self.scenarios,
+        }
+        given = {name: absolute(place) for name, place in places.items() if place is not None}
+        return self.model_copy(update=given)
 
 
 class Bumps(Section):

@@ -22,6 +22,13 @@ from riskpipe.market.factors import (
 )
 from riskpipe.market.points import Points
 from riskpipe.market.strike_checks import check_slices, check_strikes
+from riskpipe.store.columns import ColumnKind, Unread, can_read, nearest_name, read_column
+
+_KINDS: dict[pa.DataType, ColumnKind] = {pa.string(): "string", pa.float64(): "number", pa.date32(): "date"}
+_IDENTIFIERS = ("name", "scenario")
+"""Columns in which integers are names."""
+_NAMED_BY = ("scenario", "factor")
+"""Which column names a row in a fault: the first that the table has."""
 
 
 def check_market_table(table: pa.Table, as_of: int, *, derived: bool = False) -> list[MarketFault]:
@@ -34,7 +41,7 @@ def check_market_table(table: pa.Table, as_of: int, *, derived: bool = False) ->
     canonical, faults = canonical_table(table, MARKET_SCHEMA, REQUIRED_COLUMNS)
     if table.num_rows == 0:
         faults.append(fault("error", "factor", "empty", (), "the market table has no rows"))
-    broken = frozenset(f.column for f in faults)
+    broken = frozenset(f.column for f in faults if not f.rows)
     points = Points(canonical, as_of, broken, derived)
     for rule in _RULES:
         faults.extend(rule(points))
@@ -44,35 +51,46 @@ def check_market_table(table: pa.Table, as_of: int, *, derived: bool = False) ->
 def canonical_table(
     table: pa.Table, schema: pa.Schema, required: tuple[str, ...]
 ) -> tuple[pa.Table, list[MarketFault]]:
-    """The columns of `schema`, cast; missing or unusable ones become null columns and, where due, a fault."""
+    """The columns of `schema`, read by store.columns, and what is wrong with them.
+
+    Missing, doubled or unusable columns become null columns; what is due, doubled or unusable is a fault without rows.
+    Cells that cannot be read become null and are a fault of their rows.
+    """
     faults: list[MarketFault] = []
     columns = []
+    unread: list[tuple[str, Unread]] = []
     for field in schema:
-        if field.name not in table.column_names:
-            if field.name in required:
-                faults.append(fault("error", field.name, "missing column", (), f"the column {field.name!r} is missing"))
-            columns.append(pa.nulls(table.num_rows, field.type))
+        problem = _unusable(table, field, required)
+        if problem is None and field.name in table.column_names:
+            given, optional = table.schema.field(field.name), field.name not in required
+            values, lost = read_column(table.column(field.name), given, _KINDS[field.type], optional=optional)
+            columns.append(values)
+            unread += [(field.name, reason) for reason in lost]
             continue
-        column = table.column(field.name)
-        if _fits(column.type, field.type):
-            columns.append(column.cast(field.type))
-            continue
-        message = f"the column {field.name!r} is {column.type}, not {field.type}"
-        faults.append(fault("error", field.name, "wrong type", (), message))
+        if problem is not None:
+            faults.append(problem)
         columns.append(pa.nulls(table.num_rows, field.type))
-    return pa.table(columns, schema=schema).combine_chunks(), faults
+    canonical = pa.table(columns, schema=schema).combine_chunks()
+    names = canonical.column(_NAMED_BY[0] if _NAMED_BY[0] in schema.names else _NAMED_BY[1])
+    for column, reason in unread:
+        rows = np.flatnonzero(reason.rows)
+        ids = [name or f"row {k}" for name, k in zip(names.take(pa.array(rows)).to_pylist(), rows, strict=True)]
+        faults.append(fault("error", column, reason.rule, ids, f"{column} {reason.what}"))
+    return canonical, faults
 
 
-def _fits(given: pa.DataType, wanted: pa.DataType) -> bool:
-    if pa.types.is_dictionary(given):
-        given = given.value_type
-    if pa.types.is_null(given) or given == wanted:
-        return True
-    if pa.types.is_string(wanted):
-        return bool(pa.types.is_large_string(given) or pa.types.is_string_view(given))
-    if pa.types.is_floating(wanted):
-        return bool(pa.types.is_floating(given) or pa.types.is_integer(given))
-    return bool(pa.types.is_date(wanted) and pa.types.is_date(given))
+def _unusable(table: pa.Table, field: pa.Field, required: tuple[str, ...]) -> MarketFault | None:
+    name = field.name
+    fields = [given for given in table.schema if given.name == name]
+    if len(fields) > 1:
+        return fault("error", name, "duplicate column", (), f"the column {name!r} occurs {len(fields)} times")
+    if not fields and name in required:
+        near = nearest_name(name, table.column_names)
+        hint = f"; is it {near!r}?" if near else ""
+        return fault("error", name, "missing column", (), f"the column {name!r} is missing{hint}")
+    if fields and not can_read(fields[0], _KINDS[field.type], identifier=name in _IDENTIFIERS):
+        return fault("error", name, "wrong type", (), f"the column {name!r} is {fields[0].type}, not {field.type}")
+    return None
 
 
 def _check_nulls(points: Points) -> Iterator[MarketFault]:

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from riskpipe.market.calendar_names import CALENDARS
 from riskpipe.market.calendars import add_business_days
 from riskpipe.market.factors import Level, MarketFault, date_of, days_of, fault
+from riskpipe.store.columns import can_read, read_column
 
 FOOTER_KEY = "riskpipe.as_of_date"
 """As the package's own files have it: a day as YYYY-MM-DD."""
@@ -31,7 +32,7 @@ def market_date_faults(table: pa.Table, as_of: int, level: Level) -> Iterator[Ma
     """
     days: set[int] = set()
     for column in _columns(table, MARKET_COLUMNS):
-        found = _days(table.column(column))
+        found = _days(table, column)
         if found is None:
             yield _unread(column)
         else:
@@ -50,7 +51,7 @@ def history_date_faults(table: pa.Table, as_of: int, level: Level) -> Iterator[M
     """
     days: set[int] = set()
     for column in _columns(table, AS_OF_COLUMNS):
-        found = _days(table.column(column))
+        found = _days(table, column)
         if found is None:
             yield _unread(column)
         else:
@@ -59,7 +60,7 @@ def history_date_faults(table: pa.Table, as_of: int, level: Level) -> Iterator[M
     days |= set() if footer is None else {footer}
     if days and max(days) < as_of:
         yield _other_day("history", sorted(days), as_of, level, mixed=len(days) > 1)
-    dates = _days(table.column("date")) if "date" in table.column_names else None
+    dates = _days(table, "date") if _is_one(table, "date") else None
     past = [day for day in dates or () if day <= as_of]
     needed = int(add_business_days(np.array([as_of], np.int32), -1, _EVERYWHERE)[0])
     if past and max(past) < needed:
@@ -101,26 +102,20 @@ def _footer(table: pa.Table) -> int | None:
     return None if text is None else _parsed(text.decode("ascii", "replace"))
 
 
-def _days(column: pa.ChunkedArray) -> set[int] | None:
-    """Days since 1970-01-01, nulls aside; None: it holds no dates."""
-    kind = column.type
-    if pa.types.is_dictionary(kind):
-        column, kind = column.cast(kind.value_type), kind.value_type
-    if pa.types.is_timestamp(kind):
-        column = (pc.local_timestamp(column) if kind.tz else column).cast(pa.date32(), safe=False)
-    elif pa.types.is_date(kind):
-        column = column.cast(pa.date32())
-    elif not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_integer(kind)):
-        return set() if pa.types.is_null(kind) else None
-    days: set[int] = set()
-    for value in pc.unique(column).to_pylist():
-        if value is None or value == "":
-            continue
-        day = days_of(value) if isinstance(value, date) else _parsed(str(value))
-        if day is None:
-            return None
-        days.add(day)
-    return days
+def _days(table: pa.Table, name: str) -> set[int] | None:
+    """Days since 1970-01-01 of a column, nulls and what cannot be read aside; None: it holds no dates."""
+    column, field = table.column(name), table.schema.field(name)
+    if pa.types.is_timestamp(field.type):  # its time of day, and its zone, say nothing here
+        column = (pc.local_timestamp(column) if field.type.tz else column).cast(pa.date32(), safe=False)
+        field = field.with_type(pa.date32())
+    if can_read(field, "string", identifier=True):
+        texts = read_column(column, field, "string", optional=True)[0].unique().to_pylist()
+        days = {_parsed(text) for text in texts if text is not None}
+        return None if None in days else {day for day in days if day is not None}
+    if not can_read(field, "date"):
+        return None
+    found = read_column(column, field, "date", optional=True)[0].unique().drop_null()
+    return set(found.cast(pa.int32()).to_pylist())
 
 
 def _parsed(text: str) -> int | None:

@@ -82,8 +82,9 @@ def stress_columns(
     if not table.num_rows:
         return [], [fault("error", "scenario", EMPTY, (), "the table has no rows: there is no stress")]
     canonical, faults = canonical_table(table, SCENARIO_SCHEMA, tuple(SCENARIO_SCHEMA.names))
-    unusable = bool(faults)
-    rows = _Rows(canonical, frozenset(f.column for f in faults))
+    broken = frozenset(f.column for f in faults if not f.rows)
+    unusable = bool(broken)
+    rows = _Rows(canonical, broken)
     patterns = _Patterns(rows.factors, snapshot, left_out)
     bad = np.zeros(len(rows.shift), np.bool_)
     for found, mask in (*rows.faults(), *(() if "factor" in rows.broken else patterns.faults(rows.factor))):

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from riskpipe.errors import UsageError
 from riskpipe.market.labels import Labels
+from riskpipe.products.books import normal_book
 
 METHODS = ("book", "product", "trade", "scenario", "block", "status")
 
@@ -96,7 +97,7 @@ def parse_selection(options: Sequence[str]) -> Selection:
                 hint = f"; did you mean {near[0]}?" if near else f"; one of {', '.join(METHODS)}"
                 faults.append(f"--select {item!r}: unknown method {method!r}{hint}")
             else:
-                terms.append(Term(method, pattern))
+                terms.append(Term(method, normal_book(pattern) if method == "book" else pattern))
         if terms:
             alternatives.append(tuple(terms))
     if faults:

@@ -19,9 +19,10 @@ from riskpipe.plan.costs import BYTES_PER_WEIGHT, MOST_WEIGHT_HELD, CostModel
 from riskpipe.plan.partition import ScenarioRange
 from riskpipe.plan.selection import Selection
 from riskpipe.products.base import Product, RowFaults
+from riskpipe.products.books import normal_book
 from riskpipe.products.dependencies import Dependencies, dependencies
 from riskpipe.products.trades import Trades
-from riskpipe.products.validation import all_columns, canonical, check_rows
+from riskpipe.products.validation import all_columns, canonical, check_rows, read_trade_ids, renamed_books
 from riskpipe.store.filesystem import Store
 from riskpipe.store.portfolio import TradeFile, iter_batches, read_rows
 from riskpipe.store.process import hold_standard_descriptors
@@ -117,6 +118,33 @@ class _Examined:
     weight: NDArray[np.float64] | None = None
 
 
+@dataclass
+class _RenamedBooks:
+    """Books whose normal form is another name, over all files: told once.
+
+    :param path: the first file that has one. :param names: as given -> as read.
+    """
+
+    path: str = ""
+    rows: int = 0
+    sample: tuple[str, ...] = ()
+    names: dict[str, str] = field(default_factory=dict)
+
+    def add(self, file: TradeFile, trades: Trades, original: pa.Table, first: int) -> None:
+        rows, given = renamed_books(trades, original)
+        if len(rows):
+            self.path = self.path or file.path
+            self.rows += len(rows)
+            self.sample = (self.sample + _sample(file, trades, rows, first))[:SAMPLES]
+            self.names.update({name: normal_book(name) for name in set(given)})
+
+    def message(self) -> str:
+        shown = [f"{given!a} as {normal!a}" for given, normal in sorted(self.names.items())[:SAMPLES]]
+        more = f" and {len(self.names) - SAMPLES} more" if len(self.names) > SAMPLES else ""
+        what = "books are read in their normal form (no empty parts, no spaces around a part, Unicode NFC)"
+        return f"{what}: {', '.join(shown)}{more}"
+
+
 class Survey:
     """The pass. Iterate `files()` to its end; then `faults`, `blocking`, `quarantine` and `trades` are whole.
 
@@ -149,6 +177,7 @@ class Survey:
         self._stored_pnl = stored_pnl
         self._hashes: list[NDArray[np.uint64]] = []
         self._faults: dict[tuple[str, ...], tuple[int, tuple[str, ...]]] = {}
+        self._renamed = _RenamedBooks()
         self.blocking: list[Fault] = []
         self.quarantine = Quarantine()
         self.trades = 0
@@ -164,10 +193,11 @@ class Survey:
         ]
 
     def files(self) -> Iterator[FileSurvey]:
-        """Survey file after file, then look for trade ids that occur twice."""
+        """Survey file after file, then look for trade ids that occur twice, and tell of books with another name."""
         for file in self._files:
             yield self._survey(file)
         self._find_duplicates()
+        self._tell_renamed()
 
     def _survey(self, file: TradeFile) -> FileSurvey:
         product = self._products[file.product]
@@ -200,6 +230,7 @@ class Survey:
         good = np.ones(n, np.bool_)
         every = np.arange(n, dtype=np.int64)
         self._note(file, trades, check_rows(trades, product, original), first, good, every)
+        self._renamed.add(file, trades, original, first)
         weight = np.ones(n)
         seconds, valuations = np.zeros((len(self._ranges), n)), np.zeros(n)
         rows = np.flatnonzero(good)
@@ -289,9 +320,7 @@ class Survey:
         """Count and quarantine; the positions in `faults` are among `rows`, those among the batch's `trades`."""
         for fault in faults:
             positions, message = rows[fault.rows], printable(fault.message)
-            ids = tuple(
-                str(trades.trade_ids[int(k)].as_py() or f"{file.path}#{first + k}") for k in positions[:SAMPLES]
-            )
+            ids = _sample(file, trades, positions, first)
             self._count(fault.level, file.path, fault.column, fault.rule, message, len(positions), ids)
             if fault.level == "error":
                 good[positions] = False
@@ -303,6 +332,11 @@ class Survey:
         key = (level, path, column, rule, message)
         before, sample = self._faults.get(key, (0, ()))
         self._faults[key] = (before + rows, (sample + ids)[:SAMPLES])
+
+    def _tell_renamed(self) -> None:
+        told = self._renamed
+        if told.rows:
+            self._count("warning", told.path, "book", "normal_form", told.message(), told.rows, told.sample)
 
     def _find_duplicates(self) -> None:
         if not self._hashes:
@@ -316,9 +350,8 @@ class Survey:
         for k, file in enumerate(self._files):
             rows = np.flatnonzero(np.isin(self._hashes[k], suspects))
             if len(rows):
-                ids = read_rows(self._portfolio, file, 0, file.rows, ["trade_id"])
-                ids = ids.column("trade_id").take(pa.array(rows)).to_pylist()
-                for row, trade_id in zip(rows.tolist(), ids, strict=True):
+                ids = read_rows(self._portfolio, file, 0, file.rows, ["trade_id"]).take(pa.array(rows))
+                for row, trade_id in zip(rows.tolist(), read_trade_ids(ids), strict=True):
                     if trade_id:
                         where.setdefault(trade_id, []).append((k, row))
         by_file: dict[int, list[tuple[int, str]]] = {}
@@ -333,6 +366,11 @@ class Survey:
             self._count("error", path, "trade_id", "unique", message, len(found), ids)
             rows = np.array(sorted(row for row, _ in found), np.int64)
             self.quarantine.add(path, rows, Reason.INVALID_TRADE, message, doubled=True)
+
+
+def _sample(file: TradeFile, trades: Trades, rows: NDArray[np.int64], first: int) -> tuple[str, ...]:
+    """Names of a few of a batch's trades, which begins at row `first` of the file."""
+    return tuple(str(trades.trade_ids[int(k)].as_py() or f"{file.path}#{first + k}") for k in rows[:SAMPLES])
 
 
 def _hash(column: pa.ChunkedArray) -> NDArray[np.uint64]:

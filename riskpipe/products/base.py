@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from riskpipe.errors import Reason
@@ -19,16 +18,9 @@ from riskpipe.market.conventions import Conventions
 from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
 from riskpipe.products.trades import Trades
+from riskpipe.store.columns import ColumnKind
 
-ColumnKind = Literal["string", "number", "date", "boolean"]
 NumberRule = Literal["any", "positive", "nonnegative"]
-
-ARROW_TYPES: dict[str, pa.DataType] = {
-    "string": pa.string(),
-    "number": pa.float64(),
-    "date": pa.date32(),
-    "boolean": pa.bool_(),
-}
 
 
 @dataclass(frozen=True)
@@ -38,6 +30,7 @@ class Column:
     :param required: must be in the file, without nulls; else it may be missing or null.
     :param choices: the values that a string may take; empty: any.
     :param rule: for numbers, which must be finite anyhow.
+    :param identifier: integers are read as its text.
     """
 
     name: str
@@ -46,13 +39,14 @@ class Column:
     required: bool = True
     choices: tuple[str, ...] = ()
     rule: NumberRule = "any"
+    identifier: bool = False
 
 
 COMMON_COLUMNS = (
-    Column("trade_id", "string", "unique over the whole portfolio"),
+    Column("trade_id", "string", "unique over the whole portfolio", identifier=True),
     Column("book", "string", "path of the book, such as rates/usd/swaps"),
-    Column("counterparty", "string", "carried", required=False),
-    Column("netting_set", "string", "carried", required=False),
+    Column("counterparty", "string", "carried", required=False, identifier=True),
+    Column("netting_set", "string", "carried", required=False, identifier=True),
 )
 
 

@@ -18,25 +18,15 @@ from numpy.typing import NDArray
 from riskpipe.errors import InputError, Reason
 from riskpipe.market.labels import Labels
 from riskpipe.market.minor_units import MINOR_UNITS
-from riskpipe.products.base import ARROW_TYPES, COMMON_COLUMNS, Column, Product, RowFaults
+from riskpipe.products.base import COMMON_COLUMNS, Column, Product, RowFaults
+from riskpipe.products.books import normal_books
 from riskpipe.products.trades import Trades
+from riskpipe.store.columns import KIND_TYPES, Unread, can_read, nearest_name, read_column
 
 CURRENCY = re.compile(r"[A-Z]{3}")
 
+_COMMON = {column.name: column for column in COMMON_COLUMNS}
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_NEVER_EMPTY = ("trade_id", "book")
-_UNREADABLE = {
-    "string": ("utf_8", "is not UTF-8 text"),
-    "number": ("number", "is not a number"),
-    "date": ("whole_day", "has a time of day"),
-    "boolean": ("boolean", "is neither true nor false"),
-}
-_KIND_TYPES = {
-    "string": "a string",
-    "number": "a number (float, integer or decimal)",
-    "date": "a date (date, or timestamp at midnight without time zone)",
-    "boolean": "a boolean",
-}
 
 
 @dataclass(frozen=True)
@@ -61,27 +51,27 @@ def check_schema(schema: pa.Schema, product: Product) -> list[SchemaFault]:
         fields = [field for field in schema if field.name == column.name]
         if not fields:
             if column.required:
-                near = get_close_matches(column.name, schema.names, 1)
-                hint = f"; is it {near[0]!r}?" if near else ""
+                near = nearest_name(column.name, schema.names)
+                hint = f"; is it {near!r}?" if near else ""
                 message = f"{product.name}: the column {column.name!r} is missing{hint}"
                 faults.append(SchemaFault(column.name, "missing_column", message))
         elif len(fields) > 1:
             message = f"{product.name}: the column {column.name!r} occurs {len(fields)} times"
             faults.append(SchemaFault(column.name, "duplicate_column", message))
-        elif not _readable(fields[0].type, column):
+        elif not can_read(fields[0], column.kind, identifier=column.identifier):
             message = (
                 f"{product.name}: the column {column.name!r} has type {fields[0].type}; "
-                f"it must be {_KIND_TYPES[column.kind]}"
+                f"it must be {KIND_TYPES[column.kind]}"
             )
             faults.append(SchemaFault(column.name, "wrong_type", message))
     return faults
 
 
 def canonical(table: pa.Table, product: Product) -> pa.Table:
-    """The product's columns cast to string, float64 and date32; other columns are carried as they are.
+    """The product's columns as string, float64, date32 and bool (store.columns); other columns are left as they are.
 
-    A timestamp that is not at midnight becomes null, and so does a string that is not UTF-8: `check_rows` with the
-    original table tells of them.
+    What cannot be read becomes null: `check_rows` with the original table tells of it. Books get their normal form
+    (books.py).
 
     :raises InputError: with every fault of `check_schema`.
     """
@@ -90,31 +80,33 @@ def canonical(table: pa.Table, product: Product) -> pa.Table:
         raise InputError("\n".join(fault.message for fault in faults))
     for column in all_columns(product):
         position = table.schema.get_field_index(column.name)
-        if position >= 0 and table.schema.field(position).type != ARROW_TYPES[column.kind]:
-            table = table.set_column(position, column.name, _cast(table.column(position), column))
-        if position >= 0 and column.kind == "string" and not is_utf8(table.column(position)):
-            table = table.set_column(position, column.name, _decoded(table.column(position)))
+        if position >= 0:
+            values, _ = _read(table, column)
+            if column.name == "book":
+                values = normal_books(values)
+            table = table.set_column(position, column.name, values)
     return table
 
 
-def is_utf8(values: pa.ChunkedArray) -> bool:
-    """Whether every string of a column is: Parquet files of other programs may say so and lie."""
-    try:
-        values.validate(full=True)
-    except pa.ArrowInvalid:
-        return False
-    return True
+def _read(table: pa.Table, column: Column) -> tuple[pa.ChunkedArray, list[Unread]]:
+    field = table.schema.field(column.name)
+    return read_column(table.column(column.name), field, column.kind, optional=not column.required)
 
 
-def _decoded(values: pa.ChunkedArray) -> pa.ChunkedArray:
-    """The strings with null in place of those that are not UTF-8."""
-    strings: list[str | None] = []
-    for raw in values.cast(pa.binary()).to_pylist():
-        try:
-            strings.append(None if raw is None else raw.decode())
-        except UnicodeDecodeError:
-            strings.append(None)
-    return pa.chunked_array([pa.array(strings, pa.string())])
+def read_trade_ids(table: pa.Table) -> list[str | None]:
+    """The column `trade_id` alone, read as `canonical` does."""
+    ids: list[str | None] = _read(table, _COMMON["trade_id"])[0].to_pylist()
+    return ids
+
+
+def renamed_books(trades: Trades, original: pa.Table) -> tuple[NDArray[np.int64], list[str]]:
+    """The rows of `trades`, which is `canonical(original)`, whose book has another name in its normal form, and their
+    books as they were given."""
+    given = _read(original, _COMMON["book"])[0]
+    normal = trades.table.column("book")
+    other = pc.and_(pc.not_equal(given, normal), pc.not_equal(normal, ""))
+    rows = np.flatnonzero(_mask(pc.fill_null(other, False))).astype(np.int64)
+    return rows, given.take(pa.array(rows)).to_pylist()
 
 
 def check_rows(trades: Trades, product: Product, original: pa.Table | None = None) -> list[RowFaults]:
@@ -126,13 +118,11 @@ def check_rows(trades: Trades, product: Product, original: pa.Table | None = Non
     for column in all_columns(product):
         if not trades.has(column.name):
             continue
-        values = trades.table.column(column.name)
-        null = _mask(pc.is_null(values))
+        null = _mask(pc.is_null(trades.table.column(column.name)))
         if original is not None and null.any():
-            unreadable = null & ~_mask(pc.is_null(original.column(column.name)))
-            rule, what = _UNREADABLE[column.kind]
-            faults += rows_fault(column.name, rule, unreadable, f"{column.name} {what}")
-            null &= ~unreadable
+            for unread in _read(original, column)[1]:
+                faults += rows_fault(column.name, unread.rule, unread.rows, f"{column.name} {unread.what}")
+                null &= ~unread.rows
         if column.required:
             faults += rows_fault(column.name, "not_null", null, f"{column.name} is null")
         faults += _RULES[column.kind](trades, column)
@@ -154,8 +144,8 @@ def _check_numbers(trades: Trades, column: Column) -> Iterator[RowFaults]:
 
 def _check_strings(trades: Trades, column: Column) -> Iterator[RowFaults]:
     labels = trades.labels(column.name)
-    if column.name in _NEVER_EMPTY:
-        empty = label_mask(labels, lambda name: not name.strip())
+    if column.required and not column.choices:
+        empty = label_mask(labels, lambda name: not name)
         yield from rows_fault(column.name, "not_empty", empty, f"{column.name} is empty")
     if not column.choices:
         if column not in COMMON_COLUMNS:  # those are carried; the others name curves, calendars and so on
@@ -181,32 +171,6 @@ _RULES: dict[str, Callable[[Trades, Column], Iterator[RowFaults]]] = {
     "date": _check_nothing,
     "boolean": _check_nothing,
 }
-
-
-def _readable(kind: pa.DataType, column: Column) -> bool:
-    if pa.types.is_dictionary(kind):
-        kind = kind.value_type
-    if pa.types.is_null(kind):
-        return True
-    if column.kind == "string":
-        return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
-    if column.kind == "number":
-        return bool(pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_decimal(kind))
-    if column.kind == "boolean":
-        return bool(pa.types.is_boolean(kind))
-    return bool(pa.types.is_date(kind) or (pa.types.is_timestamp(kind) and kind.tz in (None, "UTC")))
-
-
-def _cast(values: pa.ChunkedArray, column: Column) -> pa.ChunkedArray:
-    target = ARROW_TYPES[column.kind]
-    if pa.types.is_dictionary(values.type):
-        values = values.cast(values.type.value_type)
-    if column.kind != "date" or pa.types.is_null(values.type):
-        # To the nearest float64: integers beyond 2^53 and decimals lose what a float64 cannot hold.
-        return values.cast(target, safe=False)
-    moments = values.cast(pa.timestamp("us"), safe=False)
-    days = moments.cast(target, safe=False)
-    return pc.if_else(pc.equal(days.cast(pa.timestamp("us")), moments), days, pa.scalar(None, target))
 
 
 def _mask(values: pa.ChunkedArray) -> NDArray[np.bool_]:

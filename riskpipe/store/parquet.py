@@ -202,7 +202,12 @@ def open_parquet(store: Store, path: str, dictionaries: Collection[str] = ()) ->
     """
     full = store.full_path(path)
     # Of an object, column chunks that lie side by side are read with one request.
-    options: dict[str, Any] = {"page_checksum_verification": True, "pre_buffer": not store.is_local}
+    # INT96 holds days beyond 2262, which nanoseconds do not: they would come back as others, in silence.
+    options: dict[str, Any] = {
+        "page_checksum_verification": True,
+        "pre_buffer": not store.is_local,
+        "coerce_int96_timestamp_unit": "us",
+    }
     with store.open_input_file(path) as source, reading(full):
         file = pq.ParquetFile(source, **options)
         coded = [name for name in file.schema_arrow.names if name in dictionaries]

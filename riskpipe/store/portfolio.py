@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from riskpipe.errors import InputError, Reason, StorageError
 from riskpipe.store.filesystem import FileEntry, Store, explained
+from riskpipe.store.listing import list_data, partitions, with_partitions
 from riskpipe.store.parquet import open_parquet
 
 _HASH_CHUNK = 8 << 20
@@ -39,12 +40,17 @@ class TradeFile:
     row_group_offsets: tuple[int, ...]
     columns: tuple[str, ...]
 
+    @property
+    def partitions(self) -> dict[str, str | None]:
+        """Columns that its directories below the product's give it, those that it has itself left out."""
+        return {k: v for k, v in partitions(self.path.partition("/")[2]).items() if k not in self.columns}
+
 
 @dataclass(frozen=True)
 class PortfolioFault:
     """Something wrong with the files themselves (not with the rows in them).
 
-    :param rule: "no such directory", "no trades", "not parquet", "misplaced file", "empty product".
+    :param rule: "no such directory", "no trades", "not parquet", "empty product", and those of `store.listing`.
     """
 
     level: Literal["error", "warning"]
@@ -68,17 +74,17 @@ class Discovery:
 def discover(store: Store) -> Discovery:
     """All trade files of a portfolio and every fault of its files, in one pass over the footers.
 
-    Names that begin with `.` or `_`, and files that do not end in `.parquet`, are not looked at.
-
     :raises StorageError: the directory cannot be listed.
     """
     if not store.is_directory(""):
         where = store.full_path("")
         return Discovery((), (PortfolioFault("error", where, "no such directory", f"there is no directory {where}"),))
+    listing = list_data(store, depth=1)
     files: list[TradeFile] = []
-    faults: list[PortfolioFault] = []
-    for found in store.overlapped(lambda entry: _inspect(store, entry), filter(_is_looked_at, store.list_files())):
+    faults = [PortfolioFault(odd.level, odd.path, odd.rule, odd.message) for odd in listing.not_read]
+    for found in store.overlapped(lambda entry: _inspect(store, entry), listing.files):
         (files if isinstance(found, TradeFile) else faults).append(found)  # type: ignore[arg-type]
+    faults.sort(key=lambda fault: fault.path)
     faults += _empty_products(store, files, faults)
     if not any(file.rows for file in files) and not any(fault.level == "error" for fault in faults):
         where = store.full_path("")
@@ -86,16 +92,8 @@ def discover(store: Store) -> Discovery:
     return Discovery(tuple(files), tuple(faults))
 
 
-def _is_looked_at(entry: FileEntry) -> bool:
-    hidden = any(part.startswith((".", "_")) for part in entry.path.split("/"))
-    return not hidden and entry.path.endswith(".parquet")
-
-
 def _inspect(store: Store, entry: FileEntry) -> TradeFile | PortfolioFault:
-    product, _, name = entry.path.partition("/")
-    if not name or "/" in name:
-        message = f"{entry.path} would be ignored: trades belong in <product>/<name>.parquet"
-        return PortfolioFault("error", entry.path, "misplaced file", message)
+    product = entry.path.partition("/")[0]
     try:
         with open_parquet(store, entry.path) as file:
             metadata = file.metadata
@@ -109,7 +107,7 @@ def _inspect(store: Store, entry: FileEntry) -> TradeFile | PortfolioFault:
 
 
 def _empty_products(store: Store, files: Sequence[TradeFile], faults: Sequence[PortfolioFault]) -> list[PortfolioFault]:
-    used = {file.product for file in files} | {fault.path.split("/")[0] for fault in faults}
+    used = {file.product for file in files} | {fault.path.split("/")[0] for fault in faults if fault.level == "error"}
     return [
         PortfolioFault("warning", name, "empty product", f"the directory {name} has no *.parquet file")
         for name in store.list_directories()
@@ -141,7 +139,7 @@ def read_rows(store: Store, file: TradeFile, start: int, stop: int, columns: Seq
     groups = [g for g in range(first, last) if offsets[g + 1] > start] if stop > start else []
     with open_parquet(store, file.path) as source:
         _refuse_changed(file, source.metadata)
-        table = source.read_row_groups(groups, columns=_present(file, columns))
+        table = with_partitions(source.read_row_groups(groups, columns=_present(file, columns)), _given(file, columns))
     base = offsets[groups[0]] if groups else start
     return table.slice(start - base, stop - start)
 
@@ -155,11 +153,16 @@ def iter_batches(store: Store, file: TradeFile, columns: Sequence[str] | None, m
     with open_parquet(store, file.path) as source:
         _refuse_changed(file, source.metadata)
         for batch in source.iter_batches(batch_size=max_rows, columns=_present(file, columns)):
-            yield pa.Table.from_batches([batch])
+            yield with_partitions(pa.Table.from_batches([batch]), _given(file, columns))
 
 
 def _present(file: TradeFile, columns: Sequence[str] | None) -> list[str] | None:
     return None if columns is None else [name for name in columns if name in file.columns]
+
+
+def _given(file: TradeFile, columns: Sequence[str] | None) -> dict[str, str | None]:
+    """The columns of the file's directories that are wanted."""
+    return {k: v for k, v in file.partitions.items() if columns is None or k in columns}
 
 
 def _refuse_changed(file: TradeFile, metadata: Any) -> None:

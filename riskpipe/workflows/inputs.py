@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -31,10 +31,12 @@ from riskpipe.plan.block import digest_id
 from riskpipe.plan.selection import Selection
 from riskpipe.plan.survey import Fault
 from riskpipe.products.catalogue import Catalogue, catalogue
-from riskpipe.products.validation import check_schema, is_utf8
-from riskpipe.store.filesystem import MissingFileError, Store
-from riskpipe.store.parquet import open_parquet, read_parquet
+from riskpipe.products.validation import all_columns, check_schema
+from riskpipe.store.filesystem import Store
+from riskpipe.store.listing import with_partitions
+from riskpipe.store.parquet import open_parquet
 from riskpipe.store.portfolio import TradeFile, content_sha256, discover
+from riskpipe.workflows.tables import read_table, table_sha256, unknown_column_faults
 
 _WAYS_OUT = {
     "no such directory": ": correct inputs.portfolio in the configuration",
@@ -102,7 +104,12 @@ class Inputs:
             __version__,
         ]
         return {
-            file.path: digest_id(self.hashes[f"portfolio/{file.path}"], self.products[file.product].version, *shared)
+            file.path: digest_id(
+                self.hashes[f"portfolio/{file.path}"],
+                self.products[file.product].version,
+                *shared,
+                *([sorted(file.partitions.items())] if file.partitions else ()),
+            )
             for file in self.files
         }
 
@@ -148,7 +155,7 @@ def hash_inputs(settings: Settings, selection: Selection) -> str:
         for name, measure in (("market", None), ("scenarios", "stress"), ("history", "historical_var")):
             location = getattr(settings.inputs, name)
             if location is not None and (measure is None or measure in settings.measures):
-                hashes[name] = content_sha256(*Store.of_file(location))
+                hashes[name] = table_sha256(location)
     except StorageError:
         return ""
     return _digest(hashes)
@@ -176,6 +183,7 @@ def _open_portfolio(inputs: Inputs, selection: Selection) -> None:
             message = _unknown(inputs.products, name)
             inputs.add(Fault("error", "portfolio", name, "", "unknown product", 0, (), message), blocking=True)
     known = [f for f in found.files if f.product in inputs.products and selection.any_product(f.product)]
+    _tell_unknown_columns(inputs, known)
     inputs.files = tuple([file for file in known if _check_columns(inputs, file) and file.rows])
     for file in inputs.files:
         inputs.hashes[f"portfolio/{file.path}"] = content_sha256(inputs.portfolio, file.path)
@@ -189,10 +197,20 @@ def _unknown(products: Catalogue, name: str) -> str:
     return f"no product is called {name!r}: {hint}"
 
 
+def _tell_unknown_columns(inputs: Inputs, files: Sequence[TradeFile]) -> None:
+    """Once a product, over all its files."""
+    for name in dict.fromkeys(file.product for file in files):
+        mine = [file for file in files if file.product == name]
+        columns = [column for file in mine for column in (*file.columns, *file.partitions)]
+        known = [column.name for column in all_columns(inputs.products[name])]
+        for fault in unknown_column_faults(inputs.settings.inputs, "portfolio", name, columns, known, of=name):
+            inputs.add(fault, blocking=fault.level == "error")
+
+
 def _check_columns(inputs: Inputs, file: TradeFile) -> bool:
     """Whether the file can be read as trades of its product."""
     with open_parquet(inputs.portfolio, file.path) as parquet:
-        schema = parquet.schema_arrow
+        schema = with_partitions(parquet.schema_arrow.empty_table(), file.partitions).schema
     faults = check_schema(schema, inputs.products[file.product])
     for fault in faults:
         found = Fault("error", "portfolio", file.path, fault.column, fault.rule, file.rows, (), fault.message)
@@ -214,8 +232,8 @@ def _open_market(inputs: Inputs) -> None:
         inputs.add(_input_fault("market", location, fault), blocking=fault.level == "error" and fault.rows == 0)
     if not inputs.blocking or not any(fault.table == "market" for fault in inputs.blocking):
         errors = frozenset().union(*(f.ids for f in faults if f.level == "error"))
-        sound, inputs.left_out = without_errors(table, errors)
-        sound = _consistent(inputs, location, _canonical(sound))
+        sound, inputs.left_out = without_errors(_canonical(table), errors)
+        sound = _consistent(inputs, location, sound)
         derivation = derive(sound, PRODUCERS, as_of, inputs.settings.conventions(), inputs.left_out.groups)
         for fault in derivation.faults:
             inputs.add(_input_fault("market", location, fault), blocking=False)
@@ -253,21 +271,34 @@ def _canonical(table: pa.Table) -> pa.Table:
 
 
 def without_errors(table: pa.Table, errors: frozenset[str]) -> tuple[pa.Table, LeftOut]:
-    """The table less every curve, surface or spot of which a point has an error: half a curve is no curve.
+    """A canonical table less every curve, surface or spot of which a point has an error: half a curve is no curve.
 
-    Facts (fixings) stand each for itself.
+    Facts (fixings) stand each for itself. A point whose kind or name cannot be read takes all that it may belong to.
 
     :param errors: factor ids, or `row k` for a row without id.
     """
     if not errors:
         return table, LeftOut()
-    ids = [factor or f"row {row}" for row, factor in enumerate(table.column("factor").to_pylist())]
+    given: list[str | None] = table.column("factor").to_pylist()
+    ids = [factor or f"row {row}" for row, factor in enumerate(given)]
     pairs = list(zip(table.column("kind").to_pylist(), table.column("name").to_pylist(), strict=True))
-    bad = {pair for factor, pair in zip(ids, pairs, strict=True) if factor in errors and not _is_fact(pair[0])}
+    wrong = [row for row, factor in enumerate(ids) if factor in errors and not _is_fact(pairs[row][0])]
+    bad = {pairs[row] for row in wrong}
+    for row in (row for row in wrong if None in pairs[row]):
+        bad |= {pair for pair in set(pairs) if _may_be(pair, given[row], *pairs[row])}
     dropped = [factor in errors or pair in bad for factor, pair in zip(ids, pairs, strict=True)]
     groups = frozenset((str(kind), str(name)) for kind, name in bad)
     factors = frozenset(factor for factor, drop in zip(ids, dropped, strict=True) if drop)
     return table.filter(pa.array([not drop for drop in dropped], pa.bool_())), LeftOut(factors, groups)
+
+
+def _may_be(pair: tuple[str | None, str | None], factor: str | None, kind: str | None, name: str | None) -> bool:
+    """Whether a point of which not all is known may belong to a group; one of which nothing is known stands alone."""
+    if pair[0] is None or pair[1] is None or _is_fact(pair[0]) or factor is kind is name is None:
+        return False
+    start = f"{pair[0]}:{pair[1]}"
+    fits = factor is None or factor == start or factor.startswith(start + ":")
+    return fits and kind in (None, pair[0]) and name in (None, pair[1])
 
 
 def _is_fact(kind: str | None) -> bool:
@@ -281,23 +312,12 @@ def _read_optional(inputs: Inputs, name: str, location: str | None, measure: str
 
 
 def _read(inputs: Inputs, name: str, location: str) -> pa.Table | None:
-    store, path = Store.of_file(location)
-    try:
-        table = read_parquet(store, path)
-        inputs.hashes[name] = content_sha256(store, path)
-    except MissingFileError:
-        message = f"there is no such file: correct inputs.{name} in the configuration, or put the file there"
-        inputs.add(Fault("error", name, location, "", "no such file", 0, (), message), blocking=True)
-        return None
-    except StorageError as error:
-        message = str(error) + _WAYS_OUT["not parquet"]
-        inputs.add(Fault("error", name, location, "", "unreadable", 0, (), message), blocking=True)
-        return None
-    garbled = [column for column in table.column_names if not is_utf8(table.column(column))]
-    for column in garbled:
-        message = f"the column {column!r} has text that is not UTF-8: write the file anew"
-        inputs.add(Fault("error", name, location, column, "unreadable", 0, (), message), blocking=True)
-    return None if garbled else table
+    found = read_table(name, location, inputs.settings.inputs)
+    for fault in found.faults:
+        inputs.add(fault, blocking=fault.level == "error")
+    if found.table is not None:
+        inputs.hashes[name] = found.sha256
+    return found.table
 
 
 def _build_scenarios(inputs: Inputs, selection: Selection, tables: Mapping[str, pa.Table | None]) -> None:

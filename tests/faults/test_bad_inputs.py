@@ -155,7 +155,7 @@ def test_text_of_market_that_is_no_utf_8(spoilt: Book) -> None:
         return table.set_column(0, "scenario", pa.array(names, pa.binary()).view(pa.string()))
 
     rewrite(spoilt.input("scenarios"), garble)
-    assert_refused(spoilt, "the column 'scenario' has text that is not UTF-8: write the file anew", rule="unreadable")
+    assert_refused(spoilt, "scenario is not UTF-8 text", rule="utf_8")
 
 
 def test_inputs_that_no_measure_needs_may_be_missing(spoilt: Book) -> None:

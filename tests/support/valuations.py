@@ -19,9 +19,10 @@ from riskpipe.market.snapshot import MarketSnapshot
 from riskpipe.plan.block import Block
 from riskpipe.plan.partition import ScenarioRange
 from riskpipe.plan.selection import Selection
-from riskpipe.products.base import ARROW_TYPES, Product
+from riskpipe.products.base import Product
 from riskpipe.products.trades import Trades
 from riskpipe.products.validation import all_columns
+from riskpipe.store.columns import ARROW_TYPES
 from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import RunLayout
 from riskpipe.valuation.context import Context

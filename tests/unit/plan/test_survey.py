@@ -18,7 +18,7 @@ from riskpipe.plan.costs import CostModel
 from riskpipe.plan.partition import ScenarioRange, scenario_ranges
 from riskpipe.plan.selection import parse_selection
 from riskpipe.plan.survey import FileSurvey, Quarantine, Survey
-from riskpipe.products.catalogue import PRODUCTS
+from riskpipe.products.catalogue import Catalogue
 from riskpipe.workflows.inputs import Inputs, open_inputs
 
 ROWS = [
@@ -35,7 +35,8 @@ ROWS = [
 
 @pytest.fixture
 def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Sequence[dict[str, Any]]], Inputs]:
-    products = {**{product.name: product for product in PRODUCTS}, "desk": Desk()}
+    products = Catalogue()
+    products["desk"] = Desk()
     monkeypatch.setattr("riskpipe.workflows.inputs.catalogue", lambda: products)
 
     def make(rows: Sequence[dict[str, Any]]) -> Inputs:
@@ -83,6 +84,7 @@ def test_every_fault_in_one_pass(opened: Opened) -> None:
         ("trade_id", "not_null"): ("error", 1, ("desk/part-000.parquet#2",)),
         ("book", "not_null"): ("error", 1, ("D",)),
         ("conversion", "market_data"): ("error", 1, ("E",)),
+        ("currency", "currency"): ("error", 1, ("E",)),
         ("trade_id", "unique"): ("error", 2, ("A", "A")),
     }
     assert survey.trades == 8
@@ -94,8 +96,8 @@ def test_quarantine_has_each_bad_row_once_with_its_reason(opened: Opened) -> Non
 
     rows = {row["row"]: (row["reason"], row["message"]) for row in survey.quarantine.table().to_pylist()}
     assert sorted(rows) == [0, 1, 2, 3, 4, 5, 6, 8]
-    assert rows[4][0] == "MISSING_MARKET_DATA"
-    assert "CHFUSD" in rows[4][1]
+    assert rows[4][0] == "INVALID_TRADE"
+    assert "is in EUR, the trade takes it in CHF" in rows[4][1]
     assert {rows[k][0] for k in (0, 1, 2, 3, 5, 6, 8)} == {"INVALID_TRADE"}
     assert rows[8][1] == "book is null", "of several reasons the first"
 

@@ -45,7 +45,6 @@ def only(store: Store, path: str) -> TradeFile:
 def test_files_are_found_in_order(portfolio: Path) -> None:
     (portfolio / "fx_option/.hidden.parquet").write_bytes(b"")
     (portfolio / "fx_option/_SUCCESS").write_bytes(b"")
-    (portfolio / "fx_option/notes.txt").write_bytes(b"")
     found = discover(Store(str(portfolio)))
     assert found.faults == ()
     assert found.products == ("bond", "fx_option")

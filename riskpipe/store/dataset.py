@@ -1,0 +1,83 @@
+"""A table that is one Parquet file, or a directory of them: found, read, hashed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from riskpipe.errors import StorageError
+from riskpipe.store.filesystem import Store
+from riskpipe.store.listing import NotRead, list_data, partitions, with_partitions
+from riskpipe.store.parquet import read_parquet
+from riskpipe.store.portfolio import content_sha256
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """The files of an input.
+
+    :param parts: paths relative to `store`, sorted. :param not_read: what else lies in the directory.
+    :param is_directory: else it is the one file.
+    """
+
+    store: Store
+    parts: tuple[str, ...]
+    not_read: tuple[NotRead, ...]
+    is_directory: bool
+
+    def read(self) -> pa.Table:
+        """All rows; columns that directories name as text (`store.columns.FROM_PATH`).
+
+        :raises MissingFileError: there is no such file.
+        :raises StorageError: a file is unreadable, truncated or not Parquet, or the files do not fit together.
+        """
+        if not self.is_directory:
+            return read_parquet(self.store, self.parts[0])
+        if not self.parts:
+            raise StorageError(f"cannot read {self.store.full_path('')}: a directory without Parquet files")
+        tables = [self._part(path) for path in self.parts]
+        try:
+            return pa.concat_tables(tables, promote_options="permissive")
+        except pa.ArrowException as error:
+            where = self.store.full_path("")
+            why = str(error).splitlines()[0]
+            raise StorageError(f"cannot read {where}: its files do not fit together ({why})") from error
+
+    def _part(self, path: str) -> pa.Table:
+        table = read_parquet(self.store, path)
+        given = {key: value for key, value in partitions(path).items() if key not in table.column_names}
+        return _plain(with_partitions(table, given))
+
+    def sha256(self) -> str:
+        """Of the file's bytes, or of every file's path and bytes. :raises StorageError: one cannot be read."""
+        if not self.is_directory:
+            return content_sha256(self.store, self.parts[0])
+        parts = {path: content_sha256(self.store, path) for path in self.parts}
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def open_dataset(location: str) -> DataSet:
+    """The files at a location, a local path or URI of a file or a directory.
+
+    :raises StorageError: it cannot be looked at.
+    """
+    bare, mark, query = location.partition("?") if "://" in location else (location, "", "")
+    store, name = Store.of_file(bare.rstrip("/") + mark + query)
+    if not store.is_directory(name):
+        return DataSet(store, (name,), (), False)
+    directory = Store(location)
+    listing = list_data(directory)
+    return DataSet(directory, tuple(entry.path for entry in listing.files), listing.not_read, True)
+
+
+def _plain(table: pa.Table) -> pa.Table:
+    """Without dictionaries and views, which differ between files that say the same."""
+    for k, field in enumerate(table.schema):
+        if pa.types.is_dictionary(field.type):
+            values = [chunk.dictionary_decode() for chunk in table.column(k).chunks]
+            plain = pa.chunked_array(values, field.type.value_type)
+            table = table.set_column(k, field.with_type(plain.type), plain)
+    return table

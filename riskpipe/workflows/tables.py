@@ -1,0 +1,98 @@
+"""Market, history and scenarios as tables of files, and what any input has that is not read: files and columns."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from riskpipe.config.models import Inputs as InputSettings
+from riskpipe.errors import StorageError
+from riskpipe.market.dates import AS_OF_COLUMNS, MARKET_COLUMNS
+from riskpipe.market.factors import MARKET_SCHEMA
+from riskpipe.market.history import HISTORY_SCHEMA
+from riskpipe.market.stresses import SCENARIO_SCHEMA
+from riskpipe.plan.survey import Fault
+from riskpipe.store.columns import unknown_columns
+from riskpipe.store.dataset import DataSet, open_dataset
+from riskpipe.store.filesystem import MissingFileError
+
+KNOWN_COLUMNS = {
+    "market": (*MARKET_SCHEMA.names, *MARKET_COLUMNS),
+    "history": (*HISTORY_SCHEMA.names, *MARKET_SCHEMA.names, *AS_OF_COLUMNS),
+    "scenarios": tuple(SCENARIO_SCHEMA.names),
+}
+_SHOWN = 12
+
+
+@dataclass
+class ReadTable:
+    """What `read_table` found.
+
+    :param table: None: it cannot be read, which an error among the faults says.
+    :param sha256: of all its files; empty without a table.
+    :param faults: those of level "error" leave nothing to be priced.
+    """
+
+    table: pa.Table | None = None
+    sha256: str = ""
+    faults: list[Fault] = field(default_factory=list)
+
+
+def read_table(name: str, location: str, settings: InputSettings) -> ReadTable:
+    """One input, a file or a directory of files, with its faults but those of its rows.
+
+    :param name: "market", "history" or "scenarios".
+    """
+    found = ReadTable()
+
+    def tell(level: str, file: str, rule: str, message: str) -> None:
+        found.faults.append(Fault(level, name, file, "", rule, 0, (), message))
+
+    try:
+        files = open_dataset(location)
+        for odd in files.not_read:
+            tell(odd.level, files.store.full_path(odd.path), odd.rule, odd.message)
+        table = files.read()
+        found.sha256 = files.sha256()
+    except MissingFileError:
+        way_out = f"correct inputs.{name} in the configuration, or put the file there"
+        tell("error", location, "no such file", f"there is no such file: {way_out}")
+        return found
+    except StorageError as error:
+        tell("error", location, "unreadable", f"{error}: write the file anew")
+        return found
+    found.table = table
+    found.faults += unknown_column_faults(settings, name, location, table.column_names, KNOWN_COLUMNS[name])
+    return found
+
+
+def table_sha256(location: str) -> str:
+    """Of the files of an input, as `read_table` has it. :raises StorageError: it cannot be read."""
+    files: DataSet = open_dataset(location)
+    return files.sha256()
+
+
+def unknown_column_faults(
+    settings: InputSettings, table: str, file: str, names: Iterable[str], known: Collection[str], of: str = ""
+) -> list[Fault]:
+    """One fault of all columns that are not read, with the nearest known name of each; none if there are no such.
+
+    :param of: the product, where the input has several.
+    """
+    unknown = unknown_columns(dict.fromkeys(names), {*known, *settings.extra_columns})
+    if not unknown:
+        return []
+    texts = [
+        f"{name!r}" + (f" (is it {near!r}?)" if near and near not in settings.extra_columns else "")
+        for name, near in unknown.items()
+    ]
+    more = f" and {len(texts) - _SHOWN} more" if len(texts) > _SHOWN else ""
+    plural = "columns are" if len(texts) > 1 else "column is"
+    message = (
+        f"{of or table}: unknown {plural} not read: {', '.join(texts[:_SHOWN])}{more}; "
+        "correct the name, or list it in inputs.extra_columns"
+    )
+    column = ", ".join(unknown)
+    return [Fault(settings.unknown_columns, table, file, column, "unknown_column", 0, (), message)]
