@@ -16,6 +16,7 @@ from riskpipe.config.kubernetes import Kubernetes
 from riskpipe.config.market import MarketSettings
 from riskpipe.config.values import CurrencyCode, Location, Size, no_repeats, valuation_date
 from riskpipe.market.conventions import Conventions
+from riskpipe.market.factors import Return
 
 Measure = Literal[
     "pv",
@@ -38,7 +39,7 @@ WORKERS_A_SCHEDULER = 1_000
 Attempts = Annotated[int, Field(ge=0)]
 
 # What changes a number or which numbers there are, apart from the inputs, which have their own hashes.
-NUMBERS = ("as_of", "base_currency", "measures", "bumps", "scenario_pnl", "market")
+NUMBERS = ("as_of", "base_currency", "measures", "bumps", "history", "scenario_pnl", "market")
 
 
 class Section(BaseModel):
@@ -164,6 +165,16 @@ class ScenarioPnl(Section):
     stress: bool = Field(default=True, description="Publish each trade's P&L under every named stress.")
 
 
+class History(Section):
+    """How the moves of the past are applied to today's market."""
+
+    returns: dict[str, Return] = Field(
+        default_factory=dict,
+        description="By glob over kind:name, the last that matches: absolute (today + after - before), relative or log "
+        "(today x after / before; log wants them above zero). Without an entry as the kind moves.",
+    )
+
+
 class Settings(Section):
     """Configuration of riskpipe (riskpipe.yaml)."""
 
@@ -177,6 +188,7 @@ class Settings(Section):
         default=("pv",), description="What is computed for each trade."
     )
     bumps: Bumps = Field(default_factory=Bumps, description="Sizes of the shifts behind the sensitivities.")
+    history: History = Field(default_factory=History, description="How the past moves today's market.")
     partition: Partition = Field(default_factory=Partition, description="How the work is cut into blocks.")
     cluster: Cluster = Field(default_factory=Cluster, description="Workers that price the blocks.")
     retry: Retry = Field(default_factory=Retry, description="How often a failed block is tried again.")

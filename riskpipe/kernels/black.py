@@ -114,3 +114,39 @@ def black_options(
         for s in range(values.size):
             variance = total_variance(v0[s], v1[s], v2[s], v3[s], w0, w1, w2, w3, t0, t1)
             values[s] = amount * d[s] * black(f[s], k, variance, side)
+
+
+@kernel
+def bachelier_options(
+    rows: NDArray[np.int32],
+    forward: NDArray[np.float64],
+    forward_position: NDArray[np.int32],
+    discount: NDArray[np.float64],
+    discount_position: NDArray[np.int32],
+    index: NDArray[np.int32],
+    strike_weight: NDArray[np.float64],
+    time_weight: NDArray[np.float64],
+    x: NDArray[np.float64],
+    strike: NDArray[np.float64],
+    sign: NDArray[np.float64],
+    quantity: NDArray[np.float64],
+    out: NDArray[np.float64],
+) -> None:
+    """Likewise by Bachelier (1900): volatilities are normal, forwards and strikes may be negative."""
+    for i in range(rows.size):
+        row = rows[i]
+        f = forward[forward_position[row]]
+        d = discount[discount_position[row]]
+        v0, v1, v2, v3 = x[index[row, 0]], x[index[row, 1]], x[index[row, 2]], x[index[row, 3]]
+        w0, w1, w2, w3 = (
+            strike_weight[row, 0],
+            strike_weight[row, 1],
+            strike_weight[row, 2],
+            strike_weight[row, 3],
+        )
+        t0, t1 = time_weight[row, 0], time_weight[row, 1]
+        k, side, amount = strike[row], sign[row], quantity[row]
+        values = out[i]
+        for s in range(values.size):
+            variance = total_variance(v0[s], v1[s], v2[s], v3[s], w0, w1, w2, w3, t0, t1)
+            values[s] = amount * d[s] * bachelier(f[s], k, variance, side)

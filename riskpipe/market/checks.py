@@ -137,6 +137,12 @@ def _check_values(points: Points) -> Iterator[MarketFault]:
             if given == kind and math.isfinite(value[k]) and not low <= value[k] <= high
         ]
         yield from points.report("error", "value", "out of range", rows, f"{kind} must be in [{low}, {high}]")
+    rows = points.rows(lambda k: points.kind[k] == "forward_price" and bool(value[k] <= 0))
+    message = (
+        "a forward price is zero or negative: forwards and options of the model bachelier are valued, options with "
+        "lognormal prices (the model black, all on equities) fail where their forward is"
+    )
+    yield from points.report("warning", "value", "negative forward", rows, message)
     rows = points.rows(lambda k: points.kind[k] == "hazard_rate" and bool(value[k] < 0))
     yield from points.report("warning", "value", "negative hazard", rows, "a hazard rate is negative")
 
@@ -157,13 +163,7 @@ def _check_tenors(points: Points) -> Iterator[MarketFault]:
     yield from points.report("error", "tenor", "fixing without date", rows, "a fixing's tenor must be its date")
     rows = [k for k in facts if points.days[k] > points.as_of]
     yield from points.report("warning", "tenor", "fixing in the future", rows, "a fixing is dated after as_of")
-    rows = [
-        k
-        for k, spec in enumerate(points.specs)
-        if spec and spec.needs and not spec.fact and NO_DATE < points.days[k] <= points.as_of
-    ]
-    rows = [k for k in rows if points.kind[k] != "forward_price"]
-    yield from points.report("warning", "tenor", "point in the past", rows, "a point at or before as_of is not used")
+    yield from _past_points(points)
     rows = points.rows(lambda k: points.instrument[k] is not None and points.instrument[k] not in INSTRUMENTS)
     yield from points.report(
         "error",
@@ -172,6 +172,20 @@ def _check_tenors(points: Points) -> Iterator[MarketFault]:
         rows,
         f"instrument must be one of {', '.join(INSTRUMENTS)}",
     )
+
+
+def _past_points(points: Points) -> Iterator[MarketFault]:
+    """Points at or before as_of, where it matters: not of forward prices, nor of quotes, whose tenors may be starts."""
+    used = ("forward_price", "par_rate", "cds_spread")
+    specs = [spec if spec and spec.needs and not spec.fact else None for spec in points.specs]
+    dated = [k for k, spec in enumerate(specs) if spec and points.days[k] > NO_DATE and points.kind[k] not in used]
+    living = {(points.kind[k], points.name[k]) for k in dated if points.days[k] > points.as_of}
+    past = [k for k in dated if points.days[k] <= points.as_of]
+    rows = [k for k in past if (points.kind[k], points.name[k]) in living]
+    yield from points.report("warning", "tenor", "point in the past", rows, "a point at or before as_of is not used")
+    rows = [k for k in past if (points.kind[k], points.name[k]) not in living]
+    message = "no point of the curve or surface is after as_of: it is flat at its last one"
+    yield from points.report("warning", "tenor", "all in the past", rows, message)
 
 
 def _check_points(points: Points) -> Iterator[MarketFault]:

@@ -13,7 +13,8 @@ from typing import Literal
 import pyarrow as pa
 
 Level = Literal["error", "warning"]
-Move = Literal["absolute", "log", "none"]
+Return = Literal["absolute", "relative", "log"]
+Move = Literal["absolute", "relative", "log", "none"]
 
 NO_DATE = -(2**31)
 """Days of a point that has no pillar date (spots, recoveries, correlations)."""
@@ -48,7 +49,8 @@ class Kind:
     """What a kind of factor needs and how it moves.
 
     :param needs: columns that may not be null, besides those that every kind has.
-    :param move: how history moves it: "absolute" differences, "log" ratios, or "none" (held still).
+    :param move: how history moves it: "absolute" differences, ratios ("log" of values above zero, "relative" of any)
+        or "none" (held still).
     :param positive: the value must be above zero, under every scenario too.
     :param fact: observed in the past: scenarios may not move it.
     :param made: of derived points alone: neither in inputs nor named by scenarios.
@@ -69,7 +71,7 @@ KINDS: dict[str, Kind] = {
         Kind("spot", move="log", positive=True),
         Kind("zero_rate", ("tenor",)),
         Kind("par_rate", ("tenor", "instrument")),
-        Kind("forward_price", ("tenor",), move="log", positive=True),
+        Kind("forward_price", ("tenor",), move="log"),
         Kind("dividend_yield", ("tenor",)),
         Kind("hazard_rate", ("tenor",)),
         Kind("cds_spread", ("tenor",)),

@@ -80,6 +80,16 @@ def _factors(group: FactorGroup) -> NDArray[np.int64]:
     return np.arange(group.start, group.stop, dtype=np.int64)
 
 
+def reference_price(levels: Vector) -> float:
+    """What a relative shift of a spot or of a curve of forward prices is relative to: its first price.
+
+    Where one of them is zero or negative, the largest in magnitude; one, where all are zero.
+    """
+    if levels.min() > 0.0:
+        return float(levels[0])
+    return float(np.abs(levels).max()) or 1.0
+
+
 class SpotFamily(Family):
     """delta and gamma by central differences, per unit of a spot (or of a parallel move of a forward curve).
 
@@ -97,7 +107,7 @@ class SpotFamily(Family):
         for group in _groups(snapshot, UNDERLYING_KINDS):
             factors = _factors(group)
             levels = snapshot.x0[factors]
-            step = bumps.spot * levels[0]
+            step = bumps.spot * reference_price(levels)
             yield Subject(f"{group.kind}:{group.name}", factors, (levels + step, levels - step))
 
     def reduce(self, base: Vector, values: Vector, shift: float) -> Mapping[str, Vector]:
@@ -162,6 +172,8 @@ class ThetaFamily(Family):
 class BucketedDeltaFamily(Family):
     """Change for +1 bp on one point of a rate or hazard curve, and for +1 % of one spot or forward price.
 
+    Negative prices move upwards by 1 % of their magnitude.
+
     Of a curve that is made from quotes the points are the quotes.
     """
 
@@ -180,7 +192,9 @@ class BucketedDeltaFamily(Family):
         for group in _groups(snapshot, (*absolute, *UNDERLYING_KINDS)):
             for factor in range(group.start, group.stop):
                 level = snapshot.x0[factor : factor + 1]
-                step = absolute.get(group.kind, bumps.bucketed_spot * float(level[0]))
+                # A price of zero moves as the others of its curve.
+                size = abs(float(level[0])) or reference_price(snapshot.x0[group.start : group.stop])
+                step = absolute.get(group.kind, bumps.bucketed_spot * size)
                 yield Subject(ids[factor].as_py(), np.array([factor]), (level + step,))
 
 

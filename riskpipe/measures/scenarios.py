@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from riskpipe.market.derived import Derivative, Unmade
-from riskpipe.market.factors import fault
+from riskpipe.market.factors import Return, fault
 from riskpipe.market.history import historical_columns
 from riskpipe.market.scenarios import ScenarioSet, ScenarioSetBuilder, stress_columns
 from riskpipe.market.snapshot import MarketFault, MarketSnapshot
@@ -32,6 +32,7 @@ def build_scenarios(
     *,
     stress: pa.Table | None = None,
     history: pa.Table | None = None,
+    returns: Mapping[str, Return] | None = None,
     selected: Callable[[str], bool] = lambda name: True,
     left_out: frozenset[str] = frozenset(),
     units: Mapping[str, float] | None = None,
@@ -41,6 +42,7 @@ def build_scenarios(
 
     Bump columns of one subject stay together, P&L columns may be cut anywhere.
 
+    :param returns: how history moves factors, see `historical_columns`.
     :param selected: keeps a stress or a day of history, by name.
     :param left_out: ids of factors that the snapshot lacks for their errors.
     :param units: of factors that are quoted in a fraction of their currency, see `stress_columns`.
@@ -68,7 +70,7 @@ def build_scenarios(
                 builder.add(name, PNL_SETS["stress"], factors, levels, exact=True)
         stress_faults += _unmade_faults(builder.unmade)
     if "historical_var" in measures and history is not None:
-        columns, history_faults = historical_columns(history, snapshot, derivative.is_derived)
+        columns, history_faults = historical_columns(history, snapshot, derivative.is_derived, returns)
         for name, factors, levels in columns:
             if selected(name):
                 builder.add(name, PNL_SETS["historical_var"], factors, levels)

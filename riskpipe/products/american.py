@@ -48,6 +48,9 @@ class ExercisableOptions(Prepared):
         out[early] = self._american(rows[early], x)
         return out
 
+    def why_not(self, rows: NDArray[np.int32], x: NDArray[np.float64]) -> list[str]:
+        return self.vanilla.why_not(rows, x)
+
     def _american(self, rows: NDArray[np.int32], x: NDArray[np.float64]) -> NDArray[np.float64]:
         vanilla = self.vanilla
         spot, (spot_position,) = evaluate_used(self.spot, rows, x, self.spot_position)

@@ -78,6 +78,9 @@ class BarrierOptions(Prepared):
         )
         return out
 
+    def why_not(self, rows: NDArray[np.int32], x: NDArray[np.float64]) -> list[str]:
+        return self.vanilla.why_not(rows, x)
+
 
 def prepare_barriers(trades: Trades, vanilla: VanillaOptions, spot: tuple[Nodes, NDArray[np.int32]]) -> BarrierOptions:
     """Options with the columns `BARRIER_COLUMNS`.

@@ -100,6 +100,13 @@ class Prepared(ABC):
             is the same to the last bit whatever else is in the call.
         """
 
+    def why_not(self, rows: NDArray[np.int32], x: NDArray[np.float64]) -> list[str]:
+        """What keeps trades without a finite value from having one, for a message; "" where that cannot be told.
+
+        :param rows: int32[m]; `x`: float64[n_factors, 1], one scenario.
+        """
+        return [""] * len(rows)
+
 
 class Product(ABC):
     """A kind of trade."""

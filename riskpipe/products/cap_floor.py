@@ -11,12 +11,13 @@ from riskpipe.kernels.rate_options import add_optionlets
 from riskpipe.market.conventions import Conventions
 from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
-from riskpipe.market.nodes import VarianceNodes
+from riskpipe.market.nodes import DiscountNodes, VarianceNodes
 from riskpipe.market.schedules import schedule
 from riskpipe.products.base import COMMON_COLUMNS, Column, Need, Prepared, Product, RowFaults
 from riskpipe.products.floating import Coupons, FloatingLeg, Growth, fixing_faults, last_fixed_start
 from riskpipe.products.flows import Amounts, Days, Floats, Integers, merged, offsets_of
 from riskpipe.products.legs import NO_NODES, KnownLeg, Leg, Matrix, Positions, PreparedLegs, Rows, Tile
+from riskpipe.products.lognormal import OF_RATES, negative_forwards, or_no_moneyness
 from riskpipe.products.schedule_columns import (
     calendar_column,
     day_count_column,
@@ -174,6 +175,16 @@ class _OptionletLeg(Leg):
             first,
             value,
         )
+
+    def why_not(self, discount: DiscountNodes, rows: Rows, x: Matrix) -> list[str]:
+        factors = discount.evaluate(x)[:, 0]
+        forward = self.gearing * (factors[self.start] / factors[self.end]) + self.constant
+        terms = [slice(self.offsets[row], self.offsets[row + 1]) for row in rows]
+        # Without terms of this leg a trade has no forward that could be negative.
+        lowest = np.array([forward[mine].min(initial=np.inf) for mine in terms]) + self.shift[rows]
+        weight = np.array([[self.variance.strike_weight[mine].sum()] for mine in terms])
+        causes = negative_forwards(np.where(self.normal, np.nan, lowest), OF_RATES)
+        return or_no_moneyness(causes, weight)
 
 
 @dataclass(frozen=True)

@@ -189,3 +189,6 @@ class _AsianOptions(Prepared):
             out,
         )
         return out
+
+    def why_not(self, rows: NDArray[np.int32], x: NDArray[np.float64]) -> list[str]:
+        return self.vanilla.why_not(rows, x)

@@ -77,6 +77,10 @@ class Leg(ABC):
     def add(self, rows: Rows, tile: Tile, first: int, value: Matrix) -> None:
         """Add the leg's value for `rows` to the columns of `value` from `first` on."""
 
+    def why_not(self, discount: DiscountNodes, rows: Rows, x: Matrix) -> list[str]:
+        """As `Prepared.why_not`."""
+        return [""] * len(rows)
+
 
 @dataclass(frozen=True)
 class KnownLeg(Leg):
@@ -210,6 +214,10 @@ class PreparedLegs(Prepared):
 
     def price(self, rows: Rows, x: Matrix) -> Matrix:
         return leg_values(self.discount, self.hazard, (self.legs,), rows, x)[0]
+
+    def why_not(self, rows: Rows, x: Matrix) -> list[str]:
+        found = [leg.why_not(self.discount, rows, x) for leg in self.legs]
+        return [next(filter(None, causes), "") for causes in zip(*found, strict=True)]
 
 
 def leg_values(

@@ -38,6 +38,7 @@ from riskpipe.products.legs import (
     Tile,
     leg_values,
 )
+from riskpipe.products.lognormal import OF_RATES, negative_forwards, or_no_moneyness
 from riskpipe.products.schedule_columns import remaining_periods
 from riskpipe.products.trades import Trades
 from riskpipe.products.validation import out_of_order, past_dates
@@ -203,6 +204,19 @@ class _SwaptionLeg(Leg):
             value,
         )
 
+    def why_not(self, discount: DiscountNodes, rows: Rows, x: Matrix) -> list[str]:
+        floating, fixed, spread = _swap_values(self.legs, discount, rows, x)
+        with np.errstate(all="ignore"):
+            forward = floating / fixed + self.shift[rows]
+            strike = self.strike[rows] - spread / fixed + self.shift[rows]
+        lognormal = ~self.normal[rows]
+        of_forward = negative_forwards(np.where(lognormal, forward, np.nan), OF_RATES)
+        of_strike = negative_forwards(
+            np.where(lognormal, strike, np.nan), OF_RATES, "the fixed rate less the spread, plus shift,"
+        )
+        causes = [first or second for first, second in zip(of_forward, of_strike, strict=True)]
+        return or_no_moneyness(causes, self.variance.weight[rows])
+
 
 class _Swaps:
     """Flows of the underlying swaps, of notional one.
@@ -277,5 +291,10 @@ def _variances(trades: Trades, model: MarketModel, legs: _SwaptionLegs, nodes: C
 def _base_values(legs: _SwaptionLegs, nodes: CurveNodes, model: MarketModel, n: int) -> list[Floats]:
     """Values today of the floating leg, the fixed lengths and the spread: float64[n] each."""
     x = np.ascontiguousarray(model.snapshot.x0[:, None])
+    return _swap_values(legs, nodes, np.arange(n, dtype=np.int32), x)
+
+
+def _swap_values(legs: _SwaptionLegs, nodes: DiscountNodes, rows: Rows, x: Matrix) -> list[Floats]:
+    """Likewise of some trades, in one scenario."""
     sums: tuple[tuple[Leg, ...], ...] = ((legs.known, legs.projected), (legs.fixed,), (legs.spreads,))
-    return [value[:, 0] for value in leg_values(nodes, NO_NODES, sums, np.arange(n, dtype=np.int32), x)]
+    return [value[:, 0] for value in leg_values(nodes, NO_NODES, sums, rows, x)]

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from riskpipe.kernels.black import black_options
+from riskpipe.kernels.black import bachelier_options, black_options
 from riskpipe.market.conventions import Conventions
 from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
 from riskpipe.market.nodes import DiscountNodes, VarianceNodes
 from riskpipe.products.base import Column, Need, Prepared
+from riskpipe.products.lognormal import negative_forwards, or_no_moneyness
 from riskpipe.products.nodes import Nodes, evaluate_used
 from riskpipe.products.trades import Trades
 
@@ -22,11 +24,13 @@ OPTION_TYPE = Column("option_type", "string", "right to buy or to sell the under
 
 @dataclass(frozen=True)
 class VanillaOptions(Prepared):
-    """n options: quantity x discount factor x Black (1976) price.
+    """n options: quantity x discount factor x Black (1976) price, or that of Bachelier (1900).
 
     :param forward, discount: nodes; `forward_position`, `discount_position` int32[n] are each option's.
     :param variance: one an option.
     :param strike, sign, quantity: float64[n]; sign +1 for calls, -1 for puts.
+    :param normal: bool[n], the variance is that of normal forwards.
+    :param way_out: what can be done about a negative forward, for a message.
     """
 
     forward: Nodes
@@ -37,12 +41,30 @@ class VanillaOptions(Prepared):
     strike: NDArray[np.float64]
     sign: NDArray[np.float64]
     quantity: NDArray[np.float64]
+    normal: NDArray[np.bool_]
+    way_out: str = ""
 
     def price(self, rows: NDArray[np.int32], x: NDArray[np.float64]) -> NDArray[np.float64]:
+        normal = self.normal[rows]
+        if not normal.any():
+            return self._price(black_options, rows, x)
+        out = np.empty((len(rows), x.shape[1]))
+        out[normal] = self._price(bachelier_options, rows[normal], x)
+        out[~normal] = self._price(black_options, rows[~normal], x)
+        return out
+
+    def why_not(self, rows: NDArray[np.int32], x: NDArray[np.float64]) -> list[str]:
+        forward = self.forward.evaluate(x)[self.forward_position[rows], 0]
+        causes = negative_forwards(np.where(self.normal[rows], np.nan, forward), self.way_out)
+        return or_no_moneyness(causes, self.variance.strike_weight[rows])
+
+    def _price(
+        self, kernel: Callable[..., None], rows: NDArray[np.int32], x: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
         forward, (forward_position,) = evaluate_used(self.forward, rows, x, self.forward_position)
         discount, (discount_position,) = evaluate_used(self.discount, rows, x, self.discount_position)
         out = np.empty((len(rows), x.shape[1]))
-        black_options(
+        kernel(
             rows,
             forward,
             forward_position,
@@ -94,4 +116,5 @@ def prepare_vanilla(
     variance = model.variance(kinds, surfaces, trades.days("expiry_date"), strike, base_forward)
     discount_nodes, (discount_position,) = model.discount(discount)
     sign = np.where(trades.is_one("option_type", "call"), 1.0, -1.0)
-    return VanillaOptions(nodes, position, discount_nodes, discount_position, variance, strike, sign, quantity)
+    normal = np.zeros(len(trades), np.bool_)
+    return VanillaOptions(nodes, position, discount_nodes, discount_position, variance, strike, sign, quantity, normal)

@@ -13,6 +13,7 @@ from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
 from riskpipe.market.nodes import DiscountNodes, ForwardNodes, VarianceNodes
 from riskpipe.products.base import COMMON_COLUMNS, Column, Need, Prepared, Product, RowFaults
+from riskpipe.products.lognormal import negative_forwards
 from riskpipe.products.nodes import evaluate_used
 from riskpipe.products.trades import Trades
 from riskpipe.products.validation import past_dates, rows_fault, unknown_currencies
@@ -176,3 +177,8 @@ class _VarianceSwaps(Prepared):
             out,
         )
         return out
+
+    def why_not(self, rows: NDArray[np.int32], x: NDArray[np.float64]) -> list[str]:
+        forward = self.strip.forward.evaluate(x)[self.strip.forward_position, 0]
+        lowest = np.where(self.legs[rows] >= 0, forward[self.legs[rows]], np.inf).min(axis=1)
+        return negative_forwards(lowest)

@@ -35,5 +35,5 @@ def shifts(trades: Trades) -> NDArray[np.float64]:
 def strike_faults(trades: Trades, column: str) -> list[RowFaults]:
     """Lognormal rates with a strike that they cannot reach."""
     low = trades.is_one("model", BLACK) & (trades.numbers(column) + shifts(trades) <= 0.0)
-    message = f"{column} + shift must be above zero for the model black; bachelier takes any"
+    message = f"{column} + shift must be above zero for the model black: raise shift, or use the model bachelier"
     return rows_fault(column, "strike_above_shift", low, message)

@@ -6,6 +6,7 @@ the trades, and of P&L columns, gives the same bits.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -14,9 +15,9 @@ from numpy.typing import NDArray
 
 from riskpipe.errors import Failure, Reason, described, is_interrupt, printable
 from riskpipe.kernels.pnl import pnl_into
-from riskpipe.kernels.sums import summable
+from riskpipe.kernels.sums import LARGEST_TERM, summable
 from riskpipe.measures.catalogue import PNL_SETS, families
-from riskpipe.measures.families import Family
+from riskpipe.measures.families import Family, reference_price
 from riskpipe.products.base import Prepared, Product
 from riskpipe.products.dependencies import Dependencies, dependencies
 from riskpipe.products.trades import Trades
@@ -69,9 +70,12 @@ class Part:
 
     def fail(self, positions: NDArray[np.integer], stage: str, reason: Reason, message: str) -> None:
         """Note a failure; the first of a trade stands."""
-        message = printable(message)
-        for position in positions.tolist():
-            self.failures.setdefault(position, (stage, Failure(reason, message)))
+        self.fail_each(positions, stage, reason, [message] * len(positions))
+
+    def fail_each(self, positions: NDArray[np.integer], stage: str, reason: Reason, messages: list[str]) -> None:
+        """Likewise, with a message each."""
+        for position, message in zip(positions.tolist(), messages, strict=True):
+            self.failures.setdefault(position, (stage, Failure(reason, printable(message))))
 
 
 def value_trades(
@@ -116,6 +120,14 @@ def _failed(trades: Trades, message: str) -> Part:
     return part
 
 
+def _trouble(value: float, converted: float) -> str:
+    """:param converted: `value` in the base currency."""
+    number = value if abs(value) > LARGEST_TERM else converted
+    if math.isfinite(value) and abs(number) > LARGEST_TERM and math.isfinite(number):
+        return f"is {number:.3g}, too large for exact sums, which end at {LARGEST_TERM:.1e}"
+    return "is not a finite number"
+
+
 class _Valuation:
     def __init__(
         self,
@@ -146,7 +158,8 @@ class _Valuation:
         conversion = self._fx0[self._fx_position, 0]
         part = Part(self._trades, self._currency.to_list(), conversion)
         bad = ~summable(np.stack([base, base * conversion], axis=1))
-        part.fail(np.flatnonzero(bad), "price", Reason.NUMERICAL, "the present value is not a finite number")
+        lost = np.flatnonzero(bad).astype(np.int32)
+        self._fail(part, "price", "the present value", lost, base[lost])
         self._set(part, "pv", base, bad)
         for family in families(self._measures):
             self._family(part, family, base, bad)
@@ -175,6 +188,51 @@ class _Valuation:
         part.values[measure] = np.where(status == OK, value, np.nan)
         part.statuses[measure] = status.astype(np.uint8)
 
+    # -- failures
+
+    def _fail(
+        self, part: Part, stage: str, what: str, rows: NDArray[np.int32], value: Vector, column: int | None = None
+    ) -> None:
+        """Note numbers that are not finite, or too large to be summed, each with what can be told of its cause.
+
+        :param value: float64[m], the numbers; of the base scenario, or of one column.
+        """
+        horizon, where, x = 0, "", self._x0[:, None]
+        if column is not None:
+            scenarios = self._context.scenarios
+            horizon, where = int(scenarios.horizon[column]), f" under {scenarios.names[column].as_py()!r}"
+            x = scenarios.levels(self._x0, np.array([column]))
+        lost = np.flatnonzero(~np.isfinite(value))
+        causes = [""] * len(rows)
+        if lost.size:
+            found = self._prepared[horizon].why_not(rows[lost], np.ascontiguousarray(x))
+            for k, cause in zip(lost.tolist(), found, strict=True):
+                causes[k] = cause
+        converted = value * part.conversion[rows]
+        messages = [
+            f"{what} {_trouble(*numbers)}{where}" + (f": {cause}" if cause else "")
+            for cause, *numbers in zip(causes, value.tolist(), converted.tolist(), strict=True)
+        ]
+        part.fail_each(rows, stage, Reason.NUMERICAL, messages)
+
+    def _fail_columns(
+        self,
+        part: Part,
+        stage: str,
+        what: str,
+        columns: NDArray[np.integer],
+        rows: NDArray[np.int32],
+        values: Vector,
+    ) -> None:
+        """Likewise in several columns: each trade by the first that is at fault.
+
+        :param values: float64[m, len(columns)].
+        """
+        first = np.argmax(~(np.abs(values) <= LARGEST_TERM), axis=1)
+        for k in np.unique(first).tolist():
+            mine = np.flatnonzero(first == k)
+            self._fail(part, stage, what, rows[mine], values[mine, k], int(columns[k]))
+
     # -- sensitivities
 
     def _touched(self, columns: ColumnClass, *, converted: bool) -> NDArray[np.int32]:
@@ -194,13 +252,10 @@ class _Valuation:
             if len(rows):
                 self._subjects(part, family, wanted, columns, rows, base, totals, subjects, broken)
         for total in totals.values():
-            broken |= ~summable(np.stack([total, total * part.conversion], axis=1))
-        part.fail(
-            np.flatnonzero(broken & ~bad),
-            family.name,
-            Reason.NUMERICAL,
-            f"{family.name} is not a finite number",
-        )
+            unsummable = ~summable(np.stack([total, total * part.conversion], axis=1)) & ~broken
+            lost = np.flatnonzero(unsummable).astype(np.int32)
+            self._fail(part, family.name, family.name, lost, total[lost])
+            broken |= unsummable
         for measure in wanted:
             good = np.where(subjects == 0, NOT_APPLICABLE, OK)
             if family.total == "only":
@@ -225,7 +280,12 @@ class _Valuation:
             shift = self._shift(columns.columns[first : first + family.width])
             numbers = family.reduce(base[rows], values[:, first : first + family.width], shift)
             finite = np.logical_and.reduce([np.isfinite(v) for v in numbers.values()])
-            broken[rows[~finite]] = True
+            if not finite.all():
+                lost = np.flatnonzero(~finite & ~broken[rows])
+                mine = slice(first, first + family.width)
+                column, value = columns.columns[mine], values[lost, mine]
+                self._fail_columns(part, family.name, family.name, column, rows[lost], value)
+                broken[rows[~finite]] = True
             subjects[rows] += 1
             label = scenarios.names[int(columns.columns[first])].as_py()
             reported = self._reported(family, columns.columns[first], shift)
@@ -258,8 +318,9 @@ class _Valuation:
         """The shift as a person names it: relative ones as a share of the level."""
         if family.shift_type == "absolute" or not shift:
             return shift
-        scenarios = self._context.scenarios
-        return shift / float(self._x0[scenarios.factor[self._lead(column)]])
+        scenarios, snapshot = self._context.scenarios, self._context.snapshot
+        group = snapshot.groups[snapshot.group_of_factor[scenarios.factor[self._lead(column)]]]
+        return shift / reference_price(self._x0[group.start : group.stop])
 
     # -- P&L
 
@@ -273,12 +334,9 @@ class _Valuation:
                 tile = columns.columns[first : first + TILE]
                 self._pnl_tile(pnl, tile, within.start, rows, base, columns.horizon)
         broken = bad | ~summable(pnl)
-        part.fail(
-            np.flatnonzero(broken & ~bad),
-            set_name,
-            Reason.NUMERICAL,
-            f"a {set_name} P&L is not a finite number",
-        )
+        lost = np.flatnonzero(broken & ~bad)
+        within_set = np.arange(within.start, within.stop)
+        self._fail_columns(part, set_name, f"a {set_name} P&L", within_set, lost.astype(np.int32), pnl[lost])
         pnl[broken] = np.nan
         part.pnl[set_name] = pnl
         self._set(part, measure, np.zeros(len(base)), broken)

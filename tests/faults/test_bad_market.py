@@ -66,7 +66,7 @@ def test_negative_vol(spoilt: Book, clean: Path) -> None:
     ("kind", "name", "value", "rule"),
     [
         ("dividend_yield", "SPX", NAN, "not finite"),  # without it, the forward would be another one
-        ("forward_price", "WTI", -3.0, "not positive"),
+        ("forward_price", "WTI", NAN, "not finite"),
         ("spot", "SPX", NAN, "not finite"),  # a stress names it
     ],
 )

@@ -33,6 +33,7 @@ CURVES = {
 PILLARS = [7, 91, 365, 730, 1826, 3652]
 YIELDS = {"SPX": [0.012, 0.013, 0.014, 0.014, 0.015, 0.015]}
 FORWARDS = {"WTI": ([30, 120, 400, 900], [71.0, 70.0, 68.5, 66.0])}
+FORWARDS["OIL"] = ([2, 120, 400, 900], [-37.63, -5.0, 0.0, 20.0])  # its front contract closed there on 20 April 2020
 MONEYNESS, ABSOLUTE = [0.7, 0.9, 1.0, 1.1, 1.4], [50.0, 65.0, 70.0, 80.0, 110.0]
 SURFACES = {
     ("fx_vol", "EURUSD"): ("moneyness", MONEYNESS, 0.08),
@@ -42,6 +43,7 @@ SURFACES = {
     ("black_vol", "SAP"): ("atm", [None], 0.27),
     ("black_vol", "FLAT"): ("atm", [None], 0.4),
     ("black_vol", "WTI"): ("absolute", ABSOLUTE, 0.35),
+    ("normal_vol", "OIL"): ("absolute", [-60.0, -20.0, 0.0, 20.0, 60.0], 30.0),
 }
 EXPIRIES = [14, 90, 270, 720, 1800]
 CONVENTIONS = Conventions(discount_curves={"GBP": "GBP.SONIA"})
@@ -205,7 +207,7 @@ def price(product, columns):
     assert check_rows(trades, product) == []
     assert product.validate(trades, AS_OF) == []
     for need in product.requirements(trades, CONVENTIONS):
-        for code in np.unique(need.labels.codes):
+        for code in np.unique(need.labels.codes[need.labels.codes >= 0]):
             assert need.optional or MODEL.resolve(need.kinds, need.labels.names[code]) is not None
     rows = np.arange(len(trades), dtype=np.int32)
     return product.prepare(trades, MODEL).price(rows, LEVELS)
@@ -359,3 +361,32 @@ def test_commodity_options():
         return quantity[k] * ql.blackFormula(type_, strike, level, deviation, discount)
 
     assert_close(price(CommodityOption(), trades.columns), per_scenario(value), quantity * 70.0)
+
+
+def test_commodity_options_on_negative_prices():
+    """Bachelier (1900): forwards and strikes on either side of zero, beside options of the model black."""
+    random = np.random.default_rng(15)
+    quantity = random.normal(0.0, 1000.0, TRADES)
+    normal = random.random(TRADES) < 0.7
+    names = np.where(normal, "OIL", "WTI")
+
+    def forward(oracle, k, days):
+        return oracle.forward_price(names[k], days)
+
+    extra = {"underlying": names.tolist(), "currency": ["USD"] * TRADES, "quantity": quantity}
+    extra["model"] = [("bachelier" if mine else (None, "black")[k % 2]) for k, mine in enumerate(normal)]
+    trades = book(random, forward, extra, delivery=60)
+    strikes = trades.columns["strike"]
+    strikes[normal] = random.normal(0.0, 40.0, TRADES)[normal]
+    strikes[:40:2] = np.where(normal[:40:2], -37.63, strikes[:40:2])
+
+    def value(oracle, k):
+        strike, days = strikes[k], trades.expiry[k]
+        level, discount = forward(oracle, k, trades.delivery[k]), oracle.discount("USD", days)
+        kind, formula = ("normal_vol", ql.bachelierBlackFormula) if normal[k] else ("black_vol", ql.blackFormula)
+        deviation = oracle.deviation(kind, names[k], days, strike, 1.0)
+        return quantity[k] * formula(option(trades.columns["option_type"][k]), strike, level, deviation, discount)
+
+    expected = per_scenario(value)
+    assert (np.array([forward(BASE, k, trades.delivery[k]) for k in range(TRADES)]) < 0.0).sum() > 50
+    assert_close(price(CommodityOption(), trades.columns), expected, quantity * 70.0)

@@ -28,6 +28,7 @@ SECTIONS = (
     "general",
     "inputs",
     "bumps",
+    "history",
     "partition",
     "cluster",
     "cluster.kubernetes",

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from riskpipe.market.factors import MARKET_SCHEMA, MarketFault, date_of, fault, pillar_days
+from riskpipe.market.factors import MARKET_SCHEMA, MarketFault, date_of, fault, is_iso_date, pillar_days
 
 
 @dataclass(frozen=True)
@@ -156,3 +156,13 @@ def derived_rows(
         ],
         schema=MARKET_SCHEMA,
     )
+
+
+def begun(quote: Quote, as_of: int) -> bool:
+    """Whether a dated quote of one period has no period to come: a future or FRA that has begun, a deposit that is
+    over.
+    """
+    day = pillar_days(quote.tenor, as_of) if is_iso_date(quote.tenor) else None
+    if day is None or quote.instrument not in ("future", "fra", "deposit"):
+        return False
+    return day <= as_of if quote.instrument == "deposit" else day < as_of

@@ -20,6 +20,7 @@ from riskpipe.market.bootstrap.quotes import (
     CurvePoints,
     Quote,
     QuotedCurve,
+    begun,
     derived_rows,
     explained,
     quoted_curves,
@@ -206,6 +207,7 @@ class RateMarket:
 
     def derivation(self) -> Derivation:
         self._refuse_twice_given()
+        self._leave_out_begun()
         # Quotes with errors of their own are gone from the table, and their curve with them.
         self._failed |= self._bad_quotes
         waiting = [name for name in self._curves if name not in self._failed]
@@ -224,6 +226,23 @@ class RateMarket:
             self._faults.append(fault("error", "name", "given twice", self._zeros[name].ids, message))
             self._failed.add(name)
             del self._zeros[name]
+
+    def _leave_out_begun(self) -> None:
+        """Quotes of periods that have begun are partly known, or past; the others make the curve."""
+        for name, curve in self._curves.items():
+            over = [quote for quote in curve.quotes if begun(quote, self._as_of)]
+            left = tuple(quote for quote in curve.quotes if quote not in over)
+            if not over:
+                continue
+            ids = [quote.factor for quote in over]
+            if left:
+                message = f"zero_rate:{name} is made without quotes of periods that have begun or ended"
+                self._faults.append(fault("warning", "tenor", "period has begun", ids, message))
+                self._curves[name] = replace(curve, quotes=left)
+            else:
+                error = BootstrapError("period has begun", over, "every quoted period has begun or ended")
+                self._faults.append(error.fault(f"zero_rate:{name}"))
+                self._failed.add(name)
 
     def _needs(self, name: str) -> dict[str, Quote]:
         return needs(self._terms[name], self._curves[name].quotes)

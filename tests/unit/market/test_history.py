@@ -162,3 +162,104 @@ def test_risk_reversals_and_butterflies_move_by_differences(rows, spread_quotes,
     assert {fault.level for fault in faults} == {"warning"}
     found = {snapshot.factor_ids[k]: level for k, level in zip(factor, value, strict=True)}
     assert [found[quote["factor"]] for quote in quotes] == pytest.approx([0.08 * 0.11 / 0.10, -0.016, 0.004])
+
+
+def _oil(point, table_of, as_of, levels=(70.0, 73.0)) -> MarketSnapshot:
+    rows = [point("forward_price", "WTI", level, tenor) for tenor, level in zip(("1M", "6M"), levels, strict=True)]
+    return MarketSnapshot.from_table(
+        table_of([*rows, point("spot", "SPX", 5000.0), point("zero_rate", "X", -0.01, "1Y")]), as_of
+    )
+
+
+def _past(days, **series) -> pa.Table:
+    names = {"oil": "forward_price:WTI:1M", "spx": "spot:SPX", "rate": "zero_rate:X:1Y"}
+    return _table(
+        [
+            {"factor": names[name], "date": day, "value": value}
+            for name, values in series.items()
+            for day, value in zip(days, values, strict=True)
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("returns", "oil"),
+    [
+        ({"forward_price:*": "absolute"}, [70.0 - 18.27 - 37.63, 70.0 + 10.01 + 37.63, 70.0]),
+        ({"*": "log", "forward_price:WTI": "absolute"}, [70.0 - 18.27 - 37.63, 70.0 + 10.01 + 37.63, 70.0]),
+        ({"forward_price:W?I": "relative"}, [70.0 * -37.63 / 18.27, 70.0 * 10.01 / -37.63, 70.0]),
+    ],
+)
+def test_oil_in_april_2020(returns, oil, point, table_of, as_of, days) -> None:
+    """The front contract's closes of 17, 20 and 21 April 2020, as differences and as ratios; the last glob counts."""
+    snapshot = _oil(point, table_of, as_of)
+    past = _past(days, oil=(18.27, -37.63, 10.01, 10.01), spx=(100.0, 90.0, 99.0, 99.0))
+    columns, faults = historical_columns(past, snapshot, returns=returns)
+    assert {fault.level for fault in faults} <= {"warning"}
+    at = snapshot.factor_index("forward_price:WTI:1M")
+    np.testing.assert_allclose([dict(zip(f.tolist(), v, strict=True))[at] for _, f, v in columns], oil, rtol=1e-14)
+    spx = snapshot.factor_index("spot:SPX")
+    moved = [dict(zip(f.tolist(), v, strict=True))[spx] for _, f, v in columns]
+    np.testing.assert_allclose(moved, [4500.0, 5500.0, 5000.0], rtol=1e-14)
+
+
+def test_a_negative_price_has_no_ratio_and_the_message_says_what_to_set(point, table_of, as_of, days) -> None:
+    past = _past(days, oil=(18.27, -37.63, 0.0, 10.01))
+    columns, faults = historical_columns(past, _oil(point, table_of, as_of))
+    assert columns == []
+    ((fault),) = [fault for fault in faults if fault.level == "error"]
+    assert (fault.rule, fault.rows) == ("not positive", 2)
+    assert "history.returns: absolute" in fault.message
+
+
+def test_a_negative_price_of_today_has_no_ratio(point, table_of, as_of, days) -> None:
+    """Scaled up, it would fall where prices rose."""
+    past = _past(days, oil=(10.0, 20.0, 30.0, 40.0))
+    snapshot = _oil(point, table_of, as_of, levels=(-37.63, 20.0))
+    columns, faults = historical_columns(past, snapshot)
+    assert columns == []
+    assert "today's value is zero or negative" in next(fault.message for fault in faults if fault.level == "error")
+    columns, faults = historical_columns(past, snapshot, returns={"forward_price:*": "absolute"})
+    at = snapshot.factor_index("forward_price:WTI:1M")
+    np.testing.assert_allclose([v[f.tolist().index(at)] for _, f, v in columns], [-27.63] * 3, rtol=1e-14)
+
+
+def test_zero_has_no_ratio_either(point, table_of, as_of, days) -> None:
+    past = _past(days, rate=(0.01, 0.0, 0.01, 0.02))
+    columns, faults = historical_columns(past, _oil(point, table_of, as_of), returns={"zero_rate:*": "relative"})
+    assert columns == []
+    assert [(fault.rule, fault.rows) for fault in faults if fault.level == "error"] == [("not positive", 1)]
+    past = _past(days, rate=(0.01, -0.02, 0.01, 0.02))
+    columns, _ = historical_columns(past, _oil(point, table_of, as_of), returns={"zero_rate:*": "relative"})
+    np.testing.assert_allclose([value[0] for _, _, value in columns], [0.02, 0.005, -0.02], rtol=1e-14)
+
+
+def test_a_difference_may_not_sink_a_price_that_must_be_above_zero(point, table_of, as_of, days) -> None:
+    past = _past(days, spx=(6000.0, 500.0, 600.0, 700.0))
+    columns, faults = historical_columns(past, _oil(point, table_of, as_of), returns={"spot:*": "absolute"})
+    assert columns == []
+    (fault,) = [fault for fault in faults if fault.level == "error"]
+    assert (fault.rule, fault.sample) == ("not positive", ("spot:SPX",))
+    assert days[1].isoformat() in fault.message
+    assert "history.returns: log" in fault.message
+
+
+def test_a_move_without_end_is_told(point, table_of, as_of, days) -> None:
+    past = _past(days, spx=(5e-324, 1e300, 1.0, 1.0))
+    columns, faults = historical_columns(past, _oil(point, table_of, as_of))
+    assert columns == []
+    assert [(fault.rule, fault.rows) for fault in faults if fault.level == "error"] == [("not finite", 1)]
+
+
+def test_globs_without_a_match_and_what_is_not_to_be_moved(rows, spread_quotes, table_of, days, as_of) -> None:
+    quotes = spread_quotes(0.08, -0.01, 0.0)
+    snapshot = MarketSnapshot.from_table(table_of([*rows, *quotes]), as_of)
+    history = [{"factor": quote["factor"], "date": day, "value": value} for day, values in
+               zip(days, ((0.1, 0.01, 0.0), (0.11, -0.01, 0.01)), strict=False)
+               for quote, value in zip(quotes, values, strict=True)]  # fmt: skip
+    returns = {"recovery:*": "absolute", "Spot:*": "log", "*": "log"}
+    ((_, factor, value),), faults = historical_columns(_table(history), snapshot, returns=returns)
+    found = {snapshot.factor_ids[k]: level for k, level in zip(factor, value, strict=True)}
+    assert [found[quote["factor"]] for quote in quotes] == pytest.approx([0.088, -0.03, 0.01])
+    (fault,) = [fault for fault in faults if fault.rule == "unknown factor"]
+    assert (fault.level, fault.sample) == ("warning", ("recovery:*", "Spot:*"))

@@ -365,7 +365,6 @@ def test_shifts_are_in_the_units_of_the_quote(snapshot) -> None:
     [
         ("black_vol:SPX:*", "absolute", -0.3, "not positive"),
         ("spot:SPX", "relative", -1.0, "not positive"),
-        ("forward_price:WTI:6M", "set", -37.0, "not positive"),
         ("spot:SPX", "log", 2000.0, "not finite"),
     ],
 )
@@ -381,8 +380,9 @@ def test_levels_that_cannot_be(snapshot, factor, shift_type, shift, rule) -> Non
     assert "NUMERICAL" in faults[0].message
 
 
-def test_rates_may_go_below_zero(snapshot) -> None:
-    columns, faults = stress_columns(_stresses(("x", "zero_rate:*", "absolute", -0.3)), snapshot)
+@pytest.mark.parametrize("row", [("zero_rate:*", "absolute", -0.3), ("forward_price:WTI:6M", "set", -37.0)])
+def test_rates_and_forward_prices_may_go_below_zero(snapshot, row) -> None:
+    columns, faults = stress_columns(_stresses(("x", *row)), snapshot)
     assert faults == []
     assert (columns[0][2] < 0).all()
 

@@ -180,9 +180,20 @@ FAULTS = {
     },
     "fixing without date": {"kind": "fixing", "factor": "fixing:X:1Y", "tenor": "1Y"},
     "fixing in the future": {"kind": "fixing", "factor": "fixing:X:2030-01-01", "tenor": "2030-01-01"},
-    "point in the past": {"kind": "zero_rate", "factor": "zero_rate:X:2020-01-01", "tenor": "2020-01-01"},
+    "point in the past": {"kind": "zero_rate", "name": "USD.OIS", "factor": "zero_rate:USD.OIS:0", "tenor": "0D"},
+    "all in the past": {"kind": "zero_rate", "factor": "zero_rate:X:2020-01-01", "tenor": "2020-01-01"},
+    "negative forward": {"kind": "forward_price", "factor": "forward_price:X:1M", "tenor": "1M", "value": -37.63},
+    "negative forward (zero)": {"kind": "forward_price", "factor": "forward_price:X:1M", "tenor": "1M", "value": 0.0},
 }
-WARNINGS = {"negative hazard", "fixing in the future", "point in the past", "ignored", "rising survival"}
+WARNINGS = {
+    "negative hazard",
+    "negative forward",
+    "fixing in the future",
+    "point in the past",
+    "all in the past",
+    "ignored",
+    "rising survival",
+}
 
 
 @pytest.mark.parametrize("label", FAULTS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from par_quotes import AS_OF, CREDIT, LONG, Rows, cds_spreads, par_rates, point, table_of
 
+from riskpipe.market.checks import check_market_table
 from riskpipe.market.conventions import Conventions, CurveConvention
 from riskpipe.market.derived import Derivation, derive
 from riskpipe.market.producers import PRODUCERS
@@ -34,8 +35,13 @@ def _made(
         (par_rates("EUR.ESTR", "swap", LONG), "bad instrument", r"it needs a term index: .*EUR\.ESTR\.index_tenor"),
         (par_rates("EUR.ESTR", "basis", {"1Y": 0.001}), "bad instrument", r"market\.curves\.EUR\.ESTR\.against"),
         (par_rates("EUR.ESTR", "ois", {"2030-01-15": 0.02}), "bad tenor", "2030-01-15 is not nD, nW, nM or nY"),
-        (par_rates("EUR.ESTR", "deposit", {"2026-11-20": 0.02}), "bad tenor", "is not to come"),
-        (par_rates("EUR.ESTR", "future", {"2026-09-16": 0.02}), "bad tenor", "2026-09-16 to 2026-12-16 is not to come"),
+        (
+            par_rates("EUR.ESTR", "deposit", {"2026-11-23": 0.02}),
+            "bad tenor",
+            "2026-11-24 to 2026-11-23 is not to come",
+        ),
+        (par_rates("EUR.ESTR", "deposit", {"2026-11-20": 0.02}), "period has begun", "every quoted period has begun"),
+        (par_rates("EUR.ESTR", "future", {"2026-09-16": 0.02}), "period has begun", "every quoted period has begun"),
     ],
 )
 def test_one_curve_fails_and_the_other_is_made(rows: Rows, rule: str, said: str) -> None:
@@ -47,6 +53,32 @@ def test_one_curve_fails_and_the_other_is_made(rows: Rows, rule: str, said: str)
         raise AssertionError(fault.message)
     assert found.left_out == {("zero_rate", "EUR.ESTR")}
     assert [group.points.column("name")[0].as_py() for group in found.groups] == ["USD.SOFR"]
+
+
+@pytest.mark.parametrize(
+    ("instrument", "tenor"), [("future", "2026-09-16"), ("fra", "2026-11-19"), ("deposit", "2026-11-20")]
+)
+def test_a_quote_whose_period_has_begun_is_left_out_alone(instrument: str, tenor: str) -> None:
+    sound = par_rates("EUR.EURIBOR3M", "deposit", {"3M": 0.02}) + par_rates(
+        "EUR.EURIBOR3M", "future", {"2027-03-17": 0.021}
+    )
+    running = par_rates("EUR.EURIBOR3M", instrument, {tenor: 0.07})
+    found, without = _made(ESTR + running + sound), _made(ESTR + sound)
+    (fault,) = found.faults
+    assert (fault.level, fault.rule, fault.ids) == ("warning", "period has begun", {running[0]["factor"]})
+    assert (found.left_out, without.faults) == (frozenset(), ())
+    assert [group.points for group in found.groups] == [group.points for group in without.groups]
+    assert not check_market_table(table_of(running + sound), AS_OF)
+
+
+@pytest.mark.parametrize("tenor", ["2026-11-20", "0M"])
+def test_a_future_that_starts_today_or_next_is_used_and_not_told_to_be_unused(tenor: str) -> None:
+    """The first IMM date after today is 0M's start."""
+    quotes = [par_rates("EUR.EURIBOR3M", "future", {tenor: rate, "2027-06-16": 0.021}) for rate in (0.02, 0.03)]
+    first, second = (_made(ESTR + rows) for rows in quotes)
+    assert first.faults == ()
+    assert first.groups[-1].points.column("value")[0] != second.groups[-1].points.column("value")[0]
+    assert check_market_table(table_of(quotes[0]), AS_OF) == []
 
 
 def test_a_term_curve_has_no_overnight_swaps_and_its_fras_are_as_long_as_its_index() -> None:
