@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from riskpipe.kernels.rate_options import add_optionlets
 from riskpipe.market.conventions import Conventions
+from riskpipe.market.growths import CurveNodes
 from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
-from riskpipe.market.nodes import DiscountNodes, VarianceNodes
+from riskpipe.market.nodes import VarianceNodes
 from riskpipe.market.schedules import schedule
 from riskpipe.products.base import COMMON_COLUMNS, Column, Need, Prepared, Product, RowFaults
 from riskpipe.products.floating import Coupons, FloatingLeg, Growth, fixing_faults, last_fixed_start
@@ -176,7 +177,7 @@ class _OptionletLeg(Leg):
             value,
         )
 
-    def why_not(self, discount: DiscountNodes, rows: Rows, x: Matrix) -> list[str]:
+    def why_not(self, discount: CurveNodes, rows: Rows, x: Matrix) -> list[str]:
         factors = discount.evaluate(x)[:, 0]
         forward = self.gearing * (factors[self.start] / factors[self.end]) + self.constant
         terms = [slice(self.offsets[row], self.offsets[row + 1]) for row in rows]

@@ -77,7 +77,7 @@ class Leg(ABC):
     def add(self, rows: Rows, tile: Tile, first: int, value: Matrix) -> None:
         """Add the leg's value for `rows` to the columns of `value` from `first` on."""
 
-    def why_not(self, discount: DiscountNodes, rows: Rows, x: Matrix) -> list[str]:
+    def why_not(self, discount: CurveNodes, rows: Rows, x: Matrix) -> list[str]:
         """As `Prepared.why_not`."""
         return [""] * len(rows)
 

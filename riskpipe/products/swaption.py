@@ -204,7 +204,7 @@ class _SwaptionLeg(Leg):
             value,
         )
 
-    def why_not(self, discount: DiscountNodes, rows: Rows, x: Matrix) -> list[str]:
+    def why_not(self, discount: CurveNodes, rows: Rows, x: Matrix) -> list[str]:
         floating, fixed, spread = _swap_values(self.legs, discount, rows, x)
         with np.errstate(all="ignore"):
             forward = floating / fixed + self.shift[rows]
@@ -294,7 +294,7 @@ def _base_values(legs: _SwaptionLegs, nodes: CurveNodes, model: MarketModel, n: 
     return _swap_values(legs, nodes, np.arange(n, dtype=np.int32), x)
 
 
-def _swap_values(legs: _SwaptionLegs, nodes: DiscountNodes, rows: Rows, x: Matrix) -> list[Floats]:
+def _swap_values(legs: _SwaptionLegs, nodes: CurveNodes, rows: Rows, x: Matrix) -> list[Floats]:
     """Likewise of some trades, in one scenario."""
     sums: tuple[tuple[Leg, ...], ...] = ((legs.known, legs.projected), (legs.fixed,), (legs.spreads,))
     return [value[:, 0] for value in leg_values(nodes, NO_NODES, sums, rows, x)]

@@ -10,7 +10,7 @@ import pytest
 from desk import Desk, desk_book
 from valuations import OpenRun, open_run, settings_at
 
-from riskpipe.products.catalogue import PRODUCTS
+from riskpipe.products.catalogue import Catalogue
 from riskpipe.valuation.context import open_context
 from riskpipe.valuation.run_block import run_block
 
@@ -21,7 +21,8 @@ OpenDesk = Callable[..., OpenRun]
 @pytest.fixture
 def open_desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> OpenDesk:
     """open_desk(rows, "partition.max_trades=2") plans a book of desk trades."""
-    products = {**{product.name: product for product in PRODUCTS}, "desk": Desk()}
+    products = Catalogue()
+    products["desk"] = Desk()
     for room in ("riskpipe.workflows.inputs", "riskpipe.valuation.context"):
         monkeypatch.setattr(f"{room}.catalogue", lambda: products)
     open_context.cache_clear()
