@@ -48,12 +48,16 @@ class ProcessIdentity:
 
     def is_known_gone(self) -> bool:
         """Whether the process certainly no longer runs; False where that cannot be known from here."""
+        return self._is_of_here() and _start_ticks(self.pid) != self.started
+
+    def is_known_to_live(self) -> bool:
+        """Whether the process certainly runs, or is stopped; False where that cannot be known from here."""
+        return self._is_of_here() and _start_ticks(self.pid) == self.started
+
+    def _is_of_here(self) -> bool:
         here = ProcessIdentity.current()
-        if not here.boot_id or not here.pid_namespace:
-            return False
-        if (here.boot_id, here.pid_namespace) != (self.boot_id, self.pid_namespace):
-            return False
-        return _start_ticks(self.pid) != self.started
+        same = (here.boot_id, here.pid_namespace) == (self.boot_id, self.pid_namespace)
+        return same and bool(here.boot_id and here.pid_namespace)
 
 
 def hold_standard_descriptors() -> None:

@@ -12,19 +12,20 @@ import threading
 import time
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from riskpipe.errors import LeaseError, StorageError
 from riskpipe.store.filesystem import Store
-from riskpipe.store.lease import Lease
+from riskpipe.store.lease import Lease, holder
 from riskpipe.store.process import ProcessIdentity
 
 CONTENDER = """
     import sys
     from riskpipe.errors import LeaseError
     from riskpipe.store.filesystem import Store
-    from riskpipe.store.lease import Lease
+    from riskpipe.store.lease import Lease, holder
 
     print("ready", flush=True)
     for _ in sys.stdin:
@@ -71,11 +72,17 @@ class Contender:
 
 
 class Clock:
+    """Seconds that pass when somebody waits; the machine's time of day is another thing, and may jump."""
+
     def __init__(self) -> None:
-        self.now = 1_800_000_000.0
+        self.now = 500.0
+        self.day = 1_800_000_000.0
 
     def __call__(self) -> float:
         return self.now
+
+    def wall(self) -> float:
+        return self.day + self.now - 500.0
 
     def wait(self, seconds: float) -> None:
         self.now += seconds
@@ -91,8 +98,17 @@ def clock() -> Clock:
     return Clock()
 
 
-def lease(store: Store, name: str, clock: Clock) -> Lease:
-    return Lease(store, name, clock=clock, wait=clock.wait)
+def lease(store: Store, name: str, clock: Clock, patience: float = 0.0) -> Lease:
+    return Lease(store, name, patience=patience, clock=clock, wall=clock.wall, wait=clock.wait)
+
+
+def from_elsewhere(store: Store, **changes: Any) -> dict[str, Any]:
+    """The only claim there is, as if a process of another machine had put it."""
+    (path,) = files(store)
+    claim: dict[str, Any] = json.loads(store.read_bytes(path)) | changes
+    claim["process"].update(host="elsewhere", boot_id="other", pid=1)
+    store.write_bytes(path, json.dumps(claim).encode())
+    return claim
 
 
 def files(store: Store) -> list[str]:
@@ -140,9 +156,12 @@ def test_a_lease_that_ran_out_is_taken_though_its_process_lives(store: Store) ->
         other.tell()
         assert other.answer() == "won"
         os.kill(other.process.pid, signal.SIGSTOP)
-        with Lease(store, "later", clock=lambda: time.time() + 61) as later:
+        clock = Clock()
+        clock.day = time.time() + 61
+        with lease(store, "later", clock) as later:
             later.check(confirm=True)
             assert len(files(store)) == 1
+        assert clock.now >= 560
 
 
 def test_the_message_says_who_and_until_when(store: Store, clock: Clock) -> None:
@@ -154,7 +173,7 @@ def test_the_message_says_who_and_until_when(store: Store, clock: Clock) -> None
     message = str(caught.value)
     assert f"run 20261120-193055-3f9a1c is writing to {store.root}" in message
     assert f"host {me.host}, pid {me.pid}, since 2027-01-15 08:00:00 UTC" in message
-    assert "ends by itself at 2027-01-15 08:01:00 UTC" in message
+    assert "ends by itself at 2027-01-15 08:01:00 UTC by its own clock, or when --wait has seen no sign" in message
     assert LeaseError.exit_code == 75
     assert files(store) == []
 
@@ -162,21 +181,106 @@ def test_the_message_says_who_and_until_when(store: Store, clock: Clock) -> None
 def test_a_lease_of_another_machine_runs_out(store: Store, clock: Clock) -> None:
     first = lease(store, "first", clock)
     first.acquire()
-    (path,) = files(store)
-    claim = json.loads(store.read_bytes(path))
-    claim["process"].update(host="elsewhere", boot_id="other", pid=1)
-    store.write_bytes(path, json.dumps(claim).encode())
+    from_elsewhere(store)
     clock.now += 59.5
     with pytest.raises(LeaseError, match="host elsewhere"):
         lease(store, "second", clock).acquire()
     clock.now += 0.5
+    began = clock.now
     with lease(store, "second", clock) as second:
+        assert clock.now >= began + 60, "taken without having been watched for its time to live"
         second.check(confirm=True)
         with pytest.raises(LeaseError, match="run first lost its lease"):
             first.check()
         second.check(confirm=True)
     first.release()
     assert files(store) == []
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_a_jump_of_the_clock_does_not_cost_the_lease(store: Store, clock: Clock, hours: int) -> None:
+    with lease(store, "first", clock) as first:
+        clock.day += 3600 * hours
+        first.check()
+        clock.now += 14
+        first.check(confirm=True)
+        clock.now += 14
+        first.check()
+
+
+def test_a_holder_whose_clock_is_behind_is_seen_to_live(store: Store, clock: Clock) -> None:
+    with lease(store, "first", clock) as first:
+        renewal = iter(range(10))
+
+        def wait(seconds: float) -> None:
+            clock.wait(seconds)
+            if clock.now >= 515:
+                from_elsewhere(store, expires_at=clock.wall() - 3600, renewals=100 + next(renewal))
+
+        from_elsewhere(store, expires_at=clock.wall() - 3600)
+        late = Lease(store, "second", clock=clock, wall=clock.wall, wait=wait)
+        with pytest.raises(LeaseError, match="run first is writing"):
+            late.acquire()
+        assert 515 <= clock.now < 520, "it is watched until it is renewed, and no longer"
+        first.check()
+
+
+def test_a_dead_holder_whose_clock_was_ahead_is_followed_by_who_waits(store: Store, clock: Clock) -> None:
+    lease(store, "first", clock).acquire()
+    from_elsewhere(store, expires_at=clock.wall() + 36_000)
+    with pytest.raises(LeaseError, match="host elsewhere"):
+        lease(store, "second", clock).acquire()
+    assert clock.now == 500
+    with lease(store, "third", clock, patience=90) as third:
+        third.check(confirm=True)
+        assert 560 <= clock.now < 570
+
+
+def test_who_waits_comes_next_or_gives_up_after_its_time(store: Store, clock: Clock) -> None:
+    first = lease(store, "first", clock)
+    first.acquire()
+    with pytest.raises(LeaseError, match="run first is writing"):
+        lease(store, "second", clock, patience=10).acquire()
+    assert 510 <= clock.now < 512
+
+    def wait(seconds: float) -> None:
+        clock.wait(seconds)
+        if clock.now > 520:
+            first.release()
+
+    Lease(store, "third", patience=30, clock=clock, wall=clock.wall, wait=wait).acquire()
+    assert 520 <= clock.now < 525
+
+
+def test_what_a_killed_contender_left_stands_in_nobodys_way(store: Store, clock: Clock) -> None:
+    claim = {"id": "0" * 32, "run_id": "dead", "since": 0.0, "expires_at": clock.wall() + 3600, "time_to_live": 60.0}
+    process = vars(ProcessIdentity.current()) | {"host": "elsewhere", "boot_id": "other"}
+    store.write_bytes(f"meta/lease/{'0' * 32}.pending", json.dumps({**claim, "renewals": 0, "process": process}).encode())
+    with lease(store, "first", clock):
+        assert 515 <= clock.now < 520
+        assert len(files(store)) == 1
+
+
+def test_a_run_is_named_when_it_is_known(store: Store, clock: Clock) -> None:
+    with lease(store, "", clock) as first:
+        with pytest.raises(LeaseError, match="a run that begins is writing"):
+            lease(store, "second", clock).acquire()
+        first.name("20261120-193055-3f9a1c-7")
+        with pytest.raises(LeaseError, match="run 20261120-193055-3f9a1c-7 is writing"):
+            lease(store, "second", clock).acquire()
+        assert holder(store) == "20261120-193055-3f9a1c-7"
+    assert holder(store) is None
+
+
+def test_a_lease_of_the_first_version_is_understood(store: Store, clock: Clock) -> None:
+    process = vars(ProcessIdentity.current()) | {"host": "elsewhere", "boot_id": "other"}
+    old = {"v": 1, "id": "a", "run_id": "old", "state": "held", "since": 1.0, "expires_at": clock.wall() + 30}
+    store.write_bytes("meta/lease/a.json", json.dumps({**old, "process": process}).encode())
+    with pytest.raises(LeaseError, match="run old is writing"):
+        lease(store, "first", clock).acquire()
+    clock.now += 31
+    with lease(store, "first", clock):
+        assert clock.now >= 591
 
 
 def test_a_process_of_another_container_is_not_thought_dead(store: Store, clock: Clock) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
@@ -123,18 +124,38 @@ def test_a_lease_whose_put_lost_its_answer_is_given_back(s3: ObjectServer, store
 
 
 def test_one_of_many_contenders_holds_the_lease(store: Store) -> None:
-    def contend(number: int) -> Lease | None:
+    ready = threading.Barrier(20)
+
+    def contend(number: int) -> Lease | str:
         lease = Lease(store, f"run-{number}")
+        ready.wait()
         try:
             lease.acquire()
-        except LeaseError:
-            return None
+        except LeaseError as error:
+            return str(error)
         return lease
 
-    with ThreadPoolExecutor(6) as pool:
-        held = [lease for lease in pool.map(contend, range(6)) if lease is not None]
-    assert len(held) == 1
-    held[0].release()
+    with ThreadPoolExecutor(20) as pool:
+        ended = list(pool.map(contend, range(20)))
+    ((winner, held),) = [(number, lease) for number, lease in enumerate(ended) if isinstance(lease, Lease)]
+    assert all(text.startswith(f"run run-{winner} is writing to") for text in ended if isinstance(text, str))
+    held.release()
+    assert store.list_files(LEASES) == []
+
+
+def test_contenders_that_wait_come_one_after_the_other(store: Store) -> None:
+    inside: list[int] = []
+
+    def contend(number: int) -> list[int]:
+        with Lease(store, f"run-{number}", patience=600.0) as lease:
+            inside.append(number)
+            lease.check(confirm=True)
+            seen = list(inside)
+            inside.remove(number)
+        return seen
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(contend, range(8))) == [[number] for number in range(8)]
     assert store.list_files(LEASES) == []
 
 
