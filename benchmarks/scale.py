@@ -179,7 +179,8 @@ def _drive(executor: Executor, blocks: int, seconds: float, look: Callable[[int]
     """Drive all blocks, ledger included; CPU seconds of this process."""
     with tempfile.TemporaryDirectory(prefix="riskpipe-scale-") as directory:
         layout = RunLayout(RUN_ID)
-        writer = LedgerWriter(Store(directory), layout, new_session_id(datetime.now(UTC)), time.monotonic())
+        store = Store(directory)
+        writer = LedgerWriter(store, layout, new_session_id(store, layout, datetime.now(UTC)), time.monotonic())
         done = 0
 
         def on_event(event: Event) -> None:

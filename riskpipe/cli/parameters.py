@@ -24,4 +24,7 @@ SelectOption = Annotated[
 ]
 FailFastOption = Annotated[bool, typer.Option("--fail-fast", help="Stop at the first failed block.")]
 PublishOption = Annotated[Publish | None, typer.Option("--publish", help="When to publish; else as configured.")]
+WaitOption = Annotated[
+    float, typer.Option("--wait", min=0.0, metavar="SECONDS", help="Wait so long for another run that is at work.")
+]
 RunArgument = Annotated[str, typer.Argument(metavar="[RUN]", help="An id, a unique prefix, or latest.")]

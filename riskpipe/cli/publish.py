@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from riskpipe.cli.parameters import RunArgument
+from riskpipe.cli.parameters import RunArgument, WaitOption
 from riskpipe.cli.session import Session
 from riskpipe.cli.text import columns, count
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from riskpipe.workflows.publish import PublishReport
 
 
-def publish(session: Session, run: RunArgument = "latest") -> int:
+def publish(session: Session, run: RunArgument = "latest", wait: WaitOption = 0.0) -> int:
     """Publish a run that has ended, all of its day's tables at once; failed trades are rows with reasons."""
     from riskpipe.cli.progress import observer
     from riskpipe.workflows.publish import publish as workflow
 
     settings = session.settings()
     with observer(session) as watching:
-        report = workflow(settings, run, watching)
+        report = workflow(settings, run, watching, wait)
     session.answer(report.to_json(), _lines(report, session))
     return 0
 

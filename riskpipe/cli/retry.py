@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from riskpipe.cli.parameters import FailFastOption, PublishOption, RunArgument, SelectOption
+from riskpipe.cli.parameters import FailFastOption, PublishOption, RunArgument, SelectOption, WaitOption
 from riskpipe.cli.session import Session
 
 
@@ -12,6 +12,7 @@ def retry(
     select: SelectOption = None,
     fail_fast: FailFastOption = False,
     publish: PublishOption = None,
+    wait: WaitOption = 0.0,
 ) -> int:
     """Price again only what failed in a run, from its stored plan."""
     from riskpipe.cli.progress import observer
@@ -29,6 +30,7 @@ def retry(
             watching,
             fail_fast=fail_fast,
             publish=None if publish is None else publish.value,
+            wait=wait,
         )
     session.answer(status.to_json(), summary(status, session))
     return status.exit_code

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from riskpipe.cli.parameters import FailFastOption, PublishOption, SelectOption
+from riskpipe.cli.parameters import FailFastOption, PublishOption, SelectOption, WaitOption
 from riskpipe.cli.session import Session
 
 
@@ -23,6 +23,7 @@ def run(
     ] = "auto",
     fail_fast: FailFastOption = False,
     publish: PublishOption = None,
+    wait: WaitOption = 0.0,
 ) -> int:
     """Price the book and publish the results; ends with what became of every planned number."""
     from riskpipe.cli.progress import observer
@@ -39,6 +40,7 @@ def run(
             resume=resume,
             fail_fast=fail_fast,
             publish=None if publish is None else publish.value,
+            wait=wait,
             observer=watching,
         )
     session.answer(status.to_json(), summary(status, session))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
@@ -16,7 +17,7 @@ LEASES = "meta/lease"
 CURRENT = "meta/CURRENT.json"
 CHECKS = "meta/checks.parquet"
 
-_RUN_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6}")
+_RUN_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6}(?:-([1-9]\d{0,8}))?")
 _CANDIDATES_SHOWN = 5
 
 
@@ -138,15 +139,22 @@ def published_day(table: str, as_of: date) -> str:
     return f"{PUBLISHED}/{checked_name(table)}/{day_name(as_of)}"
 
 
-def new_run_id(now: datetime) -> str:
-    """A run's name, such as `20261120-193055-3f9a1c`: its start (UTC) to 1/256 s, and four random hex digits.
+def new_run_id(store: Store, now: datetime, published: Iterable[str] = ()) -> str:
+    """A run's name, such as `20261120-193055-3f9a1c-7`: its start (UTC), six random hex digits, and its number.
 
-    Ids sort by start, also those of one second. The day that is valued is not part of it: it is in run.json.
+    Runs are ordered by the number, one above the greatest that the output has: times are for people. The day that is
+    valued is not part of the id: it is in run.json. Only under the lease.
 
-    :param now: with a time zone.
+    :param now: with a time zone. :param published: ids of runs that may be gone, but for what they published.
     """
-    fraction = now.microsecond * 256 // 1_000_000
-    return f"{now.astimezone(UTC):%Y%m%d-%H%M%S}-{fraction:02x}{secrets.token_hex(2)}"
+    last = max(map(run_number, [*store.list_directories(RUNS), *published]), default=0)
+    return f"{now.astimezone(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}-{last + 1}"
+
+
+def run_number(run_id: str) -> int:
+    """By which runs are ordered; 0 of an id of the first version, which had none, and of what is no id."""
+    match = _RUN_ID.fullmatch(run_id)
+    return 0 if match is None else int(match[1] or 0)
 
 
 def is_run_id(text: str) -> bool:
@@ -154,8 +162,13 @@ def is_run_id(text: str) -> bool:
 
 
 def list_runs(store: Store) -> list[str]:
-    """Ids of the runs in an output, oldest first: directories of that form in which there is a run.json."""
-    return [name for name in store.list_directories(RUNS) if is_run_id(name) and store.exists(RunLayout(name).run)]
+    """Ids of the runs in an output, oldest first: directories of that form in which there is a run.json.
+
+    Those without a number come first, by the time in their name.
+    """
+    names = sorted(filter(is_run_id, store.list_directories(RUNS)), key=lambda name: (run_number(name), name))
+    there = store.overlapped(lambda name: store.exists(RunLayout(name).run), names)
+    return [name for name, exists in zip(names, there, strict=True) if exists]
 
 
 def resolve_run(store: Store, text: str) -> RunLayout:

@@ -98,7 +98,7 @@ class Lease:
 
     :param run_id: shown to whoever comes second; "" while it is not known.
     :param patience: seconds to wait for one that somebody else holds.
-    :param clock: seconds, never set; :param wall: seconds since 1970; :param wait: sleeps that many seconds. For tests.
+    :param clock: seconds, never set; :param wall: seconds since 1970; :param pause: sleeps that many seconds.
     """
 
     def __init__(
@@ -109,14 +109,14 @@ class Lease:
         patience: float = 0.0,
         clock: Callable[[], float] = elapsed_clock,
         wall: Callable[[], float] = time.time,
-        wait: Callable[[float], None] = time.sleep,
+        pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self._store = store
         self._ttl = time_to_live
         self._patience = patience
         self._clock = clock
         self._wall = wall
-        self._wait = wait
+        self._pause = pause
         self._claim = Claim("", run_id, 0.0, 0.0, time_to_live, 0, False, ProcessIdentity.current())
         self._last_moment = 0.0
         self._mine: set[str] = set()
@@ -147,7 +147,7 @@ class Lease:
                 break
             if self._clock() - began >= self._patience + 2 * self._ttl:
                 raise LeaseError(f"too many runs want {self._store.root} at once: try again")
-            self._wait(random.uniform(0.0, pause))
+            self._pause(random.uniform(0.0, pause))
             pause = min(2 * pause, _LONGEST_WAIT, self._ttl / _RENEWALS)
         self._lost = None
         self._stop.clear()
@@ -185,9 +185,8 @@ class Lease:
             raise
 
     def _describe(self, holder: Claim) -> str:
-        who = f"run {holder.run_id}" if holder.run_id else "a run that begins"
         return (
-            f"{who} is writing to {self._store.root} "
+            f"{_named(holder.run_id)} is writing to {self._store.root} "
             f"(host {holder.process.host}, pid {holder.process.pid}, since {_said(holder.since)}). "
             f"Wait for it (--wait SECONDS) or stop it; if it is dead, its lease ends by itself "
             f"at {_said(holder.expires_at)} by its own clock, or when --wait has seen no sign of life for "
@@ -258,7 +257,7 @@ class Lease:
 
     def _lose(self, why: str) -> None:
         self._lost = (
-            f"run {self._claim.run_id} lost its lease on {self._store.root}: {why}; "
+            f"{_named(self._claim.run_id)} lost its lease on {self._store.root}: {why}; "
             "another run may be writing there. Resume this one when that has ended"
         )
 
@@ -281,9 +280,7 @@ class Lease:
         """Puts the held file, anew or again; its time runs from before the put, which others may see late."""
         began, now = self._clock(), self._wall()
         since = self._claim.since if self._claim.renewals else now
-        self._claim = replace(
-            self._claim, since=since, expires_at=now + self._ttl, renewals=self._claim.renewals + 1
-        )
+        self._claim = replace(self._claim, since=since, expires_at=now + self._ttl, renewals=self._claim.renewals + 1)
         self._write(_HELD)
         self._last_moment = began + 0.75 * self._ttl
 
@@ -376,6 +373,10 @@ def holder(store: Store) -> str | None:
             if entry.path.endswith(_HELD) and (in_time or claim.process.is_known_to_live()):
                 return claim.run_id
     return None
+
+
+def _named(run_id: str) -> str:
+    return f"run {run_id}" if run_id else "a run that begins"
 
 
 def _said(moment: float) -> str:

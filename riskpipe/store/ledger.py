@@ -2,8 +2,11 @@
 
 Records are JSON lines in segments `ledger/<session>-<seq>.jsonl`. A segment is put in one piece and never
 rewritten. Its first line names the session, the sequence number, how many records follow and their SHA-256,
-so that a segment that was torn, edited or lost is noticed. Sessions are named by when they began: reading by
-name is reading in order.
+so that a segment that was torn, edited or lost is noticed.
+
+A session's name begins with a number, one above the greatest that it saw when it began, under the lease: reading by
+number is reading in order, whatever clocks said. The time in the name is for people. Sessions of the first version,
+named by time alone, come before all others.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ from functools import partial
 from typing import Any, ClassVar
 
 from riskpipe.errors import StorageError
-from riskpipe.store.filesystem import FileEntry, Store
+from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import RunLayout
 from riskpipe.store.parquet import WrittenFile
 
@@ -28,7 +31,7 @@ FLUSH_RECORDS = 256
 FLUSH_SECONDS = 0.25
 FLUSH_SHARE = 0.01
 
-_SEGMENT = re.compile(r"(\d{8}T\d{6}\.\d{6}Z-[0-9a-f]{6})-(\d{6,})\.jsonl")
+_SEGMENT = re.compile(r"((?:(\d{6,})-)?\d{8}T\d{6}(?:\.\d{6})?Z-[0-9a-f]{6})-(\d{6,})\.jsonl")
 
 
 @dataclass(frozen=True)
@@ -146,12 +149,13 @@ class SessionEnded:
 Record = SessionStarted | BlockDone | BlockFailed | BlockSplit | MergeDone | Published | SessionEnded
 
 
-def new_session_id(now: datetime) -> str:
-    """A session's name, such as `20261120T193055.123456Z-3f9a1c`; names sort by start.
+def new_session_id(store: Store, layout: RunLayout, now: datetime) -> str:
+    """A session's name, such as `000003-20261120T193055Z-3f9a1c`, after those that the run's ledger has.
 
-    :param now: with a time zone.
+    :param now: with a time zone; for people.
     """
-    return f"{now.astimezone(UTC):%Y%m%dT%H%M%S.%fZ}-{secrets.token_hex(3)}"
+    last = max((segment.number for segment in _segments(store, layout)), default=0)
+    return f"{last + 1:06d}-{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
 
 
 def encode(record: Record) -> str:
@@ -309,29 +313,39 @@ class LedgerWriter:
 
 
 def read_ledger(store: Store, layout: RunLayout) -> Iterator[Record]:
-    """All records in the order of (session's start, sequence), one segment in memory at a time.
+    """All records in the order of sessions and their sequence, one segment in memory at a time.
 
     :raises StorageError: naming the segment that is missing, torn, edited or of a newer version.
     """
     following: dict[str, int] = {}
     segments = _segments(store, layout)
-    contents = store.overlapped(lambda segment: store.read_bytes(segment[0].path), segments)
-    for (entry, session, sequence), content in zip(segments, contents, strict=True):
-        expected = following.get(session, 0)
-        if sequence != expected:
+    contents = store.overlapped(lambda segment: store.read_bytes(segment.path), segments)
+    for segment, content in zip(segments, contents, strict=True):
+        session, expected = segment.session, following.get(segment.session, 0)
+        if segment.sequence != expected:
             lost = f"{session}-{expected:06d}.jsonl"
             raise _damaged(store, f"{layout.ledger}/{lost}", "the segment is missing")
-        following[session] = sequence + 1
-        yield from _decoded(store, entry.path, session, sequence, content)
+        following[session] = expected + 1
+        yield from _decoded(store, segment.path, session, expected, content)
 
 
-def _segments(store: Store, layout: RunLayout) -> list[tuple[FileEntry, str, int]]:
+@dataclass(frozen=True, order=True)
+class _Segment:
+    """A segment by its name; in order. :param number: of the session, 0 of one of the first version."""
+
+    number: int
+    session: str
+    sequence: int
+    path: str
+
+
+def _segments(store: Store, layout: RunLayout) -> list[_Segment]:
     found = []
     for entry in store.list_files(layout.ledger, recursive=False):
         match = _SEGMENT.fullmatch(entry.path.rpartition("/")[2])
         if match is not None:
-            found.append((entry, match[1], int(match[2])))
-    return sorted(found, key=lambda item: item[1:])
+            found.append(_Segment(int(match[2] or 0), match[1], int(match[3]), entry.path))
+    return sorted(found)
 
 
 def _decoded(store: Store, path: str, session: str, sequence: int, content: bytes) -> Iterator[Record]:

@@ -78,6 +78,13 @@ def read_current(store: Store) -> dict[str, Any]:
         raise StorageError(f"{where} is damaged ({error}): delete it and publish again") from error
 
 
+def published_runs(store: Store) -> set[str]:
+    """Ids of the runs that the published days are from; none where meta/CURRENT.json is damaged."""
+    with suppress(StorageError):
+        return {str(day["run_id"]) for day in read_current(store).values()}
+    return set()
+
+
 def _write_current(
     store: Store, layout: RunLayout, as_of: date, tables: Mapping[str, Sequence[WrittenFile]], now: datetime
 ) -> None:

@@ -292,10 +292,11 @@ def learnt_costs(store: Store) -> CostModel:
 def _learnt(store: Store, layout: RunLayout) -> Mapping[str, float]:
     if not (store.exists(layout.blocks) and store.exists(layout.plan)):
         return {}
-    names = ["product", "worker", "started_at", "projected_s", "price_s"]
+    names = ["product", "worker", "projected_s", "price_s"]
     table = read_parquet(store, layout.blocks, names)
-    table = table.filter(table.column("price_s").is_valid()).sort_by("started_at")
-    # A worker's first block of a product loads its kernels: that is not what a block costs.
+    table = table.filter(table.column("price_s").is_valid())
+    # A worker's first block of a product loads its kernels: that is not what a block costs. Rows are in the order in
+    # which blocks were done.
     who = pc.binary_join_element_wise(table.column("worker"), table.column("product"), " ")
     warm = np.ones(len(table), np.bool_)
     warm[np.unique(who.to_numpy(zero_copy_only=False), return_index=True)[1]] = False

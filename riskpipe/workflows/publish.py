@@ -60,10 +60,10 @@ def publish_tables(
     return staged
 
 
-def publish(settings: Settings, run: str, observer: Any = None) -> PublishReport:
+def publish(settings: Settings, run: str, observer: Any = None, wait: float = 0.0) -> PublishReport:
     """Publish a run that has ended, whatever its rule said: blocks that failed leave rows with their reasons.
 
-    :param run: an id, a unique prefix of one, or "latest".
+    :param run: an id, a unique prefix of one, or "latest". :param wait: seconds to wait for a run that is at work.
     :raises UsageError: no such run, or one with blocks that were not reached.
     """
     # The session's machinery, without valuing anything.
@@ -74,7 +74,7 @@ def publish(settings: Settings, run: str, observer: Any = None) -> PublishReport
     layout = resolve_run(store, run)
     if not store.exists(layout.plan):
         raise UsageError(f"run {layout.run_id} was stopped before it had a plan: `riskpipe run` starts a new one")
-    with Lease(store, layout.run_id, settings.lease_seconds) as lease:
+    with Lease(store, layout.run_id, settings.lease_seconds, wait) as lease:
         session = open_session(store, layout, settings, lease, observer or _Silent(), StopSignal())
         if not session.clean():
             raise UsageError(f"run {layout.run_id} is not done: go on with `riskpipe run --resume {layout.run_id}`")

@@ -9,6 +9,7 @@ from riskpipe.plan.block import Block
 from riskpipe.plan.selection import Selection
 from riskpipe.plan.state import DONE, FAILED
 from riskpipe.store.layout import resolve_run
+from riskpipe.store.lease import Lease
 from riskpipe.valuation.context import open_context
 from riskpipe.valuation.run_block import read_trades
 from riskpipe.workflows.outputs import unfinished
@@ -25,10 +26,11 @@ def retry(
     *,
     fail_fast: bool = False,
     publish: str | None = None,
+    wait: float = 0.0,
 ) -> RunStatus:
     """Failed blocks again, failed trades alone, and whatever was not reached; what is done stays.
 
-    :param run: an id, a unique prefix of one, or "latest".
+    :param run: an id, a unique prefix of one, or "latest". :param wait: as of `run`.
     :raises UsageError: no such run, or one without a plan. :raises InputError: an input file has changed since.
     """
     store = open_output(settings)
@@ -37,10 +39,10 @@ def retry(
         raise UsageError(f"run {layout.run_id} was stopped before it had a plan: `riskpipe run` starts a new one")
     refuse_changed_inputs(store, layout, settings)
 
-    def opened(log: Observer) -> _Opened:
+    def opened(log: Observer, lease: Lease) -> _Opened:
         return _Opened(layout, {}, lambda session: reopen(session, selection))
 
-    return with_session(store, settings, layout.run_id, opened, fail_fast, publish, observer)
+    return with_session(store, settings, opened, fail_fast, publish, observer, wait)
 
 
 def reopen(session: Session, selection: Selection) -> None:

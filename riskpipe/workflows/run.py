@@ -14,7 +14,7 @@ from riskpipe import __version__
 from riskpipe.clusters.address import check_address
 from riskpipe.clusters.catalogue import ClusterOptions
 from riskpipe.config import Settings, resolved_yaml
-from riskpipe.errors import ClusterError, InputError, Reason, StorageError, UsageError
+from riskpipe.errors import ClusterError, InputError, InterruptedRunError, Reason, StorageError, UsageError
 from riskpipe.execute.executor import SchedulerLostError
 from riskpipe.execute.signals import StopSignal, stop_on_signals
 from riskpipe.measures.families import Bumps
@@ -27,6 +27,7 @@ from riskpipe.store.lease import Lease
 from riskpipe.store.ledger import read_ledger
 from riskpipe.store.parquet import read_parquet, write_parquet
 from riskpipe.store.portfolio import content_sha256
+from riskpipe.store.publish import published_runs
 from riskpipe.valuation.context import open_context
 from riskpipe.valuation.spec import ValuationSpec
 from riskpipe.workflows.check import checks_table
@@ -61,6 +62,7 @@ def run(
     resume: str = "auto",
     fail_fast: bool = False,
     publish: str | None = None,
+    wait: float = 0.0,
     observer: Observer,
 ) -> RunStatus:
     """Value the book, end to end.
@@ -68,19 +70,21 @@ def run(
     :param resume: "auto": go on with the last run of the same inputs if it was interrupted; "never": a new run; or
         the run to go on with.
     :param publish: overrides the settings' `publish`.
+    :param wait: seconds to wait for another run that holds the output.
     :raises RiskpipeError: whatever keeps the run from starting or going on; see riskpipe.errors.
     """
     store = open_output(settings)
-    new_id = new_run_id(datetime.now(UTC))
 
-    def opened(log: Observer) -> _Opened:
+    def opened(log: Observer, lease: Lease) -> _Opened:
         layout = _resumable(store, settings, selection, resume, log)
         if layout is not None:
             log.message("info", f"resuming run {layout.run_id}")
             return _Opened(layout, {}, _try_storage_again)
+        new_id = new_run_id(store, datetime.now(UTC), published_runs(store))
+        lease.name(new_id)
         return _create(store, settings, selection, new_id, log)
 
-    return with_session(store, settings, new_id, opened, fail_fast, publish, observer)
+    return with_session(store, settings, opened, fail_fast, publish, observer, wait)
 
 
 def open_output(settings: Settings) -> Store:
@@ -98,21 +102,25 @@ def open_output(settings: Settings) -> Store:
 def with_session(
     store: Store,
     settings: Settings,
-    owner: str,
-    opened: Callable[[Observer], _Opened],
+    opened: Callable[[Observer, Lease], _Opened],
     fail_fast: bool,
     publish: str | None,
     observer: Observer,
+    wait: float = 0.0,
 ) -> RunStatus:
-    """Take the lease, open the run, value what is pending, merge, publish, account for everything."""
+    """Take the lease, open the run, value what is pending, merge, publish, account for everything.
+
+    :param wait: seconds to wait for the lease. :raises InterruptedRunError: by a signal, meanwhile.
+    """
     started = time.monotonic()
     log = RunLog(observer)
     with (
         stop_on_signals(StopSignal()) as stop,
-        Lease(store, owner, settings.lease_seconds) as lease,
+        Lease(store, "", settings.lease_seconds, wait, pause=partial(_pause, stop)) as lease,
         closing(log),
     ):
-        run_ = opened(log)
+        run_ = opened(log, lease)
+        lease.name(run_.layout.run_id)
         log.open(store, run_.layout)
         session = open_session(store, run_.layout, settings, lease, log, stop)
         session.started = started
@@ -125,6 +133,13 @@ def with_session(
         log.ended(status)
         observer.update(status)
         return status
+
+
+def _pause(stop: StopSignal, seconds: float) -> None:
+    """:raises InterruptedRunError: a signal asked for an end."""
+    time.sleep(seconds)
+    if stop.signal_number is not None:
+        raise InterruptedRunError("stopped while another run held the output", stop.signal_number)
 
 
 def _value(session: Session, fail_fast: bool, publish: str | None) -> None:

@@ -56,7 +56,7 @@ def status_of(store: Store, layout: RunLayout) -> RunStatus:
         run_id=layout.run_id,
         as_of=opened["as_of"],
         # Whoever began the last session is at work, or was killed: its lease tells.
-        state="running" if holder(store) is not None else "interrupted",
+        state="running" if holder(store) == layout.run_id else "interrupted",
         blocks=state.blocks_counts(),
         numbers=state.numbers_counts(state.planned_numbers),
         trades=int(plan.header.totals["trades"]),
@@ -68,9 +68,9 @@ def status_of(store: Store, layout: RunLayout) -> RunStatus:
 def collect(settings: Settings, keep: int) -> list[str]:
     """Delete all runs but the last `keep`, and those whose results are published. Names of the deleted ones."""
     store = Store(settings.output)
-    published = {day["run_id"] for day in read_current(store).values()}
     deleted = []
     with Lease(store, "gc", settings.lease_seconds):
+        published = {day["run_id"] for day in read_current(store).values()}
         for run_id in layouts.list_runs(store)[: -keep or None]:
             if run_id not in published:
                 store.delete_tree(RunLayout(run_id).root)

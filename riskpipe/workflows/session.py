@@ -357,7 +357,7 @@ def open_session(
             merges.done(record.group)
     state.start_session()
     merges.begin(state)
-    name = new_session_id(datetime.now(UTC))
+    name = new_session_id(store, layout, datetime.now(UTC))
     started = time.monotonic()
     writer = LedgerWriter(store, layout, name, started)
     session = Session(

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import RunLayout
-from riskpipe.store.ledger import SessionEnded, SessionStarted, read_ledger
+from riskpipe.store.ledger import BlockDone, SessionEnded, SessionStarted, read_ledger
 from riskpipe.store.parquet import read_parquet
 
 Vector = NDArray[np.float64]
@@ -92,8 +92,7 @@ def read_timings(store: Store, layout: RunLayout) -> Timings | None:
     done = table.filter(pc.and_kleene(pc.equal(table["status"], "ok"), pc.is_valid(table["started_at"])))
     products = tuple(sorted(str(p) for p in pc.unique(table["product"]).to_pylist()))
     by_product = tuple(_product(table, done, product) for product in products)
-    windows = _sessions(store, layout)
-    lines = [line for window in windows if (line := _timeline(done, products, window)) is not None]
+    lines = [line for window in _sessions(store, layout) if (line := _timeline(done, products, window)) is not None]
     return Timings(
         products=products,
         by_product=by_product,
@@ -152,33 +151,46 @@ def _seconds(column: pa.ChunkedArray) -> Vector:
 # -- time lines
 
 
-def _sessions(store: Store, layout: RunLayout) -> list[tuple[float, float | None]]:
-    """When each session began, and when it ended if it did so in order."""
-    began: dict[str, float] = {}
-    ended: dict[str, float] = {}
+@dataclass
+class _Window:
+    """A session by the driver's clock, and which of the blocks that are done it did: blocks.parquet has them in order.
+
+    :param last: None: it did not end in order.
+    """
+
+    first: float
+    last: float | None
+    offset: int
+    blocks: int = 0
+
+
+def _sessions(store: Store, layout: RunLayout) -> list[_Window]:
+    windows: list[_Window] = []
     for record in read_ledger(store, layout):
         if isinstance(record, SessionStarted):
-            began[record.session] = record.at
+            offset = windows[-1].offset + windows[-1].blocks if windows else 0
+            windows.append(_Window(record.at, None, offset))
         elif isinstance(record, SessionEnded):
-            ended[record.session] = record.at
-    return [(at, ended.get(name)) for name, at in sorted(began.items(), key=lambda item: item[1])]
+            windows[-1].last = record.at
+        elif isinstance(record, BlockDone):
+            windows[-1].blocks += 1
+    return windows
 
 
-def _timeline(done: pa.Table, products: Sequence[str], window: tuple[float, float | None]) -> Timeline | None:
-    """The blocks that ended within a session; None when it has none."""
-    first, last = window
-    start, stop = _seconds(done["started_at"]), _seconds(done["ended_at"])
-    mine = np.flatnonzero((stop >= first) & (stop <= (last or np.inf)))
-    if not len(mine):
+def _timeline(done: pa.Table, products: Sequence[str], window: _Window) -> Timeline | None:
+    """The blocks of a session; None when it has none."""
+    blocks = done.slice(window.offset, window.blocks)
+    if not len(blocks):
         return None
-    blocks = done.take(pa.array(mine))
-    start, stop = start[mine], stop[mine]
+    start, stop = _seconds(blocks["started_at"]), _seconds(blocks["ended_at"])
+    # Workers may be on other machines, with other clocks than the driver's.
+    first, last = min(window.first, float(start.min())), window.last
     end = max(last or 0.0, float(stop.max()))
     length = max(end - first, 1e-3)
     workers = blocks["worker"].combine_chunks().dictionary_encode()
     lane, names = workers.indices.to_numpy(), workers.dictionary.to_pylist()
     order = np.argsort(names)[:MOST_LANES]
-    draw = _bars if len(mine) <= MOST_BARS else _cells
+    draw = _bars if len(blocks) <= MOST_BARS else _cells
     codes = np.searchsorted(list(products), blocks["product"].to_pylist())
     x, w = (start - first) / length, (stop - start) / length
     lanes = tuple(Lane(str(names[k]), tuple(draw(blocks, np.flatnonzero(lane == k), x, w, codes))) for k in order)
@@ -186,7 +198,7 @@ def _timeline(done: pa.Table, products: Sequence[str], window: tuple[float, floa
     return Timeline(
         started_at=datetime.fromtimestamp(first, UTC),
         seconds=length,
-        blocks=len(mine),
+        blocks=len(blocks),
         workers=len(names),
         pricing=_sum(blocks, "price_s") / max(len(names) * wall, 1e-9),
         lanes=lanes,

@@ -136,7 +136,7 @@ def test_what_was_given_up_for_want_of_storage_is_tried_again(sound: Book, clean
     lost = next(record for record in read_ledger(store, layout) if isinstance(record, BlockDone))
     for written in lost.outputs.values():
         store.delete(written.path)
-    writer = LedgerWriter(store, layout, new_session_id(datetime.now(UTC)), 0.0)
+    writer = LedgerWriter(store, layout, new_session_id(store, layout, datetime.now(UTC)), 0.0)
     message = f"cannot write {sound.output}: {FULL}"
     writer.append(BlockFailed(lost.block_id, None, 6, "STORAGE", message, "serial", True, True))
     writer.flush()

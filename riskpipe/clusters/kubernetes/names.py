@@ -28,7 +28,7 @@ def cluster_name(identity: ClusterIdentity, suffix: str) -> str:
 
     :param suffix: four digits that no other cluster of the run has: one that is being deleted keeps its name.
     """
-    run = identity.run_id.partition("-")[2]
+    run = "-".join(identity.run_id.split("-")[1:3])
     if not re.fullmatch(r"[0-9]{6}-[0-9a-f]{6}", run):
         run = hashlib.sha256(identity.run_id.encode()).hexdigest()[:13]
     return f"rp-{run}-s{identity.shard}-{identity.attempt}-{suffix}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -9,7 +10,15 @@ import pytest
 
 from riskpipe.errors import StorageError, UsageError
 from riskpipe.store.filesystem import Store
-from riskpipe.store.layout import RunLayout, is_run_id, list_runs, new_run_id, published_day, resolve_run
+from riskpipe.store.layout import (
+    RunLayout,
+    is_run_id,
+    list_runs,
+    new_run_id,
+    published_day,
+    resolve_run,
+    run_number,
+)
 
 OLD, MIDDLE, NEW = "20261119-070000-aaaaaa", "20261120-193055-3f9a1c", "20261120-201500-000000"
 
@@ -45,23 +54,33 @@ def test_ids_that_lead_elsewhere_are_refused() -> None:
         RunLayout(OLD).block_output("valuations", "../../x")
 
 
-def test_run_ids_name_the_start_in_utc() -> None:
+def test_run_ids_name_the_start_in_utc_and_a_number_above_all_others(store: Store) -> None:
     local = datetime(2026, 11, 20, 14, 30, 55, tzinfo=timezone(timedelta(hours=-5)))
-    first, second = new_run_id(local), new_run_id(local)
-    assert first.startswith("20261120-193055-")
+    first, second = new_run_id(store, local), new_run_id(store, local)
+    assert re.fullmatch(r"20261120-193055-[0-9a-f]{6}-1", first)
     assert is_run_id(first)
     assert first != second
-    assert new_run_id(datetime(2026, 11, 20, 19, 30, 56, tzinfo=UTC)) > max(first, second)
-    moments = [datetime(2026, 11, 20, 19, 30, 56, k * 4000, tzinfo=UTC) for k in range(250)]
-    ids = [new_run_id(moment) for moment in moments]
-    assert ids == sorted(ids)
-    assert all(is_run_id(run_id) for run_id in ids)
-    assert not is_run_id(first + "0")
+    store.write_bytes(RunLayout(first).run, b"{}")
+    assert new_run_id(store, local).endswith("-2")
+    assert new_run_id(store, local, [OLD, "20200101-000000-aaaaaa-57"]).endswith("-58")
+    assert run_number(OLD) == 0
+    assert not is_run_id(first + "-0")
     assert not is_run_id("latest")
 
 
 def test_runs_are_listed_oldest_first_without_stillborn_ones(store: Store) -> None:
     assert list_runs(store) == [OLD, MIDDLE, NEW]
+
+
+def test_a_clock_that_was_ahead_makes_no_run_the_newest(store: Store) -> None:
+    ahead = new_run_id(store, datetime(2031, 1, 1, tzinfo=UTC))
+    store.write_bytes(RunLayout(ahead).run, b"{}")
+    later = [ahead]
+    for _ in range(11):
+        later.append(new_run_id(store, datetime(2026, 11, 21, tzinfo=UTC)))
+        store.write_bytes(RunLayout(later[-1]).run, b"{}")
+    assert list_runs(store) == [OLD, MIDDLE, NEW, *later]
+    assert resolve_run(store, "latest").run_id == later[-1]
 
 
 def test_resolving(store: Store) -> None:

@@ -99,7 +99,7 @@ def clock() -> Clock:
 
 
 def lease(store: Store, name: str, clock: Clock, patience: float = 0.0) -> Lease:
-    return Lease(store, name, patience=patience, clock=clock, wall=clock.wall, wait=clock.wait)
+    return Lease(store, name, patience=patience, clock=clock, wall=clock.wall, pause=clock.wait)
 
 
 def from_elsewhere(store: Store, **changes: Any) -> dict[str, Any]:
@@ -218,7 +218,7 @@ def test_a_holder_whose_clock_is_behind_is_seen_to_live(store: Store, clock: Clo
                 from_elsewhere(store, expires_at=clock.wall() - 3600, renewals=100 + next(renewal))
 
         from_elsewhere(store, expires_at=clock.wall() - 3600)
-        late = Lease(store, "second", clock=clock, wall=clock.wall, wait=wait)
+        late = Lease(store, "second", clock=clock, wall=clock.wall, pause=wait)
         with pytest.raises(LeaseError, match="run first is writing"):
             late.acquire()
         assert 515 <= clock.now < 520, "it is watched until it is renewed, and no longer"
@@ -248,14 +248,16 @@ def test_who_waits_comes_next_or_gives_up_after_its_time(store: Store, clock: Cl
         if clock.now > 520:
             first.release()
 
-    Lease(store, "third", patience=30, clock=clock, wall=clock.wall, wait=wait).acquire()
+    Lease(store, "third", patience=30, clock=clock, wall=clock.wall, pause=wait).acquire()
     assert 520 <= clock.now < 525
 
 
 def test_what_a_killed_contender_left_stands_in_nobodys_way(store: Store, clock: Clock) -> None:
     claim = {"id": "0" * 32, "run_id": "dead", "since": 0.0, "expires_at": clock.wall() + 3600, "time_to_live": 60.0}
     process = vars(ProcessIdentity.current()) | {"host": "elsewhere", "boot_id": "other"}
-    store.write_bytes(f"meta/lease/{'0' * 32}.pending", json.dumps({**claim, "renewals": 0, "process": process}).encode())
+    store.write_bytes(
+        f"meta/lease/{'0' * 32}.pending", json.dumps({**claim, "renewals": 0, "process": process}).encode()
+    )
     with lease(store, "first", clock):
         assert 515 <= clock.now < 520
         assert len(files(store)) == 1

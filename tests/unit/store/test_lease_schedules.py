@@ -112,7 +112,7 @@ def play(seed: int, delays: bool) -> list[tuple[str, str]]:
             clock.wait(seconds)
 
         for _ in range(8):
-            mine = Lease(store, name, time_to_live=1000.0, clock=clock, wall=wall, wait=wait)
+            mine = Lease(store, name, time_to_live=1000.0, clock=clock, wall=wall, pause=wait)
             try:
                 mine.acquire()
                 break

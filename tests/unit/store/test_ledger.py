@@ -89,15 +89,21 @@ def test_a_later_version_s_fields_are_left_out_but_not_its_meaning() -> None:
 
 
 def test_sessions_are_read_in_the_order_in_which_they_began(store: Store) -> None:
-    early = new_session_id(datetime(2026, 11, 20, 19, 30, 55, 10, tzinfo=UTC))
-    late = new_session_id(datetime(2026, 11, 20, 19, 30, 55, 11, tzinfo=UTC))
-    second, first = (LedgerWriter(store, LAYOUT, session, 0.0) for session in (late, early))
-    for writer, name in ((second, "late"), (first, "early")):
+    """Also when the clock was an hour ahead in the first, and after those of the first version."""
+    names = {}
+    for name, hour in (("first", 20), ("second", 19), ("third", 19)):
+        names[name] = new_session_id(store, LAYOUT, datetime(2026, 11, 20, hour, 30, 55, tzinfo=UTC))
+        writer = LedgerWriter(store, LAYOUT, names[name], 0.0)
         for part in range(12):
             writer.append(done(f"{name}{part}"))
             writer.flush()
+        if name == "first":
+            writer = LedgerWriter(store, LAYOUT, "20310101T000000.000000Z-ffffff", 0.0)
+            writer.append(done("old"))
+            writer.flush()
+    assert [name.split("-")[0] for name in names.values()] == ["000001", "000002", "000003"]
     read = [record.block_id for record in read_ledger(store, LAYOUT) if isinstance(record, BlockDone)]
-    assert read == [f"early{i}" for i in range(12)] + [f"late{i}" for i in range(12)]
+    assert read == ["old", *(f"{name}{i}" for name in names for i in range(12))]
 
 
 def test_no_ledger_has_no_records(store: Store) -> None:

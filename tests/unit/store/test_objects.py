@@ -95,7 +95,8 @@ def test_a_large_put_that_was_completed_without_an_answer(s3: ObjectServer, stor
 
 def test_a_segment_of_the_ledger_has_one_content_for_ever(s3: ObjectServer, store: Store) -> None:
     """Its put is done and the answer lost: later records get a segment of their own, in whatever order puts arrive."""
-    layout, session = RunLayout("20261120-193055-3f9a1c"), new_session_id(datetime.now(UTC))
+    layout = RunLayout("20261120-193055-3f9a1c")
+    session = new_session_id(store, layout, datetime.now(UTC))
     first, second = SessionStarted(session, 0.0, "host", 1, "1.0"), SessionEnded(session, "complete", 0, 1.0)
     writer = LedgerWriter(store, layout, session, 0.0)
     writer.append(first)

@@ -123,7 +123,7 @@ def test_unpublished_run_shows_the_same_risk(output: Any, tmp_path: Path) -> Non
 
 
 def test_run_that_was_stopped_before_its_plan(output: Any) -> None:
-    layout = RunLayout("20990101-000000-000000")
+    layout = RunLayout("20990101-000000-000000-99")
     run_json = (output.path / RunLayout(output.published).run).read_bytes()
     Store(str(output.path)).write_bytes(layout.run, run_json)
     page = Structure(Path(report(output.settings(), "latest").path).read_text()).text

@@ -205,7 +205,9 @@ def test_nothing_that_the_garbage_collector_cannot_see_owns_it(driver: Driver | 
     assert "ownerReferences" not in rendered(options(), driver=driver)["metadata"]
 
 
-@pytest.mark.parametrize("run_id", ["20261120-193055-3f9a1c", "a run of another name, and a long one"])
+@pytest.mark.parametrize(
+    "run_id", ["20261120-193055-3f9a1c", "20261120-193055-3f9a1c-123456789", "a run of another name, and a long one"]
+)
 def test_names_are_short_and_unique(run_id: str) -> None:
     names = {
         cluster_name(ClusterIdentity(run_id, "out", shard, attempt), suffix)

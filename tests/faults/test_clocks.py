@@ -1,0 +1,72 @@
+"""Clocks that were ahead: what came later is what counts, whatever the time was said to be."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta, tzinfo
+from pathlib import Path
+
+import pyarrow.compute as pc
+import pytest
+from published import published
+
+from riskpipe.plan.selection import Selection
+from riskpipe.store.filesystem import Store
+from riskpipe.store.layout import list_runs, resolve_run
+from riskpipe.workflows import functions, run, session
+from riskpipe.workflows.publish import publish
+from riskpipe.workflows.retry import retry
+from riskpipe.workflows.runs import collect
+
+CUT = ("partition.max_trades=100", "measures=[pv]")
+
+
+@contextmanager
+def clock_ahead(patched: pytest.MonkeyPatch, hours: float) -> Iterator[None]:
+    """The time of day that runs and sessions see; seconds that pass are as ever."""
+
+    class Ahead(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:
+            return datetime.now(tz or UTC) + timedelta(hours=hours)
+
+    now = time.time
+    with patched.context() as patch:
+        patch.setattr(run, "datetime", Ahead)
+        patch.setattr(session, "datetime", Ahead)
+        patch.setattr(time, "time", lambda: now() + hours * 3600)
+        yield
+
+
+def test_a_clock_that_was_ahead_does_not_make_failures_win(
+    monkeypatch: pytest.MonkeyPatch, settings_of: Callable, recorder: object, tmp_path: Path
+) -> None:
+    def failing(work):
+        raise RuntimeError("out of order")
+
+    with clock_ahead(monkeypatch, 1.0), monkeypatch.context() as patched:
+        patched.setattr(functions, "FUNCTIONS", {**functions.FUNCTIONS, "value": failing})
+        first = run.run(settings_of(*CUT), Selection(), publish="never", observer=recorder)
+    assert (first.state, first.numbers.ok) == ("partial", 0)
+    assert retry(settings_of(*CUT), "latest", Selection(), recorder, publish="never").state == "complete"
+
+    publish(settings_of(*CUT), "latest")
+
+    assert pc.unique(published(tmp_path / "output", "valuations")["status"]).to_pylist() == ["ok"]
+
+
+def test_a_run_that_was_ahead_is_not_the_latest(
+    monkeypatch: pytest.MonkeyPatch, settings_of: Callable, recorder: object, tmp_path: Path
+) -> None:
+    options = {"resume": "never", "publish": "never", "observer": recorder}
+    with clock_ahead(monkeypatch, 24.0):
+        ahead = run.run(settings_of(*CUT), Selection(), **options)
+    newest = run.run(settings_of(*CUT), Selection(), **options)
+    store = Store(str(tmp_path / "output"))
+
+    assert ahead.run_id > newest.run_id, "the clock was not ahead"
+    assert resolve_run(store, "latest").run_id == newest.run_id
+    assert collect(settings_of(*CUT), 1) == [ahead.run_id]
+    assert list_runs(store) == [newest.run_id]
