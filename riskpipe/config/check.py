@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from riskpipe.config.values import unwanted
+from riskpipe.market.ranges import RANGES, Ranges
+
+
+def _ordered(value: tuple[float, float]) -> tuple[float, float]:
+    if not value[0] <= value[1]:
+        raise unwanted("a range [least, most]")
+    return value
+
+
+Range = Annotated[tuple[float, float], Field(strict=False), AfterValidator(_ordered)]
 
 
 class CheckSettings(BaseModel):
@@ -17,3 +29,12 @@ class CheckSettings(BaseModel):
         description="A market or history that says it is of another day than as_of: error stops; warning values it "
         "all the same, such as Friday's market for the month's last Sunday.",
     )
+    ranges: dict[str, Range] = Field(
+        default_factory=dict,
+        description="By kind of factor or by column of a product, [least, most]: a value outside is a warning.",
+    )
+
+    @property
+    def usual(self) -> Ranges:
+        """All ranges that hold."""
+        return {**RANGES, **self.ranges}

@@ -147,9 +147,19 @@ def _underlying_currencies(facts: _Facts) -> Iterator[MarketFault]:
             yield fault(level, "currency", "contradicting currency", facts.ids[group], message)  # type: ignore[arg-type]
 
 
+def _dividends_unused(facts: _Facts) -> Iterator[MarketFault]:
+    """Forward prices tell all of an underlying's forwards: dividends beside them have no part in any."""
+    names = [name for kind, name in sorted(facts.ids) if kind == "dividend_yield"]
+    idle = [f for name in names if ("forward_price", name) in facts.ids for f in facts.ids["dividend_yield", name]]
+    if idle:
+        message = "dividend yields of what has forward prices are not used: the forward prices tell its forwards"
+        yield fault("warning", "factor", "not used", idle, message)
+
+
 _RULES: tuple[Callable[[_Facts], Iterator[MarketFault]], ...] = (
     _mirrors,
     _triangles,
     _pair_currencies,
     _underlying_currencies,
+    _dividends_unused,
 )

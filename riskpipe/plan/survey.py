@@ -15,12 +15,14 @@ from numpy.typing import NDArray
 from riskpipe.errors import Reason, StorageError, described, is_interrupt, printable
 from riskpipe.kernels.hashing import hash_strings
 from riskpipe.market.model import MarketModel
+from riskpipe.market.ranges import RANGES, Ranges
 from riskpipe.plan.costs import BYTES_PER_WEIGHT, MOST_WEIGHT_HELD, CostModel
 from riskpipe.plan.partition import ScenarioRange
 from riskpipe.plan.selection import Selection
 from riskpipe.products.base import Product, RowFaults
 from riskpipe.products.books import normal_book
 from riskpipe.products.dependencies import Dependencies, dependencies
+from riskpipe.products.ranges import odd_terms
 from riskpipe.products.trades import Trades
 from riskpipe.products.validation import all_columns, canonical, check_rows, read_trade_ids, renamed_books
 from riskpipe.store.filesystem import Store
@@ -149,6 +151,7 @@ class Survey:
     """The pass. Iterate `files()` to its end; then `faults`, `blocking`, `quarantine` and `trades` are whole.
 
     :param as_of: days since 1970-01-01. :param model: None: the market cannot be read, its part is left out.
+    :param usual: what lies outside is a warning.
     """
 
     def __init__(
@@ -164,6 +167,7 @@ class Survey:
         ranges: Sequence[ScenarioRange] = (),
         costs: CostModel | None = None,
         stored_pnl: bool = True,
+        usual: Ranges = RANGES,
     ) -> None:
         self._files = files
         self._portfolio = portfolio
@@ -175,6 +179,7 @@ class Survey:
         self._ranges = ranges
         self._costs = costs or CostModel()
         self._stored_pnl = stored_pnl
+        self._usual = usual
         self._hashes: list[NDArray[np.uint64]] = []
         self._faults: dict[tuple[str, ...], tuple[int, tuple[str, ...]]] = {}
         self._renamed = _RenamedBooks()
@@ -231,6 +236,7 @@ class Survey:
         every = np.arange(n, dtype=np.int64)
         self._note(file, trades, check_rows(trades, product, original), first, good, every)
         self._renamed.add(file, trades, original, first)
+        self._note(file, trades, odd_terms(trades, product, self._usual), first, good, every)
         weight = np.ones(n)
         seconds, valuations = np.zeros((len(self._ranges), n)), np.zeros(n)
         rows = np.flatnonzero(good)

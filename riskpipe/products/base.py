@@ -31,6 +31,8 @@ class Column:
     :param choices: the values that a string may take; empty: any.
     :param rule: for numbers, which must be finite anyhow.
     :param identifier: integers are read as its text.
+    :param quantity: of numbers whose name does not say what they are: the range of what is usual that they have
+        (a key of `market.ranges`, such as rate for the strike of a cap).
     """
 
     name: str
@@ -40,6 +42,7 @@ class Column:
     choices: tuple[str, ...] = ()
     rule: NumberRule = "any"
     identifier: bool = False
+    quantity: str = ""
 
 
 COMMON_COLUMNS = (

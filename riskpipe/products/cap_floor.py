@@ -65,7 +65,7 @@ class CapFloor(Product):
         Column("discount_curve", "string", "zero_rate curve that discounts all payments"),
         Column("notional", "number", "negative when short"),
         Column("option_type", "string", "of the options on the rate", choices=("cap", "floor")),
-        Column("strike", "number", "decimal a year"),
+        Column("strike", "number", "decimal a year", quantity="rate"),
         Column("start_date", "date", "of the first period, before adjustment"),
         Column("maturity_date", "date", "end of the last period, before adjustment"),
         frequency_column("frequency", "of the periods; 1T is one period"),

@@ -98,7 +98,15 @@ def check(settings: Settings, path: str | None = None) -> CheckReport:
     inputs = open_inputs(settings)
     faults = list(inputs.faults)
     model = None if inputs.snapshot is None else inputs.model
-    survey = Survey(inputs.files, inputs.portfolio, inputs.products, inputs.as_of, model, settings.base_currency)
+    survey = Survey(
+        inputs.files,
+        inputs.portfolio,
+        inputs.products,
+        inputs.as_of,
+        model,
+        settings.base_currency,
+        usual=settings.check.usual,
+    )
     deque(survey.files(), maxlen=0)
     faults += survey.faults
     inputs.blocking += survey.blocking

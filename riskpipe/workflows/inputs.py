@@ -22,6 +22,7 @@ from riskpipe.market.derived import Derivative, derive
 from riskpipe.market.factors import KINDS, MARKET_SCHEMA, REQUIRED_COLUMNS, MarketFault, days_of
 from riskpipe.market.minor_units import in_major_units
 from riskpipe.market.model import MarketModel
+from riskpipe.market.odd_values import odd_facts, odd_levels
 from riskpipe.market.producers import PRODUCERS
 from riskpipe.market.snapshot import MarketSnapshot
 from riskpipe.market.stresses import EMPTY
@@ -31,6 +32,7 @@ from riskpipe.plan.block import digest_id
 from riskpipe.plan.selection import Selection
 from riskpipe.plan.survey import Fault
 from riskpipe.products.catalogue import Catalogue, catalogue
+from riskpipe.products.ranges import check_ranges
 from riskpipe.products.validation import all_columns, check_schema
 from riskpipe.store.filesystem import Store
 from riskpipe.store.listing import with_partitions
@@ -123,9 +125,12 @@ def open_inputs(settings: Settings, selection: Selection | None = None) -> Input
     """Find, read and check portfolio files, market, history and scenarios.
 
     :param selection: its terms for products and scenarios leave files and columns out.
+    :raises ConfigurationError: a range of what there is not.
     """
     selection = selection or Selection()
-    inputs = Inputs(settings, catalogue(), Store(settings.inputs.portfolio))
+    products = catalogue()
+    check_ranges(settings.check.ranges, products)
+    inputs = Inputs(settings, products, Store(settings.inputs.portfolio))
     _open_portfolio(inputs, selection)
     _open_market(inputs)
     tables = {
@@ -245,14 +250,14 @@ def _open_market(inputs: Inputs) -> None:
             inputs.left_out = LeftOut(inputs.left_out.factors | dropped, derivation.left_out)
             inputs.snapshot = MarketSnapshot.from_table(derivation.table, as_of)
             inputs.derivative = Derivative(inputs.snapshot, derivation.groups)
-            for fault in arbitrage_faults(inputs.model):
+            for fault in (*odd_facts(inputs.model, inputs.settings.check.usual), *arbitrage_faults(inputs.model)):
                 inputs.add(_input_fault("market", location, fault), blocking=False)
 
 
 def _consistent(inputs: Inputs, location: str, table: pa.Table) -> pa.Table:
     """The market in major units, less what of it excludes each other."""
     table, inputs.units = in_major_units(table)
-    faults = consistency_faults(table)
+    faults = [*consistency_faults(table), *odd_levels(table, inputs.settings.check.usual)]
     for fault in faults:
         inputs.add(_input_fault("market", location, fault), blocking=False)
     errors = frozenset().union(*(fault.ids for fault in faults if fault.level == "error"))

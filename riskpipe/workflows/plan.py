@@ -133,6 +133,7 @@ def make_plan(settings: Settings, selection: Selection) -> Iterator[Planned]:
         ranges=ranges,
         costs=costs,
         stored_pnl=bool(stored_pnl(settings)),
+        usual=settings.check.usual,
     )
     totals = PlanTotals()
     tables = _blocks(settings, inputs, selection, survey, ranges, totals)

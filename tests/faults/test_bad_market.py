@@ -288,3 +288,21 @@ def test_the_market_of_another_day(spoilt: Book) -> None:
     wanted = spoilt.check("--as-of", "2026-11-25", "--set", "check.market_date=warning")
     assert wanted.json["blocking"] is False
     assert {f["rule"] for f in wanted.faults if f["level"] == "warning"} >= {"another day", "ends early"}
+
+
+def test_odd_numbers_are_told_and_priced(spoilt: Book) -> None:
+    """As filed: rates of 4.25, volatilities of 20 and a coupon of 5.0 went through without a word."""
+    spoil_point(spoilt, "zero_rate", "USD.GOVT", 4.25)
+    spoil_point(spoilt, "black_vol", "SPX", 20.0)
+    rewrite(spoilt.trades("bond"), with_cells("coupon", {1: 5.0}))
+    answer = spoilt.check()
+    assert answer.code == 0
+    odd = {(f["table"], f["column"]): f for f in answer.faults if f["rule"] == "odd value"}
+    assert set(odd) == {("market", "value"), ("portfolio", "coupon")}
+    messages = " ".join(f["message"] for f in answer.faults)
+    for said in ("from 4.25 to 4.25", "from 20 to 20", "coupon is outside [-0.1, 0.5]"):
+        assert said in messages
+    ranges = "check.ranges={zero_rate: [-1, 9], black_vol: [0, 99], coupon: [0, 9]}"
+    assert not [f for f in spoilt.check("--set", ranges).faults if f["rule"] == "odd value"]
+    answer = spoilt.check("--set", "check.ranges={zero_rat: [0, 1]}")
+    assert (answer.code, "did you mean 'zero_rate'?" in answer.stderr) == (2, True)

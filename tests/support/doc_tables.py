@@ -16,6 +16,7 @@ from typing import Any
 
 from riskpipe.config import keys
 from riskpipe.market.factors import KINDS
+from riskpipe.market.ranges import COLUMN_RANGES, FACTOR_RANGES
 from riskpipe.products.base import COMMON_COLUMNS, Column
 from riskpipe.products.catalogue import PRODUCTS
 
@@ -50,6 +51,7 @@ def tables() -> dict[str, str]:
         own = tuple(column for column in product.columns if column not in COMMON_COLUMNS)
         found[f"portfolio-{product.name.replace('_', '-')}"] = _columns(own)
     found["market-kinds"] = _kinds()
+    found["ranges"] = _ranges()
     for section in SECTIONS:
         found[f"configuration-{section.replace('_', '-').replace('.', '-')}"] = _configuration(section)
     return found
@@ -98,6 +100,15 @@ def _kinds() -> str:
             yield f"`{kind.name}`", needs, "above zero" if kind.positive else "any number", _MOVES[kind.move]
 
     return _table(("kind", "also needs", "value", "historical move"), rows())
+
+
+def _ranges() -> str:
+    def rows() -> Iterator[Sequence[str]]:
+        for of, ranges in (("factors", FACTOR_RANGES), ("trades", COLUMN_RANGES)):
+            for key, (low, high) in ranges.items():
+                yield f"`{key}`", of, f"{low:g}", f"{high:g}"
+
+    return _table(("key", "of", "least", "most"), rows())
 
 
 def _configuration(section: str) -> str:

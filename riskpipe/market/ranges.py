@@ -1,0 +1,54 @@
+"""What numbers usually lie within: one outside is possible, and odd enough to be told (4.25 for a rate of 4.25 %)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+Range = tuple[float, float]
+Ranges = Mapping[str, Range]
+
+_RATE, _SPREAD, _VOLATILITY = (-0.1, 1.0), (-0.1, 0.5), (0.005, 3.0)
+
+FACTOR_RANGES: Ranges = {
+    "zero_rate": _RATE,
+    "par_rate": _RATE,
+    "dividend_yield": (-0.2, 0.5),
+    "hazard_rate": (-0.1, 10.0),
+    "cds_spread": (0.0, 2.0),
+    "black_vol": _VOLATILITY,
+    "normal_vol": (0.00001, 0.1),
+    "fx_vol": (0.005, 2.0),
+    "risk_reversal": (-0.5, 0.5),
+    "butterfly": (-0.2, 0.5),
+    "fixing": _RATE,
+    "inflation_zero": (-0.1, 0.5),
+    "fixing_less_curve": (-0.02, 0.02),
+    "index_growth": (-0.05, 0.1),
+}
+"""Kind of factor (strike type of spreads of volatilities) -> usual levels. `fixing_less_curve`: the last fixing of an
+index less the beginning of its curve. `index_growth`: of a price index from one month to the next."""
+
+COLUMN_RANGES: Ranges = {
+    "rate": (-0.1, 0.5),
+    "fixed_rate": (-0.1, 0.5),
+    "coupon": (-0.1, 0.5),
+    "spread": _SPREAD,
+    "float_spread": _SPREAD,
+    "upfront": (-1.0, 1.0),
+    "recovery": (0.0, 0.95),
+    "shift": (-0.1, 0.2),
+    "strike_vol": _VOLATILITY,
+    "realised_variance": (0.0, 9.0),
+}
+"""Column of a product -> usual values. Of a column that is not listed the one whose name its own ends with counts:
+pay_spread is a spread."""
+
+RANGES: Ranges = {**FACTOR_RANGES, **COLUMN_RANGES}
+
+_HINT = "rates, spreads and volatilities are decimals a year (0.05 is 5 %)"
+
+
+def outside(key: str, ranges: Ranges) -> str:
+    """What is said of values outside."""
+    low, high = ranges[key]
+    return f"outside [{low:g}, {high:g}], the range of {key}: {_HINT}; check.ranges.{key} sets another"
