@@ -236,7 +236,6 @@ class Survey:
         every = np.arange(n, dtype=np.int64)
         self._note(file, trades, check_rows(trades, product, original), first, good, every)
         self._renamed.add(file, trades, original, first)
-        self._note(file, trades, odd_terms(trades, product, self._usual), first, good, every)
         weight = np.ones(n)
         seconds, valuations = np.zeros((len(self._ranges), n)), np.zeros(n)
         rows = np.flatnonzero(good)
@@ -246,6 +245,9 @@ class Survey:
                 examined = found.rows[found.good]
                 weight[examined] = found.weight
                 self._add_seconds(seconds, valuations, product, found.needs, examined, found.weight)
+        sound = np.flatnonzero(good)
+        odd = odd_terms(trades if good.all() else trades.take(sound), product, self._usual)
+        self._note(file, trades, odd, first, good, sound)
         selected = self._selection.trades(product.name, trades.books, trades.trade_ids.to_pylist)
         self.valuations += float(valuations[selected].sum())
         bytes_ = np.zeros(n)

@@ -67,7 +67,7 @@ def spoiler(spoilt: Book) -> Spoiler:
     cell("fx_forward", 7, "buy_amount", None, "not_null", INVALID, "buy_amount is null")
     cell("fx_forward", 8, "trade_id", None, "not_null", INVALID, "trade_id is null")
     cell("fx_forward", 9, "book", " ", "not_empty", INVALID, "book is empty")
-    cell("equity_option", 10, "currency", "ZZZ", "market_data", MISSING, "the market has no zero_rate:ZZZ.OIS")
+    cell("equity_option", 10, "currency", "ZZZ", "currency", INVALID, "the trade takes it in ZZZ")
     cell("equity_option", 11, "underlying", "SPX1", "market_data", MISSING, "spot:SPX1; did you mean 'SPX'?")
     cell("interest_rate_swap", 12, "maturity_date", date(2001, 1, 1), "date_order", INVALID, "is not after start_date")
     cell("bond", 4, "maturity_date", date(2026, 11, 19), "not_past", INVALID, "maturity in the past")
@@ -83,7 +83,7 @@ def test_each_fails_by_name_and_no_other(spoiler: Spoiler, clean: Path) -> None:
     answer = book.riskpipe("run", "--json")
     assert answer.code == 4, answer.stderr
     reasons = answer.json["failures_by_reason"]
-    assert reasons == {INVALID: 17, MISSING: 2}  # the two duplicated ids stand in two rows each
+    assert reasons == {INVALID: 18, MISSING: 1}  # the two duplicated ids stand in two rows each
     assert answer.json["published"] is True
     assert_only_these_fail(clean, book.output, spoiler.failed, spoiler.renamed)
     checks = pq.read_table(run_directory(book.output) / "checks.parquet").to_pylist()
