@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
 from riskpipe.config.values import CurrencyCode, unwanted
 from riskpipe.market.calendar_names import CALENDARS
@@ -66,10 +66,14 @@ class IndexSettings(_Entry):
 
 
 class CurveSettings(_Entry):
-    """Conventions of one curve; those after `interpolation` say how its quotes are read, if it has any."""
+    """Conventions of one curve; those after `extrapolation` say how its quotes are read, if it has any."""
 
     interpolation: Interpolation = Field(
-        default="log_linear_discount", description="Between points; beyond the ends the zero rate is flat."
+        default="log_linear_discount", description="Between points; before the first one the zero rate is flat."
+    )
+    extrapolation: Literal["flat_zero", "flat_forward"] | None = Field(
+        default=None,
+        description="Rate that is flat beyond the last point; unset: zero, of hazard rates made of spreads forward.",
     )
     index_tenor: IndexTenor | None = Field(
         default=None, description="Of the index: 1D (overnight) or nM; unset: what the name ends with, else 1D."
@@ -119,8 +123,15 @@ class CurveSettings(_Entry):
         default=None, ge=0.0, description="Normal volatility a year, for the convexity of futures; unset: 0."
     )
 
+    @field_validator("extrapolation")
+    @classmethod
+    def _of_log_linear_curves(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value == "flat_forward" and info.data.get("interpolation") == "linear_zero":
+            raise unwanted("flat_zero (interpolation is linear_zero, which has no last forward rate)")
+        return value
+
     def convention(self) -> CurveConvention:
-        return CurveConvention(**self.model_dump(exclude={"interpolation"}))
+        return CurveConvention(**self.model_dump(exclude={"interpolation", "extrapolation"}))
 
 
 class SurfaceSettings(_Entry):
@@ -164,6 +175,9 @@ class MarketSettings(_Entry):
             discount_curves={name: entry.discount_curve for name, entry in self.currencies.items()},
             indices={name: IndexConvention(name, **entry.model_dump()) for name, entry in self.indices.items()},
             curve_interpolation={name: entry.interpolation for name, entry in self.curves.items()},
+            curve_extrapolation={
+                name: entry.extrapolation for name, entry in self.curves.items() if entry.extrapolation is not None
+            },
             surfaces={name: SurfaceConvention(**entry.model_dump()) for name, entry in self.surfaces.items()},
             curves={name: entry.convention() for name, entry in self.curves.items()},
             credit_model=self.credit_model,

@@ -92,6 +92,7 @@ class Conventions:
 
     :param discount_curves: currency -> name of its discount curve; default `<CCY>.OIS`.
     :param curve_interpolation: curve name -> "log_linear_discount" (default) or "linear_zero".
+    :param curve_extrapolation: curve name -> "flat_zero" or "flat_forward", beyond the last point.
     :param surfaces: name of a volatility surface -> how it is quoted and interpolated.
     :param curves: curve or reference entity -> how its quotes are to be read.
     :param credit_model: "midpoint" or "isda" (piecewise integration, Markit's standard model).
@@ -101,6 +102,7 @@ class Conventions:
     discount_curves: Mapping[str, str] = field(default_factory=dict)
     indices: Mapping[str, IndexConvention] = field(default_factory=dict)
     curve_interpolation: Mapping[str, str] = field(default_factory=dict)
+    curve_extrapolation: Mapping[str, str] = field(default_factory=dict)
     surfaces: Mapping[str, SurfaceConvention] = field(default_factory=dict)
     curves: Mapping[str, CurveConvention] = field(default_factory=dict)
     credit_model: str = "midpoint"
@@ -114,6 +116,9 @@ class Conventions:
 
     def interpolation(self, curve: str) -> str:
         return self.curve_interpolation.get(curve, "log_linear_discount")
+
+    def extrapolation(self, curve: str, default: str = "flat_zero") -> str:
+        return self.curve_extrapolation.get(curve, default)
 
     def surface(self, name: str) -> SurfaceConvention:
         """The convention of a surface; without an entry the market's, linear in strike."""

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from riskpipe.kernels.interpolation import bracket
 from riskpipe.market.conventions import Conventions
-from riskpipe.market.snapshot import MarketSnapshot
+from riskpipe.market.snapshot import FactorGroup, MarketSnapshot
 
 Index = NDArray[np.int32]
 Weight = NDArray[np.float64]
@@ -35,6 +35,26 @@ def linear_position(
     return left, right, fraction
 
 
+def curve_position(
+    grid: NDArray[np.float64],
+    start: NDArray[np.int64],
+    stop: NDArray[np.int64],
+    key: NDArray[np.float64],
+    flat_forward: NDArray[np.bool_],
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    """`linear_position`, but that where `flat_forward` a key beyond the last of two or more points has these as its
+    neighbours, and a fraction above one."""
+    left, right, fraction = linear_position(grid, start, stop, key)
+    last = np.maximum(stop - 1, start)
+    beyond = flat_forward & (last > start)
+    beyond[beyond] = key[beyond] > grid[last[beyond]]
+    if beyond.any():
+        left, right = np.where(beyond, last - 1, left), np.where(beyond, last, right)
+        begin, end = grid[left[beyond]], grid[right[beyond]]
+        fraction[beyond] = (key[beyond] - begin) / (end - begin)
+    return left, right, fraction
+
+
 class Curves:
     """Dated groups of a snapshot, seen from its date plus a horizon.
 
@@ -54,6 +74,7 @@ class Curves:
         self._linear_zero = np.array(
             [conventions.interpolation(group.name) == "linear_zero" for group in snapshot.groups], np.bool_
         )
+        self._flat_forward = np.array([_is_flat_forward(group, snapshot, conventions) for group in snapshot.groups])
 
     def time(self, days: NDArray[np.int32]) -> NDArray[np.float64]:
         """Years (ACT/365F) from the horizon date, zero before it."""
@@ -63,7 +84,7 @@ class Curves:
         """Weights w with -ln D = w0 x[i0] + w1 x[i1].
 
         Log-linear in the discount factor between points (or linear in the zero rate), from zero at time
-        zero; flat in the zero rate before the first point and beyond the last.
+        zero; flat in the zero rate before the first point, and beyond the last unless the forward rate is.
 
         :param groups: int32[n], positions among the snapshot's groups; -1: no curve, weights zero.
         :param days: int32[n], dates; the weights are zero at and before the horizon date.
@@ -72,7 +93,8 @@ class Curves:
         none = groups < 0
         start = np.where(none, 0, self._living[groups])
         stop = np.where(none, 0, self._stop[groups])
-        left, right, fraction = linear_position(self._grid, start, stop, days.astype(np.float64))
+        flat_forward = self._flat_forward[groups] & ~none
+        left, right, fraction = curve_position(self._grid, start, stop, days.astype(np.float64), flat_forward)
         time = np.where(none, 0.0, self.time(days))
         left_time = (self._grid[left] - self.origin) / DAYS_A_YEAR
         right_time = (self._grid[right] - self.origin) / DAYS_A_YEAR
@@ -101,6 +123,12 @@ class Curves:
         found = bracket(self._grid, start, stop, days.astype(np.float64))
         hit = (found >= start) & (self._grid[np.maximum(found, 0)] == days)
         return np.where(hit, found, -1)
+
+
+def _is_flat_forward(group: FactorGroup, snapshot: MarketSnapshot, conventions: Conventions) -> bool:
+    """As configured; without an entry, hazard rates that are made of quotes are, and nothing else is."""
+    made = group.kind == "hazard_rate" and snapshot.group("cds_spread", group.name) is not None
+    return conventions.extrapolation(group.name, "flat_forward" if made else "flat_zero") == "flat_forward"
 
 
 def _pair(left: NDArray[np.int64], right: NDArray[np.int64]) -> Index:

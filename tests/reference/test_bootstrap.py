@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
 import pytest
 import QuantLib as ql  # noqa: N813
-from par_quotes import AS_OF, CONVENTIONS, CREDIT, EVERY_KIND, LONG, cds_spreads, par_rates, shifted, table_of
+from par_quotes import AS_OF, CONVENTIONS, CREDIT, EVERY_KIND, LONG, cds_spreads, par_rates, point, shifted, table_of
 
-from riskpipe.market.conventions import Conventions, IndexConvention
+from riskpipe.market.conventions import Conventions, CurveConvention, IndexConvention
 from riskpipe.market.derived import derive
+from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
 from riskpipe.market.producers import PRODUCERS
 from riskpipe.market.snapshot import MarketSnapshot
@@ -189,24 +191,115 @@ def test_swaps_off_the_quotes_are_worth_what_quantlib_s_curve_says(rates: Any) -
     assert found == pytest.approx(expected, abs=1e-10 * NOTIONAL)
 
 
-@pytest.mark.parametrize("credit_model", ["midpoint", "isda"])
-def test_credit_default_swaps_are_worth_what_quantlib_s_curves_say(rates: Any, credit_model: str) -> None:
-    conventions = Conventions(discount_curves={"USD": "USD.SOFR"}, credit_model=credit_model)
+CREDIT_MODELS = pytest.mark.parametrize("credit_model", ["midpoint", "isda"])
+OIS = [("zero_rate", "USD.SOFR", level, tenor) for tenor, level in {"6M": 0.031, "2Y": 0.028, "7Y": 0.033}.items()]
+NAMES = {"ACME": CREDIT, "GLOBEX": shifted(CREDIT, 0.03), "FALLEN": dict.fromkeys(CREDIT, 0.8)}
+MONTHS = {"6M": 6, "1Y": 12, "3Y": 36, "5Y": 60, "10Y": 120}
+
+
+def _months_later(day: date, months: int) -> date:
+    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
+    return date(year, month + 1, day.day)
+
+
+def _weekday(day: date) -> date:
+    return day + timedelta(max(0, 7 - day.weekday()) if day.weekday() > 4 else 0)
+
+
+def _standard_contracts(as_of: date, credit_model: str, months: int) -> tuple[date, date, int]:
+    """By the rules as they are published: first accrual day, standard maturity of no tenor, days accrued.
+
+    The ISDA model begins on the day after the trade, so a coupon that ends then is gone.
+    """
+    rolls = [date(year, month, 20) for year in (as_of.year - 1, as_of.year) for month in (3, 9)]
+    base = _months_later(max(day for day in rolls if day <= as_of), 3)
+    known = as_of + timedelta(1) if credit_model == "isda" else as_of
+    coupons = [_weekday(_months_later(base, k)) for k in range(-24, 24, months)]
+    start = max(day for day in coupons if day <= known)
+    return start, base, (as_of + timedelta(1) - start).days
+
+
+def _worth_at_their_quotes(rates: Any, as_of: date, credit_model: str, frequency: str = "3M") -> np.ndarray:
+    """Of the quoted contracts as trades of 1 each, the accrued premium handed back on the third weekday after."""
+    day = rates.day_number(as_of)
+    rows = [point(*row, currency="USD") for row in OIS]
+    for name, quotes in NAMES.items():
+        rows += cds_spreads(name, quotes)
+    curves = {name: CurveConvention(fixed_frequency=frequency) for name in NAMES}
+    conventions = Conventions(discount_curves={"USD": "USD.SOFR"}, credit_model=credit_model, curves=curves)
+    found = derive(table_of(rows), PRODUCERS, day, conventions)
+    assert found.faults == ()
+    model = MarketModel(MarketSnapshot.from_table(found.table, day), conventions)
+    start, base, accrued = _standard_contracts(as_of, credit_model, {"3M": 3, "6M": 6}[frequency])
+    trades = [
+        (name, spread, rates.day_number(_months_later(base, MONTHS[tenor])))
+        for name, quotes in NAMES.items()
+        for tenor, spread in quotes.items()
+    ]
+    entities, spreads, maturities = (list(column) for column in zip(*trades, strict=True))
+    constants = {
+        "currency": "USD", "discount_curve": "USD.SOFR", "notional": 1.0, "protection": "buy", "upfront": 0.0,
+        "recovery": 0.4, "frequency": frequency, "day_count": "ACT/360", "calendar": "weekends",
+        "accrual_includes_maturity": True, "start_date": rates.day_number(start),
+    }  # fmt: skip
+    columns = {name: [value] * len(trades) for name, value in constants.items()}
+    columns |= {"reference_entity": entities, "spread": spreads, "maturity_date": maturities}
+    settled = as_of
+    for _ in range(3):
+        settled = _weekday(settled + timedelta(1))
+    days = np.array([rates.day_number(settled)], np.int32)
+    discount, (position,) = model.discount((Labels.constant("USD.SOFR", 1), days))
+    factor = discount.evaluate(model.snapshot.x0[:, None])[position, 0]
+    return _values(rates, CreditDefaultSwap(), model, columns) + np.array(spreads) * accrued / 360.0 * factor
+
+
+def _days_about_coupons() -> list[date]:
+    """About each quarter's 20th, on weekends too, some between, and the rolls of five years."""
+    about = [date(2026, month, 20) + timedelta(k) for month in (3, 6, 9, 12) for k in (-3, -2, -1, 0, 1, 2, 3)]
+    eves = [date(year, month, 19) for year in (2027, 2028, 2029, 2030) for month in (3, 6, 9, 12)]
+    return [*about, *eves, date(2026, 1, 1), date(2028, 2, 29), date(2026, 11, 20)]
+
+
+@CREDIT_MODELS
+@pytest.mark.parametrize("as_of", _days_about_coupons(), ids=str)
+def test_credit_default_swaps_at_their_quotes_are_worth_nothing(rates: Any, credit_model: str, as_of: date) -> None:
+    assert np.abs(_worth_at_their_quotes(rates, as_of, credit_model)).max() <= 1e-13
+
+
+@pytest.mark.slow
+@CREDIT_MODELS
+def test_credit_default_swaps_at_their_quotes_are_worth_nothing_on_any_day_of_five_years(
+    rates: Any, credit_model: str
+) -> None:
+    for day in range(5 * 365 + 2):
+        as_of = date(2026, 1, 1) + timedelta(day)
+        if as_of.weekday() < 5:
+            assert np.abs(_worth_at_their_quotes(rates, as_of, credit_model)).max() <= 1e-13, as_of
+
+
+@CREDIT_MODELS
+@pytest.mark.parametrize(
+    "as_of", [date(2026, 11, 20), date(2026, 3, 19), date(2026, 6, 19), date(2026, 6, 20)], ids=str
+)
+def test_semi_annual_contracts_at_their_quotes_are_worth_nothing(rates: Any, credit_model: str, as_of: date) -> None:
+    assert np.abs(_worth_at_their_quotes(rates, as_of, credit_model, "6M")).max() <= 1e-13
+
+
+def test_credit_default_swaps_are_worth_what_quantlib_s_curves_say(rates: Any) -> None:
+    """On a day like most; QuantLib's helper counts a coupon of tomorrow in full and hands none of it back."""
+    conventions = Conventions(discount_curves={"USD": "USD.SOFR"})
     rows = par_rates("USD.SOFR", "ois", shifted(LONG, 0.017)) + cds_spreads("ACME", CREDIT)
     handle = _sofr_curve()
-    isda = credit_model == "isda"
-    kind = ql.CreditDefaultSwap.ISDA if isda else ql.CreditDefaultSwap.Midpoint
+    kind = ql.CreditDefaultSwap.Midpoint
     contract = (ql.WeekendsOnly(), ql.Quarterly, ql.Following, ql.DateGeneration.CDS2015, ql.Actual360())
     helpers = [
         ql.SpreadCdsHelper(
-            spread, ql.Period(t), 0, *contract, 0.4, handle, True, True, ql.Date(), ql.Actual360(), True, kind
+            spread, ql.Period(t), 0, *contract, 0.4, handle, True, True, ql.Date(), ql.Actual360(True), True, kind
         )
         for t, spread in CREDIT.items()
     ]
     credit = ql.PiecewiseFlatHazardRate(TODAY, helpers, ql.Actual365Fixed(), ql.IterativeBootstrap(1e-15))
-    engine = (ql.IsdaCdsEngine if isda else ql.MidPointCdsEngine)(
-        ql.DefaultProbabilityTermStructureHandle(credit), 0.4, handle
-    )
+    engine = ql.MidPointCdsEngine(ql.DefaultProbabilityTermStructureHandle(credit), 0.4, handle)
     begin = ql.Date(21, 9, 2026)  # the 20th is a Sunday
     ends = [ql.cdsMaturity(TODAY, ql.Period(years, ql.Years), ql.DateGeneration.CDS2015) for years in range(1, 10)]
     expected = []

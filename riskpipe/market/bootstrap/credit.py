@@ -2,39 +2,28 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
 import QuantLib as ql  # noqa: N813
 from numpy.typing import NDArray
 
-from riskpipe.market.bootstrap.equations import triangular_solve
-from riskpipe.market.bootstrap.quantlib import (
-    BUSINESS_DAY_CONVENTIONS,
-    DAY_COUNTERS,
-    FREQUENCIES,
-    TIME,
-    to_date,
-    to_days,
-    to_period,
-    valued_at,
-    zero_curve,
-)
+from riskpipe.market.bootstrap.contracts import ContractLegs, CreditTerms, StandardContract, standard_contract
+from riskpipe.market.bootstrap.equations import Grid, triangular_solve
+from riskpipe.market.bootstrap.quantlib import to_date, to_days, to_period
 from riskpipe.market.bootstrap.quotes import (
     BootstrapError,
     CurvePoints,
     Quote,
     QuotedCurve,
     derived_rows,
-    explained,
     quoted_curves,
     refuse_same_pillars,
     zero_points,
 )
-from riskpipe.market.calendars import quantlib_calendar
 from riskpipe.market.conventions import Conventions
 from riskpipe.market.derived import Derivation, DerivedGroup, GroupName, with_points, without_groups
 from riskpipe.market.factors import MarketFault, fault
@@ -44,24 +33,12 @@ Matrix = NDArray[np.float64]
 
 RECOVERY: Final = 0.4
 """Of a name without a recovery of its own, as bonds have it."""
-_ACCURACY = 1e-15
+_ACCURACY = 1e-16
 _REPRICED = 1e-11
-_BUMP = 1e-5
-_CDS = ql.DateGeneration.CDS2015
-
-
-@dataclass(frozen=True)
-class CreditTerms:
-    """Of the quoted swaps; by default the standard contract's (ISDA, 2009 and 2015)."""
-
-    discount_curve: str
-    interpolation: str
-    calendar: Any
-    convention: Any
-    settlement_days: int
-    frequency: Any
-    day_counter: Any
-    isda: bool
+_STEP = 1e-30
+_STEPS, _SETTLED = 20, 1e-10  # what is left after a step squares with the next one
+_CERTAIN = 200.0
+"""Integral of a hazard rate beyond which nothing survives that a double could tell."""
 
 
 def credit_terms(name: str, discount_curve: str, conventions: Conventions) -> CreditTerms:
@@ -69,11 +46,12 @@ def credit_terms(name: str, discount_curve: str, conventions: Conventions) -> Cr
     return CreditTerms(
         discount_curve=discount_curve,
         interpolation=conventions.interpolation(discount_curve),
-        calendar=quantlib_calendar(own.calendar or "weekends"),
-        convention=BUSINESS_DAY_CONVENTIONS[own.business_day_convention or "following"],
+        extrapolation=conventions.extrapolation(discount_curve),
+        calendar=own.calendar or "weekends",
+        convention=own.business_day_convention or "following",
         settlement_days=own.settlement_days or 0,
-        frequency=FREQUENCIES[own.fixed_frequency or "3M"],
-        day_counter=DAY_COUNTERS[own.fixed_day_count or "ACT/360"],
+        frequency=own.fixed_frequency or "3M",
+        day_count=own.fixed_day_count or "ACT/360",
         isda=conventions.credit_model == "isda",
     )
 
@@ -88,18 +66,16 @@ class CreditCurve:
     def __init__(
         self, curve: QuotedCurve, terms: CreditTerms, discount: CurvePoints, recovery: tuple[str, float], as_of: int
     ) -> None:
-        self._as_of, self._terms, self._discount = as_of, terms, discount
+        self._as_of, self._discount = as_of, discount
         self._recovery_id, self._recovery = recovery
-        self._yields = ql.RelinkableYieldTermStructureHandle()
-        self._hazards = ql.RelinkableDefaultProbabilityTermStructureHandle()
-        with valued_at(as_of):
-            self._yields.linkTo(zero_curve(as_of, discount.days, discount.value, terms.interpolation))
-            made = [(self._helper(quote, quote.value, self._recovery), quote) for quote in curve.quotes]
-            made.sort(key=lambda pair: pair[0].pillarDate())
-            self.quotes = tuple(quote for _, quote in made)
-            self.days = to_days([helper.pillarDate() for helper, _ in made])
-            self._swaps = [self._swap(quote) for quote in self.quotes]
+        made = [(_contract(quote, as_of, terms), quote) for quote in curve.quotes]
+        made.sort(key=lambda pair: pair[0].last_day)
+        self.quotes = tuple(quote for _, quote in made)
+        self.days = np.array([contract.last_day for contract, _ in made], np.int64)
         refuse_same_pillars(self.days, self.quotes)
+        rates = Grid(as_of, discount.days, terms.interpolation, terms.extrapolation)
+        hazards = Grid(as_of, self.days, "log_linear_discount")
+        self._legs = [ContractLegs(contract, rates, hazards) for contract, _ in made]
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -115,140 +91,104 @@ class CreditCurve:
         return np.array([*quotes, *self._discount.value.tolist(), *recovery])
 
     def solve(self, levels: Vector) -> Vector:
-        """Hazard rates to the pillars, by QuantLib's PiecewiseDefaultCurve.
+        """Hazard rates to the pillars, one after the other for the rate between two pillars.
 
         :param levels: float64[inputs].
         :raises BootstrapError: there are none.
         """
-        size = len(self.quotes)
-        with valued_at(self._as_of):
-            recovery = self._set(levels)
-            helpers = [self._helper(*pair, recovery) for pair in zip(self.quotes, levels[:size].tolist(), strict=True)]
-            curve = ql.PiecewiseFlatHazardRate(to_date(self._as_of), helpers, TIME, ql.IterativeBootstrap(_ACCURACY))
-            try:
-                survival = np.array([curve.survivalProbability(helper.pillarDate()) for helper in helpers])
-            except RuntimeError as error:
-                raise explained(str(error), self.quotes, "hazard rate") from error
-            hazards = -np.log(survival) / (self.days - self._as_of) * 365.0
-            off = self._spreads(hazards, recovery) - levels[:size]
-        for quote, by in zip(self.quotes, off, strict=True):
-            if not abs(by) <= _REPRICED:
-                raise BootstrapError("not repriced", [quote], f"the curve that it makes reprices it {by:.1e} off")
-        return np.asarray(hazards)
+        spreads, zeros, recovery = self._split(levels)
+        years = (self.days - self._as_of) / 365.0
+        hazards = np.zeros((len(spreads), 1), np.complex128)
+        integral, before = 0.0, 0.0
+        for k, (quote, legs, spread) in enumerate(zip(self.quotes, self._legs, spreads.tolist(), strict=True)):
+            width = float(years[k]) - before
+
+            def worth(forward: complex, k: int = k, legs: ContractLegs = legs, spread: float = spread) -> complex:
+                hazards[k] = (integral + forward * width) / years[k]  # noqa: B023
+                with np.errstate(all="ignore"):
+                    protection, premium = legs.value(zeros[:, None], hazards)
+                return complex((1.0 - recovery) * protection[0] - spread * premium[0])
+
+            forward = _root(worth, spread / (1.0 - recovery), _CERTAIN / width, quote)
+            if not abs(worth(forward)) <= _REPRICED:
+                raise BootstrapError("not repriced", [quote], f"its swap is worth {worth(forward).real:.1e} on it")
+            integral, before = integral + forward * width, float(years[k])
+        return np.ascontiguousarray(hazards[:, 0].real)
 
     def slope(self, hazards: Vector, levels: Vector) -> Matrix:
         """d(hazard rates)/d(inputs) by the implicit function theorem, float64[pillars, inputs].
 
-        Derivatives of par spreads are central differences for moves of 1e-5 in the logarithm of a factor, which are
-        exact to about 1e-10 of themselves.
+        Derivatives of par spreads are by a complex step, which is exact (Squire and Trapp 1998).
         """
-        size, points = len(self.quotes), len(self._discount.ids)
-        right = np.zeros((size, len(levels)))
+        _, zeros, recovery = self._split(levels)
+        size, points = len(hazards), len(zeros)
+        columns = size + points
+        steps = 1j * _STEP * np.eye(columns)
+        own, right = np.zeros((size, size)), np.zeros((size, len(levels)))
         right[:, :size] = np.eye(size)
-        with valued_at(self._as_of):
-            recovery = self._set(levels)
-            own = _differences(lambda moved: self._spreads(moved, recovery), hazards, self._steps(self.days))
-            steps = np.concatenate((self._steps(self._discount.days), [_BUMP] * (len(levels) - size - points)))
-
-            def others(moved: Vector) -> Vector:
-                return self._spreads(hazards, self._set(np.concatenate((levels[:size], moved))))
-
-            right[:, size:] = -_differences(others, levels[size:], steps)
+        for k, legs in enumerate(self._legs):
+            protection, premium = legs.value(zeros[:, None] + steps[size:], hazards[:, None] + steps[:size])
+            spread = (1.0 - recovery) * protection / premium
+            slopes = spread.imag / _STEP
+            own[k], right[k, size:columns] = slopes[:size], -slopes[size:]
+            if self._recovery_id:
+                right[k, -1] = (protection / premium).real[0]
         return triangular_solve(own, right)
 
-    def _steps(self, days: NDArray[np.int64]) -> Vector:
-        return _BUMP * 365.0 / (days - self._as_of)
-
-    def _set(self, levels: Vector) -> float:
-        """Link the discount curve's levels; the recovery."""
-        first = len(self.quotes)
-        values = levels[first : first + len(self._discount.ids)]
-        self._yields.linkTo(zero_curve(self._as_of, self._discount.days, values, self._terms.interpolation))
-        return float(levels[-1]) if self._recovery_id else self._recovery
-
-    def _spreads(self, hazards: Vector, recovery: float) -> Vector:
-        """Par spreads of the quoted swaps on given hazard rates."""
-        self._hazards.linkTo(_survival_curve(self._as_of, self.days, hazards))
-        if self._terms.isda:
-            engine = ql.IsdaCdsEngine(self._hazards, recovery, self._yields, False)
-        else:
-            engine = ql.MidPointCdsEngine(self._hazards, recovery, self._yields)
-        for swap in self._swaps:
-            swap.setPricingEngine(engine)
-        return np.array([swap.fairSpread() for swap in self._swaps])
-
-    def _helper(self, quote: Quote, spread: float, recovery: float) -> Any:
-        terms = self._terms
-        try:
-            return ql.SpreadCdsHelper(
-                ql.QuoteHandle(ql.SimpleQuote(spread)),
-                self._tenor(quote),
-                terms.settlement_days,
-                terms.calendar,
-                terms.frequency,
-                terms.convention,
-                _CDS,
-                terms.day_counter,
-                recovery,
-                self._yields,
-                True,
-                True,
-                ql.Date(),
-                terms.day_counter,
-                True,
-                ql.CreditDefaultSwap.ISDA if terms.isda else ql.CreditDefaultSwap.Midpoint,
-            )
-        except RuntimeError as error:
-            raise BootstrapError("bad tenor", [quote], str(error)) from error
-
-    def _swap(self, quote: Quote) -> Any:
-        terms, today = self._terms, to_date(self._as_of)
-        begin, end = today + terms.settlement_days, ql.cdsMaturity(today, self._tenor(quote), _CDS)
-        following = terms.convention
-        schedule = ql.Schedule(
-            begin, end, ql.Period(terms.frequency), terms.calendar, following, ql.Unadjusted, _CDS, False
-        )
-        return ql.CreditDefaultSwap(
-            ql.Protection.Buyer,
-            100.0,
-            0.01,
-            schedule,
-            following,
-            terms.day_counter,
-            True,
-            True,
-            begin,
-            None,
-            terms.day_counter,
-            True,
-            today,
-        )
-
-    @staticmethod
-    def _tenor(quote: Quote) -> Any:
-        period = to_period(quote.tenor)
-        if period is None or not period.length():
-            raise BootstrapError("bad tenor", [quote], f"the tenor {quote.tenor} is not nM or nY")
-        return period
+    def _split(self, levels: Vector) -> tuple[Vector, Vector, float]:
+        """Spreads, the discount curve's levels, the recovery."""
+        first, points = len(self.quotes), len(self._discount.ids)
+        if not np.isfinite(levels).all():
+            raise BootstrapError("not bootstrappable", self.quotes, "what they are made of is not finite")
+        recovery = float(levels[-1]) if self._recovery_id else self._recovery
+        if not recovery < 1.0:
+            raise BootstrapError("not bootstrappable", self.quotes, f"with a recovery of {recovery:g} nothing is lost")
+        return levels[:first], levels[first : first + points], recovery
 
 
-def _survival_curve(as_of: int, days: NDArray[np.int64], hazards: Vector) -> Any:
-    """riskpipe's curve: log-linear survival between points."""
-    integral = np.concatenate(([0.0], hazards * (days - as_of) / 365.0))
-    forward = np.diff(integral) / np.diff(np.concatenate(([as_of], days))) * 365.0
-    dates = [to_date(as_of), *(to_date(int(day)) for day in days)]
-    return ql.HazardRateCurve(dates, [float(forward[0]), *forward.tolist()], TIME)
+def _root(worth: Callable[[complex], complex], guess: float, most: float, quote: Quote) -> float:
+    """The hazard rate at which a swap is worth nothing; its value rises with it.
+
+    By Newton's method, with the derivative by a complex step; where that leads nowhere, by Brent's (QuantLib's).
+
+    :raises BootstrapError: it is below 0 or above `most`.
+    """
+    found = guess
+    for _ in range(_STEPS):
+        value = worth(complex(found, _STEP))
+        move = value.real / (value.imag / _STEP) if value.imag else math.inf
+        found -= move
+        if not 0.0 < found < most:
+            break
+        if abs(move) <= _SETTLED * found:
+            return found
+    nothing = worth(0.0).real
+    if abs(nothing) <= _ACCURACY:
+        return 0.0
+    if nothing > 0.0:
+        raise _no_rate(quote, "the spread is too low: it would be negative")
+    if not worth(most).real >= 0.0:
+        raise _no_rate(quote, "the spread is too high: default at once does not earn it")
+    try:
+        return float(ql.Brent().solve(lambda rate: worth(rate).real, _ACCURACY, min(guess, 0.5 * most), 0.0, most))
+    except RuntimeError as error:
+        raise _no_rate(quote, str(error)) from error
 
 
-def _differences(function: Callable[[Vector], Vector], at: Vector, steps: Vector) -> Matrix:
-    """float64[values, inputs]: central differences."""
-    columns = []
-    for k, step in enumerate(steps):
-        up, down = at.copy(), at.copy()
-        up[k] += step
-        down[k] -= step
-        columns.append((function(up) - function(down)) / (up[k] - down[k]))
-    return np.column_stack(columns)
+def _no_rate(quote: Quote, reason: str) -> BootstrapError:
+    return BootstrapError("not bootstrappable", [quote], f"no hazard rate after those before reprices it ({reason})")
+
+
+def _contract(quote: Quote, as_of: int, terms: CreditTerms) -> StandardContract:
+    """:raises BootstrapError: the tenor is none, or has no contract today."""
+    period = to_period(quote.tenor)
+    if period is None or not period.length():
+        raise BootstrapError("bad tenor", [quote], f"the tenor {quote.tenor} is not nM or nY")
+    try:
+        maturity = ql.cdsMaturity(to_date(as_of), period, ql.DateGeneration.CDS2015)
+        return standard_contract(int(to_days([maturity])[0]), as_of, terms)
+    except (RuntimeError, ValueError) as error:
+        raise BootstrapError("bad tenor", [quote], str(error)) from error
 
 
 def bootstrap_credit(
@@ -269,8 +209,7 @@ def bootstrap_credit(
         if curve.name in failed:
             continue
         try:
-            with valued_at(as_of):
-                groups.append(_made(curve, zeros, given[1], as_of, conventions, left_out))
+            groups.append(_made(curve, zeros, given[1], as_of, conventions, left_out))
         except BootstrapError as error:
             faults.append(error.fault(f"hazard_rate:{curve.name}"))
             failed.add(curve.name)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from riskpipe.market.curves import DAYS_A_YEAR, linear_position
+from riskpipe.market.curves import DAYS_A_YEAR, curve_position
 
 Days = NDArray[np.int64]
 Vector = NDArray[np.float64]
@@ -23,28 +23,33 @@ Zeros = Mapping[str, Vector]
 
 @dataclass(frozen=True)
 class Grid:
-    """Nodes of a curve: dates after as_of, ascending, and what is linear between them."""
+    """Nodes of a curve: dates after as_of, ascending, what is linear between them, and what is flat beyond."""
 
     as_of: int
     days: Days
     interpolation: str
+    extrapolation: str = "flat_zero"
 
-    def log_discount(self, days: Days) -> Matrix:
-        """float64[n, nodes], W with -ln D(days) = W z, as `riskpipe.market.curves.Curves` has it."""
+    def weights(self, days: Days) -> tuple[NDArray[np.int64], NDArray[np.int64], Vector, Vector]:
+        """left, right, near, far with -ln D(days) = near z[left] + far z[right], as `market.curves.Curves` has it."""
         key = days.astype(np.float64)
         grid = self.days.astype(np.float64)
         ends = np.zeros(len(key), np.int64), np.full(len(key), len(grid), np.int64)
-        left, right, fraction = linear_position(grid, *ends, key)
+        flat_forward = np.full(len(key), self.extrapolation == "flat_forward")
+        left, right, fraction = curve_position(grid, *ends, key, flat_forward)
         time = np.maximum(key - self.as_of, 0.0) / DAYS_A_YEAR
         by_rate = (self.interpolation == "linear_zero") | (left == right)
-        rows = np.arange(len(key))
-        weights = np.zeros((len(key), len(grid)))
-        np.add.at(
-            weights,
-            (rows, left),
-            (1.0 - fraction) * np.where(by_rate, time, (grid[left] - self.as_of) / DAYS_A_YEAR),
-        )
-        np.add.at(weights, (rows, right), fraction * np.where(by_rate, time, (grid[right] - self.as_of) / DAYS_A_YEAR))
+        near = (1.0 - fraction) * np.where(by_rate, time, (grid[left] - self.as_of) / DAYS_A_YEAR)
+        far = fraction * np.where(by_rate, time, (grid[right] - self.as_of) / DAYS_A_YEAR)
+        return left, right, near, far
+
+    def log_discount(self, days: Days) -> Matrix:
+        """float64[n, nodes], W with -ln D(days) = W z."""
+        left, right, near, far = self.weights(days)
+        rows = np.arange(len(days))
+        weights = np.zeros((len(days), len(self.days)))
+        np.add.at(weights, (rows, left), near)
+        np.add.at(weights, (rows, right), far)
         return weights
 
 

@@ -55,16 +55,21 @@ def to_period(tenor: str) -> Any:
     return None if match is None else ql.Period(int(match[1]), _UNITS[match[2]])
 
 
-def zero_curve(as_of: int, days: Days, zeros: Vector, interpolation: str) -> Any:
+def zero_curve(as_of: int, days: Days, zeros: Vector, interpolation: str, extrapolation: str = "flat_zero") -> Any:
     """riskpipe's curve (`riskpipe.market.curves`) as QuantLib's, beyond its ends too.
 
     A zero rate that is flat beyond the last point is a discount factor that is log-linear up to a far point of the
-    same zero rate.
+    same zero rate; a flat forward rate one up to a far point that goes on as the last two do.
 
     :param days: int64[n], ascending, after as_of; `zeros`: float64[n], continuously compounded.
     """
     far = min(as_of + 54_786, ql.Date.maxDate().serialNumber() - _EXCEL_EPOCH)
-    grid, rates = np.append(days, far), np.append(zeros, zeros[-1])
+    last = zeros[-1]
+    if extrapolation == "flat_forward" and len(days) > 1:
+        near, end = (days[-2:] - as_of).tolist()
+        forward = (zeros[-1] * end - zeros[-2] * near) / (end - near)
+        last = (zeros[-1] * end + forward * (far - as_of - end)) / (far - as_of)
+    grid, rates = np.append(days, far), np.append(zeros, last)
     dates = [to_date(as_of), *(to_date(int(day)) for day in grid)]
     if interpolation == "linear_zero":
         return ql.ZeroCurve(dates, [float(rates[0]), *rates.tolist()], TIME)

@@ -94,10 +94,11 @@ class RateCurve:
 
     def _factors(self, levels: Vector) -> Vector:
         """Discount factors at the pillars."""
-        interpolation = self._conventions.interpolation
+        interpolation, extrapolation = self._conventions.interpolation, self._conventions.extrapolation
         for name, values in self._split(levels).items():
             days = self._others[name].days
-            self._handles[name].linkTo(zero_curve(self._as_of, days, values, interpolation(name)))
+            curve = zero_curve(self._as_of, days, values, interpolation(name), extrapolation(name))
+            self._handles[name].linkTo(curve)
         quoted = zip(self.quotes, levels.tolist(), strict=False)
         # New helpers each time: those that live on are made anew whenever QuantLib's date changes.
         helpers = [self._maker.make(replace(quote, value=level)).helper for quote, level in quoted]
@@ -116,9 +117,12 @@ class RateCurve:
 
     @cached_property
     def _equations(self) -> list[Equation]:
-        interpolation = self._conventions.interpolation
-        grids = {name: Grid(self._as_of, points.days, interpolation(name)) for name, points in self._others.items()}
-        grids[self._name] = Grid(self._as_of, self.days, interpolation(self._name))
+        conventions = self._conventions
+        days = {name: points.days for name, points in self._others.items()} | {self._name: self.days}
+        grids = {
+            name: Grid(self._as_of, dates, conventions.interpolation(name), conventions.extrapolation(name))
+            for name, dates in days.items()
+        }
         return [Equation(par, grids) for par in self._pars]
 
     def rates(self, zeros: Vector, levels: Vector) -> Vector:

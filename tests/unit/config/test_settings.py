@@ -31,7 +31,7 @@ def test_conventions() -> None:
     market = {
         "currencies": {"EUR": {"discount_curve": "EUR.ESTR"}},
         "indices": {"USD.SOFR": {"curve": "SOFR", "overnight": True, "day_count": "ACT/360", "fixing_lag": 2}},
-        "curves": {"SOFR": {"interpolation": "linear_zero"}},
+        "curves": {"SOFR": {"interpolation": "linear_zero"}, "ACME": {"extrapolation": "flat_zero"}},
         "credit_model": "isda",
     }
     found = settings(market=market, base_currency="EUR").conventions()
@@ -40,7 +40,16 @@ def test_conventions() -> None:
     assert found.discount_curve("USD") == "USD.OIS"
     assert found.index("USD.SOFR") == IndexConvention("USD.SOFR", "SOFR", True, "ACT/360", 2, None)
     assert found.interpolation("SOFR") == "linear_zero"
+    assert [found.extrapolation(name, "flat_forward") for name in ("ACME", "SOFR")] == ["flat_zero", "flat_forward"]
     assert found.credit_model == "isda"
+
+
+def test_a_flat_forward_rate_needs_log_linear_points() -> None:
+    curve = {"interpolation": "linear_zero", "extrapolation": "flat_forward"}
+    with pytest.raises(
+        pydantic.ValidationError, match=r"SOFR.extrapolation\n  flat_zero \(interpolation is linear_zero"
+    ):
+        settings(market={"curves": {"SOFR": curve}})
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ def test_round_trip_keeps_every_convention() -> None:
         discount_curves={"EUR": "EUR.ESTR"},
         indices={"EUR.ESTR": IndexConvention("EUR.ESTR", "EUR.ESTR", overnight=True)},
         curve_interpolation={"EUR.ESTR": "linear_zero"},
+        curve_extrapolation={"ACME": "flat_zero"},
         surfaces={"EURUSD": SurfaceConvention("cubic_spline", premium_adjusted=True, strangle="market")},
         curves={"EUR.ESTR": CurveConvention(index_tenor="1D")},
         credit_model="isda",
