@@ -17,8 +17,8 @@ FREQUENCIES: Final = tuple(FREQUENCY_MONTHS)
 Days = NDArray[np.int32]
 Integers = NDArray[np.int64]
 
-# No adjustment moves a date further than this: the longest run of holidays is far below a month.
-_LONGEST_ADJUSTMENT = 31
+LONGEST_ADJUSTMENT: Final = 31
+"""No adjustment moves a date further than so many days: the longest run of holidays is far below a month."""
 
 
 @dataclass(frozen=True)
@@ -76,12 +76,12 @@ def schedule(
     whole = _whole_periods(start, maturity, months)
     kept, from_start = whole, np.ones(len(start), np.bool_)
     if after is not None:
-        early = np.maximum(start, np.int32(after - _LONGEST_ADJUSTMENT))
+        early = np.maximum(start, np.int32(after - LONGEST_ADJUSTMENT))
         kept = np.minimum(whole, _whole_periods(np.minimum(early, maturity), maturity, months) + 1)
         from_start = kept == whole
     skipped = np.zeros_like(kept)
     if before is not None:
-        late = np.minimum(np.maximum(start, np.int32(before + _LONGEST_ADJUSTMENT)), maturity)
+        late = np.minimum(np.maximum(start, np.int32(before + LONGEST_ADJUSTMENT)), maturity)
         skipped = np.minimum(_whole_periods(late, maturity, months), kept)
     # dates of each trade: its start, then `kept` steps back from maturity to `skipped` steps (0 is maturity itself)
     counts = kept + 2 - skipped

@@ -234,7 +234,7 @@ class Survey:
         n = len(trades)
         good = np.ones(n, np.bool_)
         every = np.arange(n, dtype=np.int64)
-        self._note(file, trades, check_rows(trades, product, original), first, good, every)
+        self._note(file, trades, check_rows(trades, product, original, self._as_of), first, good, every)
         self._renamed.add(file, trades, original, first)
         weight = np.ones(n)
         seconds, valuations = np.zeros((len(self._ranges), n)), np.zeros(n)

@@ -12,7 +12,7 @@ from riskpipe.market.conventions import Conventions
 from riskpipe.market.daycounts import year_fraction
 from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
-from riskpipe.market.schedules import schedule
+from riskpipe.market.schedules import LONGEST_ADJUSTMENT, schedule
 from riskpipe.products.base import COMMON_COLUMNS, Column, Need, Prepared, Product, RowFaults
 from riskpipe.products.debt import (
     CURRENCY,
@@ -44,7 +44,7 @@ class Bond(Product):
     """
 
     name = "bond"
-    version = 1
+    version = 2
     columns = (
         *COMMON_COLUMNS,
         CURRENCY,
@@ -127,7 +127,7 @@ def _coupons(trades: Trades, as_of: int) -> _Coupons:
         trades.labels("calendar"),
         unadjusted,
         # one period more than needed: its payment may move beyond today
-        after=as_of - 31,
+        after=as_of - LONGEST_ADJUSTMENT,
     )
     trade = periods.trades
     calendar, convention = trades.labels("calendar"), trades.labels("business_day_convention")

@@ -79,7 +79,7 @@ class CapFloor(Product):
     def validate(self, trades: Trades, as_of: int) -> list[RowFaults]:
         return [
             *unknown_currencies(trades, "currency"),
-            *schedule_faults(trades, "start_date", as_of),
+            *schedule_faults(trades, "start_date", as_of, Labels.constant(_CONVENTION, len(trades))),
             *strike_faults(trades, "strike"),
         ]
 

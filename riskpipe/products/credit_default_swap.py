@@ -10,7 +10,7 @@ from riskpipe.market.conventions import Conventions
 from riskpipe.market.daycounts import year_fraction
 from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
-from riskpipe.market.schedules import schedule
+from riskpipe.market.schedules import LONGEST_ADJUSTMENT, schedule
 from riskpipe.products.base import COMMON_COLUMNS, Column, Need, Prepared, Product, RowFaults
 from riskpipe.products.credit_models import Contracts, Coupons, isda_legs, midpoint_legs
 from riskpipe.products.flows import Amounts
@@ -77,7 +77,7 @@ class CreditDefaultSwap(Product):
         return [
             *unknown_currencies(trades, "currency"),
             *rows_fault("recovery", "below_one", certain, "recovery must be below one"),
-            *schedule_faults(trades, "start_date", as_of),
+            *schedule_faults(trades, "start_date", as_of, Labels.constant("following", len(trades))),
         ]
 
     def currency(self, trades: Trades) -> Labels:
@@ -112,7 +112,7 @@ def _contracts(trades: Trades, as_of: int) -> Contracts:
         calendar,
         following,
         # one period more than needed: its payment may move beyond today
-        after=as_of - 31,
+        after=as_of - LONGEST_ADJUSTMENT,
         start_convention=start_convention,
         maturity_convention=Labels.constant("unadjusted", n),
     )

@@ -17,7 +17,7 @@ from riskpipe.products.base import COMMON_COLUMNS, Column, Need, Prepared, Produ
 from riskpipe.products.floating import index_groups, lacking, missing_fixings, term_fixings
 from riskpipe.products.flows import Floats, Integers
 from riskpipe.products.nodes import evaluate_used
-from riskpipe.products.schedule_columns import date_range_faults, day_count_column
+from riskpipe.products.schedule_columns import day_count_column
 from riskpipe.products.trades import Trades
 from riskpipe.products.validation import past_dates, rows_fault, unknown_currencies
 
@@ -53,8 +53,6 @@ class ForwardRateAgreement(Product):
         wrong = (start >= end) & (start != Trades.NO_DATE) & (end != Trades.NO_DATE)
         return [
             *unknown_currencies(trades, "currency"),
-            *date_range_faults(trades, "start_date"),
-            *date_range_faults(trades, "maturity_date"),
             *rows_fault("maturity_date", "date_order", wrong, "maturity_date is not after start_date"),
             *past_dates(trades, "maturity_date", as_of, "maturity"),
         ]

@@ -10,6 +10,7 @@ from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
 from riskpipe.products.barriers import BARRIER_COLUMNS, BARRIER_WEIGHT, prepare_barriers
 from riskpipe.products.base import COMMON_COLUMNS, Column, Need, Prepared, Product, RowFaults
+from riskpipe.products.expired import expired_faults, expired_fixings, with_expired
 from riskpipe.products.pairs import FX_VOLATILITY, broken_pairs, first_currency, pair_needs, second_currency
 from riskpipe.products.trades import Trades
 from riskpipe.products.validation import out_of_order, past_dates
@@ -21,10 +22,13 @@ class FxBarrierOption(Product):
 
     In and out add up to the `fx_option`: the forward is to the delivery date, the variance that of the strike to the
     expiry date. A spot at or beyond the barrier has reached it: in is the vanilla option, out the rebate, paid at once.
+
+    After the expiry date, until the delivery date, an option is what came of it, by `knocked` and the point
+    `fixing:<pair>:<expiry_date>`, which has reached a barrier at or before it: a forward, the rebate, or nothing.
     """
 
     name = "fx_barrier_option"
-    version = 1
+    version = 2
     columns = (
         *COMMON_COLUMNS,
         Column("pair", "string", "such as EURUSD: USD per EUR"),
@@ -39,7 +43,7 @@ class FxBarrierOption(Product):
     def validate(self, trades: Trades, as_of: int) -> list[RowFaults]:
         return [
             *broken_pairs(trades),
-            *past_dates(trades, "expiry_date", as_of, "expiry"),
+            *past_dates(trades, "delivery_date", as_of, "delivery"),
             *out_of_order(trades, "expiry_date", "delivery_date"),
         ]
 
@@ -48,6 +52,10 @@ class FxBarrierOption(Product):
 
     def requirements(self, trades: Trades, conventions: Conventions) -> tuple[Need, ...]:
         return pair_needs(trades, conventions)
+
+    def missing_points(self, trades: Trades, model: MarketModel) -> list[RowFaults]:
+        out = trades.is_one("barrier_type", "down_out") | trades.is_one("barrier_type", "up_out")
+        return expired_faults(trades, model, ~(out & trades.flags("knocked")))
 
     def weight(self, trades: Trades, as_of: int) -> NDArray[np.float64]:
         return np.full(len(trades), BARRIER_WEIGHT)
@@ -63,4 +71,7 @@ class FxBarrierOption(Product):
             volatility=(FX_VOLATILITY, pair),
             quantity=trades.numbers("notional"),
         )
-        return prepare_barriers(trades, vanilla, model.fx(pair.map(first_currency), second))
+        options = prepare_barriers(trades, vanilla, model.fx(pair.map(first_currency), second))
+        reached = options.knocked | (options.eta * (options.barrier - expired_fixings(trades, model)) >= 0.0)
+        rebate = np.where(options.is_in & ~reached, options.rebate, 0.0)
+        return with_expired(trades, model, options, options.is_in == reached, rebate)

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
-from riskpipe.kernels.forwards import exchange_two_amounts
 from riskpipe.market.conventions import Conventions
 from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
-from riskpipe.market.nodes import DiscountNodes, FxNodes
 from riskpipe.products.base import COMMON_COLUMNS, Column, Need, Prepared, Product, RowFaults
-from riskpipe.products.nodes import evaluate_used
+from riskpipe.products.exchange import prepare_exchanges
 from riskpipe.products.trades import Trades
 from riskpipe.products.validation import past_dates, rows_fault, unknown_currencies
 
@@ -60,38 +56,6 @@ class FxForward(Product):
         return np.full(len(trades), 0.2)
 
     def prepare(self, trades: Trades, model: MarketModel) -> Prepared:
-        bought, sold = trades.labels("buy_currency"), trades.labels("sell_currency")
-        delivery = trades.days("delivery_date")
-        curve = model.conventions.discount_curve
-        discount, (buy_position, sell_position) = model.discount(
-            (bought.map(curve), delivery), (sold.map(curve), delivery)
-        )
-        rate, rate_position = model.fx(bought, sold)
-        alive = delivery > model.as_of
-        return _FxForwards(
-            buy_amount=np.where(alive, trades.numbers("buy_amount"), 0.0),
-            sell_amount=np.where(alive, trades.numbers("sell_amount"), 0.0),
-            rate=rate,
-            rate_position=rate_position,
-            discount=discount,
-            buy_position=buy_position,
-            sell_position=sell_position,
-        )
-
-
-@dataclass(frozen=True)
-class _FxForwards(Prepared):
-    buy_amount: NDArray[np.float64]
-    sell_amount: NDArray[np.float64]
-    rate: FxNodes
-    rate_position: NDArray[np.int32]
-    discount: DiscountNodes
-    buy_position: NDArray[np.int32]
-    sell_position: NDArray[np.int32]
-
-    def price(self, rows: NDArray[np.int32], x: NDArray[np.float64]) -> NDArray[np.float64]:
-        rate, (rate_position,) = evaluate_used(self.rate, rows, x, self.rate_position)
-        discount, (buy, sell) = evaluate_used(self.discount, rows, x, self.buy_position, self.sell_position)
-        out = np.empty((len(rows), x.shape[1]))
-        exchange_two_amounts(rows, self.buy_amount, self.sell_amount, rate, rate_position, discount, buy, sell, out)
-        return out
+        bought = trades.labels("buy_currency"), trades.numbers("buy_amount")
+        sold = trades.labels("sell_currency"), trades.numbers("sell_amount")
+        return prepare_exchanges(model, bought, sold, trades.days("delivery_date"))

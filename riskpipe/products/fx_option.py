@@ -6,6 +6,7 @@ from riskpipe.market.conventions import Conventions
 from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
 from riskpipe.products.base import COMMON_COLUMNS, Column, Need, Prepared, Product, RowFaults
+from riskpipe.products.expired import expired_faults, with_expired
 from riskpipe.products.pairs import FX_VOLATILITY, broken_pairs, first_currency, pair_needs, second_currency
 from riskpipe.products.trades import Trades
 from riskpipe.products.validation import out_of_order, past_dates
@@ -17,10 +18,13 @@ class FxOption(Product):
 
     The forward is to the delivery date by covered parity, the variance to the expiry date, and the payment is
     discounted from the delivery date on the second currency's curve.
+
+    After the expiry date, until the delivery date, an option is what came of it: a forward where the point
+    `fixing:<pair>:<expiry_date>` is beyond the strike, else nothing. Without this point its value is not known.
     """
 
     name = "fx_option"
-    version = 1
+    version = 2
     columns = (
         *COMMON_COLUMNS,
         Column("pair", "string", "such as EURUSD: USD per EUR"),
@@ -34,7 +38,7 @@ class FxOption(Product):
     def validate(self, trades: Trades, as_of: int) -> list[RowFaults]:
         return [
             *broken_pairs(trades),
-            *past_dates(trades, "expiry_date", as_of, "expiry"),
+            *past_dates(trades, "delivery_date", as_of, "delivery"),
             *out_of_order(trades, "expiry_date", "delivery_date"),
         ]
 
@@ -44,10 +48,13 @@ class FxOption(Product):
     def requirements(self, trades: Trades, conventions: Conventions) -> tuple[Need, ...]:
         return pair_needs(trades, conventions)
 
+    def missing_points(self, trades: Trades, model: MarketModel) -> list[RowFaults]:
+        return expired_faults(trades, model)
+
     def prepare(self, trades: Trades, model: MarketModel) -> Prepared:
         pair, delivery = trades.labels("pair"), trades.days("delivery_date")
         second = pair.map(second_currency)
-        return prepare_vanilla(
+        options = prepare_vanilla(
             trades,
             model,
             forward=model.fx_forwards(pair.map(first_currency), second, delivery),
@@ -55,3 +62,4 @@ class FxOption(Product):
             volatility=(FX_VOLATILITY, pair),
             quantity=trades.numbers("notional"),
         )
+        return with_expired(trades, model, options)

@@ -19,7 +19,6 @@ from riskpipe.products.floating import lacking, missing_fixings
 from riskpipe.products.flows import Floats, Integers
 from riskpipe.products.nodes import evaluate_used
 from riskpipe.products.overnight import NONE_MISSING
-from riskpipe.products.schedule_columns import date_range_faults
 from riskpipe.products.trades import Trades
 from riskpipe.products.validation import past_dates, rows_fault, unknown_currencies
 
@@ -58,8 +57,6 @@ class InflationSwap(Product):
         return [
             *unknown_currencies(trades, "currency"),
             *rows_fault("fixed_rate", "compounds", low, "fixed_rate must be above -1"),
-            *date_range_faults(trades, "start_date"),
-            *date_range_faults(trades, "maturity_date"),
             *rows_fault("maturity_date", "date_order", wrong, "maturity_date is not after start_date"),
             *past_dates(trades, "maturity_date", as_of, "maturity"),
         ]

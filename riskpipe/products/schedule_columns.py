@@ -6,16 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riskpipe.market.calendar_names import CALENDARS, CENTRES, is_calendar
-from riskpipe.market.calendars import CONVENTIONS
+from riskpipe.market.calendars import CONVENTIONS, adjust
 from riskpipe.market.daycounts import DAY_COUNTS
-from riskpipe.market.schedules import FREQUENCIES, period_count
+from riskpipe.market.labels import Labels
+from riskpipe.market.schedules import FREQUENCIES, LONGEST_ADJUSTMENT, period_count
 from riskpipe.products.base import Column, RowFaults
 from riskpipe.products.trades import Trades
-from riskpipe.products.validation import label_mask, past_dates, rows_fault
-
-# QuantLib's calendars begin in 1901; schedules run well inside of what 32-bit days and memory can take.
-_FIRST_DAY = int(np.datetime64("1901-01-01").astype("datetime64[D]").astype(int))
-_LAST_DAY = int(np.datetime64("2199-12-31").astype("datetime64[D]").astype(int))
+from riskpipe.products.validation import label_mask, rows_fault
 
 
 def frequency_column(name: str, description: str) -> Column:
@@ -37,32 +34,37 @@ def convention_column() -> Column:
     return Column("business_day_convention", "string", "what moves dates to business days", choices=CONVENTIONS)
 
 
-def schedule_faults(trades: Trades, start: str, as_of: int) -> list[RowFaults]:
-    """Unknown calendars; dates out of range or order; a maturity in the past.
+def schedule_faults(trades: Trades, start: str, as_of: int, convention: Labels | None = None) -> list[RowFaults]:
+    """Unknown calendars; dates out of order; a maturity in the past, and the payment that it was moved to.
 
     :param start: the column of the first date; the last is `maturity_date`.
+    :param convention: that moves the last payment; None: as the column business_day_convention says.
     """
     unknown = label_mask(trades.labels("calendar"), lambda name: not is_calendar(name))
     message = f"calendar is none of {', '.join(CALENDARS)}, nor such joined by '+'"
     begin, end = trades.days(start), trades.days("maturity_date")
     missing = (begin == Trades.NO_DATE) | (end == Trades.NO_DATE)
+    over = end < as_of
+    # Alive until it has paid: what falls due on a holiday is paid after it.
+    near = over & (end > as_of - LONGEST_ADJUSTMENT) & ~unknown & (trades.labels("calendar").codes >= 0)
+    over &= _paid(trades, near, convention) < as_of
     return [
         *rows_fault("calendar", "calendar", unknown, message),
-        *date_range_faults(trades, start),
-        *date_range_faults(trades, "maturity_date"),
         *rows_fault("maturity_date", "date_order", (begin >= end) & ~missing, f"maturity_date is not after {start}"),
-        *past_dates(trades, "maturity_date", as_of, "maturity"),
+        *rows_fault("maturity_date", "not_past", over, "maturity in the past"),
     ]
+
+
+def _paid(trades: Trades, rows: NDArray[np.bool_], convention: Labels | None) -> NDArray[np.int32]:
+    """int32[n]: when `rows` bool[n] pay what is due at maturity, of the others the maturity."""
+    maturity, moved = trades.days("maturity_date"), np.flatnonzero(rows)
+    paid = maturity.copy()
+    rule = trades.labels("business_day_convention") if convention is None else convention
+    paid[moved] = adjust(maturity[moved], trades.labels("calendar").take(moved), rule.take(moved))
+    return paid
 
 
 def remaining_periods(trades: Trades, start: str, frequency: str, as_of: int) -> NDArray[np.float64]:
     """float64[n]: about how many periods are still to come."""
     begin = np.maximum(trades.days(start), np.int32(as_of))
     return period_count(begin, trades.days("maturity_date"), trades.labels(frequency)).astype(np.float64)
-
-
-def date_range_faults(trades: Trades, column: str) -> list[RowFaults]:
-    """Dates outside of what calendars reach."""
-    days = trades.days(column)
-    outside = ((days < _FIRST_DAY) | (days > _LAST_DAY)) & (days != Trades.NO_DATE)
-    return rows_fault(column, "date_range", outside, f"{column} is not in the years 1901 to 2199")

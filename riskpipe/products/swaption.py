@@ -83,7 +83,7 @@ class Swaption(Product):
     def validate(self, trades: Trades, as_of: int) -> list[RowFaults]:
         return [
             *_SWAP.validate(trades, as_of),
-            *past_dates(trades, "expiry_date", as_of, "expiry"),
+            *past_dates(trades, "expiry_date", as_of, "expiry", "; what was exercised is booked as interest_rate_swap"),
             *out_of_order(trades, "expiry_date", "start_date"),
             *strike_faults(trades, "fixed_rate"),
         ]

@@ -26,6 +26,11 @@ from riskpipe.store.columns import KIND_TYPES, Unread, can_read, nearest_name, r
 CURRENCY = re.compile(r"[A-Z]{3}")
 
 _COMMON = {column.name: column for column in COMMON_COLUMNS}
+# QuantLib's calendars have these years; schedules run well inside of what 32-bit days and memory can take.
+FIRST_DAY = int(np.datetime64("1901-01-01").astype("datetime64[D]").astype(int))
+LAST_DAY = int(np.datetime64("2199-12-31").astype("datetime64[D]").astype(int))
+_REACH = 54_787  # days: 150 years, more than the longest bonds have and less than stand-ins for no date
+
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -109,10 +114,13 @@ def renamed_books(trades: Trades, original: pa.Table) -> tuple[NDArray[np.int64]
     return rows, given.take(pa.array(rows)).to_pylist()
 
 
-def check_rows(trades: Trades, product: Product, original: pa.Table | None = None) -> list[RowFaults]:
-    """Single-column rules over a canonical table: nulls, choices, finiteness, sign, empty names.
+def check_rows(
+    trades: Trades, product: Product, original: pa.Table | None = None, as_of: int | None = None
+) -> list[RowFaults]:
+    """Single-column rules over a canonical table: nulls, choices, finiteness, sign, range of dates, empty names.
 
     :param original: the table before `canonical`, to tell values that could not be read from nulls.
+    :param as_of: days since 1970-01-01, which dates must not be too far from; None: anywhere in the calendars' years.
     """
     faults: list[RowFaults] = []
     for column in all_columns(product):
@@ -126,7 +134,21 @@ def check_rows(trades: Trades, product: Product, original: pa.Table | None = Non
         if column.required:
             faults += rows_fault(column.name, "not_null", null, f"{column.name} is null")
         faults += _RULES[column.kind](trades, column)
+        if column.kind == "date":
+            faults += _far_dates(trades, column, as_of)
     return faults
+
+
+def _far_dates(trades: Trades, column: Column, as_of: int | None) -> list[RowFaults]:
+    """Stand-ins for no date, and dates beyond what calendars and memory reach: of every product, plug-ins too."""
+    days = trades.days(column.name)
+    first, last = (FIRST_DAY, LAST_DAY) if as_of is None else (as_of - _REACH, as_of + _REACH)
+    outside = ((days < max(first, FIRST_DAY)) | (days > min(last, LAST_DAY))) & (days != Trades.NO_DATE)
+    message = (
+        f"{column.name} is not in the years 1901 to 2199, at most 150 years from as_of; a date that stands for none, "
+        "such as 9999-12-31, is not understood"
+    )
+    return rows_fault(column.name, "date_range", outside, message)
 
 
 def _check_numbers(trades: Trades, column: Column) -> Iterator[RowFaults]:
@@ -207,9 +229,12 @@ def unknown_currencies(trades: Trades, *columns: str) -> list[RowFaults]:
     return faults
 
 
-def past_dates(trades: Trades, column: str, as_of: int, what: str) -> list[RowFaults]:
-    """Dates before the valuation date: "<what> in the past"."""
-    return rows_fault(column, "not_past", trades.days(column) < as_of, f"{what} in the past")
+def past_dates(trades: Trades, column: str, as_of: int, what: str, hint: str = "") -> list[RowFaults]:
+    """Dates before the valuation date: "<what> in the past", and what can be done.
+
+    The column is the date of the last payment: until then a trade is alive.
+    """
+    return rows_fault(column, "not_past", trades.days(column) < as_of, f"{what} in the past{hint}")
 
 
 def out_of_order(trades: Trades, first: str, last: str) -> list[RowFaults]:

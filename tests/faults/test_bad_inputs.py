@@ -235,7 +235,7 @@ def test_ten_faults_in_one_pass(spoilt: Book) -> None:
     assert answer.code == 3
     assert listed(answer.faults) >= {
         ("portfolio", "coupon", "finite", 1),
-        ("portfolio", "expiry_date", "not_past", 1),
+        ("portfolio", "expiry_date", "fixing", 1),
         ("portfolio", "sell_currency", "currency", 1),
         ("portfolio", "volatility", "market_data", 1),
         ("portfolio", "trade_id", "unique", 2),
@@ -258,7 +258,7 @@ def test_ten_faults_in_one_pass(spoilt: Book) -> None:
         ("portfolio", "", "unknown product", 0),
         ("portfolio", "", "not parquet", 0),
         ("portfolio", "coupon", "finite", 1),
-        ("portfolio", "expiry_date", "not_past", 1),
+        ("portfolio", "expiry_date", "fixing", 1),
         ("portfolio", "sell_currency", "currency", 1),
         ("portfolio", "trade_id", "unique", 2),
         ("market", "value", "not positive", 1),

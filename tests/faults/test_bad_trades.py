@@ -60,7 +60,10 @@ def spoiler(spoilt: Book) -> Spoiler:
     cell = spoiler.cell
     cell("bond", 1, "coupon", float("nan"), "finite", INVALID, "coupon is not a finite number")
     cell("bond", 2, "face", float("inf"), "finite", INVALID, "face is not a finite number")
-    cell("fx_option", 3, "expiry_date", date(2026, 11, 19), "not_past", INVALID, "expiry in the past")
+    cell("fx_option", 3, "expiry_date", date(2026, 11, 19), "fixing", MISSING, "rate that decided whether the option")
+    cell("equity_option", 12, "expiry_date", date(2026, 11, 19), "not_past", INVALID, "expiry in the past")
+    cell("equity_option", 13, "expiry_date", date(9999, 12, 31), "date_range", INVALID, "stands for none")
+    cell("fx_forward", 10, "delivery_date", date(1900, 1, 1), "date_range", INVALID, "in the years 1901 to 2199")
     cell("fx_option", 4, "option_type", "cal", "choice", INVALID, "option_type 'cal' is unknown; is it 'call'?")
     cell("fx_option", 5, "strike", -1.0, "positive", INVALID, "strike must be above zero")
     cell("fx_forward", 6, "buy_currency", "EURO", "currency", INVALID, "not an ISO currency code")
@@ -83,7 +86,7 @@ def test_each_fails_by_name_and_no_other(spoiler: Spoiler, clean: Path) -> None:
     answer = book.riskpipe("run", "--json")
     assert answer.code == 4, answer.stderr
     reasons = answer.json["failures_by_reason"]
-    assert reasons == {INVALID: 18, MISSING: 1}  # the two duplicated ids stand in two rows each
+    assert reasons == {INVALID: 20, MISSING: 2}  # the two duplicated ids stand in two rows each
     assert answer.json["published"] is True
     assert_only_these_fail(clean, book.output, spoiler.failed, spoiler.renamed)
     checks = pq.read_table(run_directory(book.output) / "checks.parquet").to_pylist()
@@ -98,15 +101,15 @@ def test_check_lists_them_all_and_plan_counts_them(spoiler: Spoiler) -> None:
     assert answer.code == 3
     assert answer.stderr == ""
     report = answer.json
-    assert (report["trades"], report["quarantined"], report["blocking"]) == (400, 19, False)
+    assert (report["trades"], report["quarantined"], report["blocking"]) == (400, 22, False)
     assert report["exit_code"] == 3
     assert_listed(spoiler, report["faults"])
     assert pq.read_table(book.output / "meta" / "checks.parquet").num_rows == report["errors"] == len(report["faults"])
     plan = book.riskpipe("plan", "--json")
     assert plan.code == 0
-    assert plan.json["quarantined"] == 19
+    assert plan.json["quarantined"] == 22
     assert plan.json["trades"] == 400
-    assert "19 trades will fail with a reason" in plan.stderr
+    assert "22 trades will fail with a reason" in plan.stderr
 
 
 def assert_listed(spoiler: Spoiler, faults: list[dict[str, object]]) -> None:
@@ -134,7 +137,7 @@ def test_text_for_people_names_place_rows_and_trades(spoiler: Spoiler) -> None:
     lines = answer.stdout.splitlines()
     at = lines.index("error: portfolio fx_option/part-000.parquet strike: positive (1 row): strike must be above zero")
     assert lines[at + 1] == f"    such as {ids(spoiler.book, 'fx_option')[5]}"
-    assert lines[-3].startswith("400 trades, 19 quarantined; ")
+    assert lines[-3].startswith("400 trades, 22 quarantined; ")
     assert lines[-2] == f"all of them: {spoiler.book.output}/meta/checks.parquet"
     assert lines[-1].startswith("next: riskpipe plan -c ")
 

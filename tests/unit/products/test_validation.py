@@ -10,13 +10,14 @@ import pytest
 
 from riskpipe.errors import InputError, Reason
 from riskpipe.products.base import COMMON_COLUMNS, Column
+from riskpipe.products.catalogue import PRODUCTS
 from riskpipe.products.commodity_option import CommodityOption
 from riskpipe.products.cross_currency_swap import CrossCurrencySwap
 from riskpipe.products.equity_option import EquityOption
 from riskpipe.products.fx_forward import FxForward
 from riskpipe.products.fx_option import FxOption
 from riskpipe.products.trades import Trades
-from riskpipe.products.validation import canonical, check_rows, check_schema, out_of_order
+from riskpipe.products.validation import all_columns, canonical, check_rows, check_schema, out_of_order
 
 AS_OF = 20777
 DATE = datetime.date(2027, 3, 1)
@@ -233,13 +234,13 @@ def test_fx_option_rules():
             "option_type": ["call"] * 5,
             "strike": [1.0] * 5,
             "notional": [-1e6] * 5,
-            "expiry_date": dates(0, 1, 1, 1, -1),
+            "expiry_date": dates(-1, 1, 1, 1, -1),
             "delivery_date": dates(2, 3, 3, 3, -2),
         }
     )
     assert rules(FxOption(), table) == {
         ("pair", "pair"): ([1, 2, 3], Reason.INVALID_TRADE),
-        ("expiry_date", "not_past"): ([4], Reason.INVALID_TRADE),
+        ("delivery_date", "not_past"): ([4], Reason.INVALID_TRADE),
         ("delivery_date", "date_order"): ([4], Reason.INVALID_TRADE),
     }
 
@@ -297,3 +298,19 @@ def test_booleans():
     for values in (pa.array(["true", "false"]), pa.array([1, 0])):
         schema = check_schema(pa.table({"exchange_notionals": values}).schema, CrossCurrencySwap())
         assert [f.rule for f in schema if f.column == "exchange_notionals"] == ["wrong_type"]
+
+
+@pytest.mark.parametrize("product", PRODUCTS, ids=lambda product: product.name)
+def test_dates_that_stand_for_none(product):
+    """Every date column of every product, without a word of the product's own."""
+    days = [*(datetime.date(year, 12, 31) for year in (1, 1899, 2199, 2262, 9999))]
+    good = [datetime.date(1950, 1, 1), datetime.date(2100, 1, 1), None]
+    columns = [column.name for column in all_columns(product) if column.kind == "date"]
+    assert columns
+    for column in columns:
+        table = pa.table({column: pa.array(days + good, pa.date32())})
+        found = [f for f in check_rows(Trades(table), product, as_of=AS_OF) if f.rule == "date_range"]
+        assert [(f.column, f.rows.tolist(), f.level) for f in found] == [(column, list(range(len(days))), "error")]
+        assert "9999-12-31" in found[0].message
+        anywhere = [f for f in check_rows(Trades(table), product) if f.rule == "date_range"]
+        assert [f.rows.tolist() for f in anywhere] == [[0, 1, 3, 4]]
