@@ -1,4 +1,7 @@
-"""Standard credit default swaps against Markit's calculator (markit_cds.csv): spreads turned into upfront amounts."""
+"""Standard credit default swaps against Markit's calculator (markit_cds.csv): spreads turned into upfront amounts.
+
+Once by a flat hazard rate that is looked for here, and once by the curve that is made of the spread as a quote.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +14,20 @@ from typing import Any
 import numpy as np
 import pytest
 import QuantLib as ql  # noqa: N813
+from par_quotes import cds_spreads, point, table_of
 from scipy.optimize import brentq
 
 from riskpipe.market.conventions import Conventions
+from riskpipe.market.derived import derive
+from riskpipe.market.factors import date_of
 from riskpipe.market.model import MarketModel
+from riskpipe.market.producers import PRODUCERS
+from riskpipe.market.snapshot import MarketSnapshot
 from riskpipe.products.credit_default_swap import CreditDefaultSwap
 
 TRADED, ACCRUES_FROM, SETTLED = date(2009, 5, 21), date(2009, 3, 20), date(2009, 5, 26)
 NOTIONAL, COUPON = 1e7, 0.01
+ACCRUED = NOTIONAL * ((TRADED - ACCRUES_FROM).days + 1) / 360.0
 DEPOSITS = {1: 0.003081, 2: 0.005525, 3: 0.007163, 6: 0.012413, 9: 0.014, 12: 0.015488}
 SWAPS = {
     2: 0.011907, 3: 0.01699, 4: 0.021198, 5: 0.02444, 6: 0.026937, 7: 0.028967, 8: 0.030504, 9: 0.031719,
@@ -64,21 +73,24 @@ def model(rates: Any) -> MarketModel:
     return market
 
 
+def terms(rates: Any, row: dict[str, str], spreads: list[float]) -> dict[str, list[Any]]:
+    maturity = date.fromisoformat(row["maturity"])
+    constants = {
+        "reference_entity": "NAME", "currency": "USD", "discount_curve": "USD", "notional": NOTIONAL,
+        "protection": "buy", "upfront": 0.0, "recovery": float(row["recovery"]),
+        "start_date": rates.day_number(ACCRUES_FROM), "maturity_date": rates.day_number(maturity), "frequency": "3M",
+        "day_count": "ACT/360", "calendar": "weekends", "accrual_includes_maturity": True,
+    }  # fmt: skip
+    return {"spread": spreads, **{name: [value] * len(spreads) for name, value in constants.items()}}
+
+
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row['maturity']} {row['spread']} {row['recovery']}")
 def test_upfront(rates: Any, row: dict[str, str]) -> None:
-    market = model(rates)
-    spread, recovery, maturity = float(row["spread"]), float(row["recovery"]), date.fromisoformat(row["maturity"])
-    terms = {
-        "reference_entity": ["NAME"] * 2, "currency": ["USD"] * 2, "discount_curve": ["USD"] * 2,
-        "notional": [NOTIONAL] * 2, "protection": ["buy"] * 2, "spread": [spread, COUPON], "upfront": [0.0] * 2,
-        "recovery": [recovery] * 2, "start_date": [rates.day_number(ACCRUES_FROM)] * 2,
-        "maturity_date": [rates.day_number(maturity)] * 2, "frequency": ["3M"] * 2, "day_count": ["ACT/360"] * 2,
-        "calendar": ["weekends"] * 2, "accrual_includes_maturity": [True] * 2,
-    }  # fmt: skip
-    prepared = PRODUCT.prepare(rates.trades(PRODUCT, terms), market)
+    market, spread = model(rates), float(row["spread"])
+    prepared = PRODUCT.prepare(rates.trades(PRODUCT, terms(rates, row, [spread, COUPON])), market)
     factor = market.snapshot.group("hazard_rate", "NAME")
     _, settlement = curve()
-    accrued = NOTIONAL * ((TRADED - ACCRUES_FROM).days + 1) / 360.0 * settlement
+    accrued = ACCRUED * settlement
     x = market.snapshot.x0[:, None].copy()
 
     def clean(trade: int, hazard: float) -> float:
@@ -89,3 +101,23 @@ def test_upfront(rates: Any, row: dict[str, str]) -> None:
     hazard = brentq(lambda level: clean(0, level), 1e-6, 1.0, xtol=1e-15)
     # printed with ten digits
     assert clean(1, hazard) / settlement == pytest.approx(float(row["upfront"]), abs=4e-4)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row['maturity']} {row['spread']} {row['recovery']}")
+def test_upfront_on_the_curve_of_the_quoted_spread(rates: Any, row: dict[str, str]) -> None:
+    as_of, maturity = rates.day_number(TRADED), date.fromisoformat(row["maturity"])
+    zeros = [
+        point("zero_rate", "USD", float(-np.log(factor) / ((day - as_of) / 365.0)), date_of(day).isoformat(), "USD")
+        for day, factor in curve()[0]
+    ]
+    tenor = f"{maturity.year - TRADED.year}Y"
+    spreads = cds_spreads("NAME", {tenor: float(row["spread"])})
+    recovery = [point("recovery", "NAME", float(row["recovery"]))]
+    conventions = Conventions(discount_curves={"USD": "USD"}, credit_model="isda")
+    found = derive(table_of([*zeros, *spreads, *recovery]), PRODUCERS, as_of, conventions)
+    assert found.faults == ()
+    market = MarketModel(MarketSnapshot.from_table(found.table, as_of), conventions)
+    prepared = PRODUCT.prepare(rates.trades(PRODUCT, terms(rates, row, [COUPON])), market)
+    value = prepared.price(np.zeros(1, np.int32), market.snapshot.x0[:, None])[0, 0]
+    settlement = curve()[1]
+    assert value / settlement + ACCRUED * COUPON == pytest.approx(float(row["upfront"]), abs=4e-4)
