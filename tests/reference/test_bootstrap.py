@@ -230,7 +230,7 @@ def _worth_at_their_quotes(rates: Any, as_of: date, credit_model: str, frequency
     found = derive(table_of(rows), PRODUCERS, day, conventions)
     assert found.faults == ()
     model = MarketModel(MarketSnapshot.from_table(found.table, day), conventions)
-    start, base, accrued = _standard_contracts(as_of, credit_model, {"3M": 3, "6M": 6}[frequency])
+    start, base, accrued = _standard_contracts(as_of, credit_model, {"1M": 1, "3M": 3, "6M": 6}[frequency])
     trades = [
         (name, spread, rates.day_number(_months_later(base, MONTHS[tenor])))
         for name, quotes in NAMES.items()
@@ -281,8 +281,11 @@ def test_credit_default_swaps_at_their_quotes_are_worth_nothing_on_any_day_of_fi
 @pytest.mark.parametrize(
     "as_of", [date(2026, 11, 20), date(2026, 3, 19), date(2026, 6, 19), date(2026, 6, 20)], ids=str
 )
-def test_semi_annual_contracts_at_their_quotes_are_worth_nothing(rates: Any, credit_model: str, as_of: date) -> None:
-    assert np.abs(_worth_at_their_quotes(rates, as_of, credit_model, "6M")).max() <= 1e-13
+@pytest.mark.parametrize("frequency", ["1M", "6M"])
+def test_contracts_of_other_frequencies_at_their_quotes_are_worth_nothing(
+    rates: Any, credit_model: str, as_of: date, frequency: str
+) -> None:
+    assert np.abs(_worth_at_their_quotes(rates, as_of, credit_model, frequency)).max() <= 1e-13
 
 
 def test_credit_default_swaps_are_worth_what_quantlib_s_curves_say(rates: Any) -> None:

@@ -188,7 +188,7 @@ def _contract(quote: Quote, as_of: int, terms: CreditTerms) -> StandardContract:
         maturity = ql.cdsMaturity(to_date(as_of), period, ql.DateGeneration.CDS2015)
         return standard_contract(int(to_days([maturity])[0]), as_of, terms)
     except (RuntimeError, ValueError) as error:
-        raise BootstrapError("bad tenor", [quote], str(error)) from error
+        raise BootstrapError("bad tenor", [quote], f"no standard contract is of {quote.tenor} ({error})") from error
 
 
 def bootstrap_credit(

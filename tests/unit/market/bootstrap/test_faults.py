@@ -148,6 +148,17 @@ def test_basis_between_overnight_indices_is_refused() -> None:
     assert "between two overnight indices" in fault.message
 
 
+@pytest.mark.parametrize("spread", [-0.01, 20.0])
+def test_a_spread_below_zero_or_beyond_what_default_at_once_earns(spread: float) -> None:
+    (fault,) = _made(SOUND + cds_spreads("BAD", {"1Y": spread})).faults
+    assert ("too low: it would be negative" if spread < 0.0 else "too high: default at once") in fault.message
+
+
+def test_a_recovery_of_all_leaves_no_spread() -> None:
+    (fault,) = _made(SOUND + cds_spreads("X", CREDIT) + [point("recovery", "X", 1.0)]).faults
+    assert "with a recovery of 1 nothing is lost" in fault.message
+
+
 def test_spreads_that_no_default_probability_explains() -> None:
     found = _made(SOUND + cds_spreads("BAD", {"1Y": 0.20, "5Y": 0.001}) + cds_spreads("GOOD", CREDIT))
     (fault,) = found.faults
@@ -163,6 +174,9 @@ def test_spreads_without_currency_or_on_a_tenor_that_is_none_or_with_a_bad_recov
     assert "neither a currency nor market.curves.X.discount_curve" in fault.message
     (fault,) = _made(SOUND + cds_spreads("X", {"2031-12-20": 0.01})).faults
     assert fault.rule == "bad tenor"
+    (fault,) = _made(SOUND + cds_spreads("X", {"1M": 0.01})).faults
+    assert "cds_spread:X:1M (cds): no standard contract is of 1M (" in fault.message
+    assert "multiple of 3 months" in fault.message
     (fault,) = _made(SOUND + cds_spreads("X", CREDIT), left_out=frozenset({("recovery", "X")})).faults
     assert "recovery:X is left out for its errors" in fault.message
     linear = Conventions(discount_curves={"USD": "USD.SOFR"}, curve_interpolation={"X": "linear_zero"})
