@@ -254,9 +254,9 @@ def _worth_at_their_quotes(rates: Any, as_of: date, credit_model: str, frequency
 
 
 def _days_about_coupons() -> list[date]:
-    """About each quarter's 20th, on weekends too, some between, and the rolls of five years."""
-    about = [date(2026, month, 20) + timedelta(k) for month in (3, 6, 9, 12) for k in (-3, -2, -1, 0, 1, 2, 3)]
-    eves = [date(year, month, 19) for year in (2027, 2028, 2029, 2030) for month in (3, 6, 9, 12)]
+    """About each quarter's 20th of a year, on weekends too, eves of other years, and some between."""
+    about = [date(2026, month, 20) + timedelta(k) for month in (3, 6, 9, 12) for k in (-1, 0, 1, 2)]
+    eves = [date(2027, 3, 19), date(2028, 6, 19), date(2029, 9, 19), date(2030, 12, 19)]
     return [*about, *eves, date(2026, 1, 1), date(2028, 2, 29), date(2026, 11, 20)]
 
 
