@@ -1,5 +1,5 @@
 """Fair variance by replication: Demeterfi, Derman, Kamal and Zou, More than you ever wanted to know about volatility
-swaps (1999), equation 26, with puts below and calls above a level S* that does not move with the scenario."""
+swaps (1999), equation 26, over a smile that is flat beyond its ends."""
 
 from __future__ import annotations
 
@@ -10,8 +10,27 @@ from numpy.typing import NDArray
 
 from riskpipe.kernels.black import black
 from riskpipe.kernels.compiler import inline, kernel
-from riskpipe.kernels.mathematics import fma, select
+from riskpipe.kernels.mathematics import cdf, fma, log, pdf, select
 from riskpipe.kernels.volatility import total_variance
+
+# Stands in for a zero deviation.
+_LEAST_DEVIATION = 1e-150
+
+
+@inline
+def _beyond(forward: float, strike: float, variance: float, sign: float) -> float:
+    """Calls above (sign +1) or puts below (-1) a strike over the strikes' squares, at one variance, twice.
+
+    The strip pays 2 (S / K - 1 - ln(S / K)) where S ends beyond K; expectations are those of a lognormal S.
+    """
+    deviation = math.sqrt(variance)
+    deviation = select(deviation < _LEAST_DEVIATION, _LEAST_DEVIATION, deviation)
+    moneyness = log(forward / strike)
+    d1 = fma(moneyness, 1.0 / deviation, 0.5 * deviation)
+    d2 = d1 - deviation
+    level = fma(-0.5, variance, 1.0 + moneyness)
+    part = fma(forward / strike, cdf(sign * d1), -level * cdf(sign * d2))
+    return 2.0 * fma(-sign * deviation, pdf(d2), part)
 
 
 @inline
@@ -19,7 +38,6 @@ def _add_fair_variance(
     leg: int,
     amount: float,
     forward: NDArray[np.float64],
-    centre: NDArray[np.float64],
     offset: NDArray[np.int64],
     strike: NDArray[np.float64],
     weight: NDArray[np.float64],
@@ -33,7 +51,8 @@ def _add_fair_variance(
     """Add amount times the fair total variance of a leg in every scenario.
 
     What a flat smile at the variance of the centre replicates is known, it is that variance; the strip of options makes
-    up for the difference. The first node of a leg is the centre.
+    up for the difference. The first node of a leg is the centre, the next two, if there are any, are the ends of the
+    smile, beyond which it is flat.
     """
     begin, end = offset[leg], offset[leg + 1]
     for node in range(begin, end):
@@ -41,13 +60,22 @@ def _add_fair_variance(
         w0, w1 = strike_weight[node, 0], strike_weight[node, 1]
         w2, w3 = strike_weight[node, 2], strike_weight[node, 3]
         t0, t1 = time_weight[node, 0], time_weight[node, 1]
+        k = strike[node]
         if node == begin:
             for s in range(out.size):
-                flat[s] = total_variance(v0[s], v1[s], v2[s], v3[s], w0, w1, w2, w3, t0, t1)
+                variance = total_variance(v0[s], v1[s], v2[s], v3[s], w0, w1, w2, w3, t0, t1)
+                # A forward of zero or below has no logarithm.
+                flat[s] = select(forward[s] > 0.0, variance, math.nan)
                 out[s] = fma(amount, flat[s], out[s])
+        elif node <= begin + 2:
+            sign = -1.0 if node == begin + 1 else 1.0
+            for s in range(out.size):
+                variance = total_variance(v0[s], v1[s], v2[s], v3[s], w0, w1, w2, w3, t0, t1)
+                difference = _beyond(forward[s], k, variance, sign) - _beyond(forward[s], k, flat[s], sign)
+                out[s] = fma(amount, difference, out[s])
         else:
-            k = strike[node]
-            sign = 1.0 if k > centre[leg] else -1.0
+            # By put-call parity either side of the centre will do, and the same differences come of it.
+            sign = 1.0 if k > strike[begin] else -1.0
             share = 2.0 * amount * weight[node] / (k * k)
             for s in range(out.size):
                 variance = total_variance(v0[s], v1[s], v2[s], v3[s], w0, w1, w2, w3, t0, t1)
@@ -63,7 +91,6 @@ def variance_swaps(
     forward_position: NDArray[np.int32],
     discount: NDArray[np.float64],
     discount_position: NDArray[np.int32],
-    centre: NDArray[np.float64],
     offset: NDArray[np.int64],
     strike: NDArray[np.float64],
     weight: NDArray[np.float64],
@@ -82,8 +109,8 @@ def variance_swaps(
     :param rows: int32[m], the swaps to price among n.
     :param legs: int32[n, 2], the leg to expiry and (-1: none) the one to the start, whose variance does not count.
     :param forward, discount: float64[., S], nodes; `forward_position` int32[legs], `discount_position` int32[n].
-    :param centre: float64[legs], S*.
     :param offset: int64[legs + 1], of the nodes: `strike`, `weight` (of d strike), and the weights of `VarianceNodes`.
+        A leg has its centre alone, or that, the ends of its smile and the strikes between them.
     :param x: float64[n_factors, S].
     :param past: float64[n], variance realised so far, not annual; `years`: over which all of it is taken.
     :param strike_variance, notional: float64[n], a year, and the amount paid for one of it.
@@ -99,8 +126,8 @@ def variance_swaps(
             if leg >= 0:
                 forwards = forward[forward_position[leg]]
                 _add_fair_variance(
-                    leg, 1.0 - 2.0 * side, forwards, centre, offset, strike, weight, index, strike_weight,
-                    time_weight, x, flat, values,
+                    leg, 1.0 - 2.0 * side, forwards, offset, strike, weight, index, strike_weight, time_weight, x, flat,
+                    values,
                 )  # fmt: skip
         for s in range(values.size):
             left = select(values[s] < 0.0, math.nan, values[s])

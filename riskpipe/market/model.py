@@ -254,6 +254,12 @@ class MarketModel:
         """
         return self._surfaces.variance(self._groups(kinds, surfaces), days, strikes, forwards0)
 
+    def kinks(
+        self, kinds: tuple[str, ...], surfaces: Labels, days: Days, forwards0: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Strikes between which `variance` is smooth, and beyond which it is flat (`riskpipe.market.surfaces`)."""
+        return self._surfaces.kinks(self._groups(kinds, surfaces), days, forwards0)
+
     def cube_variance(
         self,
         kinds: tuple[str, ...],

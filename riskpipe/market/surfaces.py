@@ -110,6 +110,34 @@ class Surfaces:
             time_weight=found.time_weight,
         )
 
+    def kinks(
+        self, groups: NDArray[np.int32], days: NDArray[np.int32], forwards0: Floats
+    ) -> tuple[Floats, NDArray[np.int64]]:
+        """Strikes between which a trade's total variance is smooth, and beyond which it is flat: those of the points.
+
+        :param groups: int32[n], none of them a cube; -1, like a surface at one strike, has none.
+        :return: ascending and distinct, a trade's after another's; and int64[n + 1], where each trade's begin.
+        """
+        found = self._expiries(groups, days)
+        trade, strike = np.empty(0, np.int64), np.empty(0)
+        for expiries in (found.near, found.far):
+            slices = self._slice_of(expiries)
+            start, axis = self._start[slices], self._axis[slices]
+            count = np.where((groups < 0) | (axis == _FLAT), 0, self._stop[slices] - start)
+            mine = np.repeat(np.arange(len(groups)), count)
+            place = self._coordinate[np.arange(len(mine)) + np.repeat(start - (np.cumsum(count) - count), count)]
+            place = np.where(self._logarithmic[slices][mine], np.exp(place), place)
+            forward = forwards0[mine]
+            level = np.select(
+                [axis[mine] == _MONEYNESS, axis[mine] == _OFFSET], [place * forward, place + forward], place
+            )
+            trade, strike = np.concatenate((trade, mine)), np.concatenate((strike, level))
+        order = np.lexsort((strike, trade))
+        trade, strike = trade[order], strike[order]
+        first = np.ones(len(trade), np.bool_)
+        first[1:] = (trade[1:] != trade[:-1]) | (strike[1:] != strike[:-1])
+        return strike[first], np.searchsorted(trade[first], np.arange(len(groups) + 1))
+
     def cube_variance(
         self,
         groups: NDArray[np.int32],

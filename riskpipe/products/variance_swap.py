@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,11 +20,15 @@ from riskpipe.products.trades import Trades
 from riskpipe.products.validation import past_dates, rows_fault, unknown_currencies
 from riskpipe.products.vanilla import BLACK_VOLATILITY, underlying_needs
 
-# Strikes reach so many deviations, and so far in any case, to either side of today's forward; in panels of a deviation
-# with eight points of Gauss-Legendre quadrature each. Where a spot moves by more than a third the strip becomes short.
-_DEVIATIONS, _REACH, _NARROWEST, _WIDEST, _POINTS = 8.0, 0.5, 0.02, 5.0, 8
-# Measured, a leg: some two hundred options.
-_WEIGHT = 100.0
+# Panels of quadrature end at the strikes of the smile. Around today's forward they are at most a deviation wide in the
+# logarithm of the strike, from ten deviations on a tenth of the distance: there they matter where spots are shocked.
+_NARROWEST, _WIDEST, _NEAR = 0.002, 5.0, 10.0
+# Widths, in these units, up to which a panel has so many points of Gauss-Legendre quadrature; the widest have the last.
+_ORDERS = ((0.03, 2), (0.125, 4), (math.inf, 8))
+# So many deviations and more below today's forward strikes end where a smile has points at or below zero.
+_DEVIATIONS, _REACH = 8.0, 0.5
+# Measured, a leg: some seventy options.
+_WEIGHT = 50.0
 
 
 class VarianceSwap(Product):
@@ -35,7 +40,7 @@ class VarianceSwap(Product):
     """
 
     name = "variance_swap"
-    version = 1
+    version = 2
     columns = (
         *COMMON_COLUMNS,
         Column("underlying", "string", "name of the spot, forwards and volatility surface"),
@@ -96,11 +101,10 @@ class VarianceSwap(Product):
 
 @dataclass(frozen=True)
 class _Strip:
-    """Options over the surface, leg by leg; the first of a leg is at its centre, with no weight."""
+    """Options over the surface, leg by leg: first its centre, then the ends of the smile, both with no weight."""
 
     forward: ForwardNodes
     forward_position: NDArray[np.int32]
-    centre: NDArray[np.float64]
     offset: NDArray[np.int64]
     strike: NDArray[np.float64]
     weight: NDArray[np.float64]
@@ -117,19 +121,70 @@ def _strip(trades: Trades, model: MarketModel, trade: NDArray[np.int64], days: N
     deviation = np.clip(np.sqrt(middle.evaluate(today)[:, 0]), _NARROWEST, _WIDEST)
     # A market that is not finite has no price, on any strip.
     deviation = np.where(np.isnan(deviation), _WIDEST, deviation)
-    panels = np.where(model.time(days) > 0.0, np.ceil((_DEVIATIONS * deviation + _REACH) / deviation), 0.0)
-    sizes = 1 + 2 * _POINTS * panels.astype(np.int64)
-    offset = np.concatenate(([0], np.cumsum(sizes)))
-    leg = np.repeat(np.arange(len(trade)), sizes)
-    within = np.arange(len(leg)) - offset[leg] - 1
-    abscissa, share = np.polynomial.legendre.leggauss(_POINTS)
-    panel = within // _POINTS - panels[leg]
-    log_strike = deviation[leg] * (panel + 0.5 * (1.0 + abscissa[within % _POINTS]))
-    first = within < 0
-    strike = centre[leg] * np.exp(np.where(first, 0.0, log_strike))
-    weight = np.where(first, 0.0, 0.5 * deviation[leg] * share[within % _POINTS] * strike)
-    variance = model.variance(BLACK_VOLATILITY, _take(underlying, leg), days[leg], strike, centre[leg])
-    return _Strip(forward, position, centre, offset, strike, weight, variance)
+    kink, first = model.kinks(BLACK_VOLATILITY, underlying, days, centre)
+    owner = np.repeat(np.arange(len(trade)), np.diff(first))
+    lowest = centre * np.exp(-_DEVIATIONS * deviation - _REACH)
+    kink = np.where(kink > 0.0, kink, np.where(centre > 0.0, lowest, 1.0)[owner])
+    leg, strike, weight = _panels(owner, kink, centre, deviation)
+    # Without time there is no variance, and no smile without kinks.
+    alive = np.flatnonzero((np.diff(first) > 0) & (model.time(days) > 0.0))
+    ends = np.concatenate((kink[first[alive]], kink[first[alive + 1] - 1]))
+    inner = (model.time(days) > 0.0)[leg]
+    parts = ((np.arange(len(trade)), centre), (np.tile(alive, 2), ends), (leg[inner], strike[inner]))
+    legs, strikes = (np.concatenate([part[k] for part in parts]) for k in range(2))
+    weights = np.concatenate((np.zeros(len(legs) - inner.sum()), weight[inner]))
+    order = np.argsort(legs, kind="stable")
+    legs, strikes, weights = legs[order], strikes[order], weights[order]
+    offset = np.searchsorted(legs, np.arange(len(trade) + 1))
+    variance = model.variance(BLACK_VOLATILITY, _take(underlying, legs), days[legs], strikes, centre[legs])
+    return _Strip(forward, position, offset, strikes, weights, variance)
+
+
+def _panels(
+    owner: NDArray[np.int64], kink: NDArray[np.float64], centre: NDArray[np.float64], deviation: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+    """Leg, strike and weight (of d strike) of every point of quadrature between the kinks of a leg.
+
+    :param owner: int64[kinks], ascending legs; `kink`: their strikes, ascending.
+    :param centre, deviation: float64[legs].
+    """
+    inside = np.flatnonzero(owner[1:] == owner[:-1])
+    leg, unit = owner[inside], deviation[owner[inside]]
+    with np.errstate(invalid="ignore"):
+        low, high = (_units(np.log(kink[k] / centre[leg]), unit) for k in (inside, inside + 1))
+    # Of a market that is not finite one panel will do.
+    low, high = np.nan_to_num(low), np.nan_to_num(high)
+    count = np.maximum(np.ceil(high - low - 1e-9), 1.0).astype(np.int64)
+    piece = np.repeat(np.arange(len(inside)), count)
+    within = np.arange(len(piece)) - np.repeat(np.cumsum(count) - count, count)
+    step = ((high - low) / count)[piece]
+    edge = low[piece] + step * within
+    begin, end = (_logarithms(at, unit[piece]) for at in (edge, edge + step))
+    found, lower = [], 0.0
+    for limit, order in _ORDERS:
+        abscissa, share = np.polynomial.legendre.leggauss(order)
+        mine = np.flatnonzero((step > lower) & (step <= limit))
+        half = 0.5 * (end[mine] - begin[mine])[:, None]
+        strike = centre[leg[piece[mine]]][:, None] * np.exp(begin[mine][:, None] + half * (1.0 + abscissa))
+        found.append((np.repeat(leg[piece[mine]], order), strike.ravel(), (half * share * strike).ravel()))
+        lower = limit
+    legs, strikes, weights = (np.concatenate(column) for column in zip(*found, strict=True))
+    order_of = np.lexsort((strikes, legs))
+    return legs[order_of], strikes[order_of], weights[order_of]
+
+
+def _units(logarithm: NDArray[np.float64], deviation: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Panels from the centre to a strike: deviations up to `_NEAR`, and from there on ever wider ones."""
+    distance = np.abs(logarithm) / deviation
+    far = _NEAR * (1.0 + np.log(np.maximum(distance, _NEAR) / _NEAR))
+    return np.asarray(np.sign(logarithm) * np.where(distance > _NEAR, far, distance))
+
+
+def _logarithms(units: NDArray[np.float64], deviation: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The inverse of `_units`."""
+    distance = np.abs(units)
+    far = _NEAR * np.exp(np.maximum(distance, _NEAR) / _NEAR - 1.0)
+    return np.asarray(np.sign(units) * deviation * np.where(distance > _NEAR, far, distance))
 
 
 def _take(labels: Labels, rows: NDArray[np.int64]) -> Labels:
@@ -162,7 +217,6 @@ class _VarianceSwaps(Prepared):
             forward_position,
             discount,
             discount_position,
-            strip.centre,
             strip.offset,
             strip.strike,
             strip.weight,

@@ -11,7 +11,7 @@ from flat_market import AS_OF, DAY_COUNT, TODAY, FlatMarket, make_trades
 from scipy.integrate import quad
 from scipy.special import ndtr
 
-from riskpipe.market.conventions import Conventions
+from riskpipe.market.conventions import Conventions, SurfaceConvention
 from riskpipe.market.model import MarketModel
 from riskpipe.market.snapshot import MarketSnapshot
 from riskpipe.products.variance_swap import VarianceSwap
@@ -60,7 +60,7 @@ def snapshot():
 
 
 SNAPSHOT = snapshot()
-SPOTS = [100.0, 101.5, 70.0]
+SPOTS = [100.0, 101.5, 35.0]
 
 
 def levels():
@@ -105,12 +105,12 @@ def fair_variance(k, days, spot, scale):
         def integrand(u, sign=sign):
             return black(forward, math.exp(u), variance_at(k, days, math.exp(u), scale), sign) / math.exp(u)
 
-        total += quad(integrand, math.log(low), math.log(high), epsabs=1e-11, epsrel=1e-9)[0]
+        total += quad(integrand, math.log(low), math.log(high), epsabs=1e-13, epsrel=1e-11)[0]
     return 2.0 * total
 
 
 def test_replication_over_smiles():
-    """Fresh, seasoned and forward starting; fair variances to 4e-6, shocked ones too."""
+    """Fresh, seasoned and forward starting; fair variances to 1e-8, shocked ones too."""
     random = np.random.default_rng(72)
     which = random.integers(0, NAMES, TRADES)
     days = random.choice([1, 5, 20, 60, 90, 180, 365, 700, 1400, 1800, 18_250], TRADES)
@@ -145,7 +145,88 @@ def test_replication_over_smiles():
             years, strike = (AS_OF + days[k] - start[k]) / 365.0, columns["strike_vol"][k]
             notional = 100.0 * columns["vega_notional"][k] / (2.0 * strike)
             expected = math.exp(-RATE * days[k] / 365.0) * notional * ((past + left) / years - strike**2)
-            assert abs(values[k, s] - expected) < 4e-6 * abs(notional), (k, s)
+            assert abs(values[k, s] - expected) < 1e-8 * abs(notional), (k, s)
+
+
+WILD = [0.5, 0.7, 0.8, 0.9, 0.95, 1.0, 1.05, 1.1, 1.2, 1.4, 1.8]
+FORWARD = 100.0
+DAYS = [1, 20, 60, 400]
+BUMP = 0.1
+BUMPED = [FORWARD, FORWARD + BUMP, FORWARD - BUMP, 40.0, 300.0]
+AXES = {
+    "absolute": lambda m: 100.0 * m, "moneyness": lambda m: m, "offset": lambda m: 100.0 * m - 100.0,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("strike_type", "interpolation"), [
+    ("absolute", "linear"), ("moneyness", "linear"), ("offset", "linear"), ("moneyness", "linear_log_strike"),
+])  # fmt: skip
+def test_random_smiles_and_their_gammas(strike_type, interpolation):
+    """Volatilities at random from strike to strike: panels end at the kinks, and the ends are flat to infinity.
+
+    A strip that took no notice of them was up to 0.2 vol points off, its gammas up to 21 %, and the values at spots of
+    40 and 300 up to 28 points.
+    """
+    vols = np.random.default_rng(3).uniform(0.12, 0.5, (2, len(WILD)))
+    vols[1] = np.sqrt((vols[0] ** 2 + vols[1] ** 2) / 2.0)
+    expiries = [30, 300]
+    rows = [("zero_rate", "USD.OIS", "10Y", None, None, 0.0), ("spot", "X", None, None, None, FORWARD)]
+    for days, smile in zip(expiries, vols, strict=True):
+        tenor = np.datetime64(AS_OF + days, "D").astype(str)
+        places = [AXES[strike_type](m) for m in WILD]
+        rows += [("black_vol", "X", tenor, k, strike_type, v) for k, v in zip(places, smile, strict=True)]
+    kind, name, tenor, strike, types, value = zip(*rows, strict=True)
+    table = pa.table(
+        {
+            "factor": [":".join(str(p) for p in row[:4] if p is not None) for row in rows], "kind": kind, "name": name,
+            "tenor": pa.array(tenor, pa.string()), "strike": pa.array(strike, pa.float64()),
+            "strike_type": pa.array(types, pa.string()), "value": value,
+        }
+    )  # fmt: skip
+    market = MarketSnapshot.from_table(table, AS_OF)
+    surfaces = {"X": SurfaceConvention(strike_interpolation=interpolation)}
+    n = len(DAYS)
+    terms = {name: column * n for name, column in one(underlying="X", currency="USD").items()}
+    terms["expiry_date"] = AS_OF + np.array(DAYS)
+    x = np.repeat(market.x0[:, None], len(BUMPED), axis=1)
+    x[market.factors.column("kind").to_pylist().index("spot")] = BUMPED
+    prepared = VarianceSwap().prepare(
+        make_trades(VarianceSwap(), terms), MarketModel(market, Conventions(surfaces=surfaces))
+    )
+    fair = prepared.price(np.arange(n, dtype=np.int32), x) / (100_000.0 / 0.4) + 0.04
+
+    logarithmic = interpolation == "linear_log_strike"
+
+    def variance(days, strikes):
+        axis, at = (
+            (np.log(np.array(WILD) * 100.0), np.log(strikes)) if logarithmic else (np.array(WILD) * 100.0, strikes)
+        )
+        near, far = (np.interp(at, axis, smile) ** 2 * d / 365.0 for smile, d in zip(vols, expiries, strict=True))
+        if not expiries[0] < days < expiries[1]:
+            k = int(days >= expiries[1])
+            return (near, far)[k] * days / expiries[k]
+        return near + (far - near) * (days - expiries[0]) / (expiries[1] - expiries[0])
+
+    expected = np.array([[_by_panels(variance, d, f) / (d / 365.0) for f in BUMPED] for d in DAYS])
+    np.testing.assert_allclose(fair, expected, rtol=0.0, atol=1e-8)
+    gamma, due = ((v[:, 1] - 2.0 * v[:, 0] + v[:, 2]) / BUMP**2 for v in (fair, expected))
+    np.testing.assert_allclose(gamma, due, rtol=1e-4)
+
+
+def _by_panels(variance, days, forward):
+    """Total, by sixteen points in quarters of a deviation about the forward that end at every strike of the smile."""
+    deviation = math.sqrt(variance(days, np.array([forward]))[0])
+    low, high = (math.log(forward) + side * (25.0 * deviation + 1.5) for side in (-1.0, 1.0))
+    kinks = [math.log(100.0 * m) for m in WILD if low < math.log(100.0 * m) < high]
+    edges = np.unique([low, high, math.log(forward), *kinks, *np.arange(low, high, max(0.25 * deviation, 0.002))])
+    points, share = np.polynomial.legendre.leggauss(16)
+    half = 0.5 * np.diff(edges)[:, None]
+    strikes = np.exp(edges[:-1, None] + half * (1.0 + points))
+    root = np.sqrt(variance(days, strikes.ravel()).reshape(strikes.shape))
+    d1 = np.log(forward / strikes) / root + 0.5 * root
+    sign = np.where(strikes >= forward, 1.0, -1.0)
+    options = sign * (forward * ndtr(sign * d1) - strikes * ndtr(sign * (d1 - root)))
+    return 2.0 * float(np.sum(options / strikes * share * half))
 
 
 def one(**more):
