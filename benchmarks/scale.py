@@ -36,7 +36,7 @@ from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import RunLayout
 from riskpipe.store.ledger import LedgerWriter, new_session_id
 from riskpipe.valuation.run_block import BlockResult, BlockTask
-from riskpipe.workflows.session import done_record
+from riskpipe.workflows.attempts import done_record
 
 WORKERS_A_PROCESS = 1_000
 SETTLING_SECONDS = 5.0

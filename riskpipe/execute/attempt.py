@@ -56,10 +56,10 @@ def refusal(error: BaseException, worker: str) -> Reply:
 def reason_of(error: BaseException) -> Reason:
     if isinstance(error, MemoryError):
         return Reason.OUT_OF_MEMORY
-    if isinstance(error, (OSError, StorageError)):
-        return Reason.STORAGE
     if isinstance(error, RiskpipeError) and error.reason:
         return Reason(error.reason)
+    if isinstance(error, (OSError, StorageError)):
+        return Reason.STORAGE
     return Reason.PRICING_ERROR
 
 

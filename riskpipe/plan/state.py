@@ -18,7 +18,16 @@ from riskpipe.errors import Failure, Reason
 from riskpipe.plan.accounting import Counts
 from riskpipe.plan.block import Block
 from riskpipe.plan.plan import StoredPlan
-from riskpipe.store.ledger import BlockDone, BlockFailed, BlockSplit, Record, SessionStarted
+from riskpipe.plan.recorded import Recorded
+from riskpipe.store.ledger import (
+    BlockDone,
+    BlockFailed,
+    BlockSplit,
+    BlockVoid,
+    OutputLost,
+    Record,
+    SessionStarted,
+)
 
 PENDING, DONE, FAILED = np.uint8(0), np.uint8(1), np.uint8(2)
 
@@ -86,6 +95,7 @@ class RunState:
         self.numbers = np.zeros((n, 3), np.int64)
         self._child: dict[str, Child] = {}
         self.failed_reason: dict[int, Failure] = {}
+        self.files = Recorded(n)
 
     def fold(self, records: Iterable[Record]) -> RunState:
         for record in records:
@@ -104,9 +114,11 @@ class RunState:
             named = {child.block.block_id, child.block.parent or ""}
             if child.status == FAILED and (wanted is None or named & wanted):
                 child.status = PENDING
+                self.files.forget(child.block.block_id)
         for index in list(self.failed_reason):
             if wanted is None or self._id(index) in wanted:
                 self.status[index] = PENDING
+                self.files.forget(index)
                 del self.failed_reason[index]
 
     def failed_for(self, reason: Reason) -> set[str]:
@@ -125,11 +137,16 @@ class RunState:
             self.sessions += 1
         elif isinstance(record, BlockDone):
             self._done(record.block_id, (record.ok, record.failed, record.not_applicable))
+            self.files.note(self.place(record.block_id), record.outputs)
         elif isinstance(record, BlockFailed):
             if record.final:
                 self._failed(record.block_id, Failure(Reason(record.reason), record.message))
         elif isinstance(record, BlockSplit):
             self._split(record.block_id, record.children)
+        elif isinstance(record, BlockVoid):
+            self.files.note(self.place(record.block_id), record.outputs)
+        elif isinstance(record, OutputLost):
+            self._lost(record.name)
 
     def _done(self, block_id: str, numbers: tuple[int, int, int]) -> None:
         child = self._child.get(block_id)
@@ -140,6 +157,29 @@ class RunState:
         self.status[index] = DONE
         self.numbers[index] = numbers
         self.failed_reason.pop(index, None)
+
+    def _lost(self, name: str) -> None:
+        """A block whose output is gone is not done; other files than blocks' are not known here."""
+        child, index = self._child.get(name), self.plan.index_of(name)
+        if child is not None:
+            child.status, child.numbers = PENDING, (0, 0, 0)
+            self.files.forget(name)
+        elif index is not None:
+            self.status[index] = PENDING
+            self.numbers[index] = 0
+            self.files.forget(index)
+
+    def place(self, block_id: str) -> int | str:
+        """How `files` knows a block: by its position in the plan, a part by its id."""
+        return block_id if block_id in self._child else self._index(block_id)
+
+    def status_of(self, place: int | str) -> np.uint8:
+        """PENDING, DONE or FAILED, of a block by its `place`."""
+        return self._child[place].status if isinstance(place, str) else np.uint8(self.status[place])
+
+    def sha256(self, table: str, block_id: str) -> str | None:
+        """What a block's output must be; None: it has no such table."""
+        return self.files.sha256(table, self.place(block_id))
 
     def _failed(self, block_id: str, reason: Failure) -> None:
         child = self._child.get(block_id)
@@ -197,20 +237,23 @@ class RunState:
         todo = self.status == PENDING
         for block_id in self.children:
             index = self.plan.index_of(block_id)
-            if index is not None:
+            if index is not None and self._halves(block_id):
                 todo[index] = False
         for _, block in self.plan.blocks(todo):
             yield block
         for child in list(self._child.values()):
-            if child.status == PENDING and child.block.block_id not in self.children:
+            if child.status == PENDING and not self._halves(child.block.block_id):
                 yield child.block
+
+    def _halves(self, block_id: str) -> list[Child]:
+        """Parts that stand for a block without output, and do not repeat some of its trades."""
+        return [part for part in self.children.get(block_id, []) if part.replaces is None]
 
     def leaves(self, index: int, block: Block) -> Iterator[Leaf]:
         """The outputs that make up a block of the plan: its own and its parts', each trade in exactly one."""
         yield from self._leaves(block, self.status[index])
 
     def _leaves(self, block: Block, status: np.uint8) -> Iterator[Leaf]:
-        parts = self.children.get(block.block_id, [])
         if status == DONE:
             standing = self._standing(block.block_id, block.numbers)
             whole = any(part.block.trades == block.trades for part in standing)
@@ -219,8 +262,8 @@ class RunState:
             for part in standing:
                 for leaf in self._leaves(part.block, part.status):
                     yield leaf if whole else replace(leaf, repeats=True)
-        elif parts:
-            for part in parts:
+        elif halves := self._halves(block.block_id):
+            for part in halves:
                 yield from self._leaves(part.block, part.status)
         else:
             yield Leaf(block, status)
@@ -235,8 +278,8 @@ class RunState:
         return whole or parts
 
     def _has_output(self, part: Child) -> bool:
-        parts = self.children.get(part.block.block_id, [])
-        return part.status == DONE or (bool(parts) and all(self._has_output(p) for p in parts))
+        halves = self._halves(part.block.block_id)
+        return part.status == DONE or (bool(halves) and all(self._has_output(p) for p in halves))
 
     def numbers_counts(self, planned: int) -> Counts:
         """Where every planned number is now; what is neither done nor failed counts as cancelled."""
@@ -272,7 +315,7 @@ class RunState:
         reused: bool,
         planned: int,
     ) -> None:
-        parts = self.children.get(block_id, [])
+        parts = self._halves(block_id)
         if status == DONE:
             tally.add(numbers, reused)
             # Without output of their own the parent's rows still stand for a part's trades.
@@ -307,7 +350,7 @@ class RunState:
         split = {}
         for block_id in self.children:
             index = self.plan.index_of(block_id)
-            if index is not None and self.status[index] != DONE:
+            if index is not None and self.status[index] != DONE and self._halves(block_id):
                 split[index] = self._verdict(block_id)
         for verdict in split.values():
             counts[verdict] += 1
@@ -321,10 +364,10 @@ class RunState:
 
     def _verdict(self, block_id: str) -> str:
         verdicts = set()
-        for part in self.children.get(block_id, []):
+        for part in self._halves(block_id):
             if part.status == DONE:
                 verdicts.add("reused" if part.reused else "ok")
-            elif part.block.block_id in self.children:
+            elif self._halves(part.block.block_id):
                 verdicts.add(self._verdict(part.block.block_id))
             else:
                 verdicts.add("failed" if part.status == FAILED else "cancelled")

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 
 from riskpipe.errors import StorageError
 from riskpipe.store.filesystem import Store
@@ -113,10 +113,32 @@ class BlockSplit:
 
 
 @dataclass(frozen=True)
-class MergeDone:
-    """Partial sums of a group of the merge tree are in place.
+class BlockVoid:
+    """A block that failed as a whole has its rows, with the reason in place of numbers."""
 
-    :param inputs_sha256: names what they were made of.
+    type: ClassVar[str] = "block_void"
+    block_id: str
+    outputs: Mapping[str, WrittenFile] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class OutputLost:
+    """A file that was in place is missing or another: what it is of is to be done again.
+
+    :param name: of the block, or of the merged file.
+    """
+
+    type: ClassVar[str] = "output_lost"
+    name: str
+    path: str
+    why: str
+
+
+@dataclass(frozen=True)
+class MergeDone:
+    """A file made of blocks' outputs is in place: merged sums, joined vectors, corrections, collations.
+
+    :param group: its name. :param inputs_sha256: names what it was made of.
     """
 
     type: ClassVar[str] = "merge_done"
@@ -146,7 +168,17 @@ class SessionEnded:
     at: float
 
 
-Record = SessionStarted | BlockDone | BlockFailed | BlockSplit | MergeDone | Published | SessionEnded
+Record = (
+    SessionStarted
+    | BlockDone
+    | BlockFailed
+    | BlockSplit
+    | BlockVoid
+    | OutputLost
+    | MergeDone
+    | Published
+    | SessionEnded
+)
 
 
 def new_session_id(store: Store, layout: RunLayout, now: datetime) -> str:
@@ -165,7 +197,7 @@ def encode(record: Record) -> str:
 
 def _plain(record: Any) -> dict[str, Any]:
     plain = dict(vars(record))
-    if isinstance(record, BlockDone):
+    if isinstance(record, BlockDone | BlockVoid):
         plain["outputs"] = {
             table: dict(vars(file)) if is_dataclass(file) else file for table, file in record.outputs.items()
         }
@@ -187,9 +219,9 @@ def decode(line: str | bytes) -> Record:
     return make(values)
 
 
-def _decode_done(values: dict[str, Any]) -> BlockDone:
+def _decode_written(kind: Any, values: dict[str, Any]) -> Record:
     values["outputs"] = {table: _build(WrittenFile, file) for table, file in values["outputs"].items()}
-    record: BlockDone = _build(BlockDone, values)
+    record: Record = _build(kind, values)
     return record
 
 
@@ -220,23 +252,13 @@ def _build(kind: Any, values: dict[str, Any]) -> Any:
 
 
 _DECODERS: dict[str, Callable[[dict[str, Any]], Record]] = {
-    BlockDone.type: _decode_done,
+    **{kind.type: partial(_decode_written, kind) for kind in (BlockDone, BlockVoid)},
     BlockSplit.type: _decode_split,
     Published.type: _decode_published,
-    **{kind.type: partial(_build, kind) for kind in (SessionStarted, BlockFailed, MergeDone, SessionEnded)},
+    **{kind.type: partial(_build, kind) for kind in (SessionStarted, BlockFailed, OutputLost, MergeDone, SessionEnded)},
 }
 _FIELDS: dict[Any, frozenset[str]] = {
-    kind: frozenset(f.name for f in fields(kind))
-    for kind in (
-        WrittenFile,
-        SessionStarted,
-        BlockDone,
-        BlockFailed,
-        BlockSplit,
-        MergeDone,
-        Published,
-        SessionEnded,
-    )
+    kind: frozenset(f.name for f in fields(kind)) for kind in (WrittenFile, *get_args(Record))
 }
 
 

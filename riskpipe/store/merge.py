@@ -35,10 +35,12 @@ class Source:
     """A file sorted by (book, trade_id) as bytes; the rows of one trade in any order.
 
     :param drop: trades whose rows here do not count, because another source has them.
+    :param sha256: what its content must be; None: it is not looked at.
     """
 
     path: str
     drop: frozenset[str] = field(default_factory=frozenset)
+    sha256: str | None = None
 
 
 def merge_sorted(
@@ -145,7 +147,7 @@ class _Cursor:
     def __init__(self, store: Store, source: Source, schema: pa.Schema, stack: ExitStack) -> None:
         self.path = store.full_path(source.path)
         coded = [field.name for field in schema if pa.types.is_dictionary(field.type)]
-        self._file = stack.enter_context(open_parquet(store, source.path, coded))
+        self._file = stack.enter_context(open_parquet(store, source.path, coded, source.sha256))
         self._present = [name for name in schema.names if name in self._file.schema_arrow.names]
         self._schema = schema
         self._drop = pa.array(sorted(source.drop), pa.string()) if source.drop else None

@@ -12,11 +12,18 @@ from typing import IO, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from riskpipe.errors import StorageError
+from riskpipe.errors import Reason, StorageError
 from riskpipe.store.filesystem import Store, explained
 
 ROW_GROUP_ROWS = 131_072
 _ZEROS = bytes(1 << 20)
+_HASH_CHUNK = 8 << 20
+
+
+class ChangedFileError(StorageError):
+    """A file is not the one that was recorded: no attempt will find another."""
+
+    reason = Reason.INPUT_CHANGED.value
 
 
 @dataclass(frozen=True)
@@ -193,11 +200,14 @@ def write_parquet(store: Store, path: str, table: pa.Table, metadata: Mapping[st
 
 
 @contextmanager
-def open_parquet(store: Store, path: str, dictionaries: Collection[str] = ()) -> Iterator[Any]:
+def open_parquet(
+    store: Store, path: str, dictionaries: Collection[str] = (), sha256: str | None = None
+) -> Iterator[Any]:
     """A `pyarrow.parquet.ParquetFile`, memory-mapped when local.
 
     :param dictionaries: string columns to be read as dictionaries, where the file has them.
-    :raises MissingFileError: there is no such file.
+    :param sha256: what the file's content must be; None: it is not looked at.
+    :raises MissingFileError: there is no such file. :raises ChangedFileError: it is another.
     :raises StorageError: it cannot be read, or is truncated or not Parquet, when opened or later in the body.
     """
     full = store.full_path(path)
@@ -209,11 +219,27 @@ def open_parquet(store: Store, path: str, dictionaries: Collection[str] = ()) ->
         "coerce_int96_timestamp_unit": "us",
     }
     with store.open_input_file(path) as source, reading(full):
+        if sha256 is not None:
+            _refuse_changed(source, full, sha256)
         file = pq.ParquetFile(source, **options)
         coded = [name for name in file.schema_arrow.names if name in dictionaries]
         if coded:
             file = pq.ParquetFile(source, metadata=file.metadata, read_dictionary=coded, **options)
         yield file
+
+
+def _refuse_changed(source: Any, full_path: str, sha256: str) -> None:
+    if hexdigest(source) != sha256:
+        raise ChangedFileError(f"{full_path} is not the file that was written there: something else changed it")
+    source.seek(0)
+
+
+def hexdigest(source: Any) -> str:
+    """SHA-256 of what is left of an opened file, read in pieces."""
+    digest = hashlib.sha256()
+    while piece := source.read_buffer(_HASH_CHUNK):
+        digest.update(piece)
+    return digest.hexdigest()
 
 
 @contextmanager
@@ -227,9 +253,12 @@ def reading(full_path: str) -> Iterator[None]:
             raise StorageError(f"cannot read {full_path}: {why}") from error
 
 
-def read_parquet(store: Store, path: str, columns: list[str] | None = None) -> pa.Table:
-    """A whole Parquet file. :raises StorageError: missing, unreadable, truncated or not Parquet."""
-    with open_parquet(store, path) as file:
+def read_parquet(store: Store, path: str, columns: list[str] | None = None, sha256: str | None = None) -> pa.Table:
+    """A whole Parquet file; see `open_parquet`.
+
+    :raises StorageError: missing, unreadable, truncated or not Parquet, or not of the content `sha256`.
+    """
+    with open_parquet(store, path, sha256=sha256) as file:
         return file.read(columns=columns)
 
 

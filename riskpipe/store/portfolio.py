@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,9 +12,7 @@ import pyarrow as pa
 from riskpipe.errors import InputError, Reason, StorageError
 from riskpipe.store.filesystem import FileEntry, Store, explained
 from riskpipe.store.listing import list_data, partitions, with_partitions
-from riskpipe.store.parquet import open_parquet
-
-_HASH_CHUNK = 8 << 20
+from riskpipe.store.parquet import hexdigest, open_parquet
 
 
 class InputChangedError(InputError):
@@ -117,11 +114,8 @@ def _empty_products(store: Store, files: Sequence[TradeFile], faults: Sequence[P
 
 def content_sha256(store: Store, path: str) -> str:
     """SHA-256 of a file's bytes, read once in pieces. :raises StorageError: it cannot be read."""
-    digest = hashlib.sha256()
     with store.open_input_file(path) as source, explained(store.full_path(path), "read"):
-        while piece := source.read_buffer(_HASH_CHUNK):
-            digest.update(piece)
-    return digest.hexdigest()
+        return hexdigest(source)
 
 
 def read_rows(store: Store, file: TradeFile, start: int, stop: int, columns: Sequence[str] | None = None) -> pa.Table:

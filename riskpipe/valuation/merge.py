@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from riskpipe.errors import InputError
 from riskpipe.kernels.sums import LIMBS, in_range
 from riskpipe.store.filesystem import Store
-from riskpipe.store.layout import RunLayout
 from riskpipe.store.merge import Source
 from riskpipe.store.parquet import WrittenFile, read_parquet
 from riskpipe.store.stage import merge_some
@@ -44,11 +43,13 @@ class PartialFile:
 
     :param repeats: its trades are counted, as failed, by another file already.
     :param void: of a block that failed as a whole: it counts the trades, and sums nothing.
+    :param sha256: what its content must be; None: it is not looked at.
     """
 
     path: str
     repeats: bool = False
     void: bool = False
+    sha256: str | None = None
 
 
 @dataclass(frozen=True)
@@ -95,10 +96,14 @@ class CollationTask:
 def merge_partials(task: MergeTask) -> WrittenFile:
     """Add up partial sums and put the result in place."""
     context = open_context(task.root, task.run_id)
-    tables = context.store.overlapped(lambda file: read_parquet(context.store, file.path), task.files)
+    tables = context.store.overlapped(lambda file: _read_sums(context.store, file), task.files)
     sums = add_up(zip(tables, (file.repeats for file in task.files), strict=True))
     path = context.layout.merge_output(task.name)
     return write_result(context.store, path, "partials", partials_table(sums), context.spec.provenance)
+
+
+def _read_sums(store: Store, file: PartialFile) -> pa.Table:
+    return read_parquet(store, file.path, sha256=file.sha256)
 
 
 def add_up(tables: Iterable[tuple[pa.Table, bool]]) -> dict[Key, BookSum]:
@@ -166,7 +171,7 @@ def stitch_pnl(task: StitchTask) -> WrittenFile:
 def _read_range(store: Store, sources: Sequence[Source]) -> pa.Table:
     tables = []
     for source in sources:
-        table = read_parquet(store, source.path)
+        table = read_parquet(store, source.path, sha256=source.sha256)
         if source.drop:
             dropped = pc.is_in(table.column("trade_id"), value_set=pa.array(sorted(source.drop), pa.string()))
             table = table.filter(pc.invert(dropped))
@@ -210,7 +215,6 @@ def collate_files(task: CollationTask) -> WrittenFile:
     return merge_some(context.store, task.table, task.sources, path, COLLATION_WINDOW_BYTES)
 
 
-def merged_sums(store: Store, layout: RunLayout, names: Sequence[str]) -> dict[Key, BookSum]:
+def merged_sums(store: Store, files: Sequence[PartialFile]) -> dict[Key, BookSum]:
     """The sums of merged files, added up once more."""
-    tables = store.overlapped(lambda name: read_parquet(store, layout.merge_output(name)), names)
-    return add_up((table, False) for table in tables)
+    return add_up((table, False) for table in store.overlapped(lambda file: _read_sums(store, file), files))

@@ -249,7 +249,8 @@ def _write_failures(session: Session) -> dict[str, int]:
     with table_sink(store, layout.failures, "failures", provenance) as sink:
         for source in sources(store, layout, state, "trade_failures"):
             block_id = source.path.rpartition("/")[2].removesuffix(".parquet")
-            table = read_parquet(store, source.path, ["trade_id", "stage", "reason", "message", "retryable"])
+            names = ["trade_id", "stage", "reason", "message", "retryable"]
+            table = read_parquet(store, source.path, names, source.sha256)
             if source.drop:
                 dropped = pc.is_in(table.column("trade_id"), value_set=pa.array(source.drop, pa.string()))
                 table = table.filter(pc.invert(dropped))

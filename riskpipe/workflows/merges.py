@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from riskpipe.plan.block import Block, digest_id
-from riskpipe.plan.state import DONE, Leaf, RunState
+from riskpipe.plan.state import DONE, RunState
+from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import RunLayout
 from riskpipe.valuation.merge import MergeTask, PartialFile
 
@@ -27,12 +28,38 @@ class Merges:
         self._open = np.full(-(-blocks // FAN_IN), FAN_IN, np.int32)
         if blocks % FAN_IN:
             self._open[-1] = blocks % FAN_IN
-        self._done: set[str] = set()
+        self._done: dict[str, tuple[str, str]] = {}
         self.roots: tuple[str, ...] = ()
 
-    def done(self, name: str) -> None:
-        """A merged file is in place."""
-        self._done.add(name)
+    def done(self, name: str, path: str, sha256: str) -> None:
+        """A file made of outputs is in place: merged sums, or whatever else is named by what it is made of."""
+        self._done[name] = (path, sha256)
+
+    def lost(self, name: str) -> None:
+        """A file is not in place any more."""
+        self._done.pop(name, None)
+
+    def forget_collations(self, store: Store) -> None:
+        """Those that went with their publication."""
+        there = {entry.path for entry in store.list_files(self._layout.collations)}
+        for name, path, _ in self.files():
+            if path.startswith(f"{self._layout.collations}/") and path not in there:
+                self.lost(name)
+
+    def has(self, name: str) -> bool:
+        return name in self._done
+
+    def sha256(self, name: str) -> str | None:
+        """Of a file that is in place; None: it is not."""
+        return self._done[name][1] if name in self._done else None
+
+    def files(self) -> list[tuple[str, str, str]]:
+        """Name, path and SHA-256 of all that is in place."""
+        return [(name, *file) for name, file in self._done.items()]
+
+    def sums(self, name: str) -> PartialFile:
+        """The file of partial sums of that name, as it is recorded."""
+        return PartialFile(self._layout.merge_output(name), sha256=self.sha256(name))
 
     def begin(self, state: RunState) -> None:
         """Count what earlier sessions did."""
@@ -58,7 +85,7 @@ class Merges:
         while len(names) > FAN_IN:
             below, names = names, []
             groups = (below[k : k + FAN_IN] for k in range(0, len(below), FAN_IN))
-            tasks = (self._task(tuple(PartialFile(self._layout.merge_output(n)) for n in group)) for group in groups)
+            tasks = (self._task(tuple(map(self.sums, group))) for group in groups)
             yield self._left(tasks, names)
         self.roots = tuple(names)
 
@@ -75,15 +102,18 @@ class Merges:
             block_id = state.plan.id_at(index)
             if block_id not in state.children:
                 done = bool(state.status[index] == DONE)
-                files.append(PartialFile(self._layout.block_output("partials", block_id), void=not done))
+                files.append(self._file(state, block_id, void=not done))
             else:
-                files += [self._file(leaf) for leaf in state.leaves(index, state.plan.block(index))]
+                files += [
+                    self._file(state, leaf.block.block_id, void=bool(leaf.status != DONE), repeats=leaf.repeats)
+                    for leaf in state.leaves(index, state.plan.block(index))
+                ]
         return tuple(files)
 
-    def _file(self, leaf: Leaf) -> PartialFile:
-        path = self._layout.block_output("partials", leaf.block.block_id)
-        return PartialFile(path, repeats=leaf.repeats, void=bool(leaf.status != DONE))
+    def _file(self, state: RunState, block_id: str, *, void: bool, repeats: bool = False) -> PartialFile:
+        path = self._layout.block_output("partials", block_id)
+        return PartialFile(path, repeats, void, state.sha256("partials", block_id))
 
     def _task(self, files: tuple[PartialFile, ...]) -> MergeTask:
-        name = digest_id("merge", [(file.path, file.repeats, file.void) for file in files])
+        name = digest_id("merge", [(file.path, file.repeats, file.void, file.sha256) for file in files])
         return MergeTask(self._root, self._layout.run_id, name, files)

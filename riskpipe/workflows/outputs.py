@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -19,7 +21,7 @@ from riskpipe.store.parquet import read_parquet
 from riskpipe.valuation.context import open_context
 from riskpipe.valuation.correct import CorrectionTask
 from riskpipe.valuation.merge import CollationTask, StitchTask
-from riskpipe.workflows.merges import FAN_IN
+from riskpipe.workflows.merges import FAN_IN, Merges
 
 # Scenario range (its first column) -> row of the file -> P&L measures that failed there.
 Failed = dict[int, dict[int, set[str]]]
@@ -41,65 +43,68 @@ def whole_failures(state: RunState) -> int:
     return sum(1 for leaf in unfinished(state) if leaf.status == FAILED and leaf.block.trades > 1)
 
 
-def dropped_ids(store: Store, layout: RunLayout, leaf: Leaf) -> frozenset[str]:
+def dropped_ids(store: Store, layout: RunLayout, state: RunState, leaf: Leaf) -> frozenset[str]:
     """Ids of the trades whose rows in this output are replaced by those of its parts."""
     if not leaf.replaced_by:
         return frozenset()
     rows = {row for part in leaf.replaced_by for row in (part.rows or range(part.row_start, part.row_stop))}
-    failures = read_parquet(store, layout.block_output("trade_failures", leaf.block.block_id), ["trade_id", "row"])
-    return frozenset(row["trade_id"] for row in failures.to_pylist() if row["row"] in rows)
+    failures = failed_trades_of(store, layout, state, leaf.block.block_id, ["trade_id", "row"])
+    return frozenset(row["trade_id"] for row in failures if row["row"] in rows)
 
 
-def table_sources(store: Store, layout: RunLayout, state: RunState, table: str) -> list[Source]:
+def failed_trades_of(
+    store: Store, layout: RunLayout, state: RunState, block_id: str, columns: list[str] | None = None
+) -> list[dict[str, Any]]:
+    """Rows of a block's trades without their numbers; none when it has all of them."""
+    sha256 = state.sha256("trade_failures", block_id)
+    if sha256 is None:
+        return []
+    path = layout.block_output("trade_failures", block_id)
+    return list(read_parquet(store, path, columns, sha256).to_pylist())
+
+
+def table_sources(store: Store, layout: RunLayout, state: RunState, merges: Merges, table: str) -> list[Source]:
     """What a published table is merged from: the blocks' files, or the joined vectors where scenarios were cut."""
     stitches = stitch_tasks(store, layout, state.plan, state) if table == "scenario_pnl" else ()
-    stitched = [Source(layout.merge_output(task.name)) for task in stitches]
+    stitched = [Source(layout.merge_output(task.name), sha256=merges.sha256(task.name)) for task in stitches]
     return stitched or list(sources(store, layout, state, table))
 
 
-def collation(
-    store: Store, layout: RunLayout, table: str, found: Sequence[Source]
-) -> tuple[list[list[CollationTask]], list[Source]]:
-    """Tasks after which a table lies in few enough files to be merged at once, and these files.
+def collation(store: Store, layout: RunLayout, table: str, found: Sequence[Source]) -> list[CollationTask]:
+    """Tasks after which a table lies in fewer files, `collated`; to be asked for until there are none.
 
     None for most runs: a driver that merges thousands of blocks' files needs a millisecond for each, on its own.
 
     :param found: see `table_sources`.
-    :return: levels, each to be done before the next; and what the table is then merged from.
     """
-    levels: list[list[CollationTask]] = []
-    left = list(found)
-    while len(left) > most_open(store):
-        groups = [tuple(left[k : k + FAN_IN]) for k in range(0, len(left), FAN_IN)]
-        levels.append([_collation_task(store, layout, table, group) for group in groups])
-        left = [Source(layout.collation(task.name)) for task in levels[-1]]
-    return levels, left
+    if len(found) <= most_open(store):
+        return []
+    groups = [tuple(found[k : k + FAN_IN]) for k in range(0, len(found), FAN_IN)]
+    return [_collation_task(store, layout, table, group) for group in groups]
+
+
+def collated(layout: RunLayout, merges: Merges, tasks: Sequence[CollationTask]) -> list[Source]:
+    """What a table is merged from when these tasks are done."""
+    return [Source(layout.collation(task.name), sha256=merges.sha256(task.name)) for task in tasks]
 
 
 def _collation_task(store: Store, layout: RunLayout, table: str, group: tuple[Source, ...]) -> CollationTask:
-    name = digest_id("collation", [table, *((source.path, sorted(source.drop)) for source in group)])
+    name = digest_id("collation", [table, *((source.path, sorted(source.drop), source.sha256) for source in group)])
     return CollationTask(store.root, layout.run_id, name, table, group)
 
 
 def sources(store: Store, layout: RunLayout, state: RunState, table: str) -> Iterator[Source]:
-    """The blocks' files that make up a table, in plan order."""
+    """The blocks' files that make up a table, in plan order: those of the ledger, whether they are there or not."""
     split = {index for block_id in state.children if (index := state.plan.index_of(block_id)) is not None}
-    there = _block_ids(store, layout, table)
     for index in range(len(state.plan)):
         if index not in split:
-            if (block_id := state.plan.id_at(index)) in there:
-                yield Source(layout.block_output(table, block_id))
+            if (sha256 := state.files.sha256(table, index)) is not None:
+                yield Source(layout.block_output(table, state.plan.id_at(index)), sha256=sha256)
             continue
         for leaf in state.leaves(index, state.plan.block(index)):
-            if leaf.block.block_id in there:
+            if (sha256 := state.sha256(table, leaf.block.block_id)) is not None:
                 path = layout.block_output(table, leaf.block.block_id)
-                yield Source(path, dropped_ids(store, layout, leaf))
-
-
-def _block_ids(store: Store, layout: RunLayout, table: str) -> set[str]:
-    """Blocks whose outputs have the table: by one listing, for in an object store every look costs a request."""
-    found = store.list_files(f"{layout.block_outputs}/{table}", recursive=False)
-    return {entry.path.rpartition("/")[2].removesuffix(".parquet") for entry in found}
+                yield Source(path, dropped_ids(store, layout, state, leaf), sha256)
 
 
 def stitch_tasks(store: Store, layout: RunLayout, plan: StoredPlan, state: RunState) -> Iterator[StitchTask]:
@@ -111,24 +116,20 @@ def stitch_tasks(store: Store, layout: RunLayout, plan: StoredPlan, state: RunSt
 
 def correction_tasks(store: Store, layout: RunLayout, plan: StoredPlan, state: RunState) -> Iterator[CorrectionTask]:
     """One task for every range of trades of which some failed under a part of the scenarios only."""
-    there: set[str] | None = None
     for group in _cut_groups(plan, set(PNL_SETS)):
-        if there is None:
-            there = _block_ids(store, layout, "trade_failures")
         failed: Failed = {}
         leaves = [leaf for index in group for leaf in state.leaves(index, plan.block(index))]
         for leaf in leaves:
-            if leaf.block.block_id in there:
-                _add_failed(store, layout, leaf, failed)
+            _add_failed(store, layout, state, leaf, failed)
         parts = [part for leaf in leaves for part in _to_correct(leaf, failed)] if failed else []
         if parts:
-            name = digest_id("correction", [(block.block_id, measures) for block, measures in parts])
+            sums = [state.sha256("partials", block.parent or "") for block, _ in parts]
+            name = digest_id("correction", [(block.block_id, measures) for block, measures in parts], sums)
             yield CorrectionTask(store.root, layout.run_id, name, tuple(parts))
 
 
-def _add_failed(store: Store, layout: RunLayout, leaf: Leaf, failed: Failed) -> None:
-    path = layout.block_output("trade_failures", leaf.block.block_id)
-    rows = read_parquet(store, path, ["row", "measures"]).to_pylist()
+def _add_failed(store: Store, layout: RunLayout, state: RunState, leaf: Leaf, failed: Failed) -> None:
+    rows = failed_trades_of(store, layout, state, leaf.block.block_id, ["row", "measures"])
     mine = _rows(leaf) if rows else set()
     for row in rows:
         measures = set(PNL_SETS) & set(row["measures"])
@@ -195,8 +196,10 @@ def _stitch_task(store: Store, layout: RunLayout, state: RunState, group: list[i
         else:
             leaves = list(state.leaves(index, state.plan.block(index)))
             found = [
-                (leaf.block.block_id, dropped_ids(store, layout, leaf), bool(leaf.status == DONE)) for leaf in leaves
+                (leaf.block.block_id, dropped_ids(store, layout, state, leaf), bool(leaf.status == DONE))
+                for leaf in leaves
             ]
-        ranges.append(tuple(Source(layout.block_output("scenario_pnl", name), drop) for name, drop, _ in found))
-        content.append([(name, sorted(drop), done) for name, drop, done in found])
+        path, sha256 = partial(layout.block_output, "scenario_pnl"), partial(state.sha256, "scenario_pnl")
+        ranges.append(tuple(Source(path(name), drop, sha256(name)) for name, drop, _ in found))
+        content.append([(name, sorted(drop), done, sha256(name)) for name, drop, done in found])
     return StitchTask(store.root, layout.run_id, digest_id("stitch", content), tuple(ranges))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
+from typing import Any
 
 from riskpipe.plan.block import Block
 from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import RunLayout
 from riskpipe.store.ledger import BlockSplit
-from riskpipe.store.parquet import read_parquet
 from riskpipe.valuation.context import open_context
 from riskpipe.valuation.run_block import read_trades
 
@@ -30,8 +30,7 @@ def halves(store: Store, layout: RunLayout, block: Block) -> list[Block]:
 
 
 def failed_trades(
-    store: Store,
-    layout: RunLayout,
+    failures: Sequence[Mapping[str, Any]],
     block: Block,
     taken: Sequence[Block],
     numbers: tuple[int, int, int],
@@ -42,15 +41,15 @@ def failed_trades(
     Trades of which every number failed are repeated alone. Where a trade has some numbers, the sums of its block hold
     them, so the whole block is repeated.
 
+    :param failures: rows of the block's table trade_failures.
     :param taken: parts of the block that repeat trades already, done or not: no trade may be in two of them.
     :param numbers: ok, failed and not-applicable numbers of the block's own output.
     :param selected: rows that may be repeated.
     """
-    path = layout.block_output("trade_failures", block.block_id)
-    if not numbers[1] or not store.exists(path):
+    if not numbers[1]:
         return None
     replaced = {row for part in taken for row in _rows(part)}
-    rows = [row for row in read_parquet(store, path).to_pylist() if row["retryable"] and row["row"] not in replaced]
+    rows = [row for row in failures if row["retryable"] and row["row"] not in replaced]
     rows = [row for row in rows if row["row"] in selected]
     if not rows:
         return None

@@ -20,8 +20,9 @@ from riskpipe.store.publish import publish_day
 from riskpipe.store.stage import stage, stage_merged
 from riskpipe.store.tables import SORT_KEYS
 from riskpipe.valuation.context import open_context
-from riskpipe.valuation.merge import merged_sums
+from riskpipe.valuation.merge import PartialFile, merged_sums
 from riskpipe.workflows.aggregate import aggregates_table, scenarios_table
+from riskpipe.workflows.losses import loss_error
 
 
 @dataclass(frozen=True)
@@ -37,12 +38,12 @@ class PublishReport:
 
 
 def publish_tables(
-    store: Store, layout: RunLayout, sources: Mapping[str, Sequence[Source]], merged: Sequence[str]
+    store: Store, layout: RunLayout, sources: Mapping[str, Sequence[Source]], merged: Sequence[PartialFile]
 ) -> dict[str, list[WrittenFile]]:
     """Stage every table of a run whose merges are done, and put the day in place.
 
     :param sources: files, few enough to be merged at once, of the tables with a row a trade (`outputs.collation`).
-    :param merged: names of the files that hold the run's sums.
+    :param merged: the files that hold the run's sums.
     """
     context = open_context(store.root, layout.run_id)
     spec, provenance = context.spec, context.spec.provenance
@@ -50,7 +51,7 @@ def publish_tables(
     for table in SORT_KEYS:
         if sources[table]:
             staged[table] = stage_merged(store, layout, table, sources[table], provenance)
-    sums = merged_sums(store, layout, merged)
+    sums = merged_sums(store, merged)
     for table, rows in (
         ("aggregates", aggregates_table(spec, context.scenarios, sums)),
         ("scenarios", scenarios_table(spec, context.scenarios)),
@@ -65,6 +66,7 @@ def publish(settings: Settings, run: str, observer: Any = None, wait: float = 0.
 
     :param run: an id, a unique prefix of one, or "latest". :param wait: seconds to wait for a run that is at work.
     :raises UsageError: no such run, or one with blocks that were not reached.
+    :raises StorageError: one whose outputs are missing or changed: nothing is published.
     """
     # The session's machinery, without valuing anything.
     from riskpipe.workflows.finish import mark_published
@@ -76,11 +78,14 @@ def publish(settings: Settings, run: str, observer: Any = None, wait: float = 0.
         raise UsageError(f"run {layout.run_id} was stopped before it had a plan: `riskpipe run` starts a new one")
     with Lease(store, layout.run_id, settings.lease_seconds, wait) as lease:
         session = open_session(store, layout, settings, lease, observer or _Silent(), StopSignal())
+        if session.lost:
+            raise loss_error(store, layout, session.lost)
         if not session.clean():
             raise UsageError(f"run {layout.run_id} is not done: go on with `riskpipe run --resume {layout.run_id}`")
-        session.finish_outputs(collate=True)
-        lease.check(confirm=True)
-        tables = publish_tables(store, layout, session.sources, session.sums)
+        with session.sound():
+            session.finish_outputs(collate=True)
+            lease.check(confirm=True)
+            tables = publish_tables(store, layout, session.sources, session.sums)
         mark_published(session, tables)
     rows = {table: sum(file.rows for file in files) for table, files in tables.items()}
     return PublishReport(layout.run_id, session.plan.header.as_of, rows)

@@ -17,13 +17,13 @@ from riskpipe.plan.plan import StoredPlan
 from riskpipe.plan.state import RunState
 from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import RunLayout, resolve_run
-from riskpipe.store.ledger import BlockDone, MergeDone, Record, read_ledger
+from riskpipe.store.ledger import BlockDone, MergeDone, OutputLost, Record, read_ledger
 from riskpipe.store.merge import WINDOW_BYTES, Source, merge_sorted
 from riskpipe.store.parquet import open_parquet, read_parquet
 from riskpipe.store.publish import read_current
 from riskpipe.store.tables import SCHEMAS, SORT_KEYS, conform, metadata
 from riskpipe.valuation.context import open_context
-from riskpipe.valuation.merge import merged_sums
+from riskpipe.valuation.merge import PartialFile, merged_sums
 from riskpipe.workflows.aggregate import aggregates_table
 from riskpipe.workflows.merges import Merges
 from riskpipe.workflows.outputs import correction_tasks, table_sources
@@ -41,7 +41,7 @@ class Results:
     :param origin: "published", or "blocks".
     :param layout: None: of the run nothing but what is published is left.
     :param files: of the streamed tables, and of the published `aggregates`.
-    :param sums: names of the run's merged sums; unused when it is published.
+    :param sums: the files of the run's merged sums; unused when it is published.
     """
 
     store: Store
@@ -50,7 +50,7 @@ class Results:
     origin: str
     layout: RunLayout | None
     files: Mapping[str, Sequence[Source]]
-    sums: tuple[str, ...] = ()
+    sums: tuple[PartialFile, ...] = ()
 
     def stream(self, table: str, columns: Sequence[str], window_bytes: int = WINDOW_BYTES) -> Iterator[pa.Table]:
         """Rows in the order of SORT_KEYS[table], in windows that hold whole trades; see merge.merge_sorted.
@@ -70,7 +70,7 @@ class Results:
         """
         for source in self.files.get(table, ()):
             drop = pa.array(sorted(source.drop), pa.string())
-            with open_parquet(self.store, source.path) as file:
+            with open_parquet(self.store, source.path, sha256=source.sha256) as file:
                 for batch in file.iter_batches(ROWS_AT_A_TIME, columns=list(columns)):
                     rows = pa.Table.from_batches([batch])
                     yield rows.filter(pc.invert(pc.is_in(rows["trade_id"], value_set=drop))) if len(drop) else rows
@@ -82,7 +82,7 @@ class Results:
             return pa.concat_tables(parts) if parts else SCHEMAS["aggregates"].empty_table()
         assert self.layout is not None
         context = open_context(self.store.root, self.run_id)
-        sums = merged_sums(self.store, self.layout, self.sums)
+        sums = merged_sums(self.store, self.sums)
         return conform("aggregates", aggregates_table(context.spec, context.scenarios, sums))
 
     def described(self) -> dict[str, Any]:
@@ -125,11 +125,11 @@ def _published(store: Store, day: str) -> Results:
 
 @dataclass
 class _Folded:
-    """A run's ledger: the state of its blocks, the files that they wrote, the sums that were merged."""
+    """A run's ledger: the state of its blocks, the files that they wrote, what was merged of them."""
 
     state: RunState
+    merges: Merges
     outputs: set[str] = field(default_factory=set)
-    merged: list[str] = field(default_factory=list)
 
     def fold(self, records: Iterator[Record]) -> None:
         for record in records:
@@ -137,36 +137,37 @@ class _Folded:
             if isinstance(record, BlockDone):
                 self.outputs.update(file.path for file in record.outputs.values())
             elif isinstance(record, MergeDone):
-                self.merged.append(record.group)
+                self.merges.done(record.group, record.path, record.sha256)
+            elif isinstance(record, OutputLost):
+                self.merges.lost(record.name)
 
 
 def _of_blocks(store: Store, layout: RunLayout, as_of: str) -> Results:
     if not store.exists(layout.plan):
         raise UsageError(f"run {layout.run_id} has no plan, so no results: it was stopped early, or cleared away")
     plan = open_plan(store, layout)
-    folded = _Folded(RunState(plan))
+    folded = _Folded(RunState(plan), Merges(store.root, layout, len(plan)))
     folded.fold(read_ledger(store, layout))
     state = folded.state
     if next(state.pending(), None) is not None:
         raise UsageError(f"run {layout.run_id} is not done: go on with `riskpipe run --resume {layout.run_id}`")
     _refuse_cleared(store, layout, folded.outputs)
-    files = {table: table_sources(store, layout, state, table) for table in STREAMED}
+    files = {table: table_sources(store, layout, state, folded.merges, table) for table in STREAMED}
     sums = _sums(store, layout, plan, folded)
     merges = {source.path for found in files.values() for source in found if source.path.startswith(layout.merges)}
-    _refuse_unmerged(store, layout, merges.union(map(layout.merge_output, sums)))
+    _refuse_unmerged(store, layout, merges.union(file.path for file in sums))
     return Results(store, layout.run_id, as_of, "blocks", layout, files, sums)
 
 
-def _sums(store: Store, layout: RunLayout, plan: StoredPlan, folded: _Folded) -> tuple[str, ...]:
-    """Names of the files that together hold the run's sums, as the end of its session named them."""
-    merges = Merges(store.root, layout, len(plan))
-    for name in folded.merged:
-        merges.done(name)
+def _sums(store: Store, layout: RunLayout, plan: StoredPlan, folded: _Folded) -> tuple[PartialFile, ...]:
+    """The files that together hold the run's sums, as the end of its session named them."""
+    merges = folded.merges
     merges.begin(folded.state)
     for level in merges.levels(folded.state):
         for _ in level:  # what is left to merge shows below, as a file that is not there
             pass
-    return (*merges.roots, *(task.name for task in correction_tasks(store, layout, plan, folded.state)))
+    corrections = (task.name for task in correction_tasks(store, layout, plan, folded.state))
+    return tuple(map(merges.sums, (*merges.roots, *corrections)))
 
 
 def _refuse_cleared(store: Store, layout: RunLayout, outputs: set[str]) -> None:

@@ -12,7 +12,7 @@ from riskpipe.store.layout import resolve_run
 from riskpipe.store.lease import Lease
 from riskpipe.valuation.context import open_context
 from riskpipe.valuation.run_block import read_trades
-from riskpipe.workflows.outputs import unfinished
+from riskpipe.workflows.outputs import failed_trades_of, unfinished
 from riskpipe.workflows.parts import failed_trades
 from riskpipe.workflows.run import _Opened, open_output, refuse_changed_inputs, with_session
 from riskpipe.workflows.session import Session
@@ -62,8 +62,9 @@ def reopen(session: Session, selection: Selection) -> None:
         for leaf in list(state.leaves(index, block)):
             if leaf.status != DONE or not (rows := _rows(session, selection, leaf.block)):
                 continue
+            failures = failed_trades_of(session.store, session.layout, state, leaf.block.block_id)
             numbers, taken = state.numbers_of(leaf.block.block_id), state.repeats_of(leaf.block.block_id)
-            split = failed_trades(session.store, session.layout, leaf.block, taken, numbers, rows)
+            split = failed_trades(failures, leaf.block, taken, numbers, rows)
             if split is not None:
                 session.record(split)
                 splits += 1

@@ -36,6 +36,7 @@ from riskpipe.workflows.finish import finish, read_status, to_be_published
 from riskpipe.workflows.functions import open_executor
 from riskpipe.workflows.inputs import hash_inputs
 from riskpipe.workflows.log import RunLog
+from riskpipe.workflows.losses import counted_losses
 from riskpipe.workflows.plan import PLAN_FILE, Planned, make_plan, open_plan, put_file
 from riskpipe.workflows.session import Session, open_session
 
@@ -125,11 +126,14 @@ def with_session(
         session = open_session(store, run_.layout, settings, lease, log, stop)
         session.started = started
         session.phases.update(run_.phases)
-        run_.prepare(session)
-        session.flush()
-        log.message("info", f"run {run_.layout.run_id}: {len(session.plan)} blocks")
-        _value(session, fail_fast, publish)
-        status = finish(session, publish)
+        if session.lost:
+            log.message("warning", f"{counted_losses(store, session.lost)}: what they are of is done again")
+        with session.sound():
+            run_.prepare(session)
+            session.flush()
+            log.message("info", f"run {run_.layout.run_id}: {len(session.plan)} blocks")
+            _value(session, fail_fast, publish)
+            status = finish(session, publish)
         log.ended(status)
         observer.update(status)
         return status

@@ -9,34 +9,36 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from riskpipe import __version__
 from riskpipe.config import Settings
-from riskpipe.errors import InfrastructureError
+from riskpipe.errors import InfrastructureError, Reason, StorageError
 from riskpipe.execute.drive import DriveResult, drive
 from riskpipe.execute.events import Event, Failed, Finished, Retried, SplitInto, Submitted
 from riskpipe.execute.executor import Executor
 from riskpipe.execute.policy import RetryPolicy
 from riskpipe.execute.serial import SerialExecutor
 from riskpipe.execute.signals import StopSignal
-from riskpipe.execute.work import Displaced, Lost, Mishap, Raised, TimedOut, Work
+from riskpipe.execute.work import Displaced, Mishap, Work
 from riskpipe.plan.accounting import Observer, RunStatus
 from riskpipe.plan.block import Block
 from riskpipe.plan.plan import StoredPlan
 from riskpipe.plan.state import RunState
-from riskpipe.store.filesystem import Store
+from riskpipe.store.filesystem import MissingFileError, Store
 from riskpipe.store.layout import RunLayout
 from riskpipe.store.lease import Lease
 from riskpipe.store.ledger import (
-    BlockDone,
     BlockFailed,
     BlockSplit,
+    BlockVoid,
     LedgerWriter,
     MergeDone,
+    OutputLost,
     Record,
     SessionEnded,
     SessionStarted,
@@ -44,13 +46,23 @@ from riskpipe.store.ledger import (
     read_ledger,
 )
 from riskpipe.store.merge import Source
+from riskpipe.store.parquet import ChangedFileError
 from riskpipe.store.process import ProcessIdentity
 from riskpipe.store.tables import SORT_KEYS
-from riskpipe.valuation.merge import MergeTask
-from riskpipe.valuation.run_block import BlockResult, BlockTask, void_block
+from riskpipe.valuation.merge import MergeTask, PartialFile
+from riskpipe.valuation.run_block import BlockTask, void_block
+from riskpipe.workflows.attempts import cause_of, done_record
 from riskpipe.workflows.functions import FUNCTIONS
+from riskpipe.workflows.losses import loss_error, lost_outputs, missing_outputs
 from riskpipe.workflows.merges import Merges
-from riskpipe.workflows.outputs import collation, correction_tasks, stitch_tasks, table_sources, unfinished
+from riskpipe.workflows.outputs import (
+    collated,
+    collation,
+    correction_tasks,
+    stitch_tasks,
+    table_sources,
+    unfinished,
+)
 from riskpipe.workflows.parts import halves
 from riskpipe.workflows.plan import open_plan
 
@@ -79,9 +91,10 @@ class Session:
     left_projected: float = 0.0
     valuing_since: float | None = None
     updated: float = 0.0
-    sums: tuple[str, ...] = ()
+    sums: tuple[PartialFile, ...] = ()
     sources: dict[str, list[Source]] = field(default_factory=dict)
     publishable: bool = False
+    lost: list[OutputLost] = field(default_factory=list)
 
     # -- ledger
 
@@ -93,6 +106,30 @@ class Session:
     def flush(self) -> None:
         self.lease.check()
         self.writer.flush()
+
+    @contextmanager
+    def sound(self) -> Iterator[None]:
+        """While outputs are read: one that is missing or changed has all of them looked at, and what is lost recorded.
+
+        :raises StorageError: naming the files and the way out.
+        """
+        try:
+            yield
+        except (MissingFileError, ChangedFileError) as error:
+            raise (self._losses() or error) from error
+
+    def _losses(self) -> StorageError | None:
+        """Records what is not in place any more; None: everything is."""
+        lost = list(lost_outputs(self.store, self.layout, self.state, self.merges))
+        self.lose(lost)
+        self.flush()
+        return loss_error(self.store, self.layout, lost) if lost else None
+
+    def lose(self, lost: Iterable[OutputLost]) -> None:
+        """What these files are of is to be done again."""
+        for loss in lost:
+            self.record(loss)
+            self.merges.lost(loss.name)
 
     def end(self, status: RunStatus) -> None:
         self.record(SessionEnded(self.session, status.state, status.exit_code, time.time()))
@@ -127,30 +164,32 @@ class Session:
         """Whether everything is in place."""
         for leaf in unfinished(self.state):
             task = BlockTask(self.store.root, self.layout.run_id, leaf.block)
-            void_block(task, self.state.why(leaf.block.block_id))
+            made = void_block(task, self.state.why(leaf.block.block_id))
+            self.record(BlockVoid(leaf.block.block_id, made.outputs))
         for level in self.merges.levels(self.state):
             works_of_level = (self._merge_work(task) for task in level)
             if self._drive(works_of_level, executor, fail_fast=True).state != "complete":
                 return False
         where = (self.store, self.layout, self.plan, self.state)
         corrections = list(correction_tasks(*where))
-        self.sums = (*self.merges.roots, *(task.name for task in corrections))
         works = [Work(key=task.name, payload=task, function="correct") for task in corrections]
         stitches = (Work(key=task.name, payload=task, function="stitch") for task in stitch_tasks(*where))
-        merged = {entry.path for entry in self.store.list_files(self.layout.merges)}
-        left = (w for w in itertools.chain(works, stitches) if self.layout.merge_output(w.key) not in merged)
-        return self._drive(left, executor, fail_fast=True).state == "complete"
+        left = (work for work in itertools.chain(works, stitches) if not self.merges.has(work.key))
+        if self._drive(left, executor, fail_fast=True).state != "complete":
+            return False
+        self.sums = tuple(map(self.merges.sums, (*self.merges.roots, *(task.name for task in corrections))))
+        return True
 
     def _collate(self, executor: Executor) -> bool:
-        there = {entry.path for entry in self.store.list_files(self.layout.collations)}
         for table in SORT_KEYS:
-            found = table_sources(self.store, self.layout, self.state, table)
-            levels, self.sources[table] = collation(self.store, self.layout, table, found)
-            for level in levels:
-                left = (task for task in level if self.layout.collation(task.name) not in there)
+            found = table_sources(self.store, self.layout, self.state, self.merges, table)
+            while level := collation(self.store, self.layout, table, found):
+                left = (task for task in level if not self.merges.has(task.name))
                 works = (Work(key=task.name, payload=task, function="collate") for task in left)
                 if self._drive(works, executor, fail_fast=True).state != "complete":
                     return False
+                found = collated(self.layout, self.merges, level)
+            self.sources[table] = found
         return True
 
     def _drive(self, works: Iterator[Work], executor: Executor, *, fail_fast: bool) -> DriveResult:
@@ -213,7 +252,9 @@ class Session:
                 self.observer.message("warning", f"block {work.key} was split: {reason.value}")
             case Failed(work=work, reason=reason, message=message, mishap=mishap):
                 if not isinstance(work.payload, BlockTask):
-                    raise InfrastructureError(f"merging failed: {message}; `riskpipe run` goes on from here")
+                    unsound = reason in (Reason.STORAGE, Reason.INPUT_CHANGED)
+                    lost = self._losses() if unsound else None
+                    raise lost or InfrastructureError(f"merging failed: {message}; `riskpipe run` goes on from here")
                 self._attempt_failed(work, mishap, final=True, reason=reason.value, message=message)
             case _:
                 pass
@@ -221,10 +262,9 @@ class Session:
 
     def _finished(self, work: Work, result: Any, worker: str) -> list[Work]:
         queued_at = self.queued.pop(work.key, time.time())
-        if isinstance(work.payload, MergeTask):
-            self.merges.done(work.key)
-            self.record(MergeDone(work.key, result.path, result.sha256, work.key))
         if not isinstance(work.payload, BlockTask):
+            self.merges.done(work.key, result.path, result.sha256)
+            self.record(MergeDone(work.key, result.path, result.sha256, work.key))
             return []
         block = work.payload.block
         self.record(done_record(block, work.attempt, worker, queued_at, result))
@@ -245,7 +285,7 @@ class Session:
         self.queued.pop(work.key, None)
         if not isinstance(work.payload, BlockTask):
             return
-        cause, text = _cause(work, mishap)
+        cause, text = cause_of(work, mishap)
         block = work.payload.block
         if final:
             self.left_projected -= block.projected_seconds
@@ -298,48 +338,6 @@ class Session:
         return next(self.state.pending(), None) is None
 
 
-def _cause(work: Work, mishap: Mishap) -> tuple[str, str]:
-    """Reason and message of an attempt that failed."""
-    match mishap:
-        case Raised():
-            return mishap.reason.value, mishap.message
-        case Lost():
-            return "WORKER_LOST", f"worker {mishap.worker} died while running it"
-        case TimedOut():
-            return "TIMEOUT", f"not done after {work.timeout_seconds:g} s"
-        case Displaced():
-            return "WORKER_LOST", f"{mishap.worker} lost its scheduler"
-
-
-def done_record(block: Block, attempt: int, worker: str, queued_at: float, result: BlockResult) -> BlockDone:
-    """What the ledger keeps of a block that is done."""
-    return BlockDone(
-        block_id=block.block_id,
-        parent_block_id=block.parent,
-        attempt=attempt,
-        worker=worker,
-        host=result.host,
-        queued_at=queued_at,
-        started_at=result.started_at,
-        ended_at=result.ended_at,
-        queue_s=max(result.started_at - queued_at, 0.0),
-        fetch_s=result.fetch_s,
-        price_s=result.price_s,
-        write_s=result.write_s,
-        cpu_s=result.cpu_s,
-        peak_rss_bytes=result.peak_rss_bytes,
-        projected_bytes=block.projected_bytes,
-        projected_s=block.projected_seconds,
-        rows=result.rows,
-        bytes_in=result.bytes_in,
-        bytes_out=result.bytes_out,
-        ok=result.ok,
-        failed=result.failed,
-        not_applicable=result.not_applicable,
-        outputs=result.outputs,
-    )
-
-
 def open_session(
     store: Store, layout: RunLayout, settings: Settings, lease: Lease, observer: Observer, stop: StopSignal
 ) -> Session:
@@ -354,9 +352,11 @@ def open_session(
     for record in read_ledger(store, layout):
         state.apply(record)
         if isinstance(record, MergeDone):
-            merges.done(record.group)
-    state.start_session()
-    merges.begin(state)
+            merges.done(record.group, record.path, record.sha256)
+        elif isinstance(record, OutputLost):
+            merges.lost(record.name)
+    merges.forget_collations(store)
+    lost = list(missing_outputs(store, layout, state, merges))
     name = new_session_id(store, layout, datetime.now(UTC))
     started = time.monotonic()
     writer = LedgerWriter(store, layout, name, started)
@@ -365,5 +365,9 @@ def open_session(
     )
     identity = ProcessIdentity.current()
     session.record(SessionStarted(name, time.time(), identity.host, identity.pid, __version__))
+    session.lose(lost)
+    session.lost = lost
+    state.start_session()
+    merges.begin(state)
     session.flush()
     return session

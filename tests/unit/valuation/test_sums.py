@@ -112,8 +112,8 @@ def test_no_tree_of_merges_changes_a_bit(open_desk: OpenDesk) -> None:
             name = f"level-{width}-{k}"
             written = merge_partials(MergeTask(run.store.root, run.layout.run_id, name, files[k : k + width]))
             assert written.path == run.layout.merge_output(name)
-            names.append(name)
-        assert _values(merged_sums(run.store, run.layout, names)) == expected
+            names.append(PartialFile(written.path, sha256=written.sha256))
+        assert _values(merged_sums(run.store, names)) == expected
 
 
 def test_scenario_ranges_are_summed_where_they_belong(open_desk: OpenDesk, tmp_path: Any) -> None:
@@ -237,8 +237,8 @@ def test_block_without_additive_measures_has_its_file_all_the_same(open_desk: Op
     (file,) = _files(run)
 
     assert _sums(run, (file,)) == {}
-    merge_partials(MergeTask(run.store.root, run.layout.run_id, "only", (file,)))
-    assert merged_sums(run.store, run.layout, ["only"]) == {}
+    written = merge_partials(MergeTask(run.store.root, run.layout.run_id, "only", (file,)))
+    assert merged_sums(run.store, [PartialFile(written.path)]) == {}
 
 
 def test_a_sum_out_of_range_is_refused() -> None:

@@ -15,7 +15,8 @@ from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import RunLayout
 from riskpipe.store.merge import Source
 from riskpipe.store.stage import stage_merged
-from riskpipe.workflows.outputs import collation
+from riskpipe.workflows.merges import Merges
+from riskpipe.workflows.outputs import collated, collation
 from riskpipe.workflows.publish import publish
 from riskpipe.workflows.run import run
 
@@ -54,31 +55,40 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_levels_until_few_are_left(tmp_path: Path, few: None) -> None:
     found = [Source(f"blocks/{n}.parquet", frozenset({"T"} if n == 3 else ())) for n in range(37)]
 
-    levels, left = collation(Store(str(tmp_path)), RunLayout("20261120-000000-000000"), "valuations", found)
+    store, layout = Store(str(tmp_path)), RunLayout("20261120-000000-000000")
+    merges = Merges(store.root, layout, 37)
+    levels = []
+    left = found
+    while level := collation(store, layout, "valuations", left):
+        levels.append(level)
+        for number, task in enumerate(level):
+            merges.done(task.name, layout.collation(task.name), f"sum {number}")
+        left = collated(layout, merges, level)
 
     assert [len(level) for level in levels] == [10, 3]
     assert [source for task in levels[0] for source in task.sources] == found
-    assert [source.path.rpartition("/")[2] for task in levels[1] for source in task.sources] == [
-        f"{task.name}.parquet" for task in levels[0]
+    assert [source for task in levels[1] for source in task.sources] == [
+        Source(layout.collation(task.name), sha256=f"sum {number}") for number, task in enumerate(levels[0])
     ]
-    assert [source.path.rpartition("/")[2] for source in left] == [f"{task.name}.parquet" for task in levels[1]]
+    assert [source.path for source in left] == [layout.collation(task.name) for task in levels[1]]
 
 
 def test_a_name_follows_from_what_is_in_it(tmp_path: Path, few: None) -> None:
     def names(*found: Source, table: str = "valuations") -> set[str]:
-        levels, _ = collation(Store(str(tmp_path)), RunLayout("20261120-000000-000000"), table, found)
-        return {task.name for task in levels[0]}
+        tasks = collation(Store(str(tmp_path)), RunLayout("20261120-000000-000000"), table, found)
+        return {task.name for task in tasks}
 
     found = [Source(f"{n}") for n in range(8)]
     first = names(*found)
     assert first == names(*found)
     assert len(first & names(*found[:7], Source("7", frozenset({"T"})))) == 1
+    assert len(first & names(*found[:7], Source("7", sha256="another"))) == 1
     assert not first & names(*found, table="sensitivities")
 
 
 def test_few_files_stay_as_they_are(tmp_path: Path) -> None:
     found = [Source(f"{n}") for n in range(40)]
-    assert collation(Store(str(tmp_path)), RunLayout("20261120-000000-000000"), "valuations", found) == ([], found)
+    assert collation(Store(str(tmp_path)), RunLayout("20261120-000000-000000"), "valuations", found) == []
 
 
 def test_what_is_published_is_the_same(

@@ -1,0 +1,64 @@
+"""Outputs that are recorded and not what they were: a block is done when its record and its files are both in place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from riskpipe.errors import StorageError
+from riskpipe.plan.state import DONE, RunState
+from riskpipe.store.filesystem import MissingFileError, Store
+from riskpipe.store.layout import RunLayout
+from riskpipe.store.ledger import OutputLost
+from riskpipe.store.portfolio import content_sha256
+from riskpipe.workflows.merges import Merges
+
+MISSING, CHANGED, RESIZED = "it is missing", "its content is not what was written", "its size is not what was written"
+_MOST_NAMED = 3
+
+
+def missing_outputs(store: Store, layout: RunLayout, state: RunState, merges: Merges) -> Iterator[OutputLost]:
+    """Recorded files that are not there, or of another size; found by listings alone."""
+    for table in state.files.tables():
+        directory = f"{layout.block_outputs}/{table}"
+        there = {entry.path: entry.bytes for entry in store.list_files(directory, recursive=False)}
+        for block_id, path, size, _ in _recorded(layout, state, table):
+            if there.get(path) != size:
+                yield OutputLost(block_id, path, RESIZED if path in there else MISSING)
+    made = {entry.path for entry in store.list_files(layout.merges)}
+    for name, path, _ in merges.files():
+        if path.startswith(f"{layout.merges}/") and path not in made:
+            yield OutputLost(name, path, MISSING)
+
+
+def lost_outputs(store: Store, layout: RunLayout, state: RunState, merges: Merges) -> Iterator[OutputLost]:
+    """Recorded files that are not there, or of another content: all of them are read."""
+    blocks = ((i, path, sha256) for t in state.files.tables() for i, path, _, sha256 in _recorded(layout, state, t))
+    for name, path, sha256 in (*blocks, *merges.files()):
+        try:
+            if content_sha256(store, path) != sha256:
+                yield OutputLost(name, path, CHANGED)
+        except MissingFileError:
+            yield OutputLost(name, path, MISSING)
+
+
+def _recorded(layout: RunLayout, state: RunState, table: str) -> Iterator[tuple[str, str, int, str]]:
+    """Id of the block, path, bytes and SHA-256 of the files of a table; of what failed, rows are made again anyway."""
+    for place, size, sha256 in state.files.files(table):
+        if state.status_of(place) == DONE:
+            block_id = place if isinstance(place, str) else state.plan.id_at(place)
+            yield block_id, layout.block_output(table, block_id), size, sha256
+
+
+def counted_losses(store: Store, lost: Sequence[OutputLost]) -> str:
+    """How many files were lost, and the first of them by name."""
+    named = "; ".join(f"{store.full_path(loss.path)}: {loss.why}" for loss in lost[:_MOST_NAMED])
+    more = f"; and {len(lost) - _MOST_NAMED} more" if len(lost) > _MOST_NAMED else ""
+    return f"{len(lost)} files of results are not what was written ({named}{more})"
+
+
+def loss_error(store: Store, layout: RunLayout, lost: Sequence[OutputLost]) -> StorageError:
+    """What to say when a publication lacks files."""
+    return StorageError(
+        f"run {layout.run_id}: {counted_losses(store, lost)}. Something else deletes or changes files there. Nothing "
+        f"was published; `riskpipe run --resume {layout.run_id}` makes them again"
+    )
