@@ -74,7 +74,9 @@ class Curves:
         self._linear_zero = np.array(
             [conventions.interpolation(group.name) == "linear_zero" for group in snapshot.groups], np.bool_
         )
-        self._flat_forward = np.array([_is_flat_forward(group, snapshot, conventions) for group in snapshot.groups])
+        self._flat_forward = np.array(
+            [_is_flat_forward(group, snapshot, conventions) for group in snapshot.groups], np.bool_
+        )
 
     def time(self, days: NDArray[np.int32]) -> NDArray[np.float64]:
         """Years (ACT/365F) from the horizon date, zero before it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -101,6 +102,18 @@ TERM = {"fixed_day_count": "30E/360", "float_frequency": "3M"}
 def test_swaps_at_their_quotes_are_worth_nothing(rates: Any, swaps: Callable[[], dict[str, Any]]) -> None:
     model = _model(EVERY_KIND, CONVENTIONS)
     assert np.abs(_values(rates, InterestRateSwap(), model, swaps())).max() <= 1e-12 * NOTIONAL
+
+
+@pytest.mark.parametrize("extrapolation", ["flat_zero", "flat_forward"])
+def test_swaps_beyond_the_points_of_their_discount_curve_are_worth_nothing_at_their_quotes(
+    rates: Any, extrapolation: str
+) -> None:
+    estr = [point("zero_rate", "EUR.ESTR", level, tenor, "EUR") for tenor, level in (("1Y", 0.02), ("4Y", 0.03))]
+    euribor = [row for row in EVERY_KIND if row["name"] == "EUR.EURIBOR3M"]
+    conventions = replace(CONVENTIONS, curve_extrapolation={"EUR.ESTR": extrapolation})
+    model = _model([*estr, *euribor], conventions)
+    swaps = _swaps(_quotes("EUR.EURIBOR3M", "swap"), "EUR.EURIBOR3M", "EUR.ESTR", **TERM)
+    assert np.abs(_values(rates, InterestRateSwap(), model, swaps)).max() <= 1e-12 * NOTIONAL
 
 
 def test_fras_at_their_quotes_are_worth_nothing(rates: Any) -> None:
