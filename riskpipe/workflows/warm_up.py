@@ -16,13 +16,19 @@ from riskpipe.plan.accounting import Observer, RunStatus
 from riskpipe.plan.selection import parse_selection
 from riskpipe.sample import write_sample
 from riskpipe.sample.recipes import RECIPES
+from riskpipe.sample.universe import INDICES
 from riskpipe.workflows.run import run
 
 TRADES_A_PRODUCT, SCENARIOS = 8, 3
 """Signatures do not depend on sizes; the trades must show every path through their product."""
 
-# What the sample's configuration leaves to another model.
-_FURTHER = {"credit_default_swap": "market.credit_model=isda"}
+# What the sample's configuration leaves to another model, or to indices with a lookback.
+_FURTHER: dict[str, tuple[str, ...]] = {
+    "credit_default_swap": ("market.credit_model=isda",),
+    "interest_rate_swap": tuple(
+        f'market.indices."{index.name}".fixing_lag=2' for index in INDICES if index.convention.overnight
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -76,13 +82,13 @@ def compile_kernels() -> CompiledKernels:
 
 
 def _value_sample(directory: Path, observer: Observer) -> None:
-    """Every product under every measure, and some products under their other models."""
+    """Every product under every measure, and some products under their other models and conventions."""
     shares = dict.fromkeys(RECIPES, 1.0)
     book = directory / "book"
     write_sample(book, trades=TRADES_A_PRODUCT * len(shares), scenarios=SCENARIOS, products=shares)
     _value(book, directory / "all", (), observer)
-    for product, assignment in _FURTHER.items():
-        _value(book, directory / product, (assignment,), observer, f"product:{product}")
+    for product, assignments in _FURTHER.items():
+        _value(book, directory / product, assignments, observer, f"product:{product}")
 
 
 def _value(

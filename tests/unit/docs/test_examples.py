@@ -127,7 +127,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def deposits(package: None, tmp_path: Path) -> Settings:
-    """Two good trades, one that is due today, one in the past."""
+    """Two good trades, one that is due today, one in the past, one that is due never."""
     product = catalogue()["term_deposit"]
     common = {"currency": "USD", "rate": 0.05, "day_count": "ACT/360", "start_date": date(2026, 11, 10)}
     trades = trades_of(
@@ -137,6 +137,7 @@ def deposits(package: None, tmp_path: Path) -> Settings:
             {**common, "amount": -300.0, "maturity_date": MATURITY, "currency": "EUR"},
             {**common, "amount": 1.0, "maturity_date": date(2026, 11, 20)},
             {**common, "amount": 1.0, "maturity_date": date(2026, 11, 19)},
+            {**common, "amount": 1.0, "maturity_date": date(9999, 12, 31)},
         ],
     )
     market = [
@@ -156,7 +157,7 @@ def test_product_of_another_package(deposits: Settings) -> None:
     status = run(deposits, Selection(), observer=Silent())
 
     assert status.state == "partial"
-    assert status.failures_by_reason == {"INVALID_TRADE": 1}
+    assert status.failures_by_reason == {"INVALID_TRADE": 2}
     rows_ = published(Path(deposits.output), "valuations").to_pylist()
     values = {(row["trade_id"], row["measure"]): row["value"] for row in rows_}
     repaid = 1.0 + 0.05 * 375 / 360
@@ -164,7 +165,7 @@ def test_product_of_another_package(deposits: Settings) -> None:
     assert values["T-0", "pv"] == pytest.approx(1000.0 * pv, rel=1e-14)
     assert values["T-1", "pv"] == pytest.approx(-300.0 * pv, rel=1e-14)
     assert values["T-2", "pv"] == 0.0
-    assert values["T-3", "pv"] is None
+    assert values["T-3", "pv"] is values["T-4", "pv"] is None
     assert values["T-0", "dv01"] == pytest.approx(1000.0 * pv * math.expm1(-1e-4), rel=1e-9)
     assert values["T-0", "theta"] == pytest.approx(1000.0 * pv * math.expm1(RATE / 365), rel=1e-9)
     status_of = {(row["trade_id"], row["measure"]): row["status"] for row in rows_}
