@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+import QuantLib as ql  # noqa: N813
 
 from riskpipe.errors import Reason
 from riskpipe.market.conventions import Conventions, IndexConvention
@@ -31,6 +32,13 @@ from riskpipe.products.interest_rate_swap import InterestRateSwap
 from riskpipe.products.swaption import Swaption
 from riskpipe.products.trades import Trades
 
+CALENDARS = {
+    "weekends": ql.WeekendsOnly(),
+    "TARGET": ql.TARGET(),
+    "GBLO": ql.UnitedKingdom(ql.UnitedKingdom.Settlement),
+    "JPTO": ql.Japan(),
+    "SOFR": ql.UnitedStates(ql.UnitedStates.SOFR),
+}
 MATURITY, LAST_DAY, PAID = date(2026, 12, 25), date(2026, 12, 28), date(2026, 12, 29)
 RATE, FIXING, FACE = 0.04, 0.05, 1e6
 DISCOUNT = float(np.exp(-RATE / 365.0))
@@ -154,6 +162,48 @@ def test_preceding_has_paid_before_maturity(rates: Any) -> None:
     assert value(rates, Bond(), row, date(2026, 12, 24)) == 0.0
     assert value(rates, Bond(), row, MATURITY) == 0.0
     assert value(rates, Bond(), row, date(2026, 12, 23)) > FACE
+
+
+@pytest.mark.parametrize("case", [*CASES, "cds"])
+def test_alive_to_the_day_and_no_longer(rates: Any, case: str) -> None:
+    """At any maturity, calendar and convention: a fault after it and QuantLib's day of payment, worth until then."""
+    product, row, _ = CASES.get(case, (CreditDefaultSwap(), CDS, 0.0))
+    column = "issue_date" if "issue_date" in row else "start_date"
+    always = {"cap": "modified_following", "cds": "following"}.get(case)
+    random = np.random.default_rng(7)
+    around = (date(2026, 12, 31), date(2026, 4, 30), date(2027, 3, 28))  # New Year, Golden Week, Easter
+    for _ in range(12):
+        maturity = rates.day_number(around[random.integers(3)]) + int(random.integers(-8, 8))
+        calendar, rule = (str(random.choice(list(names))) for names in (CALENDARS, rates.conventions))
+        terms = {**row, "maturity_date": maturity, column: maturity - 150, "calendar": calendar}
+        terms |= {"business_day_convention": rule} if "business_day_convention" in row else {}
+        moved = CALENDARS[calendar].adjust(rates.ql_date(maturity), rates.conventions[always or rule])
+        paid = moved.serialNumber() - rates.ql_date(0).serialNumber()
+        trades = trades_of(rates, product, terms)
+        for day in range(min(paid, maturity) - 1, max(paid, maturity) + 2):
+            faults = product.validate(trades, day)
+            assert [fault.rule for fault in faults] == (["not_past"] if day > max(paid, maturity) else [])
+            if not faults:
+                assert (_priced(rates, product, trades, day) != 0.0) == (day < paid)
+
+
+def _priced(rates: Any, product: Product, trades: Trades, day: int) -> float:
+    table = rates.Market(
+        day,
+        {("zero_rate", "CURVE"): ([day + 365], [RATE]), ("hazard_rate", "ACME"): ([day + 365], [0.02])},
+        fixings={"TERM": dict.fromkeys(range(day - 200, day), FIXING)},
+    ).snapshot()
+    points = [
+        {"factor": "spot:GBPUSD", "kind": "spot", "name": "GBPUSD", "value": 1.25},
+        {"factor": "black_vol:VOLS:1Y", "kind": "black_vol", "name": "VOLS", "tenor": "1Y", "strike_type": "atm",
+         "value": 0.1},
+    ]  # fmt: skip
+    factors = table.factors.drop_columns(["days", "underlying_days"])
+    factors = pa.concat_tables([factors, pa.Table.from_pylist(points, factors.schema)])
+    model = MarketModel(MarketSnapshot.from_table(factors, day), Conventions(indices=INDICES))
+    assert product.missing_points(trades, model) == []
+    x = model.snapshot.x0[:, None].copy()
+    return float(product.prepare(trades, model).price(np.zeros(1, np.int32), x)[0, 0])
 
 
 # --- options on exchange rates, between expiry and delivery ---
