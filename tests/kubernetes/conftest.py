@@ -36,8 +36,8 @@ def image() -> str:
 def space() -> Iterator[Namespace]:
     """A new namespace of the cluster that KUBECONFIG names; deleted at the end."""
     try:
-        command("kubectl", "get", "crd", "daskclusters.kubernetes.dask.org")
-    except CommandError as error:
+        command("kubectl", "get", "crd", "daskclusters.kubernetes.dask.org", seconds=30.0)
+    except (CommandError, TimeoutError) as error:
         pytest.fail(f"no cluster with the Dask operator (docs/kubernetes.md says how to install it): {error}")
     name = f"riskpipe-test-{secrets.token_hex(3)}"
     command("kubectl", "create", "namespace", name)

@@ -1,9 +1,14 @@
-"""A namespace of a real cluster, through kubectl and helm; waits are polls of conditions, each with a deadline."""
+"""A namespace of a real cluster, through kubectl and helm; waits are polls of conditions, each with a deadline.
+
+A cluster on busy cores refuses for a while what it serves later: a container that is not there yet (or not again), an
+API server that does not answer. What may be done twice (get, exec of these scripts, logs) is asked again until then.
+"""
 
 from __future__ import annotations
 
 import io
 import json
+import re
 import subprocess
 import tarfile
 import time
@@ -24,18 +29,46 @@ class CommandError(AssertionError):
     """A command of kubectl or helm failed."""
 
 
-def command(*arguments: str, stdin: bytes | None = None) -> bytes:
-    done = subprocess.run(arguments, input=stdin, capture_output=True, check=False)
-    if done.returncode != 0:
-        raise CommandError(f"{' '.join(arguments)}: {done.stderr.decode(errors='replace').strip()}")
-    return done.stdout
+REPEATED = {"get", "exec", "logs"}
+PASSES = re.compile(
+    r"container not found|unable to upgrade connection|error dialing backend|waiting to start|ContainerCreating"
+    r"|PodInitializing|does not have a host assigned|connection refused|connection reset|i/o timeout"
+    r"|TLS handshake timeout|unexpected EOF|unable to handle the request|request timed out|Too Many Requests"
+    r"|unable to connect to the server",
+    re.IGNORECASE,
+)
 
 
-def until(look: Callable[[], Found | None], what: str, seconds: float = PATIENCE) -> Found:
+def command(*arguments: str, stdin: bytes | None = None, seconds: float | None = None) -> bytes:
+    """What the command writes to stdout.
+
+    :param seconds: for what should pass, unless PATIENCE.
+    :raises CommandError: it failed. :raises TimeoutError: for a reason that should have passed.
+    """
+
+    def done() -> subprocess.CompletedProcess[bytes] | None:
+        nonlocal said
+        ended = subprocess.run(arguments, input=stdin, capture_output=True, check=False)
+        said = ended.stderr.decode(errors="replace").strip()
+        passes = ended.returncode != 0 and REPEATED & set(arguments[1:4]) and PASSES.search(said)
+        return None if passes else ended
+
+    said, shown = "", " ".join(arguments)
+    try:
+        ended = until(done, shown, seconds)
+    except TimeoutError as error:
+        raise TimeoutError(f"{error}: {said}") from None
+    if ended.returncode != 0:
+        raise CommandError(f"{shown}: {said}")
+    return ended.stdout
+
+
+def until(look: Callable[[], Found | None], what: str, seconds: float | None = None) -> Found:
     """What `look` finds, as soon as it finds something.
 
-    :raises TimeoutError: nothing in time.
+    :param seconds: unless PATIENCE. :raises TimeoutError: nothing in time.
     """
+    seconds = PATIENCE if seconds is None else seconds
     end = time.monotonic() + seconds
     while True:
         found = look()
@@ -99,7 +132,7 @@ class Namespace:
                 return str(condition["type"])
         return None
 
-    def outcome(self, job: str, seconds: float = PATIENCE) -> str:
+    def outcome(self, job: str, seconds: float | None = None) -> str:
         try:
             return until(lambda: self.ended(job), f"the end of Job {job}", seconds)
         except TimeoutError as error:
