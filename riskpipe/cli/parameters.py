@@ -24,6 +24,12 @@ SelectOption = Annotated[
 ]
 FailFastOption = Annotated[bool, typer.Option("--fail-fast", help="Stop at the first failed block.")]
 PublishOption = Annotated[Publish | None, typer.Option("--publish", help="When to publish; else as configured.")]
+ReplaceDayOption = Annotated[
+    bool,
+    typer.Option(
+        "--replace-day", help="Publish even in place of a day with more trades, more measures or another selection."
+    ),
+]
 WaitOption = Annotated[
     float, typer.Option("--wait", min=0.0, metavar="SECONDS", help="Wait so long for another run that is at work.")
 ]

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from riskpipe.cli.parameters import FailFastOption, PublishOption, RunArgument, SelectOption, WaitOption
+from riskpipe.cli.parameters import (
+    FailFastOption,
+    PublishOption,
+    ReplaceDayOption,
+    RunArgument,
+    SelectOption,
+    WaitOption,
+)
 from riskpipe.cli.session import Session
 
 
@@ -12,6 +19,7 @@ def retry(
     select: SelectOption = None,
     fail_fast: FailFastOption = False,
     publish: PublishOption = None,
+    replace_day: ReplaceDayOption = False,
     wait: WaitOption = 0.0,
 ) -> int:
     """Price again only what failed in a run, from its stored plan."""
@@ -30,6 +38,7 @@ def retry(
             watching,
             fail_fast=fail_fast,
             publish=None if publish is None else publish.value,
+            replace_day=replace_day,
             wait=wait,
         )
     session.answer(status.to_json(), summary(status, session))

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from riskpipe.cli.parameters import FailFastOption, PublishOption, SelectOption, WaitOption
+from riskpipe.cli.parameters import FailFastOption, PublishOption, ReplaceDayOption, SelectOption, WaitOption
 from riskpipe.cli.session import Session
 
 
@@ -23,6 +23,7 @@ def run(
     ] = "auto",
     fail_fast: FailFastOption = False,
     publish: PublishOption = None,
+    replace_day: ReplaceDayOption = False,
     wait: WaitOption = 0.0,
 ) -> int:
     """Price the book and publish the results; ends with what became of every planned number."""
@@ -40,6 +41,7 @@ def run(
             resume=resume,
             fail_fast=fail_fast,
             publish=None if publish is None else publish.value,
+            replace_day=replace_day,
             wait=wait,
             observer=watching,
         )

@@ -71,7 +71,7 @@ def _table(statuses: list[RunStatus]) -> list[str]:
             f"{count(status.blocks.settled - status.blocks.cancelled)}/{count(status.blocks.planned)}",
             count(status.numbers.planned),
             count(status.numbers.failed),
-            "yes" if status.published else "no",
+            "yes" if status.published else "no" if status.superseded_by is None else "superseded",
             duration(status.elapsed_seconds),
         ]
         for status in statuses

@@ -31,14 +31,18 @@ def summary(status: RunStatus, session: Session) -> list[str]:
 
 
 def next_step(status: RunStatus) -> str:
-    """The command that helps now."""
+    """The command that helps now; none that would replace a day by less."""
     if status.state == "running":
         return f"runs show {status.run_id} --watch"
     if status.state == "interrupted":
-        return "run --resume latest" if status.blocks.planned else "run"
+        return f"run --resume {status.run_id}" if status.blocks.planned else "run"
     if status.state in ("partial", "failed"):
-        return "retry latest" if _worth_a_retry(status) else "check"
-    return "runs show latest" if status.published else "publish latest"
+        return f"retry {status.run_id}" if _worth_a_retry(status) else "check"
+    if status.published:
+        return f"runs show {status.run_id}"
+    if status.superseded_by or status.refused or status.selection:
+        return f"report {status.run_id}"
+    return f"publish {status.run_id}"
 
 
 def _worth_a_retry(status: RunStatus) -> bool:
@@ -53,7 +57,8 @@ def _title(status: RunStatus) -> str:
     title = f"run {status.run_id} of {status.as_of}: {status.state} in {duration(status.elapsed_seconds)}"
     if status.trades:
         title += f"; {plural(status.trades, 'trade')}"
-    if status.valuations and status.elapsed_seconds > 0 and not status.blocks.reused:
+    # The valuations are those of the plan: a session that did not do all of it has no rate.
+    if status.valuations and status.elapsed_seconds > 0 and status.blocks.ok == status.blocks.planned:
         rate = round(status.valuations / status.elapsed_seconds)
         title += f", {plural(status.valuations, 'valuation')} ({count(rate)}/s)"
     return title
@@ -83,7 +88,10 @@ def _reasons(status: RunStatus) -> str:
 
 
 def _where(status: RunStatus) -> str:
-    return f"{'published' if status.published else 'not published'}; results under {status.output}"
+    published = "published" if status.published else "not published"
+    if status.superseded_by is not None:
+        published = f"superseded by run {status.superseded_by}"
+    return f"{published}; results under {status.output}"
 
 
 def _shortened(text: str) -> str:

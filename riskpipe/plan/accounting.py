@@ -34,7 +34,12 @@ class Counts:
 
 @dataclass(frozen=True)
 class RunStatus:
-    """The one status object: exit code, table, JSON, report and metrics are all read from it."""
+    """The one status object: exit code, table, JSON, report and metrics are all read from it.
+
+    :cvar refused: it was to be published, and would have taken the place of more than it has.
+    :cvar superseded_by: the run that its day is from now, when it was from this one before.
+    :cvar selection: the terms of --select.
+    """
 
     run_id: str
     as_of: str
@@ -48,6 +53,9 @@ class RunStatus:
     remaining_seconds: float | None = None
     failures_by_reason: Mapping[str, int] = field(default_factory=dict)
     published: bool = False
+    refused: bool = False
+    superseded_by: str | None = None
+    selection: tuple[tuple[str, ...], ...] = ()
     output: str = ""
     messages: tuple[str, ...] = ()
     phases: Mapping[str, float] = field(default_factory=dict)
@@ -55,9 +63,11 @@ class RunStatus:
 
     @property
     def exit_code(self) -> int:
-        """See the table of exit codes: 0 all done, 4 partial, 130/143 interrupted."""
+        """See the table of exit codes: 0 all done, 2 refused, 4 partial, 130/143 interrupted."""
         if self.signal_number is not None and self.state == "interrupted":
             return 128 + self.signal_number
+        if self.refused and self.state in ("complete", "partial"):
+            return 2
         return {"complete": 0, "running": 0, "partial": 4, "failed": 4, "interrupted": 130, "damaged": 6}[self.state]
 
     def to_json(self) -> dict[str, Any]:
@@ -69,6 +79,7 @@ class RunStatus:
         fields["blocks"] = Counts(**value["blocks"])
         fields["numbers"] = Counts(**value["numbers"])
         fields["messages"] = tuple(value["messages"])
+        fields["selection"] = tuple(tuple(terms) for terms in value.get("selection", ()))
         return RunStatus(**fields)
 
 

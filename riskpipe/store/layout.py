@@ -157,16 +157,18 @@ def run_number(run_id: str) -> int:
     return 0 if match is None else int(match[1] or 0)
 
 
+def run_order(run_id: str) -> tuple[int, str]:
+    """Sorts ids as the runs came; those without a number come first, by the time in their name."""
+    return run_number(run_id), run_id
+
+
 def is_run_id(text: str) -> bool:
     return _RUN_ID.fullmatch(text) is not None
 
 
 def list_runs(store: Store) -> list[str]:
-    """Ids of the runs in an output, oldest first: directories of that form in which there is a run.json.
-
-    Those without a number come first, by the time in their name.
-    """
-    names = sorted(filter(is_run_id, store.list_directories(RUNS)), key=lambda name: (run_number(name), name))
+    """Ids of the runs in an output, oldest first: directories of that form in which there is a run.json."""
+    names = sorted(filter(is_run_id, store.list_directories(RUNS)), key=run_order)
     there = store.overlapped(lambda name: store.exists(RunLayout(name).run), names)
     return [name for name, exists in zip(names, there, strict=True) if exists]
 

@@ -42,7 +42,12 @@ _CANNOT_EXCHANGE = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EPERM)
 
 
 def publish_day(
-    store: Store, layout: RunLayout, as_of: date, tables: Mapping[str, Sequence[WrittenFile]], now: datetime
+    store: Store,
+    layout: RunLayout,
+    as_of: date,
+    tables: Mapping[str, Sequence[WrittenFile]],
+    now: datetime,
+    contents: Mapping[str, Any] | None = None,
 ) -> None:
     """Makes what was staged the published day, then deletes what it replaced.
 
@@ -50,6 +55,7 @@ def publish_day(
     with the same arguments, or after staging anew. Only under the lease.
 
     :param tables: what `stage` and `stage_merged` returned.
+    :param contents: what else meta/CURRENT.json is to say of the day: trades, selection, measures.
     :raises StorageError: what was staged is gone (stage again), or the output does not serve.
     """
     for table in sorted(tables):
@@ -57,12 +63,21 @@ def publish_day(
     for table in store.list_directories(PUBLISHED):
         if table not in tables and store.is_directory(published_day(table, as_of)):
             _remove(store, layout, as_of, table)
-    _write_current(store, layout, as_of, tables, now)
+    days = read_current(store)
+    days[as_of.isoformat()] = {
+        "run_id": layout.run_id,
+        "published_at": now.astimezone(UTC).isoformat(timespec="seconds"),
+        **(contents or {}),
+        "tables": {table: _described(table, as_of, files) for table, files in sorted(tables.items())},
+    }
+    _put_current(store, days)
     store.delete_tree(layout.staging)
 
 
 def read_current(store: Store) -> dict[str, Any]:
     """What is published: `{"2026-11-20": {"run_id", "published_at", "tables": {name: {"rows", "bytes", "files"}}}}`.
+
+    Days that were published before they were written down lack "trades", "selection" and "measures".
 
     :raises StorageError: meta/CURRENT.json is damaged or of a later version.
     """
@@ -83,18 +98,6 @@ def published_runs(store: Store) -> set[str]:
     with suppress(StorageError):
         return {str(day["run_id"]) for day in read_current(store).values()}
     return set()
-
-
-def _write_current(
-    store: Store, layout: RunLayout, as_of: date, tables: Mapping[str, Sequence[WrittenFile]], now: datetime
-) -> None:
-    days = read_current(store)
-    days[as_of.isoformat()] = {
-        "run_id": layout.run_id,
-        "published_at": now.astimezone(UTC).isoformat(timespec="seconds"),
-        "tables": {table: _described(table, as_of, files) for table, files in sorted(tables.items())},
-    }
-    _put_current(store, days)
 
 
 def _put_current(store: Store, days: Mapping[str, Any]) -> None:

@@ -32,18 +32,17 @@ from riskpipe.store.ledger import (
 from riskpipe.store.parquet import read_parquet
 from riskpipe.store.tables import SCHEMAS, table_sink
 from riskpipe.valuation.context import open_context
-from riskpipe.workflows.outputs import sources, whole_failures
+from riskpipe.workflows.outputs import sources
+from riskpipe.workflows.publication import Decision, Publication, decide
 from riskpipe.workflows.publish import publish_tables
 from riskpipe.workflows.session import Session
 
 ROWS_AT_A_TIME = 20_000
 
 
-def finish(session: Session, publish: str | None) -> RunStatus:
+def finish(session: Session, publication: Publication) -> RunStatus:
     """Write blocks, failures and summary; publish by the rule; end the session.
 
-    :param publish: complete: when every block is done (single quarantined trades aside); always; never. None: as
-        the settings say, but never when the run is of a selection: it would take the place of the whole day.
     :raises AssertionError: the numbers do not add up, a bug.
     """
     session.flush()
@@ -53,39 +52,27 @@ def finish(session: Session, publish: str | None) -> RunStatus:
     session.phases["account"] = time.monotonic() - started
     state = _state_of(session)
     messages = _left_out(session)
-    published = False
-    rule = _rule(session, publish)
-    if publish is None and rule != session.settings.publish:
-        messages.append("not published: a selection would replace the whole day; --publish complete does it")
-    if session.publishable and rule != "never":
-        broken = whole_failures(session.state)
-        if rule == "always" or not broken:
-            started = time.monotonic()
-            session.lease.check(confirm=True)
-            session.observer.message("info", "publishing")
-            tables = publish_tables(session.store, session.layout, session.sources, session.sums)
-            session.record(Published(tuple(tables), time.time()))
-            session.phases["publish"] = time.monotonic() - started
-            published = True
-        else:
-            messages.append(f"not published: {broken} blocks failed; retry them, or --publish always")
-    status = session.status(state, failures_by_reason=reasons, published=published, messages=tuple(messages))
+    decision = decide(session, publication) if session.publishable else Decision(False)
+    if decision.publish:
+        started = time.monotonic()
+        session.lease.check(confirm=True)
+        session.observer.message("info", "publishing")
+        tables = publish_tables(session.store, session.layout, session.sources, session.sums)
+        session.record(Published(tuple(tables), time.time()))
+        session.phases["publish"] = time.monotonic() - started
+    elif decision.why is not None:
+        messages.append(f"not published: {decision.why}")
+    status = session.status(
+        state,
+        failures_by_reason=reasons,
+        published=decision.publish,
+        refused=decision.refused,
+        messages=tuple(messages),
+    )
     if not (status.numbers.balanced and status.blocks.balanced):
         raise AssertionError(f"run {status.run_id} does not add up: {status.numbers}, {status.blocks}")
     _conclude(session, status)
     return status
-
-
-def to_be_published(session: Session, publish: str | None) -> bool:
-    """Whether `finish` will publish the run, as it is now, if its outputs are made ready for it."""
-    rule = _rule(session, publish)
-    return rule == "always" or (rule == "complete" and not whole_failures(session.state))
-
-
-def _rule(session: Session, publish: str | None) -> str:
-    if publish is not None:
-        return publish
-    return "never" if session.plan.header.selection else session.settings.publish
 
 
 def mark_published(session: Session, tables: Mapping[str, object]) -> None:
@@ -94,7 +81,7 @@ def mark_published(session: Session, tables: Mapping[str, object]) -> None:
     store, layout = session.store, session.layout
     if store.exists(layout.summary):
         before = RunStatus.from_json(json.loads(store.read_bytes(layout.summary)))
-        _conclude(session, replace(before, published=True, messages=()))
+        _conclude(session, replace(before, published=True, refused=False, messages=()))
         return
     reasons = _write_failures(session)
     _conclude(session, session.status(_state_of(session), failures_by_reason=reasons, published=True))

@@ -22,6 +22,7 @@ from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import RunLayout, resolve_run
 from riskpipe.store.parquet import open_parquet, read_parquet
 from riskpipe.workflows.plan import open_plan
+from riskpipe.workflows.publication import as_seen_now, days_of
 from riskpipe.workflows.results import Results, find_results
 from riskpipe.workflows.runs import status_of
 from riskpipe.workflows.timings import read_timings
@@ -75,7 +76,7 @@ def render(values: dict[str, Any]) -> str:
 
 def content(store: Store, layout: RunLayout) -> dict[str, Any]:
     """All that the template shows."""
-    status = status_of(store, layout)
+    status = as_seen_now(status_of(store, layout), days_of(store))
     return {
         "status": status,
         "now": datetime.now(UTC),

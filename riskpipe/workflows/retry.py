@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from riskpipe.config import Settings
 from riskpipe.errors import UsageError
 from riskpipe.plan.accounting import Observer, RunStatus
 from riskpipe.plan.block import Block
+from riskpipe.plan.plan import StoredPlan
 from riskpipe.plan.selection import Selection
-from riskpipe.plan.state import DONE, FAILED
-from riskpipe.store.layout import resolve_run
+from riskpipe.plan.state import DONE, FAILED, RunState
+from riskpipe.store.filesystem import Store
+from riskpipe.store.layout import RunLayout, resolve_run
 from riskpipe.store.lease import Lease
+from riskpipe.store.ledger import BlockSplit
 from riskpipe.valuation.context import open_context
 from riskpipe.valuation.run_block import read_trades
 from riskpipe.workflows.outputs import failed_trades_of, unfinished
 from riskpipe.workflows.parts import failed_trades
+from riskpipe.workflows.publication import Publication
 from riskpipe.workflows.run import _Opened, open_output, refuse_changed_inputs, with_session
 from riskpipe.workflows.session import Session
+from riskpipe.workflows.settled import settled
 
 
 def retry(
@@ -26,11 +33,12 @@ def retry(
     *,
     fail_fast: bool = False,
     publish: str | None = None,
+    replace_day: bool = False,
     wait: float = 0.0,
 ) -> RunStatus:
     """Failed blocks again, failed trades alone, and whatever was not reached; what is done stays.
 
-    :param run: an id, a unique prefix of one, or "latest". :param wait: as of `run`.
+    :param run: an id, a unique prefix of one, or "latest". :param replace_day, wait: as of `run`.
     :raises UsageError: no such run, or one without a plan. :raises InputError: an input file has changed since.
     """
     store = open_output(settings)
@@ -39,43 +47,64 @@ def retry(
         raise UsageError(f"run {layout.run_id} was stopped before it had a plan: `riskpipe run` starts a new one")
     refuse_changed_inputs(store, layout, settings)
 
-    def opened(log: Observer, lease: Lease) -> _Opened:
-        return _Opened(layout, {}, lambda session: reopen(session, selection))
+    publication = Publication(publish, replace_day)
 
-    return with_session(store, settings, opened, fail_fast, publish, observer, wait)
+    def again(plan: StoredPlan, state: RunState) -> bool:
+        return next(_repeats(store, layout, plan, state, selection), None) is not None
+
+    def opened(log: Observer, lease: Lease) -> _Opened:
+        status = settled(store, layout, settings, publication, again)
+        return _Opened(layout, {}, lambda session: reopen(session, selection), status)
+
+    return with_session(store, settings, opened, fail_fast, publication, observer, wait)
 
 
 def reopen(session: Session, selection: Selection) -> None:
     """Make what failed pending: blocks by state, trades as parts of their blocks."""
-    state, plan = session.state, session.plan
+    repeats = list(_repeats(session.store, session.layout, session.plan, session.state, selection))
+    failed = {found for found in repeats if isinstance(found, str)}
+    splits = [found for found in repeats if isinstance(found, BlockSplit)]
+    session.state.reopen_failed(failed)
+    for split in splits:
+        session.record(split)
+    text = f"{len(failed)} failed blocks, {len(splits)} blocks with failed trades to repeat"
+    session.observer.message("info", text)
+
+
+def _repeats(
+    store: Store, layout: RunLayout, plan: StoredPlan, state: RunState, selection: Selection
+) -> Iterator[str | BlockSplit]:
+    """What a retry does again: ids of blocks that failed as a whole, and parts of blocks with failed trades."""
     if not selection.value("status", "failed"):
         return
-    failed = [leaf for leaf in unfinished(state) if leaf.status == FAILED and _rows(session, selection, leaf.block)]
-    state.reopen_failed({leaf.block.block_id for leaf in failed})
+
+    def rows_of(block: Block) -> set[int]:
+        return _rows(store, layout, selection, block)
+
+    for leaf in unfinished(state):
+        if leaf.status == FAILED and rows_of(leaf.block):
+            yield leaf.block.block_id
     wanted = (state.numbers[:, 1] > 0) & (state.status == DONE)
     for block_id in state.children:
         index = plan.index_of(block_id)
         if index is not None:
             wanted[index] = True
-    splits = 0
     for index, block in plan.blocks(wanted):
         for leaf in list(state.leaves(index, block)):
-            if leaf.status != DONE or not (rows := _rows(session, selection, leaf.block)):
+            if leaf.status != DONE or not (rows := rows_of(leaf.block)):
                 continue
-            failures = failed_trades_of(session.store, session.layout, state, leaf.block.block_id)
+            failures = failed_trades_of(store, layout, state, leaf.block.block_id)
             numbers, taken = state.numbers_of(leaf.block.block_id), state.repeats_of(leaf.block.block_id)
             split = failed_trades(failures, leaf.block, taken, numbers, rows)
             if split is not None:
-                session.record(split)
-                splits += 1
-    session.observer.message("info", f"{len(failed)} failed blocks, {splits} blocks with failed trades to repeat")
+                yield split
 
 
-def _rows(session: Session, selection: Selection, block: Block) -> set[int]:
+def _rows(store: Store, layout: RunLayout, selection: Selection, block: Block) -> set[int]:
     """Rows of the block's trades that are selected; of a block that failed as a whole, any brings all of it back."""
     named = selection.value("block", block.block_id) or selection.value("block", block.parent or "")
     if not named or not selection.any_product(block.product):
         return set()
-    trades, rows = read_trades(open_context(session.store.root, session.layout.run_id), block)
+    trades, rows = read_trades(open_context(store.root, layout.run_id), block)
     selected = selection.trades(block.product, trades.books, trades.trade_ids.to_pylist)
     return set(rows[selected].tolist())

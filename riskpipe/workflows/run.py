@@ -19,8 +19,9 @@ from riskpipe.execute.executor import SchedulerLostError
 from riskpipe.execute.signals import StopSignal, stop_on_signals
 from riskpipe.measures.families import Bumps
 from riskpipe.plan.accounting import Observer, RunStatus
-from riskpipe.plan.plan import PlanHeader
+from riskpipe.plan.plan import PlanHeader, StoredPlan
 from riskpipe.plan.selection import Selection, parse_selection
+from riskpipe.plan.state import RunState
 from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import RunLayout, list_runs, new_run_id, resolve_run
 from riskpipe.store.lease import Lease
@@ -32,13 +33,15 @@ from riskpipe.valuation.context import open_context
 from riskpipe.valuation.spec import ValuationSpec
 from riskpipe.workflows.check import checks_table
 from riskpipe.workflows.clusters import cluster_options
-from riskpipe.workflows.finish import finish, read_status, to_be_published
+from riskpipe.workflows.finish import finish, read_status
 from riskpipe.workflows.functions import open_executor
 from riskpipe.workflows.inputs import hash_inputs
 from riskpipe.workflows.log import RunLog
 from riskpipe.workflows.losses import counted_losses
 from riskpipe.workflows.plan import PLAN_FILE, Planned, make_plan, open_plan, put_file
+from riskpipe.workflows.publication import Publication, decide
 from riskpipe.workflows.session import Session, open_session
+from riskpipe.workflows.settled import settled
 
 RUN_VERSION = 1
 CLUSTERS_PER_SESSION = 3
@@ -49,11 +52,13 @@ class _Opened:
     """A run that is ready for a session.
 
     :param prepare: done to the session before it values anything.
+    :param settled: there is nothing to do: no session is begun.
     """
 
     layout: RunLayout
     phases: dict[str, float]
     prepare: Callable[[Session], None] = lambda session: None
+    settled: RunStatus | None = None
 
 
 def run(
@@ -63,6 +68,7 @@ def run(
     resume: str = "auto",
     fail_fast: bool = False,
     publish: str | None = None,
+    replace_day: bool = False,
     wait: float = 0.0,
     observer: Observer,
 ) -> RunStatus:
@@ -71,21 +77,26 @@ def run(
     :param resume: "auto": go on with the last run of the same inputs if it was interrupted; "never": a new run; or
         the run to go on with.
     :param publish: overrides the settings' `publish`.
+    :param replace_day: publish even when what stands for the day has more trades, measures or another selection.
     :param wait: seconds to wait for another run that holds the output.
     :raises RiskpipeError: whatever keeps the run from starting or going on; see riskpipe.errors.
     """
     store = open_output(settings)
+    publication = Publication(publish, replace_day)
 
     def opened(log: Observer, lease: Lease) -> _Opened:
         layout = _resumable(store, settings, selection, resume, log)
         if layout is not None:
+            status = settled(store, layout, settings, publication, _storage_failed)
+            if status is not None:
+                return _Opened(layout, {}, settled=status)
             log.message("info", f"resuming run {layout.run_id}")
             return _Opened(layout, {}, _try_storage_again)
         new_id = new_run_id(store, datetime.now(UTC), published_runs(store))
         lease.name(new_id)
         return _create(store, settings, selection, new_id, log)
 
-    return with_session(store, settings, opened, fail_fast, publish, observer, wait)
+    return with_session(store, settings, opened, fail_fast, publication, observer, wait)
 
 
 def open_output(settings: Settings) -> Store:
@@ -105,7 +116,7 @@ def with_session(
     settings: Settings,
     opened: Callable[[Observer, Lease], _Opened],
     fail_fast: bool,
-    publish: str | None,
+    publication: Publication,
     observer: Observer,
     wait: float = 0.0,
 ) -> RunStatus:
@@ -121,6 +132,9 @@ def with_session(
         closing(log),
     ):
         run_ = opened(log, lease)
+        if run_.settled is not None:
+            observer.message("info", f"nothing to do: run {run_.layout.run_id} is {run_.settled.state}")
+            return run_.settled
         lease.name(run_.layout.run_id)
         log.open(store, run_.layout)
         session = open_session(store, run_.layout, settings, lease, log, stop)
@@ -132,8 +146,8 @@ def with_session(
             run_.prepare(session)
             session.flush()
             log.message("info", f"run {run_.layout.run_id}: {len(session.plan)} blocks")
-            _value(session, fail_fast, publish)
-            status = finish(session, publish)
+            _value(session, fail_fast, publication)
+            status = finish(session, publication)
         log.ended(status)
         observer.update(status)
         return status
@@ -146,7 +160,7 @@ def _pause(stop: StopSignal, seconds: float) -> None:
         raise InterruptedRunError("stopped while another run held the output", stop.signal_number)
 
 
-def _value(session: Session, fail_fast: bool, publish: str | None) -> None:
+def _value(session: Session, fail_fast: bool, publication: Publication) -> None:
     """Until nothing is pending; a scheduler that dies is replaced, and the ledger says what is left."""
     for attempt in range(1, CLUSTERS_PER_SESSION + 1):
         try:
@@ -157,7 +171,7 @@ def _value(session: Session, fail_fast: bool, publish: str | None) -> None:
                 session.value_blocks(executor, fail_fast=fail_fast)
                 session.flush()
                 if session.clean() and not session.stop.requested:
-                    session.finish_outputs(executor, collate=to_be_published(session, publish))
+                    session.finish_outputs(executor, collate=decide(session, publication).publish)
             return
         except SchedulerLostError as error:
             session.flush()
@@ -188,6 +202,10 @@ def _cluster(session: Session, attempt: int) -> ClusterOptions:
 def _try_storage_again(session: Session) -> None:
     """Blocks that an earlier session gave up for want of storage: whoever resumes has seen to that."""
     session.state.reopen_failed(session.state.failed_for(Reason.STORAGE))
+
+
+def _storage_failed(plan: StoredPlan, state: RunState) -> bool:
+    return bool(state.failed_for(Reason.STORAGE))
 
 
 def _resumable(

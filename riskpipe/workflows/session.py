@@ -320,6 +320,7 @@ class Session:
             running=len(self.queued),
             elapsed_seconds=elapsed,
             remaining_seconds=self._remaining() if state == "running" else None,
+            selection=tuple(tuple(terms) for terms in self.plan.header.selection),
             output=self.store.root,
             phases=dict(self.phases),
             signal_number=self.stop.signal_number,
@@ -338,6 +339,19 @@ class Session:
         return next(self.state.pending(), None) is None
 
 
+def fold(store: Store, layout: RunLayout, plan: StoredPlan, records: Iterable[Record]) -> tuple[RunState, Merges]:
+    """A ledger as the state of the run's blocks, and what was merged of them."""
+    state = RunState(plan)
+    merges = Merges(store.root, layout, len(plan))
+    for record in records:
+        state.apply(record)
+        if isinstance(record, MergeDone):
+            merges.done(record.group, record.path, record.sha256)
+        elif isinstance(record, OutputLost):
+            merges.lost(record.name)
+    return state, merges
+
+
 def open_session(
     store: Store, layout: RunLayout, settings: Settings, lease: Lease, observer: Observer, stop: StopSignal
 ) -> Session:
@@ -347,14 +361,7 @@ def open_session(
     """
     store.delete_temporary(layout.root)
     plan = open_plan(store, layout)
-    state = RunState(plan)
-    merges = Merges(store.root, layout, len(plan))
-    for record in read_ledger(store, layout):
-        state.apply(record)
-        if isinstance(record, MergeDone):
-            merges.done(record.group, record.path, record.sha256)
-        elif isinstance(record, OutputLost):
-            merges.lost(record.name)
+    state, merges = fold(store, layout, plan, read_ledger(store, layout))
     merges.forget_collations(store)
     lost = list(missing_outputs(store, layout, state, merges))
     name = new_session_id(store, layout, datetime.now(UTC))

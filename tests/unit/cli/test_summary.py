@@ -11,6 +11,7 @@ from riskpipe.cli.summary import MOST_LINES, summary
 from riskpipe.plan.accounting import Counts, RunStatus
 
 MakeStatus = Callable[..., RunStatus]
+RUN = "20261120-193055-3f9a1c"
 
 
 def test_a_complete_run(status: MakeStatus) -> None:
@@ -23,12 +24,29 @@ def test_a_complete_run(status: MakeStatus) -> None:
         "numbers    1.20M  1.20M       0       0           1,000          0",
         "",
         "published; results under /srv/output/runs/20261120-193055-3f9a1c",
-        "next: riskpipe runs show latest",
+        "next: riskpipe runs show 20261120-193055-3f9a1c",
     ]
 
 
 def test_no_rate_when_a_part_was_done_before(status: MakeStatus) -> None:
     assert summary(status(), Session())[0].endswith("complete in 1:20; 200,000 trades")
+
+
+@pytest.mark.parametrize(
+    ("state", "blocks"),
+    [
+        ("interrupted", Counts(planned=120, ok=5, cancelled=115)),
+        ("partial", Counts(planned=120, ok=100, failed=20)),
+        ("partial", Counts(planned=120, ok=100, cancelled=20)),
+    ],
+)
+def test_no_rate_of_what_was_not_valued(status: MakeStatus, state: str, blocks: Counts) -> None:
+    assert "valuations" not in summary(status(state=state, blocks=blocks), Session())[0]
+
+
+def test_a_run_that_another_one_replaced_says_so(status: MakeStatus) -> None:
+    lines = summary(status(published=False, superseded_by="20261120-201500-000000-8"), Session())
+    assert lines[-2].startswith("superseded by run 20261120-201500-000000-8; results under")
 
 
 def test_never_more_than_15_lines(status: MakeStatus) -> None:
@@ -43,21 +61,27 @@ def test_never_more_than_15_lines(status: MakeStatus) -> None:
     assert all("\n" not in line for line in lines)
     assert "REASON_12 13, REASON_11 12, REASON_10 11, REASON_9 10, REASON_8 9, 8 other reasons 36" in lines[6]
     assert lines[-3] == "and 46 more messages"
-    assert lines[-1] == "next: riskpipe retry latest"
+    assert lines[-1] == "next: riskpipe retry 20261120-193055-3f9a1c"
 
 
 @pytest.mark.parametrize(
     ("changes", "step"),
     [
         ({"state": "running", "published": False}, "runs show 20261120-193055-3f9a1c --watch"),
-        ({"state": "interrupted", "published": False}, "run --resume latest"),
+        ({"state": "interrupted", "published": False}, f"run --resume {RUN}"),
         ({"state": "interrupted", "published": False, "blocks": Counts()}, "run"),
-        ({"state": "partial", "failures_by_reason": {"WORKER_LOST": 1}}, "retry latest"),
-        ({"state": "partial", "failures_by_reason": {"INVALID_TRADE": 1, "NUMERICAL": 1}}, "retry latest"),
+        ({"state": "partial", "failures_by_reason": {"WORKER_LOST": 1}}, f"retry {RUN}"),
+        (
+            {"state": "partial", "failures_by_reason": {"INVALID_TRADE": 1, "NUMERICAL": 1}},
+            "retry 20261120-193055-3f9a1c",
+        ),
         ({"state": "partial", "failures_by_reason": {"INVALID_TRADE": 1}}, "check"),
-        ({"state": "partial", "blocks": Counts(planned=2, ok=1, cancelled=1)}, "retry latest"),
-        ({"state": "complete", "published": False}, "publish latest"),
-        ({"state": "complete"}, "runs show latest"),
+        ({"state": "partial", "blocks": Counts(planned=2, ok=1, cancelled=1)}, f"retry {RUN}"),
+        ({"state": "complete", "published": False}, f"publish {RUN}"),
+        ({"state": "complete", "published": False, "refused": True}, f"report {RUN}"),
+        ({"state": "complete", "published": False, "selection": (("book:fx",),)}, f"report {RUN}"),
+        ({"state": "complete", "published": False, "superseded_by": "later"}, f"report {RUN}"),
+        ({"state": "complete"}, f"runs show {RUN}"),
     ],
 )
 def test_the_next_command(status: MakeStatus, changes: dict[str, object], step: str) -> None:
@@ -67,5 +91,5 @@ def test_the_next_command(status: MakeStatus, changes: dict[str, object], step: 
 def test_the_next_command_means_the_same_configuration(status: MakeStatus) -> None:
     session = Session(config="my desk/a.yaml", as_of="2026-11-19", assignments=("retry.storage=1",))
     assert summary(status(), session)[-1].endswith(
-        "latest -c 'my desk/a.yaml' --as-of 2026-11-19 --set retry.storage=1"
+        "3f9a1c -c 'my desk/a.yaml' --as-of 2026-11-19 --set retry.storage=1"
     )

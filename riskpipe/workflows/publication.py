@@ -1,0 +1,164 @@
+"""Whether a run is published: what the command line asks for, the rule, and what stands for the day."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any
+
+from riskpipe.errors import StorageError
+from riskpipe.plan.accounting import RunStatus
+from riskpipe.plan.plan import PlanHeader
+from riskpipe.store.filesystem import Store
+from riskpipe.store.layout import RunLayout, run_order
+from riskpipe.store.ledger import BlockDone, BlockFailed, BlockSplit, Published, Record, read_ledger
+from riskpipe.store.parquet import read_parquet
+from riskpipe.store.portfolio import content_sha256
+from riskpipe.store.publish import read_current
+from riskpipe.workflows.losses import missing_outputs
+from riskpipe.workflows.outputs import whole_failures
+from riskpipe.workflows.plan import open_plan
+from riskpipe.workflows.session import Session, fold
+
+
+@dataclass(frozen=True)
+class Publication:
+    """What the command line asks for.
+
+    :param rule: complete: when every block is done (single quarantined trades aside); always; never. None: as the
+        settings say, but never when the run is of a selection, or the day is from a later one.
+    :param replace_day: even when what is published for the day has more trades, more measures or another selection.
+    """
+
+    rule: str | None = None
+    replace_day: bool = False
+
+
+@dataclass(frozen=True)
+class Decision:
+    """:param why: what keeps the run from being published, for people. :param refused: it was asked for."""
+
+    publish: bool
+    why: str | None = None
+    refused: bool = False
+
+
+def decide(session: Session, publication: Publication) -> Decision:
+    """Whether the run, as it is now, is to be published when its outputs are in place."""
+    header, rule = session.plan.header, publication.rule or session.settings.publish
+    if rule == "never":
+        return Decision(False)
+    broken = whole_failures(session.state)
+    if rule == "complete" and broken:
+        return Decision(False, f"{broken} blocks failed; retry them, or --publish always")
+    return allowed(session.store, session.layout.run_id, header, publication)
+
+
+def allowed(store: Store, run_id: str, header: PlanHeader, publication: Publication) -> Decision:
+    """Whether what stands for the day lets a run take its place."""
+    if publication.rule is None:
+        if header.selection:
+            return Decision(False, f"it is of a selection ({_selection(header.selection)})")
+        standing = read_current(store).get(header.as_of, {}).get("run_id")
+        if standing is not None and run_order(standing) > run_order(run_id):
+            return Decision(False, f"{header.as_of} is from run {standing}, which came later")
+    why = None if publication.replace_day else obstacle(store, run_id, header)
+    return Decision(why is None, why, refused=why is not None)
+
+
+def contents(header: PlanHeader) -> dict[str, Any]:
+    """What meta/CURRENT.json says of a day besides its files."""
+    return {
+        "trades": int(header.totals["trades"]),
+        "selection": header.selection,
+        "measures": list(header.measures),
+    }
+
+
+def obstacle(store: Store, run_id: str, header: PlanHeader) -> str | None:
+    """Why a run may take the place of what stands for its day only when it is told to (`--replace-day`).
+
+    None: it may. A run of the whole book with all measures of what stands, and with no fewer trades, may in any case.
+    """
+    entry = read_current(store).get(header.as_of)
+    if entry is None or entry["run_id"] == run_id:
+        return None
+    mine, standing = contents(header), _standing(store, entry)
+    lost = sorted(set(standing["measures"]) - set(mine["measures"]))
+    faults = []
+    if mine["selection"] and mine["selection"] != standing["selection"]:
+        faults.append(f"is of another selection ({_selection(mine['selection'])})")
+    if mine["trades"] < standing["trades"]:
+        faults.append(f"has {mine['trades']:,} trades for {standing['trades']:,}")
+    if lost:
+        faults.append(f"lacks {', '.join(lost)}")
+    if not faults:
+        return None
+    return (
+        f"run {run_id} {' and '.join(faults)}, and would replace all of {header.as_of}, which is from run "
+        f"{entry['run_id']}; --replace-day allows it"
+    )
+
+
+def _standing(store: Store, entry: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The contents of a published day; of one from before they were written down, as far as they can be found."""
+    if "trades" in entry:
+        return entry
+    layout = RunLayout(entry["run_id"])
+    if store.exists(layout.plan):
+        return contents(open_plan(store, layout).header)
+    files = entry["tables"].get("aggregates", {"files": []})["files"]
+    counts = [read_parquet(store, file["path"], ["level", "trades"]) for file in files]
+    trades = max((row["trades"] for table in counts for row in table.to_pylist() if row["level"] == 0), default=0)
+    return {"trades": trades, "selection": [], "measures": []}
+
+
+def _selection(selection: Sequence[Sequence[str]]) -> str:
+    return " or ".join(",".join(terms) for terms in selection)
+
+
+def was_published(records: Sequence[Record]) -> bool:
+    """Whether the run was published as it is now: nothing was valued since."""
+    for record in reversed(records):
+        if isinstance(record, Published):
+            return True
+        if isinstance(record, BlockDone | BlockFailed | BlockSplit):
+            return False
+    return False
+
+
+def stands(store: Store, layout: RunLayout, as_of: str) -> bool:
+    """Whether a run, all of whose outputs are there, is what is published for its day, byte for byte."""
+    entry = read_current(store).get(as_of)
+    if entry is None or entry["run_id"] != layout.run_id:
+        return False
+    records = list(read_ledger(store, layout))
+    state, merges = fold(store, layout, open_plan(store, layout), records)
+    if not was_published(records) or next(missing_outputs(store, layout, state, merges), None) is not None:
+        return False
+    files = [file for described in entry["tables"].values() for file in described["files"]]
+    return all(
+        store.size(file["path"]) == file["bytes"] and content_sha256(store, file["path"]) == file["sha256"]
+        for file in files
+    )
+
+
+def days_of(store: Store) -> Mapping[str, Any] | None:
+    """What meta/CURRENT.json says of every day, for those who only look; None when it is damaged."""
+    with suppress(StorageError):
+        return read_current(store)
+    return None
+
+
+def as_seen_now(status: RunStatus, days: Mapping[str, Any] | None) -> RunStatus:
+    """A run's status with what has become of its publication.
+
+    :param days: of `days_of`.
+    """
+    if days is None:
+        return status
+    standing = days.get(status.as_of, {}).get("run_id")
+    if standing == status.run_id:
+        return replace(status, published=True)
+    return replace(status, published=False, superseded_by=standing if status.published else None)

@@ -1,0 +1,54 @@
+"""A run of which nothing is left to do: it is left as it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from riskpipe.config import Settings
+from riskpipe.plan.accounting import RunStatus
+from riskpipe.plan.plan import StoredPlan
+from riskpipe.plan.state import RunState
+from riskpipe.store.filesystem import Store
+from riskpipe.store.layout import RunLayout
+from riskpipe.store.ledger import read_ledger
+from riskpipe.store.publish import read_current
+from riskpipe.workflows.finish import read_status
+from riskpipe.workflows.losses import missing_outputs
+from riskpipe.workflows.outputs import whole_failures
+from riskpipe.workflows.plan import open_plan
+from riskpipe.workflows.publication import Publication, allowed, as_seen_now, was_published
+from riskpipe.workflows.session import fold
+
+Repeats = Callable[[StoredPlan, RunState], bool]
+
+
+def settled(
+    store: Store, layout: RunLayout, settings: Settings, publication: Publication, repeats: Repeats
+) -> RunStatus | None:
+    """The run's status, when a session would neither value nor publish anything; None when there is something to do.
+
+    :param repeats: whether something of what is done or has failed is to be done again.
+    :raises StorageError: the run's files are damaged.
+    """
+    records = list(read_ledger(store, layout))
+    status = read_status(store, layout, records)
+    if status is None or status.state not in ("complete", "partial"):
+        return None
+    plan = open_plan(store, layout)
+    state, merges = fold(store, layout, plan, records)
+    lost = missing_outputs(store, layout, state, merges)
+    if any(next(found, None) is not None for found in (state.pending(), lost)) or repeats(plan, state):
+        return None
+    days = read_current(store)
+    stands = days.get(status.as_of, {}).get("run_id") == layout.run_id and was_published(records)
+    done = stands if publication.rule is not None else was_published(records)
+    rule = publication.rule or settings.publish
+    wanted = rule == "always" or (rule == "complete" and not whole_failures(state))
+    if wanted and not done:
+        decision = allowed(store, layout.run_id, plan.header, publication)
+        if decision.publish:
+            return None
+        if decision.refused:
+            status = replace(status, refused=True, messages=(f"not published: {decision.why}",))
+    return as_seen_now(status, days)
