@@ -22,7 +22,7 @@ from riskpipe.market.factors import (
 )
 from riskpipe.market.points import Points
 from riskpipe.market.strike_checks import check_slices, check_strikes
-from riskpipe.store.columns import ColumnKind, Unread, can_read, nearest_name, read_column
+from riskpipe.store.columns import ColumnKind, Unread, can_read, composed, nearest_name, read_column
 
 _KINDS: dict[pa.DataType, ColumnKind] = {pa.string(): "string", pa.float64(): "number", pa.date32(): "date"}
 _IDENTIFIERS = ("name", "scenario")
@@ -64,7 +64,7 @@ def canonical_table(
         if problem is None and field.name in table.column_names:
             given, optional = table.schema.field(field.name), field.name not in required
             values, lost = read_column(table.column(field.name), given, _KINDS[field.type], optional=optional)
-            columns.append(values)
+            columns.append(composed(values) if _KINDS[field.type] == "string" else values)
             unread += [(field.name, reason) for reason in lost]
             continue
         if problem is not None:

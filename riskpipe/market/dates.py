@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date
 
 import numpy as np
@@ -70,6 +70,15 @@ def history_date_faults(table: pa.Table, as_of: int, level: Level) -> Iterator[M
             "the moves since then are not among the scenarios"
         )
         yield fault("warning", "date", "ends early", (), message)
+
+
+def days_of_directories(given: Mapping[str, str | None]) -> set[int]:
+    """Days that the names of directories give (`as_of=2026-11-20`), in days since 1970-01-01.
+
+    :param given: column -> value, as `store.listing.partitions` has them.
+    """
+    texts = (text for name, text in given.items() if name.lower() in MARKET_COLUMNS and text is not None)
+    return {day for day in map(_parsed, texts) if day is not None}
 
 
 def _columns(table: pa.Table, names: tuple[str, ...]) -> list[str]:

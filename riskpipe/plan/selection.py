@@ -7,6 +7,7 @@ import fnmatch
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from unicodedata import normalize
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,8 @@ from riskpipe.errors import UsageError
 from riskpipe.market.labels import Labels
 from riskpipe.products.books import normal_book
 
+# As the names themselves are read; trades' ids are as they were given.
+_NAMES: dict[str, Callable[[str], str]] = {"book": normal_book, "scenario": lambda name: normalize("NFC", name)}
 METHODS = ("book", "product", "trade", "scenario", "block", "status")
 
 
@@ -97,7 +100,7 @@ def parse_selection(options: Sequence[str]) -> Selection:
                 hint = f"; did you mean {near[0]}?" if near else f"; one of {', '.join(METHODS)}"
                 faults.append(f"--select {item!r}: unknown method {method!r}{hint}")
             else:
-                terms.append(Term(method, normal_book(pattern) if method == "book" else pattern))
+                terms.append(Term(method, _NAMES.get(method, str)(pattern)))
         if terms:
             alternatives.append(tuple(terms))
     if faults:

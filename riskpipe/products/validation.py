@@ -21,7 +21,7 @@ from riskpipe.market.minor_units import MINOR_UNITS
 from riskpipe.products.base import COMMON_COLUMNS, Column, Product, RowFaults
 from riskpipe.products.books import normal_books
 from riskpipe.products.trades import Trades
-from riskpipe.store.columns import KIND_TYPES, Unread, can_read, nearest_name, read_column
+from riskpipe.store.columns import KIND_TYPES, Unread, can_read, composed, nearest_name, read_column
 
 CURRENCY = re.compile(r"[A-Z]{3}")
 
@@ -89,6 +89,8 @@ def canonical(table: pa.Table, product: Product) -> pa.Table:
             values, _ = _read(table, column)
             if column.name == "book":
                 values = normal_books(values)
+            elif column.kind == "string" and not column.identifier:
+                values = composed(values)
             table = table.set_column(position, column.name, values)
     return table
 

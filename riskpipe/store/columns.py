@@ -115,6 +115,13 @@ def read_column(
     return _READERS[kind](plain, optional)
 
 
+def composed(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Names in Unicode's form NFC: what looks the same is the same."""
+    if pc.all(pc.string_is_ascii(values)).as_py() is not False:
+        return values
+    return pc.utf8_normalize(values, form="NFC")
+
+
 def _value_type(kind: pa.DataType) -> pa.DataType:
     return kind.value_type if pa.types.is_dictionary(kind) else kind
 
@@ -167,8 +174,9 @@ def _text(values: pa.ChunkedArray, optional: bool) -> tuple[pa.ChunkedArray, lis
         except pa.ArrowInvalid:
             text = _utf8_alone(raw)
             faults = _unread("utf_8", _mask(pc.is_null(text)) & ~_mask(pc.is_null(raw)), "is not UTF-8 text")
-    text = pc.ascii_rtrim(text, " ")
-    blank = pc.equal(pc.utf8_length(pc.utf8_trim_whitespace(text)), 0)
+    if pc.any(pc.ends_with(text, " ")).as_py():
+        text = pc.ascii_rtrim(text, " ")
+    blank = pc.or_(pc.equal(pc.binary_length(text), 0), pc.utf8_is_space(text))
     if pc.any(blank).as_py():
         text = pc.if_else(blank, pa.scalar(None if optional else "", pa.string()), text)
     return text, faults

@@ -17,9 +17,16 @@ from riskpipe.errors import StorageError
 from riskpipe.market.arbitrage import arbitrage_faults
 from riskpipe.market.checks import canonical_table, check_market_table
 from riskpipe.market.consistency import consistency_faults
-from riskpipe.market.dates import history_date_faults, market_date_faults
+from riskpipe.market.dates import (
+    MARKET_COLUMNS,
+    OTHER_DAY,
+    days_of_directories,
+    history_date_faults,
+    market_date_faults,
+)
 from riskpipe.market.derived import Derivative, derive
-from riskpipe.market.factors import KINDS, MARKET_SCHEMA, REQUIRED_COLUMNS, MarketFault, days_of
+from riskpipe.market.factors import MARKET_SCHEMA, REQUIRED_COLUMNS, MarketFault, days_of
+from riskpipe.market.left_out import LeftOut, without_errors
 from riskpipe.market.minor_units import in_major_units
 from riskpipe.market.model import MarketModel
 from riskpipe.market.odd_values import odd_facts, odd_levels
@@ -45,14 +52,6 @@ _WAYS_OUT = {
     "no trades": ": trades belong in <product>/<name>.parquet; or correct inputs.portfolio in the configuration",
     "not parquet": ": write the file anew",
 }
-
-
-@dataclass(frozen=True)
-class LeftOut:
-    """What of the market its errors keep out of the snapshot: factor ids; kind and name of whole groups."""
-
-    factors: frozenset[str] = frozenset()
-    groups: frozenset[tuple[str, str]] = frozenset()
 
 
 @dataclass
@@ -189,6 +188,7 @@ def _open_portfolio(inputs: Inputs, selection: Selection) -> None:
             inputs.add(Fault("error", "portfolio", name, "", "unknown product", 0, (), message), blocking=True)
     known = [f for f in found.files if f.product in inputs.products and selection.any_product(f.product)]
     _tell_unknown_columns(inputs, known)
+    _tell_other_days(inputs, known)
     inputs.files = tuple([file for file in known if _check_columns(inputs, file) and file.rows])
     for file in inputs.files:
         inputs.hashes[f"portfolio/{file.path}"] = content_sha256(inputs.portfolio, file.path)
@@ -207,9 +207,24 @@ def _tell_unknown_columns(inputs: Inputs, files: Sequence[TradeFile]) -> None:
     for name in dict.fromkeys(file.product for file in files):
         mine = [file for file in files if file.product == name]
         columns = [column for file in mine for column in (*file.columns, *file.partitions)]
-        known = [column.name for column in all_columns(inputs.products[name])]
+        dates = {column for file in mine for column in file.partitions if column.lower() in MARKET_COLUMNS}
+        known = {*(column.name for column in all_columns(inputs.products[name])), *dates}
         for fault in unknown_column_faults(inputs.settings.inputs, "portfolio", name, columns, known, of=name):
             inputs.add(fault, blocking=fault.level == "error")
+
+
+def _tell_other_days(inputs: Inputs, files: Sequence[TradeFile]) -> None:
+    """Files in directories of another day than `as_of`: their trades would be valued as today's."""
+    other = [file for file in files if days_of_directories(file.partitions) - {inputs.as_of}]
+    level = inputs.settings.check.market_date
+    for name in dict.fromkeys(file.product for file in other):
+        where = sorted({file.path.rpartition("/")[0] for file in other if file.product == name})
+        message = (
+            f"{len(where)} directories, such as {where[0]}, are of another day than as_of ({inputs.settings.as_of}): "
+            "let inputs.portfolio have the trades of the day alone, or give --as-of"
+        )
+        fault = Fault(level, "portfolio", name, "", OTHER_DAY, 0, (), message)
+        inputs.add(fault, blocking=level == "error")
 
 
 def _check_columns(inputs: Inputs, file: TradeFile) -> bool:
@@ -273,41 +288,6 @@ def _ids(table: pa.Table) -> frozenset[str]:
 
 def _canonical(table: pa.Table) -> pa.Table:
     return canonical_table(table, MARKET_SCHEMA, REQUIRED_COLUMNS)[0]
-
-
-def without_errors(table: pa.Table, errors: frozenset[str]) -> tuple[pa.Table, LeftOut]:
-    """A canonical table less every curve, surface or spot of which a point has an error: half a curve is no curve.
-
-    Facts (fixings) stand each for itself. A point whose kind or name cannot be read takes all that it may belong to.
-
-    :param errors: factor ids, or `row k` for a row without id.
-    """
-    if not errors:
-        return table, LeftOut()
-    given: list[str | None] = table.column("factor").to_pylist()
-    ids = [factor or f"row {row}" for row, factor in enumerate(given)]
-    pairs = list(zip(table.column("kind").to_pylist(), table.column("name").to_pylist(), strict=True))
-    wrong = [row for row, factor in enumerate(ids) if factor in errors and not _is_fact(pairs[row][0])]
-    bad = {pairs[row] for row in wrong}
-    for row in (row for row in wrong if None in pairs[row]):
-        bad |= {pair for pair in set(pairs) if _may_be(pair, given[row], *pairs[row])}
-    dropped = [factor in errors or pair in bad for factor, pair in zip(ids, pairs, strict=True)]
-    groups = frozenset((str(kind), str(name)) for kind, name in bad)
-    factors = frozenset(factor for factor, drop in zip(ids, dropped, strict=True) if drop)
-    return table.filter(pa.array([not drop for drop in dropped], pa.bool_())), LeftOut(factors, groups)
-
-
-def _may_be(pair: tuple[str | None, str | None], factor: str | None, kind: str | None, name: str | None) -> bool:
-    """Whether a point of which not all is known may belong to a group; one of which nothing is known stands alone."""
-    if pair[0] is None or pair[1] is None or _is_fact(pair[0]) or factor is kind is name is None:
-        return False
-    start = f"{pair[0]}:{pair[1]}"
-    fits = factor is None or factor == start or factor.startswith(start + ":")
-    return fits and kind in (None, pair[0]) and name in (None, pair[1])
-
-
-def _is_fact(kind: str | None) -> bool:
-    return kind in KINDS and KINDS[kind].fact
 
 
 def _read_optional(inputs: Inputs, name: str, location: str | None, measure: str) -> pa.Table | None:

@@ -94,5 +94,5 @@ def unknown_column_faults(
         f"{of or table}: unknown {plural} not read: {', '.join(texts[:_SHOWN])}{more}; "
         "correct the name, or list it in inputs.extra_columns"
     )
-    column = ", ".join(unknown)
+    column = ", ".join([*unknown][:_SHOWN])
     return [Fault(settings.unknown_columns, table, file, column, "unknown_column", 0, (), message)]

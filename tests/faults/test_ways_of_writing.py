@@ -163,6 +163,23 @@ def test_hashes_are_of_every_file_and_of_what_directories_say(spoilt: Book) -> N
     assert "" not in hashes
 
 
+def test_trades_of_another_day(spoilt: Book) -> None:
+    """A portfolio that keeps its days side by side would be valued several times over."""
+    path = spoilt.trades("bond")
+    for day in ("2026-11-19", "2026-11-20"):
+        (path.parent / f"as_of={day}").mkdir()
+        shutil.copy(path, path.parent / f"as_of={day}" / "part-0.parquet")
+    path.unlink()
+    answer = spoilt.check()
+    assert answer.code == 3
+    (fault,) = [fault for fault in answer.faults if fault["rule"] == "another day"]
+    assert (fault["level"], fault["file"]) == ("error", "bond")
+    assert "bond/as_of=2026-11-19" in fault["message"]
+    assert answer.json["blocking"] is True
+    shutil.rmtree(path.parent / "as_of=2026-11-19")
+    assert spoilt.check().faults == []
+
+
 def test_files_that_do_not_fit_together_are_told(spoilt: Book) -> None:
     spread(spoilt.input("market"), lambda part: "")
     last = sorted(spoilt.input("market").glob("part-*"))[-1]

@@ -119,3 +119,14 @@ def test_every_mistake_at_once() -> None:
     assert "unknown method 'produkt'; did you mean product?" in lines[1]
     assert "'trade:': METHOD:PATTERN is wanted" in lines[2]
     assert "unknown method 'colour'; one of book, product, trade, scenario, block, status" in lines[3]
+
+
+def test_patterns_of_names_are_read_as_the_names_are() -> None:
+    def pattern(option: str) -> str:
+        (((term,),),) = (parse_selection([option]).alternatives,)
+        return term.pattern
+
+    assert pattern("book:/rates//usd/*") == "rates/usd/*"
+    assert pattern("book:cafe\u0301") == "caf\u00e9"
+    assert pattern("scenario:cafe\u0301") == "caf\u00e9"
+    assert pattern("trade:cafe\u0301 /") == "cafe\u0301 /"

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from riskpipe.store.columns import FROM_PATH, can_read, nearest_name, read_column, unknown_columns
+from riskpipe.store.columns import FROM_PATH, can_read, composed, nearest_name, read_column, unknown_columns
 from riskpipe.store.filesystem import Store
 from riskpipe.store.parquet import read_parquet
 
@@ -187,3 +187,10 @@ def test_unknown_columns_and_their_likeness() -> None:
         "colour": "",
     }
     assert nearest_name("Tenor", ("TENOR", "value")) == "TENOR"
+
+
+def test_names_that_look_the_same_are_the_same() -> None:
+    given = pa.chunked_array([["cafe\u0301", None, "USD"], ["caf\u00e9"]])
+    assert composed(given).to_pylist() == ["caf\u00e9", None, "USD", "caf\u00e9"]
+    plain = pa.chunked_array([["USD", None]])
+    assert composed(plain) is plain
