@@ -21,26 +21,30 @@ from pathlib import Path
 from riskpipe.errors import StorageError
 from riskpipe.store.filesystem import Store, explained
 from riskpipe.store.objects import TEMPORARY_PREFIX
+from riskpipe.store.parquet import ChangedFileError, hexdigest
 
 CACHE_BYTES = 4 << 30
 _MOST_HELD = 16
 _PIECE = 8 << 20
 _NAME = re.compile(r"[0-9a-f]{64}")
+_SEEN = ".seen"
+_MOST_SEEN = 512
 
 
 def local_file(store: Store, path: str, sha256: str, cache_bytes: int = CACHE_BYTES) -> str:
     """The path of this machine of a stored file that never changes.
 
-    :param sha256: of its content; trusted for local files.
+    :param sha256: of its content: of a local file looked at once a node, and again when the file has changed since.
     :param cache_bytes: of older copies, the least recently used are deleted beyond that.
     :raises StorageError: it cannot be read, is not the file that was recorded, or cannot be kept here.
     """
-    local = store.local_path(path)
-    if local is not None:
-        return local
     if not _NAME.fullmatch(sha256):
         raise StorageError(f"{store.full_path(path)}: the run does not say what its content is: start a new run")
     directory = _directory()
+    local = store.local_path(path)
+    if local is not None:
+        _look_at(store, path, local, sha256, directory)
+        return local
     kept = directory / sha256
     with explained(str(kept), "write"):
         if not _hold(kept):
@@ -50,6 +54,45 @@ def local_file(store: Store, path: str, sha256: str, cache_bytes: int = CACHE_BY
                     _hold(kept)
                     _evict(directory, cache_bytes)
     return str(kept)
+
+
+def _look_at(store: Store, path: str, local: str, sha256: str, directory: Path) -> None:
+    """Holds a local file against its checksum, unless a process of this node did since the file last changed."""
+    seen = directory / f"{sha256}{_SEEN}"
+    with explained(local, "read"):
+        if _is_seen(seen, local):
+            return
+        with _locked(directory):
+            if _is_seen(seen, local):
+                return
+            identity = _identity(local)
+            with store.open_input_file(path) as source:
+                if hexdigest(source) != sha256:
+                    raise _another(store, path)
+            seen.write_text(identity)
+            marks = sorted(directory.glob(f"*{_SEEN}"), key=lambda mark: mark.stat().st_mtime)
+            for mark in marks[:-_MOST_SEEN]:
+                mark.unlink()
+
+
+def _is_seen(seen: Path, local: str) -> bool:
+    try:
+        return seen.read_text() == _identity(local)
+    except FileNotFoundError:
+        os.stat(local)  # the file itself must be there
+        return False
+
+
+def _identity(local: str) -> str:
+    status = os.stat(local)
+    return f"{status.st_dev}:{status.st_ino}:{status.st_size}:{status.st_mtime_ns}:{status.st_ctime_ns}"
+
+
+def _another(store: Store, path: str) -> ChangedFileError:
+    where = store.full_path(path)
+    return ChangedFileError(
+        f"{where} is not the file that the run put there, something else changed it: start a new run"
+    )
 
 
 def _directory() -> Path:
@@ -107,8 +150,7 @@ def _fetch(store: Store, path: str, sha256: str, kept: Path) -> None:
             file.flush()
             os.fsync(file.fileno())
         if digest.hexdigest() != sha256:
-            where = store.full_path(path)
-            raise StorageError(f"{where} is not the file that the run put there: something else changed it")
+            raise _another(store, path)
         os.replace(temporary, kept)
     except BaseException:
         with suppress(OSError):

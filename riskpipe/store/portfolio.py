@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from riskpipe.errors import InputError, Reason, StorageError
 from riskpipe.store.filesystem import FileEntry, Store, explained
+from riskpipe.store.fingerprints import Span, in_memory, is_unchanged, take_fingerprints
 from riskpipe.store.listing import list_data, partitions, with_partitions
-from riskpipe.store.parquet import hexdigest, open_parquet
+from riskpipe.store.objects import SMALL_BYTES
+from riskpipe.store.parquet import hexdigest, open_parquet, reading
 
 
 class InputChangedError(InputError):
@@ -28,6 +32,7 @@ class TradeFile:
     :param path: relative to the portfolio.
     :param row_group_offsets: first row of each row group, and the number of rows last.
     :param columns: the names in the file.
+    :param spans: checksums of its row groups and, last, of its footer; none: of a file that is not planned yet.
     """
 
     product: str
@@ -36,6 +41,7 @@ class TradeFile:
     bytes: int
     row_group_offsets: tuple[int, ...]
     columns: tuple[str, ...]
+    spans: tuple[Span, ...] = ()
 
     @property
     def partitions(self) -> dict[str, str | None]:
@@ -118,11 +124,21 @@ def content_sha256(store: Store, path: str) -> str:
         return hexdigest(source)
 
 
+def fingerprinted(store: Store, file: TradeFile) -> tuple[TradeFile, str]:
+    """The file with the checksums that `read_rows` holds what it reads against, and the SHA-256 of all of it.
+
+    :raises StorageError: it cannot be read.
+    """
+    with store.open_input_file(file.path) as source, reading(store.full_path(file.path)):
+        sha256, spans = take_fingerprints(source)
+    return replace(file, spans=spans), sha256
+
+
 def read_rows(store: Store, file: TradeFile, start: int, stop: int, columns: Sequence[str] | None = None) -> pa.Table:
-    """Rows [start, stop) of a trade file; only the row groups that hold them are read.
+    """Rows [start, stop) of a trade file; only the row groups that hold them are read, and held against the plan.
 
     :param columns: those wanted, in this order; ones that the file does not have are left out. None: all.
-    :raises InputChangedError: the file has other row groups than when it was discovered.
+    :raises InputChangedError: it is not what it was when it was planned.
     :raises StorageError: it cannot be read.
     """
     offsets = file.row_group_offsets
@@ -131,8 +147,7 @@ def read_rows(store: Store, file: TradeFile, start: int, stop: int, columns: Seq
     first = max(bisect_right(offsets, start) - 1, 0)
     last = bisect_left(offsets, stop)
     groups = [g for g in range(first, last) if offsets[g + 1] > start] if stop > start else []
-    with open_parquet(store, file.path) as source:
-        _refuse_changed(file, source.metadata)
+    with _opened(store, file, groups) as source:
         table = with_partitions(source.read_row_groups(groups, columns=_present(file, columns)), _given(file, columns))
     base = offsets[groups[0]] if groups else start
     return table.slice(start - base, stop - start)
@@ -150,6 +165,33 @@ def iter_batches(store: Store, file: TradeFile, columns: Sequence[str] | None, m
             yield with_partitions(pa.Table.from_batches([batch]), _given(file, columns))
 
 
+@contextmanager
+def _opened(store: Store, file: TradeFile, groups: Sequence[int]) -> Iterator[Any]:
+    """The file for reading some row groups; when they are read, their bytes are held against the plan."""
+    if not file.spans:
+        with open_parquet(store, file.path) as parquet:
+            _refuse_changed(file, parquet.metadata)
+            yield parquet
+        return
+    wanted = [*(file.spans[group] for group in groups), file.spans[-1]]
+    with store.open_input_file(file.path) as source, reading(store.full_path(file.path)):
+        if source.size() != file.bytes:
+            raise _changed(file)
+        if not store.is_local and file.bytes > SMALL_BYTES:
+            source = in_memory(source, file.bytes, wanted)
+        if not is_unchanged(source, wanted[-1:]):
+            raise _changed(file)
+        try:
+            yield pq.ParquetFile(source, page_checksum_verification=True)
+        except (pa.ArrowException, OSError) as error:
+            if not is_unchanged(source, wanted):
+                raise _changed(file) from error
+            raise
+        # Not before: what is decoded is private, what is mapped may change under the reader.
+        if not is_unchanged(source, wanted):
+            raise _changed(file)
+
+
 def _present(file: TradeFile, columns: Sequence[str] | None) -> list[str] | None:
     return None if columns is None else [name for name in columns if name in file.columns]
 
@@ -163,4 +205,8 @@ def _refuse_changed(file: TradeFile, metadata: Any) -> None:
     sizes = [metadata.row_group(g).num_rows for g in range(metadata.num_row_groups)]
     planned = [b - a for a, b in zip(file.row_group_offsets, file.row_group_offsets[1:], strict=False)]
     if sizes != planned:
-        raise InputChangedError(f"{file.path} changed since it was planned: start a new run")
+        raise _changed(file)
+
+
+def _changed(file: TradeFile) -> InputChangedError:
+    return InputChangedError(f"{file.path} changed since it was planned: start a new run")

@@ -22,7 +22,7 @@ from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import RunLayout
 from riskpipe.store.local_files import local_file
 from riskpipe.store.parquet import read_parquet
-from riskpipe.valuation.spec import ValuationSpec
+from riskpipe.valuation.spec import read_spec
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Context:
     def __init__(self, store: Store, layout: RunLayout) -> None:
         self.store = store
         self.layout = layout
-        self.spec = ValuationSpec.from_json(store.read_bytes(layout.valuation).decode())
+        self.spec = read_spec(store, layout)
         self.portfolio = Store(self.spec.portfolio)
         self.snapshot = MarketSnapshot.open(self._local(layout.market))
         self.scenarios = ScenarioSet.open(self._local(layout.scenarios))
@@ -54,7 +54,17 @@ class Context:
         self._classes: dict[tuple[str, int, int], tuple[ColumnClass, ...]] = {}
 
     def _local(self, path: str) -> str:
-        return local_file(self.store, path, self.spec.files_sha256.get(path.rpartition("/")[2], ""))
+        return local_file(self.store, path, self._sha256(path))
+
+    def _sha256(self, path: str) -> str:
+        return self.spec.files_sha256.get(path.rpartition("/")[2], "")
+
+    def verify(self) -> None:
+        """Look again at the files that everything rests on. :raises StorageError: one is not what was written."""
+        read_spec(self.store, self.layout)
+        for path in (self.layout.market, self.layout.scenarios):
+            self._local(path)
+        read_parquet(self.store, self.layout.quarantine, [], self._sha256(self.layout.quarantine))
 
     def model(self, horizon: int = 0) -> MarketModel:
         if horizon not in self._models:
@@ -67,7 +77,7 @@ class Context:
 
     @cached_property
     def _quarantine(self) -> pa.Table:
-        return read_parquet(self.store, self.layout.quarantine)
+        return read_parquet(self.store, self.layout.quarantine, sha256=self._sha256(self.layout.quarantine))
 
     def quarantined(self, path: str, start: int, stop: int) -> dict[int, Failure]:
         """Row of the file -> why it gets no numbers, for rows [start, stop)."""

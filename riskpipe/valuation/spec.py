@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -10,6 +11,10 @@ from typing import Any
 
 from riskpipe.market.conventions import Conventions, CurveConvention, IndexConvention, SurfaceConvention
 from riskpipe.measures.families import Bumps
+from riskpipe.store.filesystem import Store
+from riskpipe.store.fingerprints import Span
+from riskpipe.store.layout import RunLayout
+from riskpipe.store.parquet import ChangedFileError
 from riskpipe.store.portfolio import TradeFile
 from riskpipe.store.tables import Provenance
 
@@ -21,7 +26,8 @@ class ValuationSpec:
     :param portfolio: root of the trade files (path or URI).
     :param selection: alternatives of "method:pattern" terms by which trades were selected; empty: all.
     :param stored_pnl: scenario sets whose P&L vectors are written per trade.
-    :param files_sha256: name of a file of the run that is memory-mapped (plan, market, scenarios) -> of its bytes.
+    :param files_sha256: name of a file of the run that blocks rest on (plan, market, scenarios, quarantine) -> of its
+        bytes.
     """
 
     run_id: str
@@ -44,11 +50,14 @@ class ValuationSpec:
 
     def to_json(self) -> str:
         value = {**asdict(self), "as_of": self.as_of.isoformat()}
-        return json.dumps(value, indent=1, sort_keys=True)
+        return json.dumps({**value, "sha256": _checksum(value)}, indent=1, sort_keys=True)
 
     @staticmethod
     def from_json(text: str) -> ValuationSpec:
+        """:raises ValueError: not what `to_json` wrote."""
         value = json.loads(text)
+        if not isinstance(value, dict) or value.pop("sha256", None) != _checksum(value):
+            raise ValueError("its checksum is wrong")
         return ValuationSpec(
             **{
                 **value,
@@ -63,6 +72,19 @@ class ValuationSpec:
         )
 
 
+def _checksum(value: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+def read_spec(store: Store, layout: RunLayout) -> ValuationSpec:
+    """The specification of a run. :raises StorageError: it is missing, or not what was written."""
+    try:
+        return ValuationSpec.from_json(store.read_bytes(layout.valuation).decode())
+    except (ValueError, KeyError, TypeError) as error:
+        where = store.full_path(layout.valuation)
+        raise ChangedFileError(f"{where} is damaged ({error}), the run cannot go on: start a new one") from error
+
+
 def _conventions(value: Mapping[str, Any]) -> Conventions:
     entries = {"indices": IndexConvention, "surfaces": SurfaceConvention, "curves": CurveConvention}
     made = {key: {name: kind(**entry) for name, entry in value[key].items()} for key, kind in entries.items()}
@@ -75,5 +97,6 @@ def _trade_file(value: Mapping[str, Any]) -> TradeFile:
             **value,
             "row_group_offsets": tuple(value["row_group_offsets"]),
             "columns": tuple(value["columns"]),
+            "spans": tuple(Span(**span) for span in value["spans"]),
         }
     )

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import json
 import time
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from riskpipe.errors import StorageError
 from riskpipe.market.stresses import EMPTY, LEFT_OUT
 from riskpipe.plan.accounting import RunStatus
-from riskpipe.plan.block import Block
-from riskpipe.plan.state import RunState
 from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import RunLayout
 from riskpipe.store.ledger import (
@@ -32,7 +29,7 @@ from riskpipe.store.ledger import (
 from riskpipe.store.parquet import read_parquet
 from riskpipe.store.tables import SCHEMAS, table_sink
 from riskpipe.valuation.context import open_context
-from riskpipe.workflows.outputs import sources
+from riskpipe.workflows.failures import BlockFacts, write_failures
 from riskpipe.workflows.publication import Decision, Publication, decide
 from riskpipe.workflows.publish import publish_tables
 from riskpipe.workflows.session import Session
@@ -48,7 +45,7 @@ def finish(session: Session, publication: Publication) -> RunStatus:
     session.flush()
     started = time.monotonic()
     _write_blocks(session)
-    reasons = _write_failures(session)
+    reasons = write_failures(session)
     session.phases["account"] = time.monotonic() - started
     state = _state_of(session)
     messages = _left_out(session)
@@ -79,12 +76,12 @@ def mark_published(session: Session, tables: Mapping[str, object]) -> None:
     """End a session that did nothing but publish."""
     session.record(Published(tuple(tables), time.time()))
     store, layout = session.store, session.layout
-    if store.exists(layout.summary):
-        before = RunStatus.from_json(json.loads(store.read_bytes(layout.summary)))
-        _conclude(session, replace(before, published=True, refused=False, messages=()))
-        return
-    reasons = _write_failures(session)
-    _conclude(session, session.status(_state_of(session), failures_by_reason=reasons, published=True))
+    try:
+        status = replace(_read_summary(store, layout), published=True, refused=False, messages=())
+    except StorageError:  # it is not there, or damaged: it is made again
+        reasons = write_failures(session)
+        status = session.status(_state_of(session), failures_by_reason=reasons, published=True)
+    _conclude(session, status)
 
 
 def _conclude(session: Session, status: RunStatus) -> None:
@@ -106,7 +103,15 @@ def read_status(store: Store, layout: RunLayout, records: Iterable[Record]) -> R
             ended = record.session
     if started is None or ended != started or not store.exists(layout.summary):
         return None
-    return RunStatus.from_json(store.read_json(layout.summary))
+    return _read_summary(store, layout)
+
+
+def _read_summary(store: Store, layout: RunLayout) -> RunStatus:
+    value = store.read_json(layout.summary)
+    try:
+        return RunStatus.from_json(value)
+    except (KeyError, TypeError, ValueError) as error:
+        raise StorageError(f"cannot read {store.full_path(layout.summary)}: damaged ({error!r})") from error
 
 
 def _state_of(session: Session) -> str:
@@ -146,7 +151,7 @@ def _write_blocks(session: Session) -> None:
 def _block_rows(session: Session) -> Iterator[dict[str, Any]]:
     """One row an attempt, from the ledger; and one for each block that was never done."""
     state, run_id = session.state, session.layout.run_id
-    facts = _Facts(state)
+    facts = BlockFacts(state)
     for record in read_ledger(session.store, session.layout):
         row = _attempt_row(record, facts)
         if row is not None:
@@ -164,31 +169,7 @@ def _block_rows(session: Session) -> Iterator[dict[str, Any]]:
         }
 
 
-class _Facts:
-    """Product, trades and scenarios of a block by its id."""
-
-    def __init__(self, state: RunState) -> None:
-        self._state = state
-        table = state.plan.columns("product", "trades", "scenario_start", "scenario_stop")
-        self._product = table.column("product").combine_chunks().dictionary_encode()
-        self._trades = table.column("trades").to_numpy()
-        self._scenarios = pc.subtract(table.column("scenario_stop"), table.column("scenario_start")).to_numpy()
-
-    def of(self, block_id: str) -> dict[str, Any]:
-        part: Block | None = self._state.part(block_id)
-        if part is not None:
-            scenarios = part.scenario_stop - part.scenario_start
-            return {"product": part.product, "trades": part.trades, "scenarios": scenarios}
-        index = self._state.plan.index_of(block_id)
-        assert index is not None
-        return {
-            "product": self._product[index].as_py(),
-            "trades": int(self._trades[index]),
-            "scenarios": int(self._scenarios[index]),
-        }
-
-
-def _attempt_row(record: Record, facts: _Facts) -> dict[str, Any] | None:
+def _attempt_row(record: Record, facts: BlockFacts) -> dict[str, Any] | None:
     if isinstance(record, BlockDone):
         row = {
             name: getattr(record, name)
@@ -222,50 +203,3 @@ def _attempt_row(record: Record, facts: _Facts) -> dict[str, Any] | None:
 
 def _moment(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
-
-
-# -- failures.parquet
-
-
-def _write_failures(session: Session) -> dict[str, int]:
-    """Every trade without its numbers and why; trades by reason."""
-    store, layout, state = session.store, session.layout, session.state
-    reasons: Counter[str] = Counter()
-    provenance = open_context(store.root, layout.run_id).spec.provenance
-    facts = _Facts(state)
-    with table_sink(store, layout.failures, "failures", provenance) as sink:
-        for source in sources(store, layout, state, "trade_failures"):
-            block_id = source.path.rpartition("/")[2].removesuffix(".parquet")
-            names = ["trade_id", "stage", "reason", "message", "retryable"]
-            table = read_parquet(store, source.path, names, source.sha256)
-            if source.drop:
-                dropped = pc.is_in(table.column("trade_id"), value_set=pa.array(source.drop, pa.string()))
-                table = table.filter(pc.invert(dropped))
-            if not len(table):
-                continue
-            for item in pc.value_counts(table.column("reason")).to_pylist():
-                reasons[item["values"]] += item["counts"]
-            n = len(table)
-            for name, value in (
-                ("run_id", layout.run_id),
-                ("block_id", block_id),
-                ("product", facts.of(block_id)["product"]),
-            ):
-                table = table.append_column(name, pa.repeat(pa.scalar(value, pa.string()), n))
-            sink.write(table)
-        rows = [
-            {
-                "run_id": layout.run_id,
-                "block_id": block.block_id,
-                "product": block.product,
-                "stage": "run",
-                "reason": "CANCELLED",
-                "message": "the run was stopped before this block was done",
-                "retryable": True,
-            }
-            for block in state.pending()
-        ]
-        if rows:
-            sink.write(pa.Table.from_pylist(rows, SCHEMAS["failures"]))
-            reasons["CANCELLED"] += sum(block.trades for block in state.pending())
-    return dict(reasons)

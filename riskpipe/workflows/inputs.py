@@ -44,7 +44,7 @@ from riskpipe.products.validation import all_columns, check_schema
 from riskpipe.store.filesystem import Store
 from riskpipe.store.listing import with_partitions
 from riskpipe.store.parquet import open_parquet
-from riskpipe.store.portfolio import TradeFile, content_sha256, discover
+from riskpipe.store.portfolio import TradeFile, content_sha256, discover, fingerprinted
 from riskpipe.workflows.tables import read_table, table_sha256, unknown_column_faults
 
 _WAYS_OUT = {
@@ -190,8 +190,11 @@ def _open_portfolio(inputs: Inputs, selection: Selection) -> None:
     _tell_unknown_columns(inputs, known)
     _tell_other_days(inputs, known)
     inputs.files = tuple([file for file in known if _check_columns(inputs, file) and file.rows])
+    planned = []
     for file in inputs.files:
-        inputs.hashes[f"portfolio/{file.path}"] = content_sha256(inputs.portfolio, file.path)
+        file, inputs.hashes[f"portfolio/{file.path}"] = fingerprinted(inputs.portfolio, file)
+        planned.append(file)
+    inputs.files = tuple(planned)
 
 
 def _unknown(products: Catalogue, name: str) -> str:

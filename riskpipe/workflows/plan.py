@@ -28,7 +28,7 @@ from riskpipe.store.filesystem import Store, explained
 from riskpipe.store.layout import RunLayout, list_runs
 from riskpipe.store.local_files import local_file
 from riskpipe.store.parquet import read_parquet
-from riskpipe.valuation.spec import ValuationSpec
+from riskpipe.valuation.spec import read_spec
 from riskpipe.workflows.check import explain, refuse
 from riskpipe.workflows.inputs import Inputs, open_inputs
 from riskpipe.workflows.sizing import needed_workers, planned_workers
@@ -319,7 +319,4 @@ def open_plan(store: Store, layout: RunLayout) -> StoredPlan:
 
     :raises StorageError: there is none, or it cannot be read.
     """
-    if store.is_local:
-        return StoredPlan(local_file(store, layout.plan, ""))
-    spec = ValuationSpec.from_json(store.read_bytes(layout.valuation).decode())
-    return StoredPlan(local_file(store, layout.plan, spec.files_sha256.get(PLAN_FILE, "")))
+    return StoredPlan(local_file(store, layout.plan, read_spec(store, layout).files_sha256.get(PLAN_FILE, "")))

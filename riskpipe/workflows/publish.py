@@ -49,6 +49,7 @@ def publish_tables(
     :param merged: the files that hold the run's sums.
     """
     context = open_context(store.root, layout.run_id)
+    context.verify()
     spec, provenance = context.spec, context.spec.provenance
     staged: dict[str, list[WrittenFile]] = {}
     for table in SORT_KEYS:

@@ -31,6 +31,8 @@ MOST_BOOKS = 300
 MOST_DESKS = 10
 MOST_ROWS = 50
 SAMPLES = 5
+_LOOKED_AT = 1_000
+_TRADE = ["reason", "product", "trade_id"]
 TAIL = ("var_99", "es_97_5")
 
 
@@ -81,7 +83,7 @@ def content(store: Store, layout: RunLayout) -> dict[str, Any]:
         "status": status,
         "now": datetime.now(UTC),
         "version": __version__,
-        "run": json.loads(store.read_bytes(layout.run)),
+        "run": store.read_json(layout.run),
         "header": _header(store, layout),
         "failures": _failures(store, layout, status),
         "risk": _risk(store, layout, status),
@@ -123,22 +125,37 @@ def _failures(store: Store, layout: RunLayout, status: RunStatus) -> list[dict[s
     }
     if store.exists(layout.failures):
         columns = ["trade_id", "product", "stage", "reason", "message", "retryable"]
+        trades: pa.Table | None = None
         with open_parquet(store, layout.failures) as file:
             for batch in file.iter_batches(65_536, columns=columns):
-                _add_failures(found, pa.Table.from_batches([batch]))
+                rows = pa.Table.from_batches([batch])
+                _add_samples(found, rows)
+                mine = rows.select(_TRADE)
+                trades = (mine if trades is None else pa.concat_tables([trades, mine])).group_by(_TRADE).aggregate([])
+        if trades is not None:
+            _add_products(found, trades)
     return sorted(found.values(), key=lambda row: (-row["trades"], row["reason"]))
 
 
-def _add_failures(found: dict[str, dict[str, Any]], rows: pa.Table) -> None:
-    counts = rows.group_by(["reason", "product"], use_threads=False).aggregate([("trade_id", "count")])
+def _add_products(found: dict[str, dict[str, Any]], trades: pa.Table) -> None:
+    """:param trades: each once for every reason; of blocks that were not reached there is none."""
+    counts = trades.group_by(["reason", "product"], use_threads=False).aggregate([("trade_id", "count")])
     for row in counts.to_pylist():
+        found[row["reason"]]["products"][row["product"]] = row["trade_id_count"]
+
+
+def _add_samples(found: dict[str, dict[str, Any]], rows: pa.Table) -> None:
+    """The first trades of each reason and product, each once: it may have failed in several blocks."""
+    for row in rows.group_by(["reason", "product"], use_threads=False).aggregate([]).to_pylist():
         entry = found.setdefault(row["reason"], {"reason": row["reason"], "trades": 0, "products": {}, "sample": []})
-        products = entry["products"]
-        products[row["product"]] = products.get(row["product"], 0) + row["trade_id_count"]
-        if len(entry["sample"]) < SAMPLES:
-            some = rows.filter(pc.equal(rows["reason"], row["reason"]))
-            some = some.filter(pc.equal(some["product"], row["product"]))
-            entry["sample"] += some.slice(0, SAMPLES - len(entry["sample"])).to_pylist()
+        shown = {sample["trade_id"] for sample in entry["sample"]}
+        if len(shown) >= SAMPLES:
+            continue
+        some = rows.filter(pc.and_(pc.equal(rows["reason"], row["reason"]), pc.equal(rows["product"], row["product"])))
+        for failure in some.slice(0, _LOOKED_AT).to_pylist():
+            if failure["trade_id"] not in shown and len(shown) < SAMPLES:
+                shown.add(failure["trade_id"])
+                entry["sample"].append(failure)
 
 
 # -- risk

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
@@ -88,7 +87,7 @@ class Results:
     def described(self) -> dict[str, Any]:
         """What the run was made of: run.json, or where the run is gone the footer of what it published."""
         if self.layout is not None and self.store.exists(self.layout.run):
-            return dict(json.loads(self.store.read_bytes(self.layout.run)))
+            return self.store.read_json(self.layout.run)
         first = next((source.path for found in self.files.values() for source in found), None)
         return {"run_id": self.run_id, "as_of": self.as_of} | ({} if first is None else metadata(self.store, first))
 
@@ -103,7 +102,7 @@ def find_results(store: Store, run: str, as_of: date) -> Results:
     if name == PUBLISHED:
         return _published(store, day or as_of.isoformat())
     layout = resolve_run(store, run)
-    opened = json.loads(store.read_bytes(layout.run))
+    opened = store.read_json(layout.run)
     if read_current(store).get(opened["as_of"], {}).get("run_id") == layout.run_id:
         return _published(store, opened["as_of"])
     return _of_blocks(store, layout, opened["as_of"])

@@ -327,6 +327,8 @@ def _write_run(store: Store, layout: RunLayout, settings: Settings, planned: Pla
         with store.atomic_sink(path) as sink:
             writable.write(sink.name)
             sha256[path.rpartition("/")[2]] = content_sha256(*Store.of_file(sink.name))
+    quarantine = write_parquet(store, layout.quarantine, planned.quarantine.table())
+    sha256[layout.quarantine.rpartition("/")[2]] = quarantine.sha256
     spec = ValuationSpec(
         run_id=layout.run_id,
         as_of=settings.as_of,
@@ -344,6 +346,5 @@ def _write_run(store: Store, layout: RunLayout, settings: Settings, planned: Pla
     )
     store.write_bytes(layout.valuation, spec.to_json().encode())
     write_parquet(store, layout.checks, checks_table(list(planned.faults)))
-    write_parquet(store, layout.quarantine, planned.quarantine.table())
     put_file(store, layout.plan, planned.plan.path)
     open_context.cache_clear()

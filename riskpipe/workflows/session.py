@@ -49,6 +49,7 @@ from riskpipe.store.merge import Source
 from riskpipe.store.parquet import ChangedFileError
 from riskpipe.store.process import ProcessIdentity
 from riskpipe.store.tables import SORT_KEYS
+from riskpipe.valuation.context import open_context
 from riskpipe.valuation.merge import MergeTask, PartialFile
 from riskpipe.valuation.run_block import BlockTask, void_block
 from riskpipe.workflows.attempts import cause_of, done_record
@@ -360,6 +361,7 @@ def open_session(
     :raises StorageError: plan or ledger cannot be read.
     """
     store.delete_temporary(layout.root)
+    open_context(store.root, layout.run_id).verify()
     plan = open_plan(store, layout)
     state, merges = fold(store, layout, plan, read_ledger(store, layout))
     merges.forget_collations(store)

@@ -54,6 +54,7 @@ def read_table(name: str, location: str, settings: InputSettings) -> ReadTable:
         files = open_dataset(location)
         for odd in files.not_read:
             tell(odd.level, files.store.full_path(odd.path), odd.rule, odd.message)
+        before = files.sha256()
         table = files.read()
         found.sha256 = files.sha256()
     except MissingFileError:
@@ -62,6 +63,9 @@ def read_table(name: str, location: str, settings: InputSettings) -> ReadTable:
         return found
     except StorageError as error:
         tell("error", location, "unreadable", f"{error}: write the file anew")
+        return found
+    if found.sha256 != before:
+        tell("error", location, "unreadable", "it changed while it was read: start again when it is written")
         return found
     found.table = table
     found.faults += unknown_column_faults(settings, name, location, table.column_names, KNOWN_COLUMNS[name])

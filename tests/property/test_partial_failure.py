@@ -9,6 +9,9 @@ from published import assert_same_bits, published
 from riskpipe.plan.selection import Selection
 from riskpipe.products.base import Prepared
 from riskpipe.products.fx_forward import FxForward
+from riskpipe.store.filesystem import Store
+from riskpipe.store.layout import RunLayout
+from riskpipe.workflows.report import content
 from riskpipe.workflows.run import run
 
 
@@ -41,7 +44,16 @@ def test_a_trade_failing_in_one_range_is_out_of_all(fragile, settings_of, record
     cut = run(settings_of("partition.max_scenarios=7", output="cut"), Selection(), publish="always", observer=recorder)
 
     assert whole.state == cut.state == "partial"
-    assert whole.failures_by_reason.keys() == cut.failures_by_reason.keys() == {"NUMERICAL"}
+    assert whole.failures_by_reason.keys() == {"NUMERICAL"}
+    assert whole.failures_by_reason == cut.failures_by_reason  # trades, each once, however many blocks they failed in
+    reported = [
+        content(Store(str(tmp_path / output)), RunLayout(status.run_id))["failures"]
+        for output, status in (("whole", whole), ("cut", cut))
+    ]
+    assert [found["products"] for found in reported[0]] == [found["products"] for found in reported[1]]
+    (shown,) = reported[1]
+    assert sum(shown["products"].values()) == shown["trades"] == whole.failures_by_reason["NUMERICAL"]
+    assert len({sample["trade_id"] for sample in shown["sample"]}) == len(shown["sample"])
     assert cut.blocks.planned > whole.blocks.planned
     rows = published(tmp_path / "whole", "aggregates").to_pylist()
     root = next(row for row in rows if row["level"] == 0 and row["measure"] == "var_99")

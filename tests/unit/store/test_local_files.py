@@ -52,7 +52,7 @@ def process(store: Store, path: str, digest: str) -> subprocess.Popen[str]:
 def test_a_local_file_is_itself(tmp_path: Path) -> None:
     store = Store(str(tmp_path))
     store.write_bytes("a", b"1")
-    assert local_file(store, "a", "") == str(tmp_path / "a")
+    assert local_file(store, "a", sha256(b"1")) == str(tmp_path / "a")
 
 
 def test_processes_of_a_node_share_one_copy(s3: ObjectServer, store: Store) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 import pytest
 
@@ -16,6 +18,7 @@ from riskpipe.store.portfolio import (
     TradeFile,
     content_sha256,
     discover,
+    fingerprinted,
     iter_batches,
     read_rows,
 )
@@ -150,3 +153,41 @@ def test_a_file_that_changed_since_the_plan_is_refused(portfolio: Path) -> None:
 def test_content_hash(portfolio: Path) -> None:
     data = (portfolio / "bond/part.parquet").read_bytes()
     assert content_sha256(Store(str(portfolio)), "bond/part.parquet") == hashlib.sha256(data).hexdigest()
+
+
+@pytest.mark.parametrize("is_local", [True, False])
+def test_what_is_read_is_held_against_the_plan(tmp_path: Path, is_local: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Row group by row group, in a directory and, of an object too large to be read at once, in a bucket."""
+    (tmp_path / "bond").mkdir()
+    path = tmp_path / "bond" / "a.parquet"
+    table = pa.table({"trade_id": [f"T{k}" for k in range(100)], "x": np.arange(100.0), "y": np.arange(100.0)})
+    pq.write_table(table, path, row_group_size=30, compression="none", use_dictionary=False)
+    monkeypatch.setattr("riskpipe.store.portfolio.SMALL_BYTES", 100)
+    monkeypatch.setattr("riskpipe.store.objects.SMALL_BYTES", 100)
+    remote = pafs.SubTreeFileSystem("/", pafs.LocalFileSystem())
+    store = Store(str(tmp_path)) if is_local else Store(str(tmp_path).lstrip("/"), remote)
+    (found,) = discover(store).files
+    file, sha256 = fingerprinted(store, found)
+    content = path.read_bytes()
+
+    assert sha256 == hashlib.sha256(content).hexdigest()
+    assert len(file.spans) == 5
+    assert read_rows(store, file, 25, 65, ["trade_id", "y"]).equals(table.select(["trade_id", "y"]).slice(25, 40))
+    assert read_rows(store, file, 100, 100).num_rows == 0
+    at = content.index(np.array([61.0, 62.0, 63.0]).tobytes())
+    changed = bytearray(content)
+    changed[at + 3] ^= 1  # a number of the third row group
+    path.write_bytes(changed)
+    assert read_rows(store, file, 0, 60).equals(table.slice(0, 60))
+    for start, stop in ((0, 61), (60, 61), (89, 100)):
+        with pytest.raises(InputChangedError, match=r"bond/a\.parquet changed since it was planned"):
+            read_rows(store, file, start, stop)
+    for size in (len(content) - 1, len(content) + 1):
+        path.write_bytes((content + b"?")[:size])
+        with pytest.raises(InputChangedError):
+            read_rows(store, file, 0, 10)
+    changed = bytearray(content)
+    changed[-20] ^= 1  # of the footer
+    path.write_bytes(changed)
+    with pytest.raises(InputChangedError):
+        read_rows(store, file, 0, 10)

@@ -1,0 +1,136 @@
+"""failures.parquet: every trade without its numbers and why, block by block; and how many trades that are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from riskpipe.plan.block import Block
+from riskpipe.plan.state import RunState
+from riskpipe.store.parquet import read_parquet
+from riskpipe.store.portfolio import TradeFile
+from riskpipe.store.tables import SCHEMAS, table_sink
+from riskpipe.valuation.context import open_context
+from riskpipe.valuation.run_block import read_trades
+from riskpipe.workflows.outputs import sources
+from riskpipe.workflows.session import Session
+
+_COLUMNS = ["trade_id", "row", "stage", "reason", "message", "retryable"]
+
+
+class BlockFacts:
+    """Product, file, trades and scenarios of a block by its id."""
+
+    def __init__(self, state: RunState) -> None:
+        self._state = state
+        table = state.plan.columns("product", "path", "trades", "scenario_start", "scenario_stop")
+        self._product = table.column("product").combine_chunks().dictionary_encode()
+        self._path = table.column("path").combine_chunks().dictionary_encode()
+        self._trades = table.column("trades").to_numpy()
+        self._scenarios = pc.subtract(table.column("scenario_stop"), table.column("scenario_start")).to_numpy()
+
+    def of(self, block_id: str) -> dict[str, Any]:
+        """`product`, `trades` and `scenarios`, as the table `blocks` has them."""
+        part: Block | None = self._state.part(block_id)
+        if part is not None:
+            scenarios = part.scenario_stop - part.scenario_start
+            return {"product": part.product, "trades": part.trades, "scenarios": scenarios}
+        index = self._index(block_id)
+        return {
+            "product": self._product[index].as_py(),
+            "trades": int(self._trades[index]),
+            "scenarios": int(self._scenarios[index]),
+        }
+
+    def path(self, block_id: str) -> str:
+        """Its trade file."""
+        part: Block | None = self._state.part(block_id)
+        return part.path if part is not None else str(self._path[self._index(block_id)])
+
+    def _index(self, block_id: str) -> int:
+        index = self._state.plan.index_of(block_id)
+        assert index is not None
+        return index
+
+
+class DistinctTrades:
+    """Trades by reason, each once, however many blocks it failed in: a byte for each row of a file that has some."""
+
+    def __init__(self, files: Mapping[str, TradeFile]) -> None:
+        self._files = files
+        self._failed: dict[tuple[str, str], NDArray[np.bool_]] = {}
+
+    def add(self, reason: str, path: str, rows: NDArray[np.int64]) -> None:
+        """:param rows: of the trade file `path`."""
+        key = (reason, path)
+        if key not in self._failed:
+            self._failed[key] = np.zeros(self._files[path].rows, np.bool_)
+        self._failed[key][rows] = True
+
+    def counts(self) -> dict[str, int]:
+        found: dict[str, int] = {}
+        for (reason, _), failed in self._failed.items():
+            found[reason] = found.get(reason, 0) + int(failed.sum())
+        return found
+
+
+def write_failures(session: Session) -> dict[str, int]:
+    """A row for each trade and block that it has no numbers of, or for each block that was not done; trades by reason.
+
+    :raises StorageError: an output is missing or changed.
+    """
+    store, layout, state = session.store, session.layout, session.state
+    context = open_context(store.root, layout.run_id)
+    trades = DistinctTrades(context.spec.files)
+    facts = BlockFacts(state)
+    with table_sink(store, layout.failures, "failures", context.spec.provenance) as sink:
+        for source in sources(store, layout, state, "trade_failures"):
+            block_id = source.path.rpartition("/")[2].removesuffix(".parquet")
+            table = read_parquet(store, source.path, _COLUMNS, source.sha256)
+            if source.drop:
+                dropped = pc.is_in(table.column("trade_id"), value_set=pa.array(source.drop, pa.string()))
+                table = table.filter(pc.invert(dropped))
+            if not len(table):
+                continue
+            for reason in pc.unique(table.column("reason")).to_pylist():
+                rows = table.filter(pc.equal(table.column("reason"), reason)).column("row").to_numpy()
+                trades.add(reason, facts.path(block_id), rows)
+            constants = {"run_id": layout.run_id, "block_id": block_id, "product": facts.of(block_id)["product"]}
+            table = table.drop_columns(["row"])
+            for name, value in constants.items():
+                table = table.append_column(name, pa.repeat(pa.scalar(value, pa.string()), len(table)))
+            sink.write(table)
+        pending = list(state.pending())
+        if pending:
+            sink.write(
+                pa.Table.from_pylist([_cancelled(layout.run_id, block) for block in pending], SCHEMAS["failures"])
+            )
+        for block in pending:
+            trades.add("CANCELLED", block.path, _rows(session, block))
+    return trades.counts()
+
+
+def _cancelled(run_id: str, block: Block) -> dict[str, Any]:
+    return {
+        "run_id": run_id,
+        "block_id": block.block_id,
+        "product": block.product,
+        "stage": "run",
+        "reason": "CANCELLED",
+        "message": "the run was stopped before this block was done",
+        "retryable": True,
+    }
+
+
+def _rows(session: Session, block: Block) -> NDArray[np.int64]:
+    """The trades of a block; they are read where a selection leaves some of its rows out."""
+    if block.rows is not None:
+        return np.array(block.rows, np.int64)
+    if block.trades == block.row_stop - block.row_start:
+        return np.arange(block.row_start, block.row_stop)
+    return read_trades(open_context(session.store.root, session.layout.run_id), block)[1]
