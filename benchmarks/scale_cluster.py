@@ -31,7 +31,7 @@ from distributed.versions import get_versions
 
 from riskpipe.clusters.settings import SETTINGS
 from riskpipe.execute.attempt import Reply, packed
-from riskpipe.execute.room import replies
+from riskpipe.execute.topics import replies
 from riskpipe.execute.work import Work
 from riskpipe.store.parquet import WrittenFile
 from riskpipe.valuation.run_block import BlockResult

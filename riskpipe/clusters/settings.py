@@ -17,6 +17,8 @@ SETTINGS: dict[str, Any] = {
     "distributed.scheduler.work-stealing": False,
     # The driver retries, by cause.
     "distributed.scheduler.allowed-failures": 0,
+    # The driver's plugin on the scheduler ends workers that say nothing, and tells it so (execute/desk.py).
+    "distributed.scheduler.worker-ttl": None,
     # It would undo broadcasts, and there are no replicas to reduce.
     "distributed.scheduler.active-memory-manager.start": False,
     # A worker holds one small result: spilling cannot help, and a pause would never end.

@@ -138,6 +138,11 @@ class Cluster(Section):
         description="A block that takes longer is ended, retried (retry.timeout), then cut in two; one trade fails "
         "with TIMEOUT. Not for kind serial; unset: no limit.",
     )
+    silent_seconds: Positive = Field(
+        default=300.0,
+        description="A worker without a sign of life for so long (stopped, on a frozen node, in code that keeps the "
+        "interpreter's lock) is replaced, and its block counts as lost. Longer than any call that keeps that lock.",
+    )
     kubernetes: Kubernetes = Field(default_factory=Kubernetes, description="The pods of a DaskCluster.")
 
     def shards_of(self, workers: int) -> int:

@@ -26,9 +26,10 @@ from distributed.client import CancelledError
 from riskpipe.errors import ClusterError
 from riskpipe.execute.attempt import Reply, refusal
 from riskpipe.execute.deaths import Deaths
-from riskpipe.execute.desk import Desk
+from riskpipe.execute.desk import Desk, task_key
 from riskpipe.execute.executor import Function, SchedulerLostError, refill, require_functions
-from riskpipe.execute.room import NoRoomError, Room, perform, replies, verdicts
+from riskpipe.execute.room import REPORT_SECONDS, NoRoomError, Room, perform
+from riskpipe.execute.topics import replies, verdicts
 from riskpipe.execute.work import Cancelled, Lost, Outcome, Work, WorkId
 
 try:
@@ -39,6 +40,7 @@ except ImportError:  # before dask made it public
 POLL_SECONDS = 2.0
 BROADCASTS = 5
 RELEASE_SECONDS = 0.25
+CLOSE_SECONDS = 10.0
 NANNY_TOPIC = "worker-restart-memory"
 
 _PRODUCER = {"_data_producer": True} if "_data_producer" in inspect.signature(Task).parameters else {}
@@ -64,6 +66,9 @@ class DaskExecutor:
     :param in_flight_per_thread: how far the window reaches beyond what runs.
     :param worker_deadline: seconds without a single worker after which the cluster counts as broken.
     :param memory_fraction: of a worker's memory limit, at which the work there is given up as OUT_OF_MEMORY.
+    :param silent_seconds: after which a worker that gives no sign of life is ended, and its work is lost. Longer than
+        any call that keeps the interpreter's lock.
+    :param margin_seconds: beyond its own time, after which a work that its worker has not ended is ended from outside.
     :param wake: called, from another thread, whenever `outcomes` may have something.
     :raises ClusterError: the cluster refuses the set-up.
     """
@@ -76,6 +81,8 @@ class DaskExecutor:
         in_flight_per_thread: int = 3,
         worker_deadline: float = 300.0,
         memory_fraction: float = 0.9,
+        silent_seconds: float = 300.0,
+        margin_seconds: float = REPORT_SECONDS + 3.0,
         wake: Callable[[], None] = lambda: None,
     ) -> None:
         self._client = client
@@ -95,10 +102,10 @@ class DaskExecutor:
         self._threads = 0
         self._last_worker = time.monotonic()
         try:
-            client.register_plugin(Desk(self._name, client.id), name=self._name)
+            client.register_plugin(Desk(self._name, client.id, silent_seconds, margin_seconds), name=self._name)
             self._furnish(Room(self._name, functions, memory_fraction))
             client.subscribe_topic(replies(self._name), self._hear_reply)
-            client.subscribe_topic(verdicts(self._name), self._deaths.hear_watchdog)
+            client.subscribe_topic(verdicts(self._name), self._deaths.hear_verdict)
             client.subscribe_topic(NANNY_TOPIC, self._deaths.hear_nanny)
             self._threads = sum(client.nthreads().values())
         except Exception as error:
@@ -125,7 +132,7 @@ class DaskExecutor:
         self._require_scheduler()
         tasks = {}
         for work in works:
-            key = self._key(work)
+            key = task_key(work, self._name, next(self._numbers))
             tasks[key] = Task(key, perform, self._name, pickle.dumps(work), **_PRODUCER)
         self._flights.update(flights)  # before anything can end
         futures = self._client.get(tasks, list(tasks), sync=False, fifo_timeout="0s")
@@ -168,10 +175,12 @@ class DaskExecutor:
             self._client.cancel([flight.future for flight in self._flights.values()])
             for topic in (replies(self._name), verdicts(self._name)):
                 self._client.unsubscribe_topic(topic)
-            # A worker dies meanwhile, or another scheduler, which has no desk, has taken the first one's place.
-            with contextlib.suppress(OSError, ValueError):
-                self._client.unregister_scheduler_plugin(self._name)
-                self._client.unregister_worker_plugin(self._name)
+            # A worker dies meanwhile, or never answers; or another scheduler, which has no desk, has taken the first
+            # one's place.
+            for unregister in ("unregister_worker_plugin", "unregister_scheduler_plugin"):
+                with contextlib.suppress(OSError, ValueError):
+                    call = getattr(self._client.scheduler, unregister)
+                    self._client.sync(call, name=self._name, callback_timeout=CLOSE_SECONDS)
         self._flights.clear()
         self._spent.clear()
 
@@ -182,13 +191,6 @@ class DaskExecutor:
                 self._client.register_plugin(room, name=self._name)
                 return
         self._client.register_plugin(room, name=self._name)
-
-    def _key(self, work: Work) -> tuple[str, str]:
-        """A tuple: tasks group by its first part (string keys make a group each, which defeats queueing).
-
-        With a number of its own: dask still knows the key of what was handed over a moment ago.
-        """
-        return work.function, f"{work.key}#{work.attempt}@{self._name}.{next(self._numbers)}"
 
     def _end(self, end: tuple[_Flight, Outcome] | None) -> None:
         self._ended.put(end)

@@ -1,4 +1,4 @@
-"""Why a worker died: the words that the watchdog and the nanny left, put to the deaths that dask reports."""
+"""Why a worker died: the words that watchdog, scheduler and nanny left, put to the deaths that dask reports."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Deaths:
         self._outgrown: dict[str, str] = {}
         self._bereaved: Counter[str] = Counter()
 
-    def hear_watchdog(self, event: tuple[float, dict[str, Any]]) -> None:
+    def hear_verdict(self, event: tuple[float, dict[str, Any]]) -> None:
         _, verdict = event
         for function, key, attempt in verdict["works"]:
             self._verdicts[function, key, attempt] = (Cause(verdict["cause"]), verdict["message"])
@@ -46,6 +46,8 @@ class Deaths:
             return Raised(work, Reason.OUT_OF_MEMORY, message, worker)
         if worker in self._outgrown:
             return Raised(work, Reason.OUT_OF_MEMORY, self._outgrown[worker], worker)
+        if cause is Cause.SILENT:
+            return Lost(work, worker, alone, message)
         return Lost(work, worker, alone)
 
     def _forget(self, worker: str) -> None:

@@ -1,4 +1,4 @@
-"""The scheduler's side of the dask executor: whom it blames, and how few messages it needs for a work.
+"""The scheduler's side of the dask executor: whom it blames, whom it ends, and how few messages it needs for a work.
 
 A scheduler's time goes into messages, written and read one by one: with a thousand workers, more of it than into
 all that it keeps of a task. Two of the four that a work takes are spared here.
@@ -6,12 +6,44 @@ all that it keeps of a task. Two of the four that a work takes are spared here.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+import asyncio
+import contextlib
+from collections.abc import Hashable, Iterable
 from typing import Any
 
+from distributed.core import Status
 from distributed.diagnostics.plugin import SchedulerPlugin
+from distributed.scheduler import heartbeat_interval
+from distributed.utils import wait_for
+from tornado.ioloop import PeriodicCallback
+
+from riskpipe.execute.overseer import LOOK_SECONDS, Overseer
+from riskpipe.execute.topics import verdicts
+from riskpipe.execute.watchdog import Cause
+from riskpipe.execute.work import Work, WorkId
 
 REPORT_SECONDS = 0.025
+KILL_SECONDS = 15.0
+# Signs of life come less often from many workers; as dask's own rule has it.
+HEARTBEATS = 10
+
+Key = tuple[str, str, float]
+
+
+def task_key(work: Work, name: str, number: int) -> Key:
+    """Names an attempt to the scheduler, with the seconds that it may take.
+
+    A tuple: tasks group by its first part (string keys make a group each, which defeats queueing). With a number of
+    its own: dask still knows the key of what was handed over a moment ago.
+
+    :param name: of the executor.
+    """
+    return work.function, f"{work.key}#{work.attempt}@{name}.{number}", work.timeout_seconds
+
+
+def _work_id(key: Key) -> WorkId:
+    work, _, attempt = key[1].rpartition("@")[0].rpartition("#")
+    return key[0], work, int(attempt)
 
 
 class Desk(SchedulerPlugin):  # type: ignore[misc]  # distributed is untyped
@@ -19,13 +51,20 @@ class Desk(SchedulerPlugin):  # type: ignore[misc]  # distributed is untyped
 
     :param name: of the executor; it is part of its tasks' keys.
     :param client: id of the client that submits them.
+    :param silent_seconds: without a sign of life, after which a worker is ended.
+    :param margin_seconds: that a work is given beyond its own time, see `Overseer`.
     """
 
-    def __init__(self, name: str, client: str) -> None:
+    def __init__(self, name: str, client: str, silent_seconds: float, margin_seconds: float) -> None:
         self.name = name
         self._client = client
+        self._silent_seconds = silent_seconds
+        self._margin_seconds = margin_seconds
         self._scheduler: Any = None
         self._done: list[Hashable] = []
+        self._overseer: Any = None
+        self._looking: Any = None
+        self._ending: dict[str, asyncio.Task[None]] = {}
 
     async def start(self, scheduler: Any) -> None:
         """Its own configuration may be another's, so what a run relies on is set here.
@@ -37,6 +76,12 @@ class Desk(SchedulerPlugin):  # type: ignore[misc]  # distributed is untyped
         scheduler.allowed_failures = 0
         scheduler.WORKER_SATURATION = 1.0
         scheduler.client_comms[self._client].interval = REPORT_SECONDS
+        self._overseer = Overseer(self._margin_seconds)
+        self._looking = PeriodicCallback(self._look, LOOK_SECONDS * 1000)
+        self._looking.start()
+
+    async def before_close(self) -> None:
+        self._looking.stop()
 
     def transition(self, key: Hashable, start: str, finish: str, *args: Any, **kwargs: Any) -> None:
         """Have a task forgotten once it is done. Nobody asks for its result: the reply was an event.
@@ -44,15 +89,64 @@ class Desk(SchedulerPlugin):  # type: ignore[misc]  # distributed is untyped
         Not here, in the middle of a transition, but before the next task is sent: its worker is then told both in one
         message, and a worker that dies holds nothing that dask would compute again.
         """
+        if "processing" in (start, finish) and self._own(key):
+            self._note(key, finish == "processing")
         if (start, finish) == ("processing", "memory") and self._own(key):
             if not self._done:
                 self._scheduler.loop.asyncio_loop.call_soon(self._forget)
             self._done.append(key)
 
     def _own(self, key: Hashable) -> bool:
-        return isinstance(key, tuple) and f"@{self.name}." in str(key[-1])
+        return isinstance(key, tuple) and len(key) == 3 and f"@{self.name}." in str(key[1])
+
+    def _note(self, key: Any, starts: bool) -> None:
+        if starts:
+            self._overseer.started(key, key[2])
+        else:
+            self._overseer.ended(key)
 
     def _forget(self) -> None:
         done, self._done = self._done, []
         if self._client in self._scheduler.clients:
             self._scheduler.client_releases_keys(done, self._client)
+
+    # -- ending what its own process cannot
+
+    def _look(self) -> None:
+        if self._scheduler.plugins.get(self.name) is not self or self._scheduler.status != Status.running:
+            self._looking.stop()
+            return
+        workers = self._scheduler.workers
+        for key in self._overseer.look():
+            task = self._scheduler.tasks.get(key)
+            worker = None if task is None else task.processing_on
+            if worker is not None:
+                self._end(worker, Cause.TIMEOUT, [key], f"not done after {key[2]:g} s")
+        signs = {address: worker.last_seen for address, worker in workers.items()}
+        seconds = max(self._silent_seconds, HEARTBEATS * heartbeat_interval(len(signs)))
+        for address in self._overseer.silent(signs, seconds):
+            keys = [task.key for task in workers[address].processing if self._own(task.key)]
+            self._end(workers[address], Cause.SILENT, keys, f"gave no sign of life for {seconds:.0f} s")
+
+    def _end(self, worker: Any, cause: Cause, keys: Iterable[Key], message: str) -> None:
+        """Tell the driver, then have the worker's nanny kill it: a process that is stopped hears nothing else."""
+        said = {"cause": cause.value, "works": [list(_work_id(key)) for key in keys], "message": message}
+        self._scheduler.log_event(verdicts(self.name), said)
+        if worker.address not in self._ending:
+            self._ending[worker.address] = asyncio.ensure_future(self._replace(worker, message))
+
+    async def _replace(self, worker: Any, why: str) -> None:
+        """The nanny starts another process. Where it is stopped itself, or is not there, the worker is given up."""
+        stimulus = f"{self.name}: the worker {why}"
+        try:
+            if worker.nanny and self._there(worker):
+                with contextlib.suppress(OSError, TimeoutError):
+                    nanny = self._scheduler.rpc(worker.nanny)
+                    await wait_for(nanny.kill(reason=stimulus, timeout=1.0), KILL_SECONDS)
+            if self._there(worker):
+                await self._scheduler.remove_worker(worker.address, stimulus_id=stimulus)
+        finally:
+            del self._ending[worker.address]
+
+    def _there(self, worker: Any) -> bool:
+        return self._scheduler.workers.get(worker.address) is worker

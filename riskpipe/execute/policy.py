@@ -92,7 +92,7 @@ class RetryPolicy:
     def _lost(self, deaths: History, mishap: Lost) -> Decision:
         alone = deaths.count(Kind.LOST)
         losses = alone + deaths.count(Kind.LOST_IN_COMPANY)
-        message = f"worker {mishap.worker} died while running it, loss {losses}"
+        message = f"worker {mishap.worker} {mishap.how}, loss {losses}"
         if alone >= DEATHS_OF_A_SUSPECT:
             if mishap.work.size > 1:
                 return Split(Reason.WORKER_LOST)

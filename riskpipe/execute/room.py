@@ -21,6 +21,7 @@ from distributed import Worker, WorkerPlugin, get_worker
 from riskpipe.errors import RiskpipeError
 from riskpipe.execute.attempt import attempt, packed
 from riskpipe.execute.executor import Function
+from riskpipe.execute.topics import replies, verdicts
 from riskpipe.execute.watchdog import Verdict, Watchdog
 from riskpipe.execute.work import Work
 
@@ -77,14 +78,6 @@ class Room(WorkerPlugin):  # type: ignore[misc]  # distributed is untyped
         with contextlib.suppress(Exception):
             asyncio.run_coroutine_threadsafe(told, self._worker.loop.asyncio_loop).result(REPORT_SECONDS)
         os._exit(EXIT_STATUS)
-
-
-def replies(name: str) -> str:
-    return f"{name}/replies"
-
-
-def verdicts(name: str) -> str:
-    return f"{name}/verdicts"
 
 
 def perform(room_name: str, pickled: bytes) -> None:

@@ -1,7 +1,8 @@
 """A thread in the worker process that ends it when a work's time is over or its memory is outgrown.
 
 A kernel cannot be interrupted from Python, so the process is the unit that can be stopped: the watchdog says
-why, and exits; the nanny starts a fresh one. Kernels release the GIL, so the thread gets its turn.
+why, and exits; the nanny starts a fresh one. Kernels release the GIL, so the thread gets its turn; where it does not,
+the scheduler ends the process from outside (overseer.py).
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ POLL_SECONDS = 0.1
 class Cause(StrEnum):
     TIMEOUT = "timeout"
     MEMORY = "memory"
+    SILENT = "silent"
 
 
 @dataclass(frozen=True)

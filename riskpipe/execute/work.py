@@ -75,14 +75,16 @@ class Raised:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """The worker died while it ran this work.
+    """The worker died while it ran this work, or was ended since it gave no sign of life.
 
     :param alone: nothing else was running there, so that the death is this work's (or the machine's).
+    :param how: what the worker did.
     """
 
     work: Work
     worker: str
     alone: bool = True
+    how: str = "died while running it"
 
 
 @dataclass(frozen=True, slots=True)

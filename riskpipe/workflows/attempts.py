@@ -14,7 +14,7 @@ def cause_of(work: Work, mishap: Mishap) -> tuple[str, str]:
         case Raised():
             return mishap.reason.value, mishap.message
         case Lost():
-            return "WORKER_LOST", f"worker {mishap.worker} died while running it"
+            return "WORKER_LOST", f"worker {mishap.worker} {mishap.how}"
         case TimedOut():
             return "TIMEOUT", f"not done after {work.timeout_seconds:g} s"
         case Displaced():

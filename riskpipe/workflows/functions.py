@@ -64,7 +64,7 @@ def open_executor(
         with closing(SerialExecutor(FUNCTIONS)) as serial:
             yield serial
     elif shards == 1:
-        with _on_cluster(options) as executor:
+        with _on_cluster(settings, options) as executor:
             yield executor
     else:
 
@@ -73,13 +73,19 @@ def open_executor(
         ) -> AbstractContextManager[DaskExecutor]:
             stopped = options.stopped or (lambda: False)
             of_shard = replace(options, shard=number, shards=shards, stopped=lambda: given_up() or stopped())
-            return _on_cluster(of_shard, wake)
+            return _on_cluster(settings, of_shard, wake)
 
         with settings_of_all(), closing(ShardedExecutor(open_shard, shards, tell=tell)) as sharded:
             yield sharded
 
 
 @contextmanager
-def _on_cluster(options: ClusterOptions, wake: Callable[[], None] = lambda: None) -> Iterator[DaskExecutor]:
-    with open_cluster(options) as client, closing(DaskExecutor(client, FUNCTIONS, wake=wake)) as executor:
+def _on_cluster(
+    settings: Settings, options: ClusterOptions, wake: Callable[[], None] = lambda: None
+) -> Iterator[DaskExecutor]:
+    silent = settings.cluster.silent_seconds
+    with (
+        open_cluster(options) as client,
+        closing(DaskExecutor(client, FUNCTIONS, silent_seconds=silent, wake=wake)) as executor,
+    ):
         yield executor

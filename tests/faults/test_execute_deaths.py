@@ -1,6 +1,7 @@
 """Workers that die, by their own hand and by others', under a real drive on a real cluster."""
 
 import contextlib
+import ctypes
 import os
 import select
 import signal
@@ -41,6 +42,10 @@ def make_value(pipe):
             with open(pipe, "w") as out:
                 out.write(f"{os.getpid()}\n")
             threading.Event().wait(HOLD_SECONDS)
+        if verb == "locked" and work.attempt <= arguments[0]:
+            with open(pipe, "w") as out:
+                out.write(f"{os.getpid()}\n")
+            ctypes.PyDLL(None).pause()  # never returns, and keeps the interpreter's lock
         if verb == "slow" and work.attempt <= arguments[0]:
             threading.Event().wait(HOLD_SECONDS)
         if verb == "greedy":
@@ -55,12 +60,12 @@ def make_value(pipe):
 class Bench:
     """A drive with its journal; `kill` sends SIGKILL to the process of a work that holds."""
 
-    def __init__(self, client, tmp_path):
+    def __init__(self, client, tmp_path, **options):
         self.path = tmp_path / "pids"
         os.mkfifo(self.path)
         self.pipe = os.open(self.path, os.O_RDWR)
         self.events = []
-        self.executor = DaskExecutor(client, {"value": make_value(str(self.path))})
+        self.executor = DaskExecutor(client, {"value": make_value(str(self.path))}, **options)
         self.stop = StopSignal()
 
     def drive(self, works, policy=None, tick=lambda: None, **options):
@@ -80,9 +85,13 @@ class Bench:
         readable, _, _ = select.select([self.pipe], [], [], 0.0)
         return [int(pid) for pid in os.read(self.pipe, 1_000).split()] if readable else []
 
-    def kill(self):
+    def kill(self, number=signal.SIGKILL):
         for pid in self.held():
-            os.kill(pid, signal.SIGKILL)
+            os.kill(pid, number)
+
+    def freeze(self):
+        """As a frozen node: nothing of the process runs any more."""
+        self.kill(signal.SIGSTOP)
 
     def of(self, kind):
         return [event for event in self.events if isinstance(event, kind)]
@@ -94,10 +103,19 @@ class Bench:
 
 @pytest.fixture
 def bench(client, tmp_path):
-    client.wait_for_workers(2, timeout=60)
+    settle(client)
     bench = Bench(client, tmp_path)
     yield bench
     bench.close()
+
+
+def settle(client):
+    """Two workers answer: the dead of the test before, whom the scheduler may not miss yet, are not among them."""
+    while True:
+        client.wait_for_workers(2, timeout=60)
+        with contextlib.suppress(OSError):
+            if len(client.run(os.getpid)) == 2:
+                return
 
 
 def halves(work):
@@ -162,6 +180,51 @@ def test_a_timeout_ends_the_process_and_is_told_as_one(bench):
     (failed,) = bench.of(Failed)
     assert (failed.work.key, failed.reason) == ("hopeless", Reason.TIMEOUT)
     assert {event.outcome.work.key for event in bench.of(Finished)} == {"slow", "quick"}
+
+
+@pytest.fixture
+def impatient(client, tmp_path):
+    """A bench whose scheduler waits no longer than it must."""
+    settle(client)
+    with contextlib.closing(Bench(client, tmp_path, margin_seconds=1.0, silent_seconds=1.0)) as bench:
+        yield bench
+
+
+@pytest.mark.parametrize("verb", ["locked", "hold"])
+def test_what_stops_the_watchdog_too_is_ended_from_outside(impatient, verb):
+    """Code that keeps the interpreter's lock, and a process that is stopped; seen to hang for good before."""
+    stuck = Work("stuck", (verb, 1), timeout_seconds=1.0)
+    others = [Work(f"w{n}", ("pid",), timeout_seconds=30.0) for n in range(5)]
+    result = impatient.drive([stuck, *others], tick=impatient.freeze if verb == "hold" else lambda: None)
+    assert (result.state, result.counts.done) == ("complete", 6)
+    (retried,) = impatient.of(Retried)
+    assert isinstance(retried.mishap, TimedOut)
+    assert retried.work == stuck.again()
+
+
+def test_code_that_keeps_the_lock_for_ever_fails_alone_with_timeout(impatient):
+    hopeless = Work("hopeless", ("locked", 9), timeout_seconds=0.5)
+    impatient.drive([hopeless, *(Work(f"w{n}", ("pid",)) for n in range(5))], policy=RetryPolicy(timeout=0))
+    (failed,) = impatient.of(Failed)
+    assert (failed.work.key, failed.reason) == ("hopeless", Reason.TIMEOUT)
+    assert len(impatient.of(Finished)) == 5
+
+
+def test_a_worker_that_gives_no_sign_of_life_is_replaced_and_its_work_is_lost(impatient):
+    """Without a deadline for the work; ten heartbeats are the least that is waited for."""
+    result = impatient.drive([Work("held", ("hold",)), Work("other", ("pid",))], tick=impatient.freeze)
+    assert (result.state, result.counts.done) == ("complete", 2)
+    (retried,) = impatient.of(Retried)
+    assert (type(retried.mishap), retried.mishap.alone) == (Lost, True)
+    assert retried.mishap.how == "gave no sign of life for 5 s"
+
+
+def test_a_cluster_with_a_stopped_worker_closes(tmp_path):
+    with local(1) as client:
+        (pid,) = client.run(os.getpid).values()
+        executor = DaskExecutor(client, {"value": make_value("")})
+        os.kill(pid, signal.SIGSTOP)
+        executor.close()
 
 
 def test_outgrown_memory_is_told_as_such(bench):

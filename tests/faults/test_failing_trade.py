@@ -189,3 +189,28 @@ def test_ctrl_c_ends_a_check_that_a_product_holds_up(desk, book, tmp_path) -> No
         _, stderr = process.communicate(timeout=60)
     assert process.returncode == 130, stderr
     assert b"interrupted" in stderr
+
+
+def test_compiled_code_that_keeps_the_lock_for_ever_fails_its_trade_alone(desk, book) -> None:
+    """The worker's watchdog gets no turn; the run was seen to hang for good before."""
+    with_names(book, ["FXF-BAD"])
+    file = next((book / "data" / "portfolio" / "desk_forward").glob("*.parquet"))
+    table = pq.read_table(file)
+    at = table.column("trade_id").to_pylist().index("FXF-BAD")
+    pq.write_table(table.slice(at - 1, 2), file)
+    hangs = 'if "FXF-BAD" in trades.trade_ids.to_pylist(): __import__("ctypes").PyDLL(None).pause()'
+    (desk / "desk_product.py").write_text(PRODUCT.format(broken=hangs))
+    limits = ["cluster.deadline_seconds=2", "retry.timeout=0", "partition.max_trades=1", "measures=[pv]"]
+
+    words = [word for limit in limits for word in ("--set", limit)]
+    answer = riskpipe(book, desk, "run", "--select", "product:desk_forward", "--publish", "always", *words)
+
+    assert answer.returncode == 4, answer.stdout + answer.stderr
+    status = json.loads(answer.stdout)
+    assert status["failures_by_reason"] == {"TIMEOUT": 1}
+    rows = published(book / "output", "valuations")
+    assert duckdb.sql("select trade_id, reason from rows where status = 'failed'").fetchall() == [
+        ("FXF-BAD", "TIMEOUT")
+    ]
+    assert len(rows) == 2
+    del rows
