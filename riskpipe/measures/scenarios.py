@@ -9,11 +9,15 @@ import pyarrow as pa
 
 from riskpipe.market.derived import Derivative, Unmade
 from riskpipe.market.factors import Return, fault
-from riskpipe.market.history import historical_columns
+from riskpipe.market.history import TOO_SHORT, historical_columns
 from riskpipe.market.scenarios import ScenarioSet, ScenarioSetBuilder, stress_columns
 from riskpipe.market.snapshot import MarketFault, MarketSnapshot
+from riskpipe.market.stresses import EMPTY, LEFT_OUT
 from riskpipe.measures.catalogue import PNL_SETS, families
 from riskpipe.measures.families import Bumps
+
+NOT_PRICED = frozenset({EMPTY, LEFT_OUT, TOO_SHORT})
+"""Rules of the inputs whose errors leave out scenarios, or a measure, and nothing else."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,7 @@ def build_scenarios(
                 builder.add(name, PNL_SETS["stress"], factors, levels, exact=True)
         stress_faults += _unmade_faults(builder.unmade)
     if "historical_var" in measures and history is not None:
-        columns, history_faults = historical_columns(history, snapshot, derivative.is_derived, returns)
+        columns, history_faults = historical_columns(history, snapshot, derivative.is_derived, returns, units)
         for name, factors, levels in columns:
             if selected(name):
                 builder.add(name, PNL_SETS["historical_var"], factors, levels)

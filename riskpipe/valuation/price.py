@@ -206,14 +206,32 @@ class _Valuation:
         causes = [""] * len(rows)
         if lost.size:
             found = self._prepared[horizon].why_not(rows[lost], np.ascontiguousarray(x))
-            for k, cause in zip(lost.tolist(), found, strict=True):
-                causes[k] = cause
+            absent = self._without_level(rows[lost], x[:, 0])
+            for k, cause, unknown in zip(lost.tolist(), found, absent, strict=True):
+                causes[k] = unknown or cause
         converted = value * part.conversion[rows]
         messages = [
             f"{what} {_trouble(*numbers)}{where}" + (f": {cause}" if cause else "")
             for cause, *numbers in zip(causes, value.tolist(), converted.tolist(), strict=True)
         ]
         part.fail_each(rows, stage, Reason.NUMERICAL, messages)
+
+    def _without_level(self, rows: NDArray[np.int32], levels: Vector) -> list[str]:
+        """For each trade a factor that it depends on and that has no level; nothing where all have one.
+
+        :param levels: float64[n_factors].
+        """
+        absent = np.flatnonzero(np.isnan(levels))
+        if not absent.size:
+            return [""] * len(rows)
+        snapshot = self._context.snapshot
+        first = np.full(len(snapshot.groups) + 1, -1)  # the last element is that of trades without a group
+        first[snapshot.group_of_factor[absent[::-1]]] = absent[::-1]
+        found = np.full(len(rows), -1)
+        for column in (*self._needs.pricing, *self._needs.conversion):
+            found = np.where(found < 0, first[column[rows]], found)
+        ids = snapshot.factor_ids
+        return ["" if k < 0 else f"{ids[k]} has no level there, `riskpipe check` says why" for k in found.tolist()]
 
     def _fail_columns(
         self,

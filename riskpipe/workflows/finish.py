@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from riskpipe.errors import StorageError
-from riskpipe.market.stresses import EMPTY, LEFT_OUT
+from riskpipe.measures.scenarios import NOT_PRICED
 from riskpipe.plan.accounting import RunStatus
 from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import RunLayout
@@ -129,7 +129,7 @@ def _left_out(session: Session) -> list[str]:
     return [
         f"{row['table']}: {row['message']}"
         for row in table.to_pylist()
-        if row["level"] == "error" and row["table"] in ("scenarios", "history") and row["rule"] in (EMPTY, LEFT_OUT)
+        if row["level"] == "error" and row["table"] in ("scenarios", "history") and row["rule"] in NOT_PRICED
     ]
 
 

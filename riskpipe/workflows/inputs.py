@@ -32,9 +32,8 @@ from riskpipe.market.model import MarketModel
 from riskpipe.market.odd_values import odd_facts, odd_levels
 from riskpipe.market.producers import PRODUCERS
 from riskpipe.market.snapshot import MarketSnapshot
-from riskpipe.market.stresses import EMPTY
 from riskpipe.measures.families import Bumps
-from riskpipe.measures.scenarios import Scenarios, build_scenarios
+from riskpipe.measures.scenarios import NOT_PRICED, Scenarios, build_scenarios
 from riskpipe.plan.block import digest_id
 from riskpipe.plan.selection import Selection
 from riskpipe.plan.survey import Fault
@@ -330,7 +329,7 @@ def _build_scenarios(inputs: Inputs, selection: Selection, tables: Mapping[str, 
         location = getattr(settings.inputs, name) or ""
         for fault in faults:
             # Columns that cannot be read stop; of rows, and where there are none, what depends on them is left out.
-            usable = name == "scenarios" and (fault.rows > 0 or fault.rule == EMPTY)
+            usable = fault.rows > 0 or fault.rule in NOT_PRICED
             blocking = fault.level == "error" and not usable
             inputs.add(_input_fault(name, location, fault), blocking=blocking)
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from published import published
-from spoiled import Book, assert_only_these_fail, ids_where, rewrite, rows_where, with_cells
+from spoiled import NUMBERS, Book, assert_only_these_fail, ids_where, others, rewrite, rows_where, with_cells
 
 MISSING = "MISSING_MARKET_DATA"
 NAN = float("nan")
@@ -120,10 +121,64 @@ def test_a_bad_fixing_fails_the_trades_that_need_it(spoilt: Book, clean: Path) -
     assert_only_these_fail(clean, spoilt.output, dict.fromkeys(fault["sample"], (MISSING, message)))
 
 
-def test_nan_of_the_history(spoilt: Book) -> None:
-    rewrite(spoilt.input("history"), with_cells("value", {100: NAN}))
-    row = pq.read_table(spoilt.input("history")).to_pylist()[100]
-    refused(spoilt, "history", "value", "not finite", row["factor"], "a value is null, NaN or infinite")
+@pytest.mark.parametrize(("value", "rule"), [(-37.63, "not positive"), (float("inf"), "not finite")])
+def test_a_bad_price_of_the_history_fails_what_depends_on_it(
+    spoilt: Book, clean: Path, value: float, rule: str
+) -> None:
+    """As filed, a price below zero on one day stopped all; every other number is what it was, bit by bit."""
+    path = spoilt.input("history")
+    row = rows_where(path, factor="spot:SPX")[30]
+    day = pq.read_table(path).column("date")[row].as_py()
+    rewrite(path, with_cells("value", {row: value}))
+    answer = spoilt.check()
+    assert (answer.code, answer.json["blocking"]) == (3, False)
+    (fault,) = answer.faults
+    assert (fault["table"], fault["rule"], fault["sample"]) == ("history", rule, ["spot:SPX"])
+    assert f"first on {day}" in fault["message"]
+    answer = spoilt.riskpipe("run", "--json")
+    assert answer.code == 4, answer.stderr
+    assert answer.json["published"] is True
+    trades = all_trades(spoilt, underlying="SPX")
+    rows = published(spoilt.output, "scenario_pnl").to_pylist()
+    failed = {(row["trade_id"], row["scenario_set"]) for row in rows if row["status"] == "failed"}
+    assert failed == {(trade, "historical") for trade in trades}
+    assert all(row["status"] == "ok" for row in published(spoilt.output, "valuations").to_pylist())
+    assert stresses(spoilt.output) == stresses(clean)
+    (run,) = (spoilt.output / "runs").iterdir()
+    said = pq.read_table(run / "failures.parquet").to_pylist()
+    assert {(row["trade_id"], row["reason"]) for row in said} == {(trade, "NUMERICAL") for trade in trades}
+    assert all(str(day) in row["message"] and "spot:SPX" in row["message"] for row in said), said[0]["message"]
+    assert_others_are_the_same(spoilt.output, clean, trades)
+
+
+def assert_others_are_the_same(output: Path, clean: Path, trades: set[str]) -> None:
+    for table, key in NUMBERS.items():
+        assert others(output, table, key, trades).equals(others(clean, table, key, trades)), table
+
+
+def test_later_days_of_the_history_are_left_out(spoilt: Book, clean: Path) -> None:
+    path = spoilt.input("history")
+    days = pq.read_table(path).column("date").to_pylist()
+    rewrite(path, with_cells("date", {k: date(2026, 12, 1) for k, day in enumerate(days) if day == min(days)}))
+    whole = len(set(days))
+    answer = spoilt.check()
+    assert answer.code == 0
+    assert [(f["level"], f["rule"]) for f in answer.faults] == [("warning", "after as_of")]
+    assert spoilt.riskpipe("run", "-q").code == 0
+    names = [row for row in published(spoilt.output, "scenarios").to_pylist() if row["scenario_set"] == "historical"]
+    assert len(names) == whole - 2
+    assert stresses(spoilt.output) == stresses(clean)
+
+
+@pytest.mark.parametrize("rows", [0, 1])
+def test_a_history_without_moves_stops_its_measure_alone(spoilt: Book, rows: int) -> None:
+    rewrite(spoilt.input("history"), lambda table: table.slice(0, rows) if rows else pa.table({}))
+    (fault,) = [f for f in spoilt.check().faults if f["level"] == "error"]
+    assert fault["rule"] == ("too short" if rows else "empty")
+    answer = spoilt.riskpipe("run", "--json", "--set", "measures=[pv, historical_var]")
+    assert answer.code == 4, answer.stderr
+    assert answer.json["messages"] == [f"history: {fault['message']}"]
+    assert {row["measure"] for row in published(spoilt.output, "valuations").to_pylist()} == {"pv"}
 
 
 @pytest.mark.parametrize(
@@ -237,21 +292,6 @@ def test_a_curve_of_another_currency_is_told(spoilt: Book) -> None:
     (fault,) = spoilt.check().faults
     assert (fault["level"], fault["column"], fault["rows"]) == ("warning", "currency", 1)
     assert fault["message"] == "zero_rate:EUR.ESTR is in EUR, the trade takes it in USD"
-
-
-def refused(book: Book, table: str, column: str, rule: str, sample: str, message: str) -> None:
-    answer = book.check()
-    assert (answer.code, answer.json["blocking"]) == (3, True)
-    (fault,) = answer.faults
-    place = (fault["table"], fault["file"], fault["column"], fault["rule"], fault["rows"], fault["sample"])
-    assert place == (table, str(book.input(table)), column, rule, 1, [sample])
-    assert message in fault["message"]
-    for command in ("plan", "run"):
-        answer = book.riskpipe(command)
-        assert answer.code == 3
-        (line,) = answer.errors
-        assert line == f"{table}: {book.input(table)}: {column}: 1 row, {rule}: {fault['message']} (such as {sample})"
-    assert book.nothing_was_done()
 
 
 def test_a_glob_of_a_stress_that_matches_nothing_is_a_warning(spoilt: Book) -> None:

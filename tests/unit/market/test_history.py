@@ -98,30 +98,113 @@ def test_gaps_give_no_move_on_either_side(history, days, snapshot) -> None:
     }
 
 
-def test_every_fault_comes_at_once(history, days, snapshot, as_of) -> None:
+def _levels(columns, snapshot) -> dict[str, dict[str, float]]:
+    """Date -> factor -> level."""
+    return {
+        name: {snapshot.factor_ids[k]: level for k, level in zip(factor.tolist(), value.tolist(), strict=True)}
+        for name, factor, value in columns
+    }
+
+
+def _changed(history, days, snapshot, bad) -> dict[str, set[str]]:
+    """Factor -> dates on which a spoilt history gives it another level (or none, NaN) than the whole one."""
+    whole = _levels(historical_columns(_table(history), snapshot)[0], snapshot)
+    found = _levels(historical_columns(_table(bad), snapshot)[0], snapshot)
+    assert list(found) == list(whole)
+    changed: dict[str, set[str]] = {}
+    for day, levels in whole.items():
+        for factor, level in levels.items():
+            if found[day].get(factor) != level:
+                changed.setdefault(factor, set()).add(day)
+    return changed
+
+
+BAD_CELLS = {
+    "spot:SPX": (0.0, "not positive"),
+    "black_vol:SPX:1Y:absolute:5000.0": (-0.2, "not positive"),
+    "zero_rate:USD.OIS:1M": (float("inf"), "not finite"),
+}
+
+
+def test_a_bad_cell_makes_two_moves_of_its_factor_unknown(history, days, snapshot) -> None:
+    """That to its date and that from it; every other level stays, to the bit."""
     bad = [dict(row) for row in history]
-    by_name = {(row["factor"], row["date"]): row for row in bad}
-    by_name["zero_rate:USD.OIS:1M", days[0]]["value"] = float("nan")
-    by_name["zero_rate:USD.OIS:2Y", days[0]]["value"] = None
-    by_name["spot:SPX", days[1]]["value"] = 0.0
-    by_name["black_vol:SPX:1Y:absolute:5000.0", days[1]]["value"] = -0.2
-    by_name["zero_rate:EUR.OIS:2Y", days[1]]["value"] = -0.01  # rates may be negative
-    bad += [
-        {"factor": "spot:DAX", "date": days[2], "value": 1.0},
-        {"factor": "spot:DAX", "date": date_of(as_of + 1), "value": 1.0},
-        {"factor": "spot:DAX", "date": None, "value": 1.0},
-        {"factor": None, "date": days[0], "value": 1.0},
-    ]
+    for row in bad:
+        if row["date"] == days[1] and row["factor"] in BAD_CELLS:
+            row["value"] = BAD_CELLS[row["factor"]][0]
+    bad.append({"factor": "spot:DAX", "date": days[1], "value": 1.0})  # beside another value
     columns, faults = historical_columns(_table(bad), snapshot)
-    assert columns == []
+    two = {days[1].isoformat(), days[2].isoformat()}
+    assert _changed(history, days, snapshot, bad) == dict.fromkeys([*BAD_CELLS, "spot:DAX"], two)
+    levels = _levels(columns, snapshot)
+    for factor in (*BAD_CELLS, "spot:DAX"):
+        assert [bool(np.isnan(levels[day][factor])) for day in levels] == [True, True, False]
+    found = {(f.column, f.rule): f for f in faults}
+    assert {f.level for f in faults} == {"error"}
+    assert {key: f.rows for key, f in found.items()} == {
+        ("value", "not finite"): 1,
+        ("value", "not positive"): 2,
+        ("factor", "duplicate"): 2,
+    }
+    assert all(f"first on {days[1]}; its moves there" in f.message for f in faults)
+
+
+@pytest.mark.parametrize("nothing", [None, float("nan"), "no row"])
+def test_a_cell_that_says_nothing_is_a_gap(history, days, snapshot, nothing) -> None:
+    """As a row that is not there: the factor does not move on two dates, with a warning."""
+    bad = [dict(row) for row in history]
+    (row,) = [row for row in bad if (row["factor"], row["date"]) == ("spot:SPX", days[1])]
+    row["value"] = nothing
+    if nothing == "no row":
+        bad.remove(row)
+    columns, faults = historical_columns(_table(bad), snapshot)
+    assert [(f.level, f.rule, f.sample) for f in faults] == [("warning", "gaps", ("spot:SPX",))]
+    assert ["spot:SPX" in moves for moves in _levels(columns, snapshot).values()] == [False, False, True]
+
+
+def test_a_row_without_date_or_factor_makes_unknown_what_it_may_have_been(history, days, snapshot) -> None:
+    bad = [dict(row) for row in history]
+    for row in bad:
+        if (row["factor"], row["date"]) == ("spot:SPX", days[1]):
+            row["date"] = None
+        if (row["factor"], row["date"]) == ("spot:DAX", days[3]):
+            row["factor"] = None
+    columns, faults = historical_columns(_table(bad), snapshot)
+    first, second, third = (day.isoformat() for day in days[1:])
+    assert _changed(history, days, snapshot, bad) == {"spot:SPX": {first, second}, "spot:DAX": {third}}
+    levels = _levels(columns, snapshot)
+    assert np.isnan([levels[first]["spot:SPX"], levels[second]["spot:SPX"], levels[third]["spot:DAX"]]).all()
     assert {(f.level, f.column, f.rule): f.rows for f in faults} == {
-        ("error", "value", "not finite"): 2,
-        ("error", "value", "not positive"): 2,
-        ("error", "factor", "duplicate"): 1,
-        ("error", "date", "after as_of"): 1,
         ("error", "date", "null"): 1,
         ("error", "factor", "null"): 1,
     }
+
+
+def test_days_after_as_of_blank_rows_and_what_is_said_twice_are_warnings(history, days, snapshot, as_of) -> None:
+    later = [{**row, "date": date_of(as_of + 1), "value": -1.0} for row in history if row["date"] == days[0]]
+    blank = {"factor": None, "date": None, "value": None}
+    bad = [*history, *later, blank, history[0]]
+    _, faults = historical_columns(_table(bad), snapshot)
+    assert _changed(history, days, snapshot, bad) == {}
+    assert {(f.level, f.column, f.rule): f.rows for f in faults} == {
+        ("warning", "date", "after as_of"): len(later),
+        ("warning", "date", "blank"): 1,
+        ("warning", "factor", "duplicate"): 1,
+    }
+
+
+def test_a_history_in_pence(point, table_of, as_of, days) -> None:
+    """Differences are in the units of the quote; ratios have none."""
+    snapshot = MarketSnapshot.from_table(table_of([point("spot", "VOD", 72.3), point("spot", "BP", 5.0)]), as_of)
+    rows = [
+        {"factor": factor, "date": day, "value": value}
+        for factor, values in {"spot:VOD": (7000.0, 7100.0), "spot:BP": (500.0, 550.0)}.items()
+        for day, value in zip(days, values, strict=False)
+    ]
+    units = {"spot:VOD": 100.0, "spot:BP": 100.0}
+    columns, _ = historical_columns(_table(rows), snapshot, returns={"spot:VOD": "absolute"}, units=units)
+    (levels,) = _levels(columns, snapshot).values()
+    assert levels == {"spot:VOD": pytest.approx(73.3, rel=1e-14), "spot:BP": pytest.approx(5.5, rel=1e-14)}
 
 
 def test_missing_and_mistyped_columns(history, snapshot) -> None:
@@ -136,7 +219,13 @@ def test_missing_and_mistyped_columns(history, snapshot) -> None:
 def test_one_date_has_no_move(history, rows, snapshot, n_dates) -> None:
     columns, faults = historical_columns(_table(history[: n_dates * len(rows)]), snapshot)
     assert columns == []
-    assert [(f.level, f.rule) for f in faults] == [("warning", "too short")]
+    assert [(f.level, f.rule) for f in faults] == [("error", "too short" if n_dates else "empty")]
+
+
+def test_a_file_of_an_empty_frame(snapshot) -> None:
+    columns, faults = historical_columns(pa.table({}), snapshot)
+    assert columns == []
+    assert [fault.message for fault in faults] == ["the table has no rows: there is no historical scenario"]
 
 
 def test_zero_rates_in_the_past_are_no_trouble(point, table_of, as_of, days) -> None:
@@ -206,7 +295,7 @@ def test_oil_in_april_2020(returns, oil, point, table_of, as_of, days) -> None:
 def test_a_negative_price_has_no_ratio_and_the_message_says_what_to_set(point, table_of, as_of, days) -> None:
     past = _past(days, oil=(18.27, -37.63, 0.0, 10.01))
     columns, faults = historical_columns(past, _oil(point, table_of, as_of))
-    assert columns == []
+    assert np.isnan([value for _, _, value in columns]).all()
     ((fault),) = [fault for fault in faults if fault.level == "error"]
     assert (fault.rule, fault.rows) == ("not positive", 2)
     assert "history.returns: absolute" in fault.message
@@ -217,7 +306,7 @@ def test_a_negative_price_of_today_has_no_ratio(point, table_of, as_of, days) ->
     past = _past(days, oil=(10.0, 20.0, 30.0, 40.0))
     snapshot = _oil(point, table_of, as_of, levels=(-37.63, 20.0))
     columns, faults = historical_columns(past, snapshot)
-    assert columns == []
+    assert np.isnan([value for _, _, value in columns]).all()
     assert "today's value is zero or negative" in next(fault.message for fault in faults if fault.level == "error")
     columns, faults = historical_columns(past, snapshot, returns={"forward_price:*": "absolute"})
     at = snapshot.factor_index("forward_price:WTI:1M")
@@ -227,7 +316,7 @@ def test_a_negative_price_of_today_has_no_ratio(point, table_of, as_of, days) ->
 def test_zero_has_no_ratio_either(point, table_of, as_of, days) -> None:
     past = _past(days, rate=(0.01, 0.0, 0.01, 0.02))
     columns, faults = historical_columns(past, _oil(point, table_of, as_of), returns={"zero_rate:*": "relative"})
-    assert columns == []
+    np.testing.assert_allclose([value[0] for _, _, value in columns], [np.nan, np.nan, -0.02], rtol=1e-14)
     assert [(fault.rule, fault.rows) for fault in faults if fault.level == "error"] == [("not positive", 1)]
     past = _past(days, rate=(0.01, -0.02, 0.01, 0.02))
     columns, _ = historical_columns(past, _oil(point, table_of, as_of), returns={"zero_rate:*": "relative"})
@@ -237,7 +326,7 @@ def test_zero_has_no_ratio_either(point, table_of, as_of, days) -> None:
 def test_a_difference_may_not_sink_a_price_that_must_be_above_zero(point, table_of, as_of, days) -> None:
     past = _past(days, spx=(6000.0, 500.0, 600.0, 700.0))
     columns, faults = historical_columns(past, _oil(point, table_of, as_of), returns={"spot:*": "absolute"})
-    assert columns == []
+    np.testing.assert_allclose([value[0] for _, _, value in columns], [np.nan, 5100.0, 5100.0], rtol=1e-14)
     (fault,) = [fault for fault in faults if fault.level == "error"]
     assert (fault.rule, fault.sample) == ("not positive", ("spot:SPX",))
     assert days[1].isoformat() in fault.message
@@ -247,7 +336,7 @@ def test_a_difference_may_not_sink_a_price_that_must_be_above_zero(point, table_
 def test_a_move_without_end_is_told(point, table_of, as_of, days) -> None:
     past = _past(days, spx=(5e-324, 1e300, 1.0, 1.0))
     columns, faults = historical_columns(past, _oil(point, table_of, as_of))
-    assert columns == []
+    assert [bool(np.isnan(value[0])) for _, _, value in columns] == [True, False, False]
     assert [(fault.rule, fault.rows) for fault in faults if fault.level == "error"] == [("not finite", 1)]
 
 
