@@ -38,9 +38,9 @@ def check_market_table(table: pa.Table, as_of: int, *, derived: bool = False) ->
     :param derived: the table may have points of kinds that inputs have not.
     :return: empty for a clean table; any fault of level "error" means that no snapshot can be made of it.
     """
-    canonical, faults = canonical_table(table, MARKET_SCHEMA, REQUIRED_COLUMNS)
     if table.num_rows == 0:
-        faults.append(fault("error", "factor", "empty", (), "the market table has no rows"))
+        return [fault("error", "factor", "empty", (), "the market table has no rows")]
+    canonical, faults = canonical_table(table, MARKET_SCHEMA, REQUIRED_COLUMNS)
     broken = frozenset(f.column for f in faults if not f.rows)
     points = Points(canonical, as_of, broken, derived)
     for rule in _RULES:

@@ -37,8 +37,7 @@ def market_date_faults(table: pa.Table, as_of: int, level: Level) -> Iterator[Ma
             yield _unread(column)
         else:
             days |= found
-    footer = _footer(table)
-    days |= set() if footer is None else {footer}
+    days |= _footer(table)
     others = sorted(days - {as_of})
     if others:
         yield _other_day("market", others, as_of, level, mixed=len(days) > 1)
@@ -56,8 +55,7 @@ def history_date_faults(table: pa.Table, as_of: int, level: Level) -> Iterator[M
             yield _unread(column)
         else:
             days |= found
-    footer = _footer(table)
-    days |= set() if footer is None else {footer}
+    days |= _footer(table)
     if days and max(days) < as_of:
         yield _other_day("history", sorted(days), as_of, level, mixed=len(days) > 1)
     dates = _days(table, "date") if _is_one(table, "date") else None
@@ -106,9 +104,10 @@ def _unread(column: str) -> MarketFault:
     return fault("warning", column, "unreadable date", (), message)
 
 
-def _footer(table: pa.Table) -> int | None:
-    text = (table.schema.metadata or {}).get(FOOTER_KEY.encode())
-    return None if text is None else _parsed(text.decode("ascii", "replace"))
+def _footer(table: pa.Table) -> set[int]:
+    """Of a directory of files, what each of them says (`store.dataset`)."""
+    text = (table.schema.metadata or {}).get(FOOTER_KEY.encode(), b"").decode("ascii", "replace")
+    return {day for day in map(_parsed, text.split(",")) if day is not None}
 
 
 def _days(table: pa.Table, name: str) -> set[int] | None:

@@ -40,11 +40,12 @@ class DataSet:
             raise StorageError(f"cannot read {self.store.full_path('')}: a directory without Parquet files")
         tables = [self._part(path) for path in self.parts]
         try:
-            return pa.concat_tables(tables, promote_options="permissive")
+            whole = pa.concat_tables(tables, promote_options="permissive")
         except pa.ArrowException as error:
             where = self.store.full_path("")
             why = str(error).splitlines()[0]
             raise StorageError(f"cannot read {where}: its files do not fit together ({why})") from error
+        return whole.replace_schema_metadata(_footers(tables))
 
     def _part(self, path: str) -> pa.Table:
         table = read_parquet(self.store, path)
@@ -71,6 +72,15 @@ def open_dataset(location: str) -> DataSet:
     directory = Store(location)
     listing = list_data(directory)
     return DataSet(directory, tuple(entry.path for entry in listing.files), listing.not_read, True)
+
+
+def _footers(tables: list[pa.Table]) -> dict[bytes, bytes]:
+    """The keys of all footers; one that differs between files has all its values, joined by commas."""
+    values: dict[bytes, set[bytes]] = {}
+    for table in tables:
+        for key, value in (table.schema.metadata or {}).items():
+            values.setdefault(key, set()).add(value)
+    return {key: b",".join(sorted(found)) for key, found in values.items()}
 
 
 def _plain(table: pa.Table) -> pa.Table:

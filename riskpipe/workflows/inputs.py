@@ -32,6 +32,7 @@ from riskpipe.market.model import MarketModel
 from riskpipe.market.odd_values import odd_facts, odd_levels
 from riskpipe.market.producers import PRODUCERS
 from riskpipe.market.snapshot import MarketSnapshot
+from riskpipe.market.stresses import EMPTY
 from riskpipe.measures.families import Bumps
 from riskpipe.measures.scenarios import NOT_PRICED, Scenarios, build_scenarios
 from riskpipe.plan.block import digest_id
@@ -234,6 +235,10 @@ def _check_columns(inputs: Inputs, file: TradeFile) -> bool:
     with open_parquet(inputs.portfolio, file.path) as parquet:
         schema = with_partitions(parquet.schema_arrow.empty_table(), file.partitions).schema
     faults = check_schema(schema, inputs.products[file.product])
+    if faults and not file.rows:  # an empty DataFrame's: it may have no columns, or some of no type
+        message = "the file has no rows, and lacks columns of the product: it is not read"
+        inputs.add(Fault("warning", "portfolio", file.path, "", EMPTY, 0, (), message), blocking=False)
+        return False
     for fault in faults:
         found = Fault("error", "portfolio", file.path, fault.column, fault.rule, file.rows, (), fault.message)
         inputs.add(found, blocking=True)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta, timezone
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from riskpipe.market.dates import FOOTER_KEY, history_date_faults, market_date_faults
 from riskpipe.market.factors import days_of
+from riskpipe.store.dataset import open_dataset
 
 FRIDAY = date(2026, 11, 20)
 TODAY = days_of(FRIDAY)
@@ -47,6 +49,15 @@ def test_a_key_of_the_footer() -> None:
     (fault,) = market_date_faults(table, TODAY + 1, "warning")
     assert fault.level == "warning"
     assert "check.market_date" not in fault.message
+
+
+def test_the_footers_of_a_directory_of_files(tmp_path) -> None:
+    for name, day in (("a", "2026-11-20"), ("b", "2026-11-19")):
+        pq.write_table(_market().replace_schema_metadata({FOOTER_KEY: day}), tmp_path / f"{name}.parquet")
+    table = open_dataset(str(tmp_path)).read()
+    assert len(table) == 4
+    (fault,) = market_date_faults(table, TODAY, "error")
+    assert "of 2026-11-19, as_of is 2026-11-20: leave the rows of 2026-11-20 alone" in fault.message
 
 
 def test_two_days_in_one_market() -> None:
