@@ -159,7 +159,8 @@ def assert_others_are_the_same(output: Path, clean: Path, trades: set[str]) -> N
 def test_later_days_of_the_history_are_left_out(spoilt: Book, clean: Path) -> None:
     path = spoilt.input("history")
     days = pq.read_table(path).column("date").to_pylist()
-    rewrite(path, with_cells("date", {k: date(2026, 12, 1) for k, day in enumerate(days) if day == min(days)}))
+    first = min(days)
+    rewrite(path, with_cells("date", {k: date(2026, 12, 1) for k, day in enumerate(days) if day == first}))
     whole = len(set(days))
     answer = spoilt.check()
     assert answer.code == 0
