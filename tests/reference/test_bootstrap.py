@@ -30,10 +30,10 @@ TARGET, USGS = ql.TARGET(), ql.UnitedStates(ql.UnitedStates.GovernmentBond)
 EPOCH = ql.Date(1, 1, 1970)
 
 
-def _model(rows: list[dict[str, Any]], conventions: Conventions) -> MarketModel:
-    found = derive(table_of(rows), PRODUCERS, AS_OF, conventions)
+def _model(rows: list[dict[str, Any]], conventions: Conventions, as_of: int = AS_OF) -> MarketModel:
+    found = derive(table_of(rows), PRODUCERS, as_of, conventions)
     assert found.faults == ()
-    return MarketModel(MarketSnapshot.from_table(found.table, AS_OF), conventions)
+    return MarketModel(MarketSnapshot.from_table(found.table, as_of), conventions)
 
 
 def _values(rates: Any, product: Product, model: MarketModel, columns: dict[str, Any]) -> np.ndarray:
@@ -46,15 +46,15 @@ def _days(date: Any) -> int:
     return int(date - EPOCH)
 
 
-def _spot(calendar: Any) -> Any:
-    return calendar.advance(TODAY, 2, ql.Days)
+def _spot(calendar: Any, today: Any = TODAY) -> Any:
+    return calendar.advance(today, 2, ql.Days)
 
 
-def _ends(calendar: Any, tenors: Any) -> list[int]:
-    return [_days(_spot(calendar) + ql.Period(tenor)) for tenor in tenors]
+def _ends(calendar: Any, tenors: Any, today: Any = TODAY) -> list[int]:
+    return [_days(_spot(calendar, today) + ql.Period(tenor)) for tenor in tenors]
 
 
-def _swaps(quotes: dict[str, float], index: str, discount: str, **columns: Any) -> dict[str, Any]:
+def _swaps(quotes: dict[str, float], index: str, discount: str, today: Any = TODAY, **columns: Any) -> dict[str, Any]:
     n = len(quotes)
     calendar = USGS if index.startswith("USD") else TARGET
     given = {
@@ -64,7 +64,7 @@ def _swaps(quotes: dict[str, float], index: str, discount: str, **columns: Any) 
         "notional": NOTIONAL,
         "direction": "pay",
         "float_spread": 0.0,
-        "start_date": _days(_spot(calendar)),
+        "start_date": _days(_spot(calendar, today)),
         "fixed_frequency": "1Y",
         "fixed_day_count": "ACT/360",
         "float_frequency": "1Y",
@@ -76,7 +76,7 @@ def _swaps(quotes: dict[str, float], index: str, discount: str, **columns: Any) 
     return {
         **{name: [value] * n for name, value in given.items()},
         "fixed_rate": list(quotes.values()),
-        "maturity_date": _ends(calendar, quotes),
+        "maturity_date": _ends(calendar, quotes, today),
     }
 
 
@@ -102,6 +102,34 @@ TERM = {"fixed_day_count": "30E/360", "float_frequency": "3M"}
 def test_swaps_at_their_quotes_are_worth_nothing(rates: Any, swaps: Callable[[], dict[str, Any]]) -> None:
     model = _model(EVERY_KIND, CONVENTIONS)
     assert np.abs(_values(rates, InterestRateSwap(), model, swaps())).max() <= 1e-12 * NOTIONAL
+
+
+def _worth_of_swaps(rates: Any, as_of: date) -> float:
+    """The largest value of quoted swaps at their quotes on a day, of a notional of 1."""
+    today = ql.Date.from_date(as_of)
+    dated = {"1W", "2027-06-16", "2027-12-15", "2028-03-15", "2028-06-21"}  # of one day, or not of whole months
+    model = _model([row for row in EVERY_KIND if row["tenor"] not in dated], CONVENTIONS, rates.day_number(as_of))
+    estr = {tenor: rate for tenor, rate in _quotes("EUR.ESTR", "ois").items() if tenor not in dated}
+    books = (
+        _swaps(_quotes("USD.SOFR", "ois"), "USD.SOFR", "USD.SOFR", today),
+        _swaps(estr, "EUR.ESTR", "EUR.ESTR", today),
+        _swaps(_quotes("EUR.EURIBOR3M", "swap"), "EUR.EURIBOR3M", "EUR.ESTR", today, **TERM),
+    )
+    values = [np.abs(_values(rates, InterestRateSwap(), model, book)).max() for book in books]
+    return float(max(values)) / NOTIONAL
+
+
+@pytest.mark.parametrize("as_of", ["2026-02-27", "2026-03-19", "2026-12-31", "2027-08-31", "2028-02-29"])
+def test_swaps_at_their_quotes_are_worth_nothing_on_other_days(rates: Any, as_of: str) -> None:
+    assert _worth_of_swaps(rates, date.fromisoformat(as_of)) <= 1e-12
+
+
+@pytest.mark.slow
+def test_swaps_at_their_quotes_are_worth_nothing_through_five_years(rates: Any) -> None:
+    for day in range(0, 5 * 365, 8):
+        as_of = date(2026, 1, 1) + timedelta(day)
+        if all(calendar.isBusinessDay(ql.Date.from_date(as_of)) for calendar in (TARGET, USGS)):
+            assert _worth_of_swaps(rates, as_of) <= 1e-12, as_of
 
 
 @pytest.mark.parametrize("extrapolation", ["flat_zero", "flat_forward"])
