@@ -46,14 +46,15 @@ def market_date_faults(table: pa.Table, as_of: int, level: Level) -> Iterator[Ma
 def history_date_faults(table: pa.Table, as_of: int, level: Level) -> Iterator[MarketFault]:
     """A history that was made for a day before `as_of`, or that ends before the business day before it.
 
-    One of a later day serves: what is after `as_of` is not used.
+    One of a later day serves: what is after `as_of` is not used. A column that has a day of its own for each row says
+    nothing of the whole.
     """
     days: set[int] = set()
     for column in _columns(table, AS_OF_COLUMNS):
         found = _days(table, column)
         if found is None:
             yield _unread(column)
-        else:
+        elif len(found) == 1:
             days |= found
     days |= _footer(table)
     if days and max(days) < as_of:

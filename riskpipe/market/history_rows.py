@@ -130,13 +130,17 @@ class HistoryRows:
         """Rows of a factor that has different values on their date; rows that say again what another said."""
         rows = np.flatnonzero(self._mine)
         key = self._date[rows] * len(self._snapshot) + self._factor[rows]
+        clash, twice = np.zeros(len(self._mine), np.bool_), np.zeros(len(self._mine), np.bool_)
+        seen = np.zeros(len(self.dates) * len(self._snapshot), np.bool_)
+        seen[key] = True
+        if np.count_nonzero(seen) == len(key):  # as in every good history, which need not be sorted then
+            return clash, twice
         order = np.lexsort((self._value[rows], key))
         sorted_key, sorted_value = key[order], self._value[rows][order]
         again = np.zeros(len(rows), np.bool_)
         again[1:] = sorted_key[1:] == sorted_key[:-1]
         differs = again.copy()
         differs[1:] &= sorted_value[1:] != sorted_value[:-1]
-        clash, twice = np.zeros(len(self._mine), np.bool_), np.zeros(len(self._mine), np.bool_)
         twice[rows[order[again]]] = True
         clash[rows] = np.isin(key, sorted_key[differs])
         return clash, twice & ~clash

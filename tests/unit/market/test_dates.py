@@ -107,6 +107,13 @@ def test_a_history_made_for_a_day_before() -> None:
     assert "give --as-of 2026-11-20, or inputs.history of 2026-11-25" in faults["another day"].message
 
 
+def test_a_history_whose_rows_have_days_of_their_own() -> None:
+    days = pa.array([date(2026, 11, 18), date(2026, 11, 19)], pa.date32())
+    assert list(history_date_faults(pa.table({"date": days, "as_of": days}), TODAY, "error")) == []
+    made = pa.table({"date": days, "as_of": pa.array([date(2026, 11, 19)] * 2, pa.date32())})
+    assert [fault.rule for fault in history_date_faults(made, TODAY, "error")] == ["another day"]
+
+
 def test_an_aware_timestamp_counts_by_its_own_clock() -> None:
     late = pa.array([datetime(2026, 11, 21, 3, tzinfo=UTC)] * 2, pa.timestamp("us", "America/New_York"))
     assert list(market_date_faults(_market(as_of=late), TODAY, "error")) == []
