@@ -33,4 +33,7 @@ ReplaceDayOption = Annotated[
 WaitOption = Annotated[
     float, typer.Option("--wait", min=0.0, metavar="SECONDS", help="Wait so long for another run that is at work.")
 ]
+AcceptEngineOption = Annotated[
+    bool, typer.Option("--accept-engine", help="Go on with a run that another version of riskpipe planned.")
+]
 RunArgument = Annotated[str, typer.Argument(metavar="[RUN]", help="An id, a unique prefix, or latest.")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from riskpipe.cli.parameters import (
+    AcceptEngineOption,
     FailFastOption,
     PublishOption,
     ReplaceDayOption,
@@ -21,6 +22,7 @@ def retry(
     publish: PublishOption = None,
     replace_day: ReplaceDayOption = False,
     wait: WaitOption = 0.0,
+    accept_engine: AcceptEngineOption = False,
 ) -> int:
     """Price again only what failed in a run, from its stored plan."""
     from riskpipe.cli.progress import observer
@@ -40,6 +42,7 @@ def retry(
             publish=None if publish is None else publish.value,
             replace_day=replace_day,
             wait=wait,
+            accept_engine=accept_engine,
         )
     session.answer(status.to_json(), summary(status, session))
     return status.exit_code

@@ -6,7 +6,14 @@ from typing import Annotated
 
 import typer
 
-from riskpipe.cli.parameters import FailFastOption, PublishOption, ReplaceDayOption, SelectOption, WaitOption
+from riskpipe.cli.parameters import (
+    AcceptEngineOption,
+    FailFastOption,
+    PublishOption,
+    ReplaceDayOption,
+    SelectOption,
+    WaitOption,
+)
 from riskpipe.cli.session import Session
 
 
@@ -25,6 +32,7 @@ def run(
     publish: PublishOption = None,
     replace_day: ReplaceDayOption = False,
     wait: WaitOption = 0.0,
+    accept_engine: AcceptEngineOption = False,
 ) -> int:
     """Price the book and publish the results; ends with what became of every planned number."""
     from riskpipe.cli.progress import observer
@@ -43,6 +51,7 @@ def run(
             publish=None if publish is None else publish.value,
             replace_day=replace_day,
             wait=wait,
+            accept_engine=accept_engine,
             observer=watching,
         )
     session.answer(status.to_json(), summary(status, session))

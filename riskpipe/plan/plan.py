@@ -164,6 +164,7 @@ class PlanHeader:
     cost_factors: Mapping[str, float]
     totals: Mapping[str, Any]
     valuations: int = 0
+    product_versions: Mapping[str, int] = field(default_factory=dict)
     version: int = PLAN_VERSION
 
 

@@ -82,7 +82,10 @@ class _Tally:
 
 @dataclass
 class RunState:
-    """Fold records with `apply`; a record of an earlier session counts as reused once `start_session` was called."""
+    """Fold records with `apply`; a record of an earlier session counts as reused once `start_session` was called.
+
+    `engines` are the versions of riskpipe that did blocks.
+    """
 
     plan: StoredPlan
     sessions: int = 0
@@ -96,6 +99,8 @@ class RunState:
         self._child: dict[str, Child] = {}
         self.failed_reason: dict[int, Failure] = {}
         self.files = Recorded(n)
+        self.engines: set[str] = set()
+        self._engine = ""
 
     def fold(self, records: Iterable[Record]) -> RunState:
         for record in records:
@@ -135,9 +140,11 @@ class RunState:
         """One step of the fold; order between records of different blocks does not matter."""
         if isinstance(record, SessionStarted):
             self.sessions += 1
+            self._engine = record.version
         elif isinstance(record, BlockDone):
             self._done(record.block_id, (record.ok, record.failed, record.not_applicable))
             self.files.note(self.place(record.block_id), record.outputs)
+            self.engines.add(self._engine)
         elif isinstance(record, BlockFailed):
             if record.final:
                 self._failed(record.block_id, Failure(Reason(record.reason), record.message))

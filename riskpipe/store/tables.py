@@ -85,7 +85,7 @@ SCHEMAS: Mapping[str, pa.Schema] = MappingProxyType(
                 *_schema({}, queue_s=pa.float64(), fetch_s=pa.float64(), price_s=pa.float64()),
                 *_schema({}, write_s=pa.float64(), cpu_s=pa.float64()),
                 *_schema({}, peak_rss_bytes=pa.int64(), projected_bytes=pa.int64(), projected_s=pa.float64()),
-                *_schema({}, rows=pa.int64(), bytes_in=pa.int64(), bytes_out=pa.int64()),
+                *_schema({}, rows=pa.int64(), bytes_in=pa.int64(), bytes_out=pa.int64(), engine_version=_STRING),
             ]
         ),
         # Internal: a block's sums per book, exact integers in limbs, merged in any order to the same total.

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import date
 from typing import Any
 
+from riskpipe import __version__
 from riskpipe.market.conventions import Conventions, CurveConvention, IndexConvention, SurfaceConvention
 from riskpipe.measures.families import Bumps
 from riskpipe.store.filesystem import Store
@@ -46,7 +47,8 @@ class ValuationSpec:
 
     @property
     def provenance(self) -> Provenance:
-        return Provenance(self.run_id, self.as_of, self.config_sha256, self.inputs_sha256, self.engine_version)
+        """Of what this process makes: with its own version, which need not be that of the plan."""
+        return Provenance(self.run_id, self.as_of, self.config_sha256, self.inputs_sha256, __version__)
 
     def to_json(self) -> str:
         value = {**asdict(self), "as_of": self.as_of.isoformat()}

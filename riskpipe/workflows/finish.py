@@ -54,7 +54,7 @@ def finish(session: Session, publication: Publication) -> RunStatus:
         started = time.monotonic()
         session.lease.check(confirm=True)
         session.observer.message("info", "publishing")
-        tables = publish_tables(session.store, session.layout, session.sources, session.sums)
+        tables = publish_tables(session.store, session.layout, session.sources, session.sums, session.state.engines)
         session.record(Published(tuple(tables), time.time()))
         session.phases["publish"] = time.monotonic() - started
     elif decision.why is not None:
@@ -152,10 +152,13 @@ def _block_rows(session: Session) -> Iterator[dict[str, Any]]:
     """One row an attempt, from the ledger; and one for each block that was never done."""
     state, run_id = session.state, session.layout.run_id
     facts = BlockFacts(state)
+    engine = ""
     for record in read_ledger(session.store, session.layout):
+        if isinstance(record, SessionStarted):
+            engine = record.version
         row = _attempt_row(record, facts)
         if row is not None:
-            yield {"run_id": run_id, **row}
+            yield {"run_id": run_id, **row, "engine_version": engine}
     pending = state.pending()
     for block in pending:
         yield {

@@ -202,6 +202,7 @@ def _header(
         engine_version=__version__,
         cost_factors=dict(costs.factors),
         valuations=int(survey.valuations),
+        product_versions={file.product: inputs.products[file.product].version for file in inputs.files},
         totals=asdict(totals),
     )
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from riskpipe import __version__
 from riskpipe.config import Settings
 from riskpipe.errors import UsageError
 from riskpipe.execute.signals import StopSignal
@@ -41,16 +42,23 @@ class PublishReport:
 
 
 def publish_tables(
-    store: Store, layout: RunLayout, sources: Mapping[str, Sequence[Source]], merged: Sequence[PartialFile]
+    store: Store,
+    layout: RunLayout,
+    sources: Mapping[str, Sequence[Source]],
+    merged: Sequence[PartialFile],
+    engines: Iterable[str],
 ) -> dict[str, list[WrittenFile]]:
     """Stage every table of a run whose merges are done, and put the day in place.
 
     :param sources: files, few enough to be merged at once, of the tables with a row a trade (`outputs.collation`).
+    :param engines: versions of riskpipe that did the blocks; this one puts them together.
     :param merged: the files that hold the run's sums.
     """
     context = open_context(store.root, layout.run_id)
     context.verify()
-    spec, provenance = context.spec, context.spec.provenance
+    spec = context.spec
+    versions = ", ".join(sorted({*engines, __version__}))
+    provenance = replace(spec.provenance, engine_version=versions)
     staged: dict[str, list[WrittenFile]] = {}
     for table in SORT_KEYS:
         if sources[table]:
@@ -101,7 +109,7 @@ def publish(
         with session.sound():
             session.finish_outputs(collate=True)
             lease.check(confirm=True)
-            tables = publish_tables(store, layout, session.sources, session.sums)
+            tables = publish_tables(store, layout, session.sources, session.sums, session.state.engines)
         mark_published(session, tables)
     rows = {table: sum(file.rows for file in files) for table, files in tables.items()}
     return PublishReport(layout.run_id, session.plan.header.as_of, rows)

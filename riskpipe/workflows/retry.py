@@ -17,10 +17,11 @@ from riskpipe.store.lease import Lease
 from riskpipe.store.ledger import BlockSplit
 from riskpipe.valuation.context import open_context
 from riskpipe.valuation.run_block import read_trades
+from riskpipe.workflows.engine import refuse_other_engine
 from riskpipe.workflows.outputs import failed_trades_of, unfinished
 from riskpipe.workflows.parts import failed_trades
 from riskpipe.workflows.publication import Publication
-from riskpipe.workflows.run import _Opened, open_output, refuse_changed_inputs, with_session
+from riskpipe.workflows.run import _Opened, open_output, read_header, refuse_changed_inputs, with_session
 from riskpipe.workflows.session import Session
 from riskpipe.workflows.settled import settled
 
@@ -35,6 +36,7 @@ def retry(
     publish: str | None = None,
     replace_day: bool = False,
     wait: float = 0.0,
+    accept_engine: bool = False,
 ) -> RunStatus:
     """Failed blocks again, failed trades alone, and whatever was not reached; what is done stays.
 
@@ -46,6 +48,7 @@ def retry(
     if not store.exists(layout.plan):
         raise UsageError(f"run {layout.run_id} was stopped before it had a plan: `riskpipe run` starts a new one")
     refuse_changed_inputs(store, layout, settings)
+    refuse_other_engine(read_header(store, layout), layout.run_id, accept_engine)
 
     publication = Publication(publish, replace_day)
 

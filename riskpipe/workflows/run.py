@@ -33,6 +33,7 @@ from riskpipe.valuation.context import open_context
 from riskpipe.valuation.spec import ValuationSpec
 from riskpipe.workflows.check import checks_table
 from riskpipe.workflows.clusters import cluster_options
+from riskpipe.workflows.engine import engine_differences, refuse_other_engine
 from riskpipe.workflows.finish import finish, read_status
 from riskpipe.workflows.functions import open_executor
 from riskpipe.workflows.inputs import hash_inputs
@@ -70,6 +71,7 @@ def run(
     publish: str | None = None,
     replace_day: bool = False,
     wait: float = 0.0,
+    accept_engine: bool = False,
     observer: Observer,
 ) -> RunStatus:
     """Value the book, end to end.
@@ -79,13 +81,14 @@ def run(
     :param publish: overrides the settings' `publish`.
     :param replace_day: publish even when what stands for the day has more trades, measures or another selection.
     :param wait: seconds to wait for another run that holds the output.
+    :param accept_engine: go on with a run that another version planned.
     :raises RiskpipeError: whatever keeps the run from starting or going on; see riskpipe.errors.
     """
     store = open_output(settings)
     publication = Publication(publish, replace_day)
 
     def opened(log: Observer, lease: Lease) -> _Opened:
-        layout = _resumable(store, settings, selection, resume, log)
+        layout = _resumable(store, settings, selection, resume, log, accept_engine)
         if layout is not None:
             status = settled(store, layout, settings, publication, _storage_failed)
             if status is not None:
@@ -209,7 +212,7 @@ def _storage_failed(plan: StoredPlan, state: RunState) -> bool:
 
 
 def _resumable(
-    store: Store, settings: Settings, selection: Selection, resume: str, observer: Observer
+    store: Store, settings: Settings, selection: Selection, resume: str, observer: Observer, accept_engine: bool
 ) -> RunLayout | None:
     if resume == "never":
         return None
@@ -218,13 +221,19 @@ def _resumable(
         if not store.exists(layout.plan):
             raise UsageError(f"run {layout.run_id} was stopped before it had a plan: start a new one")
         _refuse_other_inputs(store, layout, settings, selection)
+        refuse_other_engine(read_header(store, layout), layout.run_id, accept_engine)
         return layout
     for run_id in reversed(list_runs(store)):
         layout = RunLayout(run_id)
         if not store.exists(layout.plan):
             continue
         try:
-            return _unfinished(store, layout, settings, selection, observer)
+            found = _unfinished(store, layout, settings, selection, observer)
+            differences = [] if found is None or accept_engine else engine_differences(read_header(store, found))
+            if differences:
+                observer.message("info", f"run {run_id} was planned by {'; '.join(differences)}: a new one is made")
+                return None
+            return found
         except StorageError as error:
             observer.message("warning", f"run {run_id} cannot be gone on with, a new one is made: {error}")
             return None

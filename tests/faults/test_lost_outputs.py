@@ -166,7 +166,7 @@ def test_harm_while_the_run_goes_on(
 
     with monkeypatch.context() as patched:
         if function == "publish":
-            inner = harmful(publish_tables, lambda store, layout, sources, sums: sources["sensitivities"][-1].path)
+            inner = harmful(publish_tables, lambda store, layout, sources, *more: sources["sensitivities"][-1].path)
             patched.setattr("riskpipe.workflows.finish.publish_tables", inner)
         else:
             paths = {"merge": lambda work: work.payload.files[0].path, "stitch": lambda w: w.payload.ranges[0][0].path}
