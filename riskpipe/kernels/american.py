@@ -4,10 +4,11 @@ Everything is of a put with strike and time to expiry one: `rate`, `dividend` ar
 sigma^2 T, spots are logarithms of spot / strike. A call is the put with rate and dividend exchanged, at strike /
 spot, times the spot (McDonald and Schroder 1998). Regimes of a put:
 
-- rate > 0, or rate = 0 > dividend: one boundary, solved for by collocation;
+- rate > 0, or rate = 0 > dividend: one boundary, solved for by collocation, on more nodes where dividend < 0: it then
+  goes farther than its cheap polynomial follows;
 - rate <= 0 and dividend >= rate: never exercised early, the European price;
-- dividend < rate < 0: exercised between two boundaries (Battauz, De Donno and Sbuelz 2015), by a lattice
-  (`riskpipe.kernels.lattice`).
+- dividend < rate < 0: exercised between two boundaries (`riskpipe.kernels.two_boundaries`); where the drift is of tens
+  of deviations, and these are not found, by a lattice (`riskpipe.kernels.lattice`).
 """
 
 from __future__ import annotations
@@ -36,13 +37,14 @@ from riskpipe.kernels.collocation import Scheme
 from riskpipe.kernels.compiler import inline, kernel
 from riskpipe.kernels.lattice import lattice_put
 from riskpipe.kernels.mathematics import exp, floor, fma, log, select, tail_ratio
+from riskpipe.kernels.two_boundaries import two_boundary_put
 from riskpipe.kernels.volatility import total_variance
 
 # Rows of one option's terms, by scenario.
 _SIGMA_TERM, _RATE_TERM, _DIVIDEND_TERM, _MONEYNESS, _SPOT, _PREMIUM, _BOUNDARY, _WHOLE = range(8)
 _TERMS = 8
 
-_EUROPEAN, _ONE_BOUNDARY, _TWO_BOUNDARIES, _CERTAIN, _BROKEN = range(5)
+_EUROPEAN, _ONE_BOUNDARY, _FAR_BOUNDARY, _TWO_BOUNDARIES, _CERTAIN, _BROKEN = range(6)
 # Rates and dividends (times time) below which exercise is worth nothing that a price would show.
 _NOTHING = 1e-10
 # Deviation below which the spot is taken to be certain.
@@ -203,7 +205,10 @@ def _regime(sigma: float, rate: float, dividend: float) -> int:
         return _EUROPEAN
     if sigma < _LEAST_SIGMA:
         return _CERTAIN
-    return _TWO_BOUNDARIES if rate < 0.0 else _ONE_BOUNDARY
+    if rate < 0.0:
+        return _TWO_BOUNDARIES
+    # Without dividends rounding may leave some.
+    return _FAR_BOUNDARY if dividend < -_NOTHING else _ONE_BOUNDARY
 
 
 @inline
@@ -236,28 +241,44 @@ def _normalise(
 def _exercise(
     work: NDArray[np.float64],
     quadrature: NDArray[np.float64],
-    scheme: Scheme,
+    schemes: tuple[Scheme, Scheme],
     terms: NDArray[np.float64],
+    solved: NDArray[np.float64],
     first: NDArray[np.int64],
     regime: NDArray[np.int8],
 ) -> None:
-    """The rows premium and boundary where there is one boundary, and the row whole elsewhere."""
-    solvable = 0
+    """The rows premium and boundary where there is one boundary, and the row whole elsewhere.
+
+    :param solved: as `terms`, scratch.
+    """
     for s in range(regime.size):
-        if regime[s] == _ONE_BOUNDARY:
-            solvable += 1
-            continue
         sigma, rate, dividend = terms[_SIGMA_TERM, s], terms[_RATE_TERM, s], terms[_DIVIDEND_TERM, s]
         if regime[s] == _TWO_BOUNDARIES:
-            terms[_WHOLE, s] = lattice_put(terms[_SPOT, s], rate, dividend, sigma * sigma)
+            value = two_boundary_put(terms[_SPOT, s], rate, dividend, sigma)
+            if not abs(value) < math.inf:
+                value = lattice_put(terms[_SPOT, s], rate, dividend, sigma * sigma)
+            terms[_WHOLE, s] = value
         elif regime[s] == _CERTAIN:
             terms[_WHOLE, s] = _certain(terms[_SPOT, s], rate, dividend)
-        # What is solved for in its lane is not used: no lane of its own, and no trouble.
-        terms[_SIGMA_TERM, s] = terms[_SIGMA_TERM, s - 1] if s > 0 else 0.2
-        terms[_RATE_TERM, s] = terms[_RATE_TERM, s - 1] if s > 0 else 0.02
-        terms[_DIVIDEND_TERM, s] = terms[_DIVIDEND_TERM, s - 1] if s > 0 else 0.0
-    if solvable > 0:
-        _solve_all(work, quadrature, scheme, terms, first)
+    # One loop, so that it is compiled once.
+    for turn in range(2):
+        wanted = _ONE_BOUNDARY if turn == 0 else _FAR_BOUNDARY
+        solvable = 0
+        for s in range(regime.size):
+            solvable += 1 if regime[s] == wanted else 0
+        if solvable == 0:
+            continue
+        solved[:] = terms
+        for s in range(regime.size):
+            if regime[s] != wanted:
+                # What is solved for in its lane is not used: no lane of its own, and no trouble.
+                solved[_SIGMA_TERM, s] = solved[_SIGMA_TERM, s - 1] if s > 0 else 0.2
+                solved[_RATE_TERM, s] = solved[_RATE_TERM, s - 1] if s > 0 else 0.02
+                solved[_DIVIDEND_TERM, s] = solved[_DIVIDEND_TERM, s - 1] if s > 0 else 0.0
+        _solve_all(work, quadrature, schemes[turn], solved, first)
+        for s in range(regime.size):
+            if regime[s] == wanted:
+                terms[_PREMIUM, s], terms[_BOUNDARY, s] = solved[_PREMIUM, s], solved[_BOUNDARY, s]
 
 
 @kernel
@@ -276,17 +297,20 @@ def american_options(
     strike: NDArray[np.float64],
     sign: NDArray[np.float64],
     quantity: NDArray[np.float64],
-    scheme: Scheme,
+    schemes: tuple[Scheme, Scheme],
     out: NDArray[np.float64],
 ) -> None:
     """Present values of American options under scenarios; arguments as of `black_options`, with spots.
 
     Rate and dividend yield are the constant ones that the discount factor and the forward imply, volatility that of
     the expiry. Where neither they nor the volatility move from one scenario to the next, the boundary is kept.
+
+    :param schemes: the usual collocation, and one that is at least as fine for dividends (of the put) below zero.
     """
-    work = scratch(scheme)
+    # The finer scheme's scratch serves both.
+    work = scratch(schemes[1])
     quadrature = np.empty((4, LANES))
-    terms = np.empty((_TERMS, x.shape[1]))
+    terms, solved = np.empty((_TERMS, x.shape[1])), np.empty((_TERMS, x.shape[1]))
     first = np.empty(LANES + 1, np.int64)
     regime = np.empty(x.shape[1], np.int8)
     for i in range(rows.size):
@@ -304,7 +328,7 @@ def american_options(
         _normalise(terms, levels, forwards, factors, k, side)
         for s in range(european.size):
             regime[s] = _regime(terms[_SIGMA_TERM, s], terms[_RATE_TERM, s], terms[_DIVIDEND_TERM, s])
-        _exercise(work, quadrature, scheme, terms, first, regime)
+        _exercise(work, quadrature, schemes, terms, solved, first, regime)
         for s in range(european.size):
             intrinsic = side * (levels[s] - k)
             scale = select(side > 0.0, levels[s], k)
@@ -313,4 +337,5 @@ def american_options(
             value = select(terms[_MONEYNESS, s] <= terms[_BOUNDARY, s], intrinsic, alive)
             other = select(regime[s] == _EUROPEAN, european[s], scale * terms[_WHOLE, s])
             other = select(other < intrinsic, intrinsic, other)
-            european[s] = quantity[row] * select(regime[s] == _ONE_BOUNDARY, value, other)
+            bounded = (regime[s] == _ONE_BOUNDARY) | (regime[s] == _FAR_BOUNDARY)
+            european[s] = quantity[row] * select(bounded, value, other)

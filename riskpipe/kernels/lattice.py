@@ -1,4 +1,4 @@
-"""American options between two exercise boundaries, by a binomial lattice."""
+"""American options by a binomial lattice, for where exercise boundaries are not found."""
 
 from __future__ import annotations
 

@@ -17,11 +17,13 @@ from riskpipe.products.vanilla import VanillaOptions
 # The least that keeps errors against high precision below 1e-6 of the strike (median 5e-9) under ordinary markets;
 # where rates, dividends and drift are largest they reach 1e-5.
 NODES, POINTS, LAST_POINTS, SWEEPS = 8, 6, 20, 5
+# Where dividends (of a call: rates) are below zero the boundary goes far, and these would leave 3e-5.
+_FAR = (16, 12, 32, 12)
 
 
-def scheme() -> Scheme:
-    """The collocation that trades are priced with."""
-    return collocation(NODES, POINTS, LAST_POINTS, SWEEPS)
+def schemes() -> tuple[Scheme, Scheme]:
+    """The collocations that trades are priced with."""
+    return collocation(NODES, POINTS, LAST_POINTS, SWEEPS), collocation(*_FAR)
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ class ExercisableOptions(Prepared):
             vanilla.strike,
             vanilla.sign,
             vanilla.quantity,
-            scheme(),
+            schemes(),
             out,
         )
         return out

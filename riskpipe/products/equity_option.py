@@ -27,7 +27,7 @@ class EquityOption(Product):
     """
 
     name = "equity_option"
-    version = 2
+    version = 3
     columns = (
         *COMMON_COLUMNS,
         Column("underlying", "string", "name of the spot, forwards and volatility surface"),

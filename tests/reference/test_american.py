@@ -6,11 +6,13 @@ import QuantLib as ql  # noqa: N813
 from flat_market import AS_OF, TODAY, make_trades, process, random_market
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import ndtr
 
 from riskpipe.kernels.american import american_options
 from riskpipe.kernels.collocation import collocation
 from riskpipe.kernels.lattice import lattice_put
-from riskpipe.products.american import scheme
+from riskpipe.kernels.two_boundaries import two_boundary_put
+from riskpipe.products.american import schemes
 from riskpipe.products.equity_option import EquityOption
 
 HIGH = ql.QdFpAmericanEngine.highPrecisionScheme()
@@ -46,7 +48,7 @@ def price(spot, strike, rate, dividend, vol, days, sign, collocated=None, unseen
         one, seen[None], one, (spot * np.exp((rate - dividend) * years))[None], one,
         np.exp(-rate * years)[None], one, np.zeros((1, 4), np.int32), np.array([[1.0, 0.0, 0.0, 0.0]]),
         np.array([[years, 0.0]]), vol[None].copy(), np.array([float(strike)]), np.array([float(sign)]), np.ones(1),
-        collocated or scheme(), out,
+        (collocated, collocated) if collocated else schemes(), out,
     )  # fmt: skip
     return out[0]
 
@@ -174,6 +176,99 @@ def quantlib_european(spot, rate, dividend, vol, days):
     years = days / 365.0
     forward = spot * np.exp((rate - dividend) * years)
     return ql.blackFormula(ql.Option.Put, 100.0, float(forward), vol * np.sqrt(years), float(np.exp(-rate * years)))
+
+
+def lattice(spots, rate, dividend, vol, years, steps):
+    """American and European put with strike one by CRR's lattice, the last step by Black's formula."""
+    step = years / steps
+    up = np.exp(vol * np.sqrt(step))
+    chance = (np.exp((rate - dividend) * step) - 1.0 / up) / (up - 1.0 / up)
+    near, far = np.exp(-rate * step) * chance, np.exp(-rate * step) * (1.0 - chance)
+    level = spots * up ** (2.0 * np.arange(steps) - (steps - 1))
+    d1 = (np.log(level) + (rate - dividend) * step) / (vol * np.sqrt(step)) + 0.5 * vol * np.sqrt(step)
+    european = np.exp(-rate * step) * ndtr(vol * np.sqrt(step) - d1) - level * np.exp(-dividend * step) * ndtr(-d1)
+    american = np.maximum(european, 1.0 - level)
+    for layer in range(steps - 1, 0, -1):
+        level = spots * up ** (2.0 * np.arange(layer) - (layer - 1))
+        european = near * european[1:] + far * european[:-1]
+        american = np.maximum(near * american[1:] + far * american[:-1], 1.0 - level)
+    return american[0], european[0]
+
+
+def by_lattices(spot, rate, dividend, vol, days, put):
+    """Strike one: the lattice's premium of early exercise over Black's formula, extrapolated in the steps."""
+    if not put:  # McDonald and Schroder (1998)
+        return spot * by_lattices(1.0 / spot, dividend, rate, vol, days, True)
+    years, premium = days / 365.0, {}
+    for steps in (400, 800):
+        found = [lattice(spot, rate, dividend, vol, years, n) for n in (steps, steps + 1)]
+        premium[steps] = sum(american - european for american, european in found) / 2.0
+    forward, width = spot * np.exp((rate - dividend) * years), vol * np.sqrt(years)
+    european = ql.blackFormula(ql.Option.Put, 1.0, float(forward), float(width), float(np.exp(-rate * years)))
+    return european + 2.0 * premium[800] - premium[400]
+
+
+def test_rates_below_zero_and_dividends_about_zero():
+    """One, two or no boundaries, from a day to ten years: 1e-5 of the strike, which is what the lattices are worth."""
+    random = np.random.default_rng(37)
+    for k in range(40):
+        rate, days = -random.uniform(0.0005, 0.05), int(random.choice([1, 30, 180, 365, 1095, 3650]))
+        dividend = (0.0, random.uniform(-0.003, 0.003), rate + random.uniform(-0.02, 0.02), 1e-5, -1e-5)[k % 5]
+        vol = random.uniform(0.15, 0.6)
+        spot = float(np.exp(0.8 * random.normal() * vol * np.sqrt(days / 365.0)))
+        put = bool(random.random() < 0.5)
+        value = price(spot, 1.0, rate, dividend, vol, days, -1.0 if put else 1.0)[0]
+        expected = by_lattices(spot, rate, dividend, vol, days, put)
+        assert abs(value - expected) < 1e-5, (spot, rate, dividend, vol, days, put)
+
+
+def test_boundaries_that_go_far():
+    """Puts on dividends below zero (calls at such rates): 2e-6 of the strike of the finest; by eight nodes 1.4e-5."""
+    random, finest = np.random.default_rng(38), collocation(24, 32, 48, 16)
+    for _ in range(150):
+        days, vol = int(random.choice([30, 365, 1825, 3650])), random.uniform(0.05, 0.75)
+        dividend = -(10.0 ** random.uniform(-3.5, -1.3))
+        rate = -dividend * 10.0 ** random.uniform(-4.0, 1.0) * (random.random() < 0.9)
+        spot = float(np.exp(0.8 * random.normal() * vol * np.sqrt(days / 365.0)))
+        value = price(spot, 1.0, rate, dividend, vol, days, -1.0)[0]
+        assert abs(value - price(spot, 1.0, rate, dividend, vol, days, -1.0, finest)[0]) < 2e-6
+
+
+def test_a_boundary_that_goes_far_against_lattices():
+    """Dividends below zero at no rate, a deviation of 2.3: eight nodes were 2.1e-5 off."""
+    expected = by_lattices(0.159, 0.0, -0.042, 0.715, 3650, True)
+    assert abs(price(0.159, 1.0, 0.0, -0.042, 0.715, 3650, -1.0)[0] - expected) < 3e-6
+
+
+@pytest.mark.parametrize(
+    ("spot", "rate", "dividend", "vol", "days", "sign"),
+    [
+        (1.1432619, -0.02720355, -0.00117405, 0.091001, 3650, 1.0),  # by a lattice of 400 steps 1.1e-4 off
+        (0.8238762, -0.00693667, -0.0299977, 0.09873349, 3650, -1.0),  # 8e-5
+        (0.97, -0.0214235, -0.0463183, 0.360295, 730, -1.0),
+        (0.8003543, -0.00022899, -0.00684105, 0.2327717, 1825, -1.0),
+    ],
+)
+def test_two_boundaries_against_finite_differences(spot, rate, dividend, vol, days, sign):
+    """QuantLib's grids of 500, 1,000 and 2,000 points and steps, whose error falls as their inverse; 5e-6."""
+    option = ql.VanillaOption(
+        ql.PlainVanillaPayoff(ql.Option.Call if sign > 0 else ql.Option.Put, 1.0),
+        ql.AmericanExercise(TODAY, TODAY + days),
+    )
+    grids = []
+    for size in (500, 1000, 2000):
+        option.setPricingEngine(ql.FdBlackScholesVanillaEngine(process(spot, rate, dividend, vol), size, size))
+        grids.append(option.NPV())
+    coarse, fine = 2.0 * grids[1] - grids[0], 2.0 * grids[2] - grids[1]
+    assert abs(price(spot, 1.0, rate, dividend, vol, days, sign)[0] - fine) < max(5e-6, abs(fine - coarse))
+    assert abs(fine - coarse) < 1e-5
+
+
+def test_a_drift_of_forty_deviations():
+    """Boundaries are not found: by a lattice, and as of a spot that is certain."""
+    value = two_boundary_put(0.90983757, -0.0303897930, -1.91697706, 0.0773283)
+    assert np.isnan(value)
+    assert price(0.90983757, 1.0, -0.0015194896, -0.095848853, 0.0172911, 7300, -1.0)[0] == pytest.approx(0.09016243)
 
 
 def test_lattice_where_there_is_one_boundary():

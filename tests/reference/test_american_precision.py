@@ -47,7 +47,7 @@ def test_trades(monkeypatch: pytest.MonkeyPatch) -> None:
         "exercise": ["american"] * TRADES,
     }
     priced = market.price(EquityOption(), columns)[:, 0] / strike
-    monkeypatch.setattr(american, "scheme", lambda: collocation(24, 32, 48, 16))
+    monkeypatch.setattr(american, "schemes", lambda: (collocation(24, 32, 48, 16),) * 2)
     fine = market.price(EquityOption(), columns)[:, 0] / strike
 
     terms = [
