@@ -86,8 +86,12 @@ def _footers(tables: list[pa.Table]) -> dict[bytes, bytes]:
 def _plain(table: pa.Table) -> pa.Table:
     """Without dictionaries and views, which differ between files that say the same."""
     for k, field in enumerate(table.schema):
-        if pa.types.is_dictionary(field.type):
-            values = [chunk.dictionary_decode() for chunk in table.column(k).chunks]
-            plain = pa.chunked_array(values, field.type.value_type)
+        plain = table.column(k)
+        if pa.types.is_dictionary(plain.type):
+            chunks = [chunk.dictionary_decode() for chunk in plain.chunks]
+            plain = pa.chunked_array(chunks, plain.type.value_type)
+        if pa.types.is_string_view(plain.type):
+            plain = plain.cast(pa.string())
+        if plain.type != field.type:
             table = table.set_column(k, field.with_type(plain.type), plain)
     return table

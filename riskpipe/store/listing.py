@@ -83,6 +83,11 @@ def with_partitions(table: pa.Table, given: Mapping[str, str | None]) -> pa.Tabl
     return table
 
 
+def is_text(name: str) -> bool:
+    """Whether the name of a local file is UTF-8, as a path in a plan and in messages must be."""
+    return name.isprintable() or not any("\ud800" <= letter <= "\udfff" for letter in name)
+
+
 def _is_hidden(name: str) -> bool:
     # `_key=value` is a directory of data, as in Spark; `x_$folder$` is what Hadoop puts beside a directory in S3.
     return name.startswith(".") or (name.startswith("_") and "=" not in name) or name.endswith("_$folder$")
@@ -144,6 +149,10 @@ def _scan(directory: str, prefix: str, above: tuple[str, ...]) -> Iterator[FileE
         if _is_hidden(entry.name):
             continue
         path = prefix + entry.name
+        if not is_text(entry.name):
+            shown = os.fsencode(path).decode("utf-8", "backslashreplace")
+            yield _lost(shown, "its name is not UTF-8")
+            continue
         try:
             status = entry.stat()
             if stat.S_ISDIR(status.st_mode):

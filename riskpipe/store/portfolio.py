@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from riskpipe.errors import InputError, Reason, StorageError
 from riskpipe.store.filesystem import FileEntry, Store, explained
 from riskpipe.store.fingerprints import Span, in_memory, is_unchanged, take_fingerprints
-from riskpipe.store.listing import list_data, partitions, with_partitions
+from riskpipe.store.listing import is_text, list_data, partitions, with_partitions
 from riskpipe.store.objects import SMALL_BYTES
 from riskpipe.store.parquet import hexdigest, open_parquet, reading
 
@@ -114,7 +114,7 @@ def _empty_products(store: Store, files: Sequence[TradeFile], faults: Sequence[P
     return [
         PortfolioFault("warning", name, "empty product", f"the directory {name} has no *.parquet file")
         for name in store.list_directories()
-        if name not in used and not name.startswith((".", "_"))
+        if name not in used and is_text(name) and not name.startswith((".", "_"))
     ]
 
 

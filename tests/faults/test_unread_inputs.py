@@ -34,6 +34,8 @@ def test_files_beside_good_ones(spoilt: Book) -> None:
     (directory / "loop").symlink_to("loop")
     (directory / "again=1").symlink_to(directory)
     os.mkfifo(directory / "pipe.parquet")
+    shutil.copy(good, os.fsencode(directory) + b"/cr\xe9dit.parquet")
+    os.mkdir(os.fsencode(directory.parent) + b"/cr\xe9dit")
     (directory / "archive").mkdir()
     shutil.copy(good, directory / "archive" / "old.parquet")
     shutil.copy(good, directory.parent / "bonds")
@@ -44,13 +46,14 @@ def test_files_beside_good_ones(spoilt: Book) -> None:
     for hidden in ("_SUCCESS", ".part-0.parquet.crc", "_temporary", ".b.parquet"):
         (directory / hidden).write_bytes(b"")
     lost = [f"bond/{n}" for n in ("b.PARQUET", "b.parq", "b.pq", "part-1", "b.parquet.bak", "b.parquet.tmp")]
-    unreadable = ("gone.parquet", "gone", "loop", "again=1", "pipe.parquet")
+    unreadable = ("gone.parquet", "gone", "loop", "again=1", "pipe.parquet", r"cr\xe9dit.parquet")
     assert named(spoilt) == {
         **dict.fromkeys([*lost, "bond/b.parquet.gz", "bonds"], ("error", "not read")),
         **{f"bond/{name}": ("error", "unreadable") for name in unreadable},
+        r"cr\xe9dit": ("error", "unreadable"),
         "bond/archive/old.parquet": ("error", "misplaced file"),
         **dict.fromkeys(["bond/notes.txt", "bond/trades.csv", "bond/empty", "README.md"], ("warning", "not read")),
-    } | {"bonds": ("error", "not read")}
+    }
     answer = spoilt.riskpipe("run")
     assert answer.code == 3, answer.stderr
     assert "b.PARQUET" in answer.stderr
