@@ -16,6 +16,9 @@ from riskpipe.errors import Reason, StorageError
 from riskpipe.store.filesystem import Store, explained
 
 ROW_GROUP_ROWS = 131_072
+# INT96 holds days beyond 2262, which nanoseconds do not: they would come back as others, in silence.
+READING: Mapping[str, Any] = {"page_checksum_verification": True, "coerce_int96_timestamp_unit": "us"}
+"""How pyarrow reads every Parquet file."""
 _ZEROS = bytes(1 << 20)
 _HASH_CHUNK = 8 << 20
 
@@ -212,12 +215,7 @@ def open_parquet(
     """
     full = store.full_path(path)
     # Of an object, column chunks that lie side by side are read with one request.
-    # INT96 holds days beyond 2262, which nanoseconds do not: they would come back as others, in silence.
-    options: dict[str, Any] = {
-        "page_checksum_verification": True,
-        "pre_buffer": not store.is_local,
-        "coerce_int96_timestamp_unit": "us",
-    }
+    options: dict[str, Any] = {**READING, "pre_buffer": not store.is_local}
     with store.open_input_file(path) as source, reading(full):
         if sha256 is not None:
             _refuse_changed(source, full, sha256)

@@ -16,7 +16,7 @@ from riskpipe.store.filesystem import FileEntry, Store, explained
 from riskpipe.store.fingerprints import Span, in_memory, is_unchanged, take_fingerprints
 from riskpipe.store.listing import is_text, list_data, partitions, with_partitions
 from riskpipe.store.objects import SMALL_BYTES
-from riskpipe.store.parquet import hexdigest, open_parquet, reading
+from riskpipe.store.parquet import READING, hexdigest, open_parquet, reading
 
 
 class InputChangedError(InputError):
@@ -182,7 +182,7 @@ def _opened(store: Store, file: TradeFile, groups: Sequence[int]) -> Iterator[An
         if not is_unchanged(source, wanted[-1:]):
             raise _changed(file)
         try:
-            yield pq.ParquetFile(source, page_checksum_verification=True)
+            yield pq.ParquetFile(source, **READING)
         except (pa.ArrowException, OSError) as error:
             if not is_unchanged(source, wanted):
                 raise _changed(file) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 from pathlib import Path
 
@@ -191,3 +192,18 @@ def test_what_is_read_is_held_against_the_plan(tmp_path: Path, is_local: bool, m
     path.write_bytes(changed)
     with pytest.raises(InputChangedError):
         read_rows(store, file, 0, 10)
+
+
+def test_planned_files_are_read_as_they_were_looked_at(tmp_path: Path) -> None:
+    """Days beyond 2262 in INT96, as Spark writes: by the survey's way and by the worker's."""
+    days = [dt.datetime(2263, 1, 1), dt.datetime(2027, 3, 1)]
+    table = pa.table({"trade_id": ["a", "b"], "paid": pa.array(days, pa.timestamp("us"))})
+    (tmp_path / "bond").mkdir()
+    pq.write_table(table, tmp_path / "bond/x.parquet", use_deprecated_int96_timestamps=True)
+    store = Store(str(tmp_path))
+    file = only(store, "bond/x.parquet")
+    (batch,) = iter_batches(store, file, None, 10)
+    planned, _ = fingerprinted(store, file)
+    assert planned.spans
+    assert batch.column("paid").to_pylist() == days
+    assert read_rows(store, planned, 0, 2).column("paid").to_pylist() == days
