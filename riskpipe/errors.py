@@ -16,6 +16,7 @@ A Failure is a value: it travels in results and in the ledger, never as an excep
 
 from __future__ import annotations
 
+import errno
 import re
 import signal
 import threading
@@ -26,6 +27,7 @@ from typing import ClassVar
 MESSAGE_CHARACTERS = 2_000
 # Neither tables nor terminals take them as they are: controls (tab and newline aside), halves of surrogate pairs.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
+_OUT_OF_MEMORY = re.compile(r"cannot allocate memory|out of memory|unable to allocate|can't start new thread", re.I)
 
 
 class RiskpipeError(Exception):
@@ -142,6 +144,13 @@ def described(error: BaseException) -> str:
         if is_interrupt(another):
             raise
         return printable(f"{name} (its message cannot be read: {type(another).__name__})")
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether there was too little memory, in whatever words: loading a library or starting a thread fails, too."""
+    if isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM:
+        return True
+    return isinstance(error, (OSError, ImportError, RuntimeError)) and bool(_OUT_OF_MEMORY.search(described(error)))
 
 
 def printable(text: str) -> str:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import os
-import re
 import sys
 import traceback
 from contextlib import suppress
@@ -20,12 +18,12 @@ from riskpipe.errors import (
     RiskpipeError,
     described,
     is_interrupt,
+    out_of_memory,
 )
 from riskpipe.store.masking import masked
 
 INTERRUPTED = 130
 _DASK_S_CONFIG = os.path.join("dask", "config.py")
-_OUT_OF_MEMORY = re.compile(r"cannot allocate memory|out of memory|unable to allocate|can't start new thread", re.I)
 
 
 def report(error: BaseException, session: Session) -> int:
@@ -78,13 +76,14 @@ def _of_the_machine(error: BaseException) -> str | None:
     target = sys.modules.get("riskpipe.kernels.target")
     if target is not None and isinstance(error, target.CpuTargetError):
         return str(error)
-    told = described(error)
-    starved = isinstance(error, (OSError, ImportError, RuntimeError)) and _OUT_OF_MEMORY.search(told)
-    if isinstance(error, MemoryError) or starved or getattr(error, "errno", None) == errno.ENOMEM:
+    if out_of_memory(error):
         return (
-            f"out of memory ({told}): give the process more (`ulimit -v`, the limit of its container), or lower"
-            " cluster.workers, partition.max_memory or partition.max_trades; what is done is kept"
+            f"out of memory ({described(error)}): give the process more (`ulimit -v`, the limit of its container), or"
+            " lower cluster.workers, partition.max_memory or partition.max_trades; what is done is kept"
         )
+    if type(error).__module__.partition(".")[0] == "psutil":
+        told = described(error)
+        return f"Dask cannot look at this machine, whose /proc it needs ({told}): cluster.kind=serial does without"
     if not isinstance(error, OSError):
         return None
     from riskpipe.store.filesystem import storage_error

@@ -1,19 +1,20 @@
-"""The clusters that `cluster.kind` may name."""
+"""The clusters that `cluster.kind` may name; Dask is imported with the first that is opened."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
-from distributed import Client
-from distributed.system import MEMORY_LIMIT
-
-from riskpipe.clusters.address import TlsFiles, at_address
-from riskpipe.clusters.initialise import Initialise
 from riskpipe.clusters.kubernetes.options import ClusterIdentity, KubernetesOptions
-from riskpipe.clusters.local import local
 from riskpipe.errors import UsageError
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+    from riskpipe.clusters.address import TlsFiles
+    from riskpipe.clusters.initialise import Initialise
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,10 @@ class ClusterOptions:
 
 
 def _local(options: ClusterOptions) -> AbstractContextManager[Client]:
+    from distributed.system import MEMORY_LIMIT
+
+    from riskpipe.clusters.local import local
+
     limit = options.memory_limit
     if limit is None and options.shards > 1:  # dask's "auto" knows of no other cluster on the machine
         limit = MEMORY_LIMIT // options.workers
@@ -58,6 +63,8 @@ def _local(options: ClusterOptions) -> AbstractContextManager[Client]:
 
 
 def _address(options: ClusterOptions) -> AbstractContextManager[Client]:
+    from riskpipe.clusters.address import at_address
+
     return at_address(
         options.address,
         workers=options.workers,

@@ -7,9 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import dask
-from distributed.utils import silence_logging_cmgr
-
 SETTINGS: dict[str, Any] = {
     # One task on a worker at a time; above 1.0 innocent blocks are blamed for a worker that dies.
     "distributed.scheduler.worker-saturation": 1.0,
@@ -19,6 +16,9 @@ SETTINGS: dict[str, Any] = {
     "distributed.scheduler.allowed-failures": 0,
     # The driver's plugin on the scheduler ends workers that say nothing, and tells it so (execute/desk.py).
     "distributed.scheduler.worker-ttl": None,
+    # A local worker that is not back by then is put away with its nanny, in the middle of its start on a busy machine.
+    # Nannies that gave up are replaced by us (local.py).
+    "distributed.deploy.lost-worker-timeout": "10 minutes",
     # It would undo broadcasts, and there are no replicas to reduce.
     "distributed.scheduler.active-memory-manager.start": False,
     # A worker holds one small result: spilling cannot help, and a pause would never end.
@@ -56,5 +56,8 @@ def settings_of_all() -> Iterator[None]:
     Dask's configuration and the level of its logs are the process's, and each cluster puts back what it found: the
     first to close would take the settings from the others.
     """
+    import dask
+    from distributed.utils import silence_logging_cmgr
+
     with dask.config.set({**SETTINGS, **NANNY_SETTINGS}), silence_logging_cmgr(logging.CRITICAL):
         yield

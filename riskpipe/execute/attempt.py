@@ -6,7 +6,7 @@ import pickle
 import traceback
 from dataclasses import dataclass
 
-from riskpipe.errors import Reason, RiskpipeError, StorageError, described, is_interrupt
+from riskpipe.errors import Reason, RiskpipeError, StorageError, described, is_interrupt, out_of_memory
 from riskpipe.execute.executor import Function
 from riskpipe.execute.work import Done, Raised, Work
 
@@ -54,7 +54,7 @@ def refusal(error: BaseException, worker: str) -> Reply:
 
 
 def reason_of(error: BaseException) -> Reason:
-    if isinstance(error, MemoryError):
+    if out_of_memory(error):
         return Reason.OUT_OF_MEMORY
     if isinstance(error, RiskpipeError) and error.reason:
         return Reason(error.reason)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from riskpipe.errors import Failure, Reason, described, is_interrupt, printable
+from riskpipe.errors import Failure, Reason, described, is_interrupt, out_of_memory, printable
 from riskpipe.kernels.pnl import pnl_into
 from riskpipe.kernels.sums import LARGEST_TERM, summable
 from riskpipe.measures.catalogue import PNL_SETS, families
@@ -98,7 +98,7 @@ def isolate(trades: Trades, value: Callable[[Trades], Part]) -> Iterator[Part]:
         with np.errstate(all="ignore"):  # what is not finite in the end becomes a failure with its trade's name
             part = value(trades)
     except BaseException as error:
-        if isinstance(error, MemoryError) or is_interrupt(error):
+        if out_of_memory(error) or is_interrupt(error):
             raise
         failure = described(error)
     finally:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from riskpipe.clusters.catalogue import ClusterOptions, open_cluster
 from riskpipe.clusters.settings import settings_of_all
 from riskpipe.config import Settings
-from riskpipe.execute.dask_executor import DaskExecutor
 from riskpipe.execute.executor import Executor, Function
 from riskpipe.execute.serial import SerialExecutor
 from riskpipe.execute.sharded import ShardedExecutor
@@ -18,6 +18,9 @@ from riskpipe.store.parquet import WrittenFile
 from riskpipe.valuation.correct import correct_sums
 from riskpipe.valuation.merge import collate_files, merge_partials, stitch_pnl
 from riskpipe.valuation.run_block import BlockResult, run_block
+
+if TYPE_CHECKING:
+    from riskpipe.execute.dask_executor import DaskExecutor
 
 
 def value(work: Work) -> BlockResult:
@@ -83,6 +86,9 @@ def open_executor(
 def _on_cluster(
     settings: Settings, options: ClusterOptions, wake: Callable[[], None] = lambda: None
 ) -> Iterator[DaskExecutor]:
+    # Dask needs /proc and the like, and more than a second: kind serial does without.
+    from riskpipe.execute.dask_executor import DaskExecutor
+
     silent = settings.cluster.silent_seconds
     with (
         open_cluster(options) as client,

@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from functools import partial
 
 from riskpipe import __version__
-from riskpipe.clusters.address import check_address
 from riskpipe.clusters.catalogue import ClusterOptions
 from riskpipe.config import Settings, resolved_yaml
 from riskpipe.errors import ClusterError, InputError, InterruptedRunError, Reason, StorageError, UsageError
@@ -108,6 +107,8 @@ def open_output(settings: Settings) -> Store:
     :raises StorageError: the output cannot be written to. :raises UsageError: an address that must not be used.
     """
     if settings.cluster.kind == "address":
+        from riskpipe.clusters.address import check_address
+
         check_address(settings.cluster.address or "")
     store = Store(settings.output)
     store.probe_writable()

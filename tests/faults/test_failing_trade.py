@@ -214,3 +214,22 @@ def test_compiled_code_that_keeps_the_lock_for_ever_fails_its_trade_alone(desk, 
     ]
     assert len(rows) == 2
     del rows
+
+
+def test_a_check_that_runs_out_of_memory_is_the_machine_s_fault(desk, book) -> None:
+    with_names(book, [])
+    greedy = HOSTILE.format(where="validate", then="import numpy; numpy.empty(2**48)")
+    (desk / "desk_product.py").write_text(greedy)
+    answer = riskpipe(book, desk, "check")
+    assert answer.returncode == 6, answer.stdout + answer.stderr
+    assert json.loads(answer.stdout)["exit_code"] == 6
+    assert "error: out of memory (" in answer.stderr
+
+
+def test_a_trade_that_takes_all_memory_fails_alone(desk, book) -> None:
+    with_names(book, ["FXF-BAD"])
+    greedy = 'if "FXF-BAD" in trades.trade_ids.to_pylist(): np.empty(2**48)'
+    (desk / "desk_product.py").write_text(PRODUCT.format(broken=greedy))
+    answer = riskpipe(book, desk, "run", "--set", "cluster.kind=serial", "--set", "measures=[pv]")
+    assert answer.returncode == 4, answer.stdout + answer.stderr
+    assert json.loads(answer.stdout)["failures_by_reason"] == {"OUT_OF_MEMORY": 1}

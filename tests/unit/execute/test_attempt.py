@@ -22,6 +22,9 @@ def test_a_result():
     ("error", "reason"),
     [
         (MemoryError("too much"), Reason.OUT_OF_MEMORY),
+        (RuntimeError("can't start new thread"), Reason.OUT_OF_MEMORY),
+        (ImportError("x.so: failed to map segment: Cannot allocate memory"), Reason.OUT_OF_MEMORY),
+        (OSError(12, "Cannot allocate memory"), Reason.OUT_OF_MEMORY),
         (FileNotFoundError("gone"), Reason.STORAGE),
         (StorageError("bucket"), Reason.STORAGE),
         (ConnectionResetError("peer"), Reason.STORAGE),
