@@ -46,6 +46,7 @@ class Child:
     numbers: tuple[int, int, int] = (0, 0, 0)
     reused: bool = False
     reason: Failure | None = None
+    dropped: bool = False
 
 
 @dataclass(frozen=True)
@@ -157,6 +158,8 @@ class RunState:
 
     def _done(self, block_id: str, numbers: tuple[int, int, int]) -> None:
         child = self._child.get(block_id)
+        if numbers != self.numbers_of(block_id):
+            self._drop_repeats(block_id)
         if child is not None:
             child.status, child.numbers, child.reason = DONE, numbers, None
             return
@@ -165,15 +168,23 @@ class RunState:
         self.numbers[index] = numbers
         self.failed_reason.pop(index, None)
 
+    def _drop_repeats(self, block_id: str) -> None:
+        """Of a lost output that was made again with other numbers, or in halves: its parts repeat the first one's."""
+        if block_id in self.children:
+            dropped = [part for part in self.children[block_id] if part.replaces is not None]
+            self.children[block_id] = self._halves(block_id)
+            for part in dropped:  # with all of its own parts
+                part.dropped = True
+                dropped += self.children.pop(part.block.block_id, [])
+
     def _lost(self, name: str) -> None:
         """A block whose output is gone is not done; other files than blocks' are not known here."""
         child, index = self._child.get(name), self.plan.index_of(name)
         if child is not None:
-            child.status, child.numbers = PENDING, (0, 0, 0)
+            child.status, child.reused = PENDING, False
             self.files.forget(name)
         elif index is not None:
-            self.status[index] = PENDING
-            self.numbers[index] = 0
+            self.status[index], self.reused[index] = PENDING, False
             self.files.forget(index)
 
     def place(self, block_id: str) -> int | str:
@@ -198,11 +209,13 @@ class RunState:
         self.failed_reason[index] = reason
 
     def _split(self, block_id: str, children: Sequence[Mapping[str, Any]]) -> None:
+        if any(value["replaces"] is None for value in children):
+            self._drop_repeats(block_id)
         known = self.children.setdefault(block_id, [])
         for value in children:
             replaces = value["replaces"]
             block = Block.from_json(value["block"])
-            if block.block_id not in self._child:
+            if block.block_id not in self._child or self._child[block.block_id].dropped:
                 child = Child(block, None if replaces is None else tuple(replaces))
                 self._child[block.block_id] = child
                 known.append(child)
@@ -249,7 +262,7 @@ class RunState:
         for _, block in self.plan.blocks(todo):
             yield block
         for child in list(self._child.values()):
-            if child.status == PENDING and not self._halves(child.block.block_id):
+            if child.status == PENDING and not child.dropped and not self._halves(child.block.block_id):
                 yield child.block
 
     def _halves(self, block_id: str) -> list[Child]:
