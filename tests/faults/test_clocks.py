@@ -14,11 +14,12 @@ from published import published
 
 from riskpipe.plan.selection import Selection
 from riskpipe.store.filesystem import Store
-from riskpipe.store.layout import list_runs, resolve_run
+from riskpipe.store.layout import RunLayout, list_runs, resolve_run
 from riskpipe.workflows import functions, run, session
 from riskpipe.workflows.publish import publish
 from riskpipe.workflows.retry import retry
 from riskpipe.workflows.runs import collect
+from riskpipe.workflows.timings import read_timings
 
 CUT = ("partition.max_trades=100", "measures=[pv]")
 
@@ -70,3 +71,24 @@ def test_a_run_that_was_ahead_is_not_the_latest(
     assert resolve_run(store, "latest").run_id == newest.run_id
     assert collect(settings_of(*CUT), 1) == [ahead.run_id]
     assert list_runs(store) == [newest.run_id]
+
+
+def test_sessions_are_shown_in_the_order_in_which_they_came(
+    monkeypatch: pytest.MonkeyPatch, settings_of: Callable, recorder: object, tmp_path: Path
+) -> None:
+    calls = []
+
+    def failing(work):
+        calls.append(work.key)
+        if len(calls) == 1:
+            raise RuntimeError("out of order")
+        return functions.value(work)
+
+    with clock_ahead(monkeypatch, 1.0), monkeypatch.context() as patched:
+        patched.setattr(functions, "FUNCTIONS", {**functions.FUNCTIONS, "value": failing})
+        first = run.run(settings_of(*CUT), Selection(), observer=recorder)
+    retry(settings_of(*CUT), "latest", Selection(), recorder)
+
+    timings = read_timings(Store(str(tmp_path / "output")), RunLayout(first.run_id))
+
+    assert [line.blocks for line in timings.sessions] == [first.blocks.planned - 1, 1]

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -122,3 +125,27 @@ def test_what_cannot_be_done_ends_with_its_code(invoke: Invoke, tmp_path: Path) 
         error = answer(invoke("run", "--json", code=75))
     assert error["error"]["type"] == "LeaseError"
     assert error["exit_code"] == 75
+
+
+def test_a_run_that_waits_for_another_may_be_stopped(
+    invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Lease(Store(str(tmp_path / "output")), "another"), monkeypatch.context() as patched:
+        patched.setattr(time, "sleep", lambda seconds: os.kill(os.getpid(), signal.SIGTERM))
+        error = answer(invoke("run", "--wait", "300", "--json", code=143))
+    assert error["error"]["message"] == "stopped while another run held the output"
+    assert not (tmp_path / "output/runs").exists()
+
+
+def test_less_in_place_of_more_is_refused(invoke: Invoke) -> None:
+    full = answer(invoke("run", "--json"))
+    text = invoke("run", "--select", "product:fx_*").stdout
+    assert "--replace-day" not in text
+    assert "next: riskpipe report " in text
+    refused = invoke("publish", code=2).stderr
+    assert f"trades for {full['trades']}, and would replace all of" in refused
+    assert "published run" in invoke("publish", "--replace-day").stdout
+    text = invoke("publish").stdout
+    assert "stands for 2026-11-20 already: nothing to do" in text
+    table = invoke("runs", "list").stdout.splitlines()
+    assert [line.split()[-3] for line in table[1:]] == ["superseded", "yes"]

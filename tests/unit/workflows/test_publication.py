@@ -153,6 +153,7 @@ def test_a_partial_run_whose_failures_stay_is_left_alone(
     settings = settings_of(*CUT, book=book)
     first = do(settings, recorder)
     assert (first.state, first.failures_by_reason) == ("partial", {Reason.INVALID_TRADE.value: 1})
+    assert day(tmp_path / "output")["trades"] == 400, "a trade that is quarantined is one of the day's"
     before = state_of_files(tmp_path / "output")
     status = retry(settings, "latest", WHOLE, recorder)
     assert (status, status.exit_code) == (first, 4)
