@@ -35,6 +35,7 @@ CONVENTIONS = Conventions(
 )
 EXPIRIES = (30, 91, 365, 730, 1826, 3652)
 STRIKES = (-0.01, 0.0, 0.01)
+EQUITY_SMILE = [{"strike": strike, "strike_type": "moneyness"} for strike in (0.6, 0.8, 0.9, 1.0, 1.1, 1.2, 1.5)]
 
 
 def iso(day: int) -> str:
@@ -66,8 +67,9 @@ def _points() -> list[dict[str, Any]]:
     smile = [{"strike": strike or None, "strike_type": "offset" if strike else "atm"} for strike in STRIKES]
     for day in EXPIRIES:
         rows += [
-            {"kind": kind, "name": name, "tenor": iso(AS_OF + day), "value": level}
+            {"kind": kind, "name": name, "tenor": iso(AS_OF + day), "value": level, **at}
             for name, (kind, level) in VOLATILITIES.items()
+            for at in (EQUITY_SMILE if name == "SPX" else [{}])
         ]
         rows += [{"kind": "normal_vol", "name": "CAPS", "tenor": iso(AS_OF + day), "value": 0.008, **s} for s in smile]
         for tenor in ("1Y", "5Y", "10Y", "30Y"):

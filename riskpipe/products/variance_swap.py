@@ -27,8 +27,8 @@ _NARROWEST, _WIDEST, _NEAR = 0.002, 5.0, 10.0
 _ORDERS = ((0.03, 2), (0.125, 4), (math.inf, 8))
 # So many deviations and more below today's forward strikes end where a smile has points at or below zero.
 _DEVIATIONS, _REACH = 8.0, 0.5
-# Measured, a leg: some seventy options.
-_WEIGHT = 50.0
+# Measured, a leg over a smile: some hundred options.
+_WEIGHT = 100.0
 
 
 class VarianceSwap(Product):
