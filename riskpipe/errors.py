@@ -122,7 +122,14 @@ class Failure:
 
 
 class Interrupt(KeyboardInterrupt):
-    """A real Ctrl-C, as riskpipe's own handlers raise it: told apart from code that raises KeyboardInterrupt."""
+    """A real signal, as riskpipe's own handlers raise it: told apart from code that raises KeyboardInterrupt.
+
+    :param signal_number: 2 (SIGINT, Ctrl-C) or 15 (SIGTERM).
+    """
+
+    def __init__(self, signal_number: int = signal.SIGINT) -> None:
+        self.signal_number = signal_number
+        super().__init__()
 
 
 def is_interrupt(error: BaseException) -> bool:

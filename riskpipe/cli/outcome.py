@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import traceback
 from contextlib import suppress
@@ -22,7 +23,6 @@ from riskpipe.errors import (
 )
 from riskpipe.store.masking import masked
 
-INTERRUPTED = 130
 _DASK_S_CONFIG = os.path.join("dask", "config.py")
 
 
@@ -31,7 +31,8 @@ def report(error: BaseException, session: Session) -> int:
     if isinstance(error, ReaderGoneError):
         return error.exit_code
     if is_interrupt(error):
-        return _fail(session, INTERRUPTED, "Interrupted", "interrupted")
+        code = 128 + getattr(error, "signal_number", signal.SIGINT)
+        return _fail(session, code, "Interrupted", "interrupted")
     if isinstance(error, InterruptedRunError):
         return _fail(session, 128 + error.signal_number, type(error).__name__, str(error))
     if isinstance(error, ConfigurationError):

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from riskpipe.errors import Interrupt
+
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -15,11 +17,15 @@ class StopSignal:
     """Set by a signal handler, read by the loop that drives the run.
 
     Plain attributes and no lock: a handler may run in the middle of any of the main thread's own steps.
+
+    :ivar breaks_in: the works run in this very thread, which hears nothing while one runs: the second signal raises
+        Interrupt there, and the run ends as if it were killed.
     """
 
     def __init__(self) -> None:
         self.signal_number: int | None = None
         self.immediate = False
+        self.breaks_in = False
 
     @property
     def requested(self) -> bool:
@@ -45,6 +51,8 @@ def stop_on_signals(stop: StopSignal) -> Iterator[StopSignal]:
 
     def handle(signal_number: int, frame: FrameType | None) -> None:
         stop.request(signal_number)
+        if stop.immediate and stop.breaks_in:
+            raise Interrupt(signal_number)
 
     former = {number: signal.signal(number, handle) for number in SIGNALS}
     try:

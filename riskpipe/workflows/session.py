@@ -195,17 +195,21 @@ class Session:
 
     def _drive(self, works: Iterator[Work], executor: Executor, *, fail_fast: bool) -> DriveResult:
         retry = self.settings.retry
-        return drive(
-            works,
-            executor,
-            RetryPolicy(**retry.model_dump()),
-            split=self._split,
-            on_event=self._on_event,
-            stop=self.stop,
-            tick=self._tick,
-            fail_fast=fail_fast,
-            grace_seconds=self.settings.grace_seconds,
-        )
+        self.stop.breaks_in = isinstance(executor, SerialExecutor)
+        try:
+            return drive(
+                works,
+                executor,
+                RetryPolicy(**retry.model_dump()),
+                split=self._split,
+                on_event=self._on_event,
+                stop=self.stop,
+                tick=self._tick,
+                fail_fast=fail_fast,
+                grace_seconds=self.settings.grace_seconds,
+            )
+        finally:
+            self.stop.breaks_in = False
 
     def _works(self) -> Iterator[Work]:
         for block in self.state.pending():

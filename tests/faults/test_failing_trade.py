@@ -171,23 +171,28 @@ def test_a_product_that_closes_the_standard_streams_ends_nothing(desk, book, kin
     assert "Traceback" not in answer.stderr
 
 
-def test_ctrl_c_ends_a_check_that_a_product_holds_up(desk, book, tmp_path) -> None:
-    """A product's KeyboardInterrupt is a trade's fault, a person's is not."""
+@pytest.mark.parametrize(
+    ("command", "where", "signals", "code"),
+    [("check", "validate", [signal.SIGINT], 130), ("run", "prepare", [signal.SIGINT, signal.SIGTERM], 143)],
+)
+def test_signals_end_what_a_product_holds_up(desk, book, tmp_path, command, where, signals, code) -> None:
+    """A product's KeyboardInterrupt is a trade's fault, a person's is not. A run is asked twice: it first waits."""
     with_names(book, [])
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    waits = f"open({str(pipe)!r}, 'w').close(); __import__('threading').Event().wait(60)"
-    (desk / "desk_product.py").write_text(HOSTILE.format(where="validate", then=waits))
+    waits = f"open({str(pipe)!r}, 'w').close(); [__import__('threading').Event().wait(0.1) for _ in range(600)]"
+    (desk / "desk_product.py").write_text(HOSTILE.format(where=where, then=waits))
     with subprocess.Popen(
-        [sys.executable, "-m", "riskpipe", "check", "-c", str(book / "riskpipe.yaml")],
+        [sys.executable, "-m", "riskpipe", command, "-c", str(book / "riskpipe.yaml"), "--set", "cluster.kind=serial"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": str(desk), "PYTHONDONTWRITEBYTECODE": "1"},
     ) as process:
         pipe.read_bytes()  # until the product is at work
-        process.send_signal(signal.SIGINT)
-        _, stderr = process.communicate(timeout=60)
-    assert process.returncode == 130, stderr
+        for number in signals:
+            process.send_signal(number)
+        _, stderr = process.communicate(timeout=50)
+    assert process.returncode == code, stderr
     assert b"interrupted" in stderr
 
 
