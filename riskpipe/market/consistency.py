@@ -14,7 +14,6 @@ TOLERANCE = 1e-3
 quotes of different minutes."""
 # Quotes have four decimals at least: 1.1 is 1.1000.
 _LEAST_DECIMALS = 4
-_SAME = 1e-5
 _SHOWN = 3
 
 _MAJORS = "USD EUR JPY GBP CHF AUD CAD NZD SEK NOK DKK CNY CNH HKD SGD ZAR MXN BRL INR KRW PLN CZK HUF TRY ILS"
@@ -34,13 +33,14 @@ def consistency_faults(table: pa.Table) -> list[MarketFault]:
 class _Facts:
     """:ivar currency: kind and name -> the currency of the group's points, where they have one.
     :ivar ids: kind and name -> ids of the points. :ivar by_price: groups whose values or strikes are prices.
-    :ivar spots: value of each pair."""
+    :ivar spots: value of each pair; `itself` of a currency against itself."""
 
     def __init__(self, table: pa.Table) -> None:
         self.currency: dict[tuple[str, str], str] = {}
         self.ids: dict[tuple[str, str], list[str]] = {}
         self.by_price: set[tuple[str, str]] = set()
         self.spots: Spots = {}
+        self.itself: Spots = {}
         names = ("factor", "kind", "name", "currency", "strike_type", "value")
         for factor, kind, name, currency, strike_type, value in zip(
             *(table.column(column).to_pylist() for column in names), strict=True
@@ -52,11 +52,11 @@ class _Facts:
             if kind == "normal_vol" or strike_type in ("absolute", "offset"):
                 self.by_price.add(group)
             if kind == "spot" and is_pair(name, currency):
-                self.spots[name] = value
+                (self.itself if name[:3] == name[3:] else self.spots)[name] = value
 
 
 def _mirrors(facts: _Facts) -> Iterator[MarketFault]:
-    """Pairs that are quoted both ways."""
+    """Pairs that are quoted both ways, and currencies against themselves."""
     for name in sorted(facts.spots):
         mirror = name[3:] + name[:3]
         if name > mirror or mirror not in facts.spots:
@@ -64,16 +64,21 @@ def _mirrors(facts: _Facts) -> Iterator[MarketFault]:
         one, other = facts.spots[name], facts.spots[mirror]
         apart = abs(one * other - 1.0)
         rounding = _rounding(one) + _rounding(other)
-        if apart <= _SAME + rounding:
-            continue
         ids = [*facts.ids["spot", name], *facts.ids["spot", mirror]]
+        if apart <= TOLERANCE + rounding:
+            message = (
+                f"spot:{name} and spot:{mirror} are both quoted ({apart:.4%} apart): each is used as it is quoted "
+            )
+            message += "and moves by itself in scenarios; leave out one"
+            yield fault("warning", "value", "quoted both ways", ids, message)
+            continue
         inverse = f"spot:{mirror} is {other:g}, whose inverse is {1.0 / other:.6g}"
-        what = f"spot:{name} is {one:g} and {inverse}: {apart:.2%} apart"
-        if apart > TOLERANCE + rounding:
-            message = f"{what}; leave out the one that is wrong"
-            yield fault("error", "value", "contradicting mirror", ids, message)
-        else:
-            yield fault("warning", "value", "contradicting mirror", ids, f"{what}; each is used as it is quoted")
+        message = f"spot:{name} is {one:g} and {inverse}: {apart:.2%} apart; leave out the one that is wrong"
+        yield fault("error", "value", "contradicting mirror", ids, message)
+    odd = [name for name, level in sorted(facts.itself.items()) if level != 1.0]
+    if odd:
+        ids = [factor for name in odd for factor in facts.ids["spot", name]]
+        yield fault("warning", "value", "not used", ids, "a currency against itself is one, whatever its spot says")
 
 
 def _triangles(facts: _Facts) -> Iterator[MarketFault]:

@@ -17,7 +17,14 @@ from riskpipe.products.equity_option import EquityOption
 from riskpipe.products.fx_forward import FxForward
 from riskpipe.products.fx_option import FxOption
 from riskpipe.products.trades import Trades
-from riskpipe.products.validation import all_columns, canonical, check_rows, check_schema, out_of_order
+from riskpipe.products.validation import (
+    all_columns,
+    canonical,
+    check_rows,
+    check_schema,
+    out_of_order,
+    unknown_currencies,
+)
 
 AS_OF = 20777
 DATE = datetime.date(2027, 3, 1)
@@ -314,3 +321,10 @@ def test_dates_that_stand_for_none(product):
         assert "9999-12-31" in found[0].message
         anywhere = [f for f in check_rows(Trades(table), product) if f.rule == "date_range"]
         assert [f.rows.tolist() for f in anywhere] == [[0, 1, 3, 4]]
+
+
+@pytest.mark.parametrize("code", ["GBp", "GBX", "ZAc", "ILA", "USX"])
+def test_trades_are_in_currencies_not_in_hundredths(code: str) -> None:
+    (fault,) = unknown_currencies(Trades(pa.table({"currency": ["GBP", code]})), "currency")
+    assert (fault.rule, fault.rows.tolist()) == ("minor_unit", [1])
+    assert "pence in GBP" in fault.message
