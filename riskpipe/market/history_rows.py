@@ -69,7 +69,9 @@ class HistoryRows:
         undated: Mask = pc.is_null(days).to_numpy()
         nameless: Mask = pc.is_null(self._ids).to_numpy() | pc.equal(pc.fill_null(self._ids, ""), "").to_numpy()
         self._day: NDArray[np.int64] = pc.fill_null(days, 0).to_numpy().astype(np.int64)
+        # A ratio has no units, and keeps its bits.
         unit = np.array([*(units.get(name, 1.0) for name in self._snapshot.factor_ids), 1.0])
+        unit[:-1][self.is_ratio] = 1.0
         self._value: Vector = pc.fill_null(table.column("value"), np.nan).to_numpy() / unit[self._factor]
         says = ~np.isnan(self._value) | unread
         self._blank = undated & nameless & ~says
