@@ -141,6 +141,11 @@ def _slices_by_delta(
         raise BadSmileError(f"strikes of deltas need its forwards: {error}") from error
     if found is None:
         return []
+    low = [k for k in range(len(pieces)) if not found.forward[k] > 0.0 and _axis(pieces[k]) in _BY_DELTA]
+    if low:
+        forward, tenor = float(found.forward[low[0]]), pieces[low[0]][0]["tenor"]
+        what = f"at {tenor} the forward is {forward:.6g}, and deltas are of lognormal prices, which are above zero"
+        raise BadSmileError(f"{what}: quote normal volatilities by strike, for the model bachelier")
     return [
         _slice_by_delta(piece, found, k, convention, _delta_convention(convention, group.name, found, day, model.as_of))
         if _axis(piece) in _BY_DELTA

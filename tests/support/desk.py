@@ -92,7 +92,7 @@ def desk_book(directory: Path, rows: Sequence[dict[str, Any]], **sections: str) 
     """A book of desk trades in euro unless they say otherwise, under five stresses."""
     given = [{"currency": "EUR", "quantity": 1.0, **row} for row in rows]
     market = [
-        {"kind": "spot", "name": "ACME", "value": SPOT, "currency": "EUR"},
+        {"kind": "spot", "name": "ACME", "value": SPOT},  # of no currency: its trades have any
         {"kind": "spot", "name": "EURUSD", "value": EURUSD, "currency": "USD"},
         {"kind": "zero_rate", "name": "USD.OIS", "tenor": "1Y", "value": 0.03, "currency": "USD"},
         {"kind": "black_vol", "name": "ACME", "tenor": "1Y", "value": 0.2, "strike_type": "atm"},

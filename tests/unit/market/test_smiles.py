@@ -14,7 +14,7 @@ from riskpipe.errors import Reason
 from riskpipe.market.conventions import Conventions, SurfaceConvention
 from riskpipe.market.delta import CALL, PUT, DeltaConvention, Underlying, atm_strike, delta_of, strike_of
 from riskpipe.market.derived import Derivation, Derivative, derive
-from riskpipe.market.factors import SMILE, pillar_days
+from riskpipe.market.factors import MARKET_SCHEMA, SMILE, pillar_days
 from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
 from riskpipe.market.smiles import derive_smiles
@@ -292,3 +292,17 @@ def test_surfaces_by_strike_are_not_derived(rows, made) -> None:
     derivation, model = made([row for row in rows if row["kind"] != "fx_vol"])
     assert derivation.groups == ()
     assert SMILE not in set(pa.array(model.snapshot.kinds).to_pylist())
+
+
+def test_a_forward_below_zero_has_no_deltas() -> None:
+    """Said as such, with the way out, and not as a crossed smile."""
+    rows = [{"factor": "forward_price:OIL:1Y", "kind": "forward_price", "name": "OIL", "tenor": "1Y", "value": -5.0}]
+    for kind, strike in (("atm", None), ("delta_put", 0.25), ("delta_call", 0.25)):
+        smile = {"kind": "black_vol", "name": "OIL", "tenor": "1Y", "value": 0.4, "strike_type": kind, "strike": strike}
+        rows.append({"factor": f"black_vol:OIL:1Y:{kind}", **smile})
+    whole = [{field.name: row.get(field.name) for field in MARKET_SCHEMA} for row in rows]
+    table = pa.Table.from_pylist(whole, MARKET_SCHEMA)
+    (fault,) = derive(table, (derive_smiles,), 20_000, Conventions()).faults
+    assert (fault.level, fault.rule) == ("error", "no smile")
+    assert "at 1Y the forward is -5, and deltas are of lognormal prices" in fault.message
+    assert "bachelier" in fault.message
