@@ -117,6 +117,9 @@ def stack(
 
 
 def _apply(layers: Layers, path: tuple[str, ...], text: str, origin: str) -> None:
+    if not path:  # of dots alone
+        layers.fault((), "a key is wanted, such as inputs.market", Override((), None, origin))
+        return
     try:
         layers.apply(Override(path, parse_value(text), origin))
     except ValueError as error:
