@@ -17,7 +17,7 @@ from riskpipe.config import Settings
 from riskpipe.plan.accounting import RunStatus
 from riskpipe.plan.selection import Selection, parse_selection
 from riskpipe.products.base import Product
-from riskpipe.products.catalogue import PRODUCTS
+from riskpipe.products.catalogue import PRODUCTS, Catalogue
 from riskpipe.valuation.context import open_context
 from riskpipe.workflows.retry import retry
 from riskpipe.workflows.run import run
@@ -40,8 +40,9 @@ MOVES = np.array([-50.0, 0.0, 20.0, 0.1 * SPOT, 0.0]) * np.array([EURUSD, 1.0, E
 @pytest.fixture
 def products(monkeypatch: pytest.MonkeyPatch) -> dict[str, Product]:
     """The catalogue of the test; change it to mend a product."""
-    known: dict[str, Product] = {**{product.name: product for product in PRODUCTS}, "desk": Desk()}
-    for room in ("riskpipe.workflows.inputs", "riskpipe.valuation.context"):
+    known = Catalogue()
+    known.update({**{product.name: product for product in PRODUCTS}, "desk": Desk()})
+    for room in ("riskpipe.workflows.inputs", "riskpipe.workflows.engine", "riskpipe.valuation.context"):
         monkeypatch.setattr(f"{room}.catalogue", lambda: known)
     open_context.cache_clear()
     return known
