@@ -84,7 +84,6 @@ def test_every_fault_in_one_pass(opened: Opened) -> None:
         ("trade_id", "not_null"): ("error", 1, ("desk/part-000.parquet#2",)),
         ("book", "not_null"): ("error", 1, ("D",)),
         ("conversion", "market_data"): ("error", 1, ("E",)),
-        ("currency", "currency"): ("error", 1, ("E",)),
         ("trade_id", "unique"): ("error", 2, ("A", "A")),
     }
     assert survey.trades == 8
@@ -96,8 +95,8 @@ def test_quarantine_has_each_bad_row_once_with_its_reason(opened: Opened) -> Non
 
     rows = {row["row"]: (row["reason"], row["message"]) for row in survey.quarantine.table().to_pylist()}
     assert sorted(rows) == [0, 1, 2, 3, 4, 5, 6, 8]
-    assert rows[4][0] == "INVALID_TRADE"
-    assert "is in EUR, the trade takes it in CHF" in rows[4][1]
+    assert rows[4][0] == "MISSING_MARKET_DATA"
+    assert "CHFUSD" in rows[4][1]
     assert {rows[k][0] for k in (0, 1, 2, 3, 5, 6, 8)} == {"INVALID_TRADE"}
     assert rows[8][1] == "book is null", "of several reasons the first"
 
