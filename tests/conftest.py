@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
@@ -22,6 +23,11 @@ from riskpipe.sample import write_sample
 hypothesis.settings.register_profile("riskpipe", deadline=None)
 hypothesis.settings.register_profile("ci", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "riskpipe")
+
+
+# A shell starts its background jobs with Ctrl-C ignored, and Python leaves it so; tests are about what it does.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class Recorder:
