@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 MOST_LINES = 15
 MOST_MESSAGES = 4
 MOST_REASONS = 5
+# Room for a message's way out, which stands at its end.
+MOST_CHARACTERS = 400
 
 
 def summary(status: RunStatus, session: Session) -> list[str]:
@@ -96,4 +98,4 @@ def _where(status: RunStatus) -> str:
 
 def _shortened(text: str) -> str:
     line = " ".join(text.split())
-    return line if len(line) <= 160 else f"{line[:157]}..."
+    return line if len(line) <= MOST_CHARACTERS else f"{line[: MOST_CHARACTERS - 3]}..."

@@ -49,6 +49,13 @@ def test_a_run_that_another_one_replaced_says_so(status: MakeStatus) -> None:
     assert lines[-2].startswith("superseded by run 20261120-201500-000000-8; results under")
 
 
+def test_the_way_out_at_a_messages_end_is_read(status: MakeStatus) -> None:
+    message = (
+        f"not published: run {RUN} lacks {'bucketed_delta, ' * 12}and would replace the day; --replace-day allows it"
+    )
+    assert message in summary(status(published=False, messages=(message,)), Session())
+
+
 def test_never_more_than_15_lines(status: MakeStatus) -> None:
     worst = status(
         state="partial",
