@@ -31,7 +31,7 @@ CONTRACT = {
     "failures": "run_id, block_id, trade_id, product, stage, reason, message, retryable",
     "blocks": "run_id, block_id, parent_block_id, attempt, product, trades, scenarios, status, reason, "
     "worker, host, queued_at, started_at, ended_at, queue_s, fetch_s, price_s, write_s, cpu_s, "
-    "peak_rss_bytes, projected_bytes, projected_s, rows, bytes_in, bytes_out",
+    "peak_rss_bytes, projected_bytes, projected_s, rows, bytes_in, bytes_out, engine_version",
     "partials": "book, scenario_set, measure, first, trades, failed_trades, high, middle, low",
 }
 PROVENANCE = Provenance("20261120-193055-3f9a1c", date(2026, 11, 20), "c" * 64, "d" * 64, "0.1.0")
