@@ -196,6 +196,7 @@ def test_signals_end_what_a_product_holds_up(desk, book, tmp_path, command, wher
     assert b"interrupted" in stderr
 
 
+@pytest.mark.slow  # most of it waits for the deadline, and test_execute_deaths.py has the same without a book
 def test_compiled_code_that_keeps_the_lock_for_ever_fails_its_trade_alone(desk, book) -> None:
     """The worker's watchdog gets no turn; the run was seen to hang for good before."""
     with_names(book, ["FXF-BAD"])
