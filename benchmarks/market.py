@@ -71,6 +71,7 @@ def _points() -> list[dict[str, Any]]:
             for name, (kind, level) in VOLATILITIES.items()
             for at in (EQUITY_SMILE if name == "SPX" else [{}])
         ]
+        rows.append({"kind": "normal_vol", "name": "WTI", "tenor": iso(AS_OF + day), "value": 20.0})
         rows += [{"kind": "normal_vol", "name": "CAPS", "tenor": iso(AS_OF + day), "value": 0.008, **s} for s in smile]
         for tenor in ("1Y", "5Y", "10Y", "30Y"):
             where = {"tenor": iso(AS_OF + day), "underlying_tenor": tenor}
@@ -125,7 +126,7 @@ class QuantLibMarket:
         self.curves = {name: ql.RelinkableYieldTermStructureHandle() for name in CURVES}
         self.hazard = ql.RelinkableDefaultProbabilityTermStructureHandle()
         self.inflation = ql.RelinkableZeroInflationTermStructureHandle()
-        names = ("EURUSD", "SPX", "dividend", "WTI", "CAPS", "CUBE", *FLAT)
+        names = ("EURUSD", "SPX", "dividend", "WTI", "WTI normal", "CAPS", "CUBE", *FLAT)
         self.quotes = {name: ql.SimpleQuote(1.0) for name in names}
         self.volatilities = {name: ql.SimpleQuote(1.0) for name in VOLATILITIES}
         self.move(0)
@@ -146,6 +147,7 @@ class QuantLibMarket:
             self.volatilities[name].setValue(float(self.market.group(kind, name, scenario)[0]))
         self.quotes["dividend"].setValue(float(self.market.group("dividend_yield", "SPX", scenario)[0]))
         self.quotes["WTI"].setValue(float(self.market.group("forward_price", "WTI", scenario)[0]))
+        self.quotes["WTI normal"].setValue(float(self.market.group("normal_vol", "WTI", scenario)[0]))
 
     def process(self, name: str) -> Any:
         """Black, Scholes and Merton's process of SPX, EURUSD or WTI, every parameter a constant that a quote moves."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -95,6 +96,29 @@ def european_commodity(random: np.random.Generator, n: int) -> Case:
     columns = _terms(random, n, "WTI")
     columns["delivery_date"] = columns["expiry_date"] + 30
     return Case(columns, builder("WTI", _european, "quantity"), _size("WTI", n))
+
+
+def bachelier_commodity(random: np.random.Generator, n: int) -> Case:
+    """QuantLib has the formula alone: there is no instrument to set up, which favours it."""
+    columns = european_commodity(random, n).columns | {"model": ["bachelier"] * n}
+    return Case(columns, _bachelier, _size("WTI", n))
+
+
+def _bachelier(market: QuantLibMarket, rows: Sequence[Row]) -> Values:
+    terms = [
+        (_payoff(row)[0].optionType(), float(row["strike"]), (row["expiry_date"] - AS_OF) / 365.0, row["quantity"])
+        for row in rows
+    ]
+
+    def values() -> list[float]:
+        forward, volatility, rate = (market.quotes[name].value() for name in ("WTI", "WTI normal", "USD.SOFR"))
+        return [
+            size
+            * ql.bachelierBlackFormula(kind, strike, forward, volatility * math.sqrt(years), math.exp(-rate * years))
+            for kind, strike, years, size in terms
+        ]
+
+    return values
 
 
 # --- barriers and touches ---
