@@ -32,8 +32,14 @@ class Release:
 
     def configure(self, sample: Json) -> None:
         """Lay the suite's configuration over that of the sample book, and upgrade."""
-        inputs = {name: f"/data/book/{path}" for name, path in sample["inputs"].items()}
-        below = {**sample, "inputs": inputs, "output": "/data/output", "cluster": {"kind": "kubernetes"}}
+        places = ("portfolio", "market", "history", "scenarios")
+        inputs = {name: f"/data/book/{sample['inputs'][name]}" for name in places}
+        below = {
+            **sample,
+            "inputs": {**sample["inputs"], **inputs},
+            "output": "/data/output",
+            "cluster": {"kind": "kubernetes"},
+        }
         below.pop("as_of")
         self.values["config"] = laid_over(below, self.values["config"])
         self.install()
