@@ -33,7 +33,7 @@ demo: $(STAMP)
 test: $(STAMP)
 	$(BIN)/python -m pytest -n $(TEST_PROCESSES) -m "not chaos and not slow and not kubernetes"
 
-# Every kernel is compiled anew, for several processors.
+# What takes long: every kernel compiled anew, bootstraps of five years day by day, buckets and shards that fail.
 test-slow: $(STAMP)
 	$(BIN)/python -m pytest -m slow
 

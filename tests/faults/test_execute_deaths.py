@@ -219,6 +219,7 @@ def test_a_worker_that_gives_no_sign_of_life_is_replaced_and_its_work_is_lost(im
     assert retried.mishap.how == "gave no sign of life for 5 s"
 
 
+@pytest.mark.slow
 def test_a_cluster_with_a_stopped_worker_closes(tmp_path):
     with local(1) as client:
         (pid,) = client.run(os.getpid).values()

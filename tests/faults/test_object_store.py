@@ -95,6 +95,7 @@ def done_blocks(store: Store) -> list[str]:
     return [record.block_id for record in read_ledger(store, layout) if isinstance(record, BlockDone)]
 
 
+@pytest.mark.slow
 def test_two_workers_on_a_bucket_make_the_bits_of_a_local_run(
     s3, bucket, small_book, in_bucket, undisturbed, store, fetched, tmp_path
 ) -> None:
@@ -161,6 +162,7 @@ def test_a_killed_run_resumes_to_the_same_bits(
     assert_same_bits(undisturbed, fetched())
 
 
+@pytest.mark.slow
 def test_a_service_that_throttles_and_cuts(s3, small_book, in_bucket, undisturbed, store, fetched) -> None:
     """Requests of every kind fail now and then, single ones more than once; nothing is lost."""
     for fault, method, pattern in (
@@ -185,6 +187,7 @@ def test_a_service_that_throttles_and_cuts(s3, small_book, in_bucket, undisturbe
     assert_same_bits(undisturbed, fetched())
 
 
+@pytest.mark.slow
 def test_many_files_are_collated_first(monkeypatch, small_book, in_bucket, undisturbed, store, fetched) -> None:
     monkeypatch.setattr("riskpipe.store.merge._MOST_REMOTE", 4)
 

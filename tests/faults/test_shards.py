@@ -78,6 +78,7 @@ def kill_the_workers(client):
         os.kill(nanny.pid, signal.SIGKILL)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("blow", [close_the_scheduler, kill_the_workers])
 def test_a_run_survives_what_one_shard_does_not(blow, clients, struck, settings_of, recorder, tmp_path):
     run(settings_of("partition.max_trades=10", output="undisturbed"), Selection(), observer=recorder)
