@@ -37,7 +37,10 @@ def market_date_faults(table: pa.Table, as_of: int, level: Level) -> Iterator[Ma
             yield _unread(column)
         else:
             days |= found
-    days |= _footer(table)
+    footer = _footer(table)
+    if footer is None:
+        yield _unread(FOOTER_KEY, "the footer's key")
+    days |= footer or set()
     others = sorted(days - {as_of})
     if others:
         yield _other_day("market", others, as_of, level, mixed=len(days) > 1)
@@ -56,7 +59,10 @@ def history_date_faults(table: pa.Table, as_of: int, level: Level) -> Iterator[M
             yield _unread(column)
         elif len(found) == 1:
             days |= found
-    days |= _footer(table)
+    footer = _footer(table)
+    if footer is None:
+        yield _unread(FOOTER_KEY, "the footer's key")
+    days |= footer or set()
     if days and max(days) < as_of:
         yield _other_day("history", sorted(days), as_of, level, mixed=len(days) > 1)
     dates = _days(table, "date") if _is_one(table, "date") else None
@@ -100,15 +106,16 @@ def _other_day(what: str, days: list[int], as_of: int, level: Level, *, mixed: b
     return fault(level, "", OTHER_DAY, (), message)
 
 
-def _unread(column: str) -> MarketFault:
-    message = f"the column {column!r} holds no dates (a date, or text YYYY-MM-DD): it is not compared with as_of"
+def _unread(column: str, what: str = "the column") -> MarketFault:
+    message = f"{what} {column!r} holds no dates (a date, or text YYYY-MM-DD): it is not compared with as_of"
     return fault("warning", column, "unreadable date", (), message)
 
 
-def _footer(table: pa.Table) -> set[int]:
-    """Of a directory of files, what each of them says (`store.dataset`)."""
+def _footer(table: pa.Table) -> set[int] | None:
+    """Of a directory of files, what each of them says (`store.dataset`); None: one says no date."""
     text = (table.schema.metadata or {}).get(FOOTER_KEY.encode(), b"").decode("ascii", "replace")
-    return {day for day in map(_parsed, text.split(",")) if day is not None}
+    days = {_parsed(part) for part in text.split(",") if part.strip()}
+    return None if None in days else {day for day in days if day is not None}
 
 
 def _days(table: pa.Table, name: str) -> set[int] | None:

@@ -8,6 +8,7 @@ import signal
 import threading
 from collections import Counter
 
+import psutil
 import pytest
 
 from riskpipe.clusters.local import local
@@ -226,6 +227,7 @@ def test_a_cluster_with_a_stopped_worker_closes(tmp_path):
         executor = DaskExecutor(client, {"value": make_value("")})
         os.kill(pid, signal.SIGSTOP)
         executor.close()
+    assert not psutil.pid_exists(pid), "it is ended with its cluster, stopped as it is"
 
 
 def test_outgrown_memory_is_told_as_such(bench):

@@ -51,6 +51,13 @@ def test_a_key_of_the_footer() -> None:
     assert "check.market_date" not in fault.message
 
 
+def test_a_footer_that_is_no_day_is_told() -> None:
+    table = _market().replace_schema_metadata({FOOTER_KEY: "20 November"})
+    (fault,) = market_date_faults(table, TODAY, "error")
+    assert (fault.level, fault.rule) == ("warning", "unreadable date")
+    assert f"the footer's key {FOOTER_KEY!r} holds no dates" in fault.message
+
+
 def test_the_footers_of_a_directory_of_files(tmp_path) -> None:
     for name, day in (("a", "2026-11-20"), ("b", "2026-11-19")):
         pq.write_table(_market().replace_schema_metadata({FOOTER_KEY: day}), tmp_path / f"{name}.parquet")
