@@ -69,7 +69,7 @@ def one(config: str) -> dict[str, object]:
     from riskpipe.config import load_settings
     from riskpipe.plan.plan import StoredPlan
     from riskpipe.plan.selection import Selection
-    from riskpipe.valuation.run_block import BlockTask
+    from riskpipe.valuation.run_block import BlockPayload
     from riskpipe.workflows.run import run
 
     settings = load_settings(
@@ -99,7 +99,7 @@ def one(config: str) -> dict[str, object]:
         "driver_cpu_per_block": processor.seconds / len(blocks),
         "efficiency": priced / (WORKERS * status.phases["value"]),
         "peak_worker_mib": pc.max(blocks.column("peak_rss_bytes")).as_py() / 2**20,
-        "block_bytes": len(pickle.dumps(BlockTask(settings.output, status.run_id, block))),
+        "block_bytes": len(pickle.dumps(BlockPayload(settings.output, status.run_id, block))),
         "by_product": {row["product"]: [row["trades_sum"], row["price_s_sum"]] for row in by_product},
     }
 

@@ -33,13 +33,13 @@ def one(root: str, run_id: str, product: str) -> dict[str, float]:
     """In this process, which has done nothing yet: the first block of a product."""
     started = time.perf_counter()
     from riskpipe.plan.plan import StoredPlan
-    from riskpipe.valuation.run_block import BlockTask, run_block
+    from riskpipe.valuation.run_block import BlockPayload, run_block
 
     imported = time.perf_counter()
     plan = StoredPlan(str(Path(root) / "runs" / run_id / "plan.parquet"))
     block = next(block for _, block in plan.blocks() if block.product == product)
     opened = time.perf_counter()
-    run_block(BlockTask(root, run_id, block))
+    run_block(BlockPayload(root, run_id, block))
     done = time.perf_counter()
     return {"imports": imported - started, "block": done - opened, "cpu": time.process_time()}
 

@@ -2,7 +2,7 @@
 
 The scheduler, the simulated workers and the driver are processes of their own, on loopback, and are charged by their
 own CPU time: that holds on a machine that others use too, wall times do not. The driver does what it does in a run: it
-drives works through the executor, follows each to its end, and appends the ledger's records.
+drives tasks through the executor, follows each to its end, and appends the ledger's records.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from riskpipe.execute.drive import drive
 from riskpipe.execute.events import Event, Finished
 from riskpipe.execute.executor import Executor
 from riskpipe.execute.policy import RetryPolicy
-from riskpipe.execute.sharded import ShardedExecutor
+from riskpipe.execute.sharded_executor import ShardedExecutor
 from riskpipe.execute.signals import StopSignal
-from riskpipe.execute.work import Work
+from riskpipe.execute.task import Task
 from riskpipe.plan.block import Block
 from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import RunLayout
 from riskpipe.store.ledger import LedgerWriter, new_session_id
-from riskpipe.valuation.run_block import BlockResult, BlockTask
+from riskpipe.valuation.run_block import BlockPayload, BlockResult
 from riskpipe.workflows.attempts import done_record
 
 WORKERS_A_PROCESS = 1_000
@@ -148,11 +148,11 @@ def _executor(farms: list[Farm], workers: int) -> Iterator[Executor]:
         yield sharded
 
 
-def _value(work: Work) -> None:
+def _value(task: Task) -> None:
     raise RuntimeError("simulated workers call nothing")
 
 
-def _works(blocks: int, seconds: float) -> Iterator[Work]:
+def _tasks(blocks: int, seconds: float) -> Iterator[Task]:
     """As a run has them; block seconds spread evenly between half and one and a half of `seconds`."""
     for n in range(blocks):
         projected = seconds * (0.5 + n * 7 % 101 / 101)
@@ -171,8 +171,8 @@ def _works(blocks: int, seconds: float) -> Iterator[Work]:
             projected_bytes=400 * MEGABYTE,
             projected_seconds=projected,
         )
-        task = BlockTask("/mnt/riskpipe/output", RUN_ID, block)
-        yield Work(block.block_id, task, size=10_000, projected_seconds=projected)
+        task = BlockPayload("/mnt/riskpipe/output", RUN_ID, block)
+        yield Task(block.block_id, task, size=10_000, projected_seconds=projected)
 
 
 def _drive(executor: Executor, blocks: int, seconds: float, look: Callable[[int], None]) -> float:
@@ -187,9 +187,9 @@ def _drive(executor: Executor, blocks: int, seconds: float, look: Callable[[int]
             nonlocal done
             if not isinstance(event, Finished):
                 return
-            work, result = event.outcome.work, event.outcome.result
+            task, result = event.outcome.task, event.outcome.result
             assert isinstance(result, BlockResult)
-            writer.append(done_record(work.payload.block, 1, event.outcome.worker, result.started_at, result))
+            writer.append(done_record(task.payload.block, 1, event.outcome.worker, result.started_at, result))
             done += 1
             if done % (blocks // 10) == 0:
                 look(done)
@@ -199,10 +199,10 @@ def _drive(executor: Executor, blocks: int, seconds: float, look: Callable[[int]
 
         started = time.process_time()
         result = drive(
-            _works(blocks, seconds),
+            _tasks(blocks, seconds),
             executor,
             RetryPolicy(),
-            split=lambda work: [],
+            split=lambda task: [],
             on_event=on_event,
             stop=StopSignal(),
             tick=tick,

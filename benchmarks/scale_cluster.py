@@ -31,8 +31,8 @@ from distributed.versions import get_versions
 
 from riskpipe.clusters.settings import SETTINGS
 from riskpipe.execute.attempt import Reply, packed
+from riskpipe.execute.task import Task
 from riskpipe.execute.topics import replies
-from riskpipe.execute.work import Work
 from riskpipe.store.parquet import WrittenFile
 from riskpipe.valuation.run_block import BlockResult
 
@@ -144,15 +144,15 @@ class SimulatedWorker:
         while True:
             for message in await comm.read():
                 if message["op"] == "compute-task":
-                    work: Work = pickle.loads(message["run_spec"].args[1])  # noqa: S301  # of our own driver
-                    loop.call_later(work.projected_seconds, self._finish, message, work, time.time())
+                    task: Task = pickle.loads(message["run_spec"].args[1])  # noqa: S301  # of our own driver
+                    loop.call_later(task.projected_seconds, self._finish, message, task, time.time())
                 elif message["op"] == "close":
                     return
 
-    def _finish(self, message: dict[str, Any], work: Work, started: float) -> None:
-        """What Room.run and dask's worker send when a block is done, in one batch."""
-        room = message["run_spec"].args[0]
-        reply = packed(Reply(self.address, block_result(work, started)))
+    def _finish(self, message: dict[str, Any], task: Task, started: float) -> None:
+        """What ExecutorWorkerPlugin.run and dask's worker send when a block is done, in one batch."""
+        executor = message["run_spec"].args[0]
+        reply = packed(Reply(self.address, block_result(task, started)))
         finished = {
             "op": "task-finished",
             "status": "OK",
@@ -166,7 +166,7 @@ class SimulatedWorker:
             "thread": 1,
             "startstops": [{"action": "compute", "start": started, "stop": time.time()}],
         }
-        told = {"op": "log-event", "topic": replies(room), "msg": {"work": list(work.id), "reply": reply}}
+        told = {"op": "log-event", "topic": replies(executor), "msg": {"task": list(task.id), "reply": reply}}
         self._stream.send(told)
         self._stream.send(finished)
 
@@ -203,7 +203,7 @@ def metrics() -> dict[str, Any]:
     }
 
 
-def block_result(work: Work, started: float) -> BlockResult:
+def block_result(task: Task, started: float) -> BlockResult:
     """Of two tables, as a block of the nightly measures leaves them."""
     tables = ("valuations", "sensitivities")
     return BlockResult(
@@ -211,9 +211,9 @@ def block_result(work: Work, started: float) -> BlockResult:
         started_at=started,
         ended_at=time.time(),
         fetch_s=0.01,
-        price_s=work.projected_seconds,
+        price_s=task.projected_seconds,
         write_s=0.01,
-        cpu_s=work.projected_seconds,
+        cpu_s=task.projected_seconds,
         peak_rss_bytes=400 * MEGABYTE,
         rows=20_000,
         bytes_in=MEGABYTE,
@@ -221,7 +221,7 @@ def block_result(work: Work, started: float) -> BlockResult:
         ok=10_000,
         failed=0,
         not_applicable=0,
-        outputs={t: WrittenFile(f"runs/20261120-{work.key}/{t}.parquet", 10_000, MEGABYTE, "0" * 64) for t in tables},
+        outputs={t: WrittenFile(f"runs/20261120-{task.key}/{t}.parquet", 10_000, MEGABYTE, "0" * 64) for t in tables},
     )
 
 

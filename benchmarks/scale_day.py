@@ -18,7 +18,7 @@ from riskpipe.execute.dask_executor import DaskExecutor
 from riskpipe.execute.drive import drive
 from riskpipe.execute.policy import RetryPolicy
 from riskpipe.execute.signals import StopSignal
-from riskpipe.execute.work import Work
+from riskpipe.execute.task import Task
 
 COMPUTE_HOURS = 250_000.0
 SECONDS = 90 * 60.0
@@ -109,10 +109,10 @@ def tree_seconds(nodes: int, size: float, node_rate: float) -> float:
 def against_reality(blocks: int = 60, seconds: float = 0.5) -> dict[str, float]:
     """Blocks that sleep on two real workers, and the model of the same."""
 
-    def value(work: Work) -> None:
+    def value(task: Task) -> None:
         import time
 
-        time.sleep(work.projected_seconds)
+        time.sleep(task.projected_seconds)
 
     run = Run(
         blocks * seconds / 3600.0,
@@ -123,10 +123,10 @@ def against_reality(blocks: int = 60, seconds: float = 0.5) -> dict[str, float]:
         gap_s=MEASURED["gap_s"],
     )
     lengths = run.lengths()
-    works = (Work(f"w{n}", None, projected_seconds=length) for n, length in enumerate(lengths))
+    tasks = (Task(f"w{n}", None, projected_seconds=length) for n, length in enumerate(lengths))
     with local(2, memory_limit="1GiB") as client, closing(DaskExecutor(client, {"value": value})) as executor:
         started = time.monotonic()
-        drive(works, executor, RetryPolicy(), split=lambda work: [], on_event=lambda event: None, stop=StopSignal())
+        drive(tasks, executor, RetryPolicy(), split=lambda task: [], on_event=lambda event: None, stop=StopSignal())
         measured = time.monotonic() - started
     modelled = simulate(run).value_s
     print(f"\n{blocks} blocks of {seconds:g} s on 2 workers: {measured:.1f} s, modelled {modelled:.1f} s", end="")

@@ -14,7 +14,7 @@ SETTINGS: dict[str, Any] = {
     "distributed.scheduler.work-stealing": False,
     # The driver retries, by cause.
     "distributed.scheduler.allowed-failures": 0,
-    # The driver's plugin on the scheduler ends workers that say nothing, and tells it so (execute/desk.py).
+    # The driver's plugin on the scheduler ends workers that say nothing, and tells it so (execute/scheduler_plugin.py).
     "distributed.scheduler.worker-ttl": None,
     # A local worker that is not back by then is put away with its nanny, in the middle of its start on a busy machine.
     # Nannies that gave up are replaced by us (local.py).

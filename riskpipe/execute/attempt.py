@@ -1,4 +1,4 @@
-"""One attempt at a work, in the process that runs it: the result, or a typed reason instead."""
+"""One attempt at a task, in the process that runs it: the result, or a typed reason instead."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from dataclasses import dataclass
 
 from riskpipe.errors import Reason, RiskpipeError, StorageError, described, is_interrupt, out_of_memory
 from riskpipe.execute.executor import Function
-from riskpipe.execute.work import Done, Raised, Work
+from riskpipe.execute.task import Done, Raised, Task
 
 TRACEBACK_FRAMES = 12
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a worker sends back. It has no work in it: the driver knows what it asked for.
+    """What a worker sends back. It has no task in it: the driver knows what it asked for.
 
     :param reason: why there is no result; None: `result` is one.
     """
@@ -26,19 +26,19 @@ class Reply:
     message: str = ""
     traceback_text: str = ""
 
-    def outcome(self, work: Work) -> Done | Raised:
+    def outcome(self, task: Task) -> Done | Raised:
         if self.reason is None:
-            return Done(work, self.result, self.worker)
-        return Raised(work, self.reason, self.message, self.worker, self.traceback_text)
+            return Done(task, self.result, self.worker)
+        return Raised(task, self.reason, self.message, self.worker, self.traceback_text)
 
 
-def attempt(function: Function, work: Work, worker: str) -> Reply:
+def attempt(function: Function, task: Task, worker: str) -> Reply:
     """Call the function; an exception becomes a reason.
 
-    Anything but a real Ctrl-C is caught, `sys.exit` included: a worker process belongs to many works.
+    Anything but a real Ctrl-C is caught, `sys.exit` included: a worker process belongs to many tasks.
     """
     try:
-        return Reply(worker, function(work))
+        return Reply(worker, function(task))
     except BaseException as error:
         if is_interrupt(error):
             raise

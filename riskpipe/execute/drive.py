@@ -1,4 +1,4 @@
-"""Drives works through an executor: a window in flight, mishaps met by the policy, a drain on a stop."""
+"""Drives tasks through an executor: a window in flight, mishaps met by the policy, a drain on a stop."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from riskpipe.errors import ClusterError, Reason
-from riskpipe.execute.events import CancelledWork, Event, Failed, Finished, Retried, SplitInto, Submitted
+from riskpipe.execute.events import CancelledTask, Event, Failed, Finished, Retried, SplitInto, Submitted
 from riskpipe.execute.executor import Executor
 from riskpipe.execute.policy import Fail, History, Quarantine, Retry, RetryPolicy, Split, inherited
 from riskpipe.execute.signals import StopSignal
-from riskpipe.execute.work import Cancelled, Done, Mishap, Outcome, Work, kind_of
+from riskpipe.execute.task import Cancelled, Done, Mishap, Outcome, Task, kind_of
 
 LONGEST_WAIT_SECONDS = 0.5
 
-OnEvent = Callable[[Event], Iterable[Work] | None]
+OnEvent = Callable[[Event], Iterable[Task] | None]
 State = Literal["complete", "stopped", "failed_fast"]
 
 
@@ -40,7 +40,7 @@ class SystemClock:
 
 @dataclass
 class Counts:
-    """Events so far. `submitted` counts attempts; the four endings count works."""
+    """Events so far. `submitted` counts attempts; the four endings count tasks."""
 
     submitted: int = 0
     retried: int = 0
@@ -52,18 +52,18 @@ class Counts:
 
 @dataclass(frozen=True)
 class DriveResult:
-    """:param state: complete: every work of the iterator was taken and has ended; some may have failed."""
+    """:param state: complete: every task of the iterator was taken and has ended; some may have failed."""
 
     state: State
     counts: Counts
 
 
 def drive(
-    works: Iterator[Work],
+    tasks: Iterator[Task],
     executor: Executor,
     policy: RetryPolicy,
     *,
-    split: Callable[[Work], list[Work]],
+    split: Callable[[Task], list[Task]],
     on_event: OnEvent,
     stop: StopSignal,
     clock: Clock | None = None,
@@ -71,39 +71,39 @@ def drive(
     fail_fast: bool = False,
     grace_seconds: float = 25.0,
 ) -> DriveResult:
-    """Run all works, and those that `on_event` returns, to an ending each.
+    """Run all tasks, and those that `on_event` returns, to an ending each.
 
-    :param works: taken as places become free, never further ahead than the executor's capacity.
-    :param split: cuts a work in two (or more); fewer than two parts: it cannot be cut, and fails.
-    :param on_event: told every event in order. It may return further works (a merge, when the last of its
-        values is in); they run before the rest of `works`.
+    :param tasks: taken as places become free, never further ahead than the executor's capacity.
+    :param split: cuts a task in two (or more); fewer than two parts: it cannot be cut, and fails.
+    :param on_event: told every event in order. It may return further tasks (a merge, when the last of its
+        values is in); they run before the rest of `tasks`.
     :param stop: looked at between outcomes. On a stop nothing more is submitted, what has been started may
-        end within `grace_seconds`, and everything else that was taken becomes CancelledWork; the rest of
-        `works` is the caller's to count. A second signal ends the wait.
+        end within `grace_seconds`, and everything else that was taken becomes CancelledTask; the rest of
+        `tasks` is the caller's to count. A second signal ends the wait.
     :param tick: called at least once a second, unless the executor is serial.
     :param fail_fast: the first Failed stops the drive likewise.
-    :raises SchedulerLostError, ClusterError: after a CancelledWork for each work taken and not ended.
+    :raises SchedulerLostError, ClusterError: after a CancelledTask for each task taken and not ended.
     """
-    journey = _Drive(works, executor, policy, split, on_event, stop, clock or SystemClock(), fail_fast)
+    driver = _Driver(tasks, executor, policy, split, on_event, stop, clock or SystemClock(), fail_fast)
     try:
-        while journey.unfinished() and not journey.stopping():
+        while driver.unfinished() and not driver.stopping():
             tick()
-            journey.advance(0.0 if journey.fill() else LONGEST_WAIT_SECONDS)
-        if journey.stopping():
-            journey.drain(tick, grace_seconds)
+            driver.advance(0.0 if driver.fill() else LONGEST_WAIT_SECONDS)
+        if driver.stopping():
+            driver.drain(tick, grace_seconds)
     except ClusterError:
-        journey.abandon()
+        driver.abandon()
         raise
     tick()
-    return DriveResult(journey.state(), journey.counts)
+    return DriveResult(driver.state(), driver.counts)
 
 
 @dataclass
-class _Drive:
-    works: Iterator[Work]
+class _Driver:
+    tasks: Iterator[Task]
     executor: Executor
     policy: RetryPolicy
-    split: Callable[[Work], list[Work]]
+    split: Callable[[Task], list[Task]]
     on_event: OnEvent
     stop: StopSignal
     clock: Clock
@@ -111,9 +111,9 @@ class _Drive:
     counts: Counts = field(default_factory=Counts)
     exhausted: bool = False
     failed_fast: bool = False
-    ready: deque[Work] = field(default_factory=deque)
-    delayed: list[tuple[float, int, Work]] = field(default_factory=list)
-    flight: dict[tuple[str, str], Work] = field(default_factory=dict)
+    ready: deque[Task] = field(default_factory=deque)
+    delayed: list[tuple[float, int, Task]] = field(default_factory=list)
+    flight: dict[tuple[str, str], Task] = field(default_factory=dict)
     histories: dict[tuple[str, str], History] = field(default_factory=dict)
     numbers: Iterator[int] = field(default_factory=itertools.count)
 
@@ -133,11 +133,11 @@ class _Drive:
         wanted = self.executor.refill()
         chunk = self._take(wanted) if wanted else []
         if chunk:
-            self.flight.update((_name(work), work) for work in chunk)
+            self.flight.update((_name(task), task) for task in chunk)
             self.executor.submit(chunk)
             self.counts.submitted += len(chunk)
-            for work in chunk:
-                self._tell(Submitted(work))
+            for task in chunk:
+                self._tell(Submitted(task))
         return bool(chunk) and not self.exhausted
 
     def advance(self, seconds: float) -> None:
@@ -168,84 +168,84 @@ class _Drive:
         self.abandon()
 
     def abandon(self) -> None:
-        """CancelledWork for everything that was taken and has not ended."""
-        taken = [*self.flight.values(), *(work for _, _, work in self.delayed)]
+        """CancelledTask for everything that was taken and has not ended."""
+        taken = [*self.flight.values(), *(task for _, _, task in self.delayed)]
         self.flight.clear()
         self.delayed.clear()
-        for work in taken:
-            self._cancelled(work)
+        for task in taken:
+            self._cancelled(task)
         while self.ready:
             self._cancelled(self.ready.popleft())
 
-    def _take(self, most: int) -> list[Work]:
+    def _take(self, most: int) -> list[Task]:
         """Works that may start now: retries that are due, parts and extras, then the iterator."""
         while self.delayed and self.delayed[0][0] <= self.clock.now():
             self.ready.appendleft(heapq.heappop(self.delayed)[2])
         taken = [self.ready.popleft() for _ in range(min(most, len(self.ready)))]
-        taken.extend(itertools.islice(self.works, most - len(taken)))
+        taken.extend(itertools.islice(self.tasks, most - len(taken)))
         self.exhausted = self.exhausted or len(taken) < most
         return taken
 
     def _end(self, outcome: Outcome) -> None:
-        work = self.flight.pop(_name(outcome.work))
+        task = self.flight.pop(_name(outcome.task))
         match outcome:
             case Done():
-                self.histories.pop(_name(work), None)
+                self.histories.pop(_name(task), None)
                 self.counts.done += 1
                 self._tell(Finished(outcome))
             case Cancelled():
-                self._cancelled(work)
+                self._cancelled(task)
             case _:
-                self._meet(work, outcome)
+                self._meet(task, outcome)
 
-    def _meet(self, work: Work, mishap: Mishap) -> None:
-        history = self.histories.pop(_name(work), ())
+    def _meet(self, task: Task, mishap: Mishap) -> None:
+        history = self.histories.pop(_name(task), ())
         decision = self.policy.decide(history, mishap)
         match decision:
             case Fail() | Quarantine():
-                self._failed(work, decision.reason, decision.message, mishap)
+                self._failed(task, decision.reason, decision.message, mishap)
             case Retry() | Split() if self.stopping():
-                self._cancelled(work)
+                self._cancelled(task)
             case Retry(delay_seconds=delay):
-                self.histories[_name(work)] = (*history, kind_of(mishap))
-                self._retry(work.again(), mishap, delay)
+                self.histories[_name(task)] = (*history, kind_of(mishap))
+                self._retry(task.again(), mishap, delay)
             case Split(reason=reason):
-                self._divide(work, reason, mishap)
+                self._divide(task, reason, mishap)
 
-    def _retry(self, work: Work, mishap: Mishap, delay: float) -> None:
+    def _retry(self, task: Task, mishap: Mishap, delay: float) -> None:
         self.counts.retried += 1
         if delay > 0:
-            heapq.heappush(self.delayed, (self.clock.now() + delay, next(self.numbers), work))
+            heapq.heappush(self.delayed, (self.clock.now() + delay, next(self.numbers), task))
         else:
-            self.ready.appendleft(work)
-        self._tell(Retried(work, mishap, delay))
+            self.ready.appendleft(task)
+        self._tell(Retried(task, mishap, delay))
 
-    def _divide(self, work: Work, reason: Reason, mishap: Mishap) -> None:
-        children = self.split(work)
+    def _divide(self, task: Task, reason: Reason, mishap: Mishap) -> None:
+        children = self.split(task)
         if len(children) < 2:
-            self._failed(work, reason, "it cannot be split", mishap)
+            self._failed(task, reason, "it cannot be split", mishap)
             return
         for child in children:
             if heritage := inherited(mishap, child):
                 self.histories[_name(child)] = heritage
         self.ready.extendleft(reversed(children))
         self.counts.split += 1
-        self._tell(SplitInto(work, tuple(children), reason, mishap))
+        self._tell(SplitInto(task, tuple(children), reason, mishap))
 
-    def _failed(self, work: Work, reason: Reason, message: str, mishap: Mishap) -> None:
+    def _failed(self, task: Task, reason: Reason, message: str, mishap: Mishap) -> None:
         self.counts.failed += 1
         self.failed_fast = self.failed_fast or self.fail_fast
-        self._tell(Failed(work, reason, message, mishap))
+        self._tell(Failed(task, reason, message, mishap))
 
-    def _cancelled(self, work: Work) -> None:
-        self.histories.pop(_name(work), None)
+    def _cancelled(self, task: Task) -> None:
+        self.histories.pop(_name(task), None)
         self.counts.cancelled += 1
-        self._tell(CancelledWork(work))
+        self._tell(CancelledTask(task))
 
     def _tell(self, event: Event) -> None:
         self.ready.extend(self.on_event(event) or ())
 
 
-def _name(work: Work) -> tuple[str, str]:
-    """Names a work over all its attempts."""
-    return work.function, work.key
+def _name(task: Task) -> tuple[str, str]:
+    """Names a task over all its attempts."""
+    return task.function, task.key

@@ -1,11 +1,11 @@
-"""What the drive tells about its works, in order.
+"""What the drive tells about its tasks, in order.
 
-    Submitted --> Finished | Failed | SplitInto | CancelledWork
+    Submitted --> Finished | Failed | SplitInto | CancelledTask
         |  ^
-        v  | (the same work's next attempt)
+        v  | (the same task's next attempt)
       Retried
 
-Each work that the drive has taken gets exactly one of the four endings; the parts of a SplitInto are works of
+Each task that the drive has taken gets exactly one of the four endings; the parts of a SplitInto are tasks of
 their own, with endings of their own.
 """
 
@@ -14,12 +14,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from riskpipe.errors import Reason
-from riskpipe.execute.work import Done, Mishap, Work
+from riskpipe.execute.task import Done, Mishap, Task
 
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
-    work: Work
+    task: Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,36 +29,36 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Retried:
-    """:param work: the next attempt, which starts after `delay_seconds`."""
+    """:param task: the next attempt, which starts after `delay_seconds`."""
 
-    work: Work
+    task: Task
     mishap: Mishap
     delay_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class SplitInto:
-    work: Work
-    children: tuple[Work, ...]
+    task: Task
+    children: tuple[Task, ...]
     reason: Reason
     mishap: Mishap
 
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """:param reason: POISON for a work that was quarantined."""
+    """:param reason: POISON for a task that was quarantined."""
 
-    work: Work
+    task: Task
     reason: Reason
     message: str
     mishap: Mishap
 
 
 @dataclass(frozen=True, slots=True)
-class CancelledWork:
+class CancelledTask:
     """Taken, and not done: the run was stopped, or lost its scheduler."""
 
-    work: Work
+    task: Task
 
 
-Event = Submitted | Finished | Retried | SplitInto | Failed | CancelledWork
+Event = Submitted | Finished | Retried | SplitInto | Failed | CancelledTask

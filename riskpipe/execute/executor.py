@@ -1,4 +1,4 @@
-"""The one interface behind which works run: in this process, or on a dask cluster."""
+"""The one interface behind which tasks run: in this process, or on a dask cluster."""
 
 from __future__ import annotations
 
@@ -6,38 +6,38 @@ from collections.abc import Callable, Container, Sequence
 from typing import Any, Protocol
 
 from riskpipe.errors import ClusterError
-from riskpipe.execute.work import Outcome, Work
+from riskpipe.execute.task import Outcome, Task
 
 LARGEST_CHUNK = 256
 
-Function = Callable[[Work], Any]
+Function = Callable[[Task], Any]
 
 
 class SchedulerLostError(ClusterError):
-    """The scheduler is gone, and with it every work in flight; what they wrote is still there.
+    """The scheduler is gone, and with it every task in flight; what they wrote is still there.
 
     Build another cluster, look into the ledger for what was done, and submit the rest again.
     """
 
 
 class Executor(Protocol):
-    """Runs works and tells how each attempt ended, exactly once, in whatever order they end.
+    """Runs tasks and tells how each attempt ended, exactly once, in whatever order they end.
 
-    One thread uses an executor. Nothing about a work is kept once its outcome has been handed over.
+    One thread uses an executor. Nothing about a task is kept once its outcome has been handed over.
     """
 
     @property
     def capacity(self) -> int:
-        """How many works it makes sense to have in flight now; 1 or more, it follows the cluster."""
+        """How many tasks it makes sense to have in flight now; 1 or more, it follows the cluster."""
 
     def refill(self) -> int:
-        """How many works to hand over next; 0: there is no room, or too little to be worth a message.
+        """How many tasks to hand over next; 0: there is no room, or too little to be worth a message.
 
         :raises SchedulerLostError: as `outcomes` does.
         """
 
-    def submit(self, works: Sequence[Work]) -> None:
-        """Start works. No two works in flight may have the same function, key and attempt.
+    def submit(self, tasks: Sequence[Task]) -> None:
+        """Start tasks. No two tasks in flight may have the same function, key and attempt.
 
         :raises KeyError: a function that the executor was not given.
         :raises TypeError: a payload that cannot be pickled. In either case nothing has been started.
@@ -69,8 +69,8 @@ def refill(capacity: int, running: int) -> int:
     return 0 if free < min(capacity // 3, LARGEST_CHUNK) else min(free, LARGEST_CHUNK)
 
 
-def require_functions(works: Sequence[Work], functions: Container[str]) -> None:
-    """:raises KeyError: a work asks for a function that is not there."""
-    for work in works:
-        if work.function not in functions:
-            raise KeyError(f"work {work.key}: no function {work.function!r}")
+def require_functions(tasks: Sequence[Task], functions: Container[str]) -> None:
+    """:raises KeyError: a task asks for a function that is not there."""
+    for task in tasks:
+        if task.function not in functions:
+            raise KeyError(f"task {task.key}: no function {task.function!r}")

@@ -1,11 +1,11 @@
-"""What to do after a mishap: a pure function of the work's history. No network, no clock.
+"""What to do after a mishap: a pure function of the task's history. No network, no clock.
 
 python error      fail: the same code on the same numbers raises again
 storage           retry with growing delays, `storage` times; then fail
 out of memory     split at once; fail at size 1
 timeout           retry `timeout` times; then split; fail at size 1
 shard lost        retry, without a limit: shards are rebuilt a limited number of times
-worker lost       retry; a work that was alone on two workers that died is split; at size 1 it is quarantined
+worker lost       retry; a task that was alone on two workers that died is split; at size 1 it is quarantined
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from riskpipe.errors import Reason
-from riskpipe.execute.work import Displaced, Kind, Lost, Mishap, Raised, TimedOut, Work, kind_of
+from riskpipe.execute.task import Displaced, Kind, Lost, Mishap, Raised, Task, TimedOut, kind_of
 
 History = tuple[Kind, ...]
 
@@ -55,8 +55,8 @@ class RetryPolicy:
 
     :param worker_lost: retries after lost workers.
     :param storage: retries after storage errors.
-    :param out_of_memory: split the work in two, or fail it.
-    :param timeout: retries after timeouts, before the work is split.
+    :param out_of_memory: split the task in two, or fail it.
+    :param timeout: retries after timeouts, before the task is split.
     """
 
     worker_lost: int = 3
@@ -65,27 +65,27 @@ class RetryPolicy:
     timeout: int = 1
 
     def decide(self, history: History, mishap: Mishap) -> Decision:
-        """What happens to the work next.
+        """What happens to the task next.
 
-        :param history: kinds of this work's earlier mishaps, oldest first, without this one.
+        :param history: kinds of this task's earlier mishaps, oldest first, without this one.
         """
         match mishap:
             case Displaced():
                 return Retry()
             case Lost():
                 return self._lost((*history, kind_of(mishap)), mishap)
-            case TimedOut(work=work):
-                message = f"not done after {work.timeout_seconds:g} s on {mishap.worker}"
+            case TimedOut(task=task):
+                message = f"not done after {task.timeout_seconds:g} s on {mishap.worker}"
                 if history.count(Kind.TIMED_OUT) < self.timeout:
                     return Retry()
-                return _split_or_fail(work, Reason.TIMEOUT, message)
+                return _split_or_fail(task, Reason.TIMEOUT, message)
             case Raised(reason=Reason.STORAGE):
                 failures = history.count(Kind.STORAGE)
                 if failures < self.storage:
-                    return Retry(backoff_seconds(mishap.work.key, failures))
+                    return Retry(backoff_seconds(mishap.task.key, failures))
                 return Fail(Reason.STORAGE, mishap.message)
             case Raised(reason=Reason.OUT_OF_MEMORY) if self.out_of_memory == "split":
-                return _split_or_fail(mishap.work, Reason.OUT_OF_MEMORY, mishap.message)
+                return _split_or_fail(mishap.task, Reason.OUT_OF_MEMORY, mishap.message)
             case Raised():
                 return Fail(mishap.reason, mishap.message)
 
@@ -94,22 +94,22 @@ class RetryPolicy:
         losses = alone + deaths.count(Kind.LOST_IN_COMPANY)
         message = f"worker {mishap.worker} {mishap.how}, loss {losses}"
         if alone >= DEATHS_OF_A_SUSPECT:
-            if mishap.work.size > 1:
+            if mishap.task.size > 1:
                 return Split(Reason.WORKER_LOST)
             return Quarantine(f"{alone} workers died while it ran alone on them")
         if losses <= self.worker_lost:
             return Retry()
         if self.worker_lost == 0:
             return Fail(Reason.WORKER_LOST, message)
-        return _split_or_fail(mishap.work, Reason.WORKER_LOST, message)
+        return _split_or_fail(mishap.task, Reason.WORKER_LOST, message)
 
 
-def _split_or_fail(work: Work, reason: Reason, message: str) -> Decision:
-    return Split(reason) if work.size > 1 else Fail(reason, message)
+def _split_or_fail(task: Task, reason: Reason, message: str) -> Decision:
+    return Split(reason) if task.size > 1 else Fail(reason, message)
 
 
-def inherited(mishap: Mishap, child: Work) -> History:
-    """What a part of a split work starts with, so that a bisection needs one death a level and not two.
+def inherited(mishap: Mishap, child: Task) -> History:
+    """What a part of a split task starts with, so that a bisection needs one death a level and not two.
 
     A part that cannot be split further starts clean: a trade is quarantined for its own deaths alone.
     """
@@ -117,9 +117,9 @@ def inherited(mishap: Mishap, child: Work) -> History:
 
 
 def backoff_seconds(key: str, failures: int) -> float:
-    """Delay before the next attempt: doubles with every failure, and differs by up to half from work to work.
+    """Delay before the next attempt: doubles with every failure, and differs by up to half from task to task.
 
-    So a thousand works that met the same outage do not come back together.
+    So a thousand tasks that met the same outage do not come back together.
     """
     spread = 1.0 + zlib.crc32(key.encode()) / 2**33
     return float(min(FIRST_DELAY_SECONDS * 2.0**failures, LONGEST_DELAY_SECONDS) * spread)

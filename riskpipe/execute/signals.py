@@ -18,7 +18,7 @@ class StopSignal:
 
     Plain attributes and no lock: a handler may run in the middle of any of the main thread's own steps.
 
-    :ivar breaks_in: the works run in this very thread, which hears nothing while one runs: the second signal raises
+    :ivar breaks_in: the tasks run in this very thread, which hears nothing while one runs: the second signal raises
         Interrupt there, and the run ends as if it were killed.
     """
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def replies(name: str) -> str:
-    """Topic of the results of an executor's works."""
+    """Topic of the results of an executor's tasks."""
     return f"{name}/replies"
 
 

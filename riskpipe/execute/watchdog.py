@@ -1,8 +1,8 @@
-"""A thread in the worker process that ends it when a work's time is over or its memory is outgrown.
+"""A thread in the worker process that ends it when a task's time is over or its memory is outgrown.
 
 A kernel cannot be interrupted from Python, so the process is the unit that can be stopped: the watchdog says
 why, and exits; the nanny starts a fresh one. Kernels release the GIL, so the thread gets its turn; where it does not,
-the scheduler ends the process from outside (overseer.py).
+the scheduler ends the process from outside (liveness.py).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 
-from riskpipe.execute.work import Work, WorkId
+from riskpipe.execute.task import Task, TaskId
 
 POLL_SECONDS = 0.1
 
@@ -28,15 +28,15 @@ class Cause(StrEnum):
 
 @dataclass(frozen=True)
 class Verdict:
-    """Why a process is about to end, and which works it is to be laid on."""
+    """Why a process is about to end, and which tasks it is to be laid on."""
 
     cause: Cause
-    works: tuple[Work, ...]
+    tasks: tuple[Task, ...]
     message: str
 
 
 class Watchdog:
-    """Watches the works that run in one process.
+    """Watches the tasks that run in one process.
 
     :param end: told the verdict; does not return in a worker (it ends the process).
     :param resident_bytes: the process's memory now.
@@ -56,7 +56,7 @@ class Watchdog:
         self._memory_limit = memory_limit
         self._clock = clock
         self._changed = threading.Condition()
-        self._watched: dict[WorkId, tuple[Work, float]] = {}
+        self._watched: dict[TaskId, tuple[Task, float]] = {}
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="riskpipe-watchdog", daemon=True)
 
@@ -71,21 +71,21 @@ class Watchdog:
         self._thread.join()
 
     @contextmanager
-    def watching(self, work: Work) -> Iterator[None]:
-        """While this runs, the work's clock ticks. Leaving waits for a verdict that is being told."""
+    def watching(self, task: Task) -> Iterator[None]:
+        """While this runs, the task's clock ticks. Leaving waits for a verdict that is being told."""
         with self._changed:
-            self._watched[work.id] = (work, self._clock() + work.timeout_seconds)
+            self._watched[task.id] = (task, self._clock() + task.timeout_seconds)
             self._changed.notify()
         try:
             yield
         finally:
             with self._changed:
-                self._watched.pop(work.id, None)
+                self._watched.pop(task.id, None)
 
     def verdict(self) -> Verdict | None:
-        """What is wrong now, if anything. An overdue work comes before memory."""
+        """What is wrong now, if anything. An overdue task comes before memory."""
         now = self._clock()
-        overdue = tuple(work for work, deadline in self._watched.values() if deadline <= now)
+        overdue = tuple(task for task, deadline in self._watched.values() if deadline <= now)
         if overdue:
             return Verdict(Cause.TIMEOUT, overdue, f"not done after {overdue[0].timeout_seconds:g} s")
         if self._memory_limit is None or not self._watched:
@@ -94,21 +94,21 @@ class Watchdog:
         if resident <= self._memory_limit:
             return None
         message = f"the process took {resident / 2**20:,.0f} MiB of {self._memory_limit / 2**20:,.0f} MiB"
-        return Verdict(Cause.MEMORY, tuple(work for work, _ in self._watched.values()), message)
+        return Verdict(Cause.MEMORY, tuple(task for task, _ in self._watched.values()), message)
 
     def _run(self) -> None:
         with self._changed:
             while not self._closed:
                 verdict = self.verdict()
                 if verdict is not None:
-                    for work in verdict.works:
-                        self._watched.pop(work.id, None)
+                    for task in verdict.tasks:
+                        self._watched.pop(task.id, None)
                     self._end(verdict)
                     continue
                 self._changed.wait(self._patience())
 
     def _patience(self) -> float | None:
-        """Seconds until the next look; None: until a work starts."""
+        """Seconds until the next look; None: until a task starts."""
         if not self._watched:
             return None
         until_deadline = min(deadline for _, deadline in self._watched.values()) - self._clock()

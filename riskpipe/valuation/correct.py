@@ -23,7 +23,7 @@ LIMB_COLUMNS = ("high", "middle", "low")
 
 
 @dataclass(frozen=True)
-class CorrectionTask:
+class CorrectionPayload:
     """Parts of blocks (with their rows) whose trades failed under another range of the same scenario set.
 
     :param measures: of each part, those to be taken out of the sums.
@@ -35,16 +35,16 @@ class CorrectionTask:
     parts: tuple[tuple[Block, tuple[str, ...]], ...]
 
 
-def correct_sums(task: CorrectionTask) -> WrittenFile:
+def correct_sums(payload: CorrectionPayload) -> WrittenFile:
     """Write partial sums that, added to the run's, take the trades out."""
-    context = open_context(task.root, task.run_id)
+    context = open_context(payload.root, payload.run_id)
     tables = []
-    for block, measures in task.parts:
+    for block, measures in payload.parts:
         trades, rows = read_trades(context, block)
         partials = value_block(context, block, trades, rows).tables["partials"]
         wanted = pc.is_in(partials.column("measure"), value_set=pa.array(measures, pa.string()))
         tables.append(negated(partials.filter(wanted)))
-    path = context.layout.merge_output(task.name)
+    path = context.layout.merge_output(payload.name)
     return write_result(context.store, path, "partials", pa.concat_tables(tables), context.spec.provenance)
 
 

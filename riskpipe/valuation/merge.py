@@ -53,7 +53,7 @@ class PartialFile:
 
 
 @dataclass(frozen=True)
-class MergeTask:
+class MergePayload:
     """Partial sums to add up.
 
     :param name: of the merged file; follows from what is merged, so a file that is there is the right one.
@@ -67,7 +67,7 @@ class MergeTask:
 
 
 @dataclass(frozen=True)
-class StitchTask:
+class StitchPayload:
     """Vectors of the same trades under neighbouring scenario ranges, to be joined end to end.
 
     :param ranges: the files of each range, in the order of the scenarios.
@@ -80,7 +80,7 @@ class StitchTask:
 
 
 @dataclass(frozen=True)
-class CollationTask:
+class CollationPayload:
     """Files of a published table that become one, so that publishing, which the driver does, has few to read.
 
     :param name: of the file; follows from the sources, so a file that is there is the right one.
@@ -93,12 +93,12 @@ class CollationTask:
     sources: tuple[Source, ...]
 
 
-def merge_partials(task: MergeTask) -> WrittenFile:
+def merge_partials(payload: MergePayload) -> WrittenFile:
     """Add up partial sums and put the result in place."""
-    context = open_context(task.root, task.run_id)
-    tables = context.store.overlapped(lambda file: _read_sums(context.store, file), task.files)
-    sums = add_up(zip(tables, (file.repeats for file in task.files), strict=True))
-    path = context.layout.merge_output(task.name)
+    context = open_context(payload.root, payload.run_id)
+    tables = context.store.overlapped(lambda file: _read_sums(context.store, file), payload.files)
+    sums = add_up(zip(tables, (file.repeats for file in payload.files), strict=True))
+    path = context.layout.merge_output(payload.name)
     return write_result(context.store, path, "partials", partials_table(sums), context.spec.provenance)
 
 
@@ -151,10 +151,10 @@ def partials_table(sums: dict[Key, BookSum]) -> pa.Table:
     )
 
 
-def stitch_pnl(task: StitchTask) -> WrittenFile:
+def stitch_pnl(payload: StitchPayload) -> WrittenFile:
     """Join vectors end to end, trade by trade; a trade that failed in one range fails as a whole."""
-    context = open_context(task.root, task.run_id)
-    ranges = [_read_range(context.store, sources) for sources in task.ranges]
+    context = open_context(payload.root, payload.run_id)
+    ranges = [_read_range(context.store, sources) for sources in payload.ranges]
     parts: dict[str, list[tuple[pa.Table, NDArray[np.float64], NDArray[np.bool_]]]] = {}
     for table in ranges:
         for set_name in pc.unique(table.column("scenario_set")).to_pylist():
@@ -164,7 +164,7 @@ def stitch_pnl(task: StitchTask) -> WrittenFile:
     whole = pa.concat_tables(joined).sort_by(
         [("book", "ascending"), ("trade_id", "ascending"), ("scenario_set", "ascending")]
     )
-    path = context.layout.merge_output(task.name)
+    path = context.layout.merge_output(payload.name)
     return write_result(context.store, path, "scenario_pnl", whole, context.spec.provenance)
 
 
@@ -208,11 +208,11 @@ def _join(pieces: Sequence[tuple[pa.Table, NDArray[np.float64], NDArray[np.bool_
     return table.set_column(table.schema.get_field_index("status"), table.schema.field("status"), status)
 
 
-def collate_files(task: CollationTask) -> WrittenFile:
+def collate_files(payload: CollationPayload) -> WrittenFile:
     """Merge files of one table, in the table's order."""
-    context = open_context(task.root, task.run_id)
-    path = context.layout.collation(task.name)
-    return merge_some(context.store, task.table, task.sources, path, COLLATION_WINDOW_BYTES)
+    context = open_context(payload.root, payload.run_id)
+    path = context.layout.collation(payload.name)
+    return merge_some(context.store, payload.table, payload.sources, path, COLLATION_WINDOW_BYTES)
 
 
 def merged_sums(store: Store, files: Sequence[PartialFile]) -> dict[Key, BookSum]:

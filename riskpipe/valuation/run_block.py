@@ -28,7 +28,7 @@ from riskpipe.valuation.results import BLOCK_TABLES, BlockTables, block_tables, 
 
 
 @dataclass(frozen=True)
-class BlockTask:
+class BlockPayload:
     """All that crosses the scheduler: where the run is, and the block."""
 
     root: str
@@ -61,20 +61,20 @@ class BlockResult:
     outputs: dict[str, WrittenFile]
 
 
-def run_block(task: BlockTask) -> BlockResult:
+def run_block(payload: BlockPayload) -> BlockResult:
     """Value one block and put its tables in place.
 
     :raises InputChangedError: the trade file is not the planned one.
     :raises StorageError: something cannot be read or written.
     """
-    return _run(task, None)
+    return _run(payload, None)
 
 
-def _run(task: BlockTask, failure: Failure | None) -> BlockResult:
-    block = task.block
+def _run(payload: BlockPayload, failure: Failure | None) -> BlockResult:
+    block = payload.block
     memory = PeakMemory()
     started_at, start, cpu = time.time(), time.perf_counter(), time.process_time()
-    context = open_context(task.root, task.run_id)
+    context = open_context(payload.root, payload.run_id)
     trades, rows = read_trades(context, block)
     fetched = time.perf_counter()
     results = value_block(context, block, trades, rows, failure)
@@ -100,9 +100,9 @@ def _run(task: BlockTask, failure: Failure | None) -> BlockResult:
     )
 
 
-def void_block(task: BlockTask, failure: Failure) -> BlockResult:
+def void_block(payload: BlockPayload, failure: Failure) -> BlockResult:
     """Give every trade of a block that failed as a whole its rows, with the block's reason."""
-    return _run(task, failure)
+    return _run(payload, failure)
 
 
 def read_trades(context: Context, block: Block) -> tuple[Trades, NDArray[np.int64]]:

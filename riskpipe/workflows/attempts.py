@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from riskpipe.execute.work import Displaced, Lost, Mishap, Raised, TimedOut, Work
+from riskpipe.execute.task import Displaced, Lost, Mishap, Raised, Task, TimedOut
 from riskpipe.plan.block import Block
 from riskpipe.store.ledger import BlockDone
 from riskpipe.valuation.run_block import BlockResult
 
 
-def cause_of(work: Work, mishap: Mishap) -> tuple[str, str]:
+def cause_of(task: Task, mishap: Mishap) -> tuple[str, str]:
     """Reason and message of an attempt that failed."""
     match mishap:
         case Raised():
@@ -16,7 +16,7 @@ def cause_of(work: Work, mishap: Mishap) -> tuple[str, str]:
         case Lost():
             return "WORKER_LOST", f"worker {mishap.worker} {mishap.how}"
         case TimedOut():
-            return "TIMEOUT", f"not done after {work.timeout_seconds:g} s"
+            return "TIMEOUT", f"not done after {task.timeout_seconds:g} s"
         case Displaced():
             return "WORKER_LOST", f"{mishap.worker} lost its scheduler"
 

@@ -11,9 +11,9 @@ from riskpipe.clusters.catalogue import ClusterOptions, open_cluster
 from riskpipe.clusters.settings import settings_of_all
 from riskpipe.config import Settings
 from riskpipe.execute.executor import Executor, Function
-from riskpipe.execute.serial import SerialExecutor
-from riskpipe.execute.sharded import ShardedExecutor
-from riskpipe.execute.work import Work
+from riskpipe.execute.serial_executor import SerialExecutor
+from riskpipe.execute.sharded_executor import ShardedExecutor
+from riskpipe.execute.task import Task
 from riskpipe.store.parquet import WrittenFile
 from riskpipe.valuation.correct import correct_sums
 from riskpipe.valuation.merge import collate_files, merge_partials, stitch_pnl
@@ -23,24 +23,24 @@ if TYPE_CHECKING:
     from riskpipe.execute.dask_executor import DaskExecutor
 
 
-def value(work: Work) -> BlockResult:
-    return run_block(work.payload)
+def value(task: Task) -> BlockResult:
+    return run_block(task.payload)
 
 
-def merge(work: Work) -> WrittenFile:
-    return merge_partials(work.payload)
+def merge(task: Task) -> WrittenFile:
+    return merge_partials(task.payload)
 
 
-def stitch(work: Work) -> WrittenFile:
-    return stitch_pnl(work.payload)
+def stitch(task: Task) -> WrittenFile:
+    return stitch_pnl(task.payload)
 
 
-def correct(work: Work) -> WrittenFile:
-    return correct_sums(work.payload)
+def correct(task: Task) -> WrittenFile:
+    return correct_sums(task.payload)
 
 
-def collate(work: Work) -> WrittenFile:
-    return collate_files(work.payload)
+def collate(task: Task) -> WrittenFile:
+    return collate_files(task.payload)
 
 
 FUNCTIONS: Mapping[str, Function] = {
@@ -56,7 +56,7 @@ FUNCTIONS: Mapping[str, Function] = {
 def open_executor(
     settings: Settings, options: ClusterOptions, tell: Callable[[str], None] = lambda text: None
 ) -> Iterator[Executor]:
-    """The executor that `cluster` asks for, ready for work.
+    """The executor that `cluster` asks for, ready for tasks.
 
     :param options: of the one cluster, or of all shards together.
     :param tell: hears what becomes of shards.

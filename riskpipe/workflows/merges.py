@@ -10,7 +10,7 @@ from riskpipe.plan.block import Block, digest_id
 from riskpipe.plan.state import DONE, RunState
 from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import RunLayout
-from riskpipe.valuation.merge import MergeTask, PartialFile
+from riskpipe.valuation.merge import MergePayload, PartialFile
 
 FAN_IN = 64
 
@@ -66,8 +66,8 @@ class Merges:
         finished = np.flatnonzero(state.status == DONE) // FAN_IN
         self._open -= np.bincount(finished, minlength=len(self._open)).astype(np.int32)
 
-    def completed_by(self, block: Block, state: RunState) -> MergeTask | None:
-        """The task of the block's group, when this block was the last of it; parts are merged at the end."""
+    def completed_by(self, block: Block, state: RunState) -> MergePayload | None:
+        """The payload of the block's group, when this block was the last of it; parts are merged at the end."""
         index = state.plan.index_of(block.block_id) if block.parent is None else None
         if index is None:
             return None
@@ -75,26 +75,26 @@ class Merges:
         self._open[group] -= 1
         if self._open[group] != 0:
             return None
-        task = self._task(self._files(state, group))
-        return None if task.name in self._done else task
+        payload = self._payload(self._files(state, group))
+        return None if payload.name in self._done else payload
 
-    def levels(self, state: RunState) -> Iterator[Iterator[MergeTask]]:
-        """Tasks that are left, level after level, each to be run before the next is taken; then `roots` is set."""
+    def levels(self, state: RunState) -> Iterator[Iterator[MergePayload]]:
+        """Payloads that are left, level after level, each to be run before the next is taken; then `roots` is set."""
         names: list[str] = []
-        yield self._left((self._task(self._files(state, g)) for g in range(len(self._open))), names)
+        yield self._left((self._payload(self._files(state, g)) for g in range(len(self._open))), names)
         while len(names) > FAN_IN:
             below, names = names, []
             groups = (below[k : k + FAN_IN] for k in range(0, len(below), FAN_IN))
-            tasks = (self._task(tuple(map(self.sums, group))) for group in groups)
-            yield self._left(tasks, names)
+            payloads = (self._payload(tuple(map(self.sums, group))) for group in groups)
+            yield self._left(payloads, names)
         self.roots = tuple(names)
 
-    def _left(self, tasks: Iterator[MergeTask], names: list[str]) -> Iterator[MergeTask]:
-        for task in tasks:
-            if task.files:
-                names.append(task.name)
-                if task.name not in self._done:
-                    yield task
+    def _left(self, payloads: Iterator[MergePayload], names: list[str]) -> Iterator[MergePayload]:
+        for payload in payloads:
+            if payload.files:
+                names.append(payload.name)
+                if payload.name not in self._done:
+                    yield payload
 
     def _files(self, state: RunState, group: int) -> tuple[PartialFile, ...]:
         files: list[PartialFile] = []
@@ -114,6 +114,6 @@ class Merges:
         path = self._layout.block_output("partials", block_id)
         return PartialFile(path, repeats, void, state.sha256("partials", block_id))
 
-    def _task(self, files: tuple[PartialFile, ...]) -> MergeTask:
+    def _payload(self, files: tuple[PartialFile, ...]) -> MergePayload:
         name = digest_id("merge", [(file.path, file.repeats, file.void, file.sha256) for file in files])
-        return MergeTask(self._root, self._layout.run_id, name, files)
+        return MergePayload(self._root, self._layout.run_id, name, files)

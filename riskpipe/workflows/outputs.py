@@ -19,8 +19,8 @@ from riskpipe.store.layout import RunLayout
 from riskpipe.store.merge import Source, most_open
 from riskpipe.store.parquet import read_parquet
 from riskpipe.valuation.context import open_context
-from riskpipe.valuation.correct import CorrectionTask
-from riskpipe.valuation.merge import CollationTask, StitchTask
+from riskpipe.valuation.correct import CorrectionPayload
+from riskpipe.valuation.merge import CollationPayload, StitchPayload
 from riskpipe.workflows.merges import FAN_IN, Merges
 
 # Scenario range (its first column) -> row of the file -> P&L measures that failed there.
@@ -65,12 +65,12 @@ def failed_trades_of(
 
 def table_sources(store: Store, layout: RunLayout, state: RunState, merges: Merges, table: str) -> list[Source]:
     """What a published table is merged from: the blocks' files, or the joined vectors where scenarios were cut."""
-    stitches = stitch_tasks(store, layout, state.plan, state) if table == "scenario_pnl" else ()
+    stitches = stitch_payloads(store, layout, state.plan, state) if table == "scenario_pnl" else ()
     stitched = [Source(layout.merge_output(task.name), sha256=merges.sha256(task.name)) for task in stitches]
     return stitched or list(sources(store, layout, state, table))
 
 
-def collation(store: Store, layout: RunLayout, table: str, found: Sequence[Source]) -> list[CollationTask]:
+def collation(store: Store, layout: RunLayout, table: str, found: Sequence[Source]) -> list[CollationPayload]:
     """Tasks after which a table lies in fewer files, `collated`; to be asked for until there are none.
 
     None for most runs: a driver that merges thousands of blocks' files needs a millisecond for each, on its own.
@@ -80,17 +80,17 @@ def collation(store: Store, layout: RunLayout, table: str, found: Sequence[Sourc
     if len(found) <= most_open(store):
         return []
     groups = [tuple(found[k : k + FAN_IN]) for k in range(0, len(found), FAN_IN)]
-    return [_collation_task(store, layout, table, group) for group in groups]
+    return [_collation_payload(store, layout, table, group) for group in groups]
 
 
-def collated(layout: RunLayout, merges: Merges, tasks: Sequence[CollationTask]) -> list[Source]:
+def collated(layout: RunLayout, merges: Merges, tasks: Sequence[CollationPayload]) -> list[Source]:
     """What a table is merged from when these tasks are done."""
     return [Source(layout.collation(task.name), sha256=merges.sha256(task.name)) for task in tasks]
 
 
-def _collation_task(store: Store, layout: RunLayout, table: str, group: tuple[Source, ...]) -> CollationTask:
+def _collation_payload(store: Store, layout: RunLayout, table: str, group: tuple[Source, ...]) -> CollationPayload:
     name = digest_id("collation", [table, *((source.path, sorted(source.drop), source.sha256) for source in group)])
-    return CollationTask(store.root, layout.run_id, name, table, group)
+    return CollationPayload(store.root, layout.run_id, name, table, group)
 
 
 def sources(store: Store, layout: RunLayout, state: RunState, table: str) -> Iterator[Source]:
@@ -107,14 +107,16 @@ def sources(store: Store, layout: RunLayout, state: RunState, table: str) -> Ite
                 yield Source(path, dropped_ids(store, layout, state, leaf), sha256)
 
 
-def stitch_tasks(store: Store, layout: RunLayout, plan: StoredPlan, state: RunState) -> Iterator[StitchTask]:
+def stitch_payloads(store: Store, layout: RunLayout, plan: StoredPlan, state: RunState) -> Iterator[StitchPayload]:
     """One task for every range of trades whose stored P&L vectors lie in more than one block; none when none do."""
     stored = set(open_context(store.root, layout.run_id).spec.stored_pnl)
     for group in _cut_groups(plan, {measure for measure, name in PNL_SETS.items() if name in stored}):
-        yield _stitch_task(store, layout, state, group)
+        yield _stitch_payload(store, layout, state, group)
 
 
-def correction_tasks(store: Store, layout: RunLayout, plan: StoredPlan, state: RunState) -> Iterator[CorrectionTask]:
+def correction_payloads(
+    store: Store, layout: RunLayout, plan: StoredPlan, state: RunState
+) -> Iterator[CorrectionPayload]:
     """One task for every range of trades of which some failed under a part of the scenarios only."""
     for group in _cut_groups(plan, set(PNL_SETS)):
         failed: Failed = {}
@@ -125,7 +127,7 @@ def correction_tasks(store: Store, layout: RunLayout, plan: StoredPlan, state: R
         if parts:
             sums = [state.sha256("partials", block.parent or "") for block, _ in parts]
             name = digest_id("correction", [(block.block_id, measures) for block, measures in parts], sums)
-            yield CorrectionTask(store.root, layout.run_id, name, tuple(parts))
+            yield CorrectionPayload(store.root, layout.run_id, name, tuple(parts))
 
 
 def _add_failed(store: Store, layout: RunLayout, state: RunState, leaf: Leaf, failed: Failed) -> None:
@@ -185,7 +187,7 @@ def _distinct_ranges(starts: NDArray[np.int64], measures: pa.ChunkedArray) -> It
         yield int(starts[index]), measures[int(index)].as_py()
 
 
-def _stitch_task(store: Store, layout: RunLayout, state: RunState, group: list[int]) -> StitchTask:
+def _stitch_payload(store: Store, layout: RunLayout, state: RunState, group: list[int]) -> StitchPayload:
     ranges = []
     content: list[object] = []
     found: list[tuple[str, frozenset[str], bool]]
@@ -202,4 +204,4 @@ def _stitch_task(store: Store, layout: RunLayout, state: RunState, group: list[i
         path, sha256 = partial(layout.block_output, "scenario_pnl"), partial(state.sha256, "scenario_pnl")
         ranges.append(tuple(Source(path(name), drop, sha256(name)) for name, drop, _ in found))
         content.append([(name, sorted(drop), done, sha256(name)) for name, drop, done in found])
-    return StitchTask(store.root, layout.run_id, digest_id("stitch", content), tuple(ranges))
+    return StitchPayload(store.root, layout.run_id, digest_id("stitch", content), tuple(ranges))

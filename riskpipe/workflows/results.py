@@ -25,7 +25,7 @@ from riskpipe.valuation.context import open_context
 from riskpipe.valuation.merge import PartialFile, merged_sums
 from riskpipe.workflows.aggregate import aggregates_table
 from riskpipe.workflows.merges import Merges
-from riskpipe.workflows.outputs import correction_tasks, table_sources
+from riskpipe.workflows.outputs import correction_payloads, table_sources
 from riskpipe.workflows.plan import open_plan
 
 PUBLISHED = "published"
@@ -165,7 +165,7 @@ def _sums(store: Store, layout: RunLayout, plan: StoredPlan, folded: _Folded) ->
     for level in merges.levels(folded.state):
         for _ in level:  # what is left to merge shows below, as a file that is not there
             pass
-    corrections = (task.name for task in correction_tasks(store, layout, plan, folded.state))
+    corrections = (task.name for task in correction_payloads(store, layout, plan, folded.state))
     return tuple(map(merges.sums, (*merges.roots, *corrections)))
 
 

@@ -22,9 +22,9 @@ from riskpipe.execute.drive import DriveResult, drive
 from riskpipe.execute.events import Event, Failed, Finished, Retried, SplitInto, Submitted
 from riskpipe.execute.executor import Executor
 from riskpipe.execute.policy import RetryPolicy
-from riskpipe.execute.serial import SerialExecutor
+from riskpipe.execute.serial_executor import SerialExecutor
 from riskpipe.execute.signals import StopSignal
-from riskpipe.execute.work import Displaced, Mishap, Work
+from riskpipe.execute.task import Displaced, Mishap, Task
 from riskpipe.plan.accounting import Observer, RunStatus
 from riskpipe.plan.block import Block
 from riskpipe.plan.plan import StoredPlan
@@ -50,8 +50,8 @@ from riskpipe.store.parquet import ChangedFileError
 from riskpipe.store.process import ProcessIdentity
 from riskpipe.store.tables import SORT_KEYS
 from riskpipe.valuation.context import open_context
-from riskpipe.valuation.merge import MergeTask, PartialFile
-from riskpipe.valuation.run_block import BlockTask, void_block
+from riskpipe.valuation.merge import MergePayload, PartialFile
+from riskpipe.valuation.run_block import BlockPayload, void_block
 from riskpipe.workflows.attempts import cause_of, done_record
 from riskpipe.workflows.functions import FUNCTIONS
 from riskpipe.workflows.losses import loss_error, lost_outputs, missing_outputs
@@ -59,8 +59,8 @@ from riskpipe.workflows.merges import Merges
 from riskpipe.workflows.outputs import (
     collated,
     collation,
-    correction_tasks,
-    stitch_tasks,
+    correction_payloads,
+    stitch_payloads,
     table_sources,
     unfinished,
 )
@@ -142,7 +142,7 @@ class Session:
         """Everything that is pending, merges as their groups fill up."""
         self.valuing_since = time.monotonic()
         self.left_projected = sum(block.projected_seconds for block in self.state.pending())
-        result = self._drive(self._works(), executor, fail_fast=fail_fast)
+        result = self._drive(self._tasks(), executor, fail_fast=fail_fast)
         self.phases["value"] = time.monotonic() - self.valuing_since
         self.observer.update(self.status("running"))
         return result
@@ -164,41 +164,41 @@ class Session:
     def _finish_outputs(self, executor: Executor) -> bool:
         """Whether everything is in place."""
         for leaf in unfinished(self.state):
-            task = BlockTask(self.store.root, self.layout.run_id, leaf.block)
-            made = void_block(task, self.state.why(leaf.block.block_id))
+            payload = BlockPayload(self.store.root, self.layout.run_id, leaf.block)
+            made = void_block(payload, self.state.why(leaf.block.block_id))
             self.record(BlockVoid(leaf.block.block_id, made.outputs))
         for level in self.merges.levels(self.state):
-            works_of_level = (self._merge_work(task) for task in level)
-            if self._drive(works_of_level, executor, fail_fast=True).state != "complete":
+            tasks_of_level = (self._merge_task(payload) for payload in level)
+            if self._drive(tasks_of_level, executor, fail_fast=True).state != "complete":
                 return False
         where = (self.store, self.layout, self.plan, self.state)
-        corrections = list(correction_tasks(*where))
-        works = [Work(key=task.name, payload=task, function="correct") for task in corrections]
-        stitches = (Work(key=task.name, payload=task, function="stitch") for task in stitch_tasks(*where))
-        left = (work for work in itertools.chain(works, stitches) if not self.merges.has(work.key))
+        corrections = list(correction_payloads(*where))
+        corrected = (Task(key=payload.name, payload=payload, function="correct") for payload in corrections)
+        stitched = (Task(key=payload.name, payload=payload, function="stitch") for payload in stitch_payloads(*where))
+        left = (task for task in itertools.chain(corrected, stitched) if not self.merges.has(task.key))
         if self._drive(left, executor, fail_fast=True).state != "complete":
             return False
-        self.sums = tuple(map(self.merges.sums, (*self.merges.roots, *(task.name for task in corrections))))
+        self.sums = tuple(map(self.merges.sums, (*self.merges.roots, *(payload.name for payload in corrections))))
         return True
 
     def _collate(self, executor: Executor) -> bool:
         for table in SORT_KEYS:
             found = table_sources(self.store, self.layout, self.state, self.merges, table)
             while level := collation(self.store, self.layout, table, found):
-                left = (task for task in level if not self.merges.has(task.name))
-                works = (Work(key=task.name, payload=task, function="collate") for task in left)
-                if self._drive(works, executor, fail_fast=True).state != "complete":
+                left = (payload for payload in level if not self.merges.has(payload.name))
+                tasks = (Task(key=payload.name, payload=payload, function="collate") for payload in left)
+                if self._drive(tasks, executor, fail_fast=True).state != "complete":
                     return False
                 found = collated(self.layout, self.merges, level)
             self.sources[table] = found
         return True
 
-    def _drive(self, works: Iterator[Work], executor: Executor, *, fail_fast: bool) -> DriveResult:
+    def _drive(self, tasks: Iterator[Task], executor: Executor, *, fail_fast: bool) -> DriveResult:
         retry = self.settings.retry
         self.stop.breaks_in = isinstance(executor, SerialExecutor)
         try:
             return drive(
-                works,
+                tasks,
                 executor,
                 RetryPolicy(**retry.model_dump()),
                 split=self._split,
@@ -211,27 +211,27 @@ class Session:
         finally:
             self.stop.breaks_in = False
 
-    def _works(self) -> Iterator[Work]:
+    def _tasks(self) -> Iterator[Task]:
         for block in self.state.pending():
-            yield self._work(block)
+            yield self._task(block)
 
-    def _work(self, block: Block) -> Work:
+    def _task(self, block: Block) -> Task:
         limit = self.settings.cluster.deadline_seconds
-        return Work(
+        return Task(
             key=block.block_id,
-            payload=BlockTask(self.store.root, self.layout.run_id, block),
+            payload=BlockPayload(self.store.root, self.layout.run_id, block),
             size=block.trades,
             timeout_seconds=float("inf") if limit is None else limit,
             projected_seconds=block.projected_seconds,
         )
 
-    def _merge_work(self, task: MergeTask) -> Work:
-        return Work(key=task.name, payload=task, function="merge")
+    def _merge_task(self, payload: MergePayload) -> Task:
+        return Task(key=payload.name, payload=payload, function="merge")
 
-    def _split(self, work: Work) -> list[Work]:
-        if not isinstance(work.payload, BlockTask):
+    def _split(self, task: Task) -> list[Task]:
+        if not isinstance(task.payload, BlockPayload):
             return []
-        return [self._work(child) for child in halves(self.store, self.layout, work.payload.block)]
+        return [self._task(child) for child in halves(self.store, self.layout, task.payload.block)]
 
     def _tick(self) -> None:
         now = time.monotonic()
@@ -242,63 +242,63 @@ class Session:
             self.updated = now
             self.observer.update(self.status("running"))
 
-    def _on_event(self, event: Event) -> list[Work]:
+    def _on_event(self, event: Event) -> list[Task]:
         match event:
-            case Submitted(work=work):
-                self.queued[work.key] = time.time()
+            case Submitted(task=task):
+                self.queued[task.key] = time.time()
             case Finished(outcome=outcome):
-                return self._finished(outcome.work, outcome.result, outcome.worker)
-            case Retried(work=work, mishap=mishap):
-                self._attempt_failed(work, mishap, final=False)
-            case SplitInto(work=work, children=children, mishap=mishap, reason=reason):
-                self._attempt_failed(work, mishap, final=False)
+                return self._finished(outcome.task, outcome.result, outcome.worker)
+            case Retried(task=task, mishap=mishap):
+                self._attempt_failed(task, mishap, final=False)
+            case SplitInto(task=task, children=children, mishap=mishap, reason=reason):
+                self._attempt_failed(task, mishap, final=False)
                 described = tuple({"block": child.payload.block.to_json(), "replaces": None} for child in children)
-                self.record(BlockSplit(work.key, described, reason.value))
-                self.observer.message("warning", f"block {work.key} was split: {reason.value}")
-            case Failed(work=work, reason=reason, message=message, mishap=mishap):
-                if not isinstance(work.payload, BlockTask):
+                self.record(BlockSplit(task.key, described, reason.value))
+                self.observer.message("warning", f"block {task.key} was split: {reason.value}")
+            case Failed(task=task, reason=reason, message=message, mishap=mishap):
+                if not isinstance(task.payload, BlockPayload):
                     unsound = reason in (Reason.STORAGE, Reason.INPUT_CHANGED)
                     lost = self._losses() if unsound else None
                     raise lost or InfrastructureError(f"merging failed: {message}; `riskpipe run` goes on from here")
-                self._attempt_failed(work, mishap, final=True, reason=reason.value, message=message)
+                self._attempt_failed(task, mishap, final=True, reason=reason.value, message=message)
             case _:
                 pass
         return []
 
-    def _finished(self, work: Work, result: Any, worker: str) -> list[Work]:
-        queued_at = self.queued.pop(work.key, time.time())
-        if not isinstance(work.payload, BlockTask):
-            self.merges.done(work.key, result.path, result.sha256)
-            self.record(MergeDone(work.key, result.path, result.sha256, work.key))
+    def _finished(self, task: Task, result: Any, worker: str) -> list[Task]:
+        queued_at = self.queued.pop(task.key, time.time())
+        if not isinstance(task.payload, BlockPayload):
+            self.merges.done(task.key, result.path, result.sha256)
+            self.record(MergeDone(task.key, result.path, result.sha256, task.key))
             return []
-        block = work.payload.block
-        self.record(done_record(block, work.attempt, worker, queued_at, result))
+        block = task.payload.block
+        self.record(done_record(block, task.attempt, worker, queued_at, result))
         self.done_projected += block.projected_seconds
         self.left_projected -= block.projected_seconds
-        task = self.merges.completed_by(block, self.state)
-        return [] if task is None else [self._merge_work(task)]
+        payload = self.merges.completed_by(block, self.state)
+        return [] if payload is None else [self._merge_task(payload)]
 
     def _attempt_failed(
         self,
-        work: Work,
+        task: Task,
         mishap: Mishap,
         *,
         final: bool,
         reason: str | None = None,
         message: str | None = None,
     ) -> None:
-        self.queued.pop(work.key, None)
-        if not isinstance(work.payload, BlockTask):
+        self.queued.pop(task.key, None)
+        if not isinstance(task.payload, BlockPayload):
             return
-        cause, text = cause_of(work, mishap)
-        block = work.payload.block
+        cause, text = cause_of(task, mishap)
+        block = task.payload.block
         if final:
             self.left_projected -= block.projected_seconds
         self.record(
             BlockFailed(
                 block_id=block.block_id,
                 parent_block_id=block.parent,
-                attempt=work.attempt if final else max(work.attempt - 1, 1),
+                attempt=task.attempt if final else max(task.attempt - 1, 1),
                 reason=reason or cause,
                 message=message or text,
                 worker=mishap.worker,

@@ -1,4 +1,4 @@
-"""Workers that die, by their own hand and by others', under a real drive on a real cluster."""
+"""Workers that die, by their own load and by others', under a real drive on a real cluster."""
 
 import contextlib
 import ctypes
@@ -15,10 +15,10 @@ from riskpipe.clusters.local import local
 from riskpipe.errors import ClusterError, Reason
 from riskpipe.execute.dask_executor import DaskExecutor
 from riskpipe.execute.drive import drive
-from riskpipe.execute.events import CancelledWork, Failed, Finished, Retried, SplitInto
+from riskpipe.execute.events import CancelledTask, Failed, Finished, Retried, SplitInto
 from riskpipe.execute.policy import RetryPolicy
 from riskpipe.execute.signals import StopSignal
-from riskpipe.execute.work import Lost, TimedOut, Work
+from riskpipe.execute.task import Lost, Task, TimedOut
 
 HOLD_SECONDS = 60.0
 
@@ -30,24 +30,24 @@ def client():
 
 
 def make_value(pipe):
-    """The function of the works; nested, so that it travels by value."""
+    """The function of the tasks; nested, so that it travels by value."""
 
-    def value(work):
-        verb, *arguments = work.payload
+    def value(task):
+        verb, *arguments = task.payload
         if verb == "trades":
             first, last, poison = arguments
             if first <= poison < last:
                 os._exit(1)
             return list(range(first, last))
-        if verb == "hold" and work.attempt == 1:
+        if verb == "hold" and task.attempt == 1:
             with open(pipe, "w") as out:
                 out.write(f"{os.getpid()}\n")
             threading.Event().wait(HOLD_SECONDS)
-        if verb == "locked" and work.attempt <= arguments[0]:
+        if verb == "locked" and task.attempt <= arguments[0]:
             with open(pipe, "w") as out:
                 out.write(f"{os.getpid()}\n")
             ctypes.PyDLL(None).pause()  # never returns, and keeps the interpreter's lock
-        if verb == "slow" and work.attempt <= arguments[0]:
+        if verb == "slow" and task.attempt <= arguments[0]:
             threading.Event().wait(HOLD_SECONDS)
         if verb == "greedy":
             hoard = [b"x" * 2**24 for _ in range(64)]
@@ -59,7 +59,7 @@ def make_value(pipe):
 
 
 class Bench:
-    """A drive with its journal; `kill` sends SIGKILL to the process of a work that holds."""
+    """A drive with its journal; `kill` sends SIGKILL to the process of a task that holds."""
 
     def __init__(self, client, tmp_path, **options):
         self.path = tmp_path / "pids"
@@ -69,9 +69,9 @@ class Bench:
         self.executor = DaskExecutor(client, {"value": make_value(str(self.path))}, **options)
         self.stop = StopSignal()
 
-    def drive(self, works, policy=None, tick=lambda: None, **options):
+    def drive(self, tasks, policy=None, tick=lambda: None, **options):
         return drive(
-            iter(works),
+            iter(tasks),
             self.executor,
             policy or RetryPolicy(),
             split=halves,
@@ -82,7 +82,7 @@ class Bench:
         )
 
     def held(self):
-        """The processes of works that have come to hold since the last call."""
+        """The processes of tasks that have come to hold since the last call."""
         readable, _, _ = select.select([self.pipe], [], [], 0.0)
         return [int(pid) for pid in os.read(self.pipe, 1_000).split()] if readable else []
 
@@ -119,45 +119,45 @@ def settle(client):
                 return
 
 
-def halves(work):
-    verb, first, last, poison = work.payload
+def halves(task):
+    verb, first, last, poison = task.payload
     middle = (first + last) // 2
     return [
-        Work(f"{work.key}.{part}", (verb, a, b, poison), size=b - a)
+        Task(f"{task.key}.{part}", (verb, a, b, poison), size=b - a)
         for part, (a, b) in enumerate(((first, middle), (middle, last)))
     ]
 
 
 def blocks(count, size, poison):
-    return [Work(f"b{n}", ("trades", n * size, (n + 1) * size, poison), size=size) for n in range(count)]
+    return [Task(f"b{n}", ("trades", n * size, (n + 1) * size, poison), size=size) for n in range(count)]
 
 
 def test_poison_is_bisected_until_alone_and_innocents_are_done_once(bench):
     result = bench.drive(blocks(count=30, size=4, poison=42))
     (failed,) = bench.of(Failed)
-    assert (failed.reason, failed.work.payload[1:3]) == (Reason.POISON, (42, 43))
+    assert (failed.reason, failed.task.payload[1:3]) == (Reason.POISON, (42, 43))
     done = Counter(trade for event in bench.of(Finished) for trade in event.outcome.result)
     assert done == Counter(trade for trade in range(120) if trade != 42)
-    assert [event.work.size for event in bench.of(SplitInto)] == [4, 2]
+    assert [event.task.size for event in bench.of(SplitInto)] == [4, 2]
     assert {event.mishap.alone for event in bench.of(Retried)} == {True}
-    blamed = {event.work.payload[1] <= 42 < event.work.payload[2] for event in bench.of(Retried)}
+    blamed = {event.task.payload[1] <= 42 < event.task.payload[2] for event in bench.of(Retried)}
     assert blamed == {True}, "an innocent block was blamed"
     assert (result.state, result.counts.failed) == ("complete", 1)
 
 
 def test_a_worker_killed_from_outside_is_survived(bench):
-    held = Work("held", ("hold",))
-    result = bench.drive([held, *(Work(f"w{n}", ("pid",)) for n in range(10))], tick=bench.kill)
+    held = Task("held", ("hold",))
+    result = bench.drive([held, *(Task(f"w{n}", ("pid",)) for n in range(10))], tick=bench.kill)
     assert result.counts.done == 11
     (retried,) = bench.of(Retried)
     assert isinstance(retried.mishap, Lost)
-    assert retried.work == held.again()
+    assert retried.task == held.again()
     assert len({event.outcome.result for event in bench.of(Finished)}) >= 1
 
 
 def test_the_dead_are_replaced(bench, client):
-    """After a death both places are filled again: two works hold at the same time."""
-    bench.drive([Work("held", ("hold",))], tick=bench.kill)
+    """After a death both places are filled again: two tasks hold at the same time."""
+    bench.drive([Task("held", ("hold",))], tick=bench.kill)
     pids = []
 
     def both_then_stop():
@@ -166,21 +166,21 @@ def test_the_dead_are_replaced(bench, client):
             bench.stop.request(15)
             bench.stop.request(15)
 
-    bench.drive([Work("one", ("hold",)), Work("two", ("hold",))], tick=both_then_stop)
+    bench.drive([Task("one", ("hold",)), Task("two", ("hold",))], tick=both_then_stop)
     assert len(set(pids)) == 2
     for pid in pids:
         os.kill(pid, signal.SIGKILL)
 
 
 def test_a_timeout_ends_the_process_and_is_told_as_one(bench):
-    slow = Work("slow", ("slow", 1), timeout_seconds=0.3)
-    hopeless = Work("hopeless", ("slow", 9), timeout_seconds=0.3)
-    bench.drive([slow, hopeless, Work("quick", ("pid",), timeout_seconds=30.0)])
+    slow = Task("slow", ("slow", 1), timeout_seconds=0.3)
+    hopeless = Task("hopeless", ("slow", 9), timeout_seconds=0.3)
+    bench.drive([slow, hopeless, Task("quick", ("pid",), timeout_seconds=30.0)])
     assert {type(event.mishap) for event in bench.of((Retried, Failed))} == {TimedOut}
-    assert sorted(event.work.key for event in bench.of(Retried)) == ["hopeless", "slow"]
+    assert sorted(event.task.key for event in bench.of(Retried)) == ["hopeless", "slow"]
     (failed,) = bench.of(Failed)
-    assert (failed.work.key, failed.reason) == ("hopeless", Reason.TIMEOUT)
-    assert {event.outcome.work.key for event in bench.of(Finished)} == {"slow", "quick"}
+    assert (failed.task.key, failed.reason) == ("hopeless", Reason.TIMEOUT)
+    assert {event.outcome.task.key for event in bench.of(Finished)} == {"slow", "quick"}
 
 
 @pytest.fixture
@@ -194,26 +194,26 @@ def impatient(client, tmp_path):
 @pytest.mark.parametrize("verb", ["locked", "hold"])
 def test_what_stops_the_watchdog_too_is_ended_from_outside(impatient, verb):
     """Code that keeps the interpreter's lock, and a process that is stopped; seen to hang for good before."""
-    stuck = Work("stuck", (verb, 1), timeout_seconds=1.0)
-    others = [Work(f"w{n}", ("pid",), timeout_seconds=30.0) for n in range(5)]
+    stuck = Task("stuck", (verb, 1), timeout_seconds=1.0)
+    others = [Task(f"w{n}", ("pid",), timeout_seconds=30.0) for n in range(5)]
     result = impatient.drive([stuck, *others], tick=impatient.freeze if verb == "hold" else lambda: None)
     assert (result.state, result.counts.done) == ("complete", 6)
     (retried,) = impatient.of(Retried)
     assert isinstance(retried.mishap, TimedOut)
-    assert retried.work == stuck.again()
+    assert retried.task == stuck.again()
 
 
 def test_code_that_keeps_the_lock_for_ever_fails_alone_with_timeout(impatient):
-    hopeless = Work("hopeless", ("locked", 9), timeout_seconds=0.5)
-    impatient.drive([hopeless, *(Work(f"w{n}", ("pid",)) for n in range(5))], policy=RetryPolicy(timeout=0))
+    hopeless = Task("hopeless", ("locked", 9), timeout_seconds=0.5)
+    impatient.drive([hopeless, *(Task(f"w{n}", ("pid",)) for n in range(5))], policy=RetryPolicy(timeout=0))
     (failed,) = impatient.of(Failed)
-    assert (failed.work.key, failed.reason) == ("hopeless", Reason.TIMEOUT)
+    assert (failed.task.key, failed.reason) == ("hopeless", Reason.TIMEOUT)
     assert len(impatient.of(Finished)) == 5
 
 
 def test_a_worker_that_gives_no_sign_of_life_is_replaced_and_its_work_is_lost(impatient):
-    """Without a deadline for the work; ten heartbeats are the least that is waited for."""
-    result = impatient.drive([Work("held", ("hold",)), Work("other", ("pid",))], tick=impatient.freeze)
+    """Without a deadline for the task; ten heartbeats are the least that is waited for."""
+    result = impatient.drive([Task("held", ("hold",)), Task("other", ("pid",))], tick=impatient.freeze)
     assert (result.state, result.counts.done) == ("complete", 2)
     (retried,) = impatient.of(Retried)
     assert (type(retried.mishap), retried.mishap.alone) == (Lost, True)
@@ -231,10 +231,10 @@ def test_a_cluster_with_a_stopped_worker_closes(tmp_path):
 
 
 def test_outgrown_memory_is_told_as_such(bench):
-    greedy = Work("greedy", ("greedy",))
-    bench.drive([greedy, *(Work(f"w{n}", ("pid",)) for n in range(5))])
+    greedy = Task("greedy", ("greedy",))
+    bench.drive([greedy, *(Task(f"w{n}", ("pid",)) for n in range(5))])
     (failed,) = bench.of(Failed)
-    assert (failed.work.key, failed.reason) == ("greedy", Reason.OUT_OF_MEMORY)
+    assert (failed.task.key, failed.reason) == ("greedy", Reason.OUT_OF_MEMORY)
     assert "MiB" in failed.message
     assert len(bench.of(Finished)) == 5
     assert bench.of(Retried) == []
@@ -249,14 +249,14 @@ def test_a_stop_lets_what_runs_end_and_cancels_what_waits(bench):
         if len(pids) == 2 and not bench.stop.requested:
             bench.stop.request(15)
 
-    works = [Work(f"h{n}", ("hold",)) for n in range(6)]
-    result = bench.drive(works, tick=stop_when_running, grace_seconds=0.2)
+    tasks = [Task(f"h{n}", ("hold",)) for n in range(6)]
+    result = bench.drive(tasks, tick=stop_when_running, grace_seconds=0.2)
     for pid in pids:
         os.kill(pid, signal.SIGKILL)
     assert (result.state, result.counts.done) == ("stopped", 0)
     assert result.counts.cancelled == result.counts.submitted > 2
-    cancelled = [event.work.key for event in bench.of(CancelledWork)]
-    assert sorted(cancelled) == [work.key for work in works][: len(cancelled)]
+    cancelled = [event.task.key for event in bench.of(CancelledTask)]
+    assert sorted(cancelled) == [task.key for task in tasks][: len(cancelled)]
     assert len(pids) == 2
 
 
@@ -274,7 +274,7 @@ def test_no_workers_for_too_long_is_an_error(tmp_path):
         client.retire_workers([address], close_workers=True)
         with contextlib.closing(executor), pytest.raises(ClusterError, match="no worker"):
             drive(
-                iter([Work("w", ("pid",))]),
+                iter([Task("w", ("pid",))]),
                 executor,
                 RetryPolicy(),
                 split=halves,
@@ -297,7 +297,7 @@ def test_many_deaths_at_random_moments(bench, client):
     result = bench.drive(blocks(count=600, size=8, poison=-1), tick=kill_someone)
     assert result.state == "complete"
     done = Counter(trade for event in bench.of(Finished) for trade in event.outcome.result)
-    failed = {trade for event in bench.of(Failed) for trade in range(*event.work.payload[1:3])}
+    failed = {trade for event in bench.of(Failed) for trade in range(*event.task.payload[1:3])}
     assert set(done.values()) == {1}
     assert set(done) | failed == set(range(4_800))
     assert not set(done) & failed

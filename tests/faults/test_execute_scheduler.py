@@ -13,11 +13,11 @@ from riskpipe.clusters.address import at_address
 from riskpipe.errors import ClusterError
 from riskpipe.execute.dask_executor import DaskExecutor
 from riskpipe.execute.drive import drive
-from riskpipe.execute.events import CancelledWork, Finished
+from riskpipe.execute.events import CancelledTask, Finished
 from riskpipe.execute.executor import SchedulerLostError
 from riskpipe.execute.policy import RetryPolicy
 from riskpipe.execute.signals import StopSignal
-from riskpipe.execute.work import Work
+from riskpipe.execute.task import Task
 
 
 def start(arguments, directory, awaited):
@@ -65,10 +65,10 @@ def test_the_loss_of_the_scheduler_is_told_and_accounted_for(remote):
         if sum(isinstance(event, Finished) for event in events) == 20 and isinstance(event, Finished):
             os.kill(scheduler.pid, signal.SIGKILL)
 
-    def value(work):
-        return work.payload
+    def value(task):
+        return task.payload
 
-    source = (Work(f"w{n}", n) for n in range(100_000))
+    source = (Task(f"w{n}", n) for n in range(100_000))
     with at_address(address, deadline=30.0) as client:
         executor = DaskExecutor(client, {"value": value})
         assert client.run_on_scheduler(lambda dask_scheduler: dask_scheduler.allowed_failures) == 0
@@ -77,16 +77,16 @@ def test_the_loss_of_the_scheduler_is_told_and_accounted_for(remote):
                 source,
                 executor,
                 RetryPolicy(),
-                split=lambda work: [],
+                split=lambda task: [],
                 on_event=kill_after_some,
                 stop=StopSignal(),
             )
         executor.close()
-    ended = Counter(event.outcome.work.payload for event in events if isinstance(event, Finished))
-    ended.update(event.work.payload for event in events if isinstance(event, CancelledWork))
-    assert ended == Counter(range(len(ended))), "every work taken has one ending"
+    ended = Counter(event.outcome.task.payload for event in events if isinstance(event, Finished))
+    ended.update(event.task.payload for event in events if isinstance(event, CancelledTask))
+    assert ended == Counter(range(len(ended))), "every task taken has one ending"
     assert next(source).payload == len(ended), "the rest of the iterator is untouched"
-    assert any(isinstance(event, CancelledWork) for event in events)
+    assert any(isinstance(event, CancelledTask) for event in events)
 
 
 def test_an_address_where_nothing_answers():

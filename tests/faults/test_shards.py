@@ -20,9 +20,9 @@ from riskpipe.execute.dask_executor import DaskExecutor
 from riskpipe.execute.drive import drive
 from riskpipe.execute.events import Finished, Retried
 from riskpipe.execute.policy import RetryPolicy
-from riskpipe.execute.sharded import ShardedExecutor
+from riskpipe.execute.sharded_executor import ShardedExecutor
 from riskpipe.execute.signals import StopSignal
-from riskpipe.execute.work import Displaced, Work
+from riskpipe.execute.task import Displaced, Task
 from riskpipe.plan.selection import Selection
 from riskpipe.workflows import functions
 from riskpipe.workflows.run import run
@@ -113,8 +113,8 @@ class Processes:
             self.schedulers.setdefault(number, []).append(scheduler)
             client = stack.enter_context(at_address(address, deadline=60.0))
 
-            def double(work):  # nested, so that it travels by value: workers cannot import test modules
-                return 2 * work.payload
+            def double(task):  # nested, so that it travels by value: workers cannot import test modules
+                return 2 * task.payload
 
             executor = DaskExecutor(client, {"value": double}, wake=wake)
             stack.callback(executor.close)
@@ -146,7 +146,7 @@ def test_a_killed_scheduler_is_replaced_while_the_others_go_on(tmp_path):
     def source():
         number = 0
         while not rebuilt:
-            yield Work(f"w{number}", number, projected_seconds=0.001)
+            yield Task(f"w{number}", number, projected_seconds=0.001)
             number += 1
 
     def watch(event):
@@ -165,7 +165,7 @@ def test_a_killed_scheduler_is_replaced_while_the_others_go_on(tmp_path):
             source(),
             executor,
             RetryPolicy(worker_lost=0),
-            split=lambda work: [],
+            split=lambda task: [],
             on_event=watch,
             stop=StopSignal(),
         )

@@ -17,7 +17,7 @@ import pyarrow as pa
 from riskpipe.plan.plan import StoredPlan
 from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import RunLayout
-from riskpipe.valuation.run_block import BlockTask, run_block
+from riskpipe.valuation.run_block import BlockPayload, run_block
 
 
 def resident() -> int:
@@ -38,11 +38,11 @@ def main(root: str, run_id: str) -> None:
         if known is None or block.projected_bytes > known.projected_bytes:
             largest[block.product] = block
     for block in largest.values():  # what a process holds once: compiled kernels, market, scenarios
-        run_block(BlockTask(root, run_id, block.range_part(block.row_start, block.row_start + 20, 20)))
+        run_block(BlockPayload(root, run_id, block.range_part(block.row_start, block.row_start + 20, 20)))
     report = {}
     for product, block in largest.items():
         before = resident()
-        result = run_block(BlockTask(root, run_id, block))
+        result = run_block(BlockPayload(root, run_id, block))
         report[product] = {
             "before": before,
             "peak": result.peak_rss_bytes,

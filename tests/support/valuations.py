@@ -27,7 +27,7 @@ from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import RunLayout
 from riskpipe.valuation.context import Context
 from riskpipe.valuation.price import Part, value_trades
-from riskpipe.valuation.run_block import BlockTask, read_trades
+from riskpipe.valuation.run_block import BlockPayload, read_trades
 from riskpipe.workflows.plan import make_plan
 from riskpipe.workflows.run import _write_run
 
@@ -68,8 +68,8 @@ class OpenRun:
         (trades,) = {block.row_start: read_trades(self.context, block)[0] for block in self.blocks_of(product)}.values()
         return trades
 
-    def task(self, block: Block) -> BlockTask:
-        return BlockTask(self.store.root, self.layout.run_id, block)
+    def task(self, block: Block) -> BlockPayload:
+        return BlockPayload(self.store.root, self.layout.run_id, block)
 
     def value(self, product: Product, trades: Trades, measures: Sequence[str] = EVERY_MEASURE) -> Part:
         """Every measure from every column."""

@@ -15,15 +15,15 @@ def client():
 def functions():
     """By name. Nested, so that they travel to workers by value: workers cannot import test modules."""
 
-    def value(work):
-        verb, *arguments = work.payload if isinstance(work.payload, tuple) else ("double", work.payload)
+    def value(task):
+        verb, *arguments = task.payload if isinstance(task.payload, tuple) else ("double", task.payload)
         if verb == "raise":
             raise arguments[0]
         if verb == "lambda":
             return lambda: None
         return 2 * arguments[0]
 
-    def merge(work):
-        return sum(work.payload)
+    def merge(task):
+        return sum(task.payload)
 
     return {"value": value, "merge": merge}

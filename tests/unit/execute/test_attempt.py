@@ -8,14 +8,14 @@ import pytest
 from riskpipe.errors import Interrupt, Reason, StorageError
 from riskpipe.execute.attempt import Reply, attempt, packed
 from riskpipe.execute.signals import StopSignal, stop_on_signals
-from riskpipe.execute.work import Done, Work
+from riskpipe.execute.task import Done, Task
 
-WORK = Work("k", 20)
+TASK = Task("k", 20)
 
 
 def test_a_result():
-    outcome = attempt(lambda work: work.payload + 1, WORK, "w").outcome(WORK)
-    assert outcome == Done(WORK, 21, "w")
+    outcome = attempt(lambda task: task.payload + 1, TASK, "w").outcome(TASK)
+    assert outcome == Done(TASK, 21, "w")
 
 
 @pytest.mark.parametrize(
@@ -34,14 +34,14 @@ def test_a_result():
     ],
 )
 def test_exceptions_are_typed(error, reason):
-    def fail(work):
+    def fail(task):
         secret = "not to be shown"
         raise error if secret else None
 
-    outcome = attempt(fail, WORK, "w").outcome(WORK)
+    outcome = attempt(fail, TASK, "w").outcome(TASK)
     assert outcome.reason is reason
     assert outcome.message == f"{type(error).__name__}: {error}"
-    assert outcome.work is WORK
+    assert outcome.task is TASK
     assert "in fail" in outcome.traceback_text
     assert "not to be shown" not in outcome.traceback_text.replace('secret = "not to be shown"', "")
 
@@ -49,15 +49,15 @@ def test_exceptions_are_typed(error, reason):
 def test_ctrl_c_is_not_a_mishap():
     """Of the main thread with Python's own handler, as in a library; and ours, wherever it comes."""
 
-    def interrupt(work):
+    def interrupt(task):
         raise KeyboardInterrupt
 
-    def ours(work):
+    def ours(task):
         raise Interrupt
 
     for function in (interrupt, ours):
         with pytest.raises(KeyboardInterrupt):
-            attempt(function, WORK, "w")
+            attempt(function, TASK, "w")
 
 
 class UnprintableError(ValueError):
@@ -82,10 +82,10 @@ def test_whatever_a_product_raises_is_a_mishap():
     with stop_on_signals(StopSignal()):
         for error, message in raised:
 
-            def fail(work, error=error):
+            def fail(task, error=error):
                 raise error
 
-            outcome = pickle.loads(packed(attempt(fail, WORK, "w"))).outcome(WORK)
+            outcome = pickle.loads(packed(attempt(fail, TASK, "w"))).outcome(TASK)
             assert (outcome.reason, outcome.message) == (Reason.PRICING_ERROR, message)
             assert outcome.traceback_text.endswith(f"{message}\n")
 
@@ -96,12 +96,12 @@ def test_long_messages_and_deep_stacks_are_cut():
             raise ValueError("x" * 100_000)
         deep(n - 1)
 
-    outcome = attempt(lambda work: deep(sys.getrecursionlimit() // 3), WORK, "w").outcome(WORK)
+    outcome = attempt(lambda task: deep(sys.getrecursionlimit() // 3), TASK, "w").outcome(TASK)
     assert len(outcome.message) <= 2_000
     assert outcome.traceback_text.count("\n") < 40
 
 
 def test_a_result_that_cannot_be_pickled_is_a_typed_failure():
     reply = pickle.loads(packed(Reply("w", result=lambda: None)))
-    assert reply.outcome(WORK).reason is Reason.PRICING_ERROR
+    assert reply.outcome(TASK).reason is Reason.PRICING_ERROR
     assert "cannot be pickled" in reply.message

@@ -7,18 +7,18 @@ import pytest
 from riskpipe.errors import Reason
 from riskpipe.execute.dask_executor import DaskExecutor
 from riskpipe.execute.drive import drive
-from riskpipe.execute.events import CancelledWork, Failed, Finished, Retried, SplitInto, Submitted
+from riskpipe.execute.events import CancelledTask, Failed, Finished, Retried, SplitInto, Submitted
 from riskpipe.execute.executor import SchedulerLostError, refill
 from riskpipe.execute.policy import RetryPolicy
-from riskpipe.execute.serial import SerialExecutor
+from riskpipe.execute.serial_executor import SerialExecutor
 from riskpipe.execute.signals import StopSignal
-from riskpipe.execute.work import Cancelled, Done, Lost, Raised, TimedOut, Work
+from riskpipe.execute.task import Cancelled, Done, Lost, Raised, Task, TimedOut
 
 
 class Script:
-    """An executor without processes: `play(work)` says how an attempt ends; None: it has not ended yet.
+    """An executor without processes: `play(task)` says how an attempt ends; None: it has not ended yet.
 
-    `places` works run at a time, the others in flight are queued.
+    `places` tasks run at a time, the others in flight are queued.
     """
 
     def __init__(self, play, capacity=4, places=4):
@@ -30,15 +30,15 @@ class Script:
         self.cancelled = []
         self.submitted = []
 
-    def submit(self, works):
-        self.flight.extend(works)
-        self.submitted.extend(works)
+    def submit(self, tasks):
+        self.flight.extend(tasks)
+        self.submitted.extend(tasks)
         self.most = max(self.most, len(self.flight))
 
     def outcomes(self, timeout):
         started = [self.flight.popleft() for _ in range(min(self.places, len(self.flight)))]
-        ended = [(work, self.play(work)) for work in started]
-        self.flight.extendleft(work for work, outcome in reversed(ended) if outcome is None)
+        ended = [(task, self.play(task)) for task in started]
+        self.flight.extendleft(task for task, outcome in reversed(ended) if outcome is None)
         cancelled, self.cancelled = self.cancelled, []
         return cancelled + [outcome for _, outcome in ended if outcome is not None]
 
@@ -50,7 +50,7 @@ class Script:
 
     def cancel_queued(self):
         queued = [self.flight.pop() for _ in range(len(self.flight) - self.places)]
-        self.cancelled.extend(Cancelled(work) for work in queued)
+        self.cancelled.extend(Cancelled(task) for task in queued)
 
     def cancel_all(self):
         self.play = Cancelled
@@ -73,7 +73,7 @@ class FakeClock:
 
 
 class Journal:
-    """Collects events and keeps the account: every work taken comes to exactly one ending."""
+    """Collects events and keeps the account: every task taken comes to exactly one ending."""
 
     def __init__(self, reply=lambda event: None):
         self.events = []
@@ -89,40 +89,40 @@ class Journal:
     def endings(self):
         ended = Counter()
         for event in self.of(Finished):
-            ended[event.outcome.work.key] += 1
-        for event in self.of((Failed, SplitInto, CancelledWork)):
-            ended[event.work.key] += 1
+            ended[event.outcome.task.key] += 1
+        for event in self.of((Failed, SplitInto, CancelledTask)):
+            ended[event.task.key] += 1
         return ended
 
 
 def numbers(count, size=1):
-    return (Work(f"w{n}", (n, n + size), size=size) for n in range(0, count * size, size))
+    return (Task(f"w{n}", (n, n + size), size=size) for n in range(0, count * size, size))
 
 
-def halves(work):
-    first, last = work.payload
+def halves(task):
+    first, last = task.payload
     middle = (first + last) // 2
-    return [Work(f"{a}-{b}", (a, b), size=b - a) for a, b in ((first, middle), (middle, last))]
+    return [Task(f"{a}-{b}", (a, b), size=b - a) for a, b in ((first, middle), (middle, last))]
 
 
-def run(works, executor, journal, policy=None, **options):
+def run(tasks, executor, journal, policy=None, **options):
     options.setdefault("stop", StopSignal())
     options.setdefault("clock", FakeClock())
-    return drive(works, executor, policy or RetryPolicy(), split=halves, on_event=journal, **options)
+    return drive(tasks, executor, policy or RetryPolicy(), split=halves, on_event=journal, **options)
 
 
-def done(work):
-    return Done(work, work.payload, "w1")
+def done(task):
+    return Done(task, task.payload, "w1")
 
 
-def test_all_works_are_done_and_the_iterator_is_not_run_ahead_of():
+def test_all_tasks_are_done_and_the_iterator_is_not_run_ahead_of():
     pulled = []
 
     def watched():
-        for work in numbers(100):
-            pulled.append(work)
+        for task in numbers(100):
+            pulled.append(task)
             assert len(pulled) - finished() <= 4
-            yield work
+            yield task
 
     def finished():
         return len(journal.of(Finished))
@@ -141,9 +141,9 @@ def test_events_come_in_order():
     told = set()
     for event in journal.events:
         if isinstance(event, Submitted):
-            told.add(event.work.key)
+            told.add(event.task.key)
         else:
-            assert event.outcome.work.key in told
+            assert event.outcome.task.key in told
 
 
 def test_an_empty_iterator():
@@ -155,13 +155,13 @@ def test_storage_errors_are_retried_after_a_delay_that_holds_up_nobody():
     clock, journal = FakeClock(), Journal()
     policy = RetryPolicy(storage=2)
 
-    def play(work):
-        return Raised(work, Reason.STORAGE, "disk", "w1") if work.key == "w0" else done(work)
+    def play(task):
+        return Raised(task, Reason.STORAGE, "disk", "w1") if task.key == "w0" else done(task)
 
     result = run(numbers(20), Script(play), journal, policy, clock=clock)
-    assert [event.work.attempt for event in journal.of(Retried)] == [2, 3]
+    assert [event.task.attempt for event in journal.of(Retried)] == [2, 3]
     (failed,) = journal.of(Failed)
-    assert (failed.work.key, failed.reason, failed.work.attempt) == ("w0", Reason.STORAGE, 3)
+    assert (failed.task.key, failed.reason, failed.task.attempt) == ("w0", Reason.STORAGE, 3)
     assert (result.counts.done, result.counts.failed, result.counts.retried) == (19, 1, 2)
     last_other = max(n for n, event in enumerate(journal.events) if isinstance(event, Finished))
     assert journal.events.index(failed) > last_other
@@ -170,8 +170,8 @@ def test_storage_errors_are_retried_after_a_delay_that_holds_up_nobody():
 
 
 def test_python_errors_fail_alone():
-    def play(work):
-        return Raised(work, Reason.PRICING_ERROR, "bug", "w1", "trace") if work.key == "w3" else done(work)
+    def play(task):
+        return Raised(task, Reason.PRICING_ERROR, "bug", "w1", "trace") if task.key == "w3" else done(task)
 
     journal = Journal()
     result = run(numbers(8), Script(play), journal)
@@ -189,17 +189,17 @@ def test_a_poisonous_trade_is_found_by_bisection(size):
     """One trade kills its worker each time: it alone is quarantined, and all others are done once."""
     poison = 2 * size // 3
 
-    def play(work):
-        first, last = work.payload
-        return Lost(work, "w1") if first <= poison < last else done(work)
+    def play(task):
+        first, last = task.payload
+        return Lost(task, "w1") if first <= poison < last else done(task)
 
     journal, executor = Journal(), Script(play)
     result = run(numbers(3, size=size), executor, journal)
     (failed,) = journal.of(Failed)
-    assert (failed.reason, failed.work.payload) == (Reason.POISON, (poison, poison + 1))
+    assert (failed.reason, failed.task.payload) == (Reason.POISON, (poison, poison + 1))
     trades = Counter()
     for event in journal.of(Finished):
-        trades.update(range(*event.outcome.work.payload))
+        trades.update(range(*event.outcome.task.payload))
     assert trades == Counter({n: 1 for n in range(3 * size) if n != poison})
     deaths = result.counts.retried + result.counts.split + result.counts.failed
     assert deaths <= 3 + size.bit_length(), "one death a level, and two at the ends"
@@ -207,10 +207,10 @@ def test_a_poisonous_trade_is_found_by_bisection(size):
 
 
 def test_out_of_memory_splits_and_timeouts_are_retried_first():
-    def play(work):
-        if work.size > 4:
-            return Raised(work, Reason.OUT_OF_MEMORY, "big", "w1")
-        return TimedOut(work, "w1") if work.size > 2 and work.attempt == 1 else done(work)
+    def play(task):
+        if task.size > 4:
+            return Raised(task, Reason.OUT_OF_MEMORY, "big", "w1")
+        return TimedOut(task, "w1") if task.size > 2 and task.attempt == 1 else done(task)
 
     journal = Journal()
     result = run(numbers(1, size=8), Script(play), journal)
@@ -219,16 +219,16 @@ def test_out_of_memory_splits_and_timeouts_are_retried_first():
     assert [child.size for child in journal.of(SplitInto)[0].children] == [4, 4]
 
 
-def test_a_work_that_cannot_be_split_fails_with_the_reason():
-    def play(work):
-        return Raised(work, Reason.OUT_OF_MEMORY, "big", "w1")
+def test_a_task_that_cannot_be_split_fails_with_the_reason():
+    def play(task):
+        return Raised(task, Reason.OUT_OF_MEMORY, "big", "w1")
 
     journal = Journal()
     drive(
         numbers(1, size=8),
         Script(play),
         RetryPolicy(),
-        split=lambda work: [work],
+        split=lambda task: [task],
         on_event=journal,
         stop=StopSignal(),
     )
@@ -236,36 +236,37 @@ def test_a_work_that_cannot_be_split_fails_with_the_reason():
     assert failed.reason is Reason.OUT_OF_MEMORY
 
 
-def test_works_that_the_caller_adds_run_before_the_rest():
+def test_tasks_that_the_caller_adds_run_before_the_rest():
     values = Counter()
 
     def reply(event):
-        if isinstance(event, Finished) and event.outcome.work.function == "value":
-            values[event.outcome.work.group] += 1
-            if values[event.outcome.work.group] == 5:
-                return [Work("m", event.outcome.work.group, function="merge", group=event.outcome.work.group)]
+        if isinstance(event, Finished) and event.outcome.task.function == "value":
+            group = event.outcome.task.payload // 5
+            values[group] += 1
+            if values[group] == 5:
+                return [Task("m", group, function="merge")]
         return None
 
-    works = (Work(f"w{n}", n, group=n // 5) for n in range(20))
+    tasks = (Task(f"w{n}", n) for n in range(20))
     journal, executor = Journal(reply), Script(done, capacity=1)
-    result = run(works, executor, journal)
-    order = [work.function for work in executor.submitted]
+    result = run(tasks, executor, journal)
+    order = [task.function for task in executor.submitted]
     assert order == (["value"] * 5 + ["merge"]) * 4
     assert result.counts.done == 24
 
 
-def test_works_added_by_the_last_event_still_run():
+def test_tasks_added_by_the_last_event_still_run():
     def reply(event):
-        more = isinstance(event, Finished) and event.outcome.work.key == "w0"
-        return [Work("late", (0, 1), function="merge")] if more else None
+        more = isinstance(event, Finished) and event.outcome.task.key == "w0"
+        return [Task("late", (0, 1), function="merge")] if more else None
 
     journal = Journal(reply)
     assert run(numbers(1), Script(done), journal).counts.done == 2
 
 
 def test_fail_fast_stops_submission():
-    def play(work):
-        return Raised(work, Reason.PRICING_ERROR, "bug", "w1") if work.key == "w2" else done(work)
+    def play(task):
+        return Raised(task, Reason.PRICING_ERROR, "bug", "w1") if task.key == "w2" else done(task)
 
     journal, executor = Journal(), Script(play)
     result = run(numbers(1_000), executor, journal, fail_fast=True)
@@ -277,18 +278,18 @@ def test_fail_fast_stops_submission():
 def test_a_stop_drains_what_runs_and_cancels_what_waits():
     stop, clock = StopSignal(), FakeClock()
 
-    def play(work):
-        if work.key == "w0" and work.attempt == 1:
-            return Raised(work, Reason.STORAGE, "disk", "w1")
-        if work.key == "w6":
+    def play(task):
+        if task.key == "w0" and task.attempt == 1:
+            return Raised(task, Reason.STORAGE, "disk", "w1")
+        if task.key == "w6":
             stop.request(15)
-        return done(work)
+        return done(task)
 
     journal, executor = Journal(), Script(play)
     source = numbers(1_000)
     result = run(source, executor, journal, stop=stop, clock=clock)
     assert result.state == "stopped"
-    assert [event.work.key for event in journal.of(CancelledWork)] == ["w0"]
+    assert [event.task.key for event in journal.of(CancelledTask)] == ["w0"]
     assert (result.counts.done, result.counts.cancelled) == (len(executor.submitted) - 1, 1)
     assert next(source).key == f"w{len(executor.submitted)}", "the rest is the caller's"
     assert set(journal.endings().values()) == {1}
@@ -297,12 +298,12 @@ def test_a_stop_drains_what_runs_and_cancels_what_waits():
 def test_what_is_queued_does_not_start_after_a_stop():
     stop, played = StopSignal(), []
 
-    def play(work):
+    def play(task):
         if not stop.requested:
             stop.request(15)
             return None
-        played.append(work.key)
-        return done(work)
+        played.append(task.key)
+        return done(task)
 
     journal = Journal()
     result = run(numbers(50), Script(play, capacity=6, places=1), journal, stop=stop)
@@ -313,29 +314,29 @@ def test_what_is_queued_does_not_start_after_a_stop():
 def test_during_a_drain_nothing_is_retried_or_split():
     stop = StopSignal()
 
-    def play(work):
+    def play(task):
         stop.request(2)
-        return {"w0": Lost(work, "w"), "w8": Raised(work, Reason.OUT_OF_MEMORY, "m", "w")}.get(work.key, done(work))
+        return {"w0": Lost(task, "w"), "w8": Raised(task, Reason.OUT_OF_MEMORY, "m", "w")}.get(task.key, done(task))
 
     journal = Journal()
     result = run(numbers(10, size=8), Script(play, capacity=2), journal, stop=stop)
     assert result.counts.submitted == 2
-    assert {event.work.key: event.reason for event in journal.of(Failed)} == {}
-    assert sorted(event.work.key for event in journal.of((CancelledWork, SplitInto))) == ["w0", "w8"]
+    assert {event.task.key: event.reason for event in journal.of(Failed)} == {}
+    assert sorted(event.task.key for event in journal.of((CancelledTask, SplitInto))) == ["w0", "w8"]
     assert result.counts.done == 0
 
 
 def test_a_grace_that_is_over_cancels_the_rest():
     stop, clock = StopSignal(), FakeClock()
 
-    def play(work):
+    def play(task):
         clock.time += 1.0
         stop.request(15) if not stop.requested else None
-        return None if work.key == "w1" else done(work)
+        return None if task.key == "w1" else done(task)
 
     journal, executor = Journal(), Script(play)
     result = run(numbers(50), executor, journal, stop=stop, clock=clock, grace_seconds=30.0)
-    assert [event.work.key for event in journal.of(CancelledWork)] == ["w1"]
+    assert [event.task.key for event in journal.of(CancelledTask)] == ["w1"]
     assert (result.state, result.counts.done) == ("stopped", 3)
     assert clock.time >= 30.0
 
@@ -343,7 +344,7 @@ def test_a_grace_that_is_over_cancels_the_rest():
 def test_a_second_signal_ends_the_drain():
     stop = StopSignal()
 
-    def play(work):
+    def play(task):
         stop.request(15)
 
     journal = Journal()
@@ -352,21 +353,21 @@ def test_a_second_signal_ends_the_drain():
 
 
 def test_a_lost_scheduler_leaves_an_account():
-    """Every work taken and not ended is named before the error goes on, a retry that waits included."""
+    """Every task taken and not ended is named before the error goes on, a retry that waits included."""
 
-    def play(work):
-        if work.key == "w0":
-            return Raised(work, Reason.STORAGE, "disk", "w1")
+    def play(task):
+        if task.key == "w0":
+            return Raised(task, Reason.STORAGE, "disk", "w1")
         if len(journal.of(Finished)) > 10:
             raise SchedulerLostError("gone")
-        return done(work)
+        return done(task)
 
     journal, executor = Journal(), Script(play)
     with pytest.raises(SchedulerLostError):
         run(numbers(1_000), executor, journal)
-    taken = {work.key for work in executor.submitted}
+    taken = {task.key for task in executor.submitted}
     assert journal.endings() == Counter(dict.fromkeys(taken, 1))
-    assert "w0" in {event.work.key for event in journal.of(CancelledWork)}
+    assert "w0" in {event.task.key for event in journal.of(CancelledTask)}
 
 
 def test_the_clock_ticks_with_every_wait():
@@ -386,29 +387,29 @@ def real(request, functions):
 
 
 def test_real_executors_value_and_merge(real):
-    results = {}
+    results, sums = {}, {}
 
     def reply(event):
         if not isinstance(event, Finished):
             return None
-        work = event.outcome.work
-        results.setdefault(work.group, []).append(event.outcome.result)
-        if work.function == "value" and len(results[work.group]) == 10:
-            return [Work(f"m{work.group}", tuple(results[work.group]), function="merge", group=-work.group)]
-        return None
+        task = event.outcome.task
+        if task.function == "merge":
+            sums[task.key] = event.outcome.result
+            return None
+        group = f"m{task.payload // 10}"
+        results.setdefault(group, []).append(event.outcome.result)
+        return [Task(group, tuple(results[group]), function="merge")] if len(results[group]) == 10 else None
 
-    works = (Work(f"w{n}", n, group=1 + n // 10) for n in range(100))
-    result = run(works, real, Journal(reply), clock=None)
+    tasks = (Task(f"w{n}", n) for n in range(100))
+    result = run(tasks, real, Journal(reply), clock=None)
     assert (result.state, result.counts.done) == ("complete", 110)
-    assert [results[-group] for group in range(1, 11)] == [
-        [2 * sum(range(10 * group - 10, 10 * group))] for group in range(1, 11)
-    ]
+    assert sums == {f"m{group}": 2 * sum(range(10 * group, 10 * group + 10)) for group in range(10)}
 
 
 def test_real_executors_fail_fast_and_account(real):
     def source():
         for n in range(500):
-            yield Work(f"w{n}", ("raise", ValueError("bug")) if n == 20 else n)
+            yield Task(f"w{n}", ("raise", ValueError("bug")) if n == 20 else n)
 
     journal = Journal()
     result = run(source(), real, journal, clock=None, fail_fast=True)
@@ -427,7 +428,7 @@ def test_real_executors_stop_and_account(real):
             stop.request(15)
 
     journal.reply = reply
-    result = run((Work(f"w{n}", n) for n in range(5_000)), real, journal, clock=None, stop=stop)
+    result = run((Task(f"w{n}", n) for n in range(5_000)), real, journal, clock=None, stop=stop)
     assert result.state == "stopped"
     assert result.counts.done + result.counts.cancelled == result.counts.submitted < 200
     assert set(journal.endings().values()) == {1}

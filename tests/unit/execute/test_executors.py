@@ -7,8 +7,8 @@ import pytest
 
 from riskpipe.errors import ClusterError, Reason
 from riskpipe.execute.dask_executor import DaskExecutor
-from riskpipe.execute.serial import SerialExecutor
-from riskpipe.execute.work import Cancelled, Done, Raised, Work
+from riskpipe.execute.serial_executor import SerialExecutor
+from riskpipe.execute.task import Cancelled, Done, Raised, Task
 
 
 @pytest.fixture(params=["serial", "dask"])
@@ -35,22 +35,22 @@ def collect(executor, rounds=200):
         outcomes = executor.outcomes(0.5)
         ended.extend(outcomes)
         rounds -= not outcomes
-        assert rounds > 0, f"{executor.running()} works never ended"
+        assert rounds > 0, f"{executor.running()} tasks never ended"
     return ended
 
 
-def test_results_are_complete_and_carry_their_work(executor):
-    works = [Work(f"w{n}", n, group=n % 3) for n in range(10)]
-    executor.submit(works)
+def test_results_are_complete_and_carry_their_task(executor):
+    tasks = [Task(f"w{n}", n) for n in range(10)]
+    executor.submit(tasks)
     assert executor.running() == 10
     ended = collect(executor)
-    assert {outcome.work.key: outcome.result for outcome in ended} == {f"w{n}": 2 * n for n in range(10)}
-    assert sorted((o.work for o in ended), key=lambda w: w.payload) == works
+    assert {outcome.task.key: outcome.result for outcome in ended} == {f"w{n}": 2 * n for n in range(10)}
+    assert sorted((o.task for o in ended), key=lambda w: w.payload) == tasks
     assert all(isinstance(outcome, Done) and outcome.worker for outcome in ended)
 
 
-def test_a_thousand_works_within_the_window(executor):
-    waiting = [Work(f"w{n}", n) for n in reversed(range(1_000))]
+def test_a_thousand_tasks_within_the_window(executor):
+    waiting = [Task(f"w{n}", n) for n in reversed(range(1_000))]
     seen = []
     while waiting or executor.running():
         free = executor.capacity - executor.running()
@@ -70,8 +70,8 @@ def test_a_thousand_works_within_the_window(executor):
     ],
 )
 def test_exceptions_come_back_typed(executor, error, reason):
-    executor.submit([Work("bad", ("raise", error)), Work("good", 4)])
-    ended = {outcome.work.key: outcome for outcome in collect(executor)}
+    executor.submit([Task("bad", ("raise", error)), Task("good", 4)])
+    ended = {outcome.task.key: outcome for outcome in collect(executor)}
     assert ended["good"].result == 8
     bad = ended["bad"]
     assert isinstance(bad, Raised)
@@ -80,38 +80,38 @@ def test_exceptions_come_back_typed(executor, error, reason):
 
 
 def test_the_function_is_chosen_by_name(executor):
-    executor.submit([Work("k", (1, 2, 3), function="merge"), Work("k", 5)])
+    executor.submit([Task("k", (1, 2, 3), function="merge"), Task("k", 5)])
     assert sorted(outcome.result for outcome in collect(executor)) == [6, 10]
 
 
 def test_an_unknown_function_fails_or_is_refused(executor):
     with pytest.raises(KeyError):
-        executor.submit([Work("k", 1, function="nope")])
+        executor.submit([Task("k", 1, function="nope")])
     assert executor.running() == 0
 
 
-def test_a_second_attempt_is_another_work(executor):
-    work = Work("k", 21)
-    executor.submit([work])
+def test_a_second_attempt_is_another_task(executor):
+    task = Task("k", 21)
+    executor.submit([task])
     collect(executor)
-    executor.submit([work.again()])
+    executor.submit([task.again()])
     (ended,) = collect(executor)
-    assert (ended.work.attempt, ended.result) == (2, 42)
+    assert (ended.task.attempt, ended.result) == (2, 42)
 
 
 def test_what_has_ended_before_can_be_submitted_again(executor):
     for _ in range(2):
-        executor.submit([Work("k", 1)])
+        executor.submit([Task("k", 1)])
         assert [outcome.result for outcome in collect(executor)] == [2]
 
 
-def test_cancelled_works_end_once_each(executor):
-    executor.submit([Work(f"w{n}", n) for n in range(40)])
+def test_cancelled_tasks_end_once_each(executor):
+    executor.submit([Task(f"w{n}", n) for n in range(40)])
     executor.cancel_all()
     ended = collect(executor)
-    assert sorted(outcome.work.payload for outcome in ended) == list(range(40))
+    assert sorted(outcome.task.payload for outcome in ended) == list(range(40))
     assert any(isinstance(outcome, Cancelled) for outcome in ended)
-    executor.submit([Work("after", 3)])
+    executor.submit([Task("after", 3)])
     assert [outcome.result for outcome in collect(executor)] == [6]
 
 
@@ -121,23 +121,23 @@ def test_nothing_in_flight_nothing_ends(executor):
 
 def test_two_executors_on_one_cluster(client, functions):
     first, second = DaskExecutor(client, functions), DaskExecutor(client, functions)
-    first.submit([Work("k", 1)])
-    second.submit([Work("k", 2)])
+    first.submit([Task("k", 1)])
+    second.submit([Task("k", 2)])
     assert [collect(first)[0].result, collect(second)[0].result] == [2, 4]
     first.close()
-    second.submit([Work("again", 3)])
+    second.submit([Task("again", 3)])
     assert collect(second)[0].result == 6
     second.close()
 
 
-def test_the_same_work_twice_in_flight_is_refused(dask_executor):
+def test_the_same_task_twice_in_flight_is_refused(dask_executor):
     with pytest.raises(ValueError, match="in flight"):
-        dask_executor.submit([Work("k", 1), Work("k", 2)])
+        dask_executor.submit([Task("k", 1), Task("k", 2)])
     assert dask_executor.running() == 0
 
 
 def test_an_unpicklable_result_is_a_typed_failure(dask_executor):
-    dask_executor.submit([Work("k", ("lambda",))])
+    dask_executor.submit([Task("k", ("lambda",))])
     (ended,) = collect(dask_executor)
     assert ended.reason is Reason.PRICING_ERROR
     assert "cannot be pickled" in ended.message
@@ -145,9 +145,9 @@ def test_an_unpicklable_result_is_a_typed_failure(dask_executor):
 
 def test_an_unpicklable_payload_is_refused_and_forgotten(dask_executor):
     with pytest.raises(TypeError):
-        dask_executor.submit([Work("k", (n for n in ()))])
+        dask_executor.submit([Task("k", (n for n in ()))])
     assert dask_executor.running() == 0
-    dask_executor.submit([Work("k", 1)])
+    dask_executor.submit([Task("k", 1)])
     assert collect(dask_executor)[0].result == 2
 
 
@@ -164,18 +164,18 @@ def test_functions_that_cannot_travel_are_a_cluster_error(client):
 
 
 def test_each_worker_has_at_most_one_task(client):
-    """Also with fewer tasks than dask's own heuristics want before it queues: a death blames one work."""
+    """Also with fewer tasks than dask's own heuristics want before it queues: a death blames one task."""
 
     def most_processing(dask_scheduler):
         return max(len(worker.processing) for worker in dask_scheduler.workers.values())
 
-    def hold(work):
+    def hold(task):
         import threading
 
         threading.Event().wait(0.1)
 
     executor = DaskExecutor(client, {"few": hold})
-    executor.submit([Work(f"w{n}", n, function="few") for n in range(4)])
+    executor.submit([Task(f"w{n}", n, function="few") for n in range(4)])
     seen = set()
     while executor.running():
         seen.add(client.run_on_scheduler(most_processing))
@@ -196,7 +196,7 @@ def kept_bytes():
 def run_through(executor, first, count):
     numbers = range(first, first + count)
     for start in range(0, count, 50):
-        executor.submit([Work(f"flat{n}", n) for n in numbers[start : start + 50]])
+        executor.submit([Task(f"flat{n}", n) for n in numbers[start : start + 50]])
         while executor.running() > 50:
             executor.outcomes(5.0)
     collect(executor)
@@ -212,7 +212,7 @@ def settled(client, executor):
 
 
 @pytest.mark.parametrize("count", [1_000, pytest.param(20_000, marks=pytest.mark.chaos)])
-def test_nothing_is_kept_per_finished_work(client, dask_executor, count):
+def test_nothing_is_kept_per_finished_task(client, dask_executor, count):
     run_through(dask_executor, 0, 300)
     tracemalloc.start()
     run_through(dask_executor, 300, 300)
@@ -226,7 +226,7 @@ def test_nothing_is_kept_per_finished_work(client, dask_executor, count):
 
 
 def test_the_scheduler_forgets_what_is_done_before_the_driver_asks(client, dask_executor):
-    dask_executor.submit([Work(f"w{n}", n) for n in range(20)])
+    dask_executor.submit([Task(f"w{n}", n) for n in range(20)])
     known = (client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.tasks)) for _ in range(10_000))
     assert 0 in known
     assert len(client.futures) == 20, "the driver has let go of nothing"
@@ -235,13 +235,13 @@ def test_the_scheduler_forgets_what_is_done_before_the_driver_asks(client, dask_
 
 def test_tasks_of_others_are_left_alone(client, dask_executor):
     other = client.submit(int, "42", key=("value", "another's"), _data_producer=True)
-    dask_executor.submit([Work("w", 1)])
+    dask_executor.submit([Task("w", 1)])
     collect(dask_executor)
     assert other.result(timeout=30) == 42
     other.release()
 
 
-def test_a_worker_hears_of_a_work_in_one_message(client, dask_executor):
+def test_a_worker_hears_of_a_task_in_one_message(client, dask_executor):
     """Of the next to do and the last to forget together; and the driver not of each outcome in a message of its own."""
 
     def messages(dask_scheduler):

@@ -15,32 +15,32 @@ from riskpipe.execute.policy import (
     backoff_seconds,
     inherited,
 )
-from riskpipe.execute.work import Kind, Lost, Raised, TimedOut, Work, kind_of
+from riskpipe.execute.task import Kind, Lost, Raised, Task, TimedOut, kind_of
 
-WHOLE = Work("block", None, size=8, timeout_seconds=3.0)
-TRADE = Work("trade", None, size=1, timeout_seconds=3.0)
+WHOLE = Task("block", None, size=8, timeout_seconds=3.0)
+TRADE = Task("trade", None, size=1, timeout_seconds=3.0)
 POLICY = RetryPolicy()
 
 
-def raised(work, reason):
-    return Raised(work, reason, "what happened", "w1")
+def raised(task, reason):
+    return Raised(task, reason, "what happened", "w1")
 
 
-def mishaps(work):
+def mishaps(task):
     return [
-        *(raised(work, reason) for reason in Reason),
-        Lost(work, "w1"),
-        Lost(work, "w1", alone=False),
-        TimedOut(work, "w1"),
+        *(raised(task, reason) for reason in Reason),
+        Lost(task, "w1"),
+        Lost(task, "w1", alone=False),
+        TimedOut(task, "w1"),
     ]
 
 
-@pytest.mark.parametrize("work", [WHOLE, TRADE])
+@pytest.mark.parametrize("task", [WHOLE, TRADE])
 @pytest.mark.parametrize("reason", [r for r in Reason if r not in (Reason.STORAGE, Reason.OUT_OF_MEMORY)])
-def test_python_errors_are_not_retried_whatever_happened_before(work, reason):
+def test_python_errors_are_not_retried_whatever_happened_before(task, reason):
     for length in range(3):
         for history in itertools.product(Kind, repeat=length):
-            assert POLICY.decide(history, raised(work, reason)) == Fail(reason, "what happened")
+            assert POLICY.decide(history, raised(task, reason)) == Fail(reason, "what happened")
 
 
 def test_storage_is_retried_with_doubling_delays_up_to_its_cap():
@@ -60,11 +60,11 @@ def test_other_mishaps_do_not_use_up_the_storage_retries():
     assert decision == Retry(backoff_seconds(WHOLE.key, 0))
 
 
-def test_backoff_differs_between_works_and_is_bounded():
-    delays = {backoff_seconds(f"work-{n}", 0) for n in range(50)}
+def test_backoff_differs_between_tasks_and_is_bounded():
+    delays = {backoff_seconds(f"task-{n}", 0) for n in range(50)}
     assert len(delays) == 50
     assert 0.5 <= min(delays) < max(delays) <= 0.75
-    assert backoff_seconds("work", 40) <= 1.5 * LONGEST_DELAY_SECONDS
+    assert backoff_seconds("task", 40) <= 1.5 * LONGEST_DELAY_SECONDS
 
 
 @pytest.mark.parametrize("history", [(), (Kind.OUT_OF_MEMORY,), (Kind.LOST, Kind.STORAGE)])
@@ -87,7 +87,7 @@ def test_timeouts_are_retried_then_split_then_failed(retries):
     assert policy.decide(history, TimedOut(TRADE, "w1")) == Fail(Reason.TIMEOUT, "not done after 3 s on w1")
 
 
-def test_a_work_alone_on_two_dead_workers_is_split_or_quarantined():
+def test_a_task_alone_on_two_dead_workers_is_split_or_quarantined():
     assert POLICY.decide((), Lost(WHOLE, "w1")) == Retry()
     assert POLICY.decide((Kind.LOST,), Lost(WHOLE, "w2")) == Split(Reason.WORKER_LOST)
     assert POLICY.decide((), Lost(TRADE, "w1")) == Retry()
@@ -109,18 +109,18 @@ def test_deaths_in_company_are_not_held_against_a_trade():
     assert POLICY.decide((Kind.LOST_IN_COMPANY,), Lost(TRADE, "w1")) == Retry()
 
 
-@pytest.mark.parametrize("work", [WHOLE, TRADE])
-def test_no_retries_of_lost_workers_means_none(work):
-    decision = RetryPolicy(worker_lost=0).decide((), Lost(work, "w1"))
+@pytest.mark.parametrize("task", [WHOLE, TRADE])
+def test_no_retries_of_lost_workers_means_none(task):
+    decision = RetryPolicy(worker_lost=0).decide((), Lost(task, "w1"))
     assert isinstance(decision, Fail)
     assert decision.reason is Reason.WORKER_LOST
 
 
 @pytest.mark.parametrize("policy", [POLICY, RetryPolicy(0, 0, "fail", 0), RetryPolicy(9, 9, "split", 9)])
-@pytest.mark.parametrize("work", [WHOLE, TRADE])
-def test_every_work_comes_to_an_end(policy, work):
+@pytest.mark.parametrize("task", [WHOLE, TRADE])
+def test_every_task_comes_to_an_end(policy, task):
     """Whatever repeats, alone or by turns with another, the retries end; size 1 is never split."""
-    for pair in itertools.product(mishaps(work), repeat=2):
+    for pair in itertools.product(mishaps(task), repeat=2):
         history = ()
         for mishap in itertools.chain.from_iterable(itertools.repeat(pair, 20)):
             decision = policy.decide(history, mishap)
@@ -128,11 +128,11 @@ def test_every_work_comes_to_an_end(policy, work):
                 break
             history = (*history, kind_of(mishap))
         assert not isinstance(decision, Retry)
-        assert work.size > 1 or not isinstance(decision, Split)
+        assert task.size > 1 or not isinstance(decision, Split)
 
 
 def test_parts_of_a_suspect_are_suspects_until_they_are_single():
-    part = Work("part", None, size=4)
+    part = Task("part", None, size=4)
     heritage = inherited(Lost(WHOLE, "w1"), part)
     assert POLICY.decide(heritage, Lost(part, "w2")) == Split(Reason.WORKER_LOST)
     assert inherited(Lost(WHOLE, "w1"), TRADE) == ()

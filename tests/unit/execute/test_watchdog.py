@@ -4,10 +4,10 @@ import queue
 
 import pytest
 
+from riskpipe.execute.task import Task
 from riskpipe.execute.watchdog import Cause, Watchdog
-from riskpipe.execute.work import Work
 
-WORK = Work("k", {"unhashable": []}, timeout_seconds=5.0)
+TASK = Task("k", {"unhashable": []}, timeout_seconds=5.0)
 PATIENCE = 10.0
 
 
@@ -33,36 +33,36 @@ def test_nothing_is_wrong_while_nothing_runs():
     assert place.watchdog.verdict() is None
 
 
-def test_an_overdue_work_ends_the_process(place):
-    with place.watchdog.watching(WORK):
+def test_an_overdue_task_ends_the_process(place):
+    with place.watchdog.watching(TASK):
         place.now += 5.0
         verdict = place.verdicts.get(timeout=PATIENCE)
     assert verdict.cause is Cause.TIMEOUT
-    assert verdict.works == (WORK,)
+    assert verdict.tasks == (TASK,)
 
 
 def test_an_outgrown_memory_ends_the_process(place):
-    with place.watchdog.watching(WORK):
+    with place.watchdog.watching(TASK):
         assert place.watchdog.verdict() is None
         place.resident = 101
         verdict = place.verdicts.get(timeout=PATIENCE)
     assert verdict.cause is Cause.MEMORY
-    assert verdict.works == (WORK,)
+    assert verdict.tasks == (TASK,)
 
 
-def test_only_the_overdue_work_is_blamed():
+def test_only_the_overdue_task_is_blamed():
     place = Place()
-    patient = Work("patient", None)
-    with place.watchdog.watching(WORK), place.watchdog.watching(patient):
+    patient = Task("patient", None)
+    with place.watchdog.watching(TASK), place.watchdog.watching(patient):
         place.now += 1e9
-        assert place.watchdog.verdict().works == (WORK,)
+        assert place.watchdog.verdict().tasks == (TASK,)
     with place.watchdog.watching(patient):
         assert place.watchdog.verdict() is None
 
 
-def test_a_work_that_has_ended_is_not_overdue():
+def test_a_task_that_has_ended_is_not_overdue():
     place = Place()
-    with place.watchdog.watching(WORK):
+    with place.watchdog.watching(TASK):
         pass
     place.now += 6.0
     assert place.watchdog.verdict() is None
@@ -72,6 +72,6 @@ def test_a_real_clock_wakes_the_thread_at_the_deadline():
     verdicts = queue.SimpleQueue()
     watchdog = Watchdog(verdicts.put, lambda: 0, None)
     watchdog.start()
-    with watchdog.watching(Work("k", None, timeout_seconds=0.05)):
+    with watchdog.watching(Task("k", None, timeout_seconds=0.05)):
         assert verdicts.get(timeout=PATIENCE).cause is Cause.TIMEOUT
     watchdog.close()

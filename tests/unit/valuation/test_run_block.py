@@ -14,7 +14,7 @@ from valuations import OpenRun
 from riskpipe.errors import Failure, Reason
 from riskpipe.store.parquet import read_parquet
 from riskpipe.store.tables import SORT_KEYS, metadata
-from riskpipe.valuation.run_block import BlockResult, BlockTask, run_block, void_block
+from riskpipe.valuation.run_block import BlockPayload, BlockResult, run_block, void_block
 
 OpenDesk = Callable[..., OpenRun]
 GOOD = [
@@ -278,4 +278,4 @@ def test_a_block_of_other_trades_than_planned_is_a_bug_that_stops(open_desk: Ope
     (block,) = run.blocks
 
     with pytest.raises(AssertionError, match="planned 14 numbers"):
-        run_block(BlockTask(run.store.root, run.layout.run_id, replace(block, trades=2)))
+        run_block(BlockPayload(run.store.root, run.layout.run_id, replace(block, trades=2)))

@@ -12,7 +12,7 @@ from valuations import OpenRun, open_run, settings_at
 from riskpipe.plan.block import Block
 from riskpipe.store.merge import Source
 from riskpipe.store.parquet import read_parquet
-from riskpipe.valuation.merge import StitchTask, stitch_pnl
+from riskpipe.valuation.merge import StitchPayload, stitch_pnl
 from riskpipe.valuation.run_block import run_block
 
 OpenDesk = Callable[..., OpenRun]
@@ -41,7 +41,7 @@ def cut(open_desk: OpenDesk, tmp_path: Any) -> tuple[dict[str, list[float] | Non
 
 
 def _stitch(run: OpenRun, ranges: list[tuple[Source, ...]]) -> str:
-    return stitch_pnl(StitchTask(run.store.root, run.layout.run_id, "stitched", tuple(ranges))).path
+    return stitch_pnl(StitchPayload(run.store.root, run.layout.run_id, "stitched", tuple(ranges))).path
 
 
 def test_ranges_joined_are_the_whole(cut: tuple[dict[str, list[float] | None], OpenRun, list[Block]]) -> None:

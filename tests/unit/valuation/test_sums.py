@@ -23,14 +23,14 @@ from riskpipe.valuation.context import open_context
 from riskpipe.valuation.merge import (
     BookSum,
     Key,
-    MergeTask,
+    MergePayload,
     PartialFile,
     add_up,
     merge_partials,
     merged_sums,
     partials_table,
 )
-from riskpipe.valuation.run_block import BlockTask, run_block, void_block
+from riskpipe.valuation.run_block import BlockPayload, run_block, void_block
 from riskpipe.workflows.aggregate import aggregates_table, ancestors
 
 OpenDesk = Callable[..., OpenRun]
@@ -110,7 +110,7 @@ def test_no_tree_of_merges_changes_a_bit(open_desk: OpenDesk) -> None:
         names = []
         for k in range(0, len(files), width):
             name = f"level-{width}-{k}"
-            written = merge_partials(MergeTask(run.store.root, run.layout.run_id, name, files[k : k + width]))
+            written = merge_partials(MergePayload(run.store.root, run.layout.run_id, name, files[k : k + width]))
             assert written.path == run.layout.merge_output(name)
             names.append(PartialFile(written.path, sha256=written.sha256))
         assert _values(merged_sums(run.store, names)) == expected
@@ -194,7 +194,7 @@ def test_retried_trades_that_fail_again_count_once(open_desk: OpenDesk) -> None:
 def test_void_block_counts_its_trades_as_failed(open_desk: OpenDesk) -> None:
     run = open_desk(_rows(9), "partition.max_trades=3")
     files = [PartialFile(run_block(run.task(b)).outputs["partials"].path) for b in run.blocks[1:]]
-    task = BlockTask(run.store.root, run.layout.run_id, run.blocks[0])
+    task = BlockPayload(run.store.root, run.layout.run_id, run.blocks[0])
     lost = void_block(task, Failure(Reason.WORKER_LOST, "died")).outputs["partials"].path
 
     found = _sums(run, (PartialFile(lost, void=True), *files))
@@ -237,7 +237,7 @@ def test_block_without_additive_measures_has_its_file_all_the_same(open_desk: Op
     (file,) = _files(run)
 
     assert _sums(run, (file,)) == {}
-    written = merge_partials(MergeTask(run.store.root, run.layout.run_id, "only", (file,)))
+    written = merge_partials(MergePayload(run.store.root, run.layout.run_id, "only", (file,)))
     assert merged_sums(run.store, [PartialFile(written.path)]) == {}
 
 

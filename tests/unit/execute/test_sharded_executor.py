@@ -8,18 +8,18 @@ import pytest
 
 from riskpipe.errors import ClusterError, UsageError
 from riskpipe.execute.drive import drive
-from riskpipe.execute.events import CancelledWork, Finished, Retried
+from riskpipe.execute.events import CancelledTask, Finished, Retried
 from riskpipe.execute.executor import SchedulerLostError, refill
 from riskpipe.execute.policy import RetryPolicy
-from riskpipe.execute.sharded import ShardedExecutor
+from riskpipe.execute.sharded_executor import ShardedExecutor
 from riskpipe.execute.signals import StopSignal
-from riskpipe.execute.work import Cancelled, Displaced, Done, Work
+from riskpipe.execute.task import Cancelled, Displaced, Done, Task
 
 
 class InProcess:
-    """A shard without processes: `slots` works end with every look at it, as long as it lives.
+    """A shard without processes: `slots` tasks end with every look at it, as long as it lives.
 
-    :param dies_after: how many works it ends before its scheduler is gone.
+    :param dies_after: how many tasks it ends before its scheduler is gone.
     """
 
     def __init__(self, slots=2, dies_after=None, wake=lambda: None):
@@ -36,10 +36,10 @@ class InProcess:
     def refill(self):
         return refill(self.capacity, self.running())
 
-    def submit(self, works):
+    def submit(self, tasks):
         self._require_scheduler()
-        self.flight.extend(works)
-        self.submitted.extend(works)
+        self.flight.extend(tasks)
+        self.submitted.extend(tasks)
         self._wake()
 
     def outcomes(self, timeout):
@@ -48,7 +48,7 @@ class InProcess:
             return cancelled
         self._require_scheduler()
         most = min(self.slots, len(self.flight), len(self.flight) if self.left is None else self.left)
-        ended = [Done(work, 2 * work.payload, "w") for work in (self.flight.popleft() for _ in range(most))]
+        ended = [Done(task, 2 * task.payload, "w") for task in (self.flight.popleft() for _ in range(most))]
         if self.left is not None:
             self.left -= len(ended)
         if self.flight:
@@ -67,7 +67,7 @@ class InProcess:
         self.cancelled.extend(Cancelled(self.flight.pop()) for _ in range(len(self.flight) - self.slots))
 
     def cancel_all(self):
-        self.cancelled.extend(Cancelled(work) for work in self.flight)
+        self.cancelled.extend(Cancelled(task) for task in self.flight)
         self.flight.clear()
 
     def close(self):
@@ -111,7 +111,7 @@ def sharded(told):
     def make(farm, shards=3, wait=True, **options):
         executor = ShardedExecutor(farm.open, shards, tell=told.append, **options)
         executors.append(executor)
-        while wait and len(executor._living) < shards:
+        while wait and len(executor._live) < shards:
             executor.refill()
         return executor
 
@@ -127,9 +127,9 @@ def run(executor, count, on_event=lambda event: None, stop=None):
         events.append(event)
         return on_event(event)
 
-    works = (Work(f"w{n}", n, projected_seconds=1.0 + n % 5) for n in range(count))
+    tasks = (Task(f"w{n}", n, projected_seconds=1.0 + n % 5) for n in range(count))
     result = drive(
-        works, executor, RetryPolicy(worker_lost=0), split=lambda work: [], on_event=record, stop=stop or StopSignal()
+        tasks, executor, RetryPolicy(worker_lost=0), split=lambda task: [], on_event=record, stop=stop or StopSignal()
     )
     return result, events
 
@@ -138,7 +138,7 @@ def results(events):
     return Counter(event.outcome.result for event in events if isinstance(event, Finished))
 
 
-def test_all_shards_work_and_every_work_is_done_once(sharded):
+def test_all_shards_work_and_every_task_is_done_once(sharded):
     farm = Farm()
     result, events = run(sharded(farm), 200)
     assert result.state == "complete"
@@ -155,7 +155,7 @@ def test_more_goes_to_the_larger_shard(sharded):
     assert counts[2] > 3 * counts[0]
 
 
-def test_a_lost_shard_gives_its_works_back_and_is_rebuilt(sharded, told):
+def test_a_lost_shard_gives_its_tasks_back_and_is_rebuilt(sharded, told):
     farm = Farm(lambda number, opening: InProcess(dies_after=10 if (number, opening) == (1, 1) else None))
     result, events = run(sharded(farm), 300)
     assert result.state == "complete"
@@ -164,7 +164,7 @@ def test_a_lost_shard_gives_its_works_back_and_is_rebuilt(sharded, told):
     assert displaced, "with no retries of lost workers allowed, they go on all the same"
     assert {event.mishap.worker for event in displaced} == {"shard-1"}
     assert told == [
-        f"shard 1 is lost (its scheduler is gone); its {len(displaced)} works in flight go to the others;"
+        f"shard 1 is lost (its scheduler is gone); its {len(displaced)} tasks in flight go to the others;"
         " it is opened again"
     ]
     assert farm.openings == {0: 1, 1: 2, 2: 1}
@@ -189,10 +189,10 @@ def test_the_loss_of_all_shards_is_the_loss_of_the_scheduler(sharded):
     seen = []
     with pytest.raises(SchedulerLostError, match="all 2 shards"):
         run(executor, 100, seen.append)
-    taken = Counter(event.outcome.work.payload for event in seen if isinstance(event, Finished))
-    taken.update(event.work.payload for event in seen if isinstance(event, CancelledWork))
+    taken = Counter(event.outcome.task.payload for event in seen if isinstance(event, Finished))
+    taken.update(event.task.payload for event in seen if isinstance(event, CancelledTask))
     assert sum(results(seen).values()) == 11
-    assert taken == Counter(range(len(taken))), "every work taken has one ending"
+    assert taken == Counter(range(len(taken))), "every task taken has one ending"
 
 
 def test_the_only_shard_that_lives_may_die_while_others_are_being_opened(sharded, told):
@@ -216,10 +216,10 @@ def test_the_only_shard_that_lives_may_die_while_others_are_being_opened(sharded
     executor = sharded(Farm(make), shards=2, wait=False)
     events = []
     result = drive(
-        (Work(f"w{n}", n) for n in range(100)),
+        (Task(f"w{n}", n) for n in range(100)),
         executor,
         RetryPolicy(worker_lost=0),
-        split=lambda work: [],
+        split=lambda task: [],
         on_event=events.append,
         stop=StopSignal(),
         tick=tick,
@@ -246,17 +246,17 @@ def test_a_stop_while_no_shard_lives_ends_the_run(sharded, told):
     farm = Farm(make)
     executor = sharded(farm, shards=1)
     result = drive(
-        (Work(f"w{n}", n) for n in range(100)),
+        (Task(f"w{n}", n) for n in range(100)),
         executor,
         RetryPolicy(),
-        split=lambda work: [],
+        split=lambda task: [],
         on_event=events.append,
         stop=stop,
         tick=tick,
     )
     assert result.state == "stopped"
     assert results(events).total() == 5
-    taken = 5 + sum(isinstance(event, CancelledWork) for event in events)
+    taken = 5 + sum(isinstance(event, CancelledTask) for event in events)
     assert result.counts.done + result.counts.cancelled == taken
 
 
@@ -341,11 +341,11 @@ def test_a_stop_drains_all_shards_and_rebuilds_none(sharded):
 
     result, events = run(sharded(farm), 1_000, stop_after_some, stop)
     assert result.state == "stopped"
-    ended = results(events).total() + sum(isinstance(event, CancelledWork) for event in events)
+    ended = results(events).total() + sum(isinstance(event, CancelledTask) for event in events)
     assert ended == result.counts.done + result.counts.cancelled
     assert ended == len(
-        {event.work.key for event in events if isinstance(event, CancelledWork)}
-        | {event.outcome.work.key for event in events if isinstance(event, Finished)}
+        {event.task.key for event in events if isinstance(event, CancelledTask)}
+        | {event.outcome.task.key for event in events if isinstance(event, Finished)}
     )
 
 

@@ -1,4 +1,4 @@
-"""What a worker's own watchdog cannot see: works that are overdue and workers that say nothing, seen from outside.
+"""What a worker's own watchdog cannot see: tasks that are overdue and workers that say nothing, seen from outside.
 
 The watchdog is a thread of the worker's process. Compiled code that keeps the interpreter's lock, or a process that is
 stopped (SIGSTOP, a frozen node), stops it too.
@@ -11,16 +11,16 @@ import time
 from collections.abc import Callable, Hashable, Mapping
 
 LOOK_SECONDS = 0.5
-# Of a work's own time, when that is more than the least margin.
+# Of a task's own time, when that is more than the least margin.
 MARGIN_SHARE = 0.1
 
 
-class Overseer:
-    """Times of works and of signs of life, by a clock that stands still while nobody looks.
+class LivenessMonitor:
+    """Times of tasks and of signs of life, by a clock that stands still while nobody looks.
 
     A scheduler that was itself stopped for an hour has read no sign of life meanwhile, and blames nobody for it.
 
-    :param margin_seconds: the least that a work is given beyond its own time. The watchdog comes first, where it can:
+    :param margin_seconds: the least that a task is given beyond its own time. The watchdog comes first, where it can:
         it needs a while to tell, and the nanny may have another process meanwhile, which would be ended for it.
     :param clock: monotonic seconds.
     """
@@ -33,22 +33,22 @@ class Overseer:
         self._deadlines: dict[Hashable, float] = {}
         self._signs: dict[str, tuple[object, float]] = {}
 
-    def started(self, work: Hashable, timeout_seconds: float) -> None:
+    def started(self, task: Hashable, timeout_seconds: float) -> None:
         if not math.isinf(timeout_seconds):
             margin = max(self._margin_seconds, MARGIN_SHARE * timeout_seconds)
-            self._deadlines[work] = self._now + timeout_seconds + margin
+            self._deadlines[task] = self._now + timeout_seconds + margin
 
-    def ended(self, work: Hashable) -> None:
-        self._deadlines.pop(work, None)
+    def ended(self, task: Hashable) -> None:
+        self._deadlines.pop(task, None)
 
     def look(self) -> list[Hashable]:
         """Works that are overdue, each told once. Called every LOOK_SECONDS; it is what moves the clock."""
         now = self._clock()
         self._now += min(now - self._looked, 2.0 * LOOK_SECONDS)
         self._looked = now
-        overdue = [work for work, deadline in self._deadlines.items() if deadline <= self._now]
-        for work in overdue:
-            del self._deadlines[work]
+        overdue = [task for task, deadline in self._deadlines.items() if deadline <= self._now]
+        for task in overdue:
+            del self._deadlines[task]
         return overdue
 
     def silent(self, signs: Mapping[str, object], seconds: float) -> list[str]:

@@ -1,4 +1,4 @@
-"""Works one after the other, in this process and thread: for debugging, small books and comparison."""
+"""Tasks one after the other, in this process and thread: for debugging, small books and comparison."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from riskpipe.execute.attempt import attempt
 from riskpipe.execute.executor import Function, require_functions
-from riskpipe.execute.work import Cancelled, Outcome, Work
+from riskpipe.execute.task import Cancelled, Outcome, Task
 
 WORKER = "serial"
 
@@ -16,12 +16,12 @@ class SerialExecutor:
     """The executor's interface without a cluster.
 
     There are no timeouts (nothing could end the process but itself) and no deaths to survive, and the driver
-    does nothing else, ticks included, while a work runs. Memory errors are those that Python raises.
+    does nothing else, ticks included, while a task runs. Memory errors are those that Python raises.
     """
 
     def __init__(self, functions: Mapping[str, Function]) -> None:
         self._functions = dict(functions)
-        self._waiting: deque[Work] = deque()
+        self._waiting: deque[Task] = deque()
         self._cancelled: list[Outcome] = []
 
     @property
@@ -31,25 +31,25 @@ class SerialExecutor:
     def refill(self) -> int:
         return 0 if self.running() else 1
 
-    def submit(self, works: Sequence[Work]) -> None:
-        require_functions(works, self._functions)
-        self._waiting.extend(works)
+    def submit(self, tasks: Sequence[Task]) -> None:
+        require_functions(tasks, self._functions)
+        self._waiting.extend(tasks)
 
     def outcomes(self, timeout: float) -> list[Outcome]:
-        """Runs one work, however long it takes: `timeout` is not kept."""
+        """Runs one task, however long it takes: `timeout` is not kept."""
         if self._cancelled:
             ended, self._cancelled = self._cancelled, []
             return ended
         if not self._waiting:
             return []
-        work = self._waiting.popleft()
-        return [attempt(self._functions[work.function], work, WORKER).outcome(work)]
+        task = self._waiting.popleft()
+        return [attempt(self._functions[task.function], task, WORKER).outcome(task)]
 
     def running(self) -> int:
         return len(self._waiting) + len(self._cancelled)
 
     def cancel_queued(self) -> None:
-        self._cancelled.extend(Cancelled(work) for work in self._waiting)
+        self._cancelled.extend(Cancelled(task) for task in self._waiting)
         self._waiting.clear()
 
     def cancel_all(self) -> None:

@@ -2,7 +2,7 @@
 
 import math
 
-from riskpipe.execute.overseer import LOOK_SECONDS, Overseer
+from riskpipe.execute.liveness import LOOK_SECONDS, LivenessMonitor
 
 MARGIN_SECONDS = 2.0
 
@@ -16,41 +16,41 @@ class Time:
 
 
 class Watch:
-    """An overseer that is looked at as its scheduler does."""
+    """A monitor that is looked at as its scheduler does."""
 
     def __init__(self):
         self.time = Time()
-        self.overseer = Overseer(MARGIN_SECONDS, self.time)
+        self.monitor = LivenessMonitor(MARGIN_SECONDS, self.time)
         self.signs = {}
 
     def after(self, seconds, silent=60.0):
-        """Everything told within so many seconds: works, workers."""
-        works, workers = [], []
+        """Everything told within so many seconds: tasks, workers."""
+        tasks, workers = [], []
         for _ in range(round(seconds / LOOK_SECONDS)):
             self.time.now += LOOK_SECONDS
-            works += self.overseer.look()
-            workers += self.overseer.silent(self.signs, silent)
-        return works, workers
+            tasks += self.monitor.look()
+            workers += self.monitor.silent(self.signs, silent)
+        return tasks, workers
 
 
-def test_a_work_is_overdue_once_beyond_its_margin():
+def test_a_task_is_overdue_once_beyond_its_margin():
     watch = Watch()
-    watch.overseer.started("short", 3.0)
-    watch.overseer.started("long", 100.0)
-    watch.overseer.started("done", 3.0)
-    watch.overseer.started("endless", math.inf)
+    watch.monitor.started("short", 3.0)
+    watch.monitor.started("long", 100.0)
+    watch.monitor.started("done", 3.0)
+    watch.monitor.started("endless", math.inf)
     assert watch.after(3.0 + MARGIN_SECONDS - LOOK_SECONDS) == ([], [])
-    watch.overseer.ended("done")
-    watch.overseer.ended("never started")
+    watch.monitor.ended("done")
+    watch.monitor.ended("never started")
     assert watch.after(5.0) == (["short"], [])
     assert watch.after(200.0) == (["long"], [])
 
 
 def test_a_margin_grows_with_the_time():
     watch = Watch()
-    watch.overseer.started("work", 100.0)
+    watch.monitor.started("task", 100.0)
     assert watch.after(109.0) == ([], [])
-    assert watch.after(2.0) == (["work"], [])
+    assert watch.after(2.0) == (["task"], [])
 
 
 def test_a_worker_is_silent_when_its_sign_does_not_change():
@@ -68,8 +68,8 @@ def test_nobody_is_blamed_for_what_passed_while_nobody_looked():
     """A scheduler that was stopped has read no heartbeat meanwhile."""
     watch = Watch()
     watch.signs = {"a": 5.0}
-    watch.overseer.started("work", 10.0)
+    watch.monitor.started("task", 10.0)
     watch.after(1.0)
     watch.time.now += 3_600.0
     assert watch.after(5.0) == ([], [])
-    assert watch.after(10.0) == (["work"], [])
+    assert watch.after(10.0) == (["task"], [])

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from riskpipe.execute.executor import Executor
-from riskpipe.execute.work import Work
+from riskpipe.execute.task import Task
 
 logger = logging.getLogger(__name__)
 
@@ -21,10 +21,10 @@ class Shard(Executor, Protocol):
 
     @property
     def slots(self) -> int:
-        """How many works run at a time; 0: it has no worker now."""
+        """How many tasks run at a time; 0: it has no worker now."""
 
-    def withdraw(self, most: int) -> list[Work]:
-        """Take back works that no worker has started, the latest first to go: they have no outcome here.
+    def withdraw(self, most: int) -> list[Task]:
+        """Take back tasks that no worker has started, the latest first to go: they have no outcome here.
 
         :raises SchedulerLostError: as `outcomes` does.
         """
@@ -33,7 +33,7 @@ class Shard(Executor, Protocol):
 OpenShard = Callable[[int, Wake, Callable[[], bool]], AbstractContextManager[Shard]]
 
 
-class Keeper:
+class ShardThread:
     """Holds one shard's context manager, from entering it to leaving it, in a thread.
 
     :param open_shard: number, wake, whether to give up opening it --> the context manager.
@@ -52,7 +52,7 @@ class Keeper:
     def start(self) -> None:
         self._thread.start()
 
-    def let_go(self) -> None:
+    def request_close(self) -> None:
         """Have the shard closed, or no longer opened. Does not wait."""
         self._over.set()
 
@@ -72,5 +72,5 @@ class Keeper:
             self._wake()
 
 
-def first_error(keepers: Sequence[Keeper]) -> Exception | None:
-    return next((keeper.error for keeper in keepers if keeper.error is not None), None)
+def first_error(threads: Sequence[ShardThread]) -> Exception | None:
+    return next((thread.error for thread in threads if thread.error is not None), None)

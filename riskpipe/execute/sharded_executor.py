@@ -1,9 +1,9 @@
-"""Works over several clusters as if they were one: one plan, one ledger and one driver over N schedulers.
+"""Tasks over several clusters as if they were one: one plan, one ledger and one driver over N schedulers.
 
-A Dask scheduler serves about a thousand workers; more of them take more schedulers. Works are dealt out as places
+A Dask scheduler serves about a thousand workers; more of them take more schedulers. Tasks are assigned as places
 become free, by projected cost, so nothing is cut up beforehand: a shard that is late, slow or rebuilt gets less. What
-waits on a busy shard goes to an idle one when nothing else is left. A shard that loses its scheduler gives its works
-back and is rebuilt, while the others go on; if none is left, works wait for one that is being opened.
+waits on a busy shard goes to an idle one when nothing else is left. A shard that loses its scheduler gives its tasks
+back and is rebuilt, while the others go on; if none is left, tasks wait for one that is being opened.
 """
 
 from __future__ import annotations
@@ -14,37 +14,37 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from riskpipe.errors import ClusterError
-from riskpipe.execute.dealing import Hand, cost, deal
 from riskpipe.execute.executor import SchedulerLostError
-from riskpipe.execute.keeper import Keeper, OpenShard, Shard, first_error
-from riskpipe.execute.work import Cancelled, Displaced, Outcome, Work, WorkId
+from riskpipe.execute.load_balancing import ShardLoad, assign, cost
+from riskpipe.execute.shard import OpenShard, Shard, ShardThread, first_error
+from riskpipe.execute.task import Cancelled, Displaced, Outcome, Task, TaskId
 
 REBUILDS = 2
-MOP_UP_SECONDS = 1.0
+REBALANCE_SECONDS = 1.0
 
 
 @dataclass(eq=False)
-class _Living:
-    """A shard that takes works.
+class _LiveShard:
+    """A shard that takes tasks.
 
-    :param outstanding: projected seconds of its works in flight.
+    :param outstanding: projected seconds of its tasks in flight.
     """
 
-    keeper: Keeper
+    thread: ShardThread
     executor: Shard
-    flights: dict[WorkId, Work] = field(default_factory=dict)
+    flights: dict[TaskId, Task] = field(default_factory=dict)
     outstanding: float = 0.0
 
     @property
     def number(self) -> int:
-        return self.keeper.number
+        return self.thread.number
 
     @property
     def name(self) -> str:
         return f"shard-{self.number}"
 
-    def hand(self, room: int) -> Hand:
-        return Hand(self.number, self.executor.slots, self.outstanding, room)
+    def load(self, free: int) -> ShardLoad:
+        return ShardLoad(self.number, self.executor.slots, self.outstanding, free)
 
     def idle(self) -> int:
         return max(self.executor.slots - len(self.flights), 0)
@@ -52,15 +52,15 @@ class _Living:
     def waiting(self) -> int:
         return max(len(self.flights) - self.executor.slots, 0)
 
-    def take(self, works: Iterable[Work]) -> None:
-        for work in works:
-            self.flights[work.id] = work
-            self.outstanding += cost(work)
+    def take(self, tasks: Iterable[Task]) -> None:
+        for task in tasks:
+            self.flights[task.id] = task
+            self.outstanding += cost(task)
 
-    def forget(self, works: Iterable[Work]) -> None:
-        for work in works:
-            del self.flights[work.id]
-            self.outstanding -= cost(work)
+    def forget(self, tasks: Iterable[Task]) -> None:
+        for task in tasks:
+            del self.flights[task.id]
+            self.outstanding -= cost(task)
 
 
 class ShardedExecutor:
@@ -88,32 +88,32 @@ class ShardedExecutor:
         self._tell = tell
         self._clock = clock
         self._woken = threading.Event()
-        self._keepers: list[Keeper] = []
-        self._opening: list[Keeper] = []
-        self._living: dict[int, _Living] = {}
+        self._threads: list[ShardThread] = []
+        self._opening: list[ShardThread] = []
+        self._live: dict[int, _LiveShard] = {}
         self._rebuilds = dict.fromkeys(range(shards), rebuilds)
         self._ended: list[Outcome] = []
         self._unfed = False
         self._ending = False
-        self._mopped = clock()
+        self._rebalanced = clock()
         for number in range(shards):
             self._open(number)
         self._await_one()
 
     @property
     def capacity(self) -> int:
-        return max(sum(shard.executor.capacity for shard in self._living.values()), 1)
+        return max(sum(shard.executor.capacity for shard in self._live.values()), 1)
 
     def refill(self) -> int:
         self._admit()
         self._require_a_shard()
-        wanted = sum(shard.executor.refill() for shard in self._living.values())
+        wanted = sum(shard.executor.refill() for shard in self._live.values())
         self._unfed = wanted > 0
         return wanted
 
-    def submit(self, works: Sequence[Work]) -> None:
+    def submit(self, tasks: Sequence[Task]) -> None:
         self._unfed = False
-        self._hand_out(works, [shard.hand(shard.executor.refill()) for shard in self._living.values()])
+        self._hand_out(tasks, [shard.load(shard.executor.refill()) for shard in self._live.values()])
 
     def outcomes(self, timeout: float) -> list[Outcome]:
         ended = self._sweep()
@@ -122,15 +122,15 @@ class ShardedExecutor:
         if not ended:
             self._require_a_shard()
         if self._unfed:
-            self._mop_up()
+            self._rebalance()
         return ended
 
     def running(self) -> int:
-        return len(self._ended) + sum(len(shard.flights) for shard in self._living.values())
+        return len(self._ended) + sum(len(shard.flights) for shard in self._live.values())
 
     def cancel_queued(self) -> None:
         self._ending = True
-        for shard in list(self._living.values()):
+        for shard in list(self._live.values()):
             try:
                 shard.executor.cancel_queued()
             except ClusterError as error:
@@ -138,24 +138,24 @@ class ShardedExecutor:
 
     def cancel_all(self) -> None:
         self._ending = True
-        for shard in self._living.values():
+        for shard in self._live.values():
             shard.executor.cancel_all()
 
     def close(self) -> None:
         """Close every shard, together; returns when all are closed."""
-        for keeper in self._keepers:
-            keeper.let_go()
-        for keeper in self._keepers:
-            keeper.join()
-        self._living.clear()
+        for thread in self._threads:
+            thread.request_close()
+        for thread in self._threads:
+            thread.join()
+        self._live.clear()
         self._opening.clear()
         self._ended.clear()
 
-    # -- works
+    # -- tasks
 
-    def _hand_out(self, works: Sequence[Work], hands: Iterable[Hand]) -> None:
-        for number, given in deal(works, hands).items():
-            shard = self._living[number]
+    def _hand_out(self, tasks: Sequence[Task], loads: Iterable[ShardLoad]) -> None:
+        for number, given in assign(tasks, loads).items():
+            shard = self._live[number]
             shard.take(given)
             try:
                 shard.executor.submit(given)
@@ -164,46 +164,46 @@ class ShardedExecutor:
 
     def _sweep(self) -> list[Outcome]:
         self._woken.clear()
-        for shard in list(self._living.values()):
+        for shard in list(self._live.values()):
             try:
                 ended = shard.executor.outcomes(0.0)
             except ClusterError as error:
                 self._lose(shard, error)
                 continue
-            shard.forget(outcome.work for outcome in ended)
+            shard.forget(outcome.task for outcome in ended)
             self._ended.extend(_at(shard.name, outcome) for outcome in ended)
         ended, self._ended = self._ended, []
         return ended
 
-    def _mop_up(self) -> None:
+    def _rebalance(self) -> None:
         """Nothing is left to submit: what waits on the fullest shard goes to those with idle workers."""
-        if self._ending or self._clock() - self._mopped < MOP_UP_SECONDS:
+        if self._ending or self._clock() - self._rebalanced < REBALANCE_SECONDS:
             return
-        self._mopped = self._clock()
-        idle = [shard for shard in self._living.values() if shard.idle()]
-        fullest = max(self._living.values(), key=_Living.waiting, default=None)
+        self._rebalanced = self._clock()
+        idle = [shard for shard in self._live.values() if shard.idle()]
+        fullest = max(self._live.values(), key=_LiveShard.waiting, default=None)
         if not idle or fullest is None or not fullest.waiting():
             return
         try:
-            works = fullest.executor.withdraw(min(fullest.waiting(), sum(shard.idle() for shard in idle)))
+            tasks = fullest.executor.withdraw(min(fullest.waiting(), sum(shard.idle() for shard in idle)))
         except ClusterError as error:
             self._lose(fullest, error)
             return
-        fullest.forget(works)
-        self._hand_out(works, [shard.hand(shard.idle()) for shard in idle])
+        fullest.forget(tasks)
+        self._hand_out(tasks, [shard.load(shard.idle()) for shard in idle])
 
     # -- shards
 
     def _open(self, number: int) -> None:
-        keeper = Keeper(number, self._open_shard, self._woken.set)
-        self._keepers.append(keeper)
-        self._opening.append(keeper)
-        keeper.start()
+        thread = ShardThread(number, self._open_shard, self._woken.set)
+        self._threads.append(thread)
+        self._opening.append(thread)
+        thread.start()
 
     def _await_one(self) -> None:
         try:
-            while not any(keeper.shard for keeper in self._opening):
-                if all(keeper.error for keeper in self._opening):
+            while not any(thread.shard for thread in self._opening):
+                if all(thread.error for thread in self._opening):
                     raise first_error(self._opening) or ClusterError("no shard")
                 self._woken.wait()
                 self._woken.clear()
@@ -214,20 +214,20 @@ class ShardedExecutor:
 
     def _admit(self) -> None:
         """What has opened joins; what has not opened is tried again, as long as it may."""
-        for keeper in list(self._opening):
-            if keeper.shard is not None:
-                self._opening.remove(keeper)
-                self._living[keeper.number] = _Living(keeper, keeper.shard)
-            elif keeper.error is not None:
-                self._opening.remove(keeper)
-                self._reopen(keeper.number, f"shard {keeper.number} did not open ({keeper.error})")
+        for thread in list(self._opening):
+            if thread.shard is not None:
+                self._opening.remove(thread)
+                self._live[thread.number] = _LiveShard(thread, thread.shard)
+            elif thread.error is not None:
+                self._opening.remove(thread)
+                self._reopen(thread.number, f"shard {thread.number} did not open ({thread.error})")
 
-    def _lose(self, shard: _Living, error: ClusterError) -> None:
-        del self._living[shard.number]
-        self._ended.extend(Displaced(work, shard.name) for work in shard.flights.values())
-        shard.keeper.let_go()
+    def _lose(self, shard: _LiveShard, error: ClusterError) -> None:
+        del self._live[shard.number]
+        self._ended.extend(Displaced(task, shard.name) for task in shard.flights.values())
+        shard.thread.request_close()
         why = "its scheduler is gone" if isinstance(error, SchedulerLostError) else str(error)
-        fate = f"shard {shard.number} is lost ({why}); its {len(shard.flights)} works in flight go to the others"
+        fate = f"shard {shard.number} is lost ({why}); its {len(shard.flights)} tasks in flight go to the others"
         self._reopen(shard.number, fate)
 
     def _reopen(self, number: int, fate: str) -> None:
@@ -239,8 +239,8 @@ class ShardedExecutor:
         self._open(number)
 
     def _require_a_shard(self) -> None:
-        """One that lives, or one that is being opened: its works wait for it."""
-        if not self._living and (self._ending or not self._opening):
+        """One that lives, or one that is being opened: its tasks wait for it."""
+        if not self._live and (self._ending or not self._opening):
             raise SchedulerLostError(f"all {self._shards} shards are lost; resume the run")
 
 

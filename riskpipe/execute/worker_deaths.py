@@ -7,24 +7,24 @@ from collections import Counter
 from typing import Any
 
 from riskpipe.errors import Reason
+from riskpipe.execute.task import Lost, Mishap, Raised, Task, TaskId, TimedOut
 from riskpipe.execute.watchdog import Cause
-from riskpipe.execute.work import Lost, Mishap, Raised, TimedOut, Work, WorkId
 
-# The nanny's word takes another road than the news of the death, and may come later.
+# The nanny's message takes another way than the news of the death, and may come later.
 EXPLANATION_SECONDS = 0.3
 
 
-class Deaths:
+class WorkerDeaths:
     """Lives in the client's event loop. Keeps nothing about a death once it has been explained."""
 
     def __init__(self) -> None:
-        self._verdicts: dict[WorkId, tuple[Cause, str]] = {}
+        self._verdicts: dict[TaskId, tuple[Cause, str]] = {}
         self._outgrown: dict[str, str] = {}
         self._bereaved: Counter[str] = Counter()
 
     def hear_verdict(self, event: tuple[float, dict[str, Any]]) -> None:
         _, verdict = event
-        for function, key, attempt in verdict["works"]:
+        for function, key, attempt in verdict["tasks"]:
             self._verdicts[function, key, attempt] = (Cause(verdict["cause"]), verdict["message"])
 
     def hear_nanny(self, event: tuple[float, dict[str, Any]]) -> None:
@@ -32,23 +32,23 @@ class Deaths:
         _, word = event
         self._outgrown[word["worker"]] = f"the nanny ended the process at {word['rss'] / 2**20:,.0f} MiB"
 
-    async def explain(self, work: Work, worker: str) -> Mishap:
-        """What the death of `worker` means for a work that was there."""
+    async def explain(self, task: Task, worker: str) -> Mishap:
+        """What the death of `worker` means for a task that was there."""
         self._bereaved[worker] += 1
-        if work.id not in self._verdicts:
+        if task.id not in self._verdicts:
             await asyncio.sleep(EXPLANATION_SECONDS)
         alone = self._bereaved[worker] == 1
         asyncio.get_running_loop().call_later(EXPLANATION_SECONDS, self._forget, worker)
-        cause, message = self._verdicts.pop(work.id, (None, ""))
+        cause, message = self._verdicts.pop(task.id, (None, ""))
         if cause is Cause.TIMEOUT:
-            return TimedOut(work, worker)
+            return TimedOut(task, worker)
         if cause is Cause.MEMORY:
-            return Raised(work, Reason.OUT_OF_MEMORY, message, worker)
+            return Raised(task, Reason.OUT_OF_MEMORY, message, worker)
         if worker in self._outgrown:
-            return Raised(work, Reason.OUT_OF_MEMORY, self._outgrown[worker], worker)
+            return Raised(task, Reason.OUT_OF_MEMORY, self._outgrown[worker], worker)
         if cause is Cause.SILENT:
-            return Lost(work, worker, alone, message)
-        return Lost(work, worker, alone)
+            return Lost(task, worker, alone, message)
+        return Lost(task, worker, alone)
 
     def _forget(self, worker: str) -> None:
         self._bereaved.pop(worker, None)

@@ -1,8 +1,8 @@
-"""A unit of work and the ways in which one attempt at it can end.
+"""A task and the ways in which one attempt at it can end.
 
-    Work --> Done | Raised | Lost | TimedOut | Displaced | Cancelled
+    Task --> Done | Raised | Lost | TimedOut | Displaced | Cancelled
 
-Outcomes are values: what goes wrong with a work never travels as an exception. The payload is a reference (a
+Outcomes are values: what goes wrong with a task never travels as an exception. The payload is a reference (a
 block of the plan), never data: it crosses the scheduler with every attempt.
 """
 
@@ -15,20 +15,19 @@ from typing import Any
 
 from riskpipe.errors import Reason
 
-WorkId = tuple[str, str, int]
+TaskId = tuple[str, str, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class Task:
     """One call of a function, on whatever process the executor has.
 
     :param key: unique in a run; a retry keeps it, the parts of a split have keys of their own.
-    :param payload: what the function gets through the work; small and picklable.
+    :param payload: the function's argument; small and picklable.
     :param attempt: 1 for the first.
     :param size: how many parts it could be cut into (trades of a block); 1 cannot be split.
     :param timeout_seconds: time for one attempt, from the moment it starts on a worker.
     :param projected_seconds: what one attempt is expected to take; 0: next to nothing. Shards are balanced by it.
-    :param group: for the caller's own counting; the executors do not look at it.
     :param function: name of the function among those that the executor was given.
     """
 
@@ -38,22 +37,21 @@ class Work:
     size: int = 1
     timeout_seconds: float = math.inf
     projected_seconds: float = 0.0
-    group: int | None = None
     function: str = "value"
 
     @property
-    def id(self) -> WorkId:
-        """Names one attempt at one work."""
+    def id(self) -> TaskId:
+        """Names one attempt at one task."""
         return self.function, self.key, self.attempt
 
-    def again(self) -> Work:
-        """The next attempt at the same work."""
+    def again(self) -> Task:
+        """The next attempt at the same task."""
         return replace(self, attempt=self.attempt + 1)
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    work: Work
+    task: Task
     result: Any
     worker: str
 
@@ -66,7 +64,7 @@ class Raised:
     :param traceback_text: without local variables; empty when the process was ended from outside.
     """
 
-    work: Work
+    task: Task
     reason: Reason
     message: str
     worker: str
@@ -75,13 +73,13 @@ class Raised:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """The worker died while it ran this work, or was ended since it gave no sign of life.
+    """The worker died while it ran this task, or was ended since it gave no sign of life.
 
-    :param alone: nothing else was running there, so that the death is this work's (or the machine's).
+    :param alone: nothing else was running there, so that the death is this task's (or the machine's).
     :param how: what the worker did.
     """
 
-    work: Work
+    task: Task
     worker: str
     alone: bool = True
     how: str = "died while running it"
@@ -89,24 +87,24 @@ class Lost:
 
 @dataclass(frozen=True, slots=True)
 class TimedOut:
-    work: Work
+    task: Task
     worker: str
 
 
 @dataclass(frozen=True, slots=True)
 class Displaced:
-    """The scheduler that had this work is gone, with all that it had: no fault of the work's.
+    """The scheduler that had this task is gone, with all that it had: no fault of the task's.
 
     :param worker: the shard, in the place of the worker that is not known.
     """
 
-    work: Work
+    task: Task
     worker: str
 
 
 @dataclass(frozen=True, slots=True)
 class Cancelled:
-    work: Work
+    task: Task
 
 
 Mishap = Raised | Lost | TimedOut | Displaced
@@ -114,7 +112,7 @@ Outcome = Done | Mishap | Cancelled
 
 
 class Kind(StrEnum):
-    """A mishap without its details: what the history of a work remembers."""
+    """A mishap without its details: what the history of a task remembers."""
 
     PRICING_ERROR = "pricing_error"
     STORAGE = "storage"

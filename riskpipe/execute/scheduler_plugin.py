@@ -1,7 +1,7 @@
-"""The scheduler's side of the dask executor: whom it blames, whom it ends, and how few messages it needs for a work.
+"""The scheduler's side of the dask executor: whom it blames, whom it ends, and how few messages it needs for a task.
 
 A scheduler's time goes into messages, written and read one by one: with a thousand workers, more of it than into
-all that it keeps of a task. Two of the four that a work takes are spared here.
+all that it keeps of a task. Two of the four that a task takes are spared here.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from distributed.scheduler import heartbeat_interval
 from distributed.utils import wait_for
 from tornado.ioloop import PeriodicCallback
 
-from riskpipe.execute.overseer import LOOK_SECONDS, Overseer
+from riskpipe.execute.liveness import LOOK_SECONDS, LivenessMonitor
+from riskpipe.execute.task import Task, TaskId
 from riskpipe.execute.topics import verdicts
 from riskpipe.execute.watchdog import Cause
-from riskpipe.execute.work import Work, WorkId
 
 REPORT_SECONDS = 0.025
 KILL_SECONDS = 15.0
@@ -30,7 +30,7 @@ HEARTBEATS = 10
 Key = tuple[str, str, float]
 
 
-def task_key(work: Work, name: str, number: int) -> Key:
+def task_key(task: Task, name: str, number: int) -> Key:
     """Names an attempt to the scheduler, with the seconds that it may take.
 
     A tuple: tasks group by its first part (string keys make a group each, which defeats queueing). With a number of
@@ -38,21 +38,21 @@ def task_key(work: Work, name: str, number: int) -> Key:
 
     :param name: of the executor.
     """
-    return work.function, f"{work.key}#{work.attempt}@{name}.{number}", work.timeout_seconds
+    return task.function, f"{task.key}#{task.attempt}@{name}.{number}", task.timeout_seconds
 
 
-def _work_id(key: Key) -> WorkId:
-    work, _, attempt = key[1].rpartition("@")[0].rpartition("#")
-    return key[0], work, int(attempt)
+def _task_id(key: Key) -> TaskId:
+    task, _, attempt = key[1].rpartition("@")[0].rpartition("#")
+    return key[0], task, int(attempt)
 
 
-class Desk(SchedulerPlugin):  # type: ignore[misc]  # distributed is untyped
-    """What a scheduler needs to hand out an executor's works.
+class ExecutorSchedulerPlugin(SchedulerPlugin):  # type: ignore[misc]  # distributed is untyped
+    """What a scheduler needs to load out an executor's tasks.
 
     :param name: of the executor; it is part of its tasks' keys.
     :param client: id of the client that submits them.
     :param silent_seconds: without a sign of life, after which a worker is ended.
-    :param margin_seconds: that a work is given beyond its own time, see `Overseer`.
+    :param margin_seconds: that a task is given beyond its own time, see `LivenessMonitor`.
     """
 
     def __init__(self, name: str, client: str, silent_seconds: float, margin_seconds: float) -> None:
@@ -62,21 +62,21 @@ class Desk(SchedulerPlugin):  # type: ignore[misc]  # distributed is untyped
         self._margin_seconds = margin_seconds
         self._scheduler: Any = None
         self._done: list[Hashable] = []
-        self._overseer: Any = None
+        self._liveness: Any = None
         self._looking: Any = None
         self._ending: dict[str, asyncio.Task[None]] = {}
 
     async def start(self, scheduler: Any) -> None:
         """Its own configuration may be another's, so what a run relies on is set here.
 
-        The driver hears of what has ended within `REPORT_SECONDS`, not of each work in a message of its own; its
+        The driver hears of what has ended within `REPORT_SECONDS`, not of each task in a message of its own; its
         window is long enough that no worker waits for that.
         """
         self._scheduler = scheduler
         scheduler.allowed_failures = 0
         scheduler.WORKER_SATURATION = 1.0
         scheduler.client_comms[self._client].interval = REPORT_SECONDS
-        self._overseer = Overseer(self._margin_seconds)
+        self._liveness = LivenessMonitor(self._margin_seconds)
         self._looking = PeriodicCallback(self._look, LOOK_SECONDS * 1000)
         self._looking.start()
 
@@ -101,9 +101,9 @@ class Desk(SchedulerPlugin):  # type: ignore[misc]  # distributed is untyped
 
     def _note(self, key: Any, starts: bool) -> None:
         if starts:
-            self._overseer.started(key, key[2])
+            self._liveness.started(key, key[2])
         else:
-            self._overseer.ended(key)
+            self._liveness.ended(key)
 
     def _forget(self) -> None:
         done, self._done = self._done, []
@@ -117,20 +117,20 @@ class Desk(SchedulerPlugin):  # type: ignore[misc]  # distributed is untyped
             self._looking.stop()
             return
         workers = self._scheduler.workers
-        for key in self._overseer.look():
+        for key in self._liveness.look():
             task = self._scheduler.tasks.get(key)
             worker = None if task is None else task.processing_on
             if worker is not None:
                 self._end(worker, Cause.TIMEOUT, [key], f"not done after {key[2]:g} s")
         signs = {address: worker.last_seen for address, worker in workers.items()}
         seconds = max(self._silent_seconds, HEARTBEATS * heartbeat_interval(len(signs)))
-        for address in self._overseer.silent(signs, seconds):
+        for address in self._liveness.silent(signs, seconds):
             keys = [task.key for task in workers[address].processing if self._own(task.key)]
             self._end(workers[address], Cause.SILENT, keys, f"gave no sign of life for {seconds:.0f} s")
 
     def _end(self, worker: Any, cause: Cause, keys: Iterable[Key], message: str) -> None:
         """Tell the driver, then have the worker's nanny kill it: a process that is stopped hears nothing else."""
-        said = {"cause": cause.value, "works": [list(_work_id(key)) for key in keys], "message": message}
+        said = {"cause": cause.value, "tasks": [list(_task_id(key)) for key in keys], "message": message}
         self._scheduler.log_event(verdicts(self.name), said)
         if worker.address not in self._ending:
             self._ending[worker.address] = asyncio.ensure_future(self._replace(worker, message))

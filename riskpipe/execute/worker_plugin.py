@@ -1,9 +1,9 @@
 """The worker's side of the dask executor: the functions and the watchdog, in every worker process.
 
-A task carries the room's name and the work alone; the functions went to each worker once, as a plugin, and go
-to each worker that starts later. The reply goes to the driver as an event, ahead of the news that the task is done
-and by the same road, and not as the task's result: fetched from a worker that has died meanwhile, a result costs a
-minute of connection attempts, and dask would compute the finished block again.
+A dask task carries the plugin's name and the pickled `Task` alone; the functions went to each worker once, with the
+plugin, and go to each worker that starts later. The reply goes to the driver as an event, ahead of the news that the
+dask task is done and over the same connection, and not as its result: fetched from a worker that has died meanwhile, a
+result costs a minute of connection attempts, and dask would compute the finished block again.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ from distributed import Worker, WorkerPlugin, get_worker
 from riskpipe.errors import RiskpipeError
 from riskpipe.execute.attempt import attempt, packed
 from riskpipe.execute.executor import Function
+from riskpipe.execute.task import Task
 from riskpipe.execute.topics import replies, verdicts
 from riskpipe.execute.watchdog import Verdict, Watchdog
-from riskpipe.execute.work import Work
 
 EXIT_STATUS = 70
 REPORT_SECONDS = 5.0
 
 
-class NoRoomError(RiskpipeError):
+class NoWorkerPluginError(RiskpipeError):
     """The worker does not know the executor: another scheduler has taken the first one's place."""
 
 
-class Room(WorkerPlugin):  # type: ignore[misc]  # distributed is untyped
-    """What a worker needs to run works.
+class ExecutorWorkerPlugin(WorkerPlugin):  # type: ignore[misc]  # distributed is untyped
+    """What a worker needs to run tasks.
 
-    :param name: of the executor; the topics `replies(name)` and `verdicts(name)` are its roads to the driver.
-    :param memory_fraction: share of the worker's memory limit at which its work is given up. Below dask's own
-        `terminate` (0.95), which leaves no word about the work.
+    :param name: of the executor; the topics `replies(name)` and `verdicts(name)` are its ways to the driver.
+    :param memory_fraction: share of the worker's memory limit at which its task is given up. Below dask's own
+        `terminate` (0.95), which leaves no word about the task.
     """
 
     def __init__(self, name: str, functions: Mapping[str, Function], memory_fraction: float) -> None:
@@ -60,18 +60,18 @@ class Room(WorkerPlugin):  # type: ignore[misc]  # distributed is untyped
         if self._watchdog is not None:
             self._watchdog.close()
 
-    def run(self, work: Work) -> None:
+    def run(self, task: Task) -> None:
         if self._watchdog is None:
-            raise NoRoomError(f"{self.name} was not set up")
-        with self._watchdog.watching(work):
-            reply = packed(attempt(self._functions[work.function], work, self._worker.address))
-        self._worker.log_event(replies(self.name), {"work": list(work.id), "reply": reply})
+            raise NoWorkerPluginError(f"{self.name} was not set up")
+        with self._watchdog.watching(task):
+            reply = packed(attempt(self._functions[task.function], task, self._worker.address))
+        self._worker.log_event(replies(self.name), {"task": list(task.id), "reply": reply})
 
     def _end(self, verdict: Verdict) -> None:
         """Tell the driver, wait until the scheduler has it, and end the process."""
         message = {
             "cause": verdict.cause.value,
-            "works": [list(work.id) for work in verdict.works],
+            "tasks": [list(task.id) for task in verdict.tasks],
             "message": verdict.message,
         }
         told = self._worker.scheduler.log_event(topic=verdicts(self.name), msg=message)
@@ -80,12 +80,12 @@ class Room(WorkerPlugin):  # type: ignore[misc]  # distributed is untyped
         os._exit(EXIT_STATUS)
 
 
-def perform(room_name: str, pickled: bytes) -> None:
-    """The task that dask runs.
+def run_task(plugin_name: str, pickled: bytes) -> None:
+    """What dask runs.
 
-    :param pickled: the work. As bytes, because dask would hash it on the driver and unpickle it on the scheduler.
+    :param pickled: the task. As bytes, because dask would hash it on the driver and unpickle it on the scheduler.
     """
-    room = get_worker().plugins.get(room_name)
-    if room is None:
-        raise NoRoomError(f"no functions of {room_name} on this worker")
-    room.run(pickle.loads(pickled))  # noqa: S301  # of our own driver
+    plugin = get_worker().plugins.get(plugin_name)
+    if plugin is None:
+        raise NoWorkerPluginError(f"no functions of {plugin_name} on this worker")
+    plugin.run(pickle.loads(pickled))  # noqa: S301  # of our own driver
