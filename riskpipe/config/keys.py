@@ -15,6 +15,9 @@ from riskpipe.store.masking import masked
 Path = tuple[str | int, ...]
 Schema = dict[str, Any]
 
+# Keys of earlier versions and what they are called now: refused with a hint, and never read.
+RENAMED: dict[Path, Path] = {("cluster", "deadline_seconds"): ("cluster", "block_timeout")}
+
 
 @cache
 def root() -> Schema:
@@ -74,6 +77,12 @@ def nearest(parent: Path, key: str) -> str | None:
         return matches[0]
     elsewhere = [path for path in _leaves(root(), ()) if path[-1] == key]
     return dotted(elsewhere[0]) if len(elsewhere) == 1 else None
+
+
+def renamed(path: Path) -> str | None:
+    """The present name of a key that had another one; None: it never had this one."""
+    present = RENAMED.get(path)
+    return None if present is None else dotted(present)
 
 
 def dotted(path: Path) -> str:

@@ -133,8 +133,7 @@ def _fault(layers: Layers, error: Any) -> None:
     value = keys.describe(_value(layers.tree, path))
     kind = error["type"]
     if kind == "extra_forbidden":
-        near = keys.nearest(path[:-1], str(path[-1]))
-        message = "unknown key" + (f"; did you mean {near}?" if near else "")
+        message = _unknown(path)
     elif kind == "missing":
         message = f"missing; {keys.wanted(path)} is wanted"
     elif kind == "unwanted":
@@ -143,6 +142,13 @@ def _fault(layers: Layers, error: Any) -> None:
     else:
         message = f"{keys.wanted(path)} is wanted, got {value}"
     layers.fault(path, message)
+
+
+def _unknown(path: keys.Path) -> str:
+    if present := keys.renamed(path):
+        return f"this key is called {present} now"
+    near = keys.nearest(path[:-1], str(path[-1]))
+    return "unknown key" + (f"; did you mean {near}?" if near else "")
 
 
 def _contradictions(layers: Layers) -> None:

@@ -133,10 +133,10 @@ class Cluster(Section):
         min_length=1,
         description="Scheduler such as tls://host:8786 (kind address); tcp:// on this machine only.",
     )
-    deadline_seconds: Positive | None = Field(
+    block_timeout: Positive | None = Field(
         default=None,
-        description="A block that takes longer is ended, retried (retry.timeout), then cut in two; one trade fails "
-        "with TIMEOUT. Not for kind serial; unset: no limit.",
+        description="Seconds that a block may take; then it is ended, retried (retry.timeout) and cut in two; one "
+        "trade alone fails with TIMEOUT. Not for kind serial; unset: no limit.",
     )
     silent_seconds: Positive = Field(
         default=300.0,
@@ -160,7 +160,7 @@ class Retry(Section):
     out_of_memory: Literal["split", "fail"] = Field(
         default="split", description="split: a block out of memory is cut in two; fail: it fails."
     )
-    timeout: Attempts = Field(default=1, description="Retries of a block that ran into cluster.deadline_seconds.")
+    timeout: Attempts = Field(default=1, description="Retries of a block that ran into cluster.block_timeout.")
 
 
 class ScenarioPnl(Section):

@@ -216,7 +216,7 @@ class Session:
             yield self._task(block)
 
     def _task(self, block: Block) -> Task:
-        limit = self.settings.cluster.deadline_seconds
+        limit = self.settings.cluster.block_timeout
         return Task(
             key=block.block_id,
             payload=BlockPayload(self.store.root, self.layout.run_id, block),

@@ -206,7 +206,7 @@ def test_compiled_code_that_keeps_the_lock_for_ever_fails_its_trade_alone(desk, 
     pq.write_table(table.slice(at - 1, 2), file)
     hangs = 'if "FXF-BAD" in trades.trade_ids.to_pylist(): __import__("ctypes").PyDLL(None).pause()'
     (desk / "desk_product.py").write_text(PRODUCT.format(broken=hangs))
-    limits = ["cluster.deadline_seconds=12", "retry.timeout=0", "partition.max_trades=1", "measures=[pv]"]
+    limits = ["cluster.block_timeout=12", "retry.timeout=0", "partition.max_trades=1", "measures=[pv]"]
 
     words = [word for limit in limits for word in ("--set", limit)]
     answer = riskpipe(book, desk, "run", "--select", "product:desk_forward", "--publish", "always", *words)

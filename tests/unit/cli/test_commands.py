@@ -52,7 +52,7 @@ def test_config_show_with_origins(sample: Path) -> None:
     text = invoke("config", "show", "--origin", "-c", sample / "riskpipe.yaml", "--set", "cluster.workers=7")
     rows = {line.split()[0]: line.split()[-1] for line in text.splitlines()[1:]}
     assert rows["cluster.workers"] == "--set"
-    assert rows["cluster.deadline_seconds"] == "default"
+    assert rows["cluster.block_timeout"] == "default"
     assert rows["inputs.market"].startswith(f"{sample / 'riskpipe.yaml'}:")
     answer = json.loads(invoke("config", "show", "--origin", "-c", sample / "riskpipe.yaml", "--json"))
     assert answer["origins"].keys() >= rows.keys()

@@ -244,6 +244,10 @@ warnings_as_errors: 1
             "cluster: {workers: 4, shards: 5}",
             "cluster.shards: 5 shards need 5 workers or more, cluster.workers is 4",
         ),
+        (
+            "cluster: {deadline: 5400, deadline_seconds: 60}",
+            "cluster.deadline_seconds: this key is called cluster.block_timeout now",
+        ),
         ("cluster: {shards: many}", "cluster.shards: a whole number >= 1 is wanted, got 'many'"),
         ("cluster: {workers: 1.5}", "cluster.workers: a whole number >= 1 is wanted, got 1.5"),
         ("cluster: {workers: yes}", "cluster.workers: a whole number >= 1 is wanted, got true"),
