@@ -1,16 +1,17 @@
 """What can go wrong, as exceptions (the run cannot start or go on) and as values (a trade or a block failed).
 
-RiskpipeError                     exit code
-+-- UsageError                    2   a flag, a run id or a selection that means nothing
-|   +-- ConfigurationError        2   the configuration file, with every fault in it
-+-- InputError                    3   inputs failed their contract; nothing was priced
-+-- GateError                     5   a gate failed: diff, warnings as errors
-+-- InfrastructureError           6   the cluster or the storage does not serve
-|   +-- StorageError              6
-|   +-- ClusterError              6
-+-- LeaseError                    75  another run holds the output
-+-- InterruptedRunError           130/143  stopped by a signal; resumable
+RiskpipeError
++-- UsageError                a flag, a run id or a selection that means nothing
+|   +-- ConfigurationError    the configuration file, with every fault in it
++-- InputError                inputs failed their contract; nothing was priced
++-- GateError                 a gate failed: diff, warnings as errors
++-- InfrastructureError       the cluster or the storage does not serve
+|   +-- StorageError
+|   +-- ClusterError
++-- LeaseError                another run holds the output
++-- InterruptedRunError       stopped by a signal; resumable
 
+Each ends a command with one of the `ExitCode`s.
 A Failure is a value: it travels in results and in the ledger, never as an exception.
 """
 
@@ -21,8 +22,8 @@ import re
 import signal
 import threading
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import ClassVar
+from enum import IntEnum, StrEnum
+from typing import ClassVar, Self
 
 MESSAGE_CHARACTERS = 2_000
 # Neither tables nor terminals take them as they are: controls (tab and newline aside), halves of surrogate pairs.
@@ -30,18 +31,168 @@ _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 _OUT_OF_MEMORY = re.compile(r"cannot allocate memory|out of memory|unable to allocate|can't start new thread", re.I)
 
 
+class ExitCode(IntEnum):
+    """How a command ends. Each says what it means, and what to do, in Markdown."""
+
+    meaning: str
+    what_to_do: str
+
+    def __new__(cls, code: int, meaning: str = "", what_to_do: str = "") -> Self:
+        member = int.__new__(cls, code)
+        member._value_ = code
+        member.meaning, member.what_to_do = meaning, what_to_do
+        member.__doc__ = f"{meaning}: {what_to_do}"
+        return member
+
+    DONE = 0, "all done", "nothing"
+    BUG = 1, "a bug in riskpipe", "run again with `-v` and report the traceback; it shows no local variables"
+    USAGE = (
+        2,
+        "usage or configuration; or a publication that needs `--replace-day`",
+        "the message names file, line, key, or what would be replaced; the run is kept",
+    )
+    INPUTS = (
+        3,
+        "the inputs failed their contract, nothing was priced",
+        "`riskpipe check` lists all faults, `meta/checks.parquet` keeps them",
+    )
+    PARTIAL = (
+        4,
+        "partial: some numbers have a reason in place of a value, or scenarios were left out",
+        "read `failures.parquet` of the run; for reasons that can pass `riskpipe retry latest`, for the others mend the"
+        " inputs and `riskpipe run`",
+    )
+    GATE = 5, "a gate failed: there are warnings and `warnings_as_errors` is set", "mend them, or unset it"
+    INFRASTRUCTURE = (
+        6,
+        "cluster, storage, memory, or a stdout that takes no answer",
+        "the message says which and what to do; `riskpipe doctor` looks at the machine; then the same command again",
+    )
+    OUTPUT_HELD = (  # EX_TEMPFAIL of sysexits.h
+        75,
+        "another run holds the output",
+        "wait for it; the lease of a dead one ends by itself",
+    )
+    SIGINT = 130, "interrupted by SIGINT, what is done is kept", "the same command again"
+    READER_GONE = (  # 128 + SIGPIPE
+        141,
+        "whoever read stdout has closed the pipe",
+        "nothing: what the command did stands; `riskpipe runs show` says it again",
+    )
+    SIGTERM = 143, "interrupted by SIGTERM, what is done is kept", "the same command again"
+
+    @classmethod
+    def of_signal(cls, number: int) -> ExitCode:
+        """:param number: SIGINT or SIGTERM."""
+        return cls(128 + number)
+
+    @property
+    def final(self) -> bool:
+        """Whether the same command would end so again, until a person has done something: schedulers stop at it."""
+        return self in (ExitCode.USAGE, ExitCode.INPUTS, ExitCode.PARTIAL, ExitCode.GATE)
+
+
+class Reason(StrEnum):
+    """Why a trade or a block has no number. Each says what it means, and what to do, in Markdown.
+
+    :ivar retryable: whether running the same block again can give another outcome (a mended product included).
+    """
+
+    meaning: str
+    what_to_do: str
+    retryable: bool
+
+    def __new__(cls, name: str, meaning: str = "", what_to_do: str = "", retryable: bool = True) -> Self:
+        member = str.__new__(cls, name)
+        member._value_ = name
+        member.meaning, member.what_to_do, member.retryable = meaning, what_to_do, retryable
+        member.__doc__ = f"{meaning}: {what_to_do}"
+        return member
+
+    MISSING_MARKET_DATA = (
+        "MISSING_MARKET_DATA",
+        "a curve, surface, spot or fixing that the trade needs is missing, or left out for its errors",
+        "`riskpipe check` names it: add or mend it, then `riskpipe run`",
+        False,
+    )
+    INVALID_TRADE = (
+        "INVALID_TRADE",
+        "a column breaks a rule",
+        "mend the trade, which the message and `riskpipe check` name, then `riskpipe run`",
+        False,
+    )
+    UNSUPPORTED = (
+        "UNSUPPORTED",
+        "the product does not serve this trade, or its check raised",
+        "the message says what is not served: book the trade otherwise, or mend the product; then `riskpipe run`",
+        False,
+    )
+    NOT_APPLICABLE = (
+        "NOT_APPLICABLE",
+        "with status `not_applicable`",
+        "nothing: there is no such number",
+        False,
+    )
+    NUMERICAL = (
+        "NUMERICAL",
+        "a value is not finite, or too large to be summed",
+        "look at the trade's terms and at the market's values; after a mended product `riskpipe retry`",
+    )
+    PRICING_ERROR = (
+        "PRICING_ERROR",
+        "the product's code raised",
+        "mend the product, whose error is the message, then `riskpipe retry`",
+    )
+    INPUT_CHANGED = (
+        "INPUT_CHANGED",
+        "a file that the block reads was replaced, edited or damaged during the run",
+        "`riskpipe run` starts a new run; with the file as it was again, `riskpipe retry`",
+    )
+    WORKER_LOST = (
+        "WORKER_LOST",
+        "workers died while they ran the block",
+        "`riskpipe retry`; when they die again, look at their machines and at `cluster.memory_limit`",
+    )
+    OUT_OF_MEMORY = (
+        "OUT_OF_MEMORY",
+        "the block outgrew its worker's memory",
+        "more memory (`cluster.memory_limit`) or fewer workers, then `riskpipe retry`",
+    )
+    TIMEOUT = (
+        "TIMEOUT",
+        "the block took longer than `cluster.block_timeout`",
+        "raise it, then `riskpipe retry`",
+    )
+    STORAGE = (
+        "STORAGE",
+        "the block could not read or write its files",
+        "mend what the message names (space, rights, network), then `riskpipe retry`",
+    )
+    CANCELLED = (
+        "CANCELLED",
+        "the run was stopped before the block was done",
+        "`riskpipe run` goes on with it",
+    )
+    POISON = (
+        "POISON",
+        "one trade killed two workers by itself",
+        "mend the product or the trade, then `riskpipe retry`",
+    )
+
+
 class RiskpipeError(Exception):
     """Base of every error that riskpipe raises on purpose; the message says what to do.
 
-    :cvar reason: name of the Reason that a block gets when a worker meets the error; "" for none of its own.
+    :ivar exit_code: of a command that it ends.
+    :cvar reason: that a block gets when a worker meets the error; None: as for any other exception of its kind.
     """
 
-    exit_code: ClassVar[int] = 1
-    reason: ClassVar[str] = ""
+    exit_code: ExitCode = ExitCode.BUG
+    reason: ClassVar[Reason | None] = None
 
 
 class UsageError(RiskpipeError):
-    exit_code = 2
+    exit_code = ExitCode.USAGE
 
 
 class ConfigurationError(UsageError):
@@ -56,15 +207,15 @@ class ConfigurationError(UsageError):
 
 
 class InputError(RiskpipeError):
-    exit_code = 3
+    exit_code = ExitCode.INPUTS
 
 
 class GateError(RiskpipeError):
-    exit_code = 5
+    exit_code = ExitCode.GATE
 
 
 class InfrastructureError(RiskpipeError):
-    exit_code = 6
+    exit_code = ExitCode.INFRASTRUCTURE
 
 
 class StorageError(InfrastructureError):
@@ -76,41 +227,18 @@ class ClusterError(InfrastructureError):
 
 
 class LeaseError(RiskpipeError):
-    exit_code = 75
+    exit_code = ExitCode.OUTPUT_HELD
 
 
 class InterruptedRunError(RiskpipeError):
     """Stopped by a signal after draining; the run can be resumed.
 
-    :param signal_number: 2 (SIGINT) or 15 (SIGTERM); the exit code is 128 + signal_number.
+    :param signal_number: 2 (SIGINT) or 15 (SIGTERM), which make the exit code.
     """
 
     def __init__(self, message: str, signal_number: int) -> None:
-        self.signal_number = signal_number
+        self.exit_code = ExitCode.of_signal(signal_number)
         super().__init__(message)
-
-
-class Reason(StrEnum):
-    """Why a trade or a block has no number."""
-
-    MISSING_MARKET_DATA = "MISSING_MARKET_DATA"
-    INVALID_TRADE = "INVALID_TRADE"
-    UNSUPPORTED = "UNSUPPORTED"
-    NOT_APPLICABLE = "NOT_APPLICABLE"
-    NUMERICAL = "NUMERICAL"
-    PRICING_ERROR = "PRICING_ERROR"
-    INPUT_CHANGED = "INPUT_CHANGED"
-    WORKER_LOST = "WORKER_LOST"
-    OUT_OF_MEMORY = "OUT_OF_MEMORY"
-    TIMEOUT = "TIMEOUT"
-    STORAGE = "STORAGE"
-    CANCELLED = "CANCELLED"
-    POISON = "POISON"
-
-    @property
-    def retryable(self) -> bool:
-        """Whether running the same block again can give another outcome (a mended product included)."""
-        return self not in (Reason.MISSING_MARKET_DATA, Reason.INVALID_TRADE, Reason.UNSUPPORTED, Reason.NOT_APPLICABLE)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import typer
 
 from riskpipe.cli.session import Session
 from riskpipe.cli.text import count, plural
+from riskpipe.errors import ExitCode
 
 if TYPE_CHECKING:
     from riskpipe.plan.survey import Fault
@@ -26,7 +27,7 @@ def check(
             help="Write the faults here (Parquet); else meta/checks.parquet in the output.",
         ),
     ] = None,
-) -> int:
+) -> ExitCode:
     """Check portfolio, market, history and scenarios: every fault at once; nothing is priced."""
     from riskpipe.workflows.check import check as workflow
 

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from riskpipe.cli.session import Session
+from riskpipe.errors import ExitCode
 
 
 def render(
@@ -15,7 +16,7 @@ def render(
         float,
         typer.Option("--run-size", min=0.0, metavar="SECONDS", help="Pricing seconds of the run, as `plan` projects."),
     ] = 0.0,
-) -> int:
+) -> ExitCode:
     """Print the DaskCluster that a run would make, as YAML; needs no cluster."""
     import yaml
 
@@ -24,16 +25,16 @@ def render(
     resources = workflow(session.settings(), run_size)
     text = yaml.safe_dump_all(resources, sort_keys=False, width=120)
     session.answer({"resources": resources}, [text.rstrip()])
-    return 0
+    return ExitCode.DONE
 
 
 def collect(
     session: Session,
     all_: Annotated[bool, typer.Option("--all", help="Of every output, not only of the configured one.")] = False,
-) -> int:
+) -> ExitCode:
     """Delete DaskClusters whose driver is gone."""
     from riskpipe.workflows.clusters import collect_orphans
 
     names = collect_orphans(session.settings(), everywhere=all_)
     session.answer({"deleted": names}, [f"deleted {name}" for name in names] or ["nothing to delete"])
-    return 0
+    return ExitCode.DONE

@@ -8,6 +8,7 @@ import typer
 
 from riskpipe.cli.session import Session
 from riskpipe.cli.text import columns, count, plural, size
+from riskpipe.errors import ExitCode
 
 if TYPE_CHECKING:
     from riskpipe.workflows.compact import CompactReport
@@ -16,14 +17,14 @@ if TYPE_CHECKING:
 def compact(
     session: Session,
     table: Annotated[str, typer.Argument(metavar="TABLE", help="A published table, such as valuations.")],
-) -> int:
+) -> ExitCode:
     """Put the small files of a published table together, day by day (all days, or that of --as-of)."""
     from riskpipe.workflows.compact import compact as workflow
 
     settings = session.settings()
     report = workflow(settings, table, settings.as_of if session.as_of else None)
     session.answer(report.to_json(), _lines(report))
-    return 0
+    return ExitCode.DONE
 
 
 def _lines(report: CompactReport) -> list[str]:

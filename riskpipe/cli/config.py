@@ -9,6 +9,7 @@ import typer
 from riskpipe.cli.session import Session
 from riskpipe.cli.streams import write
 from riskpipe.cli.text import columns
+from riskpipe.errors import ExitCode
 
 if TYPE_CHECKING:
     from riskpipe.config import Resolution
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 def show(
     session: Session,
     origin: Annotated[bool, typer.Option("--origin", help="One line a key, with where its value came from.")] = False,
-) -> int:
+) -> ExitCode:
     """Show every key with its value, defaults included; secrets in URIs are masked."""
     from riskpipe.config import dotted, resolved, resolved_yaml
 
@@ -29,15 +30,15 @@ def show(
         session.answer(answer, _origins(resolution))
     else:
         session.answer(answer, [resolved_yaml(settings).rstrip()])
-    return 0
+    return ExitCode.DONE
 
 
-def schema(session: Session) -> int:
+def schema(session: Session) -> ExitCode:
     """Print the JSON schema of the configuration, for editors."""
     from riskpipe.config import schema_text
 
     write(schema_text().rstrip("\n"))
-    return 0
+    return ExitCode.DONE
 
 
 def _origins(resolution: Resolution) -> list[str]:

@@ -9,6 +9,7 @@ import typer
 
 from riskpipe.cli.session import Session
 from riskpipe.cli.text import columns, count, plural
+from riskpipe.errors import ExitCode
 
 if TYPE_CHECKING:
     from riskpipe.workflows.diff import Difference, DiffReport
@@ -30,7 +31,7 @@ def diff(
         float, typer.Option("--rel", metavar="X", help="Changes up to X of the larger number are none.")
     ] = 0.0,
     largest: Annotated[int, typer.Option("--largest", min=0, metavar="N", help="Changes to show of a table.")] = SHOWN,
-) -> int:
+) -> ExitCode:
     """Compare the results of two runs, to the last bit unless told otherwise; exits 5 if they differ."""
     from riskpipe.workflows.diff import diff as workflow
     from riskpipe.workflows.differences import Tolerance

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from riskpipe.cli.session import Session
 from riskpipe.cli.text import columns, size
+from riskpipe.errors import ExitCode
 
 if TYPE_CHECKING:
     from riskpipe.config import Settings
@@ -28,11 +29,11 @@ class Finding:
     detail: str
 
 
-def doctor(session: Session) -> int:
+def doctor(session: Session) -> ExitCode:
     """Look at versions, configuration, output, kernel cache, cores and memory; exits 6 if one is wrong."""
     findings = [*_versions(), *_machine(), *_configured(session)]
     wrong = any(finding.level == "error" for finding in findings)
-    code = 6 if wrong else 0
+    code = ExitCode.INFRASTRUCTURE if wrong else ExitCode.DONE
     rows = [[finding.level, finding.what, finding.detail] for finding in findings]
     lines = [line.rstrip() for line in columns(["", "", ""], rows)[1:]]
     session.answer({"findings": [asdict(finding) for finding in findings], "exit_code": code}, lines)

@@ -10,6 +10,7 @@ import typer
 
 from riskpipe.cli.session import Session
 from riskpipe.cli.text import plural, size
+from riskpipe.errors import ExitCode
 
 
 def init(
@@ -19,7 +20,7 @@ def init(
     scenarios: Annotated[int, typer.Option("--scenarios", min=1, help="One-day moves in the history.")] = 500,
     seed: Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same bytes.")] = 7,
     force: Annotated[bool, typer.Option("--force", help="Replace an earlier sample.")] = False,
-) -> int:
+) -> ExitCode:
     """Write a sample book with its market, history, stresses and a commented configuration."""
     from riskpipe.config import schema_text
     from riskpipe.errors import UsageError
@@ -53,7 +54,7 @@ def init(
             f"next: riskpipe run{_config_option(done.config)}",
         ],
     )
-    return 0
+    return ExitCode.DONE
 
 
 def _config_option(config: Path) -> str:

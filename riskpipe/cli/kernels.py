@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from riskpipe.cli.session import Session
 from riskpipe.cli.text import plural, size
+from riskpipe.errors import ExitCode
 
 
-def compile_(session: Session) -> int:
+def compile_(session: Session) -> ExitCode:
     """Compile every kernel into the cache, so that a worker's first block need not (for images)."""
     from riskpipe.workflows.warm_up import compile_kernels
 
@@ -16,4 +17,4 @@ def compile_(session: Session) -> int:
         f"{done.made} compiled in {done.seconds:.0f} s, the rest was there",
     ]
     session.answer(done.to_json(), lines)
-    return 0
+    return ExitCode.DONE

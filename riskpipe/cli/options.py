@@ -16,7 +16,7 @@ import typer
 from riskpipe.cli.messages import LogFormat, captured
 from riskpipe.cli.session import Session
 from riskpipe.cli.streams import reserved
-from riskpipe.errors import Interrupt
+from riskpipe.errors import ExitCode, Interrupt
 
 P = ParamSpec("P")
 PANEL = "Everywhere"
@@ -100,18 +100,18 @@ def _with_shared(function: Callable[..., Any], own: tuple[inspect.Parameter, ...
     function.__annotations__ = {p.name: p.annotation for p in parameters}
 
 
-def everywhere(command: Callable[Concatenate[Session, P], int]) -> Callable[..., int]:
+def everywhere(command: Callable[Concatenate[Session, P], ExitCode]) -> Callable[..., int]:
     """A command `f(session, ...) -> exit code` as Typer wants it: with shared options, errors as codes."""
     own = tuple(inspect.signature(command, eval_str=True).parameters.values())[1:]
 
-    function: Callable[..., int] = command
+    function: Callable[..., ExitCode] = command
 
     @functools.wraps(command)
     def run(**values: Any) -> int:
         session = _session({p.name: values.pop(p.name) for p in _SHARED})
         try:
             with ctrl_c(), captured(session.messages), reserved(functools.partial(_printed, session)):
-                code: int = function(session, **values)
+                code: ExitCode = function(session, **values)
             return code
         except BaseException as error:
             from riskpipe.cli.outcome import report

@@ -14,9 +14,10 @@ from riskpipe.cli.session import Session
 from riskpipe.cli.streams import ReaderGoneError
 from riskpipe.errors import (
     ConfigurationError,
+    ExitCode,
     InfrastructureError,
-    InterruptedRunError,
     RiskpipeError,
+    UsageError,
     described,
     is_interrupt,
     out_of_memory,
@@ -31,10 +32,8 @@ def report(error: BaseException, session: Session) -> int:
     if isinstance(error, ReaderGoneError):
         return error.exit_code
     if is_interrupt(error):
-        code = 128 + getattr(error, "signal_number", signal.SIGINT)
+        code = ExitCode.of_signal(getattr(error, "signal_number", signal.SIGINT))
         return _fail(session, code, "Interrupted", "interrupted")
-    if isinstance(error, InterruptedRunError):
-        return _fail(session, 128 + error.signal_number, type(error).__name__, str(error))
     if isinstance(error, ConfigurationError):
         return _fail(session, error.exit_code, type(error).__name__, str(error), error.faults)
     if isinstance(error, RiskpipeError):
@@ -51,9 +50,9 @@ def report(error: BaseException, session: Session) -> int:
     return _bug(error, session)
 
 
-def usage(message: str, session: Session, command: str) -> int:
+def usage(message: str, session: Session, command: str) -> ExitCode:
     """A command line that Typer refused."""
-    return _fail(session, 2, "UsageError", f"{message} (see `{command} --help`)")
+    return _fail(session, UsageError.exit_code, UsageError.__name__, f"{message} (see `{command} --help`)")
 
 
 def _of_dask_s_settings(error: BaseException) -> str | None:
@@ -101,13 +100,13 @@ def _trace(error: BaseException, session: Session) -> None:
         session.messages.write("error", masked("".join(lines)).rstrip())
 
 
-def _bug(error: BaseException, session: Session) -> int:
+def _bug(error: BaseException, session: Session) -> ExitCode:
     _trace(error, session)
     hint = "please report it" if session.verbose else "-v shows where it happened"
-    return _fail(session, 1, "Bug", f"this is a bug in riskpipe: {described(error)} ({hint})")
+    return _fail(session, ExitCode.BUG, "Bug", f"this is a bug in riskpipe: {described(error)} ({hint})")
 
 
-def _fail(session: Session, code: int, kind: str, message: str, faults: list[str] | None = None) -> int:
+def _fail(session: Session, code: ExitCode, kind: str, message: str, faults: list[str] | None = None) -> ExitCode:
     message = masked(message)
     content: dict[str, object] = {"type": kind, "message": message}
     if faults is not None:

@@ -10,6 +10,7 @@ import typer
 from riskpipe.cli.parameters import SelectOption
 from riskpipe.cli.session import Session
 from riskpipe.cli.text import columns, count, duration, plural, size
+from riskpipe.errors import ExitCode
 
 if TYPE_CHECKING:
     from riskpipe.workflows.plan import PlanReport
@@ -21,7 +22,7 @@ def plan(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write the plan (Parquet).")
     ] = None,
-) -> int:
+) -> ExitCode:
     """Show blocks, projected cost, memory and bytes, and what is missing; needs no cluster."""
     from riskpipe.plan.selection import parse_selection
     from riskpipe.workflows.plan import plan as workflow
@@ -31,7 +32,7 @@ def plan(
     session.answer(report.to_json(), _lines(report, session))
     for warning in report.warnings:
         session.messages.write("warning", warning)
-    return 0
+    return ExitCode.DONE
 
 
 def _lines(report: PlanReport, session: Session) -> list[str]:

@@ -14,7 +14,7 @@ from typer.core import TyperGroup
 from riskpipe.cli.messages import LogFormat
 from riskpipe.cli.session import Session
 from riskpipe.cli.streams import LostAnswerError, ReaderGoneError
-from riskpipe.errors import RiskpipeError
+from riskpipe.errors import ExitCode, RiskpipeError
 
 # Typer's own name for this class is private; BadParameter is public and derives from it.
 UsageError: type[Exception] = typer.BadParameter.__bases__[0]
@@ -39,10 +39,10 @@ class Program(TyperGroup):
             except UsageError as error:
                 code = _refused(error, arguments)
             except typer.Abort:  # Ctrl-C, as some versions of Typer pass it on
-                code = 130
+                code = ExitCode.SIGINT
             except (ReaderGoneError, LostAnswerError) as error:  # of a help text
                 code = _unanswered(error, arguments)
-        code = code if isinstance(code, int) else 0
+        code = code if isinstance(code, int) else ExitCode.DONE
         if standalone_mode:
             sys.exit(code)
         return code
@@ -54,7 +54,7 @@ def _refused(error: Any, arguments: list[str]) -> int:
 
     context = getattr(error, "ctx", None)
     if not error.format_message():  # no command was named: Typer has shown the help
-        return 2
+        return ExitCode.USAGE
     return usage(error.format_message(), _session(arguments), context.command_path if context else "riskpipe")
 
 

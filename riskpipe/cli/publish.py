@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from riskpipe.cli.parameters import ReplaceDayOption, RunArgument, WaitOption
 from riskpipe.cli.session import Session
 from riskpipe.cli.text import columns, count
+from riskpipe.errors import ExitCode
 
 if TYPE_CHECKING:
     from riskpipe.workflows.publish import PublishReport
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 def publish(
     session: Session, run: RunArgument = "latest", replace_day: ReplaceDayOption = False, wait: WaitOption = 0.0
-) -> int:
+) -> ExitCode:
     """Publish a run that has ended, all of its day's tables at once; failed trades are rows with reasons."""
     from riskpipe.cli.progress import observer
     from riskpipe.workflows.publish import publish as workflow
@@ -23,7 +24,7 @@ def publish(
     with observer(session) as watching:
         report = workflow(settings, run, watching, replace_day=replace_day, wait=wait)
     session.answer(report.to_json(), _lines(report, session))
-    return 0
+    return ExitCode.DONE
 
 
 def _lines(report: PublishReport, session: Session) -> list[str]:

@@ -10,6 +10,7 @@ import typer
 from riskpipe.cli.parameters import RunArgument
 from riskpipe.cli.session import Session
 from riskpipe.cli.text import size
+from riskpipe.errors import ExitCode
 
 
 def report(
@@ -19,10 +20,10 @@ def report(
         Path | None,
         typer.Option("-o", "--output", metavar="FILE", help="Write the page here; else report.html in the run."),
     ] = None,
-) -> int:
+) -> ExitCode:
     """Write a run's report: one HTML page with results, failures and where the time went."""
     from riskpipe.workflows.report import report as workflow
 
     written = workflow(session.settings(), run, None if output is None else str(output.absolute()))
     session.answer(written.to_json(), [f"{written.path}: report of run {written.run_id}, {size(written.bytes)}"])
-    return 0
+    return ExitCode.DONE

@@ -12,6 +12,7 @@ from riskpipe.cli.parameters import (
     WaitOption,
 )
 from riskpipe.cli.session import Session
+from riskpipe.errors import ExitCode
 
 
 def retry(
@@ -23,7 +24,7 @@ def retry(
     replace_day: ReplaceDayOption = False,
     wait: WaitOption = 0.0,
     accept_engine: AcceptEngineOption = False,
-) -> int:
+) -> ExitCode:
     """Price again only what failed in a run, from its stored plan."""
     from riskpipe.cli.progress import observer
     from riskpipe.cli.summary import summary

@@ -15,6 +15,7 @@ from riskpipe.cli.parameters import (
     WaitOption,
 )
 from riskpipe.cli.session import Session
+from riskpipe.errors import ExitCode
 
 
 def run(
@@ -33,7 +34,7 @@ def run(
     replace_day: ReplaceDayOption = False,
     wait: WaitOption = 0.0,
     accept_engine: AcceptEngineOption = False,
-) -> int:
+) -> ExitCode:
     """Price the book and publish the results; ends with what became of every planned number."""
     from riskpipe.cli.progress import observer
     from riskpipe.cli.summary import summary

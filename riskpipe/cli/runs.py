@@ -10,6 +10,7 @@ import typer
 from riskpipe.cli.parameters import RunArgument
 from riskpipe.cli.session import Session
 from riskpipe.cli.text import columns, count, duration, plural
+from riskpipe.errors import ExitCode
 
 if TYPE_CHECKING:
     from riskpipe.plan.accounting import RunStatus
@@ -17,21 +18,21 @@ if TYPE_CHECKING:
 WATCH_SECONDS = 2.0
 
 
-def list_(session: Session) -> int:
+def list_(session: Session) -> ExitCode:
     """List the runs of the output, oldest first."""
     from riskpipe.workflows.runs import list_runs
 
     statuses = list_runs(session.settings())
     lines = _table(statuses) if statuses else [f"no runs yet; next: {session.next_command('run')}"]
     session.answer({"runs": [status.to_json() for status in statuses]}, lines)
-    return 0
+    return ExitCode.DONE
 
 
 def show(
     session: Session,
     run: RunArgument = "latest",
     watch: Annotated[bool, typer.Option("--watch", help="Follow the run until it ends.")] = False,
-) -> int:
+) -> ExitCode:
     """Show one run: what became of every planned number. Exits 0 however the run went."""
     from riskpipe.cli.progress import observer
     from riskpipe.cli.summary import summary
@@ -46,19 +47,19 @@ def show(
                 time.sleep(WATCH_SECONDS)
                 status = workflow(settings, status.run_id)
     session.answer(status.to_json(), summary(status, session))
-    return 0
+    return ExitCode.DONE
 
 
 def collect(
     session: Session,
     keep: Annotated[int, typer.Option("--keep", min=1, metavar="N", help="Runs to keep, the newest.")],
-) -> int:
+) -> ExitCode:
     """Delete the oldest runs; what is published stays, and so does a run that goes on."""
     from riskpipe.workflows.runs import collect as workflow
 
     removed = workflow(session.settings(), keep)
     session.answer({"removed": removed}, [*removed, f"{plural(len(removed), 'run')} deleted"])
-    return 0
+    return ExitCode.DONE
 
 
 def _table(statuses: list[RunStatus]) -> list[str]:

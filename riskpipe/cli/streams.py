@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
-from riskpipe.errors import InfrastructureError, RiskpipeError
+from riskpipe.errors import ExitCode, InfrastructureError, RiskpipeError
 from riskpipe.store.process import hold_standard_descriptors
 
 FIRST_PRIVATE = 10
@@ -22,9 +22,9 @@ _answers: list[TextIO] = []
 
 
 class ReaderGoneError(RiskpipeError):
-    """Whoever read the answer has closed the pipe; the code is the one of a program that SIGPIPE ended."""
+    """Whoever read the answer has closed the pipe."""
 
-    exit_code = 141
+    exit_code = ExitCode.READER_GONE
 
 
 class LostAnswerError(InfrastructureError):

@@ -56,8 +56,8 @@ def refusal(error: BaseException, worker: str) -> Reply:
 def reason_of(error: BaseException) -> Reason:
     if out_of_memory(error):
         return Reason.OUT_OF_MEMORY
-    if isinstance(error, RiskpipeError) and error.reason:
-        return Reason(error.reason)
+    if isinstance(error, RiskpipeError) and error.reason is not None:
+        return error.reason
     if isinstance(error, (OSError, StorageError)):
         return Reason.STORAGE
     return Reason.PRICING_ERROR

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
+from riskpipe.errors import ExitCode
+
 SUMMARY_VERSION = 1
 
 
@@ -62,13 +64,12 @@ class RunStatus:
     signal_number: int | None = None
 
     @property
-    def exit_code(self) -> int:
-        """See the table of exit codes: 0 all done, 2 refused, 4 partial, 130/143 interrupted."""
+    def exit_code(self) -> ExitCode:
         if self.signal_number is not None and self.state == "interrupted":
-            return 128 + self.signal_number
+            return ExitCode.of_signal(self.signal_number)
         if self.refused and self.state in ("complete", "partial"):
-            return 2
-        return {"complete": 0, "running": 0, "partial": 4, "failed": 4, "interrupted": 130, "damaged": 6}[self.state]
+            return ExitCode.USAGE
+        return _EXIT_CODES[self.state]
 
     def to_json(self) -> dict[str, Any]:
         return {"schema_version": SUMMARY_VERSION, **asdict(self), "exit_code": self.exit_code}
@@ -81,6 +82,16 @@ class RunStatus:
         fields["messages"] = tuple(value["messages"])
         fields["selection"] = tuple(tuple(terms) for terms in value.get("selection", ()))
         return RunStatus(**fields)
+
+
+_EXIT_CODES = {
+    "complete": ExitCode.DONE,
+    "running": ExitCode.DONE,
+    "partial": ExitCode.PARTIAL,
+    "failed": ExitCode.PARTIAL,
+    "interrupted": ExitCode.SIGINT,
+    "damaged": ExitCode.INFRASTRUCTURE,
+}
 
 
 class Observer(Protocol):

@@ -26,7 +26,7 @@ _HASH_CHUNK = 8 << 20
 class ChangedFileError(StorageError):
     """A file is not the one that was recorded: no attempt will find another."""
 
-    reason = Reason.INPUT_CHANGED.value
+    reason = Reason.INPUT_CHANGED
 
 
 @dataclass(frozen=True)

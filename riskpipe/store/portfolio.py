@@ -22,7 +22,7 @@ from riskpipe.store.parquet import READING, hexdigest, open_parquet, reading
 class InputChangedError(InputError):
     """A trade file is not the one that was planned."""
 
-    reason = Reason.INPUT_CHANGED.value
+    reason = Reason.INPUT_CHANGED
 
 
 @dataclass(frozen=True)

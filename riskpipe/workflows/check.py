@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from riskpipe.config import Settings
-from riskpipe.errors import GateError, InputError, RiskpipeError, StorageError
+from riskpipe.errors import ExitCode, GateError, InputError, RiskpipeError, StorageError
 from riskpipe.plan.survey import Fault, Survey
 from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import CHECKS as LAST_CHECK
@@ -58,13 +58,13 @@ class CheckReport:
         return sum(1 for fault in self.faults if fault.level == "warning")
 
     @property
-    def exit_code(self) -> int:
+    def exit_code(self) -> ExitCode:
         """Of the worst fault: inputs, then storage, then warnings where they are refused."""
         if any(fault.level == "error" and fault.table != OUTPUT for fault in self.faults):
             return InputError.exit_code
         if self.errors:
             return StorageError.exit_code
-        return GateError.exit_code if self.gated else 0
+        return GateError.exit_code if self.gated else ExitCode.DONE
 
     def to_json(self) -> dict[str, Any]:
         return {

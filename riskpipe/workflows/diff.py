@@ -11,7 +11,7 @@ import pyarrow as pa
 import yaml
 
 from riskpipe.config import Settings, leaves
-from riskpipe.errors import GateError, UsageError
+from riskpipe.errors import ExitCode, GateError, UsageError
 from riskpipe.store.filesystem import MissingFileError, Store
 from riskpipe.store.tables import SCHEMAS
 from riskpipe.workflows.alignment import LeftOver, aligned
@@ -62,8 +62,8 @@ class DiffReport:
         return all(table.equal for table in self.tables.values())
 
     @property
-    def exit_code(self) -> int:
-        return 0 if self.equal else GateError.exit_code
+    def exit_code(self) -> ExitCode:
+        return ExitCode.DONE if self.equal else GateError.exit_code
 
     def to_json(self) -> dict[str, Any]:
         return {

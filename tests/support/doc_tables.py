@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from riskpipe.config import keys
+from riskpipe.errors import ExitCode, Reason
 from riskpipe.market.factors import KINDS
 from riskpipe.market.ranges import COLUMN_RANGES, FACTOR_RANGES
 from riskpipe.products.base import COMMON_COLUMNS, Column
@@ -50,6 +51,8 @@ def tables() -> dict[str, str]:
     for product in PRODUCTS:
         own = tuple(column for column in product.columns if column not in COMMON_COLUMNS)
         found[f"portfolio-{product.name.replace('_', '-')}"] = _columns(own)
+    found["exit-codes"] = _exit_codes()
+    found["reasons"] = _reasons()
     found["market-kinds"] = _kinds()
     found["ranges"] = _ranges()
     for section in SECTIONS:
@@ -91,6 +94,19 @@ def _columns(columns: Sequence[Column]) -> str:
             yield f"`{column.name}`", column.kind, "yes" if column.required else "no", meaning
 
     return _table(("column", "type", "required", "meaning"), rows())
+
+
+def _exit_codes() -> str:
+    rows = ((str(int(code)), code.meaning, code.what_to_do) for code in ExitCode)
+    return _table(("code", "meaning", "what to do"), rows)
+
+
+def _reasons() -> str:
+    rows = (
+        (f"`{reason.value}`", reason.meaning, "yes" if reason.retryable else "no", reason.what_to_do)
+        for reason in Reason
+    )
+    return _table(("reason", "meaning", "`retry` repeats it", "what to do"), rows)
 
 
 def _kinds() -> str:

@@ -11,7 +11,7 @@ from doc_pages import DOCS, PAGES, ROOT, rows, section, text
 from doc_tables import MARKED, replaced, tables
 
 from riskpipe import errors
-from riskpipe.errors import Reason, RiskpipeError
+from riskpipe.errors import ExitCode, Reason, RiskpipeError
 from riskpipe.market.factors import MARKET_SCHEMA, SHIFT_TYPES, STRIKE_TYPES
 from riskpipe.measures.catalogue import MEASURES
 from riskpipe.plan.accounting import Counts, RunStatus
@@ -81,10 +81,11 @@ def test_measures() -> None:
     assert [row[0] for row in rows(section(text("results.md"), "## Measures"))] == list(MEASURES)
 
 
-def test_reasons() -> None:
-    found = {row[0]: row[2] for row in rows(section(text("results.md"), "### Reasons"))}
-
-    assert found == {reason.value: "yes" if reason.retryable else "no" for reason in Reason}
+@pytest.mark.parametrize("member", [*Reason, *ExitCode], ids=str)
+def test_reasons_and_exit_codes_say_what_to_do(member: Reason | ExitCode) -> None:
+    assert member.meaning
+    assert member.what_to_do
+    assert member.__doc__ == f"{member.meaning}: {member.what_to_do}"
 
 
 def test_keys_of_the_summary() -> None:
@@ -105,18 +106,28 @@ def test_exit_codes() -> None:
         for name in re.findall(r"\w+Error", row[1])
     }
     codes = {
-        error.__name__: str(error.exit_code)
+        error.__name__: str(int(error.exit_code))
         for error in vars(errors).values()
         if isinstance(error, type) and issubclass(error, RiskpipeError) and error is not RiskpipeError
     }
 
     assert documented == {**codes, "InterruptedRunError": "130, 143"}
     for page, heading in (
-        (text("operations.md"), "## Exit codes"),
+        (text("design.md"), "## Exit codes"),
         ((ROOT / "README.md").read_text(), "## When something goes wrong"),
     ):
-        codes_there = [row[0] for row in rows(section(page, heading))]
-        assert codes_there == ["0", "1", "2", "3", "4", "5", "6", "75", "130, 143", "141"]
+        there = [int(code) for row in rows(section(page, heading)) for code in row[0].split(", ")]
+        assert sorted(there) == list(ExitCode)
+
+
+def test_exit_codes_that_end_a_job_on_kubernetes() -> None:
+    final = [int(code) for code in ExitCode if code.final]
+    driver = (ROOT / "helm" / "riskpipe" / "templates" / "_driver.tpl").read_text(encoding="utf-8")
+    told = re.search(r"the exit codes ([\d, and]+) end the Job at once", text("kubernetes.md"))
+
+    assert re.findall(r"values: (\[[\d, ]+\])", driver) == [str(final)]
+    assert told is not None
+    assert [int(code) for code in re.findall(r"\d+", told[1])] == final
 
 
 def test_records_of_the_ledger() -> None:
