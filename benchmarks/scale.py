@@ -32,11 +32,11 @@ from riskpipe.execute.sharded_executor import ShardedExecutor
 from riskpipe.execute.signals import StopSignal
 from riskpipe.execute.task import Task
 from riskpipe.plan.block import Block
+from riskpipe.runs.attempts import done_record
 from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import RunLayout
 from riskpipe.store.ledger import LedgerWriter, new_session_id
 from riskpipe.valuation.run_block import BlockPayload, BlockResult
-from riskpipe.workflows.attempts import done_record
 
 WORKERS_A_PROCESS = 1_000
 SETTLING_SECONDS = 5.0

@@ -20,7 +20,7 @@ def render(
     """Print the DaskCluster that a run would make, as YAML; needs no cluster."""
     import yaml
 
-    from riskpipe.workflows.clusters import render as workflow
+    from riskpipe.workflows.cluster import render as workflow
 
     resources = workflow(session.settings(), run_size)
     text = yaml.safe_dump_all(resources, sort_keys=False, width=120)
@@ -33,7 +33,7 @@ def collect(
     all_: Annotated[bool, typer.Option("--all", help="Of every output, not only of the configured one.")] = False,
 ) -> ExitCode:
     """Delete DaskClusters whose driver is gone."""
-    from riskpipe.workflows.clusters import collect_orphans
+    from riskpipe.workflows.cluster import collect_orphans
 
     names = collect_orphans(session.settings(), everywhere=all_)
     session.answer({"deleted": names}, [f"deleted {name}" for name in names] or ["nothing to delete"])

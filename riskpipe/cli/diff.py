@@ -12,8 +12,8 @@ from riskpipe.cli.text import columns, count, plural
 from riskpipe.errors import ExitCode
 
 if TYPE_CHECKING:
+    from riskpipe.results.differences import TableDiff, Total
     from riskpipe.workflows.diff import Difference, DiffReport
-    from riskpipe.workflows.differences import TableDiff, Total
 
 SHOWN = 10
 RUN_HELP = "An id, a unique prefix, latest, published (of --as-of) or published:DATE."
@@ -33,8 +33,8 @@ def diff(
     largest: Annotated[int, typer.Option("--largest", min=0, metavar="N", help="Changes to show of a table.")] = SHOWN,
 ) -> ExitCode:
     """Compare the results of two runs, to the last bit unless told otherwise; exits 5 if they differ."""
+    from riskpipe.results.differences import Tolerance
     from riskpipe.workflows.diff import diff as workflow
-    from riskpipe.workflows.differences import Tolerance
 
     tolerance = Tolerance(absolute, relative)
     report = workflow(session.settings(), run_a, run_b, output_b=output_b, tolerance=tolerance, largest=largest)

@@ -83,7 +83,7 @@ def _configured(session: Session) -> Iterator[Finding]:
 
 def _kubernetes(settings: Settings) -> Iterator[Finding]:
     from riskpipe.clusters.kubernetes.preflight import preflight
-    from riskpipe.workflows.clusters import kubernetes_options
+    from riskpipe.runs.clusters import kubernetes_options
 
     for check in preflight(kubernetes_options(settings.cluster.kubernetes)):
         yield Finding(check.level, check.what, check.detail)

@@ -1,1 +1,1 @@
-"""Floor 5: check, plan, run, retry, publish, report: the only place where floors 3 and 4 meet."""
+"""What one command does, a file each: check, plan, run, retry, publish, report and their like."""

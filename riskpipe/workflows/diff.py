@@ -12,11 +12,9 @@ import yaml
 
 from riskpipe.config import Settings, leaves
 from riskpipe.errors import ExitCode, GateError, UsageError
-from riskpipe.store.filesystem import MissingFileError, Store
-from riskpipe.store.tables import SCHEMAS
-from riskpipe.workflows.alignment import LeftOver, aligned
-from riskpipe.workflows.comparison import Comparison
-from riskpipe.workflows.differences import (
+from riskpipe.results.alignment import LeftOver, aligned
+from riskpipe.results.comparison import Comparison
+from riskpipe.results.differences import (
     AGGREGATES,
     SCENARIO_PNL,
     SENSITIVITIES,
@@ -25,7 +23,9 @@ from riskpipe.workflows.differences import (
     TableDiff,
     Tolerance,
 )
-from riskpipe.workflows.results import Results, find_results
+from riskpipe.results.find import Results, find_results
+from riskpipe.store.filesystem import MissingFileError, Store
+from riskpipe.store.tables import SCHEMAS
 
 WINDOW_BYTES = 64 << 20
 _FACTS = ("as_of", "engine_version")

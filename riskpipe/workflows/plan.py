@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -24,20 +23,18 @@ from riskpipe.plan.partition import BLOCKS_A_WORKER, Limits, ScenarioRange, scen
 from riskpipe.plan.plan import PlanHeader, PlanTotals, StoredPlan, block_tables, write_plan
 from riskpipe.plan.selection import Selection
 from riskpipe.plan.survey import Fault, Quarantine, Survey
+from riskpipe.runs.sizing import needed_workers, planned_workers
+from riskpipe.runs.stored import open_plan, put_file
 from riskpipe.store.filesystem import Store, explained
 from riskpipe.store.layout import RunLayout, list_runs
-from riskpipe.store.local_files import local_file
 from riskpipe.store.parquet import read_parquet
-from riskpipe.valuation.spec import read_spec
 from riskpipe.workflows.check import explain, refuse
 from riskpipe.workflows.inputs import Inputs, open_inputs
-from riskpipe.workflows.sizing import needed_workers, planned_workers
 
 RUNS_TO_LEARN_FROM = 5
 ROWS_TO_BALANCE = 1_000_000
 BLOCKS_TO_ORDER = 20_000
 SHORT_SECONDS, LONG_SECONDS = 0.5, 60.0
-PLAN_FILE = "plan.parquet"
 
 
 @dataclass(frozen=True)
@@ -307,17 +304,3 @@ def _learnt(store: Store, layout: RunLayout) -> Mapping[str, float]:
     return planned_with.learnt(
         [(row["product"], row["projected_s_sum"], row["price_s_sum"]) for row in sums.to_pylist()]
     ).factors
-
-
-def put_file(store: Store, name: str, path: str) -> None:
-    """Copy a file of this machine into a store, atomically."""
-    with store.atomic_sink(name) as sink, open(path, "rb") as source:
-        shutil.copyfileobj(source, sink)
-
-
-def open_plan(store: Store, layout: RunLayout) -> StoredPlan:
-    """The plan of a run; of one in an object store, a copy on this machine.
-
-    :raises StorageError: there is none, or it cannot be read.
-    """
-    return StoredPlan(local_file(store, layout.plan, read_spec(store, layout).files_sha256.get(PLAN_FILE, "")))

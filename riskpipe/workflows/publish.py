@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from riskpipe import __version__
 from riskpipe.config import Settings
 from riskpipe.errors import UsageError
 from riskpipe.execute.signals import StopSignal
 from riskpipe.plan.accounting import RunStatus
+from riskpipe.runs.losses import loss_error
+from riskpipe.runs.publication import Publication, allowed, publish_tables, stands
+from riskpipe.runs.stored import open_plan
 from riskpipe.store.filesystem import Store
-from riskpipe.store.layout import RunLayout, resolve_run
+from riskpipe.store.layout import resolve_run
 from riskpipe.store.lease import Lease
-from riskpipe.store.merge import Source
-from riskpipe.store.parquet import WrittenFile
-from riskpipe.store.publish import publish_day, read_current
-from riskpipe.store.stage import stage, stage_merged
-from riskpipe.store.tables import SORT_KEYS
-from riskpipe.valuation.context import open_context
-from riskpipe.valuation.merge import PartialFile, merged_sums
-from riskpipe.workflows.aggregate import aggregates_table, scenarios_table
-from riskpipe.workflows.losses import loss_error
-from riskpipe.workflows.plan import open_plan
-from riskpipe.workflows.publication import Publication, allowed, contents, stands
+from riskpipe.store.publish import read_current
 
 
 @dataclass(frozen=True)
@@ -41,39 +31,6 @@ class PublishReport:
         return asdict(self)
 
 
-def publish_tables(
-    store: Store,
-    layout: RunLayout,
-    sources: Mapping[str, Sequence[Source]],
-    merged: Sequence[PartialFile],
-    engines: Iterable[str],
-) -> dict[str, list[WrittenFile]]:
-    """Stage every table of a run whose merges are done, and put the day in place.
-
-    :param sources: files, few enough to be merged at once, of the tables with a row a trade (`outputs.collation`).
-    :param engines: versions of riskpipe that did the blocks; this one puts them together.
-    :param merged: the files that hold the run's sums.
-    """
-    context = open_context(store.root, layout.run_id)
-    context.verify()
-    spec = context.spec
-    versions = ", ".join(sorted({*engines, __version__}))
-    provenance = replace(spec.provenance, engine_version=versions)
-    staged: dict[str, list[WrittenFile]] = {}
-    for table in SORT_KEYS:
-        if sources[table]:
-            staged[table] = stage_merged(store, layout, table, sources[table], provenance)
-    sums = merged_sums(store, merged)
-    for table, rows in (
-        ("aggregates", aggregates_table(spec, context.scenarios, sums)),
-        ("scenarios", scenarios_table(spec, context.scenarios)),
-    ):
-        staged[table] = stage(store, layout, table, [rows], provenance)
-    described = contents(open_plan(store, layout).header)
-    publish_day(store, layout, spec.as_of, staged, datetime.now(UTC), described)
-    return staged
-
-
 def publish(
     settings: Settings, run: str, observer: Any = None, *, replace_day: bool = False, wait: float = 0.0
 ) -> PublishReport:
@@ -87,8 +44,8 @@ def publish(
     :raises StorageError: one whose outputs are missing or changed: nothing is published.
     """
     # The session's machinery, without valuing anything.
-    from riskpipe.workflows.finish import mark_published
-    from riskpipe.workflows.session import open_session
+    from riskpipe.runs.finish import mark_published
+    from riskpipe.runs.session import open_session
 
     store = Store(settings.output)
     layout = resolve_run(store, run)

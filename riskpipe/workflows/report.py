@@ -18,14 +18,13 @@ from riskpipe.config import Settings
 from riskpipe.errors import UsageError
 from riskpipe.measures.catalogue import ADDITIVE_MEASURES
 from riskpipe.plan.accounting import RunStatus
+from riskpipe.results.find import Results, find_results
+from riskpipe.results.timings import read_timings
+from riskpipe.runs.status import as_seen_now, published_days, status_of
+from riskpipe.runs.stored import open_plan
 from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import RunLayout, resolve_run
 from riskpipe.store.parquet import open_parquet, read_parquet
-from riskpipe.workflows.plan import open_plan
-from riskpipe.workflows.publication import as_seen_now, days_of
-from riskpipe.workflows.results import Results, find_results
-from riskpipe.workflows.runs import status_of
-from riskpipe.workflows.timings import read_timings
 
 MOST_BOOKS = 300
 MOST_DESKS = 10
@@ -78,7 +77,7 @@ def render(values: dict[str, Any]) -> str:
 
 def content(store: Store, layout: RunLayout) -> dict[str, Any]:
     """All that the template shows."""
-    status = as_seen_now(status_of(store, layout), days_of(store))
+    status = as_seen_now(status_of(store, layout), published_days(store))
     return {
         "status": status,
         "now": datetime.now(UTC),

@@ -11,19 +11,21 @@ from riskpipe.plan.block import Block
 from riskpipe.plan.plan import StoredPlan
 from riskpipe.plan.selection import Selection
 from riskpipe.plan.state import DONE, FAILED, RunState
+from riskpipe.runs.engine import refuse_other_engine
+from riskpipe.runs.opening import Opened, open_output, with_session
+from riskpipe.runs.outputs import failed_trades_of, unfinished
+from riskpipe.runs.parts import failed_trades
+from riskpipe.runs.publication import Publication
+from riskpipe.runs.session import Session
+from riskpipe.runs.settled import settled
+from riskpipe.runs.stored import open_plan
 from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import RunLayout, resolve_run
 from riskpipe.store.lease import Lease
 from riskpipe.store.ledger import BlockSplit
 from riskpipe.valuation.context import open_context
 from riskpipe.valuation.run_block import read_trades
-from riskpipe.workflows.engine import refuse_other_engine
-from riskpipe.workflows.outputs import failed_trades_of, unfinished
-from riskpipe.workflows.parts import failed_trades
-from riskpipe.workflows.publication import Publication
-from riskpipe.workflows.run import _Opened, open_output, read_header, refuse_changed_inputs, with_session
-from riskpipe.workflows.session import Session
-from riskpipe.workflows.settled import settled
+from riskpipe.workflows.planned_inputs import refuse_changed_inputs
 
 
 def retry(
@@ -48,16 +50,16 @@ def retry(
     if not store.exists(layout.plan):
         raise UsageError(f"run {layout.run_id} was stopped before it had a plan: `riskpipe run` starts a new one")
     refuse_changed_inputs(store, layout, settings)
-    refuse_other_engine(read_header(store, layout), layout.run_id, accept_engine)
+    refuse_other_engine(open_plan(store, layout).header, layout.run_id, accept_engine)
 
     publication = Publication(publish, replace_day)
 
     def again(plan: StoredPlan, state: RunState) -> bool:
         return next(_repeats(store, layout, plan, state, selection), None) is not None
 
-    def opened(log: Observer, lease: Lease) -> _Opened:
+    def opened(log: Observer, lease: Lease) -> Opened:
         status = settled(store, layout, settings, publication, again)
-        return _Opened(layout, {}, lambda session: reopen(session, selection), status)
+        return Opened(layout, {}, lambda session: reopen(session, selection), status)
 
     return with_session(store, settings, opened, fail_fast, publication, observer, wait)
 

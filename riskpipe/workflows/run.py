@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
-from contextlib import closing
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 
 from riskpipe import __version__
-from riskpipe.clusters.catalogue import ClusterOptions
 from riskpipe.config import Settings, resolved_yaml
-from riskpipe.errors import ClusterError, InputError, InterruptedRunError, Reason, StorageError, UsageError
-from riskpipe.execute.executor import SchedulerLostError
-from riskpipe.execute.signals import StopSignal, stop_on_signals
+from riskpipe.errors import Reason, StorageError, UsageError
 from riskpipe.measures.families import Bumps
 from riskpipe.plan.accounting import Observer, RunStatus
-from riskpipe.plan.plan import PlanHeader, StoredPlan
-from riskpipe.plan.selection import Selection, parse_selection
+from riskpipe.plan.plan import StoredPlan
+from riskpipe.plan.selection import Selection
 from riskpipe.plan.state import RunState
+from riskpipe.runs.engine import engine_differences, refuse_other_engine
+from riskpipe.runs.opening import Opened, open_output, with_session
+from riskpipe.runs.publication import Publication
+from riskpipe.runs.session import Session
+from riskpipe.runs.settled import settled
+from riskpipe.runs.status import read_status
+from riskpipe.runs.stored import PLAN_FILE, open_plan, put_file
 from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import RunLayout, list_runs, new_run_id, resolve_run
 from riskpipe.store.lease import Lease
@@ -31,34 +31,11 @@ from riskpipe.store.publish import published_runs
 from riskpipe.valuation.context import open_context
 from riskpipe.valuation.spec import ValuationSpec
 from riskpipe.workflows.check import checks_table
-from riskpipe.workflows.clusters import cluster_options
-from riskpipe.workflows.engine import engine_differences, refuse_other_engine
-from riskpipe.workflows.finish import finish, read_status
-from riskpipe.workflows.functions import open_executor
-from riskpipe.workflows.inputs import hash_inputs
-from riskpipe.workflows.log import RunLog
-from riskpipe.workflows.losses import counted_losses
-from riskpipe.workflows.plan import PLAN_FILE, Planned, make_plan, open_plan, put_file
-from riskpipe.workflows.publication import Publication, decide
-from riskpipe.workflows.session import Session, open_session
-from riskpipe.workflows.settled import settled
+from riskpipe.workflows.plan import Planned, make_plan
+from riskpipe.workflows.planned_inputs import refuse_other_inputs, same_inputs
 
 RUN_VERSION = 1
 CLUSTERS_PER_SESSION = 3
-
-
-@dataclass(frozen=True)
-class _Opened:
-    """A run that is ready for a session.
-
-    :param prepare: done to the session before it values anything.
-    :param settled: there is nothing to do: no session is begun.
-    """
-
-    layout: RunLayout
-    phases: dict[str, float]
-    prepare: Callable[[Session], None] = lambda session: None
-    settled: RunStatus | None = None
 
 
 def run(
@@ -86,118 +63,19 @@ def run(
     store = open_output(settings)
     publication = Publication(publish, replace_day)
 
-    def opened(log: Observer, lease: Lease) -> _Opened:
+    def opened(log: Observer, lease: Lease) -> Opened:
         layout = _resumable(store, settings, selection, resume, log, accept_engine)
         if layout is not None:
             status = settled(store, layout, settings, publication, _storage_failed)
             if status is not None:
-                return _Opened(layout, {}, settled=status)
+                return Opened(layout, {}, settled=status)
             log.message("info", f"resuming run {layout.run_id}")
-            return _Opened(layout, {}, _try_storage_again)
+            return Opened(layout, {}, _try_storage_again)
         new_id = new_run_id(store, datetime.now(UTC), published_runs(store))
         lease.name(new_id)
         return _create(store, settings, selection, new_id, log)
 
     return with_session(store, settings, opened, fail_fast, publication, observer, wait)
-
-
-def open_output(settings: Settings) -> Store:
-    """The output's store, after everything that would stop a run later for reasons that can be seen now.
-
-    :raises StorageError: the output cannot be written to. :raises UsageError: an address that must not be used.
-    """
-    if settings.cluster.kind == "address":
-        from riskpipe.clusters.address import check_address
-
-        check_address(settings.cluster.address or "")
-    store = Store(settings.output)
-    store.probe_writable()
-    return store
-
-
-def with_session(
-    store: Store,
-    settings: Settings,
-    opened: Callable[[Observer, Lease], _Opened],
-    fail_fast: bool,
-    publication: Publication,
-    observer: Observer,
-    wait: float = 0.0,
-) -> RunStatus:
-    """Take the lease, open the run, value what is pending, merge, publish, account for everything.
-
-    :param wait: seconds to wait for the lease. :raises InterruptedRunError: by a signal, meanwhile.
-    """
-    started = time.monotonic()
-    log = RunLog(observer)
-    with (
-        stop_on_signals(StopSignal()) as stop,
-        Lease(store, "", settings.lease_seconds, wait, pause=partial(_pause, stop)) as lease,
-        closing(log),
-    ):
-        run_ = opened(log, lease)
-        if run_.settled is not None:
-            observer.message("info", f"nothing to do: run {run_.layout.run_id} is {run_.settled.state}")
-            return run_.settled
-        lease.name(run_.layout.run_id)
-        log.open(store, run_.layout)
-        session = open_session(store, run_.layout, settings, lease, log, stop)
-        session.started = started
-        session.phases.update(run_.phases)
-        if session.lost:
-            log.message("warning", f"{counted_losses(store, session.lost)}: what they are of is done again")
-        with session.sound():
-            run_.prepare(session)
-            session.flush()
-            log.message("info", f"run {run_.layout.run_id}: {len(session.plan)} blocks")
-            _value(session, fail_fast, publication)
-            status = finish(session, publication)
-        log.ended(status)
-        observer.update(status)
-        return status
-
-
-def _pause(stop: StopSignal, seconds: float) -> None:
-    """:raises InterruptedRunError: a signal asked for an end."""
-    time.sleep(seconds)
-    if stop.signal_number is not None:
-        raise InterruptedRunError("stopped while another run held the output", stop.signal_number)
-
-
-def _value(session: Session, fail_fast: bool, publication: Publication) -> None:
-    """Until nothing is pending; a scheduler that dies is replaced, and the ledger says what is left."""
-    for attempt in range(1, CLUSTERS_PER_SESSION + 1):
-        try:
-            started = time.monotonic()
-            tell = partial(session.observer.message, "warning")
-            with open_executor(session.settings, _cluster(session, attempt), tell) as executor:
-                session.phases["cluster"] = time.monotonic() - started
-                session.value_blocks(executor, fail_fast=fail_fast)
-                session.flush()
-                if session.clean() and not session.stop.requested:
-                    session.finish_outputs(executor, collate=decide(session, publication).publish)
-            return
-        except SchedulerLostError as error:
-            session.flush()
-            if attempt == CLUSTERS_PER_SESSION or session.stop.requested:
-                raise
-            session.observer.message("warning", f"{error}; starting another cluster")
-        except ClusterError:
-            session.flush()
-            if session.stop.requested:  # a signal to the process group ends workers that are just starting
-                return
-            raise
-
-
-def _cluster(session: Session, attempt: int) -> ClusterOptions:
-    """As large as what is left to be priced asks for."""
-    return cluster_options(
-        session.settings,
-        run_id=session.layout.run_id,
-        projected_seconds=sum(block.projected_seconds for block in session.state.pending()),
-        attempt=attempt,
-        stopped=lambda: session.stop.requested,
-    )
 
 
 # -- opening
@@ -221,8 +99,8 @@ def _resumable(
         layout = resolve_run(store, resume)
         if not store.exists(layout.plan):
             raise UsageError(f"run {layout.run_id} was stopped before it had a plan: start a new one")
-        _refuse_other_inputs(store, layout, settings, selection)
-        refuse_other_engine(read_header(store, layout), layout.run_id, accept_engine)
+        refuse_other_inputs(store, layout, settings, selection)
+        refuse_other_engine(open_plan(store, layout).header, layout.run_id, accept_engine)
         return layout
     for run_id in reversed(list_runs(store)):
         layout = RunLayout(run_id)
@@ -230,7 +108,7 @@ def _resumable(
             continue
         try:
             found = _unfinished(store, layout, settings, selection, observer)
-            differences = [] if found is None or accept_engine else engine_differences(read_header(store, found))
+            differences = [] if found is None or accept_engine else engine_differences(open_plan(store, found).header)
             if differences:
                 observer.message("info", f"run {run_id} was planned by {'; '.join(differences)}: a new one is made")
                 return None
@@ -246,7 +124,7 @@ def _unfinished(
 ) -> RunLayout | None:
     """The run, if it was interrupted and is of the same inputs. :raises StorageError: its files are damaged."""
     status = read_status(store, layout, read_ledger(store, layout))
-    same = _same(store, layout, settings, selection)
+    same = same_inputs(store, layout, settings, selection)
     if status is not None and status.state in ("complete", "partial"):
         if status.state == "partial" and same:
             text = f"run {layout.run_id} of these inputs is partial: `riskpipe retry` redoes what failed"
@@ -257,46 +135,7 @@ def _unfinished(
     return layout if same else None
 
 
-def _same(store: Store, layout: RunLayout, settings: Settings, selection: Selection) -> bool:
-    try:
-        _refuse_other_inputs(store, layout, settings, selection)
-    except InputError:
-        return False
-    return True
-
-
-def _refuse_other_inputs(store: Store, layout: RunLayout, settings: Settings, selection: Selection) -> None:
-    """:raises InputError: inputs, settings or selection are not those that the run was planned with."""
-    header = read_header(store, layout)
-    found = []
-    if header.config_sha256 != settings.sha256:
-        found.append("the configuration")
-    if header.selection != selection.canonical():
-        found.append("--select")
-    elif header.inputs_sha256 != hash_inputs(settings, selection):
-        found.append("an input file")
-    if found:
-        raise InputError(f"{' and '.join(found)} changed since run {layout.run_id} was planned: start a new run")
-
-
-def refuse_changed_inputs(store: Store, layout: RunLayout, settings: Settings) -> None:
-    """:raises InputError: an input file is not the one that the run was planned with."""
-    header = read_header(store, layout)
-    selection = _selection_of(header)
-    if header.inputs_sha256 != hash_inputs(settings, selection):
-        raise InputError(f"an input file changed since run {layout.run_id} was planned: start a new run")
-
-
-def _selection_of(header: PlanHeader) -> Selection:
-    return parse_selection([",".join(terms) for terms in header.selection])
-
-
-def read_header(store: Store, layout: RunLayout) -> PlanHeader:
-    """What all blocks of a run share."""
-    return open_plan(store, layout).header
-
-
-def _create(store: Store, settings: Settings, selection: Selection, run_id: str, observer: Observer) -> _Opened:
+def _create(store: Store, settings: Settings, selection: Selection, run_id: str, observer: Observer) -> Opened:
     """Check, plan, and put everything that the workers need in place; the plan comes last and makes it a run."""
     started = time.monotonic()
     layout = RunLayout(run_id)
@@ -307,7 +146,7 @@ def _create(store: Store, settings: Settings, selection: Selection, run_id: str,
         if errors:
             observer.message("warning", f"{errors} faults in the inputs; they are in {layout.checks}")
         _write_run(store, layout, settings, planned)
-    return _Opened(layout, phases)
+    return Opened(layout, phases)
 
 
 def _write_run(store: Store, layout: RunLayout, settings: Settings, planned: Planned) -> None:

@@ -14,11 +14,11 @@ import pytest
 from spoiled import Book, rewrite, with_cells
 
 from riskpipe.plan.selection import Selection
+from riskpipe.runs.worker_functions import FUNCTIONS
 from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import list_runs
 from riskpipe.store.parquet import read_parquet
 from riskpipe.store.portfolio import InputChangedError
-from riskpipe.workflows.functions import FUNCTIONS
 from riskpipe.workflows.run import run
 
 RESTS_ON = (
@@ -122,7 +122,7 @@ def test_a_trade_file_overwritten_in_place_is_no_mixture(
             os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
         return FUNCTIONS["value"](work)
 
-    monkeypatch.setattr("riskpipe.workflows.functions.FUNCTIONS", {**FUNCTIONS, "value": value})
+    monkeypatch.setattr("riskpipe.runs.worker_functions.FUNCTIONS", {**FUNCTIONS, "value": value})
     with pytest.raises(InputChangedError, match=r"fx_forward/part-000\.parquet changed since it was planned: start"):
         run(settings, Selection(), observer=recorder)
 

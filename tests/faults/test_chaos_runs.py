@@ -44,7 +44,7 @@ KILLED = textwrap.dedent(
     from riskpipe.config import load_settings
     from riskpipe.plan.selection import Selection
     from riskpipe.workflows.run import run
-    from riskpipe.workflows.session import Session
+    from riskpipe.runs.session import Session
 
     class Silent:
         def update(self, status): pass

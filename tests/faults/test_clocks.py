@@ -13,13 +13,14 @@ import pytest
 from published import published
 
 from riskpipe.plan.selection import Selection
+from riskpipe.results.timings import read_timings
+from riskpipe.runs import session, worker_functions
 from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import RunLayout, list_runs, resolve_run
-from riskpipe.workflows import functions, run, session
+from riskpipe.workflows import run
 from riskpipe.workflows.publish import publish
 from riskpipe.workflows.retry import retry
 from riskpipe.workflows.runs import collect
-from riskpipe.workflows.timings import read_timings
 
 CUT = ("partition.max_trades=100", "measures=[pv]")
 
@@ -48,7 +49,7 @@ def test_a_clock_that_was_ahead_does_not_make_failures_win(
         raise RuntimeError("out of order")
 
     with clock_ahead(monkeypatch, 1.0), monkeypatch.context() as patched:
-        patched.setattr(functions, "FUNCTIONS", {**functions.FUNCTIONS, "value": failing})
+        patched.setattr(worker_functions, "FUNCTIONS", {**worker_functions.FUNCTIONS, "value": failing})
         first = run.run(settings_of(*CUT), Selection(), publish="never", observer=recorder)
     assert (first.state, first.numbers.ok) == ("partial", 0)
     assert retry(settings_of(*CUT), "latest", Selection(), recorder, publish="never").state == "complete"
@@ -82,10 +83,10 @@ def test_sessions_are_shown_in_the_order_in_which_they_came(
         calls.append(work.key)
         if len(calls) == 1:
             raise RuntimeError("out of order")
-        return functions.value(work)
+        return worker_functions.value(work)
 
     with clock_ahead(monkeypatch, 1.0), monkeypatch.context() as patched:
-        patched.setattr(functions, "FUNCTIONS", {**functions.FUNCTIONS, "value": failing})
+        patched.setattr(worker_functions, "FUNCTIONS", {**worker_functions.FUNCTIONS, "value": failing})
         first = run.run(settings_of(*CUT), Selection(), observer=recorder)
     retry(settings_of(*CUT), "latest", Selection(), recorder)
 

@@ -18,7 +18,7 @@ WAITING = textwrap.dedent(
     import sys
     from riskpipe.config import load_settings
     from riskpipe.plan.selection import Selection
-    import riskpipe.workflows.functions as f
+    import riskpipe.runs.worker_functions as f
     from riskpipe.workflows.run import run
 
     class Silent:

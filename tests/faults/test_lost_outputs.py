@@ -14,12 +14,13 @@ from spoiled import rewrite, with_cells
 from riskpipe.config import Settings, load_settings
 from riskpipe.errors import StorageError
 from riskpipe.plan.selection import Selection
+from riskpipe.results.find import find_results
+from riskpipe.runs.publication import publish_tables
+from riskpipe.runs.worker_functions import FUNCTIONS
 from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import RunLayout, list_runs
 from riskpipe.store.ledger import BlockDone, MergeDone, OutputLost, read_ledger
-from riskpipe.workflows.functions import FUNCTIONS
-from riskpipe.workflows.publish import publish, publish_tables
-from riskpipe.workflows.results import find_results
+from riskpipe.workflows.publish import publish
 from riskpipe.workflows.run import run
 
 CUT = ("partition.max_trades=60", "partition.max_scenarios=300", "measures=[pv, dv01, bucketed_delta, historical_var]")
@@ -167,11 +168,11 @@ def test_harm_while_the_run_goes_on(
     with monkeypatch.context() as patched:
         if function == "publish":
             inner = harmful(publish_tables, lambda store, layout, sources, *more: sources["sensitivities"][-1].path)
-            patched.setattr("riskpipe.workflows.finish.publish_tables", inner)
+            patched.setattr("riskpipe.runs.finish.publish_tables", inner)
         else:
             paths = {"merge": lambda work: work.payload.files[0].path, "stitch": lambda w: w.payload.ranges[0][0].path}
             functions = {**FUNCTIONS, function: harmful(FUNCTIONS[function], paths[function])}
-            patched.setattr("riskpipe.workflows.functions.FUNCTIONS", functions)
+            patched.setattr("riskpipe.runs.worker_functions.FUNCTIONS", functions)
         with pytest.raises(StorageError, match=r"blocks/.*: it.*riskpipe run --resume"):
             run(settings, Selection(), observer=_Silent())
     assert not (output / "published").exists()

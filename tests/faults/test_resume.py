@@ -13,10 +13,10 @@ from killed import start
 from published import assert_same_bits, published
 
 from riskpipe.plan.selection import Selection
+from riskpipe.runs import worker_functions
 from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import RunLayout, list_runs
 from riskpipe.store.ledger import BlockDone, read_ledger
-from riskpipe.workflows import functions
 from riskpipe.workflows.retry import retry
 from riskpipe.workflows.run import run
 
@@ -24,19 +24,21 @@ CUT = ("partition.max_trades=20",)
 
 MOMENTS = {
     "while planning": "run_module._write_run = dying(run_module._write_run, 1)",
-    "before the first block": "import riskpipe.workflows.session as s\n"
+    "before the first block": "import riskpipe.runs.session as s\n"
     "s.Session.value_blocks = dying(s.Session.value_blocks, 1)",
-    "in a block": "import riskpipe.workflows.functions as f\nf.FUNCTIONS = {**f.FUNCTIONS, 'value': dying(f.value, 9)}",
+    "in a block": "import riskpipe.runs.worker_functions as f\n"
+    "f.FUNCTIONS = {**f.FUNCTIONS, 'value': dying(f.value, 9)}",
     "while writing a result": "import riskpipe.store.parquet as p\n"
     "p.ParquetSink.finish = dying(p.ParquetSink.finish, 30)",
     "in a flush of the ledger": "import riskpipe.store.ledger as l\n"
     "l.LedgerWriter.flush = dying(l.LedgerWriter.flush, 3)",
-    "while merging": "import riskpipe.workflows.functions as f\n"
+    "while merging": "import riskpipe.runs.worker_functions as f\n"
     "f.FUNCTIONS = {**f.FUNCTIONS, 'merge': dying(f.merge, 1)}",
-    "while collating": "import riskpipe.store.merge as m\nm._MOST_LOCAL = 4\nimport riskpipe.workflows.functions as f\n"
+    "while collating": "import riskpipe.store.merge as m\nm._MOST_LOCAL = 4\n"
+    "import riskpipe.runs.worker_functions as f\n"
     "f.FUNCTIONS = {**f.FUNCTIONS, 'collate': dying(f.collate, 1)}",
     "while publishing": "import riskpipe.store.publish as p\np._place = dying(p._place, 2)",
-    "before the summary": "import riskpipe.workflows.session as s\ns.Session.end = dying(s.Session.end, 1)",
+    "before the summary": "import riskpipe.runs.session as s\ns.Session.end = dying(s.Session.end, 1)",
 }
 
 
@@ -93,7 +95,7 @@ def done_blocks(store: Store, all_attempts: bool = False) -> list[str]:
 def test_sigterm_drains_and_exits_143(small_book, settings_of, undisturbed, recorder, tmp_path) -> None:
     output = tmp_path / "output"
     patch = """
-import riskpipe.workflows.functions as f
+import riskpipe.runs.worker_functions as f
 calls = [0]
 def value(work):
     calls[0] += 1
@@ -153,7 +155,7 @@ def test_sigterm_when_no_block_is_left_publishes_nothing_half(
     function, calls = LATE[moment]
     output = tmp_path / "output"
     patch = f"""
-import riskpipe.workflows.functions as f
+import riskpipe.runs.worker_functions as f
 import riskpipe.store.merge
 riskpipe.store.merge._MOST_LOCAL = 4  # files at once: more are collated
 calls = [0]
@@ -186,10 +188,10 @@ def test_retry_of_a_block_that_failed_as_a_whole(monkeypatch, settings_of, undis
         calls.append(work.key)
         if len(calls) == 3:
             raise RuntimeError("out of order")
-        return functions.value(work)
+        return worker_functions.value(work)
 
     with monkeypatch.context() as patched:
-        patched.setattr(functions, "FUNCTIONS", {**functions.FUNCTIONS, "value": failing})
+        patched.setattr(worker_functions, "FUNCTIONS", {**worker_functions.FUNCTIONS, "value": failing})
         first = run(settings, Selection(), publish="always", observer=recorder)
     assert (first.state, first.blocks.failed, first.published) == ("partial", 1, True)
     failed = published(tmp_path / "output", "valuations").filter(pc.field("status") == "failed")

@@ -24,9 +24,9 @@ from riskpipe.execute.sharded_executor import ShardedExecutor
 from riskpipe.execute.signals import StopSignal
 from riskpipe.execute.task import Displaced, Task
 from riskpipe.plan.selection import Selection
-from riskpipe.workflows import functions
+from riskpipe.runs import worker_functions
+from riskpipe.runs.session import Session
 from riskpipe.workflows.run import run
-from riskpipe.workflows.session import Session
 
 SHARDS = ("cluster.kind=local", "cluster.workers=3", "cluster.shards=3", "partition.max_trades=10")
 
@@ -35,7 +35,7 @@ SHARDS = ("cluster.kind=local", "cluster.workers=3", "cluster.shards=3", "partit
 def clients(monkeypatch):
     """The clients of the shards, by number, as they are opened."""
     opened = {}
-    open_cluster = functions.open_cluster
+    open_cluster = worker_functions.open_cluster
 
     @contextmanager
     def remembered(options):
@@ -43,7 +43,7 @@ def clients(monkeypatch):
             opened.setdefault(options.shard, []).append(client)
             yield client
 
-    monkeypatch.setattr(functions, "open_cluster", remembered)
+    monkeypatch.setattr(worker_functions, "open_cluster", remembered)
     # A local cluster that is closed calls its scheduler, dead or not, for as long as this.
     monkeypatch.setitem(SETTINGS, "distributed.comm.timeouts.connect", "15s")
     return opened

@@ -13,7 +13,7 @@ from cryptography import x509
 from helm_chart import VALUES, driver_spec, needs_helm, render
 
 from riskpipe.config import load_settings
-from riskpipe.workflows.clusters import render as dask_clusters
+from riskpipe.workflows.cluster import render as dask_clusters
 
 pytestmark = needs_helm
 

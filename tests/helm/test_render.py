@@ -13,7 +13,7 @@ from helm_chart import CHART, VALUES, VERSIONS, custom_faults, driver_spec, faul
 
 from riskpipe.config import Settings, load_settings
 from riskpipe.errors import ExitCode
-from riskpipe.workflows.clusters import render as dask_clusters
+from riskpipe.workflows.cluster import render as dask_clusters
 
 pytestmark = needs_helm
 

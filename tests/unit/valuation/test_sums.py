@@ -18,6 +18,7 @@ from valuations import OpenRun
 
 from riskpipe.errors import Failure, InputError, Reason
 from riskpipe.kernels.sums import LARGEST_LIMB, to_floats, zeros
+from riskpipe.runs.aggregate import aggregates_table, ancestors
 from riskpipe.store.parquet import read_parquet
 from riskpipe.valuation.context import open_context
 from riskpipe.valuation.merge import (
@@ -31,7 +32,6 @@ from riskpipe.valuation.merge import (
     partials_table,
 )
 from riskpipe.valuation.run_block import BlockPayload, run_block, void_block
-from riskpipe.workflows.aggregate import aggregates_table, ancestors
 
 OpenDesk = Callable[..., OpenRun]
 STRESSES = 5

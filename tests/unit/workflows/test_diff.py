@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 
 from riskpipe.cli.main import app
 from riskpipe.errors import UsageError
+from riskpipe.results.differences import TableDiff, Tolerance
 from riskpipe.workflows.diff import DiffReport, diff
-from riskpipe.workflows.differences import TableDiff, Tolerance
 
 Rows = list[dict[str, Any]]
 

@@ -16,9 +16,9 @@ from typer.testing import CliRunner
 
 from riskpipe.cli.main import app
 from riskpipe.plan.selection import Selection
+from riskpipe.results import timings
 from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import RunLayout
-from riskpipe.workflows import timings
 from riskpipe.workflows.report import report
 from riskpipe.workflows.run import run
 

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
-from riskpipe.errors import StorageError
-from riskpipe.plan.accounting import RunStatus
+from riskpipe import __version__
 from riskpipe.plan.plan import PlanHeader
+from riskpipe.runs.aggregate import aggregates_table, scenarios_table
+from riskpipe.runs.losses import missing_outputs
+from riskpipe.runs.outputs import whole_failures
+from riskpipe.runs.session import Session, fold
+from riskpipe.runs.stored import open_plan
 from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import RunLayout, run_order
 from riskpipe.store.ledger import BlockDone, BlockFailed, BlockSplit, Published, Record, read_ledger
-from riskpipe.store.parquet import read_parquet
+from riskpipe.store.merge import Source
+from riskpipe.store.parquet import WrittenFile, read_parquet
 from riskpipe.store.portfolio import content_sha256
-from riskpipe.store.publish import read_current
-from riskpipe.workflows.losses import missing_outputs
-from riskpipe.workflows.outputs import whole_failures
-from riskpipe.workflows.plan import open_plan
-from riskpipe.workflows.session import Session, fold
+from riskpipe.store.publish import publish_day, read_current
+from riskpipe.store.stage import stage, stage_merged
+from riskpipe.store.tables import SORT_KEYS
+from riskpipe.valuation.context import open_context
+from riskpipe.valuation.merge import PartialFile, merged_sums
 
 
 @dataclass(frozen=True)
@@ -144,21 +149,34 @@ def stands(store: Store, layout: RunLayout, as_of: str) -> bool:
     )
 
 
-def days_of(store: Store) -> Mapping[str, Any] | None:
-    """What meta/CURRENT.json says of every day, for those who only look; None when it is damaged."""
-    with suppress(StorageError):
-        return read_current(store)
-    return None
+def publish_tables(
+    store: Store,
+    layout: RunLayout,
+    sources: Mapping[str, Sequence[Source]],
+    merged: Sequence[PartialFile],
+    engines: Iterable[str],
+) -> dict[str, list[WrittenFile]]:
+    """Stage every table of a run whose merges are done, and put the day in place.
 
-
-def as_seen_now(status: RunStatus, days: Mapping[str, Any] | None) -> RunStatus:
-    """A run's status with what has become of its publication.
-
-    :param days: of `days_of`.
+    :param sources: files, few enough to be merged at once, of the tables with a row a trade (`outputs.collation`).
+    :param engines: versions of riskpipe that did the blocks; this one puts them together.
+    :param merged: the files that hold the run's sums.
     """
-    if days is None:
-        return status
-    standing = days.get(status.as_of, {}).get("run_id")
-    if standing == status.run_id:
-        return replace(status, published=True)
-    return replace(status, published=False, superseded_by=standing if status.published else None)
+    context = open_context(store.root, layout.run_id)
+    context.verify()
+    spec = context.spec
+    versions = ", ".join(sorted({*engines, __version__}))
+    provenance = replace(spec.provenance, engine_version=versions)
+    staged: dict[str, list[WrittenFile]] = {}
+    for table in SORT_KEYS:
+        if sources[table]:
+            staged[table] = stage_merged(store, layout, table, sources[table], provenance)
+    sums = merged_sums(store, merged)
+    for table, rows in (
+        ("aggregates", aggregates_table(spec, context.scenarios, sums)),
+        ("scenarios", scenarios_table(spec, context.scenarios)),
+    ):
+        staged[table] = stage(store, layout, table, [rows], provenance)
+    described = contents(open_plan(store, layout).header)
+    publish_day(store, layout, spec.as_of, staged, datetime.now(UTC), described)
+    return staged

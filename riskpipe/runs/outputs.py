@@ -14,6 +14,7 @@ from riskpipe.measures.catalogue import PNL_SETS
 from riskpipe.plan.block import Block, digest_id
 from riskpipe.plan.plan import StoredPlan
 from riskpipe.plan.state import DONE, FAILED, Leaf, RunState
+from riskpipe.runs.merge_tree import FAN_IN, Merges
 from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import RunLayout
 from riskpipe.store.merge import Source, most_open
@@ -21,7 +22,6 @@ from riskpipe.store.parquet import read_parquet
 from riskpipe.valuation.context import open_context
 from riskpipe.valuation.correct import CorrectionPayload
 from riskpipe.valuation.merge import CollationPayload, StitchPayload
-from riskpipe.workflows.merges import FAN_IN, Merges
 
 # Scenario range (its first column) -> row of the file -> P&L measures that failed there.
 Failed = dict[int, dict[int, set[str]]]

@@ -29,6 +29,20 @@ from riskpipe.plan.accounting import Observer, RunStatus
 from riskpipe.plan.block import Block
 from riskpipe.plan.plan import StoredPlan
 from riskpipe.plan.state import RunState
+from riskpipe.runs.attempts import cause_of, done_record
+from riskpipe.runs.losses import loss_error, lost_outputs, missing_outputs
+from riskpipe.runs.merge_tree import Merges
+from riskpipe.runs.outputs import (
+    collated,
+    collation,
+    correction_payloads,
+    stitch_payloads,
+    table_sources,
+    unfinished,
+)
+from riskpipe.runs.parts import halves
+from riskpipe.runs.stored import open_plan
+from riskpipe.runs.worker_functions import FUNCTIONS
 from riskpipe.store.filesystem import MissingFileError, Store
 from riskpipe.store.layout import RunLayout
 from riskpipe.store.lease import Lease
@@ -52,20 +66,6 @@ from riskpipe.store.tables import SORT_KEYS
 from riskpipe.valuation.context import open_context
 from riskpipe.valuation.merge import MergePayload, PartialFile
 from riskpipe.valuation.run_block import BlockPayload, void_block
-from riskpipe.workflows.attempts import cause_of, done_record
-from riskpipe.workflows.functions import FUNCTIONS
-from riskpipe.workflows.losses import loss_error, lost_outputs, missing_outputs
-from riskpipe.workflows.merges import Merges
-from riskpipe.workflows.outputs import (
-    collated,
-    collation,
-    correction_payloads,
-    stitch_payloads,
-    table_sources,
-    unfinished,
-)
-from riskpipe.workflows.parts import halves
-from riskpipe.workflows.plan import open_plan
 
 UPDATE_SECONDS = 0.5
 

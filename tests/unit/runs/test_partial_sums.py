@@ -42,7 +42,7 @@ def products(monkeypatch: pytest.MonkeyPatch) -> dict[str, Product]:
     """The catalogue of the test; change it to mend a product."""
     known = Catalogue()
     known.update({**{product.name: product for product in PRODUCTS}, "desk": Desk()})
-    for room in ("riskpipe.workflows.inputs", "riskpipe.workflows.engine", "riskpipe.valuation.context"):
+    for room in ("riskpipe.workflows.inputs", "riskpipe.runs.engine", "riskpipe.valuation.context"):
         monkeypatch.setattr(f"{room}.catalogue", lambda: known)
     open_context.cache_clear()
     return known
@@ -52,7 +52,7 @@ def products(monkeypatch: pytest.MonkeyPatch) -> dict[str, Product]:
 def files_at_once(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.param:
         monkeypatch.setattr("riskpipe.store.merge._MOST_LOCAL", request.param)
-        monkeypatch.setattr("riskpipe.workflows.outputs.FAN_IN", request.param)
+        monkeypatch.setattr("riskpipe.runs.outputs.FAN_IN", request.param)
 
 
 @pytest.fixture

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from riskpipe.plan.block import Block
 from riskpipe.plan.state import RunState
+from riskpipe.runs.outputs import sources
+from riskpipe.runs.session import Session
 from riskpipe.store.parquet import read_parquet
 from riskpipe.store.portfolio import TradeFile
 from riskpipe.store.tables import SCHEMAS, table_sink
 from riskpipe.valuation.context import open_context
 from riskpipe.valuation.run_block import read_trades
-from riskpipe.workflows.outputs import sources
-from riskpipe.workflows.session import Session
 
 _COLUMNS = ["trade_id", "row", "stage", "reason", "message", "retryable"]
 

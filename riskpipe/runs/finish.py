@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -14,25 +14,22 @@ import pyarrow as pa
 from riskpipe.errors import StorageError
 from riskpipe.measures.scenarios import NOT_PRICED
 from riskpipe.plan.accounting import RunStatus
-from riskpipe.store.filesystem import Store
-from riskpipe.store.layout import RunLayout
+from riskpipe.runs.failures import BlockFacts, write_failures
+from riskpipe.runs.publication import Decision, Publication, decide, publish_tables
+from riskpipe.runs.session import Session
+from riskpipe.runs.status import read_summary
 from riskpipe.store.ledger import (
     BlockDone,
     BlockFailed,
     BlockSplit,
     Published,
     Record,
-    SessionEnded,
     SessionStarted,
     read_ledger,
 )
 from riskpipe.store.parquet import read_parquet
 from riskpipe.store.tables import SCHEMAS, table_sink
 from riskpipe.valuation.context import open_context
-from riskpipe.workflows.failures import BlockFacts, write_failures
-from riskpipe.workflows.publication import Decision, Publication, decide
-from riskpipe.workflows.publish import publish_tables
-from riskpipe.workflows.session import Session
 
 ROWS_AT_A_TIME = 20_000
 
@@ -77,7 +74,7 @@ def mark_published(session: Session, tables: Mapping[str, object]) -> None:
     session.record(Published(tuple(tables), time.time()))
     store, layout = session.store, session.layout
     try:
-        status = replace(_read_summary(store, layout), published=True, refused=False, messages=())
+        status = replace(read_summary(store, layout), published=True, refused=False, messages=())
     except StorageError:  # it is not there, or damaged: it is made again
         reasons = write_failures(session)
         status = session.status(_state_of(session), failures_by_reason=reasons, published=True)
@@ -87,31 +84,6 @@ def mark_published(session: Session, tables: Mapping[str, object]) -> None:
 def _conclude(session: Session, status: RunStatus) -> None:
     session.store.write_bytes(session.layout.summary, json.dumps(status.to_json(), indent=2).encode())
     session.end(status)
-
-
-def read_status(store: Store, layout: RunLayout, records: Iterable[Record]) -> RunStatus | None:
-    """How the last session of a run ended; None when it is at work, or was killed.
-
-    :param records: the run's ledger: a summary counts only when its session's end was recorded after it.
-    :raises StorageError: the summary is damaged.
-    """
-    started = ended = None
-    for record in records:
-        if isinstance(record, SessionStarted):
-            started = record.session
-        elif isinstance(record, SessionEnded):
-            ended = record.session
-    if started is None or ended != started or not store.exists(layout.summary):
-        return None
-    return _read_summary(store, layout)
-
-
-def _read_summary(store: Store, layout: RunLayout) -> RunStatus:
-    value = store.read_json(layout.summary)
-    try:
-        return RunStatus.from_json(value)
-    except (KeyError, TypeError, ValueError) as error:
-        raise StorageError(f"cannot read {store.full_path(layout.summary)}: damaged ({error!r})") from error
 
 
 def _state_of(session: Session) -> str:

@@ -13,9 +13,10 @@ from published import published
 from riskpipe.config import Settings
 from riskpipe.errors import Reason, UsageError
 from riskpipe.plan.selection import parse_selection
+from riskpipe.runs import worker_functions
 from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import CURRENT, RunLayout
-from riskpipe.workflows import functions, run
+from riskpipe.workflows import run
 from riskpipe.workflows.publish import publish
 from riskpipe.workflows.retry import retry
 from riskpipe.workflows.runs import list_runs, show
@@ -98,7 +99,7 @@ def test_a_retry_of_an_older_run_leaves_the_later_one(
 
     settings = settings_of(*CUT)
     with monkeypatch.context() as patched:
-        patched.setattr(functions, "FUNCTIONS", {**functions.FUNCTIONS, "value": failing})
+        patched.setattr(worker_functions, "FUNCTIONS", {**worker_functions.FUNCTIONS, "value": failing})
         older = do(settings, recorder)
     newer = do(settings, recorder)
     status = retry(settings, older.run_id, WHOLE, recorder)
@@ -176,12 +177,12 @@ def test_a_run_at_work_shows_its_time_and_what_is_left(
 
     def looking(work: Any) -> Any:
         seen.append(show(settings, "latest"))
-        return functions.value(work)
+        return worker_functions.value(work)
 
     monkeypatch.setattr("riskpipe.store.ledger.FLUSH_SECONDS", 0.0)
     monkeypatch.setattr("riskpipe.store.ledger.FLUSH_SHARE", 0.0)
     with monkeypatch.context() as patched:
-        patched.setattr(functions, "FUNCTIONS", {**functions.FUNCTIONS, "value": looking})
+        patched.setattr(worker_functions, "FUNCTIONS", {**worker_functions.FUNCTIONS, "value": looking})
         do(settings, recorder)
     assert [status.state for status in seen] == ["running"] * len(seen)
     elapsed = [status.elapsed_seconds for status in seen]

@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from riskpipe.workflows.alignment import FORMER_BOOK, Pair, Positions, coded, matched, row_codes, together
-from riskpipe.workflows.differences import ADDITIVE, Compared, Mask, TableDiff, Tolerance, Total, Vector
+from riskpipe.results.alignment import FORMER_BOOK, Pair, Positions, coded, matched, row_codes, together
+from riskpipe.results.differences import ADDITIVE, Compared, Mask, TableDiff, Tolerance, Total, Vector
 
 SAMPLES = 5
 _LOOKED_AT = 500

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 
 from riskpipe.errors import StorageError
 from riskpipe.plan.state import DONE, RunState
+from riskpipe.runs.merge_tree import Merges
 from riskpipe.store.filesystem import MissingFileError, Store
 from riskpipe.store.layout import RunLayout
 from riskpipe.store.ledger import OutputLost
 from riskpipe.store.portfolio import content_sha256
-from riskpipe.workflows.merges import Merges
 
 MISSING, CHANGED, RESIZED = "it is missing", "its content is not what was written", "its size is not what was written"
 _MOST_NAMED = 3

@@ -9,16 +9,16 @@ from riskpipe.config import Settings
 from riskpipe.plan.accounting import RunStatus
 from riskpipe.plan.plan import StoredPlan
 from riskpipe.plan.state import RunState
+from riskpipe.runs.losses import missing_outputs
+from riskpipe.runs.outputs import whole_failures
+from riskpipe.runs.publication import Publication, allowed, was_published
+from riskpipe.runs.session import fold
+from riskpipe.runs.status import as_seen_now, read_status
+from riskpipe.runs.stored import open_plan
 from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import RunLayout
 from riskpipe.store.ledger import read_ledger
 from riskpipe.store.publish import read_current
-from riskpipe.workflows.finish import read_status
-from riskpipe.workflows.losses import missing_outputs
-from riskpipe.workflows.outputs import whole_failures
-from riskpipe.workflows.plan import open_plan
-from riskpipe.workflows.publication import Publication, allowed, as_seen_now, was_published
-from riskpipe.workflows.session import fold
 
 Repeats = Callable[[StoredPlan, RunState], bool]
 

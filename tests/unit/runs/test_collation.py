@@ -11,12 +11,12 @@ from published import assert_same_bits
 
 from riskpipe.config import Settings, load_settings
 from riskpipe.plan.selection import Selection
+from riskpipe.runs.merge_tree import Merges
+from riskpipe.runs.outputs import collated, collation
 from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import RunLayout
 from riskpipe.store.merge import Source
 from riskpipe.store.stage import stage_merged
-from riskpipe.workflows.merges import Merges
-from riskpipe.workflows.outputs import collated, collation
 from riskpipe.workflows.publish import publish
 from riskpipe.workflows.run import run
 
@@ -42,14 +42,14 @@ def staged(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         counts.append(len(sources))
         return stage_merged(store, layout, table, sources, *more)
 
-    monkeypatch.setattr("riskpipe.workflows.publish.stage_merged", counting)
+    monkeypatch.setattr("riskpipe.runs.publication.stage_merged", counting)
     return counts
 
 
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("riskpipe.store.merge._MOST_LOCAL", FILES)
-    monkeypatch.setattr("riskpipe.workflows.outputs.FAN_IN", FILES)
+    monkeypatch.setattr("riskpipe.runs.outputs.FAN_IN", FILES)
 
 
 def test_levels_until_few_are_left(tmp_path: Path, few: None) -> None:
@@ -99,7 +99,7 @@ def test_what_is_published_is_the_same(
     assert max(staged) > FILES**2
     staged.clear()
     monkeypatch.setattr("riskpipe.store.merge._MOST_LOCAL", FILES)
-    monkeypatch.setattr("riskpipe.workflows.outputs.FAN_IN", FILES)
+    monkeypatch.setattr("riskpipe.runs.outputs.FAN_IN", FILES)
     collated = settings_of("collated")
 
     status = run(collated, Selection(), observer=recorder)

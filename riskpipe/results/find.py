@@ -14,6 +14,10 @@ import pyarrow.compute as pc
 from riskpipe.errors import UsageError
 from riskpipe.plan.plan import StoredPlan
 from riskpipe.plan.state import RunState
+from riskpipe.runs.aggregate import aggregates_table
+from riskpipe.runs.merge_tree import Merges
+from riskpipe.runs.outputs import correction_payloads, table_sources
+from riskpipe.runs.stored import open_plan
 from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import RunLayout, resolve_run
 from riskpipe.store.ledger import BlockDone, MergeDone, OutputLost, Record, read_ledger
@@ -23,10 +27,6 @@ from riskpipe.store.publish import read_current
 from riskpipe.store.tables import SCHEMAS, SORT_KEYS, conform, metadata
 from riskpipe.valuation.context import open_context
 from riskpipe.valuation.merge import PartialFile, merged_sums
-from riskpipe.workflows.aggregate import aggregates_table
-from riskpipe.workflows.merges import Merges
-from riskpipe.workflows.outputs import correction_payloads, table_sources
-from riskpipe.workflows.plan import open_plan
 
 PUBLISHED = "published"
 STREAMED = tuple(SORT_KEYS)

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import pyarrow as pa
 import pytest
 
-from riskpipe.workflows import alignment
-from riskpipe.workflows.alignment import LeftOver, aligned
-from riskpipe.workflows.comparison import Comparison
-from riskpipe.workflows.differences import VALUATIONS, TableDiff, Tolerance
+from riskpipe.results import alignment
+from riskpipe.results.alignment import LeftOver, aligned
+from riskpipe.results.comparison import Comparison
+from riskpipe.results.differences import VALUATIONS, TableDiff, Tolerance
 
 Row = tuple[str, str, str, float]
 """Book, trade, measure, value."""

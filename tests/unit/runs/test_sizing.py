@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from riskpipe.config.models import Cluster
-from riskpipe.workflows.sizing import needed_workers, planned_workers
+from riskpipe.runs.sizing import needed_workers, planned_workers
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from riskpipe.plan.accounting import RunStatus
+from riskpipe.runs.log import RunLog
 from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import RunLayout
-from riskpipe.workflows.log import RunLog
 
 LAYOUT = RunLayout("20261120-193055-3f9a1c")
 

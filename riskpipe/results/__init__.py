@@ -1,0 +1,1 @@
+"""Results of runs that have ended: found, streamed in order, compared, timed."""

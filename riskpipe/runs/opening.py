@@ -1,0 +1,141 @@
+"""From an output to a session that values, merges and publishes, under the lease and with a cluster."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+
+from riskpipe.clusters.catalogue import ClusterOptions
+from riskpipe.config.models import Settings
+from riskpipe.errors import ClusterError, InterruptedRunError
+from riskpipe.execute.executor import SchedulerLostError
+from riskpipe.execute.signals import StopSignal, stop_on_signals
+from riskpipe.plan.accounting import Observer, RunStatus
+from riskpipe.runs.clusters import cluster_options
+from riskpipe.runs.finish import finish
+from riskpipe.runs.log import RunLog
+from riskpipe.runs.losses import counted_losses
+from riskpipe.runs.publication import Publication, decide
+from riskpipe.runs.session import Session, open_session
+from riskpipe.runs.worker_functions import open_executor
+from riskpipe.store.filesystem import Store
+from riskpipe.store.layout import RunLayout
+from riskpipe.store.lease import Lease
+
+CLUSTERS_PER_SESSION = 3
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A run that is ready for a session.
+
+    :param prepare: done to the session before it values anything.
+    :param settled: there is nothing to do: no session is begun.
+    """
+
+    layout: RunLayout
+    phases: dict[str, float]
+    prepare: Callable[[Session], None] = lambda session: None
+    settled: RunStatus | None = None
+
+
+def open_output(settings: Settings) -> Store:
+    """The output's store, after everything that would stop a run later for reasons that can be seen now.
+
+    :raises StorageError: the output cannot be written to. :raises UsageError: an address that must not be used.
+    """
+    if settings.cluster.kind == "address":
+        from riskpipe.clusters.address import check_address
+
+        check_address(settings.cluster.address or "")
+    store = Store(settings.output)
+    store.probe_writable()
+    return store
+
+
+def with_session(
+    store: Store,
+    settings: Settings,
+    opened: Callable[[Observer, Lease], Opened],
+    fail_fast: bool,
+    publication: Publication,
+    observer: Observer,
+    wait: float = 0.0,
+) -> RunStatus:
+    """Take the lease, open the run, value what is pending, merge, publish, account for everything.
+
+    :param wait: seconds to wait for the lease. :raises InterruptedRunError: by a signal, meanwhile.
+    """
+    started = time.monotonic()
+    log = RunLog(observer)
+    with (
+        stop_on_signals(StopSignal()) as stop,
+        Lease(store, "", settings.lease_seconds, wait, pause=partial(_pause, stop)) as lease,
+        closing(log),
+    ):
+        run_ = opened(log, lease)
+        if run_.settled is not None:
+            observer.message("info", f"nothing to do: run {run_.layout.run_id} is {run_.settled.state}")
+            return run_.settled
+        lease.name(run_.layout.run_id)
+        log.open(store, run_.layout)
+        session = open_session(store, run_.layout, settings, lease, log, stop)
+        session.started = started
+        session.phases.update(run_.phases)
+        if session.lost:
+            log.message("warning", f"{counted_losses(store, session.lost)}: what they are of is done again")
+        with session.sound():
+            run_.prepare(session)
+            session.flush()
+            log.message("info", f"run {run_.layout.run_id}: {len(session.plan)} blocks")
+            _value(session, fail_fast, publication)
+            status = finish(session, publication)
+        log.ended(status)
+        observer.update(status)
+        return status
+
+
+def _pause(stop: StopSignal, seconds: float) -> None:
+    """:raises InterruptedRunError: a signal asked for an end."""
+    time.sleep(seconds)
+    if stop.signal_number is not None:
+        raise InterruptedRunError("stopped while another run held the output", stop.signal_number)
+
+
+def _value(session: Session, fail_fast: bool, publication: Publication) -> None:
+    """Until nothing is pending; a scheduler that dies is replaced, and the ledger says what is left."""
+    for attempt in range(1, CLUSTERS_PER_SESSION + 1):
+        try:
+            started = time.monotonic()
+            tell = partial(session.observer.message, "warning")
+            with open_executor(session.settings, _cluster(session, attempt), tell) as executor:
+                session.phases["cluster"] = time.monotonic() - started
+                session.value_blocks(executor, fail_fast=fail_fast)
+                session.flush()
+                if session.clean() and not session.stop.requested:
+                    session.finish_outputs(executor, collate=decide(session, publication).publish)
+            return
+        except SchedulerLostError as error:
+            session.flush()
+            if attempt == CLUSTERS_PER_SESSION or session.stop.requested:
+                raise
+            session.observer.message("warning", f"{error}; starting another cluster")
+        except ClusterError:
+            session.flush()
+            if session.stop.requested:  # a signal to the process group ends workers that are just starting
+                return
+            raise
+
+
+def _cluster(session: Session, attempt: int) -> ClusterOptions:
+    """As large as what is left to be priced asks for."""
+    return cluster_options(
+        session.settings,
+        run_id=session.layout.run_id,
+        projected_seconds=sum(block.projected_seconds for block in session.state.pending()),
+        attempt=attempt,
+        stopped=lambda: session.stop.requested,
+    )

@@ -1,0 +1,132 @@
+"""What has become of a run, for those who look at it from outside."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any
+
+from riskpipe.errors import StorageError
+from riskpipe.plan.accounting import Counts, RunStatus
+from riskpipe.plan.state import RunState
+from riskpipe.runs.stored import open_plan
+from riskpipe.store.filesystem import Store
+from riskpipe.store.layout import RunLayout
+from riskpipe.store.lease import holder
+from riskpipe.store.ledger import BlockDone, Published, Record, SessionEnded, SessionStarted, read_ledger
+from riskpipe.store.publish import read_current
+
+
+def status_of(store: Store, layout: RunLayout) -> RunStatus:
+    """From the summary if the last session ended in order, else folded from the ledger."""
+    opened = store.read_json(layout.run)
+    # Whoever began the last session is at work, or was killed: its lease tells.
+    state = "running" if holder(store) == layout.run_id else "interrupted"
+    if not store.exists(layout.plan):
+        nothing, why = Counts(), "planning" if state == "running" else "stopped before it had a plan"
+        return RunStatus(layout.run_id, opened["as_of"], state, nothing, nothing, output=store.root, messages=(why,))
+    records = list(read_ledger(store, layout))
+    ended = read_status(store, layout, records)
+    if ended is not None:
+        return ended
+    plan = open_plan(store, layout)
+    progress = _Progress(RunState(plan))
+    for record in records:
+        progress.apply(record)
+    return RunStatus(
+        run_id=layout.run_id,
+        as_of=opened["as_of"],
+        state=state,
+        blocks=progress.state.blocks_counts(),
+        numbers=progress.state.numbers_counts(progress.state.planned_numbers),
+        trades=int(plan.header.totals["trades"]),
+        valuations=plan.header.valuations,
+        elapsed_seconds=progress.elapsed(time.time() if state == "running" else progress.last),
+        remaining_seconds=progress.remaining(time.time()) if state == "running" else None,
+        published=any(isinstance(record, Published) for record in records),
+        selection=tuple(tuple(terms) for terms in plan.header.selection),
+        output=store.root,
+    )
+
+
+@dataclass
+class _Progress:
+    """A run's ledger, and how the last session gets on: times of day, by the driver's clock.
+
+    :param projected: seconds that were projected for the blocks that it has done. :param valuing: when it queued the
+        first of them. :param last: when it was last heard of.
+    """
+
+    state: RunState
+    began: float = 0.0
+    last: float = 0.0
+    valuing: float = math.inf
+    projected: float = 0.0
+
+    def apply(self, record: Record) -> None:
+        if isinstance(record, SessionStarted):
+            self.state.start_session()
+            self.began, self.last, self.valuing, self.projected = record.at, record.at, math.inf, 0.0
+        elif isinstance(record, BlockDone):
+            self.last = max(self.last, record.ended_at)
+            self.valuing = min(self.valuing, record.queued_at)
+            self.projected += record.projected_s
+        self.state.apply(record)
+
+    def elapsed(self, until: float) -> float:
+        return max(until - self.began, 0.0)
+
+    def remaining(self, now: float) -> float | None:
+        """From what the done blocks took against what was projected for them; None before the first is done."""
+        if self.projected <= 0.0:
+            return None
+        left = sum(block.projected_seconds for block in self.state.pending())
+        return left * max(now - self.valuing, 0.0) / self.projected
+
+
+def read_status(store: Store, layout: RunLayout, records: Iterable[Record]) -> RunStatus | None:
+    """How the last session of a run ended; None when it is at work, or was killed.
+
+    :param records: the run's ledger: a summary counts only when its session's end was recorded after it.
+    :raises StorageError: the summary is damaged.
+    """
+    started = ended = None
+    for record in records:
+        if isinstance(record, SessionStarted):
+            started = record.session
+        elif isinstance(record, SessionEnded):
+            ended = record.session
+    if started is None or ended != started or not store.exists(layout.summary):
+        return None
+    return read_summary(store, layout)
+
+
+def read_summary(store: Store, layout: RunLayout) -> RunStatus:
+    value = store.read_json(layout.summary)
+    try:
+        return RunStatus.from_json(value)
+    except (KeyError, TypeError, ValueError) as error:
+        raise StorageError(f"cannot read {store.full_path(layout.summary)}: damaged ({error!r})") from error
+
+
+def published_days(store: Store) -> Mapping[str, Any] | None:
+    """What meta/CURRENT.json says of every day, for those who only look; None when it is damaged."""
+    with suppress(StorageError):
+        return read_current(store)
+    return None
+
+
+def as_seen_now(status: RunStatus, days: Mapping[str, Any] | None) -> RunStatus:
+    """A run's status with what has become of its publication.
+
+    :param days: of `published_days`.
+    """
+    if days is None:
+        return status
+    standing = days.get(status.as_of, {}).get("run_id")
+    if standing == status.run_id:
+        return replace(status, published=True)
+    return replace(status, published=False, superseded_by=standing if status.published else None)

@@ -1,0 +1,27 @@
+"""A run's plan: put in place, and opened again."""
+
+from __future__ import annotations
+
+import shutil
+
+from riskpipe.plan.plan import StoredPlan
+from riskpipe.store.filesystem import Store
+from riskpipe.store.layout import RunLayout
+from riskpipe.store.local_files import local_file
+from riskpipe.valuation.spec import read_spec
+
+PLAN_FILE = "plan.parquet"
+
+
+def put_file(store: Store, name: str, path: str) -> None:
+    """Copy a file of this machine into a store, atomically."""
+    with store.atomic_sink(name) as sink, open(path, "rb") as source:
+        shutil.copyfileobj(source, sink)
+
+
+def open_plan(store: Store, layout: RunLayout) -> StoredPlan:
+    """The plan of a run; of one in an object store, a copy on this machine.
+
+    :raises StorageError: there is none, or it cannot be read.
+    """
+    return StoredPlan(local_file(store, layout.plan, read_spec(store, layout).files_sha256.get(PLAN_FILE, "")))
