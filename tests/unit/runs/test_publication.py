@@ -13,7 +13,7 @@ from published import published
 from riskpipe.config import Settings
 from riskpipe.errors import Reason, UsageError
 from riskpipe.plan.selection import parse_selection
-from riskpipe.runs import worker_functions
+from riskpipe.runs import opening, worker_functions
 from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import CURRENT, RunLayout
 from riskpipe.workflows import run
@@ -114,7 +114,7 @@ def test_nothing_to_do_touches_nothing(
     output, settings = tmp_path / "output", settings_of(*CUT)
     first = do(settings, recorder)
     before = state_of_files(output)
-    monkeypatch.setattr(run, "open_executor", None)  # whoever starts a cluster fails
+    monkeypatch.setattr(opening, "open_executor", None)  # whoever starts a cluster fails
 
     retried = retry(settings, "latest", WHOLE, recorder)
     resumed = run.run(settings, WHOLE, resume=first.run_id, observer=recorder)
@@ -200,7 +200,7 @@ def test_a_killed_run_says_how_long_it_was_heard_of(
 
     settings = settings_of(*CUT)
     with monkeypatch.context() as patched:
-        patched.setattr(run, "finish", killed)
+        patched.setattr(opening, "finish", killed)
         with pytest.raises(KeyboardInterrupt):
             do(settings, recorder)
     status = show(settings, "latest")
