@@ -1,4 +1,5 @@
-"""FX options between expiry and delivery: what came of them is known, and is an exchange of currencies or nothing."""
+"""Options between expiry and payment: what came of them is known. Those on exchange rates are an exchange of currencies
+or nothing; for those on swaps see `riskpipe.products.cash_settlement`."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from riskpipe.errors import Reason
 from riskpipe.market.factors import date_of
 from riskpipe.market.model import MarketModel
 from riskpipe.products.base import Prepared, RowFaults
-from riskpipe.products.exchange import Exchanges, prepare_exchanges
+from riskpipe.products.exchange import prepare_exchanges
 from riskpipe.products.pairs import first_currency, second_currency
 from riskpipe.products.trades import Trades
 
@@ -20,12 +21,12 @@ from riskpipe.products.trades import Trades
 class WithExpired(Prepared):
     """Options of which some have expired.
 
-    :param options: all n, priced as if none had; `exchanges` what those became.
+    :param options: all n, priced as if none had; `settled` what became of those.
     :param expired: bool[n].
     """
 
     options: Prepared
-    exchanges: Exchanges
+    settled: Prepared
     expired: NDArray[np.bool_]
 
     def price(self, rows: NDArray[np.int32], x: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -33,10 +34,14 @@ class WithExpired(Prepared):
         if not over.any():
             return self.options.price(rows, x)
         out = np.empty((len(rows), x.shape[1]))
-        out[over] = self.exchanges.price(np.ascontiguousarray(rows[over]), x)
+        out[over] = self.settled.price(np.ascontiguousarray(rows[over]), x)
         if not over.all():
             out[~over] = self.options.price(np.ascontiguousarray(rows[~over]), x)
         return out
+
+    def why_not(self, rows: NDArray[np.int32], x: NDArray[np.float64]) -> list[str]:
+        living = iter(self.options.why_not(np.ascontiguousarray(rows[~self.expired[rows]]), x))
+        return ["" if over else next(living) for over in self.expired[rows].tolist()]
 
 
 def expired_faults(trades: Trades, model: MarketModel, exercisable: NDArray[np.bool_] | None = None) -> list[RowFaults]:

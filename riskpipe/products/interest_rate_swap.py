@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from riskpipe.market.conventions import Conventions
 from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
-from riskpipe.market.schedules import schedule
 from riskpipe.products.base import COMMON_COLUMNS, Column, Need, Prepared, Product, RowFaults
 from riskpipe.products.floating import FloatingFlows, FloatingLeg, fixing_faults, floating_flows, last_fixed_start
 from riskpipe.products.flows import Amounts, fixed_coupons, merged, offsets_of
@@ -18,6 +17,7 @@ from riskpipe.products.schedule_columns import (
     convention_column,
     day_count_column,
     frequency_column,
+    leg_schedule,
     remaining_periods,
     schedule_faults,
 )
@@ -102,30 +102,14 @@ def _fixed_notional(trades: Trades) -> NDArray[np.float64]:
 
 
 def _fixed(trades: Trades, model: MarketModel) -> Amounts:
-    periods = schedule(
-        trades.days("start_date"),
-        trades.days("maturity_date"),
-        trades.labels("fixed_frequency"),
-        trades.labels("calendar"),
-        trades.labels("business_day_convention"),
-        after=model.as_of,
-    )
+    periods = leg_schedule(trades, "fixed", model.as_of)
     interest = _fixed_notional(trades) * trades.numbers("fixed_rate")
     return fixed_coupons(periods, trades.labels("fixed_day_count"), interest)
 
 
 def _floating(trades: Trades, model: MarketModel, before: int | None = None) -> FloatingFlows:
-    periods = schedule(
-        trades.days("start_date"),
-        trades.days("maturity_date"),
-        trades.labels("float_frequency"),
-        trades.labels("calendar"),
-        trades.labels("business_day_convention"),
-        after=model.as_of,
-        before=before,
-    )
     leg = FloatingLeg(
-        periods,
+        leg_schedule(trades, "float", model.as_of, before),
         trades.labels("index"),
         trades.labels("float_day_count"),
         trades.labels("calendar"),

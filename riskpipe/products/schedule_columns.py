@@ -9,7 +9,7 @@ from riskpipe.market.calendar_names import CALENDARS, CENTRES, is_calendar
 from riskpipe.market.calendars import CONVENTIONS, adjust
 from riskpipe.market.daycounts import DAY_COUNTS
 from riskpipe.market.labels import Labels
-from riskpipe.market.schedules import FREQUENCIES, LONGEST_ADJUSTMENT, period_count
+from riskpipe.market.schedules import FREQUENCIES, LONGEST_ADJUSTMENT, Schedule, period_count, schedule
 from riskpipe.products.base import Column, RowFaults
 from riskpipe.products.trades import Trades
 from riskpipe.products.validation import label_mask, rows_fault
@@ -44,10 +44,7 @@ def schedule_faults(trades: Trades, start: str, as_of: int, convention: Labels |
     message = f"calendar is none of {', '.join(CALENDARS)}, nor such joined by '+'"
     begin, end = trades.days(start), trades.days("maturity_date")
     missing = (begin == Trades.NO_DATE) | (end == Trades.NO_DATE)
-    over = end < as_of
-    # Alive until it has paid: what falls due on a holiday is paid after it.
-    near = over & (end > as_of - LONGEST_ADJUSTMENT) & ~unknown & (trades.labels("calendar").codes >= 0)
-    over &= _paid(trades, near, convention) < as_of
+    over = paid_before(trades, "maturity_date", as_of, convention)
     return [
         *rows_fault("calendar", "calendar", unknown, message),
         *rows_fault("maturity_date", "date_order", (begin >= end) & ~missing, f"maturity_date is not after {start}"),
@@ -55,13 +52,36 @@ def schedule_faults(trades: Trades, start: str, as_of: int, convention: Labels |
     ]
 
 
-def _paid(trades: Trades, rows: NDArray[np.bool_], convention: Labels | None) -> NDArray[np.int32]:
-    """int32[n]: when `rows` bool[n] pay what is due at maturity, of the others the maturity."""
-    maturity, moved = trades.days("maturity_date"), np.flatnonzero(rows)
-    paid = maturity.copy()
+def paid_before(trades: Trades, column: str, as_of: int, convention: Labels | None = None) -> NDArray[np.bool_]:
+    """bool[n]: what falls due on the date `column` was paid before today; on a holiday it is paid after it.
+
+    :param convention: that moves the payment; None: as the column business_day_convention says.
+    """
+    due = trades.days(column)
+    calendar = trades.labels("calendar")
+    known = label_mask(calendar, is_calendar)
     rule = trades.labels("business_day_convention") if convention is None else convention
-    paid[moved] = adjust(maturity[moved], trades.labels("calendar").take(moved), rule.take(moved))
-    return paid
+    near = np.flatnonzero((due < as_of) & (due > as_of - LONGEST_ADJUSTMENT) & known)
+    paid = due.copy()
+    paid[near] = adjust(due[near], calendar.take(near), rule.take(near))
+    return np.asarray((due < as_of) & (paid < as_of))
+
+
+def leg_schedule(trades: Trades, leg: str, after: int, before: int | None = None) -> Schedule:
+    """Periods of a swap's leg, all dates moved by one convention.
+
+    :param leg: "fixed" or "float", with which the column of its frequency begins.
+    :param after, before: as `schedule` has them.
+    """
+    return schedule(
+        trades.days("start_date"),
+        trades.days("maturity_date"),
+        trades.labels(f"{leg}_frequency"),
+        trades.labels("calendar"),
+        trades.labels("business_day_convention"),
+        after=after,
+        before=before,
+    )
 
 
 def remaining_periods(trades: Trades, start: str, frequency: str, as_of: int) -> NDArray[np.float64]:

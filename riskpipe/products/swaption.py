@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from riskpipe.kernels.rate_options import add_swaptions
-from riskpipe.market.calendars import adjust
 from riskpipe.market.conventions import Conventions
 from riskpipe.market.growths import CurveNodes
 from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
 from riskpipe.market.nodes import CubeNodes
-from riskpipe.market.schedules import Schedule, schedule
 from riskpipe.market.surfaces import months_between
 from riskpipe.products.base import Column, Need, Prepared, Product, RowFaults
+from riskpipe.products.cash_settlement import expired_in_cash, settled_in_cash, settlement_days, swap_rate_faults
+from riskpipe.products.expired import WithExpired
 from riskpipe.products.floating import (
     FloatingFlows,
     FloatingLeg,
@@ -39,9 +39,9 @@ from riskpipe.products.legs import (
     leg_values,
 )
 from riskpipe.products.lognormal import OF_RATES, negative_forwards, or_no_moneyness
-from riskpipe.products.schedule_columns import remaining_periods
+from riskpipe.products.schedule_columns import leg_schedule, paid_before, remaining_periods
 from riskpipe.products.trades import Trades
-from riskpipe.products.validation import out_of_order, past_dates
+from riskpipe.products.validation import out_of_order, rows_fault
 from riskpipe.products.volatility_columns import (
     BACHELIER,
     KINDS,
@@ -66,10 +66,15 @@ class Swaption(Product):
     A spread on the floating leg is taken off the fixed rate at its value, as volatilities are those of swaps without.
 
     The volatility is read at the expiry, at the swap's length to the nearest month and at the fixed rate less spread.
+
+    Settled in cash, it pays on the business day of the swap's start, and until then it is alive: after the expiry date
+    it is worth what the point `fixing:<index>.SWAP.<length>:<expiry_date>` makes of it, the swap rate fixed that day
+    (`fixing:EURIBOR6M.SWAP.5Y:2026-11-18`). Settled physically, it ends with the expiry date: what was exercised is
+    booked as `interest_rate_swap`, and a fixing would not tell whether it was.
     """
 
     name = "swaption"
-    version = 2
+    version = 3
     columns = (
         *(column for column in InterestRateSwap.columns if column.name != "notional"),
         Column("notional", "number", "of the swap; negative when short"),
@@ -81,9 +86,13 @@ class Swaption(Product):
     )
 
     def validate(self, trades: Trades, as_of: int) -> list[RowFaults]:
+        expired, cash = trades.days("expiry_date") < as_of, trades.is_one("settlement", "cash")
+        over = expired & cash & paid_before(trades, "start_date", as_of)
+        booked = "expiry in the past; what was exercised is booked as interest_rate_swap"
         return [
             *_SWAP.validate(trades, as_of),
-            *past_dates(trades, "expiry_date", as_of, "expiry", "; what was exercised is booked as interest_rate_swap"),
+            *rows_fault("expiry_date", "not_past", expired & ~cash, booked),
+            *rows_fault("start_date", "not_past", over, "settlement in cash, at the start of the swap, in the past"),
             *out_of_order(trades, "expiry_date", "start_date"),
             *strike_faults(trades, "fixed_rate"),
         ]
@@ -95,14 +104,21 @@ class Swaption(Product):
         return (*_SWAP.requirements(trades, conventions), *volatility_needs(trades, cube=True))
 
     def missing_points(self, trades: Trades, model: MarketModel) -> list[RowFaults]:
-        before = last_fixed_start(trades.labels("index"), model)
-        return fixing_faults(_floating(trades, model, before))
+        living = np.flatnonzero(~expired_in_cash(trades, model.as_of))
+        rest = trades.take(living)
+        before = last_fixed_start(rest.labels("index"), model)
+        faults = fixing_faults(_floating(rest, model, before))
+        return [*swap_rate_faults(trades, model), *(replace(fault, rows=living[fault.rows]) for fault in faults)]
 
     def weight(self, trades: Trades, as_of: int) -> NDArray[np.float64]:
         fixed = remaining_periods(trades, "start_date", "fixed_frequency", as_of)
         return 1.2 + 0.03 * fixed + 0.06 * remaining_periods(trades, "start_date", "float_frequency", as_of)
 
     def prepare(self, trades: Trades, model: MarketModel) -> Prepared:
+        options, expired = self._options(trades, model), expired_in_cash(trades, model.as_of)
+        return WithExpired(options, settled_in_cash(trades, model), expired) if expired.any() else options
+
+    def _options(self, trades: Trades, model: MarketModel) -> PreparedLegs:
         swaps = _Swaps(trades, model)
         projection = trades.labels("index").map(lambda name: model.conventions.index(name).curve)
         curve = trades.labels("discount_curve")
@@ -227,7 +243,7 @@ class _Swaps:
     """
 
     def __init__(self, trades: Trades, model: MarketModel) -> None:
-        fixed = _schedule(trades, "fixed", model.as_of)
+        fixed = leg_schedule(trades, "fixed", model.as_of)
         self.lengths = fixed_coupons(fixed, trades.labels("fixed_day_count"), np.ones(len(trades)))
         self.annuity = merged([self.lengths])
         flows = _floating(trades, model)
@@ -235,29 +251,15 @@ class _Swaps:
         started, self.growth = flows.growth.telescoped(projection, trades.labels("discount_curve"))
         self.floating = merged([flows.known, started])
         spread = trades.numbers("float_spread")
-        paid = fixed_coupons(_schedule(trades, "float", model.as_of), trades.labels("float_day_count"), spread)
+        paid = fixed_coupons(leg_schedule(trades, "float", model.as_of), trades.labels("float_day_count"), spread)
         self.spreads = merged([paid])
         cash = np.flatnonzero(trades.is_one("settlement", "cash"))
-        calendar, convention = trades.labels("calendar"), trades.labels("business_day_convention")
-        start = adjust(trades.days("start_date")[cash], calendar.take(cash), convention.take(cash))
-        self.settlement = Amounts(cash, start, np.ones(len(cash)))
-
-
-def _schedule(trades: Trades, leg: str, after: int, before: int | None = None) -> Schedule:
-    return schedule(
-        trades.days("start_date"),
-        trades.days("maturity_date"),
-        trades.labels(f"{leg}_frequency"),
-        trades.labels("calendar"),
-        trades.labels("business_day_convention"),
-        after=after,
-        before=before,
-    )
+        self.settlement = Amounts(cash, settlement_days(trades.take(cash)), np.ones(len(cash)))
 
 
 def _floating(trades: Trades, model: MarketModel, before: int | None = None) -> FloatingFlows:
     leg = FloatingLeg(
-        _schedule(trades, "float", model.as_of, before),
+        leg_schedule(trades, "float", model.as_of, before),
         trades.labels("index"),
         trades.labels("float_day_count"),
         trades.labels("calendar"),

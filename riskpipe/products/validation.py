@@ -231,12 +231,12 @@ def unknown_currencies(trades: Trades, *columns: str) -> list[RowFaults]:
     return faults
 
 
-def past_dates(trades: Trades, column: str, as_of: int, what: str, hint: str = "") -> list[RowFaults]:
-    """Dates before the valuation date: "<what> in the past", and what can be done.
+def past_dates(trades: Trades, column: str, as_of: int, what: str) -> list[RowFaults]:
+    """Dates before the valuation date: "<what> in the past".
 
     The column is the date of the last payment: until then a trade is alive.
     """
-    return rows_fault(column, "not_past", trades.days(column) < as_of, f"{what} in the past{hint}")
+    return rows_fault(column, "not_past", trades.days(column) < as_of, f"{what} in the past")
 
 
 def out_of_order(trades: Trades, first: str, last: str) -> list[RowFaults]:
