@@ -7,10 +7,11 @@ by offset) from the forward on. A surface by absolute strike needs forwards; one
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,53 +71,85 @@ class _Slice:
         return self.ids[int(np.abs(self.place - place).argmin())]
 
 
+@dataclass(frozen=True)
+class _Surface:
+    """What is looked at of a surface.
+
+    :param slices: by expiry (and tenor of the underlying), ascending.
+    :param interpolation: in strike, of variance between the points of one.
+    """
+
+    slices: list[_Slice]
+    interpolation: str
+
+
+@dataclass(frozen=True)
+class _Arbitrage:
+    """A kind of it.
+
+    :param points: of a surface, at which it is.
+    """
+
+    name: str
+    message: str
+    points: Callable[[_Surface], Iterator[str]]
+
+
 def _surface_faults(model: MarketModel, group: FactorGroup) -> Iterator[MarketFault]:
     served = model.resolve((group.kind,), group.name, cube=True)
     if served is None:
         return
-    slices = _slices(model, group, model.snapshot.groups[served[0]])
-    label = f"{group.kind}:{group.name}"
-    vertical = [factor for piece in slices for factor in _not_falling(piece)]
-    if vertical:
-        message = f"{label}: call prices rise with the strike, or fall faster than it rises"
-        yield fault("warning", "value", "vertical arbitrage", vertical, message)
-    convexity = [factor for piece in slices for factor in _not_convex(piece)]
-    if convexity:
-        message = f"{label}: call prices are not convex in the strike, so that a butterfly has a negative price"
-        yield fault("warning", "value", "butterfly arbitrage", convexity, message)
-    calendar = list(_falling_variance(slices, model.conventions.surface(group.name).strike_interpolation))
-    if calendar:
-        message = f"{label}: total variance falls from the expiry before at the same strike over forward"
-        yield fault("warning", "value", "calendar arbitrage", calendar, message)
+    interpolation = model.conventions.surface(group.name).strike_interpolation
+    slices = _slices(model, group, model.snapshot.groups[served[0]], splined=interpolation == SPLINE)
+    surface = _Surface(slices, LINEAR if interpolation == SPLINE else interpolation)
+    for arbitrage in _ARBITRAGES:
+        factors = list(arbitrage.points(surface))
+        if factors:
+            message = f"{group.kind}:{group.name}: {arbitrage.message}"
+            yield fault("warning", "value", arbitrage.name, factors, message)
 
 
-def _slices(model: MarketModel, quoted: FactorGroup, group: FactorGroup) -> list[_Slice]:
-    rows = model.snapshot.factors.slice(group.start, group.stop - group.start).to_pylist()
+def _slices(model: MarketModel, quoted: FactorGroup, served: FactorGroup, splined: bool) -> list[_Slice]:
+    """The expiries after as_of whose strikes have a place; of a spline's points those that were quoted."""
+    rows = model.snapshot.factors.slice(served.start, served.stop - served.start).to_pylist()
     rows = [row for row in rows if row["days"] > model.as_of]
-    normal = quoted.kind == "normal_vol"
-    cube = any(row["underlying_days"] != NO_DATE for row in rows)
-    splined = group.kind != quoted.kind and model.conventions.surface(quoted.name).strike_interpolation == SPLINE
+    is_cube = any(row["underlying_days"] != NO_DATE for row in rows)
+    step = REFINEMENT if splined and served.kind != quoted.kind else 1
     slices = []
-    for (days, _), members in groupby(rows, key=lambda row: (row["days"], row["underlying_days"])):
+    for _, members in groupby(rows, key=lambda row: (row["days"], row["underlying_days"])):
         points = list(members)
-        axis = strike_axis({row["strike_type"] or "atm" for row in points}) or "atm"
-        scale = _forward(model, quoted, days) if axis == "absolute" and not (normal or cube) else None
-        if axis == ("moneyness" if normal else "offset") or (axis == "absolute" and scale is None):
+        places = _places(model, quoted, points, is_cube)
+        if places is None:
             continue
-        places = np.array([coordinate(axis, row["strike_type"], row["strike"]) for row in points]) / (scale or 1.0)
-        if not normal and len(points) > 1 and places.min() <= 0.0:
-            continue
-        order = np.argsort(places, kind="stable")[:: REFINEMENT if splined and len(points) > REFINEMENT else 1]
+        order = np.argsort(places, kind="stable")[:: step if len(points) > step else 1]
         slices.append(
             _Slice(
                 ids=[points[k]["factor"] for k in order],
-                years=(days - model.as_of) / 365.0,
+                years=(points[0]["days"] - model.as_of) / 365.0,
                 place=places[order],
                 volatility=np.array([points[k]["value"] for k in order]),
-                normal=normal,
+                normal=quoted.kind == "normal_vol",
             )
         )
     return slices
+
+
+def _places(model: MarketModel, quoted: FactorGroup, points: list[dict[str, Any]], is_cube: bool) -> Vector | None:
+    """Where the points of one expiry are, as `_Slice.place`; None where that cannot be told."""
+    normal = quoted.kind == "normal_vol"
+    axis = strike_axis({row["strike_type"] or "atm" for row in points}) or "atm"
+    if axis == ("moneyness" if normal else "offset"):
+        return None
+    scale = 1.0
+    if axis == "absolute":
+        forward = None if normal or is_cube else _forward(model, quoted, points[0]["days"])
+        if forward is None:
+            return None
+        scale = forward or 1.0
+    places = np.array([coordinate(axis, row["strike_type"], row["strike"]) for row in points]) / scale
+    if not normal and len(points) > 1 and places.min() <= 0.0:
+        return None  # a lognormal forward never gets there
+    return places
 
 
 def _forward(model: MarketModel, group: FactorGroup, days: int) -> float | None:
@@ -136,36 +169,58 @@ def _steps(piece: _Slice) -> tuple[Vector, Vector]:
     return np.diff(price) / gap, QUOTE_ERROR * (vega[1:] + vega[:-1]) / gap
 
 
-def _not_falling(piece: _Slice) -> list[str]:
-    if len(piece.place) < 2:
-        return []
-    slope, error = _steps(piece)
-    bad = np.flatnonzero((slope > error) | (slope < -1.0 - error))
-    return [piece.ids[k + len(piece.ids) - len(slope)] for k in bad]
+def _not_falling(surface: _Surface) -> Iterator[str]:
+    for piece in surface.slices:
+        if len(piece.place) > 1:
+            slope, error = _steps(piece)
+            bad = (slope > error) | (slope < -1.0 - error)
+            yield from _upper_ends(piece, len(slope), bad)
 
 
-def _not_convex(piece: _Slice) -> list[str]:
-    if len(piece.place) < 2:
-        return []
-    slope, error = _steps(piece)
-    bad = np.flatnonzero(np.diff(slope) < -(error[1:] + error[:-1]))
-    return [piece.ids[k + len(piece.ids) - len(slope)] for k in bad]
+def _not_convex(surface: _Surface) -> Iterator[str]:
+    for piece in surface.slices:
+        if len(piece.place) > 1:
+            slope, error = _steps(piece)
+            bad = np.diff(slope) < -(error[1:] + error[:-1])
+            yield from _upper_ends(piece, len(slope), bad)
 
 
-def _falling_variance(slices: list[_Slice], interpolation: str) -> Iterator[str]:
+def _upper_ends(piece: _Slice, steps: int, bad: NDArray[np.bool_]) -> Iterator[str]:
+    """The points at which bad steps end; the first step is from a strike of zero, or from the first point."""
+    for k in np.flatnonzero(bad):
+        yield piece.ids[k + len(piece.ids) - steps]
+
+
+def _falling_variance(surface: _Surface) -> Iterator[str]:
     """Points of an expiry at which it has less variance than the one before; of options on one underlying."""
+    slices = surface.slices
     if any(piece.normal for piece in slices) or len({piece.years for piece in slices}) < len(slices):
         return
-    by_line = LINEAR if interpolation == SPLINE else interpolation
     for near, far in pairwise(slices):
         pieces = [piece for piece in (near, far) if len(piece.place) > 1]
         places = np.unique(np.concatenate([piece.place for piece in pieces] or [np.ones(1)]))
         for piece in pieces:
             places = places[(places >= piece.place[0]) & (places <= piece.place[-1])]
-        before, after = near.volatility_at(places, by_line), far.volatility_at(places, by_line)
+        before = near.volatility_at(places, surface.interpolation)
+        after = far.volatility_at(places, surface.interpolation)
         error = 2.0 * QUOTE_ERROR * (before * near.years + after * far.years)
         falls = after**2 * far.years < before**2 * near.years - error
         yield from dict.fromkeys(far.nearest(place) for place in places[falls].tolist())
+
+
+_ARBITRAGES = (
+    _Arbitrage("vertical arbitrage", "call prices rise with the strike, or fall faster than it rises", _not_falling),
+    _Arbitrage(
+        "butterfly arbitrage",
+        "call prices are not convex in the strike, so that a butterfly has a negative price",
+        _not_convex,
+    ),
+    _Arbitrage(
+        "calendar arbitrage",
+        "total variance falls from the expiry before at the same strike over forward",
+        _falling_variance,
+    ),
+)
 
 
 def _black(strike: float, deviation: float) -> tuple[float, float]:

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
 
 from riskpipe.market.factors import (
-    INSTRUMENTS,
     MARKET_SCHEMA,
     NO_DATE,
     REQUIRED_COLUMNS,
     MarketFault,
     fault,
-    is_iso_date,
     nearest,
 )
+from riskpipe.market.point_rules import check_names, check_tenors, check_values
 from riskpipe.market.points import Points
+from riskpipe.market.rules import Rule, faults_of
 from riskpipe.market.strike_checks import check_slices, check_strikes
 from riskpipe.store.columns import ColumnKind, Unread, can_read, composed, nearest_name, read_column
 
@@ -43,8 +42,8 @@ def check_market_table(table: pa.Table, as_of: int, *, derived: bool = False) ->
     canonical, faults = canonical_table(table, MARKET_SCHEMA, REQUIRED_COLUMNS)
     broken = frozenset(f.column for f in faults if not f.rows)
     points = Points(canonical, as_of, broken, derived)
-    for rule in _RULES:
-        faults.extend(rule(points))
+    for check in _CHECKS:
+        faults.extend(check(points))
     return sorted(faults, key=lambda f: f.level)
 
 
@@ -93,13 +92,6 @@ def _unusable(table: pa.Table, field: pa.Field, required: tuple[str, ...]) -> Ma
     return None
 
 
-def _check_nulls(points: Points) -> Iterator[MarketFault]:
-    for column in ("factor", "kind", "name"):
-        values = points.texts(column)
-        rows = [k for k, value in enumerate(values) if not value]
-        yield from points.report("error", column, "null", rows, f"the column {column!r} may not be null or empty")
-
-
 def _check_kinds(points: Points) -> Iterator[MarketFault]:
     for kind in sorted({k for k in points.kind if k and k not in points.kinds}):
         rows = [k for k, given in enumerate(points.kind) if given == kind]
@@ -122,59 +114,7 @@ def _check_ids(points: Points) -> Iterator[MarketFault]:
     yield from points.report("error", "factor", "contradicting id", rows, "a factor id must start with kind:name")
 
 
-def _check_values(points: Points) -> Iterator[MarketFault]:
-    value = points.value
-    rows = np.flatnonzero(~np.isfinite(value)).tolist()
-    yield from points.report("error", "value", "not finite", rows, "a value is null, NaN or infinite")
-    for kind in points.kinds:
-        rows = [k for k, spec in enumerate(points.specs) if spec and spec.name == kind and spec.positive]
-        rows = [k for k in rows if value[k] <= 0]
-        yield from points.report("error", "value", "not positive", rows, f"{kind} must be above zero")
-    for kind, low, high in (("recovery", 0.0, 1.0), ("correlation", -1.0, 1.0)):
-        rows = [
-            k
-            for k, given in enumerate(points.kind)
-            if given == kind and math.isfinite(value[k]) and not low <= value[k] <= high
-        ]
-        yield from points.report("error", "value", "out of range", rows, f"{kind} must be in [{low}, {high}]")
-    rows = points.rows(lambda k: points.kind[k] == "forward_price" and bool(value[k] <= 0))
-    message = (
-        "a forward price is zero or negative: forwards and options of the model bachelier are valued, options with "
-        "lognormal prices (the model black, all on equities) fail where their forward is"
-    )
-    yield from points.report("warning", "value", "negative forward", rows, message)
-    rows = points.rows(lambda k: points.kind[k] == "hazard_rate" and bool(value[k] < 0))
-    yield from points.report("warning", "value", "negative hazard", rows, "a hazard rate is negative")
-
-
-def _check_tenors(points: Points) -> Iterator[MarketFault]:
-    for column in ("tenor", "underlying_tenor"):
-        texts = points.texts(column)
-        rows = [k for k, text in enumerate(texts) if text is not None and not points.is_tenor(text)]
-        yield from points.report(
-            "error", column, "bad tenor", rows, f"{column} is neither nD, nW, nM, nY nor a date YYYY-MM-DD"
-        )
-    for column in ("tenor", "instrument"):
-        texts = points.texts(column)
-        rows = [k for k, spec in enumerate(points.specs) if spec and column in spec.needs and texts[k] is None]
-        yield from points.report("error", column, "required", rows, f"{column} may not be null for this kind")
-    facts = [k for k, spec in enumerate(points.specs) if spec and spec.fact and points.days[k] != NO_DATE]
-    rows = [k for k in facts if not is_iso_date(str(points.tenor[k]))]
-    yield from points.report("error", "tenor", "fixing without date", rows, "a fixing's tenor must be its date")
-    rows = [k for k in facts if points.days[k] > points.as_of]
-    yield from points.report("warning", "tenor", "fixing in the future", rows, "a fixing is dated after as_of")
-    yield from _past_points(points)
-    rows = points.rows(lambda k: points.instrument[k] is not None and points.instrument[k] not in INSTRUMENTS)
-    yield from points.report(
-        "error",
-        "instrument",
-        "unknown instrument",
-        rows,
-        f"instrument must be one of {', '.join(INSTRUMENTS)}",
-    )
-
-
-def _past_points(points: Points) -> Iterator[MarketFault]:
+def _check_past(points: Points) -> Iterator[MarketFault]:
     """Points at or before as_of, where it matters: not of forward prices, nor of quotes, whose tenors may be starts."""
     used = ("forward_price", "par_rate", "cds_spread")
     specs = [spec if spec and spec.needs and not spec.fact else None for spec in points.specs]
@@ -188,29 +128,22 @@ def _past_points(points: Points) -> Iterator[MarketFault]:
     yield from points.report("warning", "tenor", "all in the past", rows, message)
 
 
-def _check_points(points: Points) -> Iterator[MarketFault]:
+def _check_groups(points: Points) -> Iterator[MarketFault]:
     """Points of one curve or surface against each other."""
     groups: dict[tuple[str, str], list[int]] = defaultdict(list)
     for k in range(points.size):
         if points.kind[k] and points.name[k]:
             groups[str(points.kind[k]), str(points.name[k])].append(k)
-    twins: list[int] = []
-    currencies: list[int] = []
-    survival: list[int] = []
-    for (kind, _), rows in groups.items():
-        if len({points.currency[k] for k in rows} - {None}) > 1:
-            currencies.extend(rows)
-        keys = Counter(_coordinates(points, k) for k in rows)
-        twins.extend(k for k in rows if keys[_coordinates(points, k)] > 1)
-        if kind == "hazard_rate":
-            survival.extend(_rising_survival(points, rows))
-    yield from points.report("error", "factor", "duplicate point", twins, "two factors are the same point of a curve")
-    yield from points.report(
-        "error", "currency", "contradicting currency", currencies, "the points of one name differ in currency"
-    )
-    yield from points.report(
-        "warning", "value", "rising survival", survival, "the survival probability rises at this point"
-    )
+    yield from faults_of(points, _OF_GROUPS, groups.values())
+
+
+def _twins(points: Points, rows: Sequence[int]) -> list[int]:
+    counts = Counter(_coordinates(points, k) for k in rows)
+    return [k for k in rows if counts[_coordinates(points, k)] > 1]
+
+
+def _in_different_currencies(points: Points, rows: Sequence[int]) -> list[int]:
+    return list(rows) if len({points.currency[k] for k in rows} - {None}) > 1 else []
 
 
 def _coordinates(points: Points, k: int) -> tuple[object, ...]:
@@ -219,19 +152,35 @@ def _coordinates(points: Points, k: int) -> tuple[object, ...]:
     return (date, points.underlying_tenor[k], None if strike_type == "atm" else strike, strike_type or "atm")
 
 
-def _rising_survival(points: Points, rows: list[int]) -> list[int]:
-    ordered = sorted((points.days[k], k) for k in rows if points.days[k] > points.as_of)
+def _rising_survival(points: Points, rows: Sequence[int]) -> list[int]:
+    ordered = sorted((points.days[k], k) for k in rows if _is_hazard_ahead(points, k))
     integrals = [(days - points.as_of) * points.value[k] for days, k in ordered]
     return [ordered[i + 1][1] for i, (a, b) in enumerate(pairwise(integrals)) if b < a and a > 0]
 
 
-_RULES: tuple[Callable[[Points], Iterator[MarketFault]], ...] = (
-    _check_nulls,
+def _is_hazard_ahead(points: Points, k: int) -> bool:
+    return points.kind[k] == "hazard_rate" and points.days[k] > points.as_of
+
+
+_OF_GROUPS = (
+    Rule("factor", "duplicate point", "two factors are the same point of a curve", _twins),
+    Rule(
+        "currency",
+        "contradicting currency",
+        "the points of one name differ in currency",
+        _in_different_currencies,
+    ),
+    Rule("value", "rising survival", "the survival probability rises at this point", _rising_survival, "warning"),
+)
+
+_CHECKS: tuple[Callable[[Points], Iterator[MarketFault]], ...] = (
+    check_names,
     _check_kinds,
     _check_ids,
-    _check_values,
-    _check_tenors,
+    check_values,
+    check_tenors,
+    _check_past,
     check_strikes,
     check_slices,
-    _check_points,
+    _check_groups,
 )

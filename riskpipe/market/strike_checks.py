@@ -4,38 +4,22 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from riskpipe.market.factors import DELTA_TYPES, SPREAD_TYPES, STRIKE_TYPES, MarketFault
 from riskpipe.market.points import Points
+from riskpipe.market.rules import Rule, each, faults_of
 
 
 def check_strikes(points: Points) -> Iterator[MarketFault]:
-    vols = [k for k, spec in enumerate(points.specs) if spec and spec.volatility]
-    strike, kind = points.strike, points.strike_type
-    rows = [k for k in vols if kind[k] is not None and kind[k] not in STRIKE_TYPES]
-    yield from points.report(
-        "error",
-        "strike_type",
-        "unknown strike_type",
-        rows,
-        f"strike_type must be one of {', '.join(STRIKE_TYPES)}",
-    )
-    rows = [k for k in vols if strike[k] is not None and kind[k] is None]
-    yield from points.report("error", "strike_type", "required", rows, "a strike needs a strike_type")
-    rows = [k for k in vols if strike[k] is None and kind[k] not in (None, "atm")]
-    yield from points.report("error", "strike", "required", rows, "this strike_type needs a strike")
-    rows = [k for k in vols if strike[k] is not None and not math.isfinite(strike[k] or 0.0)]
-    yield from points.report("error", "strike", "not finite", rows, "a strike is NaN or infinite")
-    rows = [k for k in vols if kind[k] == "moneyness" and (strike[k] or 1.0) <= 0]
-    yield from points.report("error", "strike", "not positive", rows, "a moneyness must be above zero")
-    rows = [k for k in vols if kind[k] in (*DELTA_TYPES, *SPREAD_TYPES) and not 0.0 < (strike[k] or 0.5) < 1.0]
-    message = "a delta must be a decimal between 0 and 1 such as 0.25, of puts too"
-    yield from points.report("error", "strike", "not a delta", rows, message)
-    rows = [k for k in vols if kind[k] == "butterfly" and points.value[k] < 0.0]
-    yield from points.report("warning", "value", "negative butterfly", rows, "a butterfly is negative")
-    rows = [k for k in vols if kind[k] == "atm" and strike[k] is not None]
-    yield from points.report("warning", "strike", "ignored", rows, "the strike of an atm point is not used")
+    """Volatility points by themselves."""
+    volatilities = [k for k, spec in enumerate(points.specs) if spec and spec.volatility]
+    yield from faults_of(points, _OF_STRIKES, [volatilities])
+
+
+def check_slices(points: Points) -> Iterator[MarketFault]:
+    """Points of one expiry (and tenor of the underlying) against each other."""
+    yield from faults_of(points, _OF_SLICES, _slices(points))
 
 
 def strike_axis(strike_types: set[str]) -> str | None:
@@ -60,22 +44,62 @@ def coordinate(axis: str, strike_type: str | None, strike: float | None) -> floa
     return ATM_COORDINATE.get(axis, 0.0) if strike is None or strike_type in (None, "atm") else strike
 
 
-def check_slices(points: Points) -> Iterator[MarketFault]:
-    """Points of one expiry (and tenor of the underlying) against each other."""
-    mixed: list[int] = []
-    incomplete: list[int] = []
-    for members in _slices(points):
-        types = {points.strike_type[k] or "atm" for k in members}
-        axis = strike_axis(types)
-        if axis is None and types <= set(STRIKE_TYPES):
-            mixed.extend(members)
-        if axis == "spread" and not _is_complete(points, members):
-            incomplete.extend(members)
-    yield from points.report(
-        "error", "strike_type", "mixed strike types", mixed, "strike types that cannot share an expiry"
-    )
-    message = "an expiry needs an atm point, and a risk_reversal and a butterfly of each delta"
-    yield from points.report("error", "strike_type", "incomplete smile", incomplete, message)
+_OF_STRIKES = (
+    Rule(
+        "strike_type",
+        "unknown strike_type",
+        f"strike_type must be one of {', '.join(STRIKE_TYPES)}",
+        each(lambda points, k: points.strike_type[k] is not None and points.strike_type[k] not in STRIKE_TYPES),
+    ),
+    Rule(
+        "strike_type",
+        "required",
+        "a strike needs a strike_type",
+        each(lambda points, k: points.strike[k] is not None and points.strike_type[k] is None),
+    ),
+    Rule(
+        "strike",
+        "required",
+        "this strike_type needs a strike",
+        each(lambda points, k: points.strike[k] is None and points.strike_type[k] not in (None, "atm")),
+    ),
+    Rule(
+        "strike",
+        "not finite",
+        "a strike is NaN or infinite",
+        each(lambda points, k: not math.isfinite(points.strike[k] or 0.0)),
+    ),
+    Rule(
+        "strike",
+        "not positive",
+        "a moneyness must be above zero",
+        each(lambda points, k: points.strike_type[k] == "moneyness" and (points.strike[k] or 1.0) <= 0.0),
+    ),
+    Rule(
+        "strike",
+        "not a delta",
+        "a delta must be a decimal between 0 and 1 such as 0.25, of puts too",
+        each(
+            lambda points, k: (
+                points.strike_type[k] in (*DELTA_TYPES, *SPREAD_TYPES) and not 0.0 < (points.strike[k] or 0.5) < 1.0
+            )
+        ),
+    ),
+    Rule(
+        "value",
+        "negative butterfly",
+        "a butterfly is negative",
+        each(lambda points, k: points.strike_type[k] == "butterfly" and bool(points.value[k] < 0.0)),
+        "warning",
+    ),
+    Rule(
+        "strike",
+        "ignored",
+        "the strike of an atm point is not used",
+        each(lambda points, k: points.strike_type[k] == "atm" and points.strike[k] is not None),
+        "warning",
+    ),
+)
 
 
 def _slices(points: Points) -> list[list[int]]:
@@ -86,8 +110,29 @@ def _slices(points: Points) -> list[list[int]]:
     return list(slices.values())
 
 
-def _is_complete(points: Points, members: list[int]) -> bool:
+def _axis(points: Points, members: Sequence[int]) -> str | None:
+    return strike_axis({points.strike_type[k] or "atm" for k in members})
+
+
+def _mixed(points: Points, members: Sequence[int]) -> list[int]:
+    known = {points.strike_type[k] or "atm" for k in members} <= set(STRIKE_TYPES)
+    return list(members) if known and _axis(points, members) is None else []
+
+
+def _incomplete(points: Points, members: Sequence[int]) -> list[int]:
+    if _axis(points, members) != "spread":
+        return []
     deltas = {kind: {points.strike[k] for k in members if points.strike_type[k] == kind} for kind in SPREAD_TYPES}
-    return deltas["risk_reversal"] == deltas["butterfly"] and any(
-        points.strike_type[k] in (None, "atm") for k in members
-    )
+    at_the_money = any(points.strike_type[k] in (None, "atm") for k in members)
+    return [] if at_the_money and deltas["risk_reversal"] == deltas["butterfly"] else list(members)
+
+
+_OF_SLICES = (
+    Rule("strike_type", "mixed strike types", "strike types that cannot share an expiry", _mixed),
+    Rule(
+        "strike_type",
+        "incomplete smile",
+        "an expiry needs an atm point, and a risk_reversal and a butterfly of each delta",
+        _incomplete,
+    ),
+)
