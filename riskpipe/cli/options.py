@@ -6,14 +6,16 @@ import functools
 import inspect
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import Annotated, Any, Concatenate, ParamSpec
 
 import typer
+from typer.main import get_command
 
 from riskpipe.cli.messages import LogFormat, captured
+from riskpipe.cli.outcome import report
 from riskpipe.cli.session import Session
 from riskpipe.cli.streams import reserved
 from riskpipe.errors import ExitCode, Interrupt
@@ -90,6 +92,19 @@ def _session(values: dict[str, Any]) -> Session:
     return shared(**values)
 
 
+def session_of(arguments: Sequence[str]) -> Session:
+    """The session of a command line as a whole, of one that will be refused too.
+
+    The shared options count wherever they stand; a value that is none is as if it had not been given.
+    """
+    options = typer.Typer(add_completion=False)
+    options.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})(shared)
+    command = get_command(options)
+    with command.make_context("riskpipe", list(arguments), resilient_parsing=True) as context:
+        session: Session = command.invoke(context)
+        return session
+
+
 _SHARED = tuple(inspect.signature(shared, eval_str=True).parameters.values())
 
 
@@ -114,8 +129,6 @@ def everywhere(command: Callable[Concatenate[Session, P], ExitCode]) -> Callable
                 code: ExitCode = function(session, **values)
             return code
         except BaseException as error:
-            from riskpipe.cli.outcome import report
-
             return report(error, session)
 
     _with_shared(run, own)

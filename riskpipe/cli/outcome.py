@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import traceback
 from contextlib import suppress
 
@@ -69,13 +68,7 @@ def _of_dask_s_settings(error: BaseException) -> str | None:
 
 
 def _of_the_machine(error: BaseException) -> str | None:
-    """What the machine refused, and the way out; None: it did not.
-
-    Kernels know no errors of riskpipe, and most commands do not load kernels.
-    """
-    target = sys.modules.get("riskpipe.kernels.target")
-    if target is not None and isinstance(error, target.CpuTargetError):
-        return str(error)
+    """What the machine refused, and the way out; None: it did not."""
     if out_of_memory(error):
         return (
             f"out of memory ({described(error)}): give the process more (`ulimit -v`, the limit of its container), or"

@@ -11,10 +11,10 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from riskpipe.cli.messages import LogFormat
-from riskpipe.cli.session import Session
+from riskpipe.cli.options import session_of
+from riskpipe.cli.outcome import report, usage
 from riskpipe.cli.streams import LostAnswerError, ReaderGoneError
-from riskpipe.errors import ExitCode, RiskpipeError
+from riskpipe.errors import ExitCode
 
 # Typer's own name for this class is private; BadParameter is public and derives from it.
 UsageError: type[Exception] = typer.BadParameter.__bases__[0]
@@ -33,7 +33,7 @@ class Program(TyperGroup):
         **extra: Any,
     ) -> Any:
         arguments = list(sys.argv[1:] if args is None else args)
-        with _colours("--no-color" not in arguments):
+        with _colours("--no-color" not in arguments):  # of the help, which comes before any option is read
             try:
                 code = super().main(arguments, prog_name or "riskpipe", complete_var, standalone_mode=False, **extra)
             except UsageError as error:
@@ -41,7 +41,7 @@ class Program(TyperGroup):
             except typer.Abort:  # Ctrl-C, as some versions of Typer pass it on
                 code = ExitCode.SIGINT
             except (ReaderGoneError, LostAnswerError) as error:  # of a help text
-                code = _unanswered(error, arguments)
+                code = report(error, session_of(arguments))
         code = code if isinstance(code, int) else ExitCode.DONE
         if standalone_mode:
             sys.exit(code)
@@ -49,25 +49,11 @@ class Program(TyperGroup):
 
 
 def _refused(error: Any, arguments: list[str]) -> int:
-    """A usage error comes before the options are known; those that shape the answer are looked up by hand."""
-    from riskpipe.cli.outcome import usage
-
     context = getattr(error, "ctx", None)
     if not error.format_message():  # no command was named: Typer has shown the help
         return ExitCode.USAGE
-    return usage(error.format_message(), _session(arguments), context.command_path if context else "riskpipe")
-
-
-def _unanswered(error: RiskpipeError, arguments: list[str]) -> int:
-    from riskpipe.cli.outcome import report
-
-    return report(error, _session(arguments))
-
-
-def _session(arguments: list[str]) -> Session:
-    joined = " ".join(arguments)
-    as_json = "--log-format json" in joined or "--log-format=json" in joined
-    return Session(json="--json" in arguments, log_format=LogFormat.json if as_json else LogFormat.auto)
+    command = context.command_path if context else "riskpipe"
+    return usage(error.format_message(), session_of(arguments), command)
 
 
 @contextmanager

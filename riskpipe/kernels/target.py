@@ -14,6 +14,8 @@ import numba.core.codegen
 import numba.core.config
 import numba.core.registry
 
+from riskpipe.errors import InfrastructureError
+
 VARIABLE = "RISKPIPE_CPU"
 HOST = "host"
 
@@ -29,7 +31,7 @@ Levels of the x86-64 psABI. Level 2 and below have no fused multiply-add, which 
 _WIDE = "-prefer-256-bit"
 
 
-class CpuTargetError(RuntimeError):
+class CpuTargetError(InfrastructureError):
     """Kernels cannot be compiled, or not be run, for the processor that is asked for."""
 
 

@@ -147,9 +147,27 @@ def test_usage_errors(arguments: str, message: str) -> None:
     assert message in answer["error"]["message"]
 
 
-def test_usage_errors_in_json_logs() -> None:
-    result = runner.invoke(app, "ruin --log-format json")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "ruin --log-format json",
+        "--log-format=json plan --nonsense",
+        "run --nonsense --log-format json",
+        "--set output=a run --log-format json extra",
+    ],
+)
+def test_usage_errors_in_json_logs(arguments: str) -> None:
+    result = runner.invoke(app, arguments)
+    assert result.exit_code == 2
     assert json.loads(result.stderr)["level"] == "error"
+
+
+@pytest.mark.parametrize("arguments", ["ruin --set --json", "run --set x=--json --nonsense", "ruin --config --json"])
+def test_the_value_of_an_option_is_no_option(arguments: str) -> None:
+    """Of a command line that is refused as of others."""
+    result = runner.invoke(app, arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith("error: ")
 
 
 @pytest.mark.parametrize("arguments", ["", "runs", "config"])
