@@ -33,9 +33,9 @@ from riskpipe.execute.signals import StopSignal
 from riskpipe.execute.task import Task
 from riskpipe.plan.block import Block
 from riskpipe.runs.attempts import done_record
-from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import RunLayout
 from riskpipe.store.ledger import LedgerWriter, new_session_id
+from riskpipe.store.location import open_store
 from riskpipe.valuation.run_block import BlockPayload, BlockResult
 
 WORKERS_A_PROCESS = 1_000
@@ -179,7 +179,7 @@ def _drive(executor: Executor, blocks: int, seconds: float, look: Callable[[int]
     """Drive all blocks, ledger included; CPU seconds of this process."""
     with tempfile.TemporaryDirectory(prefix="riskpipe-scale-") as directory:
         layout = RunLayout(RUN_ID)
-        store = Store(directory)
+        store = open_store(directory)
         writer = LedgerWriter(store, layout, new_session_id(store, layout, datetime.now(UTC)), time.monotonic())
         done = 0
 

@@ -90,9 +90,9 @@ def _kubernetes(settings: Settings) -> Iterator[Finding]:
 
 
 def _probe(settings: Settings) -> None:
-    from riskpipe.store.filesystem import Store
+    from riskpipe.store.location import open_store
 
-    Store(settings.output).probe_writable()
+    open_store(settings.output).probe_writable()
 
 
 def _tried(what: str, detail: str, action: Callable[[], None]) -> Finding:

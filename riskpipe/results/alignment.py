@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from riskpipe.store.filesystem import Store
+from riskpipe.store.location import open_store
 from riskpipe.store.merge import Source, merge_sorted
 from riskpipe.store.parquet import write_parquet
 
@@ -130,7 +130,7 @@ class LeftOver:
 
     def __enter__(self) -> LeftOver:
         self._directory = tempfile.TemporaryDirectory(prefix="riskpipe-diff-")
-        self._store = Store(self._directory.name)
+        self._store = open_store(self._directory.name)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:

@@ -24,6 +24,7 @@ from riskpipe.runs.worker_functions import open_executor
 from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import RunLayout
 from riskpipe.store.lease import Lease
+from riskpipe.store.location import open_store
 
 CLUSTERS_PER_SESSION = 3
 
@@ -51,7 +52,7 @@ def open_output(settings: Settings) -> Store:
         from riskpipe.clusters.address import check_address
 
         check_address(settings.cluster.address or "")
-    store = Store(settings.output)
+    store = open_store(settings.output)
     store.probe_writable()
     return store
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 from riskpipe.errors import StorageError
 from riskpipe.store.filesystem import Store
 from riskpipe.store.listing import NotRead, list_data, partitions, with_partitions
+from riskpipe.store.location import open_store, store_of_file
 from riskpipe.store.parquet import read_parquet
 from riskpipe.store.portfolio import content_sha256
 
@@ -66,10 +67,10 @@ def open_dataset(location: str) -> DataSet:
     :raises StorageError: it cannot be looked at.
     """
     bare, mark, query = location.partition("?") if "://" in location else (location, "", "")
-    store, name = Store.of_file(bare.rstrip("/") + mark + query)
+    store, name = store_of_file(bare.rstrip("/") + mark + query)
     if not store.is_directory(name):
         return DataSet(store, (name,), (), False)
-    directory = Store(location)
+    directory = open_store(location)
     listing = list_data(directory)
     return DataSet(directory, tuple(entry.path for entry in listing.files), listing.not_read, True)
 

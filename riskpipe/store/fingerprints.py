@@ -7,17 +7,14 @@ even times. So what a block has read is held against the checksums of just these
 from __future__ import annotations
 
 import hashlib
-import mmap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 _CHUNK = 8 << 20
 _TAIL_BYTES = 8  # the footer's length and Parquet's four magic bytes
-_MAP_NORESERVE = 0x4000  # of Linux; Python has no name for it before 3.13
 
 
 @dataclass(frozen=True)
@@ -72,16 +69,3 @@ def is_unchanged(source: Any, spans: Sequence[Span]) -> bool:
         if digest.hexdigest() != span.sha256:
             return False
     return True
-
-
-def in_memory(source: Any, size: int, spans: Sequence[Span]) -> pa.BufferReader:
-    """A file of which these bytes alone are fetched, each once; what is asked of others is zeros.
-
-    :param size: of the whole file, of which memory is taken for the spans only.
-    """
-    flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _MAP_NORESERVE
-    whole = mmap.mmap(-1, size, flags=flags)
-    for span in spans:
-        source.seek(span.start)
-        whole[span.start : span.stop] = source.read(span.stop - span.start)
-    return pa.BufferReader(pa.py_buffer(whole))

@@ -7,7 +7,6 @@ nothing here loops over rows and the order does not depend on how the sources we
 
 from __future__ import annotations
 
-import resource
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -25,7 +24,7 @@ from riskpipe.store.tables import InvalidResultError
 
 WINDOW_BYTES = 256 << 20
 _LEAST_BATCH = 256
-_MOST_LOCAL, _MOST_REMOTE = 512, 64
+_MOST_SOURCES = 512
 
 Key = tuple[str, str]
 
@@ -82,9 +81,7 @@ def merge_sorted(
 
 def most_open(store: Store) -> int:
     """How many sources are merged at once."""
-    # Remote files are read a whole column chunk at a time, so fewer of them fit in memory.
-    open_files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return min(_MOST_LOCAL, open_files // 2) if store.is_local else _MOST_REMOTE
+    return min(_MOST_SOURCES, store.most_open_files)
 
 
 def merge_to_file(

@@ -214,8 +214,7 @@ def open_parquet(
     :raises StorageError: it cannot be read, or is truncated or not Parquet, when opened or later in the body.
     """
     full = store.full_path(path)
-    # Of an object, column chunks that lie side by side are read with one request.
-    options: dict[str, Any] = {**READING, "pre_buffer": not store.is_local}
+    options: dict[str, Any] = {**READING, "pre_buffer": store.prebuffers}
     with store.open_input_file(path) as source, reading(full):
         if sha256 is not None:
             _refuse_changed(source, full, sha256)

@@ -13,9 +13,8 @@ import pyarrow.parquet as pq
 
 from riskpipe.errors import InputError, Reason, StorageError
 from riskpipe.store.filesystem import FileEntry, Store, explained
-from riskpipe.store.fingerprints import Span, in_memory, is_unchanged, take_fingerprints
+from riskpipe.store.fingerprints import Span, is_unchanged, take_fingerprints
 from riskpipe.store.listing import is_text, list_data, partitions, with_partitions
-from riskpipe.store.objects import SMALL_BYTES
 from riskpipe.store.parquet import READING, hexdigest, open_parquet, reading
 
 
@@ -177,8 +176,7 @@ def _opened(store: Store, file: TradeFile, groups: Sequence[int]) -> Iterator[An
     with store.open_input_file(file.path) as source, reading(store.full_path(file.path)):
         if source.size() != file.bytes:
             raise _changed(file)
-        if not store.is_local and file.bytes > SMALL_BYTES:
-            source = in_memory(source, file.bytes, wanted)
+        source = store.with_ranges(source, [(span.start, span.stop) for span in wanted])
         if not is_unchanged(source, wanted[-1:]):
             raise _changed(file)
         try:

@@ -2,7 +2,7 @@
 
 On a local file system the staged directory and the published one change places in one system call (rename where
 nothing is published yet), so who opens a day finds it whole: the old one or the new one. Where the file system cannot
-exchange, the old directory is moved away and the new one in: for that moment the day is not there.
+exchange, the old directory is moved away and the new one in: for that moment the day is not there (local_store.py).
 
 Readers do not open a day at once, though: they list, read footers, then open again for the rows, and all of them by
 name. A day of one part therefore keeps the bytes of the one that it replaces where they were (parquet.Remnant), so
@@ -10,7 +10,7 @@ whoever read the old footer goes on to read the old rows. The parts of a larger 
 did not have, so whoever listed the old ones misses them with an error instead of adding up two runs.
 
 In an object store, which has no directories, the parts are put one by one and surplus ones deleted after: a day of one
-part changes at once, one of several does not.
+part changes at once, one of several does not (object_store.py).
 
 `meta/CURRENT.json` is written last and says what belongs to every day, with checksums. After a crash at any point each
 table's day is the old or the new one; publishing again mends the rest.
@@ -18,27 +18,19 @@ table's day is the old or the new one; publishing again mends the rest.
 
 from __future__ import annotations
 
-import ctypes
-import errno
 import json
-import os
-import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime
 from typing import Any
 
 from riskpipe.errors import StorageError
-from riskpipe.store.filesystem import Store, explained, fsync_directory, make_directories
-from riskpipe.store.layout import CURRENT, PUBLISHED, RunLayout, day_name, published_day
+from riskpipe.store.filesystem import Store
+from riskpipe.store.layout import CURRENT, PUBLISHED, RunLayout, published_day
 from riskpipe.store.parquet import WrittenFile
 from riskpipe.store.portfolio import content_sha256
 
 CURRENT_VERSION = 1
-
-_AT_FDCWD = -100
-_RENAME_EXCHANGE = 2
-_CANNOT_EXCHANGE = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EPERM)
 
 
 def publish_day(
@@ -62,7 +54,7 @@ def publish_day(
         _place(store, layout, as_of, table, tables[table])
     for table in store.list_directories(PUBLISHED):
         if table not in tables and store.is_directory(published_day(table, as_of)):
-            _remove(store, layout, as_of, table)
+            store.remove_directory(published_day(table, as_of), f"{layout.staging}/removed/{table}")
     days = read_current(store)
     days[as_of.isoformat()] = {
         "run_id": layout.run_id,
@@ -126,68 +118,12 @@ def _place(store: Store, layout: RunLayout, as_of: date, table: str, files: Sequ
         return
     if not is_staged:
         raise StorageError(f"what was staged in {store.full_path(staged)} is gone: publish the run again")
-    if store.is_local:
-        _swap(store, staged, target)
-    else:
-        for file in files:
-            store.copy(f"{staged}/{_name(file)}", f"{target}/{_name(file)}")
-        kept = {f"{target}/{_name(file)}" for file in files}
-        for entry in store.list_files(target):
-            if entry.path not in kept:
-                store.delete(entry.path)
+    store.replace_directory(staged, target)
 
 
 def _has(store: Store, directory: str, files: Sequence[WrittenFile]) -> bool:
     found = {entry.path.rpartition("/")[2]: entry.bytes for entry in store.list_files(directory)}
     return bool(files) and found == {_name(file): file.bytes for file in files}
-
-
-def _remove(store: Store, layout: RunLayout, as_of: date, table: str) -> None:
-    day = published_day(table, as_of)
-    if not store.is_local:
-        store.delete_tree(day)
-        return
-    full = store.full_path(day)
-    away = store.full_path(f"{layout.staging}/removed/{table}")
-    with explained(full, "publish"):
-        make_directories(away)
-        os.rename(full, f"{away}/{day_name(as_of)}-{os.getpid()}")
-        fsync_directory(os.path.dirname(full))
-        with suppress(OSError):
-            os.rmdir(os.path.dirname(full))
-
-
-def _swap(store: Store, staged: str, target: str) -> None:
-    new, place = store.full_path(staged), store.full_path(target)
-    with explained(place, "publish"):
-        fsync_directory(new)
-        make_directories(os.path.dirname(place))
-        if not os.path.isdir(place):
-            os.rename(new, place)
-        elif not exchange(new, place):
-            away = f"{new}-replaced"
-            shutil.rmtree(away, ignore_errors=True)
-            os.rename(place, away)
-            os.rename(new, place)
-        fsync_directory(os.path.dirname(place))
-        fsync_directory(os.path.dirname(new))
-
-
-def exchange(one: str, other: str) -> bool:
-    """Two local directories change places in one step (renameat2, Linux 3.15); False where that does not exist.
-
-    :raises OSError: for any other reason.
-    """
-    call = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
-    if call is None:
-        return False
-    first, second = os.fsencode(one), os.fsencode(other)
-    if call(_AT_FDCWD, first, _AT_FDCWD, second, ctypes.c_uint(_RENAME_EXCHANGE)) == 0:
-        return True
-    number = ctypes.get_errno()
-    if number in _CANNOT_EXCHANGE:
-        return False
-    raise OSError(number, os.strerror(number), one, None, other)
 
 
 def replace_table(

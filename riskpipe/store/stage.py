@@ -84,10 +84,11 @@ def stage(
 
 
 def _remnant(store: Store, published: Sequence[str]) -> Remnant | None:
-    if not store.is_local or len(published) != 1:
+    local = store.local_path(published[0]) if len(published) == 1 else None
+    if local is None:
         return None
     begins_at = int(metadata(store, published[0]).get("begins_at", "0"))
-    return Remnant(store.full_path(published[0]), begins_at) if begins_at <= _MOST_HOLE else None
+    return Remnant(local, begins_at) if begins_at <= _MOST_HOLE else None
 
 
 def _renumbered(store: Store, parts: list[WrittenFile], published: Sequence[str]) -> list[WrittenFile]:

@@ -21,6 +21,7 @@ from riskpipe.products.catalogue import catalogue
 from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import RunLayout
 from riskpipe.store.local_files import local_file
+from riskpipe.store.location import open_store
 from riskpipe.store.parquet import read_parquet
 from riskpipe.valuation.spec import read_spec
 
@@ -46,7 +47,7 @@ class Context:
         self.store = store
         self.layout = layout
         self.spec = read_spec(store, layout)
-        self.portfolio = Store(self.spec.portfolio)
+        self.portfolio = open_store(self.spec.portfolio)
         self.snapshot = MarketSnapshot.open(self._local(layout.market))
         self.scenarios = ScenarioSet.open(self._local(layout.scenarios))
         self.products: Mapping[str, Product] = catalogue()
@@ -130,4 +131,4 @@ class Context:
 @lru_cache(maxsize=2)
 def open_context(root: str, run_id: str) -> Context:
     """The context of a run, once a process."""
-    return Context(Store(root), RunLayout(run_id))
+    return Context(open_store(root), RunLayout(run_id))

@@ -13,6 +13,7 @@ from riskpipe.errors import ExitCode, GateError, InputError, RiskpipeError, Stor
 from riskpipe.plan.survey import Fault, Survey
 from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import CHECKS as LAST_CHECK
+from riskpipe.store.location import open_store, store_of_file
 from riskpipe.store.parquet import write_parquet
 from riskpipe.workflows.inputs import Inputs, open_inputs
 
@@ -118,7 +119,7 @@ def check(settings: Settings, path: str | None = None) -> CheckReport:
         refused is not None,
         gated=isinstance(refused, GateError),
     )
-    return _written(report, *((Store(settings.output), LAST_CHECK) if path is None else Store.of_file(path)))
+    return _written(report, *((open_store(settings.output), LAST_CHECK) if path is None else store_of_file(path)))
 
 
 def _written(report: CheckReport, store: Store, name: str) -> CheckReport:

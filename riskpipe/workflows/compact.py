@@ -16,6 +16,7 @@ from riskpipe.errors import UsageError
 from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import PUBLISHED, RunLayout, published_day
 from riskpipe.store.lease import Lease
+from riskpipe.store.location import open_store
 from riskpipe.store.parquet import WrittenFile, open_parquet
 from riskpipe.store.portfolio import content_sha256
 from riskpipe.store.publish import describe_table, read_current, replace_table
@@ -76,7 +77,7 @@ def compact(settings: Settings, table: str, as_of: date | None = None, file_byte
     :raises UsageError: no such table or day; files of one day that do not belong together.
     :raises LeaseError: a run is at work on the output.
     """
-    store = Store(settings.output)
+    store = open_store(settings.output)
     days = _days(store, table, as_of)
     scratch = RunLayout(OWNER)
     compacted, described = [], []

@@ -24,7 +24,8 @@ from riskpipe.results.differences import (
     Tolerance,
 )
 from riskpipe.results.find import Results, find_results
-from riskpipe.store.filesystem import MissingFileError, Store
+from riskpipe.store.filesystem import MissingFileError
+from riskpipe.store.location import open_store
 from riskpipe.store.tables import SCHEMAS
 
 WINDOW_BYTES = 64 << 20
@@ -100,8 +101,8 @@ def diff(
     tolerance = tolerance or Tolerance()
     if not (tolerance.absolute >= 0.0 and tolerance.relative >= 0.0):
         raise UsageError("tolerances are not negative")
-    a = find_results(Store(settings.output), run_a, settings.as_of)
-    b = find_results(Store(settings.output if output_b is None else output_b), run_b, settings.as_of)
+    a = find_results(open_store(settings.output), run_a, settings.as_of)
+    b = find_results(open_store(settings.output if output_b is None else output_b), run_b, settings.as_of)
     tables = {
         compared.name: _streamed(a, b, compared, tolerance, largest, window_bytes)
         for compared in (VALUATIONS, SENSITIVITIES, SCENARIO_PNL)

@@ -43,6 +43,7 @@ from riskpipe.products.ranges import check_ranges
 from riskpipe.products.validation import all_columns, check_schema
 from riskpipe.store.filesystem import Store
 from riskpipe.store.listing import with_partitions
+from riskpipe.store.location import open_store
 from riskpipe.store.parquet import open_parquet
 from riskpipe.store.portfolio import TradeFile, content_sha256, discover, fingerprinted
 from riskpipe.workflows.tables import read_table, table_sha256, unknown_column_faults
@@ -129,7 +130,7 @@ def open_inputs(settings: Settings, selection: Selection | None = None) -> Input
     selection = selection or Selection()
     products = catalogue()
     check_ranges(settings.check.ranges, products)
-    inputs = Inputs(settings, products, Store(settings.inputs.portfolio))
+    inputs = Inputs(settings, products, open_store(settings.inputs.portfolio))
     _open_portfolio(inputs, selection)
     _open_market(inputs)
     tables = {
@@ -150,7 +151,7 @@ def hash_inputs(settings: Settings, selection: Selection) -> str:
 
     :param selection: as for `open_inputs`.
     """
-    portfolio = Store(settings.inputs.portfolio)
+    portfolio = open_store(settings.inputs.portfolio)
     hashes: dict[str, str] = {}
     try:
         for file in discover(portfolio).files:

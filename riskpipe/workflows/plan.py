@@ -27,6 +27,7 @@ from riskpipe.runs.sizing import needed_workers, planned_workers
 from riskpipe.runs.stored import open_plan, put_file
 from riskpipe.store.filesystem import Store, explained
 from riskpipe.store.layout import RunLayout, list_runs
+from riskpipe.store.location import open_store, store_of_file
 from riskpipe.store.parquet import read_parquet
 from riskpipe.workflows.check import explain, refuse
 from riskpipe.workflows.inputs import Inputs, open_inputs
@@ -95,7 +96,7 @@ def plan(settings: Settings, selection: Selection, path: str | None = None) -> P
     """
     with make_plan(settings, selection) as planned:
         if path is not None:
-            store, name = Store.of_file(path)
+            store, name = store_of_file(path)
             put_file(store, name, planned.plan.path)
         return report(settings, planned, path)
 
@@ -118,7 +119,7 @@ def make_plan(settings: Settings, selection: Selection) -> Iterator[Planned]:
     errors = [fault for fault in inputs.faults if fault.level == "error"]
     if errors and not ranges:
         raise InputError(f"no scenario is left to price:\n{explain(errors)}")
-    costs = learnt_costs(Store(settings.output))
+    costs = learnt_costs(open_store(settings.output))
     survey = Survey(
         inputs.files,
         inputs.portfolio,

@@ -15,6 +15,7 @@ from riskpipe.runs.stored import open_plan
 from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import resolve_run
 from riskpipe.store.lease import Lease
+from riskpipe.store.location import open_store
 from riskpipe.store.publish import read_current
 
 
@@ -47,7 +48,7 @@ def publish(
     from riskpipe.runs.finish import mark_published
     from riskpipe.runs.session import open_session
 
-    store = Store(settings.output)
+    store = open_store(settings.output)
     layout = resolve_run(store, run)
     if not store.exists(layout.plan):
         raise UsageError(f"run {layout.run_id} was stopped before it had a plan: `riskpipe run` starts a new one")

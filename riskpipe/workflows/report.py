@@ -24,6 +24,7 @@ from riskpipe.runs.status import as_seen_now, published_days, status_of
 from riskpipe.runs.stored import open_plan
 from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import RunLayout, resolve_run
+from riskpipe.store.location import open_store, store_of_file
 from riskpipe.store.parquet import open_parquet, read_parquet
 
 MOST_BOOKS = 300
@@ -54,10 +55,10 @@ def report(settings: Settings, run: str, path: str | None = None) -> ReportWritt
     :param path: where to; None: report.html in the run.
     :raises UsageError: no such run. :raises StorageError: it cannot be read, or the page not written.
     """
-    store = Store(settings.output)
+    store = open_store(settings.output)
     layout = resolve_run(store, run)
     page = render(content(store, layout)).encode()
-    target, name = (store, layout.report) if path is None else Store.of_file(path)
+    target, name = (store, layout.report) if path is None else store_of_file(path)
     target.write_bytes(name, page)
     return ReportWritten(layout.run_id, target.full_path(name), len(page))
 

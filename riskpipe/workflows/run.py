@@ -25,6 +25,7 @@ from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import RunLayout, list_runs, new_run_id, resolve_run
 from riskpipe.store.lease import Lease
 from riskpipe.store.ledger import read_ledger
+from riskpipe.store.location import store_of_file
 from riskpipe.store.parquet import read_parquet, write_parquet
 from riskpipe.store.portfolio import content_sha256
 from riskpipe.store.publish import published_runs
@@ -171,11 +172,11 @@ def _write_run(store: Store, layout: RunLayout, settings: Settings, planned: Pla
     )
     store.write_bytes(layout.config, resolved_yaml(settings).encode())
     store.write_bytes(layout.inputs, json.dumps(inputs.hashes, indent=2, sort_keys=True).encode())
-    sha256 = {PLAN_FILE: content_sha256(*Store.of_file(planned.plan.path))}
+    sha256 = {PLAN_FILE: content_sha256(*store_of_file(planned.plan.path))}
     for path, writable in ((layout.market, inputs.snapshot), (layout.scenarios, inputs.scenarios.columns)):
         with store.atomic_sink(path) as sink:
             writable.write(sink.name)
-            sha256[path.rpartition("/")[2]] = content_sha256(*Store.of_file(sink.name))
+            sha256[path.rpartition("/")[2]] = content_sha256(*store_of_file(sink.name))
     quarantine = write_parquet(store, layout.quarantine, planned.quarantine.table())
     sha256[layout.quarantine.rpartition("/")[2]] = quarantine.sha256
     spec = ValuationSpec(

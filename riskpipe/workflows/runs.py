@@ -13,12 +13,13 @@ from riskpipe.store import layout as layouts
 from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import RunLayout, resolve_run
 from riskpipe.store.lease import Lease
+from riskpipe.store.location import open_store
 from riskpipe.store.publish import read_current
 
 
 def list_runs(settings: Settings) -> list[RunStatus]:
     """Every run of the output, oldest first; one whose files are damaged says so in its messages."""
-    store = Store(settings.output)
+    store = open_store(settings.output)
     days = published_days(store)
     return [_listed(store, RunLayout(run_id), days) for run_id in layouts.list_runs(store)]
 
@@ -36,13 +37,13 @@ def show(settings: Settings, run: str) -> RunStatus:
 
     :param run: an id, a unique prefix of one, or "latest".
     """
-    store = Store(settings.output)
+    store = open_store(settings.output)
     return as_seen_now(status_of(store, resolve_run(store, run)), published_days(store))
 
 
 def collect(settings: Settings, keep: int) -> list[str]:
     """Delete all runs but the last `keep`, and those whose results are published. Names of the deleted ones."""
-    store = Store(settings.output)
+    store = open_store(settings.output)
     deleted = []
     with Lease(store, "gc", settings.lease_seconds):
         published = {day["run_id"] for day in read_current(store).values()}

@@ -15,9 +15,9 @@ import pytest
 from published import assert_same_bits
 from spoiled import Answer, Book, run_directory
 
-from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import RunLayout, list_runs
 from riskpipe.store.ledger import BlockDone, BlockFailed, LedgerWriter, new_session_id, read_ledger
+from riskpipe.store.location import open_store
 
 FULL = "the disk that holds it is full: free space there, or choose another directory"
 ONCE = ("--set", "retry.storage=0")
@@ -131,7 +131,7 @@ def test_a_disk_that_fills_up(sound: Book, clean: Path, mount: Mount, share: flo
 
 def test_what_was_given_up_for_want_of_storage_is_tried_again(sound: Book, clean: Path) -> None:
     assert sound.riskpipe("run", "--publish", "never").code == 0
-    store = Store(str(sound.output))
+    store = open_store(str(sound.output))
     layout = RunLayout(list_runs(store)[-1])
     lost = next(record for record in read_ledger(store, layout) if isinstance(record, BlockDone))
     for written in lost.outputs.values():
@@ -161,7 +161,7 @@ def assert_whole(book: Book) -> None:
 
 def blocks_done(book: Book) -> int:
     """Of the newest run, by its ledger; each with the output that it names."""
-    store = Store(str(book.output))
+    store = open_store(str(book.output))
     runs = list_runs(store)
     layout = RunLayout(runs[-1])
     if not store.exists(layout.plan):

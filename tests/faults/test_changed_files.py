@@ -17,6 +17,7 @@ from riskpipe.plan.selection import Selection
 from riskpipe.runs.worker_functions import FUNCTIONS
 from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import list_runs
+from riskpipe.store.location import open_store
 from riskpipe.store.parquet import read_parquet
 from riskpipe.store.portfolio import InputChangedError
 from riskpipe.workflows.run import run
@@ -148,4 +149,4 @@ def test_an_input_that_changes_while_it_is_read(name: str, book: Path, tmp_path:
 
     assert answer.code == 3, answer.stderr
     assert "it changed while it was read" in answer.stderr
-    assert not list_runs(Store(str(tmp_path / "out")))
+    assert not list_runs(open_store(str(tmp_path / "out")))

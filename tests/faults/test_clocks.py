@@ -15,8 +15,8 @@ from published import published
 from riskpipe.plan.selection import Selection
 from riskpipe.results.timings import read_timings
 from riskpipe.runs import session, worker_functions
-from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import RunLayout, list_runs, resolve_run
+from riskpipe.store.location import open_store
 from riskpipe.workflows import run
 from riskpipe.workflows.publish import publish
 from riskpipe.workflows.retry import retry
@@ -66,7 +66,7 @@ def test_a_run_that_was_ahead_is_not_the_latest(
     with clock_ahead(monkeypatch, 24.0):
         ahead = run.run(settings_of(*CUT), Selection(), **options)
     newest = run.run(settings_of(*CUT), Selection(), **options)
-    store = Store(str(tmp_path / "output"))
+    store = open_store(str(tmp_path / "output"))
 
     assert ahead.run_id > newest.run_id, "the clock was not ahead"
     assert resolve_run(store, "latest").run_id == newest.run_id
@@ -90,6 +90,6 @@ def test_sessions_are_shown_in_the_order_in_which_they_came(
         first = run.run(settings_of(*CUT), Selection(), observer=recorder)
     retry(settings_of(*CUT), "latest", Selection(), recorder)
 
-    timings = read_timings(Store(str(tmp_path / "output")), RunLayout(first.run_id))
+    timings = read_timings(open_store(str(tmp_path / "output")), RunLayout(first.run_id))
 
     assert [line.blocks for line in timings.sessions] == [first.blocks.planned - 1, 1]

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import list_runs
+from riskpipe.store.location import open_store
 
 # A run that stops in its first block until it is told to go on, through two pipes.
 WAITING = textwrap.dedent(
@@ -102,6 +102,6 @@ def test_a_run_that_waits_comes_next(small_book: Path, tmp_path: Path) -> None:
         finally:
             second.kill()
         assert (first.returncode, second.returncode) == (0, 0), said
-    store = Store(str(tmp_path / "output"))
+    store = open_store(str(tmp_path / "output"))
     assert len(list_runs(store)) == 2
     assert store.list_files("meta/lease") == []

@@ -17,9 +17,9 @@ from riskpipe.plan.selection import Selection
 from riskpipe.results.find import find_results
 from riskpipe.runs.publication import publish_tables
 from riskpipe.runs.worker_functions import FUNCTIONS
-from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import RunLayout, list_runs
 from riskpipe.store.ledger import BlockDone, MergeDone, OutputLost, read_ledger
+from riskpipe.store.location import open_store
 from riskpipe.workflows.publish import publish
 from riskpipe.workflows.run import run
 
@@ -134,7 +134,7 @@ def test_flips_anywhere_in_a_file_are_noticed(made: Path, spotted: Path, tmp_pat
     (root,) = (output / "runs").iterdir()
     victim = min((root / "blocks" / "valuations").iterdir(), key=lambda path: path.stat().st_size)
     content = victim.read_bytes()
-    results = find_results(Store(str(output)), root.name, _settings(spotted, output).as_of)
+    results = find_results(open_store(str(output)), root.name, _settings(spotted, output).as_of)
     for at in range(5, len(content), max(len(content) // 40, 1)):
         flipped = bytearray(content)
         flipped[at] ^= 1 << at % 8
@@ -156,7 +156,7 @@ def test_harm_while_the_run_goes_on(
     """Between pricing and what reads the file: exit 6, and the same command goes on from there."""
     output = tmp_path / "output"
     settings = _settings(spotted, output)
-    store = Store(settings.output)
+    store = open_store(settings.output)
 
     def harmful(inner: Callable[..., Any], found: Callable[..., str]) -> Callable[..., Any]:
         def harmed(*arguments: Any) -> Any:
@@ -181,14 +181,14 @@ def test_harm_while_the_run_goes_on(
 
     assert (status.state, status.published) == ("partial", True)
     assert status.blocks.ok == 1 or function == "merge"  # a merge may come before the last block
-    assert len(list_runs(Store(str(output)))) == 1
+    assert len(list_runs(open_store(str(output)))) == 1
     assert_same_bits(undisturbed, output)
 
 
 def test_everything_that_is_published_has_a_checksum_in_the_ledger(made: Path) -> None:
     (root,) = (made / "runs").iterdir()
     known: set[str] = set()
-    for record in read_ledger(Store(str(made)), RunLayout(root.name)):
+    for record in read_ledger(open_store(str(made)), RunLayout(root.name)):
         if isinstance(record, BlockDone):
             known |= {file.path for file in record.outputs.values() if len(file.sha256) == 64}
         elif isinstance(record, MergeDone):

@@ -24,6 +24,7 @@ from riskpipe.plan.selection import Selection
 from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import CURRENT, LEASES, RunLayout, list_runs
 from riskpipe.store.ledger import BlockDone, BlockFailed, read_ledger
+from riskpipe.store.location import open_store
 from riskpipe.store.publish import read_current
 from riskpipe.workflows.retry import retry
 from riskpipe.workflows.run import run
@@ -66,7 +67,7 @@ def in_bucket(s3: ObjectServer, bucket: str, small_book: Path) -> tuple[str, ...
 @pytest.fixture
 def store(s3: ObjectServer, bucket: str) -> Store:
     """The output."""
-    return Store(s3.uri(f"{bucket}/out"))
+    return open_store(s3.uri(f"{bucket}/out"))
 
 
 @pytest.fixture
@@ -189,7 +190,7 @@ def test_a_service_that_throttles_and_cuts(s3, small_book, in_bucket, undisturbe
 
 @pytest.mark.slow
 def test_many_files_are_collated_first(monkeypatch, small_book, in_bucket, undisturbed, store, fetched) -> None:
-    monkeypatch.setattr("riskpipe.store.merge._MOST_REMOTE", 4)
+    monkeypatch.setattr("riskpipe.store.merge._MOST_SOURCES", 4)
 
     status = run(settings(small_book, *in_bucket), Selection(), observer=Silent())
 

@@ -17,6 +17,7 @@ from riskpipe.runs import worker_functions
 from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import RunLayout, list_runs
 from riskpipe.store.ledger import BlockDone, read_ledger
+from riskpipe.store.location import open_store
 from riskpipe.workflows.retry import retry
 from riskpipe.workflows.run import run
 
@@ -34,7 +35,7 @@ MOMENTS = {
     "l.LedgerWriter.flush = dying(l.LedgerWriter.flush, 3)",
     "while merging": "import riskpipe.runs.worker_functions as f\n"
     "f.FUNCTIONS = {**f.FUNCTIONS, 'merge': dying(f.merge, 1)}",
-    "while collating": "import riskpipe.store.merge as m\nm._MOST_LOCAL = 4\n"
+    "while collating": "import riskpipe.store.merge as m\nm._MOST_SOURCES = 4\n"
     "import riskpipe.runs.worker_functions as f\n"
     "f.FUNCTIONS = {**f.FUNCTIONS, 'collate': dying(f.collate, 1)}",
     "while publishing": "import riskpipe.store.publish as p\np._place = dying(p._place, 2)",
@@ -68,7 +69,7 @@ def test_a_killed_run_resumes_to_the_same_bytes(moment, small_book, settings_of,
     output = tmp_path / "output"
     killed = start(small_book, MOMENTS[moment], tmp_path, "cluster.kind=serial", f"output={output}", *CUT)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
-    store = Store(str(output))
+    store = open_store(str(output))
     before = done_blocks(store)
 
     status = run(settings, Selection(), observer=recorder)
@@ -157,7 +158,7 @@ def test_sigterm_when_no_block_is_left_publishes_nothing_half(
     patch = f"""
 import riskpipe.runs.worker_functions as f
 import riskpipe.store.merge
-riskpipe.store.merge._MOST_LOCAL = 4  # files at once: more are collated
+riskpipe.store.merge._MOST_SOURCES = 4  # files at once: more are collated
 calls = [0]
 inner = f.FUNCTIONS[{function!r}]
 def stopping(work):

@@ -71,8 +71,8 @@ def test_what_is_no_parquet_does_not_stop_a_run(spoilt: Book) -> None:
 @pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user for a moment")
 def test_a_directory_that_may_not_be_read_is_named(tmp_path: Path) -> None:
     """The others are still looked at: every fault at once."""
-    from riskpipe.store.filesystem import Store
     from riskpipe.store.listing import list_data
+    from riskpipe.store.location import open_store
 
     base = Path("/tmp") / f"riskpipe-unread-{os.getpid()}"
     try:
@@ -82,7 +82,7 @@ def test_a_directory_that_may_not_be_read_is_named(tmp_path: Path) -> None:
         base.chmod(0o755)
         (base / "a=1").chmod(0o700)
         os.seteuid(65534)
-        found = list_data(Store(str(base)))
+        found = list_data(open_store(str(base)))
     finally:
         os.seteuid(0)
         shutil.rmtree(base, ignore_errors=True)

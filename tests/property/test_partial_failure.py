@@ -9,8 +9,8 @@ from published import assert_same_bits, published
 from riskpipe.plan.selection import Selection
 from riskpipe.products.base import Prepared
 from riskpipe.products.fx_forward import FxForward
-from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import RunLayout
+from riskpipe.store.location import open_store
 from riskpipe.workflows.report import content
 from riskpipe.workflows.run import run
 
@@ -47,7 +47,7 @@ def test_a_trade_failing_in_one_range_is_out_of_all(fragile, settings_of, record
     assert whole.failures_by_reason.keys() == {"NUMERICAL"}
     assert whole.failures_by_reason == cut.failures_by_reason  # trades, each once, however many blocks they failed in
     reported = [
-        content(Store(str(tmp_path / output)), RunLayout(status.run_id))["failures"]
+        content(open_store(str(tmp_path / output)), RunLayout(status.run_id))["failures"]
         for output, status in (("whole", whole), ("cut", cut))
     ]
     assert [found["products"] for found in reported[0]] == [found["products"] for found in reported[1]]

@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import RunLayout
+from riskpipe.store.location import open_store
 from riskpipe.store.publish import publish_day
 from riskpipe.store.stage import stage
 from riskpipe.store.tables import Provenance
@@ -77,6 +78,6 @@ def publish(store: Store, number: int) -> None:
 if __name__ == "__main__":
     root, first, last = sys.argv[1:]
     for run in range(int(first), int(last)):
-        publish(Store(root), run)
+        publish(open_store(root), run)
         print(run, flush=True)  # noqa: T201
         sys.stdin.readline()

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pytest
 
-from riskpipe.store.filesystem import Store
+from riskpipe.store.location import open_store
 
 LAST = 40
 SCRIPT = Path(__file__).with_name("republish.py")
@@ -97,8 +97,8 @@ READERS = [
 @pytest.fixture(scope="module")
 def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("output")
-    republish.publish(Store(str(root)), 0)
-    republish.publish(Store(str(root)), 5)
+    republish.publish(open_store(str(root)), 0)
+    republish.publish(open_store(str(root)), 5)
     return root
 
 
@@ -139,7 +139,7 @@ def test_types_are_plain(published: Path) -> None:
 
 @pytest.fixture
 def being_published(tmp_path: Path) -> Iterator[tuple[Path, subprocess.Popen[bytes]]]:
-    republish.publish(Store(str(tmp_path)), 0)
+    republish.publish(open_store(str(tmp_path)), 0)
     command = [sys.executable, str(SCRIPT), str(tmp_path), "1", str(LAST + 1)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0) as publisher:
         yield tmp_path / "published/valuations", publisher

@@ -25,6 +25,7 @@ from riskpipe.products.validation import all_columns
 from riskpipe.store.columns import ARROW_TYPES
 from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import RunLayout
+from riskpipe.store.location import open_store
 from riskpipe.valuation.context import Context
 from riskpipe.valuation.price import Part, value_trades
 from riskpipe.valuation.run_block import BlockPayload, read_trades
@@ -78,7 +79,7 @@ class OpenRun:
 
 def open_run(settings: Settings, selection: Selection | None = None) -> OpenRun:
     """Plan, and put in place what workers open."""
-    store, layout = Store(settings.output), RunLayout(RUN_ID)
+    store, layout = open_store(settings.output), RunLayout(RUN_ID)
     with make_plan(settings, selection or Selection()) as planned:
         _write_run(store, layout, settings, planned)
         blocks = tuple(block for _, block in planned.plan.blocks())

@@ -14,8 +14,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from riskpipe.cli.main import app
-from riskpipe.store.filesystem import Store
 from riskpipe.store.lease import Lease
+from riskpipe.store.location import open_store
 
 runner = CliRunner()
 Invoke = Callable[..., Result]
@@ -121,7 +121,7 @@ def test_what_cannot_be_done_ends_with_its_code(invoke: Invoke, tmp_path: Path) 
     assert "there are no runs" in invoke("retry", code=2).stderr
     assert "no trade passes --select" in invoke("run", "--select", "book:nowhere", code=2).stderr
     assert "unknown method" in invoke("run", "--select", "produkt:bond", code=2).stderr
-    with Lease(Store(str(tmp_path / "output")), "another", 60.0):
+    with Lease(open_store(str(tmp_path / "output")), "another", 60.0):
         error = answer(invoke("run", "--json", code=75))
     assert error["error"]["type"] == "LeaseError"
     assert error["exit_code"] == 75
@@ -130,7 +130,7 @@ def test_what_cannot_be_done_ends_with_its_code(invoke: Invoke, tmp_path: Path) 
 def test_a_run_that_waits_for_another_may_be_stopped(
     invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with Lease(Store(str(tmp_path / "output")), "another"), monkeypatch.context() as patched:
+    with Lease(open_store(str(tmp_path / "output")), "another"), monkeypatch.context() as patched:
         patched.setattr(time, "sleep", lambda seconds: os.kill(os.getpid(), signal.SIGTERM))
         error = answer(invoke("run", "--wait", "300", "--json", code=143))
     assert error["error"]["message"] == "stopped while another run held the output"

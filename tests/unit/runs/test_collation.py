@@ -15,6 +15,7 @@ from riskpipe.runs.merge_tree import Merges
 from riskpipe.runs.outputs import collated, collation
 from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import RunLayout
+from riskpipe.store.location import open_store
 from riskpipe.store.merge import Source
 from riskpipe.store.stage import stage_merged
 from riskpipe.workflows.publish import publish
@@ -48,14 +49,14 @@ def staged(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("riskpipe.store.merge._MOST_LOCAL", FILES)
+    monkeypatch.setattr("riskpipe.store.merge._MOST_SOURCES", FILES)
     monkeypatch.setattr("riskpipe.runs.outputs.FAN_IN", FILES)
 
 
 def test_levels_until_few_are_left(tmp_path: Path, few: None) -> None:
     found = [Source(f"blocks/{n}.parquet", frozenset({"T"} if n == 3 else ())) for n in range(37)]
 
-    store, layout = Store(str(tmp_path)), RunLayout("20261120-000000-000000")
+    store, layout = open_store(str(tmp_path)), RunLayout("20261120-000000-000000")
     merges = Merges(store.root, layout, 37)
     levels = []
     left = found
@@ -75,7 +76,7 @@ def test_levels_until_few_are_left(tmp_path: Path, few: None) -> None:
 
 def test_a_name_follows_from_what_is_in_it(tmp_path: Path, few: None) -> None:
     def names(*found: Source, table: str = "valuations") -> set[str]:
-        tasks = collation(Store(str(tmp_path)), RunLayout("20261120-000000-000000"), table, found)
+        tasks = collation(open_store(str(tmp_path)), RunLayout("20261120-000000-000000"), table, found)
         return {task.name for task in tasks}
 
     found = [Source(f"{n}") for n in range(8)]
@@ -88,7 +89,7 @@ def test_a_name_follows_from_what_is_in_it(tmp_path: Path, few: None) -> None:
 
 def test_few_files_stay_as_they_are(tmp_path: Path) -> None:
     found = [Source(f"{n}") for n in range(40)]
-    assert collation(Store(str(tmp_path)), RunLayout("20261120-000000-000000"), "valuations", found) == []
+    assert collation(open_store(str(tmp_path)), RunLayout("20261120-000000-000000"), "valuations", found) == []
 
 
 def test_what_is_published_is_the_same(
@@ -98,7 +99,7 @@ def test_what_is_published_is_the_same(
     run(plain, Selection(), observer=recorder)
     assert max(staged) > FILES**2
     staged.clear()
-    monkeypatch.setattr("riskpipe.store.merge._MOST_LOCAL", FILES)
+    monkeypatch.setattr("riskpipe.store.merge._MOST_SOURCES", FILES)
     monkeypatch.setattr("riskpipe.runs.outputs.FAN_IN", FILES)
     collated = settings_of("collated")
 

@@ -10,8 +10,8 @@ import pytest
 
 from riskpipe.plan.accounting import RunStatus
 from riskpipe.runs.log import RunLog
-from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import RunLayout
+from riskpipe.store.location import open_store
 
 LAYOUT = RunLayout("20261120-193055-3f9a1c")
 
@@ -30,7 +30,7 @@ class Told:
 def test_what_was_said_before_the_run_had_a_place_is_kept(tmp_path: Path) -> None:
     log = RunLog(Told())
     log.message("info", "before")
-    log.open(Store(str(tmp_path)), LAYOUT)
+    log.open(open_store(str(tmp_path)), LAYOUT)
     log.message("warning", "after\ud800")
     log.close()
     lines = (tmp_path / LAYOUT.log).read_text().splitlines()
@@ -47,7 +47,7 @@ def test_a_log_that_cannot_be_written_is_told_once(tmp_path: Path, before: int) 
     log = RunLog(told)
     for _ in range(before):
         log.message("info", "before")
-    log.open(Store(str(tmp_path)), LAYOUT)
+    log.open(open_store(str(tmp_path)), LAYOUT)
     for _ in range(3):
         log.message("info", "after")
     log.close()
@@ -61,7 +61,7 @@ def test_a_log_whose_place_is_taken(tmp_path: Path) -> None:
     (tmp_path / LAYOUT.log).mkdir(parents=True)
     told = Told()
     log = RunLog(told)
-    log.open(Store(str(tmp_path)), LAYOUT)
+    log.open(open_store(str(tmp_path)), LAYOUT)
     log.message("info", "goes on")
     log.close()
     assert [level for level, _ in told.messages] == ["warning", "info"]

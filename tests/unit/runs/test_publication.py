@@ -14,8 +14,8 @@ from riskpipe.config import Settings
 from riskpipe.errors import Reason, UsageError
 from riskpipe.plan.selection import parse_selection
 from riskpipe.runs import opening, worker_functions
-from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import CURRENT, RunLayout
+from riskpipe.store.location import open_store
 from riskpipe.workflows import run
 from riskpipe.workflows.publish import publish
 from riskpipe.workflows.retry import retry
@@ -87,7 +87,7 @@ def test_a_day_of_which_the_trades_are_not_written_down(settings_of: Make, recor
     (output / CURRENT).write_text(json.dumps(content))
     for _ in range(2):
         assert do(settings, recorder, FX, publish="always").refused
-        Store(str(output)).delete(RunLayout(full.run_id).plan)
+        open_store(str(output)).delete(RunLayout(full.run_id).plan)
     assert do(settings, recorder).published
 
 

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from riskpipe.store.columns import FROM_PATH, can_read, composed, nearest_name, read_column, unknown_columns
-from riskpipe.store.filesystem import Store
+from riskpipe.store.location import open_store
 from riskpipe.store.parquet import read_parquet
 
 DAY = datetime.date(2027, 3, 1)
@@ -157,7 +157,7 @@ def test_int96_beyond_2262(tmp_path: Path) -> None:
     far = datetime.datetime(9999, 12, 31)
     table = pa.table({"d": pa.array([far, MOMENT], pa.timestamp("us"))})
     pq.write_table(table, tmp_path / "x.parquet", use_deprecated_int96_timestamps=True)
-    column = read_parquet(Store(str(tmp_path)), "x.parquet").column("d")
+    column = read_parquet(open_store(str(tmp_path)), "x.parquet").column("d")
     assert read(column.combine_chunks(), "date") == ([far.date(), DAY], {})
 
 

@@ -19,13 +19,14 @@ from riskpipe.store.layout import (
     resolve_run,
     run_number,
 )
+from riskpipe.store.location import open_store
 
 OLD, MIDDLE, NEW = "20261119-070000-aaaaaa", "20261120-193055-3f9a1c", "20261120-201500-000000"
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
-    store = Store(str(tmp_path))
+    store = open_store(str(tmp_path))
     for run in (MIDDLE, NEW, OLD):
         store.write_bytes(RunLayout(run).run, b"{}")
     store.write_bytes("runs/20261121-000000-ffffff/plan.parquet", b"")  # died before its run.json
@@ -105,4 +106,4 @@ def test_what_fits_no_run_or_several(store: Store, text: str, message: str) -> N
 
 def test_no_runs_at_all(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="there are no runs"):
-        resolve_run(Store(str(tmp_path / "none")), "latest")
+        resolve_run(open_store(str(tmp_path / "none")), "latest")

@@ -19,17 +19,19 @@ import pytest
 from riskpipe.errors import LeaseError, StorageError
 from riskpipe.store.filesystem import Store
 from riskpipe.store.lease import Lease, holder
+from riskpipe.store.local_store import LocalStore
+from riskpipe.store.location import open_store
 from riskpipe.store.process import ProcessIdentity
 
 CONTENDER = """
     import sys
     from riskpipe.errors import LeaseError
-    from riskpipe.store.filesystem import Store
     from riskpipe.store.lease import Lease, holder
+    from riskpipe.store.location import open_store
 
     print("ready", flush=True)
     for _ in sys.stdin:
-        lease = Lease(Store(sys.argv[1]), sys.argv[2])
+        lease = Lease(open_store(sys.argv[1]), sys.argv[2])
         try:
             lease.acquire()
         except LeaseError as error:
@@ -90,7 +92,7 @@ class Clock:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
-    return Store(str(tmp_path))
+    return open_store(str(tmp_path))
 
 
 @pytest.fixture
@@ -311,7 +313,7 @@ def test_a_holder_that_is_late_has_lost_even_if_nobody_followed(store: Store, cl
 
 
 def test_a_put_that_lands_late_is_taken_back(tmp_path: Path, clock: Clock) -> None:
-    class Slow(Store):
+    class Slow(LocalStore):
         seconds = 0.0
 
         def write_bytes(self, path: str, data: bytes) -> None:
@@ -366,7 +368,7 @@ def test_what_is_not_a_lease_is_named(store: Store, clock: Clock) -> None:
 def test_the_heartbeat_renews_by_itself(tmp_path: Path) -> None:
     renewed = threading.Semaphore(0)
 
-    class Watched(Store):
+    class Watched(LocalStore):
         def write_bytes(self, path: str, data: bytes) -> None:
             super().write_bytes(path, data)
             renewed.release()
@@ -375,4 +377,4 @@ def test_the_heartbeat_renews_by_itself(tmp_path: Path) -> None:
         for _ in range(6):
             assert renewed.acquire(timeout=20)
         held.check()
-    assert files(Store(str(tmp_path))) == []
+    assert files(open_store(str(tmp_path))) == []

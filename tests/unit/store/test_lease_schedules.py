@@ -12,8 +12,9 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
 from riskpipe.errors import LeaseError
-from riskpipe.store.filesystem import FileEntry, Store
+from riskpipe.store.filesystem import FileEntry
 from riskpipe.store.lease import Lease
+from riskpipe.store.object_store import ObjectStore
 
 
 class Clock:
@@ -66,7 +67,7 @@ class Schedule:
             assert self.back.acquire(timeout=20)
 
 
-class SteppedStore(Store):
+class SteppedStore(ObjectStore):
     """Gives every other contender a turn before each operation."""
 
     def __init__(self, root: str, filesystem: Any, schedule: Schedule) -> None:

@@ -29,6 +29,7 @@ from riskpipe.store.ledger import (
     new_session_id,
     read_ledger,
 )
+from riskpipe.store.location import open_store
 from riskpipe.store.parquet import WrittenFile
 
 LAYOUT = RunLayout("20261120-193055-3f9a1c")
@@ -37,7 +38,7 @@ SESSION = "20261120T193055.000000Z-aaaaaa"
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
-    return Store(str(tmp_path))
+    return open_store(str(tmp_path))
 
 
 def done(block: str) -> BlockDone:

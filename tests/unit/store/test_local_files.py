@@ -17,13 +17,14 @@ from riskpipe.errors import StorageError
 from riskpipe.store import local_files
 from riskpipe.store.filesystem import Store
 from riskpipe.store.local_files import local_file
+from riskpipe.store.location import open_store
 
 FETCH = """
     import sys
-    from riskpipe.store.filesystem import Store
+    from riskpipe.store.location import open_store
     from riskpipe.store.local_files import local_file
     sys.stdin.readline()
-    print(local_file(Store(sys.argv[1]), sys.argv[2], sys.argv[3]), flush=True)
+    print(local_file(open_store(sys.argv[1]), sys.argv[2], sys.argv[3]), flush=True)
     sys.stdin.readline()
 """
 
@@ -34,7 +35,7 @@ def sha256(content: bytes) -> str:
 
 @pytest.fixture
 def store(s3: ObjectServer, bucket: str) -> Store:
-    return Store(s3.uri(f"{bucket}/out"))
+    return open_store(s3.uri(f"{bucket}/out"))
 
 
 @pytest.fixture(autouse=True)
@@ -50,7 +51,7 @@ def process(store: Store, path: str, digest: str) -> subprocess.Popen[str]:
 
 
 def test_a_local_file_is_itself(tmp_path: Path) -> None:
-    store = Store(str(tmp_path))
+    store = open_store(str(tmp_path))
     store.write_bytes("a", b"1")
     assert local_file(store, "a", sha256(b"1")) == str(tmp_path / "a")
 
@@ -131,9 +132,9 @@ def test_a_killed_fetch_is_swept_and_its_lock_is_free(store: Store, tmp_path: Pa
     program = f"""
         import os, signal, sys
         import riskpipe.store.local_files as files
-        from riskpipe.store.filesystem import Store
+        from riskpipe.store.location import open_store
         files.os.fsync = lambda descriptor: os.kill(os.getpid(), signal.SIGKILL)
-        files.local_file(Store(sys.argv[1]), "a", "{sha256(content)}")
+        files.local_file(open_store(sys.argv[1]), "a", "{sha256(content)}")
     """
     killed = subprocess.run([sys.executable, "-c", textwrap.dedent(program), store.root], check=False)
     assert killed.returncode == -signal.SIGKILL

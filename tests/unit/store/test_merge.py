@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from riskpipe.errors import StorageError
 from riskpipe.store import merge as merge_module
 from riskpipe.store.filesystem import Store
+from riskpipe.store.location import open_store
 from riskpipe.store.merge import Source, merge_sorted
 from riskpipe.store.parquet import write_parquet
 from riskpipe.store.tables import InvalidResultError
@@ -71,7 +72,7 @@ def merged(store: Store, sources: list[Source], **options: int) -> pa.Table:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
-    return Store(str(tmp_path))
+    return open_store(str(tmp_path))
 
 
 @pytest.fixture
@@ -86,7 +87,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
 def test_the_order_does_not_depend_on_the_cut(
     tmp_path_factory: pytest.TempPathFactory, rows: list[Row], cuts: list[int], most: int
 ) -> None:
-    store = Store(str(tmp_path_factory.mktemp("merge")))
+    store = open_store(str(tmp_path_factory.mktemp("merge")))
     parts: list[list[Row]] = [[] for _ in range(6)]
     for row, cut in zip(rows, cuts, strict=False):
         parts[cut].append(row)

@@ -16,6 +16,7 @@ from riskpipe.store.filesystem import MissingFileError, Store
 from riskpipe.store.layout import LEASES, RunLayout
 from riskpipe.store.lease import Lease
 from riskpipe.store.ledger import LedgerWriter, SessionEnded, SessionStarted, new_session_id, read_ledger
+from riskpipe.store.location import open_store
 from riskpipe.store.objects import ATTEMPTS, LAST_ATTEMPT_SECONDS, SMALL_BYTES, is_permanent, retried
 
 LARGE = os.urandom(1 << 20) * 12  # over the size at which Arrow uploads in parts
@@ -24,7 +25,7 @@ SDK_ATTEMPTS = 2  # AWS_MAX_ATTEMPTS of the fixture
 
 @pytest.fixture
 def store(s3: ObjectServer, bucket: str) -> Store:
-    return Store(s3.uri(f"{bucket}/out"))
+    return open_store(s3.uri(f"{bucket}/out"))
 
 
 @pytest.mark.parametrize("fault", ["slow down", "cut before", "swallow the answer"])
@@ -169,7 +170,7 @@ def test_what_would_be_refused_again_is_not_asked_again(s3: ObjectServer, store:
 
 def test_a_bucket_that_is_not_there(s3: ObjectServer, bucket: str) -> None:
     with pytest.raises(StorageError, match="no such bucket or container: create it, or correct the URI"):
-        Store(s3.uri("not-there-at-all/out")).probe_writable()
+        open_store(s3.uri("not-there-at-all/out")).probe_writable()
 
 
 def test_a_missing_object_is_asked_for_once(s3: ObjectServer, store: Store) -> None:
@@ -217,22 +218,22 @@ def test_ranges_of_large_objects(s3: ObjectServer, store: Store) -> None:
 )
 def test_credentials_in_a_uri_are_refused_and_not_shown(uri: str) -> None:
     with pytest.raises(UsageError, match="credentials do not belong in a URI") as refused:
-        Store(uri)
+        open_store(uri)
     assert "very-secret" not in str(refused.value)
     assert "AKIA" not in str(refused.value)
 
 
 def test_parameters_that_s3_does_not_have() -> None:
     with pytest.raises(StorageError, match=r"cannot open s3://b/x\?regoin=y: regoin is not a parameter.*region"):
-        Store("s3://b/x?regoin=y")
+        open_store("s3://b/x?regoin=y")
     with pytest.raises(StorageError, match="allow_bucket_creation is true or false, got 'perhaps'"):
-        Store("s3://b/x?region=x&allow_bucket_creation=perhaps")
+        open_store("s3://b/x?region=x&allow_bucket_creation=perhaps")
 
 
 def test_an_account_key_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AZURE_STORAGE_KEY", "very/secret==")
     with pytest.raises(StorageError, match="cannot open abfs://") as refused:
-        Store("abfs://container@account.dfs.core.windows.net/x?no_such=parameter")
+        open_store("abfs://container@account.dfs.core.windows.net/x?no_such=parameter")
     assert not re.search("very.{0,3}secret", str(refused.value))
 
 

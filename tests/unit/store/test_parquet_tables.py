@@ -16,6 +16,7 @@ import pytest
 from riskpipe.errors import StorageError
 from riskpipe.store import tables
 from riskpipe.store.filesystem import Store
+from riskpipe.store.location import open_store
 from riskpipe.store.parquet import atomic_parquet, open_parquet, read_metadata, read_parquet, write_parquet
 from riskpipe.store.tables import SCHEMAS, InvalidResultError, Provenance, conform, table_sink, write_result
 
@@ -39,7 +40,7 @@ PROVENANCE = Provenance("20261120-193055-3f9a1c", date(2026, 11, 20), "c" * 64, 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
-    return Store(str(tmp_path))
+    return open_store(str(tmp_path))
 
 
 def valuations(**changes: Any) -> pa.Table:

@@ -14,6 +14,8 @@ import pytest
 
 from riskpipe.errors import StorageError
 from riskpipe.store.filesystem import Store
+from riskpipe.store.location import open_store
+from riskpipe.store.object_store import ObjectStore
 from riskpipe.store.portfolio import (
     InputChangedError,
     TradeFile,
@@ -49,7 +51,7 @@ def only(store: Store, path: str) -> TradeFile:
 def test_files_are_found_in_order(portfolio: Path) -> None:
     (portfolio / "fx_option/.hidden.parquet").write_bytes(b"")
     (portfolio / "fx_option/_SUCCESS").write_bytes(b"")
-    found = discover(Store(str(portfolio)))
+    found = discover(open_store(str(portfolio)))
     assert found.faults == ()
     assert found.products == ("bond", "fx_option")
     assert [file.path for file in found.files] == [
@@ -75,7 +77,7 @@ def test_all_faults_come_at_once(portfolio: Path) -> None:
     write(portfolio / "stray.parquet", 1)
     write(portfolio / "fx_option/2026/deep.parquet", 1)
     (portfolio / "cap_floor").mkdir()
-    found = discover(Store(str(portfolio)))
+    found = discover(open_store(str(portfolio)))
     assert [(fault.level, fault.path, fault.rule) for fault in found.faults] == [
         ("error", "bond/part.parquet", "not parquet"),
         ("error", "fx_option/2026/deep.parquet", "misplaced file"),
@@ -88,19 +90,19 @@ def test_all_faults_come_at_once(portfolio: Path) -> None:
 
 
 def test_no_directory_and_no_trades(tmp_path: Path) -> None:
-    (fault,) = discover(Store(str(tmp_path / "none"))).faults
+    (fault,) = discover(open_store(str(tmp_path / "none"))).faults
     assert (fault.level, fault.rule) == ("error", "no such directory")
     assert str(tmp_path / "none") in fault.message
-    (fault,) = discover(Store(str(tmp_path))).faults
+    (fault,) = discover(open_store(str(tmp_path))).faults
     assert fault.rule == "no trades"
     write(tmp_path / "bond/x.parquet", 0)
-    (fault,) = discover(Store(str(tmp_path))).faults
+    (fault,) = discover(open_store(str(tmp_path))).faults
     assert fault.rule == "no trades"
 
 
 @pytest.mark.parametrize(("start", "stop"), [(0, 10), (0, 4), (4, 8), (3, 5), (9, 10), (5, 5), (0, 0), (10, 10)])
 def test_row_ranges(portfolio: Path, start: int, stop: int) -> None:
-    store = Store(str(portfolio))
+    store = open_store(str(portfolio))
     table = read_rows(store, only(store, "fx_option/b.parquet"), start, stop)
     assert table["trade_id"].to_pylist() == [f"t{n}" for n in range(start, stop)]
     assert table["strike"].to_pylist() == [n * 1.5 for n in range(start, stop)]
@@ -108,7 +110,7 @@ def test_row_ranges(portfolio: Path, start: int, stop: int) -> None:
 
 def test_only_the_row_groups_needed_are_read(portfolio: Path) -> None:
     path = portfolio / "fx_option/b.parquet"
-    store = Store(str(portfolio))
+    store = open_store(str(portfolio))
     file = only(store, "fx_option/b.parquet")
     chunk = pq.read_metadata(path).row_group(0).column(0)
     data = bytearray(path.read_bytes())
@@ -121,7 +123,7 @@ def test_only_the_row_groups_needed_are_read(portfolio: Path) -> None:
 
 
 def test_columns_are_projected_in_the_order_asked_for(portfolio: Path) -> None:
-    store = Store(str(portfolio))
+    store = open_store(str(portfolio))
     file = only(store, "fx_option/b.parquet")
     assert read_rows(store, file, 3, 5, ["strike", "nothing", "book"]).column_names == ["strike", "book"]
     (batch,) = iter_batches(store, file, ["strike", "trade_id"], 100)
@@ -129,20 +131,20 @@ def test_columns_are_projected_in_the_order_asked_for(portfolio: Path) -> None:
 
 
 def test_rows_out_of_range_are_a_bug(portfolio: Path) -> None:
-    store = Store(str(portfolio))
+    store = open_store(str(portfolio))
     with pytest.raises(ValueError, match="which has 10"):
         read_rows(store, only(store, "fx_option/b.parquet"), 5, 11)
 
 
 def test_batches_are_whole_and_bounded(portfolio: Path) -> None:
-    store = Store(str(portfolio))
+    store = open_store(str(portfolio))
     batches = list(iter_batches(store, only(store, "fx_option/b.parquet"), None, 3))
     assert max(batch.num_rows for batch in batches) == 3
     assert pa.concat_tables(batches)["trade_id"].to_pylist() == [f"t{n}" for n in range(10)]
 
 
 def test_a_file_that_changed_since_the_plan_is_refused(portfolio: Path) -> None:
-    store = Store(str(portfolio))
+    store = open_store(str(portfolio))
     file = only(store, "fx_option/b.parquet")
     write(portfolio / "fx_option/b.parquet", 10, group=5)
     with pytest.raises(InputChangedError, match="changed since it was planned"):
@@ -153,20 +155,21 @@ def test_a_file_that_changed_since_the_plan_is_refused(portfolio: Path) -> None:
 
 def test_content_hash(portfolio: Path) -> None:
     data = (portfolio / "bond/part.parquet").read_bytes()
-    assert content_sha256(Store(str(portfolio)), "bond/part.parquet") == hashlib.sha256(data).hexdigest()
+    assert content_sha256(open_store(str(portfolio)), "bond/part.parquet") == hashlib.sha256(data).hexdigest()
 
 
-@pytest.mark.parametrize("is_local", [True, False])
-def test_what_is_read_is_held_against_the_plan(tmp_path: Path, is_local: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("in_bucket", [False, True])
+def test_what_is_read_is_held_against_the_plan(
+    tmp_path: Path, in_bucket: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Row group by row group, in a directory and, of an object too large to be read at once, in a bucket."""
     (tmp_path / "bond").mkdir()
     path = tmp_path / "bond" / "a.parquet"
     table = pa.table({"trade_id": [f"T{k}" for k in range(100)], "x": np.arange(100.0), "y": np.arange(100.0)})
     pq.write_table(table, path, row_group_size=30, compression="none", use_dictionary=False)
-    monkeypatch.setattr("riskpipe.store.portfolio.SMALL_BYTES", 100)
     monkeypatch.setattr("riskpipe.store.objects.SMALL_BYTES", 100)
     remote = pafs.SubTreeFileSystem("/", pafs.LocalFileSystem())
-    store = Store(str(tmp_path)) if is_local else Store(str(tmp_path).lstrip("/"), remote)
+    store = ObjectStore(str(tmp_path).lstrip("/"), remote) if in_bucket else open_store(str(tmp_path))
     (found,) = discover(store).files
     file, sha256 = fingerprinted(store, found)
     content = path.read_bytes()
@@ -200,7 +203,7 @@ def test_planned_files_are_read_as_they_were_looked_at(tmp_path: Path) -> None:
     table = pa.table({"trade_id": ["a", "b"], "paid": pa.array(days, pa.timestamp("us"))})
     (tmp_path / "bond").mkdir()
     pq.write_table(table, tmp_path / "bond/x.parquet", use_deprecated_int96_timestamps=True)
-    store = Store(str(tmp_path))
+    store = open_store(str(tmp_path))
     file = only(store, "bond/x.parquet")
     (batch,) = iter_batches(store, file, None, 10)
     planned, _ = fingerprinted(store, file)

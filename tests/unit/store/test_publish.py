@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import signal
@@ -20,14 +19,15 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
 from riskpipe.errors import StorageError
-from riskpipe.store import publish as publish_module
-from riskpipe.store import tables
+from riskpipe.store import local_store, tables
 from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import RunLayout, published_day
+from riskpipe.store.location import open_store
 from riskpipe.store.merge import Source
+from riskpipe.store.object_store import ObjectStore
 from riskpipe.store.parquet import ROW_GROUP_ROWS, WrittenFile, open_parquet, read_parquet
 from riskpipe.store.portfolio import content_sha256
-from riskpipe.store.publish import exchange, publish_day, read_current
+from riskpipe.store.publish import publish_day, read_current
 from riskpipe.store.stage import stage, stage_merged
 from riskpipe.store.tables import SCHEMAS, Provenance, write_result
 
@@ -38,12 +38,12 @@ OLD, NEW = "20261120-070000-aaaaaa", "20261120-193055-bbbbbb"
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
-    return Store(str(tmp_path))
+    return open_store(str(tmp_path))
 
 
 @pytest.fixture
 def objects(tmp_path: Path) -> Store:
-    return Store(f"/{tmp_path.name}", pafs.PyFileSystem(pafs.FSSpecHandler(MemoryFileSystem())))
+    return ObjectStore(f"/{tmp_path.name}", pafs.PyFileSystem(pafs.FSSpecHandler(MemoryFileSystem())))
 
 
 def provenance(run: str) -> Provenance:
@@ -287,24 +287,13 @@ def test_files_of_the_same_size_are_told_apart(store: Store) -> None:
 
 def test_without_exchange_directories_are_moved(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     publish(store, OLD, 10)
-    monkeypatch.setattr(publish_module, "exchange", lambda one, other: False)
+    monkeypatch.setattr(local_store, "exchange", lambda one, other: False)
     remains = Path(store.root, f"{RunLayout(NEW).staged_day('valuations', DAY)}-replaced")
     remains.mkdir(parents=True)
     (remains / "part-000.parquet").touch()
     publish(store, NEW, 20)
     assert day(store, "valuations") == ({NEW}, 20)
     assert len(everything(store)) == 3
-
-
-def test_exchange(tmp_path: Path) -> None:
-    for name in ("one", "other"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / f"was-{name}").touch()
-    assert exchange(str(tmp_path / "one"), str(tmp_path / "other"))
-    assert os.listdir(tmp_path / "one") == ["was-other"]
-    with pytest.raises(FileNotFoundError) as caught:
-        exchange(str(tmp_path / "one"), str(tmp_path / "none"))
-    assert caught.value.errno == errno.ENOENT
 
 
 def test_a_damaged_current_is_named(store: Store) -> None:
@@ -319,7 +308,7 @@ def test_a_damaged_current_is_named(store: Store) -> None:
 KILLED_AT_STEP = """
     import json, os, signal, sys
     from datetime import UTC, date, datetime
-    from riskpipe.store.filesystem import Store
+    from riskpipe.store.location import open_store
     from riskpipe.store.layout import RunLayout
     from riskpipe.store.parquet import WrittenFile
     from riskpipe.store.publish import publish_day
@@ -336,7 +325,7 @@ KILLED_AT_STEP = """
             if steps == step:
                 os.kill(os.getpid(), signal.SIGKILL)
 
-    store = Store(root)
+    store = open_store(root)
     sys.addaudithook(count)
     publish_day(store, RunLayout(run), date(2026, 11, 20), tables, datetime(2026, 11, 20, 19, 30, 55, tzinfo=UTC))
 """

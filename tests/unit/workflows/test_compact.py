@@ -15,8 +15,8 @@ from typer.testing import CliRunner
 
 from riskpipe.cli.main import app
 from riskpipe.errors import LeaseError, UsageError
-from riskpipe.store.filesystem import Store
 from riskpipe.store.lease import Lease
+from riskpipe.store.location import open_store
 from riskpipe.store.tables import Provenance, metadata, table_sink
 from riskpipe.workflows.compact import compact
 from riskpipe.workflows.diff import diff
@@ -38,7 +38,7 @@ def read(output: Any, day: date = DAY) -> pa.Table:
 
 def split(output: Any, parts: int, day: date = DAY, run_id: str | None = None) -> pa.Table:
     """Put the published rows into many files; returns them."""
-    store = Store(str(output.path))
+    store = open_store(str(output.path))
     rows = read(output)
     footer = metadata(store, f"published/valuations/as_of={DAY}/{next(directory(output).iterdir()).name}")
     hashes = (footer["config_sha256"], footer["inputs_sha256"], footer["engine_version"])
@@ -67,7 +67,7 @@ def current(output: Any) -> dict[str, Any]:
 
 
 def test_small_files_become_one(output: Any) -> None:
-    store = Store(str(output.path))
+    store = open_store(str(output.path))
     rows, untouched, before = split(output, 11), others(output), current(output)
     (footer,) = {tuple(sorted(metadata(store, e.path).items())) for e in store.list_files("published/valuations")}
 
@@ -151,7 +151,7 @@ def test_a_compaction_that_was_killed_before_its_end_is_completed(output: Any) -
 
 def test_only_under_the_lease(output: Any) -> None:
     rows = split(output, 4)
-    with Lease(Store(str(output.path)), "another", 60.0), pytest.raises(LeaseError):
+    with Lease(open_store(str(output.path)), "another", 60.0), pytest.raises(LeaseError):
         compact(output.settings(), "valuations")
     assert read(output).equals(rows)
 

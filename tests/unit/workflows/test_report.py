@@ -17,8 +17,8 @@ from typer.testing import CliRunner
 from riskpipe.cli.main import app
 from riskpipe.plan.selection import Selection
 from riskpipe.results import timings
-from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import RunLayout
+from riskpipe.store.location import open_store
 from riskpipe.workflows.report import report
 from riskpipe.workflows.run import run
 
@@ -125,14 +125,14 @@ def test_unpublished_run_shows_the_same_risk(output: Any, tmp_path: Path) -> Non
 def test_run_that_was_stopped_before_its_plan(output: Any) -> None:
     layout = RunLayout("20990101-000000-000000-99")
     run_json = (output.path / RunLayout(output.published).run).read_bytes()
-    Store(str(output.path)).write_bytes(layout.run, run_json)
+    open_store(str(output.path)).write_bytes(layout.run, run_json)
     page = Structure(Path(report(output.settings(), "latest").path).read_text()).text
     for text in ("interrupted", "There are no aggregates", "has not ended", "stopped before it had a plan"):
         assert text in page
 
 
 def test_every_block_is_in_the_time_line(two_runs: Any) -> None:
-    store, layout = Store(str(two_runs.path)), RunLayout(two_runs.blocks)
+    store, layout = open_store(str(two_runs.path)), RunLayout(two_runs.blocks)
     blocks = pq.read_table(two_runs.path / layout.blocks)
     found = timings.read_timings(store, layout)
     assert found is not None
@@ -147,7 +147,7 @@ def test_every_block_is_in_the_time_line(two_runs: Any) -> None:
 
 
 def test_too_many_blocks_are_drawn_as_cells(two_runs: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    store, layout = Store(str(two_runs.path)), RunLayout(two_runs.blocks)
+    store, layout = open_store(str(two_runs.path)), RunLayout(two_runs.blocks)
     single = timings.read_timings(store, layout)
     monkeypatch.setattr(timings, "MOST_BARS", 3)
     cells = timings.read_timings(store, layout)
