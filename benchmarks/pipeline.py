@@ -85,7 +85,7 @@ def main(trades: int = 200_000, scenarios: int = 500) -> dict[str, object]:
         write_sample(book, trades=trades, scenarios=scenarios)
         print(f"{trades:,} trades x {scenarios} scenarios, {WORKERS} workers on {os.cpu_count()} cores")
         print("case                       blocks  value s  priced s  efficiency", end="  ")
-        print("merge s  publish s  worker MiB  projected  driver MiB  total s")
+        print("combine s  publish s  worker MiB  projected  driver MiB  total s")
         for name, assignments in CASES.items():
             words = [sys.executable, "-m", "benchmarks.pipeline", str(book / "riskpipe.yaml")]
             words += [f"cluster.workers={WORKERS}", f"output={temporary}/{len(rows)}", *assignments]
@@ -94,7 +94,7 @@ def main(trades: int = 200_000, scenarios: int = 500) -> dict[str, object]:
             rows[name] = row
             print(
                 f"{name:26} {row['blocks']:>7} {row['phases']['value']:>8.1f} {row['priced']:>9.1f} "
-                f"{row['efficiency']:>11.2f} {row['phases']['merge']:>8.1f} {row['phases']['publish']:>10.1f} "
+                f"{row['efficiency']:>11.2f} {row['phases']['combine']:>10.1f} {row['phases']['publish']:>10.1f} "
                 f"{row['peak_worker']:>11,.0f} {row['projected_worker']:>10,.0f} "
                 f"{row['driver']:>11,.0f} {row['elapsed']:>8.1f}",
                 flush=True,

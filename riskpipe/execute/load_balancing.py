@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from riskpipe.execute.task import Task
 
-# A task costs its way there and back, whatever it does: those without a projection (merges) are spread evenly.
+# A task costs its way there and back, whatever it does: those without a projection (sums, merges) are spread evenly.
 LEAST_SECONDS = 0.01
 
 

@@ -17,8 +17,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from riskpipe.store.location import open_store
-from riskpipe.store.merge import Source, merge_sorted
 from riskpipe.store.parquet import write_parquet
+from riskpipe.store.sorted_merge import Source, merge_sorted
 
 Positions = NDArray[np.int64]
 Pair = tuple[pa.Table, pa.Table]

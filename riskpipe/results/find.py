@@ -15,18 +15,18 @@ from riskpipe.errors import UsageError
 from riskpipe.plan.plan import StoredPlan
 from riskpipe.plan.state import RunState
 from riskpipe.runs.aggregate import aggregates_table
-from riskpipe.runs.merge_tree import Merges
+from riskpipe.runs.combined_files import CombinedFiles
 from riskpipe.runs.outputs import correction_payloads, table_sources
 from riskpipe.runs.stored import open_plan
 from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import RunLayout, resolve_run
-from riskpipe.store.ledger import BlockDone, MergeDone, OutputLost, Record, read_ledger
-from riskpipe.store.merge import WINDOW_BYTES, Source, merge_sorted
+from riskpipe.store.ledger import BlockDone, Combined, OutputLost, Record, read_ledger
 from riskpipe.store.parquet import open_parquet, read_parquet
 from riskpipe.store.publish import read_current
+from riskpipe.store.sorted_merge import WINDOW_BYTES, Source, merge_sorted
 from riskpipe.store.tables import SCHEMAS, SORT_KEYS, conform, metadata
+from riskpipe.valuation.book_sums import PartialFile, read_sums
 from riskpipe.valuation.context import open_context
-from riskpipe.valuation.merge import PartialFile, merged_sums
 
 PUBLISHED = "published"
 STREAMED = tuple(SORT_KEYS)
@@ -40,7 +40,7 @@ class Results:
     :param origin: "published", or "blocks".
     :param layout: None: of the run nothing but what is published is left.
     :param files: of the streamed tables, and of the published `aggregates`.
-    :param sums: the files of the run's merged sums; unused when it is published.
+    :param sums: the files of the run's sums; unused when it is published.
     """
 
     store: Store
@@ -52,7 +52,7 @@ class Results:
     sums: tuple[PartialFile, ...] = ()
 
     def stream(self, table: str, columns: Sequence[str], window_bytes: int = WINDOW_BYTES) -> Iterator[pa.Table]:
-        """Rows in the order of SORT_KEYS[table], in windows that hold whole trades; see merge.merge_sorted.
+        """Rows in the order of SORT_KEYS[table], in windows that hold whole trades; see `merge_sorted`.
 
         :param columns: those wanted, the table's keys among them; a column's type is string or a dictionary of them.
         """
@@ -81,7 +81,7 @@ class Results:
             return pa.concat_tables(parts) if parts else SCHEMAS["aggregates"].empty_table()
         assert self.layout is not None
         context = open_context(self.store.root, self.run_id)
-        sums = merged_sums(self.store, self.sums)
+        sums = read_sums(self.store, self.sums)
         return conform("aggregates", aggregates_table(context.spec, context.scenarios, sums))
 
     def described(self) -> dict[str, Any]:
@@ -124,10 +124,10 @@ def _published(store: Store, day: str) -> Results:
 
 @dataclass
 class _Folded:
-    """A run's ledger: the state of its blocks, the files that they wrote, what was merged of them."""
+    """A run's ledger: the state of its blocks, the files that they wrote, what was combined of them."""
 
     state: RunState
-    merges: Merges
+    combined: CombinedFiles
     outputs: set[str] = field(default_factory=set)
 
     def fold(self, records: Iterator[Record]) -> None:
@@ -135,38 +135,38 @@ class _Folded:
             self.state.apply(record)
             if isinstance(record, BlockDone):
                 self.outputs.update(file.path for file in record.outputs.values())
-            elif isinstance(record, MergeDone):
-                self.merges.done(record.group, record.path, record.sha256)
+            elif isinstance(record, Combined):
+                self.combined.done(record.name, record.path, record.sha256)
             elif isinstance(record, OutputLost):
-                self.merges.lost(record.name)
+                self.combined.lost(record.name)
 
 
 def _of_blocks(store: Store, layout: RunLayout, as_of: str) -> Results:
     if not store.exists(layout.plan):
         raise UsageError(f"run {layout.run_id} has no plan, so no results: it was stopped early, or cleared away")
     plan = open_plan(store, layout)
-    folded = _Folded(RunState(plan), Merges(store.root, layout, len(plan)))
+    folded = _Folded(RunState(plan), CombinedFiles(store.root, layout, len(plan)))
     folded.fold(read_ledger(store, layout))
     state = folded.state
     if next(state.pending(), None) is not None:
         raise UsageError(f"run {layout.run_id} is not done: go on with `riskpipe run --resume {layout.run_id}`")
     _refuse_cleared(store, layout, folded.outputs)
-    files = {table: table_sources(store, layout, state, folded.merges, table) for table in STREAMED}
+    files = {table: table_sources(store, layout, state, folded.combined, table) for table in STREAMED}
     sums = _sums(store, layout, plan, folded)
-    merges = {source.path for found in files.values() for source in found if source.path.startswith(layout.merges)}
-    _refuse_unmerged(store, layout, merges.union(file.path for file in sums))
+    vectors = {source.path for found in files.values() for source in found if source.path.startswith(layout.combined)}
+    _refuse_uncombined(store, layout, vectors.union(file.path for file in sums))
     return Results(store, layout.run_id, as_of, "blocks", layout, files, sums)
 
 
 def _sums(store: Store, layout: RunLayout, plan: StoredPlan, folded: _Folded) -> tuple[PartialFile, ...]:
     """The files that together hold the run's sums, as the end of its session named them."""
-    merges = folded.merges
-    merges.begin(folded.state)
-    for level in merges.levels(folded.state):
-        for _ in level:  # what is left to merge shows below, as a file that is not there
+    combined = folded.combined
+    combined.begin(folded.state)
+    for level in combined.levels(folded.state):
+        for _ in level:  # what is left to sum shows below, as a file that is not there
             pass
     corrections = (task.name for task in correction_payloads(store, layout, plan, folded.state))
-    return tuple(map(merges.sums, (*merges.roots, *corrections)))
+    return tuple(map(combined.sums, (*combined.roots, *corrections)))
 
 
 def _refuse_cleared(store: Store, layout: RunLayout, outputs: set[str]) -> None:
@@ -178,8 +178,8 @@ def _refuse_cleared(store: Store, layout: RunLayout, outputs: set[str]) -> None:
         )
 
 
-def _refuse_unmerged(store: Store, layout: RunLayout, paths: Set[str]) -> None:
-    if paths - {entry.path for entry in store.list_files(layout.merges)}:
+def _refuse_uncombined(store: Store, layout: RunLayout, paths: Set[str]) -> None:
+    if paths - {entry.path for entry in store.list_files(layout.combined)}:
         raise UsageError(
             f"the sums of run {layout.run_id} are not in place: `riskpipe run --resume {layout.run_id}` makes them"
         )

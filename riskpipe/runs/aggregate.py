@@ -13,7 +13,7 @@ from riskpipe.kernels.sums import LIMBS, to_floats
 from riskpipe.market.scenarios import ScenarioSet
 from riskpipe.measures.catalogue import PNL_SETS
 from riskpipe.measures.tail import expected_shortfall, value_at_risk
-from riskpipe.valuation.merge import BookSum, Key
+from riskpipe.valuation.book_sums import BookSum, Key
 from riskpipe.valuation.spec import ValuationSpec
 
 ROOT = ""

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from riskpipe.errors import StorageError
 from riskpipe.plan.state import DONE, RunState
-from riskpipe.runs.merge_tree import Merges
+from riskpipe.runs.combined_files import CombinedFiles
 from riskpipe.store.filesystem import MissingFileError, Store
 from riskpipe.store.layout import RunLayout
 from riskpipe.store.ledger import OutputLost
@@ -16,7 +16,7 @@ MISSING, CHANGED, RESIZED = "it is missing", "its content is not what was writte
 _MOST_NAMED = 3
 
 
-def missing_outputs(store: Store, layout: RunLayout, state: RunState, merges: Merges) -> Iterator[OutputLost]:
+def missing_outputs(store: Store, layout: RunLayout, state: RunState, combined: CombinedFiles) -> Iterator[OutputLost]:
     """Recorded files that are not there, or of another size; found by listings alone."""
     for table in state.files.tables():
         directory = f"{layout.block_outputs}/{table}"
@@ -24,16 +24,16 @@ def missing_outputs(store: Store, layout: RunLayout, state: RunState, merges: Me
         for block_id, path, size, _ in _recorded(layout, state, table):
             if there.get(path) != size:
                 yield OutputLost(block_id, path, RESIZED if path in there else MISSING)
-    made = {entry.path for entry in store.list_files(layout.merges)}
-    for name, path, _ in merges.files():
-        if path.startswith(f"{layout.merges}/") and path not in made:
+    made = {entry.path for entry in store.list_files(layout.combined)}
+    for name, path, _ in combined.files():
+        if path.startswith(f"{layout.combined}/") and path not in made:
             yield OutputLost(name, path, MISSING)
 
 
-def lost_outputs(store: Store, layout: RunLayout, state: RunState, merges: Merges) -> Iterator[OutputLost]:
+def lost_outputs(store: Store, layout: RunLayout, state: RunState, combined: CombinedFiles) -> Iterator[OutputLost]:
     """Recorded files that are not there, or of another content: all of them are read."""
     blocks = ((i, path, sha256) for t in state.files.tables() for i, path, _, sha256 in _recorded(layout, state, t))
-    for name, path, sha256 in (*blocks, *merges.files()):
+    for name, path, sha256 in (*blocks, *combined.files()):
         try:
             if content_sha256(store, path) != sha256:
                 yield OutputLost(name, path, CHANGED)

@@ -1,4 +1,4 @@
-"""From an output to a session that values, merges and publishes, under the lease and with a cluster."""
+"""From an output to a session that values, combines and publishes, under the lease and with a cluster."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def with_session(
     observer: Observer,
     wait: float = 0.0,
 ) -> RunStatus:
-    """Take the lease, open the run, value what is pending, merge, publish, account for everything.
+    """Take the lease, open the run, value what is pending, combine, publish, account for everything.
 
     :param wait: seconds to wait for the lease. :raises InterruptedRunError: by a signal, meanwhile.
     """
@@ -117,7 +117,7 @@ def _value(session: Session, fail_fast: bool, publication: Publication) -> None:
                 session.value_blocks(executor, fail_fast=fail_fast)
                 session.flush()
                 if session.clean() and not session.stop.requested:
-                    session.finish_outputs(executor, collate=decide(session, publication).publish)
+                    session.finish_outputs(executor, merge=decide(session, publication).publish)
             return
         except SchedulerLostError as error:
             session.flush()

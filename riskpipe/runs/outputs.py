@@ -14,14 +14,15 @@ from riskpipe.measures.catalogue import PNL_SETS
 from riskpipe.plan.block import Block, digest_id
 from riskpipe.plan.plan import StoredPlan
 from riskpipe.plan.state import DONE, FAILED, Leaf, RunState
-from riskpipe.runs.merge_tree import FAN_IN, Merges
+from riskpipe.runs.combined_files import FAN_IN, CombinedFiles
 from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import RunLayout
-from riskpipe.store.merge import Source, most_open
 from riskpipe.store.parquet import read_parquet
+from riskpipe.store.sorted_merge import Source, most_open
+from riskpipe.valuation.concatenate import ConcatenationPayload
 from riskpipe.valuation.context import open_context
 from riskpipe.valuation.correct import CorrectionPayload
-from riskpipe.valuation.merge import CollationPayload, StitchPayload
+from riskpipe.valuation.merge_files import MergePayload
 
 # Scenario range (its first column) -> row of the file -> P&L measures that failed there.
 Failed = dict[int, dict[int, set[str]]]
@@ -63,34 +64,36 @@ def failed_trades_of(
     return list(read_parquet(store, path, columns, sha256).to_pylist())
 
 
-def table_sources(store: Store, layout: RunLayout, state: RunState, merges: Merges, table: str) -> list[Source]:
-    """What a published table is merged from: the blocks' files, or the joined vectors where scenarios were cut."""
-    stitches = stitch_payloads(store, layout, state.plan, state) if table == "scenario_pnl" else ()
-    stitched = [Source(layout.merge_output(task.name), sha256=merges.sha256(task.name)) for task in stitches]
-    return stitched or list(sources(store, layout, state, table))
+def table_sources(
+    store: Store, layout: RunLayout, state: RunState, combined: CombinedFiles, table: str
+) -> list[Source]:
+    """What a published table is merged from: the blocks' files, or whole vectors where scenarios were cut."""
+    payloads = concatenation_payloads(store, layout, state.plan, state) if table == "scenario_pnl" else ()
+    whole = [Source(layout.combined_file(p.name), sha256=combined.sha256(p.name)) for p in payloads]
+    return whole or list(sources(store, layout, state, table))
 
 
-def collation(store: Store, layout: RunLayout, table: str, found: Sequence[Source]) -> list[CollationPayload]:
-    """Tasks after which a table lies in fewer files, `collated`; to be asked for until there are none.
+def merge_payloads(store: Store, layout: RunLayout, table: str, found: Sequence[Source]) -> list[MergePayload]:
+    """What workers merge so that a table lies in fewer files, `merged_sources`; to be asked for until there is nothing.
 
-    None for most runs: a driver that merges thousands of blocks' files needs a millisecond for each, on its own.
+    Nothing for most runs: a driver that merges thousands of blocks' files needs a millisecond for each, on its own.
 
     :param found: see `table_sources`.
     """
     if len(found) <= most_open(store):
         return []
     groups = [tuple(found[k : k + FAN_IN]) for k in range(0, len(found), FAN_IN)]
-    return [_collation_payload(store, layout, table, group) for group in groups]
+    return [_merge_payload(store, layout, table, group) for group in groups]
 
 
-def collated(layout: RunLayout, merges: Merges, tasks: Sequence[CollationPayload]) -> list[Source]:
-    """What a table is merged from when these tasks are done."""
-    return [Source(layout.collation(task.name), sha256=merges.sha256(task.name)) for task in tasks]
+def merged_sources(layout: RunLayout, combined: CombinedFiles, payloads: Sequence[MergePayload]) -> list[Source]:
+    """What a table is merged from when this is done."""
+    return [Source(layout.merged_file(p.name), sha256=combined.sha256(p.name)) for p in payloads]
 
 
-def _collation_payload(store: Store, layout: RunLayout, table: str, group: tuple[Source, ...]) -> CollationPayload:
-    name = digest_id("collation", [table, *((source.path, sorted(source.drop), source.sha256) for source in group)])
-    return CollationPayload(store.root, layout.run_id, name, table, group)
+def _merge_payload(store: Store, layout: RunLayout, table: str, group: tuple[Source, ...]) -> MergePayload:
+    name = digest_id("merge", [table, *((source.path, sorted(source.drop), source.sha256) for source in group)])
+    return MergePayload(store.root, layout.run_id, name, table, group)
 
 
 def sources(store: Store, layout: RunLayout, state: RunState, table: str) -> Iterator[Source]:
@@ -107,17 +110,19 @@ def sources(store: Store, layout: RunLayout, state: RunState, table: str) -> Ite
                 yield Source(path, dropped_ids(store, layout, state, leaf), sha256)
 
 
-def stitch_payloads(store: Store, layout: RunLayout, plan: StoredPlan, state: RunState) -> Iterator[StitchPayload]:
-    """One task for every range of trades whose stored P&L vectors lie in more than one block; none when none do."""
+def concatenation_payloads(
+    store: Store, layout: RunLayout, plan: StoredPlan, state: RunState
+) -> Iterator[ConcatenationPayload]:
+    """One for every range of trades whose stored P&L vectors lie in more than one block; none when none do."""
     stored = set(open_context(store.root, layout.run_id).spec.stored_pnl)
     for group in _cut_groups(plan, {measure for measure, name in PNL_SETS.items() if name in stored}):
-        yield _stitch_payload(store, layout, state, group)
+        yield _concatenation_payload(store, layout, state, group)
 
 
 def correction_payloads(
     store: Store, layout: RunLayout, plan: StoredPlan, state: RunState
 ) -> Iterator[CorrectionPayload]:
-    """One task for every range of trades of which some failed under a part of the scenarios only."""
+    """One for every range of trades of which some failed under a part of the scenarios only."""
     for group in _cut_groups(plan, set(PNL_SETS)):
         failed: Failed = {}
         leaves = [leaf for index in group for leaf in state.leaves(index, plan.block(index))]
@@ -187,7 +192,7 @@ def _distinct_ranges(starts: NDArray[np.int64], measures: pa.ChunkedArray) -> It
         yield int(starts[index]), measures[int(index)].as_py()
 
 
-def _stitch_payload(store: Store, layout: RunLayout, state: RunState, group: list[int]) -> StitchPayload:
+def _concatenation_payload(store: Store, layout: RunLayout, state: RunState, group: list[int]) -> ConcatenationPayload:
     ranges = []
     content: list[object] = []
     found: list[tuple[str, frozenset[str], bool]]
@@ -204,4 +209,4 @@ def _stitch_payload(store: Store, layout: RunLayout, state: RunState, group: lis
         path, sha256 = partial(layout.block_output, "scenario_pnl"), partial(state.sha256, "scenario_pnl")
         ranges.append(tuple(Source(path(name), drop, sha256(name)) for name, drop, _ in found))
         content.append([(name, sorted(drop), done, sha256(name)) for name, drop, done in found])
-    return StitchPayload(store.root, layout.run_id, digest_id("stitch", content), tuple(ranges))
+    return ConcatenationPayload(store.root, layout.run_id, digest_id("concatenation", content), tuple(ranges))

@@ -17,14 +17,14 @@ from riskpipe.runs.stored import open_plan
 from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import RunLayout, run_order
 from riskpipe.store.ledger import BlockDone, BlockFailed, BlockSplit, Published, Record, read_ledger
-from riskpipe.store.merge import Source
 from riskpipe.store.parquet import WrittenFile, read_parquet
 from riskpipe.store.portfolio import content_sha256
 from riskpipe.store.publish import publish_day, read_current
+from riskpipe.store.sorted_merge import Source
 from riskpipe.store.stage import stage, stage_merged
 from riskpipe.store.tables import SORT_KEYS
+from riskpipe.valuation.book_sums import PartialFile, read_sums
 from riskpipe.valuation.context import open_context
-from riskpipe.valuation.merge import PartialFile, merged_sums
 
 
 @dataclass(frozen=True)
@@ -139,8 +139,8 @@ def stands(store: Store, layout: RunLayout, as_of: str) -> bool:
     if entry is None or entry["run_id"] != layout.run_id:
         return False
     records = list(read_ledger(store, layout))
-    state, merges = fold(store, layout, open_plan(store, layout), records)
-    if not was_published(records) or next(missing_outputs(store, layout, state, merges), None) is not None:
+    state, combined = fold(store, layout, open_plan(store, layout), records)
+    if not was_published(records) or next(missing_outputs(store, layout, state, combined), None) is not None:
         return False
     files = [file for described in entry["tables"].values() for file in described["files"]]
     return all(
@@ -153,14 +153,14 @@ def publish_tables(
     store: Store,
     layout: RunLayout,
     sources: Mapping[str, Sequence[Source]],
-    merged: Sequence[PartialFile],
+    sums: Sequence[PartialFile],
     engines: Iterable[str],
 ) -> dict[str, list[WrittenFile]]:
-    """Stage every table of a run whose merges are done, and put the day in place.
+    """Stage every table of a run whose outputs are combined, and put the day in place.
 
-    :param sources: files, few enough to be merged at once, of the tables with a row a trade (`outputs.collation`).
+    :param sources: files, few enough to be merged at once, of the tables with a row a trade (`outputs.merge_payloads`).
     :param engines: versions of riskpipe that did the blocks; this one puts them together.
-    :param merged: the files that hold the run's sums.
+    :param sums: the files that hold the run's sums.
     """
     context = open_context(store.root, layout.run_id)
     context.verify()
@@ -171,9 +171,9 @@ def publish_tables(
     for table in SORT_KEYS:
         if sources[table]:
             staged[table] = stage_merged(store, layout, table, sources[table], provenance)
-    sums = merged_sums(store, merged)
+    books = read_sums(store, sums)
     for table, rows in (
-        ("aggregates", aggregates_table(spec, context.scenarios, sums)),
+        ("aggregates", aggregates_table(spec, context.scenarios, books)),
         ("scenarios", scenarios_table(spec, context.scenarios)),
     ):
         staged[table] = stage(store, layout, table, [rows], provenance)

@@ -1,8 +1,8 @@
 """One session of a run: from an opened run (new, resumed or to be repeated in part) to its end.
 
-blocks --> value tasks --> merge tasks --> aggregates --> published
-              |                |
-              +---> ledger <---+
+blocks --> value --> sum, concatenate, correct, merge --> aggregates --> published
+              |                      |
+              +------> ledger <------+
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from riskpipe.plan.block import Block
 from riskpipe.plan.plan import StoredPlan
 from riskpipe.plan.state import RunState
 from riskpipe.runs.attempts import cause_of, done_record
+from riskpipe.runs.combined_files import CombinedFiles
 from riskpipe.runs.losses import loss_error, lost_outputs, missing_outputs
-from riskpipe.runs.merge_tree import Merges
 from riskpipe.runs.outputs import (
-    collated,
-    collation,
+    concatenation_payloads,
     correction_payloads,
-    stitch_payloads,
+    merge_payloads,
+    merged_sources,
     table_sources,
     unfinished,
 )
@@ -50,8 +50,8 @@ from riskpipe.store.ledger import (
     BlockFailed,
     BlockSplit,
     BlockVoid,
+    Combined,
     LedgerWriter,
-    MergeDone,
     OutputLost,
     Record,
     SessionEnded,
@@ -59,12 +59,12 @@ from riskpipe.store.ledger import (
     new_session_id,
     read_ledger,
 )
-from riskpipe.store.merge import Source
 from riskpipe.store.parquet import ChangedFileError
 from riskpipe.store.process import ProcessIdentity
+from riskpipe.store.sorted_merge import Source
 from riskpipe.store.tables import SORT_KEYS
+from riskpipe.valuation.book_sums import PartialFile, SumPayload
 from riskpipe.valuation.context import open_context
-from riskpipe.valuation.merge import MergePayload, PartialFile
 from riskpipe.valuation.run_block import BlockPayload, void_block
 
 UPDATE_SECONDS = 0.5
@@ -79,7 +79,7 @@ class Session:
     settings: Settings
     plan: StoredPlan
     state: RunState
-    merges: Merges
+    combined: CombinedFiles
     writer: LedgerWriter
     session: str
     lease: Lease
@@ -121,7 +121,7 @@ class Session:
 
     def _losses(self) -> StorageError | None:
         """Records what is not in place any more; None: everything is."""
-        lost = list(lost_outputs(self.store, self.layout, self.state, self.merges))
+        lost = list(lost_outputs(self.store, self.layout, self.state, self.combined))
         self.lose(lost)
         self.flush()
         return loss_error(self.store, self.layout, lost) if lost else None
@@ -130,7 +130,7 @@ class Session:
         """What these files are of is to be done again."""
         for loss in lost:
             self.record(loss)
-            self.merges.lost(loss.name)
+            self.combined.lost(loss.name)
 
     def end(self, status: RunStatus) -> None:
         self.record(SessionEnded(self.session, status.state, status.exit_code, time.time()))
@@ -139,7 +139,7 @@ class Session:
     # -- driving
 
     def value_blocks(self, executor: Executor, *, fail_fast: bool) -> DriveResult:
-        """Everything that is pending, merges as their groups fill up."""
+        """Everything that is pending, sums as their groups fill up."""
         self.valuing_since = time.monotonic()
         self.left_projected = sum(block.projected_seconds for block in self.state.pending())
         result = self._drive(self._tasks(), executor, fail_fast=fail_fast)
@@ -147,18 +147,18 @@ class Session:
         self.observer.update(self.status("running"))
         return result
 
-    def finish_outputs(self, executor: Executor | None = None, *, collate: bool) -> None:
-        """Everything that publishing reads: rows for what failed, merged sums, joined vectors; what is there stays.
+    def finish_outputs(self, executor: Executor | None = None, *, merge: bool) -> None:
+        """Everything that publishing reads: rows for what failed, sums, whole vectors; what is there stays.
 
         Only when all of it is in place is the session `publishable`: a stop may come at any point here.
 
         :param executor: None: one in this process.
-        :param collate: the run is to be published: find what its tables are merged from, and put many files into few.
+        :param merge: the run is to be published: find what its tables are merged from, and merge many files into few.
         """
         executor = executor or SerialExecutor(FUNCTIONS)
         started = time.monotonic()
-        self.publishable = self._finish_outputs(executor) and (not collate or self._collate(executor))
-        self.phases["merge"] = time.monotonic() - started
+        self.publishable = self._finish_outputs(executor) and (not merge or self._merge(executor))
+        self.phases["combine"] = time.monotonic() - started
         self.flush()
 
     def _finish_outputs(self, executor: Executor) -> bool:
@@ -167,29 +167,29 @@ class Session:
             payload = BlockPayload(self.store.root, self.layout.run_id, leaf.block)
             made = void_block(payload, self.state.why(leaf.block.block_id))
             self.record(BlockVoid(leaf.block.block_id, made.outputs))
-        for level in self.merges.levels(self.state):
-            tasks_of_level = (self._merge_task(payload) for payload in level)
+        for level in self.combined.levels(self.state):
+            tasks_of_level = (self._sum_task(payload) for payload in level)
             if self._drive(tasks_of_level, executor, fail_fast=True).state != "complete":
                 return False
         where = (self.store, self.layout, self.plan, self.state)
         corrections = list(correction_payloads(*where))
         corrected = (Task(key=payload.name, payload=payload, function="correct") for payload in corrections)
-        stitched = (Task(key=payload.name, payload=payload, function="stitch") for payload in stitch_payloads(*where))
-        left = (task for task in itertools.chain(corrected, stitched) if not self.merges.has(task.key))
+        whole = (Task(key=p.name, payload=p, function="concatenate") for p in concatenation_payloads(*where))
+        left = (task for task in itertools.chain(corrected, whole) if not self.combined.has(task.key))
         if self._drive(left, executor, fail_fast=True).state != "complete":
             return False
-        self.sums = tuple(map(self.merges.sums, (*self.merges.roots, *(payload.name for payload in corrections))))
+        self.sums = tuple(map(self.combined.sums, (*self.combined.roots, *(payload.name for payload in corrections))))
         return True
 
-    def _collate(self, executor: Executor) -> bool:
+    def _merge(self, executor: Executor) -> bool:
         for table in SORT_KEYS:
-            found = table_sources(self.store, self.layout, self.state, self.merges, table)
-            while level := collation(self.store, self.layout, table, found):
-                left = (payload for payload in level if not self.merges.has(payload.name))
-                tasks = (Task(key=payload.name, payload=payload, function="collate") for payload in left)
+            found = table_sources(self.store, self.layout, self.state, self.combined, table)
+            while level := merge_payloads(self.store, self.layout, table, found):
+                left = (payload for payload in level if not self.combined.has(payload.name))
+                tasks = (Task(key=payload.name, payload=payload, function="merge") for payload in left)
                 if self._drive(tasks, executor, fail_fast=True).state != "complete":
                     return False
-                found = collated(self.layout, self.merges, level)
+                found = merged_sources(self.layout, self.combined, level)
             self.sources[table] = found
         return True
 
@@ -225,8 +225,8 @@ class Session:
             projected_seconds=block.projected_seconds,
         )
 
-    def _merge_task(self, payload: MergePayload) -> Task:
-        return Task(key=payload.name, payload=payload, function="merge")
+    def _sum_task(self, payload: SumPayload) -> Task:
+        return Task(key=payload.name, payload=payload, function="sum")
 
     def _split(self, task: Task) -> list[Task]:
         if not isinstance(task.payload, BlockPayload):
@@ -259,7 +259,9 @@ class Session:
                 if not isinstance(task.payload, BlockPayload):
                     unsound = reason in (Reason.STORAGE, Reason.INPUT_CHANGED)
                     lost = self._losses() if unsound else None
-                    raise lost or InfrastructureError(f"merging failed: {message}; `riskpipe run` goes on from here")
+                    raise lost or InfrastructureError(
+                        f"results of blocks could not be combined: {message}; `riskpipe run` goes on from here"
+                    )
                 self._attempt_failed(task, mishap, final=True, reason=reason.value, message=message)
             case _:
                 pass
@@ -268,15 +270,15 @@ class Session:
     def _finished(self, task: Task, result: Any, worker: str) -> list[Task]:
         queued_at = self.queued.pop(task.key, time.time())
         if not isinstance(task.payload, BlockPayload):
-            self.merges.done(task.key, result.path, result.sha256)
-            self.record(MergeDone(task.key, result.path, result.sha256, task.key))
+            self.combined.done(task.key, result.path, result.sha256)
+            self.record(Combined(task.key, result.path, result.sha256))
             return []
         block = task.payload.block
         self.record(done_record(block, task.attempt, worker, queued_at, result))
         self.done_projected += block.projected_seconds
         self.left_projected -= block.projected_seconds
-        payload = self.merges.completed_by(block, self.state)
-        return [] if payload is None else [self._merge_task(payload)]
+        payload = self.combined.completed_by(block, self.state)
+        return [] if payload is None else [self._sum_task(payload)]
 
     def _attempt_failed(
         self,
@@ -344,17 +346,19 @@ class Session:
         return next(self.state.pending(), None) is None
 
 
-def fold(store: Store, layout: RunLayout, plan: StoredPlan, records: Iterable[Record]) -> tuple[RunState, Merges]:
-    """A ledger as the state of the run's blocks, and what was merged of them."""
+def fold(
+    store: Store, layout: RunLayout, plan: StoredPlan, records: Iterable[Record]
+) -> tuple[RunState, CombinedFiles]:
+    """A ledger as the state of the run's blocks, and what was combined of them."""
     state = RunState(plan)
-    merges = Merges(store.root, layout, len(plan))
+    combined = CombinedFiles(store.root, layout, len(plan))
     for record in records:
         state.apply(record)
-        if isinstance(record, MergeDone):
-            merges.done(record.group, record.path, record.sha256)
+        if isinstance(record, Combined):
+            combined.done(record.name, record.path, record.sha256)
         elif isinstance(record, OutputLost):
-            merges.lost(record.name)
-    return state, merges
+            combined.lost(record.name)
+    return state, combined
 
 
 def open_session(
@@ -367,20 +371,20 @@ def open_session(
     store.delete_temporary(layout.root)
     open_context(store.root, layout.run_id).verify()
     plan = open_plan(store, layout)
-    state, merges = fold(store, layout, plan, read_ledger(store, layout))
-    merges.forget_collations(store)
-    lost = list(missing_outputs(store, layout, state, merges))
+    state, combined = fold(store, layout, plan, read_ledger(store, layout))
+    combined.forget_merged(store)
+    lost = list(missing_outputs(store, layout, state, combined))
     name = new_session_id(store, layout, datetime.now(UTC))
     started = time.monotonic()
     writer = LedgerWriter(store, layout, name, started)
     session = Session(
-        store, layout, settings, plan, state, merges, writer, name, lease, observer, stop, started=started
+        store, layout, settings, plan, state, combined, writer, name, lease, observer, stop, started=started
     )
     identity = ProcessIdentity.current()
     session.record(SessionStarted(name, time.time(), identity.host, identity.pid, __version__))
     session.lose(lost)
     session.lost = lost
     state.start_session()
-    merges.begin(state)
+    combined.begin(state)
     session.flush()
     return session

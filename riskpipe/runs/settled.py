@@ -36,8 +36,8 @@ def settled(
     if status is None or status.state not in ("complete", "partial"):
         return None
     plan = open_plan(store, layout)
-    state, merges = fold(store, layout, plan, records)
-    lost = missing_outputs(store, layout, state, merges)
+    state, combined = fold(store, layout, plan, records)
+    lost = missing_outputs(store, layout, state, combined)
     if any(next(found, None) is not None for found in (state.pending(), lost)) or repeats(plan, state):
         return None
     days = read_current(store)

@@ -15,8 +15,10 @@ from riskpipe.execute.serial_executor import SerialExecutor
 from riskpipe.execute.sharded_executor import ShardedExecutor
 from riskpipe.execute.task import Task
 from riskpipe.store.parquet import WrittenFile
+from riskpipe.valuation.book_sums import sum_partials
+from riskpipe.valuation.concatenate import concatenate_pnl
 from riskpipe.valuation.correct import correct_sums
-from riskpipe.valuation.merge import collate_files, merge_partials, stitch_pnl
+from riskpipe.valuation.merge_files import merge_files
 from riskpipe.valuation.run_block import BlockResult, run_block
 
 if TYPE_CHECKING:
@@ -27,28 +29,28 @@ def value(task: Task) -> BlockResult:
     return run_block(task.payload)
 
 
-def merge(task: Task) -> WrittenFile:
-    return merge_partials(task.payload)
+def sum_up(task: Task) -> WrittenFile:
+    return sum_partials(task.payload)
 
 
-def stitch(task: Task) -> WrittenFile:
-    return stitch_pnl(task.payload)
+def concatenate(task: Task) -> WrittenFile:
+    return concatenate_pnl(task.payload)
 
 
 def correct(task: Task) -> WrittenFile:
     return correct_sums(task.payload)
 
 
-def collate(task: Task) -> WrittenFile:
-    return collate_files(task.payload)
+def merge(task: Task) -> WrittenFile:
+    return merge_files(task.payload)
 
 
 FUNCTIONS: Mapping[str, Function] = {
     "value": value,
-    "merge": merge,
-    "stitch": stitch,
+    "sum": sum_up,
+    "concatenate": concatenate,
     "correct": correct,
-    "collate": collate,
+    "merge": merge,
 }
 
 

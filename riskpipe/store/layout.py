@@ -77,12 +77,12 @@ class RunLayout:
         return f"{self.block_outputs}/{checked_name(table)}/{checked_name(block_id)}.parquet"
 
     @property
-    def merges(self) -> str:
-        """The directory of merged partial sums."""
-        return f"{self.root}/merges"
+    def combined(self) -> str:
+        """The directory of what is combined of blocks' outputs: sums, whole P&L vectors, corrections."""
+        return f"{self.root}/combined"
 
-    def merge_output(self, group: str) -> str:
-        return f"{self.merges}/{checked_name(group)}.parquet"
+    def combined_file(self, name: str) -> str:
+        return f"{self.combined}/{checked_name(name)}.parquet"
 
     @property
     def blocks(self) -> str:
@@ -118,12 +118,12 @@ class RunLayout:
         return f"{self.root}/publish"
 
     @property
-    def collations(self) -> str:
-        """The directory of files that stand for many block outputs until the run is published."""
-        return f"{self.staging}/collated"
+    def merged(self) -> str:
+        """The directory of files merged of many block outputs, in whose place they stand until the run is published."""
+        return f"{self.staging}/merged"
 
-    def collation(self, name: str) -> str:
-        return f"{self.collations}/{checked_name(name)}.parquet"
+    def merged_file(self, name: str) -> str:
+        return f"{self.merged}/{checked_name(name)}.parquet"
 
     def staged_day(self, table: str, as_of: date) -> str:
         return f"{self.staging}/{checked_name(table)}/{day_name(as_of)}"

@@ -26,7 +26,7 @@ from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import RunLayout
 from riskpipe.store.parquet import WrittenFile
 
-VERSION = 1
+VERSION = 2
 FLUSH_RECORDS = 256
 FLUSH_SECONDS = 0.25
 FLUSH_SHARE = 0.01
@@ -125,7 +125,7 @@ class BlockVoid:
 class OutputLost:
     """A file that was in place is missing or another: what it is of is to be done again.
 
-    :param name: of the block, or of the merged file.
+    :param name: of the block, or of the combined file.
     """
 
     type: ClassVar[str] = "output_lost"
@@ -135,17 +135,16 @@ class OutputLost:
 
 
 @dataclass(frozen=True)
-class MergeDone:
-    """A file made of blocks' outputs is in place: merged sums, joined vectors, corrections, collations.
+class Combined:
+    """A file combined of blocks' outputs is in place: sums, whole P&L vectors, a correction, a merged file.
 
-    :param group: its name. :param inputs_sha256: names what it was made of.
+    :param name: follows from what it is made of.
     """
 
-    type: ClassVar[str] = "merge_done"
-    group: str
+    type: ClassVar[str] = "combined"
+    name: str
     path: str
     sha256: str
-    inputs_sha256: str
 
 
 @dataclass(frozen=True)
@@ -169,15 +168,7 @@ class SessionEnded:
 
 
 Record = (
-    SessionStarted
-    | BlockDone
-    | BlockFailed
-    | BlockSplit
-    | BlockVoid
-    | OutputLost
-    | MergeDone
-    | Published
-    | SessionEnded
+    SessionStarted | BlockDone | BlockFailed | BlockSplit | BlockVoid | OutputLost | Combined | Published | SessionEnded
 )
 
 
@@ -231,6 +222,13 @@ def _decode_split(values: dict[str, Any]) -> BlockSplit:
     return record
 
 
+def _decode_merge_done(values: dict[str, Any]) -> Combined:
+    """The record of version 1 in the place of `combined`."""
+    values["name"] = values.pop("group")
+    record: Combined = _build(Combined, values)
+    return record
+
+
 def _decode_published(values: dict[str, Any]) -> Published:
     values["tables"] = tuple(values["tables"])
     record: Published = _build(Published, values)
@@ -255,7 +253,8 @@ _DECODERS: dict[str, Callable[[dict[str, Any]], Record]] = {
     **{kind.type: partial(_decode_written, kind) for kind in (BlockDone, BlockVoid)},
     BlockSplit.type: _decode_split,
     Published.type: _decode_published,
-    **{kind.type: partial(_build, kind) for kind in (SessionStarted, BlockFailed, OutputLost, MergeDone, SessionEnded)},
+    "merge_done": _decode_merge_done,
+    **{kind.type: partial(_build, kind) for kind in (SessionStarted, BlockFailed, OutputLost, Combined, SessionEnded)},
 }
 _FIELDS: dict[Any, frozenset[str]] = {
     kind: frozenset(f.name for f in fields(kind)) for kind in (WrittenFile, *get_args(Record))

@@ -11,8 +11,8 @@ import pyarrow as pa
 
 from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import RunLayout, published_day
-from riskpipe.store.merge import WINDOW_BYTES, Source, merge_sorted, merge_to_file
 from riskpipe.store.parquet import ROW_GROUP_ROWS, Remnant, WrittenFile
+from riskpipe.store.sorted_merge import WINDOW_BYTES, Source, merge_sorted, merge_to_file
 from riskpipe.store.tables import SCHEMAS, SORT_KEYS, Provenance, TableSink, metadata, table_sink
 
 FILE_BYTES = 256 << 20

@@ -65,7 +65,7 @@ def publish(
         if not session.clean():
             raise UsageError(f"run {layout.run_id} is not done: go on with `riskpipe run --resume {layout.run_id}`")
         with session.sound():
-            session.finish_outputs(collate=True)
+            session.finish_outputs(merge=True)
             lease.check(confirm=True)
             tables = publish_tables(store, layout, session.sources, session.sums, session.state.engines)
         mark_published(session, tables)

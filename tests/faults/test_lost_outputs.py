@@ -18,15 +18,15 @@ from riskpipe.results.find import find_results
 from riskpipe.runs.publication import publish_tables
 from riskpipe.runs.worker_functions import FUNCTIONS
 from riskpipe.store.layout import RunLayout, list_runs
-from riskpipe.store.ledger import BlockDone, MergeDone, OutputLost, read_ledger
+from riskpipe.store.ledger import BlockDone, Combined, OutputLost, read_ledger
 from riskpipe.store.location import open_store
 from riskpipe.workflows.publish import publish
 from riskpipe.workflows.run import run
 
 CUT = ("partition.max_trades=60", "partition.max_scenarios=300", "measures=[pv, dv01, bucketed_delta, historical_var]")
 TABLES = ("valuations", "sensitivities", "scenario_pnl", "partials", "trade_failures")
-WHERE = [*(f"blocks/{table}" for table in TABLES), "merges"]
-# Publishing a run whose merges are done does not read these: they were found sound when they were merged.
+WHERE = [*(f"blocks/{table}" for table in TABLES), "combined"]
+# Publishing a run that is combined does not read these: they were found sound when they were.
 MERGED = ("blocks/partials", "blocks/scenario_pnl")
 
 
@@ -122,7 +122,7 @@ def test_a_harmed_file_is_not_published_and_made_again(
     assert (status.state, status.published) == ("partial", True)
     assert status.numbers.balanced
     assert status.blocks.ok == len(
-        {victim for victim in victims if where != "merges"}
+        {victim for victim in victims if where != "combined"}
     )  # what is sound is not done again
     assert_same_bits(undisturbed, output)
 
@@ -149,7 +149,7 @@ def _read(rows: Iterator[Any]) -> None:
 
 
 @pytest.mark.parametrize("harm", ["removed", "one bit flipped"])
-@pytest.mark.parametrize("function", ["merge", "stitch", "publish"])
+@pytest.mark.parametrize("function", ["sum", "concatenate", "publish"])
 def test_harm_while_the_run_goes_on(
     function: str, harm: str, spotted: Path, undisturbed: Path, tmp_path: Path, monkeypatch: Any
 ) -> None:
@@ -170,7 +170,10 @@ def test_harm_while_the_run_goes_on(
             inner = harmful(publish_tables, lambda store, layout, sources, *more: sources["sensitivities"][-1].path)
             patched.setattr("riskpipe.runs.finish.publish_tables", inner)
         else:
-            paths = {"merge": lambda work: work.payload.files[0].path, "stitch": lambda w: w.payload.ranges[0][0].path}
+            paths = {
+                "sum": lambda task: task.payload.files[0].path,
+                "concatenate": lambda task: task.payload.ranges[0][0].path,
+            }
             functions = {**FUNCTIONS, function: harmful(FUNCTIONS[function], paths[function])}
             patched.setattr("riskpipe.runs.worker_functions.FUNCTIONS", functions)
         with pytest.raises(StorageError, match=r"blocks/.*: it.*riskpipe run --resume"):
@@ -180,7 +183,7 @@ def test_harm_while_the_run_goes_on(
     status = run(settings, Selection(), observer=_Silent())
 
     assert (status.state, status.published) == ("partial", True)
-    assert status.blocks.ok == 1 or function == "merge"  # a merge may come before the last block
+    assert status.blocks.ok == 1 or function == "sum"  # a sum may come before the last block
     assert len(list_runs(open_store(str(output)))) == 1
     assert_same_bits(undisturbed, output)
 
@@ -191,8 +194,10 @@ def test_everything_that_is_published_has_a_checksum_in_the_ledger(made: Path) -
     for record in read_ledger(open_store(str(made)), RunLayout(root.name)):
         if isinstance(record, BlockDone):
             known |= {file.path for file in record.outputs.values() if len(file.sha256) == 64}
-        elif isinstance(record, MergeDone):
+        elif isinstance(record, Combined):
             known |= {record.path} if len(record.sha256) == 64 else set()
         assert not isinstance(record, OutputLost)
-    there = {str(path.relative_to(made)) for kind in ("blocks", "merges") for path in (root / kind).rglob("*.parquet")}
+    there = {
+        str(path.relative_to(made)) for kind in ("blocks", "combined") for path in (root / kind).rglob("*.parquet")
+    }
     assert there == known

@@ -189,8 +189,8 @@ def test_a_service_that_throttles_and_cuts(s3, small_book, in_bucket, undisturbe
 
 
 @pytest.mark.slow
-def test_many_files_are_collated_first(monkeypatch, small_book, in_bucket, undisturbed, store, fetched) -> None:
-    monkeypatch.setattr("riskpipe.store.merge._MOST_SOURCES", 4)
+def test_workers_merge_many_files_first(monkeypatch, small_book, in_bucket, undisturbed, store, fetched) -> None:
+    monkeypatch.setattr("riskpipe.store.sorted_merge._MOST_SOURCES", 4)
 
     status = run(settings(small_book, *in_bucket), Selection(), observer=Silent())
 

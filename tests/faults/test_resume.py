@@ -33,11 +33,11 @@ MOMENTS = {
     "p.ParquetSink.finish = dying(p.ParquetSink.finish, 30)",
     "in a flush of the ledger": "import riskpipe.store.ledger as l\n"
     "l.LedgerWriter.flush = dying(l.LedgerWriter.flush, 3)",
-    "while merging": "import riskpipe.runs.worker_functions as f\n"
-    "f.FUNCTIONS = {**f.FUNCTIONS, 'merge': dying(f.merge, 1)}",
-    "while collating": "import riskpipe.store.merge as m\nm._MOST_SOURCES = 4\n"
+    "while summing": "import riskpipe.runs.worker_functions as f\n"
+    "f.FUNCTIONS = {**f.FUNCTIONS, 'sum': dying(f.sum_up, 1)}",
+    "while merging": "import riskpipe.store.sorted_merge as m\nm._MOST_SOURCES = 4\n"
     "import riskpipe.runs.worker_functions as f\n"
-    "f.FUNCTIONS = {**f.FUNCTIONS, 'collate': dying(f.collate, 1)}",
+    "f.FUNCTIONS = {**f.FUNCTIONS, 'merge': dying(f.merge, 1)}",
     "while publishing": "import riskpipe.store.publish as p\np._place = dying(p._place, 2)",
     "before the summary": "import riskpipe.runs.session as s\ns.Session.end = dying(s.Session.end, 1)",
 }
@@ -143,8 +143,8 @@ def test_retry_of_a_complete_run_does_nothing(settings_of, recorder, tmp_path) -
 
 LATE = {
     "in the last block": ("value", 21),
+    "in a sum": ("sum", 1),
     "in a merge": ("merge", 1),
-    "in a collation": ("collate", 1),
 }
 
 
@@ -157,8 +157,8 @@ def test_sigterm_when_no_block_is_left_publishes_nothing_half(
     output = tmp_path / "output"
     patch = f"""
 import riskpipe.runs.worker_functions as f
-import riskpipe.store.merge
-riskpipe.store.merge._MOST_SOURCES = 4  # files at once: more are collated
+import riskpipe.store.sorted_merge
+riskpipe.store.sorted_merge._MOST_SOURCES = 4  # files at once: more are merged by workers
 calls = [0]
 inner = f.FUNCTIONS[{function!r}]
 def stopping(work):

@@ -17,8 +17,8 @@ from riskpipe.store.ledger import (
     BlockFailed,
     BlockSplit,
     BlockVoid,
+    Combined,
     LedgerWriter,
-    MergeDone,
     OutputLost,
     Published,
     Record,
@@ -57,7 +57,7 @@ RECORDS: list[Record] = [
     BlockSplit("b3", ({"start": 0, "stop": 5}, {"start": 5, "stop": 9}), "OUT_OF_MEMORY"),
     BlockVoid("b4", {"valuations": WrittenFile("blocks/v/b4.parquet", 7, 200, "ab" * 32)}),
     OutputLost("b1", "blocks/v/b.parquet", "it is missing"),
-    MergeDone("g1", "merges/g1.parquet", "cd" * 32, "ef" * 32),
+    Combined("g1", "combined/g1.parquet", "cd" * 32),
     Published(("valuations", "aggregates"), 9.0),
     SessionEnded(SESSION, "succeeded", 0, 10.0),
 ]
@@ -71,26 +71,31 @@ def segments(store: Store) -> list[Path]:
 def test_records_come_back_equal(record: Record) -> None:
     line = encode(record)
     assert "\n" not in line
-    assert json.loads(line)["v"] == 1
+    assert json.loads(line)["v"] == 2
     back = decode(line)
     assert back == record
     assert type(back) is type(record)
 
 
 def test_every_record_type_is_tried() -> None:
-    assert {record.type for record in RECORDS} == set(ledger_module._DECODERS)
+    assert {record.type for record in RECORDS} | {"merge_done"} == set(ledger_module._DECODERS)
 
 
 def test_a_later_version_s_fields_are_left_out_but_not_its_meaning() -> None:
     values = json.loads(encode(RECORDS[0]))
     assert decode(json.dumps({**values, "colour": "red"})) == RECORDS[0]
     with pytest.raises(ValueError, match="install a newer one"):
-        decode(json.dumps({**values, "v": 2}))
+        decode(json.dumps({**values, "v": 3}))
     with pytest.raises(ValueError, match="unknown record type"):
         decode(json.dumps({**values, "type": "other"}))
     del values["host"]
     with pytest.raises(ValueError, match="without host"):
         decode(json.dumps(values))
+
+
+def test_what_the_first_version_merged_is_still_read() -> None:
+    line = '{"v":1,"type":"merge_done","group":"g1","path":"merges/g1.parquet","sha256":"cd","inputs_sha256":"g1"}'
+    assert decode(line) == Combined("g1", "merges/g1.parquet", "cd")
 
 
 def test_sessions_are_read_in_the_order_in_which_they_began(store: Store) -> None:

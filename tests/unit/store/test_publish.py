@@ -23,11 +23,11 @@ from riskpipe.store import local_store, tables
 from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import RunLayout, published_day
 from riskpipe.store.location import open_store
-from riskpipe.store.merge import Source
 from riskpipe.store.object_store import ObjectStore
 from riskpipe.store.parquet import ROW_GROUP_ROWS, WrittenFile, open_parquet, read_parquet
 from riskpipe.store.portfolio import content_sha256
 from riskpipe.store.publish import publish_day, read_current
+from riskpipe.store.sorted_merge import Source
 from riskpipe.store.stage import stage, stage_merged
 from riskpipe.store.tables import SCHEMAS, Provenance, write_result
 

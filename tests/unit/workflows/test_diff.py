@@ -174,11 +174,11 @@ def test_a_trade_in_another_book_is_compared_all_the_same(output: Any) -> None:
 
 
 def test_one_element_of_one_vector(output: Any) -> None:
-    """The unpublished run's scenarios were cut, so its vectors lie in the merged files."""
+    """The unpublished run's scenarios were cut, so its vectors lie in combined files."""
     import pyarrow.parquet as pq
 
-    merged = sorted((output.path / "runs" / output.blocks / "merges").glob("*.parquet"))
-    path = next(path for path in merged if "pnl" in pq.read_schema(path).names)
+    combined = sorted((output.path / "runs" / output.blocks / "combined").glob("*.parquet"))
+    path = next(path for path in combined if "pnl" in pq.read_schema(path).names)
     rows = pq.read_table(path).to_pylist()
     rows[2]["pnl"][3] += 0.25
     output.rewrite(path, lambda _: rows)
@@ -218,7 +218,7 @@ def test_runs_whose_files_are_gone(output: Any) -> None:
 
 
 def test_a_run_without_its_sums_is_refused(output: Any) -> None:
-    for path in (output.path / "runs" / output.blocks / "merges").iterdir():
+    for path in (output.path / "runs" / output.blocks / "combined").iterdir():
         path.unlink()
     with pytest.raises(UsageError, match=r"the sums of run .* are not in place"):
         compared(output)

@@ -20,17 +20,17 @@ from riskpipe.errors import Failure, InputError, Reason
 from riskpipe.kernels.sums import LARGEST_LIMB, to_floats, zeros
 from riskpipe.runs.aggregate import aggregates_table, ancestors
 from riskpipe.store.parquet import read_parquet
-from riskpipe.valuation.context import open_context
-from riskpipe.valuation.merge import (
+from riskpipe.valuation.book_sums import (
     BookSum,
     Key,
-    MergePayload,
     PartialFile,
+    SumPayload,
     add_up,
-    merge_partials,
-    merged_sums,
     partials_table,
+    read_sums,
+    sum_partials,
 )
+from riskpipe.valuation.context import open_context
 from riskpipe.valuation.run_block import BlockPayload, run_block, void_block
 
 OpenDesk = Callable[..., OpenRun]
@@ -110,10 +110,10 @@ def test_no_tree_of_merges_changes_a_bit(open_desk: OpenDesk) -> None:
         names = []
         for k in range(0, len(files), width):
             name = f"level-{width}-{k}"
-            written = merge_partials(MergePayload(run.store.root, run.layout.run_id, name, files[k : k + width]))
-            assert written.path == run.layout.merge_output(name)
+            written = sum_partials(SumPayload(run.store.root, run.layout.run_id, name, files[k : k + width]))
+            assert written.path == run.layout.combined_file(name)
             names.append(PartialFile(written.path, sha256=written.sha256))
-        assert _values(merged_sums(run.store, names)) == expected
+        assert _values(read_sums(run.store, names)) == expected
 
 
 def test_scenario_ranges_are_summed_where_they_belong(open_desk: OpenDesk, tmp_path: Any) -> None:
@@ -237,8 +237,8 @@ def test_block_without_additive_measures_has_its_file_all_the_same(open_desk: Op
     (file,) = _files(run)
 
     assert _sums(run, (file,)) == {}
-    written = merge_partials(MergePayload(run.store.root, run.layout.run_id, "only", (file,)))
-    assert merged_sums(run.store, [PartialFile(written.path)]) == {}
+    written = sum_partials(SumPayload(run.store.root, run.layout.run_id, "only", (file,)))
+    assert read_sums(run.store, [PartialFile(written.path)]) == {}
 
 
 def test_a_sum_out_of_range_is_refused() -> None:

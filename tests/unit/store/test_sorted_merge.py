@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from riskpipe.errors import StorageError
-from riskpipe.store import merge as merge_module
+from riskpipe.store import sorted_merge as merge_module
 from riskpipe.store.filesystem import Store
 from riskpipe.store.location import open_store
-from riskpipe.store.merge import Source, merge_sorted
 from riskpipe.store.parquet import write_parquet
+from riskpipe.store.sorted_merge import Source, merge_sorted
 from riskpipe.store.tables import InvalidResultError
 
 SCHEMA = pa.schema(

@@ -10,9 +10,9 @@ import pytest
 from valuations import OpenRun, open_run, settings_at
 
 from riskpipe.plan.block import Block
-from riskpipe.store.merge import Source
 from riskpipe.store.parquet import read_parquet
-from riskpipe.valuation.merge import StitchPayload, stitch_pnl
+from riskpipe.store.sorted_merge import Source
+from riskpipe.valuation.concatenate import ConcatenationPayload, concatenate_pnl
 from riskpipe.valuation.run_block import run_block
 
 OpenDesk = Callable[..., OpenRun]
@@ -40,8 +40,8 @@ def cut(open_desk: OpenDesk, tmp_path: Any) -> tuple[dict[str, list[float] | Non
     return expected, run, sorted(run.blocks, key=lambda b: b.scenario_start)
 
 
-def _stitch(run: OpenRun, ranges: list[tuple[Source, ...]]) -> str:
-    return stitch_pnl(StitchPayload(run.store.root, run.layout.run_id, "stitched", tuple(ranges))).path
+def _concatenate(run: OpenRun, ranges: list[tuple[Source, ...]]) -> str:
+    return concatenate_pnl(ConcatenationPayload(run.store.root, run.layout.run_id, "whole", tuple(ranges))).path
 
 
 def test_ranges_joined_are_the_whole(cut: tuple[dict[str, list[float] | None], OpenRun, list[Block]]) -> None:
@@ -49,7 +49,7 @@ def test_ranges_joined_are_the_whole(cut: tuple[dict[str, list[float] | None], O
     assert len(blocks) == 3
     ranges = [(Source(run_block(run.task(b)).outputs["scenario_pnl"].path),) for b in blocks]
 
-    path = _stitch(run, ranges)
+    path = _concatenate(run, ranges)
 
     assert _vectors(run, path) == expected
     assert [t for t, pnl in expected.items() if pnl is None] == ["D", "E", "C"]
@@ -65,7 +65,7 @@ def test_order_of_the_ranges_is_the_order_of_the_scenarios(
     expected, run, blocks = cut
     sources = [Source(run_block(run.task(b)).outputs["scenario_pnl"].path) for b in blocks]
 
-    found = _vectors(run, _stitch(run, [(source,) for source in reversed(sources)]))
+    found = _vectors(run, _concatenate(run, [(source,) for source in reversed(sources)]))
 
     assert found["A"] is not None
     assert found["A"] != expected["A"]
@@ -80,7 +80,7 @@ def test_rows_in_several_files_and_rows_that_are_replaced(
     parts = [blocks[0].part((0, 1, 2)), blocks[0].part((3, 4)), blocks[1].part((1,))]
     files = [run_block(run.task(b)).outputs["scenario_pnl"].path for b in (*parts, *blocks[1:])]
 
-    path = _stitch(
+    path = _concatenate(
         run,
         [
             (Source(files[0]), Source(files[1])),
@@ -99,7 +99,7 @@ def test_ranges_of_other_trades_are_a_bug_that_stops(
     files = [run_block(run.task(b)).outputs["scenario_pnl"].path for b in (blocks[0], blocks[1].part((0, 1)))]
 
     with pytest.raises(AssertionError, match="hold different trades"):
-        _stitch(run, [(Source(file),) for file in files])
+        _concatenate(run, [(Source(file),) for file in files])
 
 
 def test_written_vectors_are_those_of_the_set(open_desk: OpenDesk) -> None:

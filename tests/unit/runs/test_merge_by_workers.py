@@ -11,12 +11,12 @@ from published import assert_same_bits
 
 from riskpipe.config import Settings, load_settings
 from riskpipe.plan.selection import Selection
-from riskpipe.runs.merge_tree import Merges
-from riskpipe.runs.outputs import collated, collation
+from riskpipe.runs.combined_files import CombinedFiles
+from riskpipe.runs.outputs import merge_payloads, merged_sources
 from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import RunLayout
 from riskpipe.store.location import open_store
-from riskpipe.store.merge import Source
+from riskpipe.store.sorted_merge import Source
 from riskpipe.store.stage import stage_merged
 from riskpipe.workflows.publish import publish
 from riskpipe.workflows.run import run
@@ -49,7 +49,7 @@ def staged(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("riskpipe.store.merge._MOST_SOURCES", FILES)
+    monkeypatch.setattr("riskpipe.store.sorted_merge._MOST_SOURCES", FILES)
     monkeypatch.setattr("riskpipe.runs.outputs.FAN_IN", FILES)
 
 
@@ -57,26 +57,26 @@ def test_levels_until_few_are_left(tmp_path: Path, few: None) -> None:
     found = [Source(f"blocks/{n}.parquet", frozenset({"T"} if n == 3 else ())) for n in range(37)]
 
     store, layout = open_store(str(tmp_path)), RunLayout("20261120-000000-000000")
-    merges = Merges(store.root, layout, 37)
+    combined = CombinedFiles(store.root, layout, 37)
     levels = []
     left = found
-    while level := collation(store, layout, "valuations", left):
+    while level := merge_payloads(store, layout, "valuations", left):
         levels.append(level)
         for number, task in enumerate(level):
-            merges.done(task.name, layout.collation(task.name), f"sum {number}")
-        left = collated(layout, merges, level)
+            combined.done(task.name, layout.merged_file(task.name), f"sum {number}")
+        left = merged_sources(layout, combined, level)
 
     assert [len(level) for level in levels] == [10, 3]
     assert [source for task in levels[0] for source in task.sources] == found
     assert [source for task in levels[1] for source in task.sources] == [
-        Source(layout.collation(task.name), sha256=f"sum {number}") for number, task in enumerate(levels[0])
+        Source(layout.merged_file(task.name), sha256=f"sum {number}") for number, task in enumerate(levels[0])
     ]
-    assert [source.path for source in left] == [layout.collation(task.name) for task in levels[1]]
+    assert [source.path for source in left] == [layout.merged_file(task.name) for task in levels[1]]
 
 
 def test_a_name_follows_from_what_is_in_it(tmp_path: Path, few: None) -> None:
     def names(*found: Source, table: str = "valuations") -> set[str]:
-        tasks = collation(open_store(str(tmp_path)), RunLayout("20261120-000000-000000"), table, found)
+        tasks = merge_payloads(open_store(str(tmp_path)), RunLayout("20261120-000000-000000"), table, found)
         return {task.name for task in tasks}
 
     found = [Source(f"{n}") for n in range(8)]
@@ -89,7 +89,7 @@ def test_a_name_follows_from_what_is_in_it(tmp_path: Path, few: None) -> None:
 
 def test_few_files_stay_as_they_are(tmp_path: Path) -> None:
     found = [Source(f"{n}") for n in range(40)]
-    assert collation(open_store(str(tmp_path)), RunLayout("20261120-000000-000000"), "valuations", found) == []
+    assert merge_payloads(open_store(str(tmp_path)), RunLayout("20261120-000000-000000"), "valuations", found) == []
 
 
 def test_what_is_published_is_the_same(
@@ -99,15 +99,15 @@ def test_what_is_published_is_the_same(
     run(plain, Selection(), observer=recorder)
     assert max(staged) > FILES**2
     staged.clear()
-    monkeypatch.setattr("riskpipe.store.merge._MOST_SOURCES", FILES)
+    monkeypatch.setattr("riskpipe.store.sorted_merge._MOST_SOURCES", FILES)
     monkeypatch.setattr("riskpipe.runs.outputs.FAN_IN", FILES)
-    collated = settings_of("collated")
+    merged = settings_of("merged")
 
-    status = run(collated, Selection(), observer=recorder)
+    status = run(merged, Selection(), observer=recorder)
 
     assert status.state == "complete"
     assert max(staged) <= FILES
-    assert_same_bits(Path(plain.output), Path(collated.output))
+    assert_same_bits(Path(plain.output), Path(merged.output))
 
 
 def test_on_workers(settings_of: Callable[..., Settings], few: None, staged: list[int], recorder: Any) -> None:
@@ -120,7 +120,7 @@ def test_on_workers(settings_of: Callable[..., Settings], few: None, staged: lis
 def test_only_what_is_to_be_published(
     settings_of: Callable[..., Settings], few: None, staged: list[int], recorder: Any
 ) -> None:
-    """A run that is published later is collated then; afterwards nothing of it is left."""
+    """A run that is published later is merged by workers then; afterwards nothing of it is left."""
     settings = settings_of("never")
     run(settings, Selection(), publish="never", observer=recorder)
     assert not list(Path(settings.output).glob("runs/*/publish"))

@@ -1,4 +1,4 @@
-"""The merge tree: which partial sums are added up by which task. Its shape follows the plan, its files the content."""
+"""What is combined of blocks' outputs, and the tree of sums: its shape follows the plan, its files the content."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from riskpipe.plan.block import Block, digest_id
 from riskpipe.plan.state import DONE, RunState
 from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import RunLayout
-from riskpipe.valuation.merge import MergePayload, PartialFile
+from riskpipe.valuation.book_sums import PartialFile, SumPayload
 
 FAN_IN = 64
 
 
-class Merges:
-    """Groups of `FAN_IN` neighbouring blocks, each merged as soon as all of its blocks are done.
+class CombinedFiles:
+    """The combined files that are in place, and the sums that are to be made.
 
-    A merged file is named by the outputs that it sums, so a file that is recorded is the right one, also after a
-    retry has changed what belongs to its group.
+    Sums are of `FAN_IN` neighbouring blocks, as soon as all of these are done. A combined file is named by the outputs
+    that it is made of, so a file that is recorded is the right one, also after a retry has changed what belongs to it.
     """
 
     def __init__(self, root: str, layout: RunLayout, blocks: int) -> None:
@@ -32,18 +32,18 @@ class Merges:
         self.roots: tuple[str, ...] = ()
 
     def done(self, name: str, path: str, sha256: str) -> None:
-        """A file made of outputs is in place: merged sums, or whatever else is named by what it is made of."""
+        """A combined file is in place."""
         self._done[name] = (path, sha256)
 
     def lost(self, name: str) -> None:
         """A file is not in place any more."""
         self._done.pop(name, None)
 
-    def forget_collations(self, store: Store) -> None:
-        """Those that went with their publication."""
-        there = {entry.path for entry in store.list_files(self._layout.collations)}
+    def forget_merged(self, store: Store) -> None:
+        """Merged files that went with their publication."""
+        there = {entry.path for entry in store.list_files(self._layout.merged)}
         for name, path, _ in self.files():
-            if path.startswith(f"{self._layout.collations}/") and path not in there:
+            if path.startswith(f"{self._layout.merged}/") and path not in there:
                 self.lost(name)
 
     def has(self, name: str) -> bool:
@@ -59,15 +59,15 @@ class Merges:
 
     def sums(self, name: str) -> PartialFile:
         """The file of partial sums of that name, as it is recorded."""
-        return PartialFile(self._layout.merge_output(name), sha256=self.sha256(name))
+        return PartialFile(self._layout.combined_file(name), sha256=self.sha256(name))
 
     def begin(self, state: RunState) -> None:
         """Count what earlier sessions did."""
         finished = np.flatnonzero(state.status == DONE) // FAN_IN
         self._open -= np.bincount(finished, minlength=len(self._open)).astype(np.int32)
 
-    def completed_by(self, block: Block, state: RunState) -> MergePayload | None:
-        """The payload of the block's group, when this block was the last of it; parts are merged at the end."""
+    def completed_by(self, block: Block, state: RunState) -> SumPayload | None:
+        """The payload of the block's group, when this block was the last of it; parts are summed at the end."""
         index = state.plan.index_of(block.block_id) if block.parent is None else None
         if index is None:
             return None
@@ -78,7 +78,7 @@ class Merges:
         payload = self._payload(self._files(state, group))
         return None if payload.name in self._done else payload
 
-    def levels(self, state: RunState) -> Iterator[Iterator[MergePayload]]:
+    def levels(self, state: RunState) -> Iterator[Iterator[SumPayload]]:
         """Payloads that are left, level after level, each to be run before the next is taken; then `roots` is set."""
         names: list[str] = []
         yield self._left((self._payload(self._files(state, g)) for g in range(len(self._open))), names)
@@ -89,7 +89,7 @@ class Merges:
             yield self._left(payloads, names)
         self.roots = tuple(names)
 
-    def _left(self, payloads: Iterator[MergePayload], names: list[str]) -> Iterator[MergePayload]:
+    def _left(self, payloads: Iterator[SumPayload], names: list[str]) -> Iterator[SumPayload]:
         for payload in payloads:
             if payload.files:
                 names.append(payload.name)
@@ -114,6 +114,6 @@ class Merges:
         path = self._layout.block_output("partials", block_id)
         return PartialFile(path, repeats, void, state.sha256("partials", block_id))
 
-    def _payload(self, files: tuple[PartialFile, ...]) -> MergePayload:
-        name = digest_id("merge", [(file.path, file.repeats, file.void, file.sha256) for file in files])
-        return MergePayload(self._root, self._layout.run_id, name, files)
+    def _payload(self, files: tuple[PartialFile, ...]) -> SumPayload:
+        name = digest_id("sum", [(file.path, file.repeats, file.void, file.sha256) for file in files])
+        return SumPayload(self._root, self._layout.run_id, name, files)
