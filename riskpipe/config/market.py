@@ -168,6 +168,10 @@ class MarketSettings(_Entry):
         default="midpoint",
         description="Credit default swaps: protection paid mid-period, or as in the ISDA standard model.",
     )
+    credit_step_in: Literal["none", "next_day"] = Field(
+        default="none",
+        description="Credit default swaps as they are held, or as who steps in on the next day pays for them.",
+    )
 
     def conventions(self, base_currency: str) -> Conventions:
         return Conventions(
@@ -181,4 +185,5 @@ class MarketSettings(_Entry):
             surfaces={name: SurfaceConvention(**entry.model_dump()) for name, entry in self.surfaces.items()},
             curves={name: entry.convention() for name, entry in self.curves.items()},
             credit_model=self.credit_model,
+            credit_step_in=self.credit_step_in,
         )

@@ -96,6 +96,8 @@ class Conventions:
     :param surfaces: name of a volatility surface -> how it is quoted and interpolated.
     :param curves: curve or reference entity -> how its quotes are to be read.
     :param credit_model: "midpoint" or "isda" (piecewise integration, Markit's standard model).
+    :param credit_step_in: "none", credit default swaps as they are held, or "next_day", as who steps in then pays for
+        them: premium of periods whose accrual has ended by that day is the holder's before.
     """
 
     base_currency: str = "USD"
@@ -106,6 +108,7 @@ class Conventions:
     surfaces: Mapping[str, SurfaceConvention] = field(default_factory=dict)
     curves: Mapping[str, CurveConvention] = field(default_factory=dict)
     credit_model: str = "midpoint"
+    credit_step_in: str = "none"
 
     def discount_curve(self, currency: str) -> str:
         return self.discount_curves.get(currency, f"{currency}.OIS")

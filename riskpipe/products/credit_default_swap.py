@@ -37,7 +37,9 @@ class CreditDefaultSwap(Product):
     `start_convention` says that it is to be taken as given. Coupons dated after the valuation date count in full (the
     value is dirty). The protection buyer pays the upfront on the start date (its business day), if still to come.
 
-    `conventions.credit_model` is "midpoint" or "isda": see `riskpipe.products.credit_models`.
+    `conventions.credit_model` is "midpoint" or "isda": see `riskpipe.products.credit_models`. By `credit_step_in` of
+    "next_day", premium of periods whose accrual ends on the day after the valuation date or before is left out, as the
+    standard model does for who buys the contract today: it is the holder's until then.
     """
 
     name = "credit_default_swap"
@@ -96,10 +98,11 @@ class CreditDefaultSwap(Product):
         name = model.conventions.credit_model
         if name not in _MODELS:
             raise ValueError(f"unknown credit model {name!r}: one of {', '.join(_MODELS)}")
-        return _MODELS[name](_contracts(trades, model.as_of), model)
+        return _MODELS[name](_contracts(trades, model), model)
 
 
-def _contracts(trades: Trades, as_of: int) -> Contracts:
+def _contracts(trades: Trades, model: MarketModel) -> Contracts:
+    as_of = model.as_of
     start, maturity = trades.days("start_date"), trades.days("maturity_date")
     calendar, n = trades.labels("calendar"), len(trades)
     following = Labels.constant("following", n)
@@ -125,15 +128,24 @@ def _contracts(trades: Trades, as_of: int) -> Contracts:
     bought = np.where(trades.is_one("protection", "buy"), 1.0, -1.0) * trades.numbers("notional")
     begins = adjust(start, calendar, following)
     upfront = Amounts(np.arange(n), begins, -bought * trades.numbers("upfront"))
+    premium = (-bought * trades.numbers("spread"))[trade]
+    if model.conventions.credit_step_in == "next_day":
+        premium = np.where(periods.end + extra > as_of + 1, premium, 0.0)
     return Contracts(
         curve=trades.labels("discount_curve"),
         credit=trades.labels("reference_entity"),
         start=np.where(as_given, start, begins).astype(np.int32),
         maturity=maturity,
         loss=bought * (1.0 - trades.numbers("recovery")),
-        premium=-bought * trades.numbers("spread"),
         coupons=Coupons(
-            trade[due], periods.start[due], periods.end[due], paid[due], day_count.take(due), tau[due], extra[due]
+            trade[due],
+            periods.start[due],
+            periods.end[due],
+            paid[due],
+            day_count.take(due),
+            tau[due],
+            extra[due],
+            premium[due],
         ),
         upfront=upfront.where((begins > as_of) & (upfront.amount != 0.0)),
     )

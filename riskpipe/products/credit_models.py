@@ -28,6 +28,7 @@ class Coupons:
     :param day_count: of each coupon.
     :param year_fraction: float64[k], of the accrual, `extra` included.
     :param extra: int32[k], days beyond `end` that earn premium.
+    :param premium: float64[k], received a year, signed; zero where it is owed to who held the contract before.
     """
 
     trade: Integers
@@ -37,6 +38,7 @@ class Coupons:
     day_count: Labels
     year_fraction: Floats
     extra: Days
+    premium: Floats
 
     @property
     def observed(self) -> Days:
@@ -51,7 +53,6 @@ class Contracts:
     :param curve: zero_rate curve; `credit` hazard_rate curve.
     :param start: int32[n], first day of protection; `maturity` its last day.
     :param loss: float64[n], received on default, signed.
-    :param premium: float64[n], received a year, signed.
     :param upfront: received, signed, ordered by trade.
     """
 
@@ -60,7 +61,6 @@ class Contracts:
     start: Days
     maturity: Days
     loss: Floats
-    premium: Floats
     coupons: Coupons
     upfront: Amounts
 
@@ -78,7 +78,7 @@ def midpoint_legs(contracts: Contracts, model: MarketModel) -> PreparedLegs:
     begin = np.minimum(np.maximum(coupons.start, today), coupons.end)
     middle = (begin + (coupons.end - begin) // 2).astype(np.int32)
     accrued = year_fraction(coupons.start, middle + coupons.extra, coupons.day_count)
-    amount = contracts.loss[trade] + contracts.premium[trade] * accrued
+    amount = contracts.loss[trade] + coupons.premium * accrued
     curve, credit = contracts.curve.take(trade), contracts.credit.take(trade)
     upfront = contracts.upfront
     nodes, (paid, settled, upfront_node) = model.discount(
@@ -93,7 +93,7 @@ def midpoint_legs(contracts: Contracts, model: MarketModel) -> PreparedLegs:
         hazards,
         (
             KnownLeg(offsets_of(upfront.trade, n), upfront.amount, upfront_node),
-            SurvivalLeg(offsets, contracts.premium[trade] * coupons.year_fraction, paid, survived),
+            SurvivalLeg(offsets, coupons.premium * coupons.year_fraction, paid, survived),
             DefaultLeg(offsets, amount, settled, from_, to, none),
         ),
     )
@@ -128,7 +128,7 @@ def isda_legs(contracts: Contracts, model: MarketModel) -> PreparedLegs:
         (credit.take(trade), day),
         kind="hazard_rate",
     )
-    premium = contracts.premium[coupons.trade] * coupons.year_fraction
+    premium = coupons.premium * coupons.year_fraction
     return PreparedLegs(
         nodes,
         hazards,
@@ -181,6 +181,6 @@ def _amounts_on_default(contracts: Contracts, trade: Integers, day: Days, today:
     coupon = np.minimum(found, len(ends) - 1)
     accrues = (found < len(ends)) & (coupons.trade[coupon] == trade) & (coupons.observed[coupon] > today)
     pace = coupons.year_fraction / ((coupons.end + coupons.extra - coupons.start) / _YEAR)
-    rate = np.where(accrues, contracts.premium[trade] * pace[coupon], 0.0)
+    rate = np.where(accrues, coupons.premium[coupon] * pace[coupon], 0.0)
     accrued = (before - coupons.start[coupon] + 1) / _YEAR + _HALF_DAY
     return contracts.loss[trade] + rate * accrued, rate * ((day - before) / _YEAR)

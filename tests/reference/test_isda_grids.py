@@ -1,4 +1,5 @@
-"""`credit_model: isda` against published values of the ISDA CDS Standard Model (isda_grids.csv): 1e-4 on 10 million."""
+"""`credit_model: isda`, `credit_step_in: next_day` against published values of the ISDA CDS Standard Model: all rows of
+isda_grids.csv, to 1e-4 on 10 million."""
 
 from __future__ import annotations
 
@@ -56,15 +57,7 @@ def test_the_plain_model_of_the_tests_is_the_published_one(row: dict[str, str]) 
     assert found == pytest.approx(published(row), abs=TOLERANCE)
 
 
-def coupon_of_tomorrow(row: dict[str, str]) -> float:
-    """The model leaves it to the seller of a trade; riskpipe, which values what is held, counts it."""
-    today, start, maturity = (day(row, name) for name in ("today", "start", "maturity"))
-    contract = Contract(start, maturity, float(row["spread_bp"]) / 1e4, RECOVERY, weekends)
-    tomorrow = today + timedelta(days=1)
-    return sum(contract.spread * (end - begin).days / 360.0 for begin, end, _ in contract.periods() if end == tomorrow)
-
-
-def value_of(rates: Any, row: dict[str, str]) -> float:
+def value_of(rates: Any, row: dict[str, str], step_in: str = "next_day", model: str = "isda") -> float:
     """Of the trade, by riskpipe."""
     points = {
         ("zero_rate", "USD"): ([rates.day_number(FAR)], [float(row["rate"])]),
@@ -73,7 +66,8 @@ def value_of(rates: Any, row: dict[str, str]) -> float:
             [float(row[node.isoformat()]) / (node - day(row, "today")).days * 365.0 for node in NODES],
         ),
     }
-    market = rates.Market(rates.day_number(day(row, "today")), points).model(Conventions(credit_model="isda"))
+    conventions = Conventions(credit_model=model, credit_step_in=step_in)
+    market = rates.Market(rates.day_number(day(row, "today")), points).model(conventions)
     terms = {
         "reference_entity": ["NAME"], "currency": ["USD"], "discount_curve": ["USD"], "notional": [NOTIONAL],
         "protection": ["buy"], "spread": [float(row["spread_bp"]) / 1e4], "upfront": [0.0], "recovery": [RECOVERY],
@@ -91,9 +85,41 @@ def test_the_product_is_the_published_model(rates: Any, row: dict[str, str]) -> 
         assert not published(row).any()
         return
     discount, _ = curves(row)
-    value = value_of(rates, row) + NOTIONAL * coupon_of_tomorrow(row) * discount.factor(
-        day(row, "today") + timedelta(1)
-    )
     protection, coupons, on_default = published(row)
     expected = protection - coupons - on_default
+    value = value_of(rates, row)
     assert value / discount.factor(settled(day(row, "today"))) == pytest.approx(expected, abs=TOLERANCE)
+
+
+def unpaid_before_step_in(row: dict[str, str]) -> float:
+    """Value of the coupons that are still to be paid and whose accrual ends by tomorrow."""
+    today, start, maturity = (day(row, name) for name in ("today", "start", "maturity"))
+    discount, _ = curves(row)
+    contract = Contract(start, maturity, float(row["spread_bp"]) / 1e4, RECOVERY, weekends)
+    return NOTIONAL * sum(
+        contract.spread * (end - begin).days / 360.0 * discount.factor(paid)
+        for begin, end, paid in contract.periods()
+        if end <= today + timedelta(days=1) and paid > today
+    )
+
+
+def test_what_is_held_has_the_coupons_that_are_still_to_be_paid(rates: Any) -> None:
+    """They are certain, and all that the two step-ins differ by; one published row lies on the eve of a coupon."""
+    differing = []
+    for row in ROWS:
+        if row["maturity"] < row["today"]:
+            continue
+        unpaid = unpaid_before_step_in(row)
+        held, bought = (value_of(rates, row, step_in) for step_in in ("none", "next_day"))
+        assert bought - held == pytest.approx(unpaid, abs=1e-6)
+        differing += [row["today"]] if unpaid else []
+    assert differing == ["2012-11-05"]
+
+
+def test_step_in_by_the_midpoint_model(rates: Any) -> None:
+    """The same coupon; on default within the day its premium is not owed either, protection is."""
+    (eve,) = (row for row in ROWS if row["today"] == "2012-11-05")
+    held, bought = (value_of(rates, eve, step_in, "midpoint") for step_in in ("none", "next_day"))
+    assert bought - held == pytest.approx(unpaid_before_step_in(eve), rel=1e-4)
+    (other,) = (row for row in ROWS if row["today"] == "2012-11-28")
+    assert value_of(rates, other, "none", "midpoint") == value_of(rates, other, "next_day", "midpoint")

@@ -33,6 +33,7 @@ def test_conventions() -> None:
         "indices": {"USD.SOFR": {"curve": "SOFR", "overnight": True, "day_count": "ACT/360", "fixing_lag": 2}},
         "curves": {"SOFR": {"interpolation": "linear_zero"}, "ACME": {"extrapolation": "flat_zero"}},
         "credit_model": "isda",
+        "credit_step_in": "next_day",
     }
     found = settings(market=market, base_currency="EUR").conventions()
     assert found.base_currency == "EUR"
@@ -41,7 +42,7 @@ def test_conventions() -> None:
     assert found.index("USD.SOFR") == IndexConvention("USD.SOFR", "SOFR", True, "ACT/360", 2, None)
     assert found.interpolation("SOFR") == "linear_zero"
     assert [found.extrapolation(name, "flat_forward") for name in ("ACME", "SOFR")] == ["flat_zero", "flat_forward"]
-    assert found.credit_model == "isda"
+    assert (found.credit_model, found.credit_step_in) == ("isda", "next_day")
 
 
 def test_a_flat_forward_rate_needs_log_linear_points() -> None:
@@ -60,6 +61,7 @@ def test_a_flat_forward_rate_needs_log_linear_points() -> None:
         {"measures": ["pv", "delta"]},
         {"bumps": {"spot": 0.002}},
         {"market": {"credit_model": "isda"}},
+        {"market": {"credit_step_in": "next_day"}},
         {"market": {"currencies": {"USD": {"discount_curve": "X"}}}},
     ],
 )

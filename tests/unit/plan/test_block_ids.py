@@ -66,6 +66,7 @@ def test_where_the_inputs_lie_is_not_in_them(planned: dict[str, Block], book: Pa
         "base_currency=EUR",
         "bumps.volatility=0.02",
         "market.credit_model=isda",
+        "market.credit_step_in=next_day",
         "measures=[pv, stress]",
         "as_of=2026-11-19",
     ],
