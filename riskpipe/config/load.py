@@ -67,10 +67,9 @@ def resolve(
     layers = stack(file, _read(file), environment, assignments, flags)
     unreadable = any(not problem.path for problem in layers.document.problems)
     settings = None if unreadable else _validated(layers)
-    if layers.faults:
+    if settings is None or layers.faults:
         ordered = sorted(layers.faults, key=lambda fault: fault.order)
         raise ConfigurationError([str(fault) for fault in ordered])
-    assert settings is not None
     settings = _located(settings, FilePath(file).absolute().parent)
     return Resolution(settings, file, origins(settings, layers))
 

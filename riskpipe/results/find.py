@@ -79,7 +79,6 @@ class Results:
         if self.origin == PUBLISHED:
             parts = [read_parquet(self.store, source.path) for source in self.files.get("aggregates", ())]
             return pa.concat_tables(parts) if parts else SCHEMAS["aggregates"].empty_table()
-        assert self.layout is not None
         context = open_context(self.store.root, self.run_id)
         sums = read_sums(self.store, self.sums)
         return conform("aggregates", aggregates_table(context.spec, context.scenarios, sums))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -15,7 +16,7 @@ from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import CHECKS as LAST_CHECK
 from riskpipe.store.location import open_store, store_of_file
 from riskpipe.store.parquet import write_parquet
-from riskpipe.workflows.inputs import Inputs, open_inputs
+from riskpipe.workflows.inputs import open_inputs
 
 CHECKS = pa.schema(
     [
@@ -84,7 +85,7 @@ class CheckReport:
         return checks_table(self.faults)
 
 
-def checks_table(faults: tuple[Fault, ...] | list[Fault]) -> pa.Table:
+def checks_table(faults: Sequence[Fault]) -> pa.Table:
     """Faults as rows, errors first."""
     rows = [asdict(fault) for fault in sorted(faults, key=lambda f: (f.level, f.table, f.file, f.column))]
     return pa.Table.from_pylist([{**row, "sample": list(row["sample"])} for row in rows], CHECKS)
@@ -97,23 +98,20 @@ def check(settings: Settings, path: str | None = None) -> CheckReport:
     :raises StorageError: the portfolio's directory cannot be listed.
     """
     inputs = open_inputs(settings)
-    faults = list(inputs.faults)
-    model = None if inputs.snapshot is None else inputs.model
     survey = Survey(
         inputs.files,
         inputs.portfolio,
         inputs.products,
         inputs.as_of,
-        model,
+        inputs.model,
         settings.base_currency,
         usual=settings.check.usual,
     )
     deque(survey.files(), maxlen=0)
-    faults += survey.faults
-    inputs.blocking += survey.blocking
-    refused = _refusal(settings, inputs, faults)
+    faults = (*inputs.faults, *survey.faults)
+    refused = _refusal(settings, (*inputs.blocking, *survey.blocking), faults)
     report = CheckReport(
-        tuple(faults),
+        faults,
         sum(file.rows for file in inputs.files),
         len(survey.quarantine.table()),
         refused is not None,
@@ -133,21 +131,23 @@ def _written(report: CheckReport, store: Store, name: str) -> CheckReport:
     return replace(report, path=path)
 
 
-def refuse(settings: Settings, inputs: Inputs, faults: list[Fault]) -> None:
-    """Stop before anything is priced, if these faults (of all inputs) demand it; see `CheckReport.exit_code`.
+def refuse(settings: Settings, blocking: Sequence[Fault], faults: Sequence[Fault]) -> None:
+    """Stop before anything is priced, if the faults of all inputs demand it; see `CheckReport.exit_code`.
+
+    :param blocking: those of the faults that stand in the way whatever the settings.
 
     :raises InputError: inputs that cannot be used, or any error while `on_invalid: error`.
     :raises GateError: any warning while `warnings_as_errors`.
     """
-    error = _refusal(settings, inputs, faults)
+    error = _refusal(settings, blocking, faults)
     if error is not None:
         raise error
 
 
-def _refusal(settings: Settings, inputs: Inputs, faults: list[Fault]) -> RiskpipeError | None:
+def _refusal(settings: Settings, blocking: Sequence[Fault], faults: Sequence[Fault]) -> RiskpipeError | None:
     errors = [fault for fault in faults if fault.level == "error"]
-    if inputs.blocking:
-        return InputError(explain(inputs.blocking))
+    if blocking:
+        return InputError(explain(blocking))
     if errors and settings.on_invalid == "error":
         return InputError(f"{explain(errors)}\non_invalid is error: mend them, or set on_invalid: quarantine")
     warnings = [fault for fault in faults if fault.level == "warning"]
@@ -156,7 +156,7 @@ def _refusal(settings: Settings, inputs: Inputs, faults: list[Fault]) -> Riskpip
     return None
 
 
-def explain(faults: list[Fault]) -> str:
+def explain(faults: Sequence[Fault]) -> str:
     """One line a fault: where, how many, what, which."""
     lines = []
     for fault in faults[:SHOWN]:

@@ -30,7 +30,7 @@ from riskpipe.store.layout import RunLayout, list_runs
 from riskpipe.store.location import open_store, store_of_file
 from riskpipe.store.parquet import read_parquet
 from riskpipe.workflows.check import explain, refuse
-from riskpipe.workflows.inputs import Inputs, open_inputs
+from riskpipe.workflows.inputs import OpenedInputs, RefusedInputs, open_inputs
 
 RUNS_TO_LEARN_FROM = 5
 ROWS_TO_BALANCE = 1_000_000
@@ -42,7 +42,7 @@ SHORT_SECONDS, LONG_SECONDS = 0.5, 60.0
 class Planned:
     """A plan file on this machine, and what it was made from."""
 
-    inputs: Inputs
+    inputs: OpenedInputs
     plan: StoredPlan
     ranges: tuple[ScenarioRange, ...]
     faults: tuple[Fault, ...]
@@ -110,10 +110,8 @@ def make_plan(settings: Settings, selection: Selection) -> Iterator[Planned]:
     if selection.uses("status", "block"):
         raise UsageError("--select status: and block: name parts of a run: they go with `riskpipe retry`")
     inputs = open_inputs(settings, selection)
-    if inputs.blocking:
-        refuse(settings, inputs, inputs.faults)
-    assert inputs.snapshot is not None
-    assert inputs.scenarios is not None
+    if isinstance(inputs, RefusedInputs):
+        raise InputError(explain(inputs.blocking))
     columns = inputs.scenarios.columns
     ranges = scenario_ranges(columns, inputs.snapshot, tuple(settings.measures), settings.partition.max_scenarios)
     errors = [fault for fault in inputs.faults if fault.level == "error"]
@@ -140,8 +138,7 @@ def make_plan(settings: Settings, selection: Selection) -> Iterator[Planned]:
         with explained(path, "write"):
             write_plan(path, tables, lambda: _header(settings, inputs, selection, costs, survey, totals))
         faults = (*inputs.faults, *survey.faults)
-        inputs.blocking += survey.blocking
-        refuse(settings, inputs, list(faults))
+        refuse(settings, survey.blocking, faults)
         if not totals.blocks:
             raise UsageError("nothing to do: no trade passes --select")
         yield Planned(inputs, StoredPlan(path), ranges, faults, survey.quarantine)
@@ -149,7 +146,7 @@ def make_plan(settings: Settings, selection: Selection) -> Iterator[Planned]:
 
 def _blocks(
     settings: Settings,
-    inputs: Inputs,
+    inputs: OpenedInputs,
     selection: Selection,
     survey: Survey,
     ranges: tuple[ScenarioRange, ...],
@@ -184,10 +181,8 @@ def _longest_first(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
 
 
 def _header(
-    settings: Settings, inputs: Inputs, selection: Selection, costs: CostModel, survey: Survey, totals: PlanTotals
+    settings: Settings, inputs: OpenedInputs, selection: Selection, costs: CostModel, survey: Survey, totals: PlanTotals
 ) -> PlanHeader:
-    assert inputs.snapshot is not None
-    assert inputs.scenarios is not None
     return PlanHeader(
         as_of=settings.as_of.isoformat(),
         base_currency=settings.base_currency,
@@ -217,11 +212,10 @@ def report(settings: Settings, planned: Planned, path: str | None) -> PlanReport
     pnl = sum(r.pnl_columns for r in planned.ranges) if planned.stored_pnl else 0
     numbers = int(totals["numbers"])
     quarantine = planned.quarantine.table()
-    scenarios = planned.inputs.scenarios
     return PlanReport(
         blocks=len(planned.plan),
         trades=int(totals["trades"]),
-        scenarios=0 if scenarios is None else len(scenarios.columns),
+        scenarios=len(planned.inputs.scenarios.columns),
         valuations=header.valuations,
         numbers=numbers,
         quarantined=len(quarantine),

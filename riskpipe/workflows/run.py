@@ -152,8 +152,6 @@ def _create(store: Store, settings: Settings, selection: Selection, run_id: str,
 
 def _write_run(store: Store, layout: RunLayout, settings: Settings, planned: Planned) -> None:
     inputs = planned.inputs
-    assert inputs.snapshot is not None
-    assert inputs.scenarios is not None
     header = planned.plan.header
     store.write_bytes(
         layout.run,
@@ -195,6 +193,6 @@ def _write_run(store: Store, layout: RunLayout, settings: Settings, planned: Pla
         files_sha256=sha256,
     )
     store.write_bytes(layout.valuation, spec.to_json().encode())
-    write_parquet(store, layout.checks, checks_table(list(planned.faults)))
+    write_parquet(store, layout.checks, checks_table(planned.faults))
     put_file(store, layout.plan, planned.plan.path)
     open_context.cache_clear()

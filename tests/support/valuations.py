@@ -85,7 +85,6 @@ def open_run(settings: Settings, selection: Selection | None = None) -> OpenRun:
         blocks = tuple(block for _, block in planned.plan.blocks())
         ranges = planned.ranges
         derivative = planned.inputs.derivative
-        assert derivative is not None
     return OpenRun(store, layout, Context(store, layout), blocks, ranges, derivative)
 
 

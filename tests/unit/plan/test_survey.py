@@ -19,7 +19,7 @@ from riskpipe.plan.partition import ScenarioRange, scenario_ranges
 from riskpipe.plan.selection import parse_selection
 from riskpipe.plan.survey import FileSurvey, Quarantine, Survey
 from riskpipe.products.catalogue import Catalogue
-from riskpipe.workflows.inputs import Inputs, open_inputs
+from riskpipe.workflows.inputs import OpenedInputs, open_inputs
 
 ROWS = [
     {"trade_id": "A", "book": "x"},
@@ -34,13 +34,15 @@ ROWS = [
 
 
 @pytest.fixture
-def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Sequence[dict[str, Any]]], Inputs]:
+def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Sequence[dict[str, Any]]], OpenedInputs]:
     products = Catalogue()
     products["desk"] = Desk()
     monkeypatch.setattr("riskpipe.workflows.inputs.catalogue", lambda: products)
 
-    def make(rows: Sequence[dict[str, Any]]) -> Inputs:
-        return open_inputs(_settings(tmp_path, rows))
+    def make(rows: Sequence[dict[str, Any]]) -> OpenedInputs:
+        inputs = open_inputs(_settings(tmp_path, rows))
+        assert isinstance(inputs, OpenedInputs)
+        return inputs
 
     return make
 
@@ -50,7 +52,7 @@ def _settings(directory: Path, rows: Sequence[dict[str, Any]]) -> Settings:
     return settings_at(book, directory / "output", "measures=[pv, delta, vega, stress]")
 
 
-def _survey(inputs: Inputs, *select: str, **options: Any) -> tuple[Survey, list[FileSurvey]]:
+def _survey(inputs: OpenedInputs, *select: str, **options: Any) -> tuple[Survey, list[FileSurvey]]:
     found = Survey(
         inputs.files,
         inputs.portfolio,
@@ -65,13 +67,11 @@ def _survey(inputs: Inputs, *select: str, **options: Any) -> tuple[Survey, list[
     return found, list(found.files())
 
 
-def _ranges(inputs: Inputs) -> tuple[ScenarioRange, ...]:
-    assert inputs.scenarios is not None
-    assert inputs.snapshot is not None
+def _ranges(inputs: OpenedInputs) -> tuple[ScenarioRange, ...]:
     return scenario_ranges(inputs.scenarios.columns, inputs.snapshot, ("pv", "delta", "vega", "stress"), 1000)
 
 
-Opened = Callable[[Sequence[dict[str, Any]]], Inputs]
+Opened = Callable[[Sequence[dict[str, Any]]], OpenedInputs]
 
 
 def test_every_fault_in_one_pass(opened: Opened) -> None:

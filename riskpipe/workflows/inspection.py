@@ -1,0 +1,54 @@
+"""What was found so far of inputs that are being looked at together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from riskpipe.config import Settings
+from riskpipe.market.factors import MarketFault, days_of
+from riskpipe.plan.survey import Fault
+from riskpipe.products.catalogue import Catalogue
+from riskpipe.store.filesystem import Store
+from riskpipe.workflows.tables import read_table
+
+
+@dataclass
+class Inspection:
+    """The faults of all inputs, and the hashes of those that could be read.
+
+    :param blocking: those of `faults` that stand in the way of pricing anything.
+    """
+
+    settings: Settings
+    products: Catalogue
+    portfolio: Store
+    faults: list[Fault] = field(default_factory=list)
+    blocking: list[Fault] = field(default_factory=list)
+    hashes: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def as_of(self) -> int:
+        return days_of(self.settings.as_of)
+
+    def add(self, fault: Fault, *, blocking: bool) -> None:
+        self.faults.append(fault)
+        if blocking:
+            self.blocking.append(fault)
+
+    def add_found(self, table: str, location: str, fault: MarketFault, *, blocking: bool) -> None:
+        """A fault of a table that is not the portfolio."""
+        self.add(
+            Fault(fault.level, table, location, fault.column, fault.rule, fault.rows, fault.sample, fault.message),
+            blocking=blocking,
+        )
+
+    def read(self, name: str, location: str) -> pa.Table | None:
+        """The table of an input; None where it cannot be read, which is a fault that stands in the way."""
+        found = read_table(name, location, self.settings.inputs)
+        for fault in found.faults:
+            self.add(fault, blocking=fault.level == "error")
+        if found.table is not None:
+            self.hashes[name] = found.sha256
+        return found.table
