@@ -167,7 +167,6 @@ def _tasks(blocks: int, seconds: float) -> Iterator[Task]:
             scenario_stop=1_000,
             measures=("pv", "historical_var"),
             inputs="0" * 24,
-            seed=n,
             projected_bytes=400 * MEGABYTE,
             projected_seconds=projected,
         )

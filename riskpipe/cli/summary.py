@@ -38,7 +38,7 @@ def next_step(status: RunStatus) -> str:
         return f"runs show {status.run_id} --watch"
     if status.state == "interrupted":
         return f"run --resume {status.run_id}" if status.blocks.planned else "run"
-    if status.state in ("partial", "failed"):
+    if status.state == "partial":
         return f"retry {status.run_id}" if _worth_a_retry(status) else "check"
     if status.published:
         return f"runs show {status.run_id}"

@@ -45,7 +45,7 @@ class RunStatus:
 
     run_id: str
     as_of: str
-    state: str  # running | complete | partial | interrupted | failed | damaged
+    state: str  # running | complete | partial | interrupted | damaged
     blocks: Counts
     numbers: Counts
     trades: int = 0
@@ -88,7 +88,6 @@ _EXIT_CODES = {
     "complete": ExitCode.DONE,
     "running": ExitCode.DONE,
     "partial": ExitCode.PARTIAL,
-    "failed": ExitCode.PARTIAL,
     "interrupted": ExitCode.SIGINT,
     "damaged": ExitCode.INFRASTRUCTURE,
 }

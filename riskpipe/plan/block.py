@@ -23,7 +23,6 @@ class Block:
     :param measures: what is reported from these columns.
     :param inputs: digest of all that determines the numbers besides the ranges: file content, market, scenarios,
         conventions, selection, product version.
-    :param seed: for products that simulate; a function of the inputs, never of where or when the block runs.
     :param parent: the block that this one is a part or a repetition of.
     """
 
@@ -37,7 +36,6 @@ class Block:
     scenario_stop: int
     measures: tuple[str, ...]
     inputs: str
-    seed: int
     projected_bytes: int
     projected_seconds: float
     parent: str | None = None
@@ -74,14 +72,11 @@ class Block:
 
     @staticmethod
     def from_json(value: Mapping[str, Any]) -> Block:
-        rows = value["rows"]
-        return Block(
-            **{
-                **value,
-                "measures": tuple(value["measures"]),
-                "rows": None if rows is None else tuple(rows),
-            }
-        )
+        """What `to_json` made; fields that this version does not know are left out."""
+        known = {name: value[name] for name in Block.__dataclass_fields__}
+        known["measures"] = tuple(known["measures"])
+        known["rows"] = None if known["rows"] is None else tuple(known["rows"])
+        return Block(**known)
 
 
 def digest_id(*parts: object) -> str:

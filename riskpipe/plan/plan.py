@@ -20,7 +20,7 @@ from riskpipe.plan.partition import Limits, ScenarioRange, cut_trades
 from riskpipe.plan.survey import FileSurvey
 from riskpipe.store.parquet import reading
 
-PLAN_VERSION = 1
+PLAN_VERSION = 2
 HEADER_KEY = "riskpipe.plan"
 BLOCKS_PER_ROW_GROUP = 50_000
 
@@ -36,7 +36,6 @@ SCHEMA = pa.schema(
         ("scenario_stop", pa.int64()),
         ("measures", pa.list_(pa.string())),
         ("inputs", pa.string()),
-        ("seed", pa.int64()),
         ("projected_bytes", pa.int64()),
         ("projected_seconds", pa.float64()),
     ]
@@ -127,7 +126,6 @@ def _table(
         pa.array(np.arange(n + 1) * width, pa.int32()), pa.array(list(columns.measures) * n, pa.string())
     )
     product_column, path, digest = (pa.repeat(pa.scalar(value, pa.string()), n) for value in same)
-    seed = int(inputs[:12], 16)
     return pa.table(
         [
             pa.array(ids, pa.string()),
@@ -140,7 +138,6 @@ def _table(
             pa.repeat(pa.scalar(columns.stop, pa.int64()), n),
             measures,
             digest,
-            pa.repeat(pa.scalar(seed, pa.int64()), n),
             pa.array(memory),
             pa.array(seconds),
         ],
@@ -150,15 +147,19 @@ def _table(
 
 @dataclass(frozen=True)
 class PlanHeader:
-    """What all blocks share; stored in the file's footer."""
+    """What all blocks share; stored in the file's footer.
+
+    :param inputs_sha256: of the input files together, config_sha256: of what of the configuration determines numbers.
+    :param snapshot_sha256, scenario_set_sha256: of market and scenarios as they are priced, with all that was derived.
+    """
 
     as_of: str
     base_currency: str
     measures: tuple[str, ...]
     inputs_sha256: str
     config_sha256: str
-    market_sha256: str
-    scenarios_sha256: str
+    snapshot_sha256: str
+    scenario_set_sha256: str
     selection: list[list[str]]
     engine_version: str
     cost_factors: Mapping[str, float]
@@ -186,6 +187,14 @@ def write_plan(path: str, tables: Iterable[pa.Table], header: Callable[[], PlanH
     return written
 
 
+def _header(value: dict[str, Any]) -> PlanHeader:
+    """Fields that this version does not know are left out; two had other names in version 1."""
+    if value["version"] == 1:
+        value |= {"snapshot_sha256": value["market_sha256"], "scenario_set_sha256": value["scenarios_sha256"]}
+    known = {name: value[name] for name in PlanHeader.__dataclass_fields__ if name in value}
+    return PlanHeader(**{**known, "measures": tuple(known["measures"])})
+
+
 class StoredPlan:
     """A plan file, read in pieces; positions in it are the blocks' indices."""
 
@@ -199,7 +208,7 @@ class StoredPlan:
         value = json.loads(text)
         if value["version"] > PLAN_VERSION:
             raise InputError(f"{path} is a plan of a newer riskpipe (version {value['version']}): install that")
-        self.header = PlanHeader(**{**value, "measures": tuple(value["measures"])})
+        self.header = _header(value)
 
     def __len__(self) -> int:
         return int(self._length)
@@ -208,7 +217,7 @@ class StoredPlan:
         """(index, block) in order; only the `wanted` ones (bool[n], looked at when each is reached)."""
         index = 0
         with pq.ParquetFile(self.path) as file:
-            for batch in file.iter_batches(2_000):
+            for batch in file.iter_batches(2_000, columns=SCHEMA.names):
                 if wanted is None or wanted[index : index + len(batch)].any():
                     for offset, row in enumerate(batch.to_pylist()):
                         if wanted is None or wanted[index + offset]:
@@ -226,7 +235,7 @@ class StoredPlan:
             for group in range(file.metadata.num_row_groups):
                 rows = file.metadata.row_group(group).num_rows
                 if index < first + rows:
-                    row = file.read_row_group(group).slice(index - first, 1).to_pylist()[0]
+                    row = file.read_row_group(group, SCHEMA.names).slice(index - first, 1).to_pylist()[0]
                     return Block.from_json({**row, "parent": None, "rows": None})
                 first += rows
         raise IndexError(f"block {index} of {len(self)}")

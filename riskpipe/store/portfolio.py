@@ -207,4 +207,7 @@ def _refuse_changed(file: TradeFile, metadata: Any) -> None:
 
 
 def _changed(file: TradeFile) -> InputChangedError:
-    return InputChangedError(f"{file.path} changed since it was planned: start a new run")
+    return InputChangedError(
+        f"{file.path} changed since it was planned: `riskpipe run` starts a new run; with the file as it was again, "
+        "`riskpipe retry` repeats what failed"
+    )

@@ -31,7 +31,9 @@ def refuse_other_inputs(store: Store, layout: RunLayout, settings: Settings, sel
     elif header.inputs_sha256 != hash_inputs(settings, selection):
         found.append("an input file")
     if found:
-        raise InputError(f"{' and '.join(found)} changed since run {layout.run_id} was planned: start a new run")
+        raise InputError(
+            f"{' and '.join(found)} changed since run {layout.run_id} was planned: `riskpipe run` starts a new run"
+        )
 
 
 def refuse_changed_inputs(store: Store, layout: RunLayout, settings: Settings) -> None:
@@ -39,7 +41,10 @@ def refuse_changed_inputs(store: Store, layout: RunLayout, settings: Settings) -
     header = open_plan(store, layout).header
     selection = _selection_of(header)
     if header.inputs_sha256 != hash_inputs(settings, selection):
-        raise InputError(f"an input file changed since run {layout.run_id} was planned: start a new run")
+        raise InputError(
+            f"an input file changed since run {layout.run_id} was planned: `riskpipe run` starts a new run; with "
+            "the file as it was again, the same command goes on"
+        )
 
 
 def _selection_of(header: PlanHeader) -> Selection:

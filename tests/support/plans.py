@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from riskpipe.plan.block import Block
-from riskpipe.plan.plan import SCHEMA, PlanHeader, StoredPlan, write_plan
+from riskpipe.plan.plan import PLAN_VERSION, SCHEMA, PlanHeader, StoredPlan, write_plan
 from riskpipe.store.ledger import BlockDone, BlockFailed, BlockSplit
 
 
@@ -26,7 +26,6 @@ def block(number: int = 0, *, trades: int = 10, measures: Sequence[str] = ("pv",
         "scenario_stop": 5,
         "measures": tuple(measures),
         "inputs": "abc",
-        "seed": 7,
         "projected_bytes": 1000,
         "projected_seconds": 0.5,
     }
@@ -44,7 +43,7 @@ def header(**fields: Any) -> PlanHeader:
             "cost_factors": {},
             "valuations": 0,
             "totals": {"trades": 0},
-            "version": 1,
+            "version": PLAN_VERSION,
             **fields,
         }
     )

@@ -37,7 +37,6 @@ def test_counts_add_up(one: Counts, other: Counts) -> None:
         ("complete", None, 0),
         ("running", None, 0),
         ("partial", None, 4),
-        ("failed", None, 4),
         ("interrupted", None, 130),
         ("interrupted", 2, 130),
         ("interrupted", 15, 143),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -109,6 +109,24 @@ def test_a_plan_from_the_future(tmp_path: Path) -> None:
 
     with pytest.raises(InputError, match="newer riskpipe"):
         StoredPlan(str(path))
+
+
+def test_a_plan_of_the_first_version(tmp_path: Path) -> None:
+    """It had a seed a block, and other names for two hashes."""
+    path = tmp_path / "plan.parquet"
+    rows = [{name: found.to_json()[name] for name in SCHEMA.names} for found in BLOCKS]
+    table = pa.Table.from_pylist(rows, SCHEMA).append_column("seed", pa.array(range(4)))
+    given = header(version=1)
+    old = asdict(given)
+    old["market_sha256"], old["scenarios_sha256"] = old.pop("snapshot_sha256"), old.pop("scenario_set_sha256")
+    pq.write_table(table.replace_schema_metadata({HEADER_KEY: json.dumps(old)}), path)
+
+    plan = StoredPlan(str(path))
+
+    assert plan.header == given
+    assert [found for _, found in plan.blocks()] == BLOCKS
+    assert plan.block(2) == BLOCKS[2]
+    assert Block.from_json({**BLOCKS[0].to_json(), "seed": 7}) == BLOCKS[0]
 
 
 def test_several_row_groups(tmp_path: Path) -> None:
