@@ -1,4 +1,4 @@
-/* European options as a C programmer writes them: what `riskpipe.kernels.black.black_options` is measured against.
+/* European options as a C programmer writes them: what `riskpipe.kernels.black.european_options` is measured against.
  *
  * The same arrays and the same work for a valuation. Compiled with -Ofast, gcc vectorises the inner loop with libmvec's
  * log and erfc.
@@ -8,7 +8,7 @@
 
 static inline double cdf(double x) { return 0.5 * erfc(-0.70710678118654752440 * x); }
 
-void black_options(int64_t options, int64_t scenarios, const double *restrict forward,
+void european_options(int64_t options, int64_t scenarios, const double *restrict forward,
                    const int32_t *restrict forward_position, const double *restrict discount,
                    const int32_t *restrict discount_position, const int32_t *restrict index,
                    const double *restrict strike_weight, const double *restrict time_weight,

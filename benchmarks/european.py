@@ -22,7 +22,7 @@ import QuantLib as ql  # noqa: N813
 from numpy.typing import NDArray
 
 from benchmarks.products import Steps, rates
-from riskpipe.kernels.black import black_options
+from riskpipe.kernels.black import european_options
 
 TRADES, SCENARIOS = 4096, 512
 REQUIRED_OF_C, REQUIRED_OF_QUANTLIB = 0.8, 250.0
@@ -36,7 +36,7 @@ Arrays = tuple[NDArray[Any], ...]
 
 
 def arrays() -> Arrays:
-    """What `black_options` takes between `rows` and `out`."""
+    """What the C loop takes before `out`: the arrays of `european_options`, one by one."""
     rng = np.random.default_rng(1)
     low = rng.uniform(0.0, 1.0, (TRADES, 2))
     return (
@@ -61,7 +61,7 @@ def compiled(gcc: str, options: tuple[str, ...], directory: Path) -> Callable[..
     done = subprocess.run([gcc, *flags, str(SOURCE), "-o", str(library), "-lmvec", "-lm"], capture_output=True)
     if done.returncode != 0:
         return None
-    function = ctypes.CDLL(str(library)).black_options
+    function = ctypes.CDLL(str(library)).european_options
     function.restype = None
 
     def call(given: Arrays, out: NDArray[np.float64]) -> None:
@@ -119,11 +119,14 @@ def quantlib() -> Steps:
 
 def main() -> dict[str, Any]:
     given, out = arrays(), np.empty((TRADES, SCENARIOS))
-    kernel = partial(black_options, np.arange(TRADES, dtype=np.int32), *given, out)
+    forward, discount, variances, terms = given[:2], given[2:4], given[4:8], given[8:]
+    market = (forward, discount, variances)
+    rows, normal = np.arange(TRADES, dtype=np.int32), np.zeros(TRADES, np.bool_)
+    kernel = partial(european_options, rows, *market, terms, normal, out)
     kernel()
     in_c, difference = loops(given, out)
     ours, theirs, *loop_rates = rates((out.size, [kernel]), quantlib(), *in_c)
-    print(f"{'riskpipe black_options':32} {ours / 1e6:8.2f} M valuations/s/core")
+    print(f"{'riskpipe european_options':32} {ours / 1e6:8.2f} M valuations/s/core")
     results: dict[str, Any] = {"riskpipe_per_second": ours, "quantlib_per_second": theirs, "ratio": ours / theirs}
     _show(f"QuantLib {ql.__version__} AnalyticEuropean", theirs, ours / theirs, REQUIRED_OF_QUANTLIB)
     if not loop_rates:

@@ -18,6 +18,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from riskpipe.kernels.arguments import Floats, Indices, NodeValues, Offsets, Vanillas, Variances
 from riskpipe.kernels.black import black
 from riskpipe.kernels.boundary import (
     DIVIDEND,
@@ -38,7 +39,7 @@ from riskpipe.kernels.compiler import inline, kernel
 from riskpipe.kernels.lattice import lattice_put
 from riskpipe.kernels.mathematics import exp, floor, fma, log, select, tail_ratio
 from riskpipe.kernels.two_boundaries import two_boundary_put
-from riskpipe.kernels.volatility import total_variance
+from riskpipe.kernels.volatility import smile_of, total_variance
 
 # Rows of one option's terms, by scenario.
 _SIGMA_TERM, _RATE_TERM, _DIVIDEND_TERM, _MONEYNESS, _SPOT, _PREMIUM, _BOUNDARY, _WHOLE = range(8)
@@ -57,19 +58,26 @@ _GRID = 17592186044416.0
 
 @inline
 def _premium(
-    x: float, spot: float, boundary: float, level: float, step: float, sigma: float, inverse: float, drift: float,
-    rate: float, dividend: float, rate_factor: float, dividend_factor: float
-) -> float:  # fmt: skip
+    option: tuple[float, float],
+    boundary: tuple[float, float],
+    lane: tuple[float, float, float, float, float],
+    elapsed: tuple[float, float, float],
+) -> float:
     """What exercise at a time adds to the European price: r N(-d2) - q S N(-d1), discounted.
 
-    :param x, spot: logarithm of spot / strike, and spot / strike.
-    :param boundary, level: the boundary at that time, likewise; `step`: the root of the time until then.
+    :param option: logarithm of spot / strike, and spot / strike.
+    :param boundary: at that time, likewise.
+    :param lane: sigma, its inverse, drift, rate and dividend.
+    :param elapsed: the root of the time until then, and what rate and dividend discount over it.
     """
-    d1 = fma((x - boundary) / step, inverse, drift * step)
+    x, spot = option
+    sigma, inverse, drift, rate, dividend = lane
+    step, rate_factor, dividend_factor = elapsed
+    d1 = fma((x - boundary[0]) / step, inverse, drift * step)
     d2 = fma(-sigma, step, d1)
     # S exp(-q s) times the density at d1 is the boundary times exp(-r s) times the density at d2.
     density = rate_factor * gauss(-0.5 * d2 * d2)
-    near, far = density * tail_ratio(abs(d2)), level * (density * tail_ratio(abs(d1)))
+    near, far = density * tail_ratio(abs(d2)), boundary[1] * (density * tail_ratio(abs(d1)))
     cash = select(d2 < 0.0, rate_factor - near, near)
     asset = select(d1 < 0.0, fma(spot, dividend_factor, -far), far)
     return fma(rate, cash, -dividend * asset)
@@ -77,20 +85,13 @@ def _premium(
 
 @inline
 def _add_premiums(
-    work: NDArray[np.float64],
-    quadrature: NDArray[np.float64],
-    scheme: Scheme,
-    lanes: int,
-    first: NDArray[np.int64],
-    x: NDArray[np.float64],
-    spot: NDArray[np.float64],
-    premium: NDArray[np.float64],
-    one_each: bool,
+    work: Floats, quadrature: Floats, scheme: Scheme, lanes: int, first: Offsets, terms: Floats, one_each: bool
 ) -> None:
     """Early-exercise premiums of the scenarios whose boundaries have been solved for.
 
     :param first: int64[lanes + 1], lane k serves the scenarios first[k] to first[k + 1], one if `one_each`.
     """
+    x, spot, premium = terms[_MONEYNESS], terms[_SPOT], terms[_PREMIUM]
     sigma, inverse, drift = work[SIGMA], work[INVERSE], work[DRIFT]
     rate, dividend, start = work[RATE], work[DIVIDEND], work[START]
     boundary, level, rates, dividends = quadrature[0], quadrature[1], quadrature[2], quadrature[3]
@@ -108,28 +109,29 @@ def _add_premiums(
             begin = first[0]
             x_lanes, spot_lanes, sums = x[begin : begin + lanes], spot[begin : begin + lanes], premium[begin:]
             for k in range(lanes):
-                sums[k] += weight * _premium(
-                    x_lanes[k], spot_lanes[k], boundary[k], level[k], step, sigma[k], inverse[k], drift[k],
-                    rate[k], dividend[k], rates[k], dividends[k],
-                )  # fmt: skip
+                lane = sigma[k], inverse[k], drift[k], rate[k], dividend[k]
+                discounts = step, rates[k], dividends[k]
+                option = x_lanes[k], spot_lanes[k]
+                sums[k] += weight * _premium(option, (boundary[k], level[k]), lane, discounts)
         else:
             for k in range(lanes):
-                b, e, r, q = boundary[k], level[k], rates[k], dividends[k]
-                sd, over, slope, r0, q0 = sigma[k], inverse[k], drift[k], rate[k], dividend[k]
+                exercise = boundary[k], level[k]
+                lane = sigma[k], inverse[k], drift[k], rate[k], dividend[k]
+                discounts = step, rates[k], dividends[k]
                 # A loop from zero: indices that might be negative would keep it from vectorising.
                 x_run, spot_run = x[first[k] : first[k + 1]], spot[first[k] : first[k + 1]]
                 run = premium[first[k] : first[k + 1]]
                 for s in range(run.size):
-                    run[s] += weight * _premium(x_run[s], spot_run[s], b, e, step, sd, over, slope, r0, q0, r, q)
+                    run[s] += weight * _premium((x_run[s], spot_run[s]), exercise, lane, discounts)
 
 
 @inline
 def _solve(
-    work: NDArray[np.float64],
-    quadrature: NDArray[np.float64],
+    work: Floats,
+    quadrature: Floats,
     scheme: Scheme,
-    terms: NDArray[np.float64],
-    first: NDArray[np.int64],
+    terms: Floats,
+    first: Offsets,
     one_each: bool,
 ) -> None:
     """Boundaries of the scenarios first[0], first[1] ..., and with them the premium of every scenario.
@@ -145,8 +147,7 @@ def _solve(
         work[RATE, k] = terms[_RATE_TERM, s]
         work[DIVIDEND, k] = terms[_DIVIDEND_TERM, s]
     boundaries(work, scheme, padded)
-    x, spot, premium = terms[_MONEYNESS], terms[_SPOT], terms[_PREMIUM]
-    _add_premiums(work, quadrature, scheme, lanes, first, x, spot, premium, one_each)
+    _add_premiums(work, quadrature, scheme, lanes, first, terms, one_each)
     last = work[PARAMETERS + 2 * scheme.time.size - 1]
     for k in range(lanes):
         for s in range(first[k], first[k + 1]):
@@ -154,7 +155,7 @@ def _solve(
 
 
 @inline
-def _same(terms: NDArray[np.float64], s: int, t: int) -> bool:
+def _same(terms: Floats, s: int, t: int) -> bool:
     """Whether two scenarios have the same boundary."""
     rates = terms[_RATE_TERM, s] == terms[_RATE_TERM, t] and terms[_DIVIDEND_TERM, s] == terms[_DIVIDEND_TERM, t]
     return bool(rates and terms[_SIGMA_TERM, s] == terms[_SIGMA_TERM, t])
@@ -162,11 +163,11 @@ def _same(terms: NDArray[np.float64], s: int, t: int) -> bool:
 
 @inline
 def _solve_all(
-    work: NDArray[np.float64],
-    quadrature: NDArray[np.float64],
+    work: Floats,
+    quadrature: Floats,
     scheme: Scheme,
-    terms: NDArray[np.float64],
-    first: NDArray[np.int64],
+    terms: Floats,
+    first: Offsets,
 ) -> None:
     """Premiums of one option in every scenario; a boundary serves the next scenarios until another is needed."""
     count = terms.shape[1]
@@ -213,10 +214,10 @@ def _regime(sigma: float, rate: float, dividend: float) -> int:
 
 @inline
 def _normalise(
-    terms: NDArray[np.float64],
-    levels: NDArray[np.float64],
-    forwards: NDArray[np.float64],
-    factors: NDArray[np.float64],
+    terms: Floats,
+    levels: Floats,
+    forwards: Floats,
+    factors: Floats,
     strike: float,
     side: float,
 ) -> None:
@@ -239,12 +240,12 @@ def _normalise(
 
 @inline
 def _exercise(
-    work: NDArray[np.float64],
-    quadrature: NDArray[np.float64],
+    work: Floats,
+    quadrature: Floats,
     schemes: tuple[Scheme, Scheme],
-    terms: NDArray[np.float64],
-    solved: NDArray[np.float64],
-    first: NDArray[np.int64],
+    terms: Floats,
+    solved: Floats,
+    first: Offsets,
     regime: NDArray[np.int8],
 ) -> None:
     """The rows premium and boundary where there is one boundary, and the row whole elsewhere.
@@ -283,49 +284,45 @@ def _exercise(
 
 @kernel
 def american_options(
-    rows: NDArray[np.int32],
-    spot: NDArray[np.float64],
-    spot_position: NDArray[np.int32],
-    forward: NDArray[np.float64],
-    forward_position: NDArray[np.int32],
-    discount: NDArray[np.float64],
-    discount_position: NDArray[np.int32],
-    index: NDArray[np.int32],
-    strike_weight: NDArray[np.float64],
-    time_weight: NDArray[np.float64],
-    x: NDArray[np.float64],
-    strike: NDArray[np.float64],
-    sign: NDArray[np.float64],
-    quantity: NDArray[np.float64],
+    rows: Indices,
+    spot: NodeValues,
+    forward: NodeValues,
+    discount: NodeValues,
+    variances: Variances,
+    options: Vanillas,
     schemes: tuple[Scheme, Scheme],
-    out: NDArray[np.float64],
+    out: Floats,
 ) -> None:
-    """Present values of American options under scenarios; arguments as of `black_options`, with spots.
+    """Present values of American options under scenarios.
 
     Rate and dividend yield are the constant ones that the discount factor and the forward imply, volatility that of
     the expiry. Where neither they nor the volatility move from one scenario to the next, the boundary is kept.
 
+    :param variances: one an option.
     :param schemes: the usual collocation, and one that is at least as fine for dividends (of the put) below zero.
+    :param out: float64[m, S], written.
     """
+    spots, spot_position = spot
+    forwards, forward_position = forward
+    discounts, discount_position = discount
+    strike, sign, quantity = options
     # The finer scheme's scratch serves both.
     work = scratch(schemes[1])
     quadrature = np.empty((4, LANES))
-    terms, solved = np.empty((_TERMS, x.shape[1])), np.empty((_TERMS, x.shape[1]))
+    terms, solved = np.empty((_TERMS, out.shape[1])), np.empty((_TERMS, out.shape[1]))
     first = np.empty(LANES + 1, np.int64)
-    regime = np.empty(x.shape[1], np.int8)
+    regime = np.empty(out.shape[1], np.int8)
     for i in range(rows.size):
         row = rows[i]
-        v0, v1, v2, v3 = x[index[row, 0]], x[index[row, 1]], x[index[row, 2]], x[index[row, 3]]
-        w, t = strike_weight[row], time_weight[row]
+        smile = smile_of(variances, row)
         k, side = strike[row], sign[row]
-        levels, forwards = spot[spot_position[row]], forward[forward_position[row]]
-        factors = discount[discount_position[row]]
+        levels, f, d = spots[spot_position[row]], forwards[forward_position[row]], discounts[discount_position[row]]
         european = out[i]
         for s in range(european.size):
-            variance = total_variance(v0[s], v1[s], v2[s], v3[s], w[0], w[1], w[2], w[3], t[0], t[1])
+            variance = total_variance(smile, s)
             terms[_SIGMA_TERM, s] = math.sqrt(variance)
-            european[s] = factors[s] * black(forwards[s], k, variance, side)
-        _normalise(terms, levels, forwards, factors, k, side)
+            european[s] = d[s] * black(f[s], k, variance, side)
+        _normalise(terms, levels, f, d, k, side)
         for s in range(european.size):
             regime[s] = _regime(terms[_SIGMA_TERM, s], terms[_RATE_TERM, s], terms[_DIVIDEND_TERM, s])
         _exercise(work, quadrature, schemes, terms, solved, first, regime)

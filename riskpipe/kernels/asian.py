@@ -18,12 +18,12 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
+from riskpipe.kernels.arguments import Averages, Fixings, Floats, Indices, NodeValues, Offsets, Vanillas, Variances
 from riskpipe.kernels.black import black
 from riskpipe.kernels.compiler import inline, kernel
 from riskpipe.kernels.mathematics import exp, fma, log, select, tail_ratio
-from riskpipe.kernels.volatility import total_variance
+from riskpipe.kernels.volatility import smile_of, total_variance
 
 _SQRT_TWO_PI_INVERSE = 0.3989422804014327
 # Newton steps to z*; it starts from the strike of the geometric average.
@@ -37,15 +37,21 @@ _ROWS = 11
 
 @inline
 def _geometric(
-    work: NDArray[np.float64], count: int, past_log: float, weight: float, mean_time: float, spread: float,
-    strike: float, sign: float, values: NDArray[np.float64]
-) -> None:  # fmt: skip
+    work: Floats,
+    past_log: float,
+    weight: float,
+    mean_time: float,
+    spread: float,
+    strike: float,
+    sign: float,
+    values: Floats,
+) -> None:
     """Undiscounted prices on the geometric average.
 
     :param past_log: logarithm of the past's part of the average; `weight`: 1 / N.
     :param mean_time, spread: sums of t_i / N and of min(t_i, t_j) / N^2.
     """
-    for s in range(count):
+    for s in range(values.size):
         variance = work[_SIGMA, s] * work[_SIGMA, s]
         mean = fma(weight, work[_LOG, s], past_log)
         # The mean of the average: its logarithm has mean - variance mean_time / 2, and variance variance spread.
@@ -55,14 +61,20 @@ def _geometric(
 
 @inline
 def _root(
-    work: NDArray[np.float64], forward: NDArray[np.float64], position: NDArray[np.int32], share: NDArray[np.float64],
-    weight: float, mean_time: float, root_spread: float, living: int
-) -> None:  # fmt: skip
+    work: Floats,
+    fixings: NodeValues,
+    share: Floats,
+    weight: float,
+    mean_time: float,
+    root_spread: float,
+    living: int,
+) -> None:
     """z*: where the conditional mean of what is to come is the strike that is left for it.
 
     :param share: float64[m], k_i, so that the logarithm of fixing i has covariance sigma k_i with Z.
     :param living: fixings to come that are not of today.
     """
+    forward, position = fixings
     sigma, strike, z = work[_SIGMA], work[_STRIKE], work[_Z]
     level, slope, logs = work[_LEVEL], work[_SLOPE], work[_LOG]
     count = forward.shape[1]
@@ -93,10 +105,17 @@ def _root(
 
 @inline
 def _arithmetic(
-    work: NDArray[np.float64], forward: NDArray[np.float64], position: NDArray[np.int32], time: NDArray[np.float64],
-    share: NDArray[np.float64], weight: float, living: int, sign: float, values: NDArray[np.float64]
-) -> None:  # fmt: skip
+    work: Floats,
+    fixings: NodeValues,
+    time: Floats,
+    share: Floats,
+    weight: float,
+    living: int,
+    sign: float,
+    values: Floats,
+) -> None:
     """Undiscounted prices on the arithmetic average, z* given: the lower bound and its correction."""
+    forward, position = fixings
     sigma, strike, z, slope, curve = work[_SIGMA], work[_STRIKE], work[_Z], work[_SLOPE], work[_CURVE]
     first, second, total, cross = work[_FIRST], work[_SECOND], work[_LEVEL], work[_UP]
     at_strike = work[_LOG]
@@ -136,55 +155,44 @@ def _arithmetic(
 
 @kernel
 def asian_options(
-    rows: NDArray[np.int32],
-    forward: NDArray[np.float64],
-    discount: NDArray[np.float64],
-    discount_position: NDArray[np.int32],
-    index: NDArray[np.int32],
-    strike_weight: NDArray[np.float64],
-    time_weight: NDArray[np.float64],
-    x: NDArray[np.float64],
-    strike: NDArray[np.float64],
-    sign: NDArray[np.float64],
-    quantity: NDArray[np.float64],
-    years: NDArray[np.float64],
-    is_geometric: NDArray[np.bool_],
-    fixings: NDArray[np.float64],
-    done: NDArray[np.float64],
-    average: NDArray[np.float64],
-    offset: NDArray[np.int64],
-    position: NDArray[np.int32],
-    time: NDArray[np.float64],
-    share: NDArray[np.float64],
-    out: NDArray[np.float64],
+    rows: Indices,
+    forward: NodeValues,
+    discount: NodeValues,
+    variances: Variances,
+    options: Vanillas,
+    averages: Averages,
+    fixings: Fixings,
+    out: Floats,
 ) -> None:
-    """Present values of Asian options under scenarios; arguments as of `black_options`, and:
+    """Present values of Asian options under scenarios.
 
-    :param years: float64[n], to expiry, of which the volatility is.
-    :param fixings, done, average: float64[n], how many there are, how many of them are past, and these ones' average.
-    :param offset: int64[n + 1], of the fixings to come, ascending in time: `position` int32 among the nodes `forward`,
-        `time` float64 in years, `share` float64 of `shares`.
+    :param forward: of the fixings.
+    :param variances: one an option.
+    :param out: float64[m, S], written.
     """
-    work = np.empty((_ROWS, x.shape[1]))
+    forwards, position = forward
+    discounts, discount_position = discount
+    strike, sign, quantity = options
+    years, is_geometric, count, done, average = averages
+    offset, time, share = fixings
+    work = np.empty((_ROWS, out.shape[1]))
     for i in range(rows.size):
         row = rows[i]
-        v0, v1, v2, v3 = x[index[row, 0]], x[index[row, 1]], x[index[row, 2]], x[index[row, 3]]
-        w, t = strike_weight[row], time_weight[row]
-        factors, values = discount[discount_position[row]], out[i]
+        smile = smile_of(variances, row)
+        factors, values = discounts[discount_position[row]], out[i]
         nodes, times = position[offset[row] : offset[row + 1]], time[offset[row] : offset[row + 1]]
         shares_ = share[offset[row] : offset[row + 1]]
-        weight, part, side = 1.0 / fixings[row], done[row] / fixings[row], sign[row]
+        weight, part, side = 1.0 / count[row], done[row] / count[row], sign[row]
         sigma, left, logs, whole = work[_SIGMA], work[_STRIKE], work[_LOG], work[_WHOLE]
         span = years[row] if years[row] > 0.0 else 1.0
         for s in range(values.size):
-            variance = total_variance(v0[s], v1[s], v2[s], v3[s], w[0], w[1], w[2], w[3], t[0], t[1])
-            sigma[s] = math.sqrt(variance / span)
+            sigma[s] = math.sqrt(total_variance(smile, s) / span)
             logs[s] = 0.0
             whole[s] = 0.0
             left[s] = strike[row] - part * average[row]
         living, mean_time, spread = 0, 0.0, 0.0
         for j in range(nodes.size):
-            f = forward[nodes[j]]
+            f = forwards[nodes[j]]
             living += 1 if times[j] > 0.0 else 0
             mean_time += times[j]
             spread += times[j] * (2.0 * (nodes.size - j) - 1.0)
@@ -200,11 +208,11 @@ def asian_options(
         if is_geometric[row]:
             past = part * math.log(average[row]) if done[row] > 0.0 else 0.0
             spread *= weight * weight
-            _geometric(work, values.size, past, weight, weight * mean_time, spread, strike[row], side, values)
+            _geometric(work, past, weight, weight * mean_time, spread, strike[row], side, values)
         elif living > 0:
             root_spread = math.sqrt(spread) / living
-            _root(work, forward, nodes, shares_, weight, mean_time / living, root_spread, living)
-            _arithmetic(work, forward, nodes, times, shares_, weight, living, side, values)
+            _root(work, (forwards, nodes), shares_, weight, mean_time / living, root_spread, living)
+            _arithmetic(work, (forwards, nodes), times, shares_, weight, living, side, values)
             for s in range(values.size):
                 intrinsic = side * (whole[s] - left[s])
                 certain = (left[s] <= 0.0) | (sigma[s] * root_spread < _LEAST_DEVIATION)
@@ -221,7 +229,7 @@ def asian_options(
 
 
 @kernel
-def shares(offset: NDArray[np.int64], time: NDArray[np.float64]) -> NDArray[np.float64]:
+def shares(offset: Offsets, time: Floats) -> Floats:
     """k_i = sum_j min(t_i, t_j) / sqrt(sum_ij min(t_i, t_j)), over the fixings of each trade; zero where all are now.
 
     :param time: float64[m], ascending within a trade.

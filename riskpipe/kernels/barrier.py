@@ -12,11 +12,11 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
+from riskpipe.kernels.arguments import Barriers, Floats, Indices, NodeValues, Vanillas, Variances
 from riskpipe.kernels.compiler import inline, kernel
 from riskpipe.kernels.mathematics import exp, exp_normal, fma, log, select, tail_ratio
-from riskpipe.kernels.volatility import total_variance
+from riskpipe.kernels.volatility import smile_of, total_variance
 
 # Variance below which the spot is taken to move along its forward with certainty.
 CERTAIN = 1e-12
@@ -113,10 +113,10 @@ def slow_hit_factor(reach: float, carry: float, rate: float, variance: float, et
 
 @inline
 def _fill(
-    work: NDArray[np.float64],
-    spot: NDArray[np.float64],
-    forward: NDArray[np.float64],
-    discount: NDArray[np.float64],
+    work: Floats,
+    spot: Floats,
+    forward: Floats,
+    discount: Floats,
     barrier: float,
 ) -> None:
     reach, carry, rate, variance = work[_REACH], work[_CARRY], work[_RATE], work[_VARIANCE]
@@ -129,14 +129,14 @@ def _fill(
 
 @inline
 def _add_options(
-    work: NDArray[np.float64],
-    forward: NDArray[np.float64],
+    work: Floats,
+    forward: Floats,
     strike: float,
     barrier: float,
     sign: float,
     eta: float,
-    weight: NDArray[np.float64],
-    values: NDArray[np.float64],
+    weight: Floats,
+    values: Floats,
 ) -> None:
     """Add weight[0] A + weight[1] B + weight[2] C + weight[3] D, undiscounted, to the values."""
     reach, carry, variance = work[_REACH], work[_CARRY], work[_VARIANCE]
@@ -161,7 +161,7 @@ def _add_options(
 
 
 @inline
-def _rebates(work: NDArray[np.float64], eta: float, at_hit: bool, out: NDArray[np.float64]) -> None:
+def _rebates(work: Floats, eta: float, at_hit: bool, out: Floats) -> None:
     """Undiscounted value of one unit: at the hit, grown to expiry; or at expiry unless there was one."""
     reach, carry, rate, variance = work[_REACH], work[_CARRY], work[_RATE], work[_VARIANCE]
     if not at_hit:
@@ -179,10 +179,19 @@ def _rebates(work: NDArray[np.float64], eta: float, at_hit: bool, out: NDArray[n
 
 @inline
 def _settle(
-    value: float, vanilla: float, forward: float, reach: float, carry: float, rate: float, variance: float,
-    strike: float, sign: float, eta: float, rebate: float, is_in: bool
-) -> float:  # fmt: skip
-    """Undiscounted value where the barrier is reached already, or where the spot is certain; else as it is."""
+    value: float,
+    vanilla: float,
+    forward: float,
+    state: tuple[float, float, float, float],
+    terms: tuple[float, float, float, float, bool],
+) -> float:
+    """Undiscounted value where the barrier is reached already, or where the spot is certain; else as it is.
+
+    :param state: reach, carry, rate and variance.
+    :param terms: strike, sign, eta, rebate, and whether the barrier brings in.
+    """
+    reach, carry, rate, variance = state
+    strike, sign, eta, rebate, is_in = terms
     intrinsic = sign * (forward - strike)
     intrinsic = select(intrinsic > 0.0, intrinsic, 0.0)
     will_hit = eta * (carry - reach) <= 0.0
@@ -198,70 +207,56 @@ def _settle(
 
 @kernel
 def barrier_options(
-    rows: NDArray[np.int32],
-    spot: NDArray[np.float64],
-    spot_position: NDArray[np.int32],
-    forward: NDArray[np.float64],
-    forward_position: NDArray[np.int32],
-    discount: NDArray[np.float64],
-    discount_position: NDArray[np.int32],
-    index: NDArray[np.int32],
-    strike_weight: NDArray[np.float64],
-    time_weight: NDArray[np.float64],
-    x: NDArray[np.float64],
-    strike: NDArray[np.float64],
-    sign: NDArray[np.float64],
-    quantity: NDArray[np.float64],
-    barrier: NDArray[np.float64],
-    rebate: NDArray[np.float64],
-    eta: NDArray[np.float64],
-    is_in: NDArray[np.bool_],
-    knocked: NDArray[np.bool_],
-    weight: NDArray[np.float64],
-    out: NDArray[np.float64],
+    rows: Indices,
+    spot: NodeValues,
+    forward: NodeValues,
+    discount: NodeValues,
+    variances: Variances,
+    options: Vanillas,
+    barriers: Barriers,
+    out: Floats,
 ) -> None:
-    """Present values of barrier options under scenarios; arguments as of `black_options`, and:
+    """Present values of barrier options under scenarios.
 
-    :param spot: float64[., S]; `spot_position` int32[n].
-    :param barrier, rebate: float64[n]; the rebate is per unit, at the hit for out, at expiry for in.
-    :param eta: float64[n], +1 for down, -1 for up; `is_in`: bool[n].
-    :param knocked: bool[n], the barrier was reached before today: in is a vanilla option, out is worth nothing.
-    :param weight: float64[n, 4], of A, B, C and D.
+    :param variances: one an option.
+    :param options: what they are without the barrier.
+    :param out: float64[m, S], written.
     """
-    work = np.empty((4, x.shape[1]))
-    rebates, vanilla = np.empty(x.shape[1]), np.empty(x.shape[1])
+    spots, spot_position = spot
+    forwards, forward_position = forward
+    discounts, discount_position = discount
+    strike, sign, quantity = options
+    barrier, rebate, eta, is_in, knocked, weight = barriers
+    work = np.empty((4, out.shape[1]))
+    reach, carry, rate, variance = work[_REACH], work[_CARRY], work[_RATE], work[_VARIANCE]
+    rebates, vanilla = np.empty(out.shape[1]), np.empty(out.shape[1])
     plain = np.array([1.0, 0.0, 0.0, 0.0])
     for i in range(rows.size):
         row = rows[i]
-        v0, v1, v2, v3 = x[index[row, 0]], x[index[row, 1]], x[index[row, 2]], x[index[row, 3]]
-        w, t = strike_weight[row], time_weight[row]
-        levels, forwards = spot[spot_position[row]], forward[forward_position[row]]
-        factors = discount[discount_position[row]]
+        smile = smile_of(variances, row)
+        f, d = forwards[forward_position[row]], discounts[discount_position[row]]
         k, h, side, direction, inside = strike[row], barrier[row], sign[row], eta[row], is_in[row]
-        reach, carry, rate, variance = work[_REACH], work[_CARRY], work[_RATE], work[_VARIANCE]
         values = out[i]
         values[:] = 0.0
         if knocked[row] and not inside:
             continue
         for s in range(values.size):
-            variance[s] = total_variance(v0[s], v1[s], v2[s], v3[s], w[0], w[1], w[2], w[3], t[0], t[1])
-        _fill(work, levels, forwards, factors, h)
+            variance[s] = total_variance(smile, s)
+        _fill(work, spots[spot_position[row]], f, d, h)
         vanilla[:] = 0.0
         if inside:
-            _add_options(work, forwards, k, h, side, direction, plain, vanilla)
+            _add_options(work, f, k, h, side, direction, plain, vanilla)
         if knocked[row]:
             for s in range(values.size):
                 reach[s] = direction
         else:
-            _add_options(work, forwards, k, h, side, direction, weight[row], values)
+            _add_options(work, f, k, h, side, direction, weight[row], values)
         paid = rebate[row]
         if paid != 0.0 and not knocked[row]:
             _rebates(work, direction, not inside, rebates)
             for s in range(values.size):
                 values[s] += paid * rebates[s]
+        terms = k, side, direction, paid, inside
         for s in range(values.size):
-            value = _settle(
-                values[s], vanilla[s], forwards[s], reach[s], carry[s], rate[s], variance[s], k, side, direction,
-                paid, inside,
-            )  # fmt: skip
-            values[s] = quantity[row] * factors[s] * value
+            state = reach[s], carry[s], rate[s], variance[s]
+            values[s] = quantity[row] * d[s] * _settle(values[s], vanilla[s], f[s], state, terms)

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-from numpy.typing import NDArray
-
+from riskpipe.kernels.arguments import Flags, Floats, Indices, NodeValues, Vanillas, Variances
 from riskpipe.kernels.compiler import inline, kernel
 from riskpipe.kernels.mathematics import exp_normal, fma, log, select, tail_ratio
-from riskpipe.kernels.volatility import total_variance
+from riskpipe.kernels.volatility import smile_of, total_variance
 
 # Stands in for a zero deviation: every option off the money is then infinitely far from it.
 _LEAST_DEVIATION = 1e-150
@@ -72,81 +70,33 @@ def bachelier(forward: float, strike: float, variance: float, sign: float) -> fl
 
 
 @kernel
-def black_options(
-    rows: NDArray[np.int32],
-    forward: NDArray[np.float64],
-    forward_position: NDArray[np.int32],
-    discount: NDArray[np.float64],
-    discount_position: NDArray[np.int32],
-    index: NDArray[np.int32],
-    strike_weight: NDArray[np.float64],
-    time_weight: NDArray[np.float64],
-    x: NDArray[np.float64],
-    strike: NDArray[np.float64],
-    sign: NDArray[np.float64],
-    quantity: NDArray[np.float64],
-    out: NDArray[np.float64],
+def european_options(
+    rows: Indices,
+    forward: NodeValues,
+    discount: NodeValues,
+    variances: Variances,
+    options: Vanillas,
+    normal: Flags,
+    out: Floats,
 ) -> None:
-    """Present values of European options under scenarios: quantity x discount x Black price.
+    """Present values under scenarios: quantity x discount x the price of Black, or of Bachelier.
 
-    :param rows: int32[m], the options to price among n.
-    :param forward, discount: float64[., S], per node and scenario; the options' nodes are `forward_position`,
-        `discount_position`, int32[n].
-    :param index, strike_weight, time_weight: int32[n, 4], float64[n, 4], float64[n, 2] of `VarianceNodes`.
-    :param x: float64[n_factors, S].
-    :param strike, sign, quantity: float64[n]; sign is +1 for calls and -1 for puts.
+    :param variances: one an option.
+    :param normal: bool[n], volatilities are normal, and forwards and strikes may be negative.
     :param out: float64[m, S], written.
     """
+    forwards, forward_position = forward
+    discounts, discount_position = discount
+    strike, sign, quantity = options
     for i in range(rows.size):
         row = rows[i]
-        f = forward[forward_position[row]]
-        d = discount[discount_position[row]]
-        v0, v1, v2, v3 = x[index[row, 0]], x[index[row, 1]], x[index[row, 2]], x[index[row, 3]]
-        w0, w1, w2, w3 = (
-            strike_weight[row, 0],
-            strike_weight[row, 1],
-            strike_weight[row, 2],
-            strike_weight[row, 3],
-        )
-        t0, t1 = time_weight[row, 0], time_weight[row, 1]
+        f, d = forwards[forward_position[row]], discounts[discount_position[row]]
+        smile = smile_of(variances, row)
         k, side, amount = strike[row], sign[row], quantity[row]
         values = out[i]
-        for s in range(values.size):
-            variance = total_variance(v0[s], v1[s], v2[s], v3[s], w0, w1, w2, w3, t0, t1)
-            values[s] = amount * d[s] * black(f[s], k, variance, side)
-
-
-@kernel
-def bachelier_options(
-    rows: NDArray[np.int32],
-    forward: NDArray[np.float64],
-    forward_position: NDArray[np.int32],
-    discount: NDArray[np.float64],
-    discount_position: NDArray[np.int32],
-    index: NDArray[np.int32],
-    strike_weight: NDArray[np.float64],
-    time_weight: NDArray[np.float64],
-    x: NDArray[np.float64],
-    strike: NDArray[np.float64],
-    sign: NDArray[np.float64],
-    quantity: NDArray[np.float64],
-    out: NDArray[np.float64],
-) -> None:
-    """Likewise by Bachelier (1900): volatilities are normal, forwards and strikes may be negative."""
-    for i in range(rows.size):
-        row = rows[i]
-        f = forward[forward_position[row]]
-        d = discount[discount_position[row]]
-        v0, v1, v2, v3 = x[index[row, 0]], x[index[row, 1]], x[index[row, 2]], x[index[row, 3]]
-        w0, w1, w2, w3 = (
-            strike_weight[row, 0],
-            strike_weight[row, 1],
-            strike_weight[row, 2],
-            strike_weight[row, 3],
-        )
-        t0, t1 = time_weight[row, 0], time_weight[row, 1]
-        k, side, amount = strike[row], sign[row], quantity[row]
-        values = out[i]
-        for s in range(values.size):
-            variance = total_variance(v0[s], v1[s], v2[s], v3[s], w0, w1, w2, w3, t0, t1)
-            values[s] = amount * d[s] * bachelier(f[s], k, variance, side)
+        if normal[row]:
+            for s in range(values.size):
+                values[s] = amount * d[s] * bachelier(f[s], k, total_variance(smile, s), side)
+        else:
+            for s in range(values.size):
+                values[s] = amount * d[s] * black(f[s], k, total_variance(smile, s), side)

@@ -9,15 +9,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from riskpipe.kernels.arguments import CubeVariances, Floats, Indices, Variances
 from riskpipe.kernels.compiler import kernel
 from riskpipe.kernels.mathematics import exp, fma
-from riskpipe.kernels.volatility import plane_volatility, total_variance
+from riskpipe.kernels.volatility import cube_of, cube_variance, smile_of, total_variance
 
 
 @kernel
-def exp_linear(
-    index: NDArray[np.int32], weight: NDArray[np.float64], x: NDArray[np.float64], out: NDArray[np.float64]
-) -> None:
+def exp_linear(index: Indices, weight: Floats, x: Floats, out: Floats) -> None:
     """Discount factors: out[k, s] = exp(-(weight[k, 0] x[index[k, 0], s] + weight[k, 1] x[index[k, 1], s])).
 
     :param index: int32[n, 2], rows of x.
@@ -34,9 +33,7 @@ def exp_linear(
 
 
 @kernel
-def linear_times_exp(
-    index: NDArray[np.int32], weight: NDArray[np.float64], x: NDArray[np.float64], out: NDArray[np.float64]
-) -> None:
+def linear_times_exp(index: Indices, weight: Floats, x: Floats, out: Floats) -> None:
     """Forwards: out = (w0 x0 + w1 x1) exp(w2 x2 + w3 x3 + w4 x4 + w5 x5), x_j = x[index[k, j], s].
 
     :param index: int32[n, 6].
@@ -54,9 +51,7 @@ def linear_times_exp(
 
 
 @kernel
-def products(
-    index: NDArray[np.int32], power: NDArray[np.int8], x: NDArray[np.float64], out: NDArray[np.float64]
-) -> None:
+def products(index: Indices, power: NDArray[np.int8], x: Floats, out: Floats) -> None:
     """Exchange rates: out = x0^power0 x1^power1 with powers -1, 0 and 1 as division, nothing, multiplication.
 
     :param index: int32[n, 2].
@@ -77,9 +72,7 @@ def products(
 
 
 @kernel
-def scale_by_exp(
-    index: NDArray[np.int32], weight: NDArray[np.float64], x: NDArray[np.float64], out: NDArray[np.float64]
-) -> None:
+def scale_by_exp(index: Indices, weight: Floats, x: Floats, out: Floats) -> None:
     """Carry: out *= exp(w0 x0 + w1 x1 + w2 x2 + w3 x3), in place.
 
     :param index: int32[n, 4].
@@ -94,46 +87,20 @@ def scale_by_exp(
 
 
 @kernel
-def total_variances(
-    index: NDArray[np.int32],
-    strike_weight: NDArray[np.float64],
-    time_weight: NDArray[np.float64],
-    x: NDArray[np.float64],
-    out: NDArray[np.float64],
-) -> None:
-    """Total variances of `VarianceNodes`, one row a trade.
-
-    :param index: int32[n, 4].
-    :param strike_weight: float64[n, 4].
-    :param time_weight: float64[n, 2], years.
-    """
-    for k in range(index.shape[0]):
-        a, b, c, d = x[index[k, 0]], x[index[k, 1]], x[index[k, 2]], x[index[k, 3]]
-        u0, u1, u2, u3 = strike_weight[k]
-        near, far = time_weight[k]
+def total_variances(variances: Variances, out: Floats) -> None:
+    """Total variances of `VarianceNodes`, one row a trade: float64[n, n_scenarios], overwritten."""
+    for k in range(out.shape[0]):
+        smile = smile_of(variances, k)
         row = out[k]
-        for s in range(x.shape[1]):
-            row[s] = total_variance(a[s], b[s], c[s], d[s], u0, u1, u2, u3, near, far)
+        for s in range(row.size):
+            row[s] = total_variance(smile, s)
 
 
 @kernel
-def cube_variances(
-    index: NDArray[np.int32],
-    weight: NDArray[np.float64],
-    time_weight: NDArray[np.float64],
-    x: NDArray[np.float64],
-    out: NDArray[np.float64],
-) -> None:
-    """Total variances of `CubeNodes`, one row a trade.
-
-    :param index: int32[n, 8].
-    :param weight: float64[n, 8].
-    :param time_weight: float64[n, 2], years.
-    """
-    for k in range(index.shape[0]):
-        i, w = index[k], weight[k]
+def cube_variances(variances: CubeVariances, out: Floats) -> None:
+    """Total variances of `CubeNodes`, likewise."""
+    for k in range(out.shape[0]):
+        cube = cube_of(variances, k)
         row = out[k]
-        for s in range(x.shape[1]):
-            near = plane_volatility(x[i[0], s], x[i[1], s], x[i[2], s], x[i[3], s], w[0], w[1], w[2], w[3])
-            far = plane_volatility(x[i[4], s], x[i[5], s], x[i[6], s], x[i[7], s], w[4], w[5], w[6], w[7])
-            row[s] = fma(time_weight[k, 0], near * near, time_weight[k, 1] * (far * far))
+        for s in range(row.size):
+            row[s] = cube_variance(cube, s)

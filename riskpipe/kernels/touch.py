@@ -10,13 +10,11 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-from numpy.typing import NDArray
-
+from riskpipe.kernels.arguments import Floats, Indices, NodeValues, Touches, Variances
 from riskpipe.kernels.barrier import CERTAIN, hit_probability
 from riskpipe.kernels.compiler import inline, kernel
 from riskpipe.kernels.mathematics import cdf, fma, log, select
-from riskpipe.kernels.volatility import total_variance
+from riskpipe.kernels.volatility import smile_of, total_variance
 
 ONE_TOUCH, NO_TOUCH, DIGITAL_CALL, DIGITAL_PUT = range(4)
 
@@ -46,54 +44,41 @@ def end_probability(forward: float, level: float, variance: float, half: float, 
 
 @kernel
 def touch_options(
-    rows: NDArray[np.int32],
-    spot: NDArray[np.float64],
-    spot_position: NDArray[np.int32],
-    forward: NDArray[np.float64],
-    forward_position: NDArray[np.int32],
-    discount: NDArray[np.float64],
-    discount_position: NDArray[np.int32],
-    index: NDArray[np.int32],
-    strike_weight: NDArray[np.float64],
-    time_weight: NDArray[np.float64],
-    x: NDArray[np.float64],
-    level: NDArray[np.float64],
-    eta: NDArray[np.float64],
-    half: NDArray[np.float64],
-    kind: NDArray[np.int8],
-    touched: NDArray[np.bool_],
-    payout: NDArray[np.float64],
-    out: NDArray[np.float64],
+    rows: Indices,
+    spot: NodeValues,
+    forward: NodeValues,
+    discount: NodeValues,
+    variances: Variances,
+    touches: Touches,
+    out: Floats,
 ) -> None:
-    """Present values in the currency of the payment; the first arguments as of `barrier_options`, and:
+    """Present values under scenarios, in the currency of the payment, which `discount` is of.
 
-    :param level, eta, half: float64[n], see `touch_probability`.
-    :param kind: int8[n], one of `ONE_TOUCH`, `NO_TOUCH`, `DIGITAL_CALL`, `DIGITAL_PUT`.
-    :param touched: bool[n], the level was touched before today.
-    :param payout: float64[n]; `discount` is of its currency.
+    :param variances: one a trade.
+    :param out: float64[m, S], written.
     """
+    spots, spot_position = spot
+    forwards, forward_position = forward
+    discounts, discount_position = discount
+    level, eta, half, kind, touched, payout = touches
     for i in range(rows.size):
         row = rows[i]
-        v0, v1, v2, v3 = x[index[row, 0]], x[index[row, 1]], x[index[row, 2]], x[index[row, 3]]
-        w0, w1 = strike_weight[row, 0], strike_weight[row, 1]
-        w2, w3 = strike_weight[row, 2], strike_weight[row, 3]
-        t0, t1 = time_weight[row, 0], time_weight[row, 1]
-        levels, forwards = spot[spot_position[row]], forward[forward_position[row]]
-        factors, values = discount[discount_position[row]], out[i]
+        smile = smile_of(variances, row)
+        x, f = spots[spot_position[row]], forwards[forward_position[row]]
+        d, values = discounts[discount_position[row]], out[i]
         barrier, direction, measure, amount = level[row], eta[row], half[row], payout[row]
         if kind[row] == DIGITAL_CALL or kind[row] == DIGITAL_PUT:
             sign = 1.0 if kind[row] == DIGITAL_CALL else -1.0
             for s in range(values.size):
-                variance = total_variance(v0[s], v1[s], v2[s], v3[s], w0, w1, w2, w3, t0, t1)
-                values[s] = amount * factors[s] * end_probability(forwards[s], barrier, variance, measure, sign)
+                variance = total_variance(smile, s)
+                values[s] = amount * d[s] * end_probability(f[s], barrier, variance, measure, sign)
         elif touched[row]:
             paid = amount if kind[row] == ONE_TOUCH else 0.0
             for s in range(values.size):
-                values[s] = paid * factors[s]
+                values[s] = paid * d[s]
         else:
             # A no-touch is what a one-touch leaves of the payment.
             whole, sign = (0.0, 1.0) if kind[row] == ONE_TOUCH else (1.0, -1.0)
             for s in range(values.size):
-                variance = total_variance(v0[s], v1[s], v2[s], v3[s], w0, w1, w2, w3, t0, t1)
-                hit = touch_probability(levels[s], forwards[s], barrier, variance, measure, direction)
-                values[s] = amount * factors[s] * fma(sign, hit, whole)
+                hit = touch_probability(x[s], f[s], barrier, total_variance(smile, s), measure, direction)
+                values[s] = amount * d[s] * fma(sign, hit, whole)

@@ -6,12 +6,12 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
+from riskpipe.kernels.arguments import Floats, Indices, NodeValues, Strips, Variances, VarianceSwaps
 from riskpipe.kernels.black import black
 from riskpipe.kernels.compiler import inline, kernel
 from riskpipe.kernels.mathematics import cdf, fma, log, pdf, select
-from riskpipe.kernels.volatility import total_variance
+from riskpipe.kernels.volatility import smile_of, total_variance
 
 # Stands in for a zero deviation.
 _LEAST_DEVIATION = 1e-150
@@ -35,18 +35,7 @@ def _beyond(forward: float, strike: float, variance: float, sign: float) -> floa
 
 @inline
 def _add_fair_variance(
-    leg: int,
-    amount: float,
-    forward: NDArray[np.float64],
-    offset: NDArray[np.int64],
-    strike: NDArray[np.float64],
-    weight: NDArray[np.float64],
-    index: NDArray[np.int32],
-    strike_weight: NDArray[np.float64],
-    time_weight: NDArray[np.float64],
-    x: NDArray[np.float64],
-    flat: NDArray[np.float64],
-    out: NDArray[np.float64],
+    leg: int, amount: float, forward: Floats, strips: Strips, variances: Variances, flat: Floats, out: Floats
 ) -> None:
     """Add amount times the fair total variance of a leg in every scenario.
 
@@ -54,23 +43,20 @@ def _add_fair_variance(
     up for the difference. The first node of a leg is the centre, the next two, if there are any, are the ends of the
     smile, beyond which it is flat.
     """
+    offset, strike, weight = strips
     begin, end = offset[leg], offset[leg + 1]
     for node in range(begin, end):
-        v0, v1, v2, v3 = x[index[node, 0]], x[index[node, 1]], x[index[node, 2]], x[index[node, 3]]
-        w0, w1 = strike_weight[node, 0], strike_weight[node, 1]
-        w2, w3 = strike_weight[node, 2], strike_weight[node, 3]
-        t0, t1 = time_weight[node, 0], time_weight[node, 1]
+        smile = smile_of(variances, node)
         k = strike[node]
         if node == begin:
             for s in range(out.size):
-                variance = total_variance(v0[s], v1[s], v2[s], v3[s], w0, w1, w2, w3, t0, t1)
                 # A forward of zero or below has no logarithm.
-                flat[s] = select(forward[s] > 0.0, variance, math.nan)
+                flat[s] = select(forward[s] > 0.0, total_variance(smile, s), math.nan)
                 out[s] = fma(amount, flat[s], out[s])
         elif node <= begin + 2:
             sign = -1.0 if node == begin + 1 else 1.0
             for s in range(out.size):
-                variance = total_variance(v0[s], v1[s], v2[s], v3[s], w0, w1, w2, w3, t0, t1)
+                variance = total_variance(smile, s)
                 difference = _beyond(forward[s], k, variance, sign) - _beyond(forward[s], k, flat[s], sign)
                 out[s] = fma(amount, difference, out[s])
         else:
@@ -78,57 +64,42 @@ def _add_fair_variance(
             sign = 1.0 if k > strike[begin] else -1.0
             share = 2.0 * amount * weight[node] / (k * k)
             for s in range(out.size):
-                variance = total_variance(v0[s], v1[s], v2[s], v3[s], w0, w1, w2, w3, t0, t1)
+                variance = total_variance(smile, s)
                 difference = black(forward[s], k, variance, sign) - black(forward[s], k, flat[s], sign)
                 out[s] = fma(share, difference, out[s])
 
 
 @kernel
 def variance_swaps(
-    rows: NDArray[np.int32],
-    legs: NDArray[np.int32],
-    forward: NDArray[np.float64],
-    forward_position: NDArray[np.int32],
-    discount: NDArray[np.float64],
-    discount_position: NDArray[np.int32],
-    offset: NDArray[np.int64],
-    strike: NDArray[np.float64],
-    weight: NDArray[np.float64],
-    index: NDArray[np.int32],
-    strike_weight: NDArray[np.float64],
-    time_weight: NDArray[np.float64],
-    x: NDArray[np.float64],
-    past: NDArray[np.float64],
-    years: NDArray[np.float64],
-    strike_variance: NDArray[np.float64],
-    notional: NDArray[np.float64],
-    out: NDArray[np.float64],
+    rows: Indices,
+    legs: Indices,
+    forward: NodeValues,
+    discount: NodeValues,
+    variances: Variances,
+    strips: Strips,
+    swaps: VarianceSwaps,
+    out: Floats,
 ) -> None:
     """Present values of variance swaps under scenarios.
 
-    :param rows: int32[m], the swaps to price among n.
     :param legs: int32[n, 2], the leg to expiry and (-1: none) the one to the start, whose variance does not count.
-    :param forward, discount: float64[., S], nodes; `forward_position` int32[legs], `discount_position` int32[n].
-    :param offset: int64[legs + 1], of the nodes: `strike`, `weight` (of d strike), and the weights of `VarianceNodes`.
-        A leg has its centre alone, or that, the ends of its smile and the strikes between them.
-    :param x: float64[n_factors, S].
-    :param past: float64[n], variance realised so far, not annual; `years`: over which all of it is taken.
-    :param strike_variance, notional: float64[n], a year, and the amount paid for one of it.
+    :param forward: of the legs.
+    :param variances: one an option of the strips.
     :param out: float64[m, S], written; NaN where the variance between start and expiry is negative.
     """
-    flat = np.empty(x.shape[1])
+    forwards, forward_position = forward
+    discounts, discount_position = discount
+    past, years, strike_variance, notional = swaps
+    flat = np.empty(out.shape[1])
     for i in range(rows.size):
         row = rows[i]
-        values, factors = out[i], discount[discount_position[row]]
+        values, d = out[i], discounts[discount_position[row]]
         values[:] = 0.0
         for side in range(2):
             leg = legs[row, side]
             if leg >= 0:
-                forwards = forward[forward_position[leg]]
-                _add_fair_variance(
-                    leg, 1.0 - 2.0 * side, forwards, offset, strike, weight, index, strike_weight, time_weight, x, flat,
-                    values,
-                )  # fmt: skip
+                f = forwards[forward_position[leg]]
+                _add_fair_variance(leg, 1.0 - 2.0 * side, f, strips, variances, flat, values)
         for s in range(values.size):
             left = select(values[s] < 0.0, math.nan, values[s])
-            values[s] = notional[row] * factors[s] * ((past[row] + left) / years[row] - strike_variance[row])
+            values[s] = notional[row] * d[s] * ((past[row] + left) / years[row] - strike_variance[row])

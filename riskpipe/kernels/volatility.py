@@ -2,51 +2,62 @@
 
 from __future__ import annotations
 
+from riskpipe.kernels.arguments import CubeVariances, Floats, Variances
 from riskpipe.kernels.compiler import inline
 from riskpipe.kernels.mathematics import fma
 
+Quad = tuple[float, float, float, float]
+Rows = tuple[Floats, Floats, Floats, Floats]
+Smile = tuple[Rows, Quad, tuple[float, float]]
+"""Of one trade: four volatilities by scenario (normal: of price a year), their weights in strike, and weights in years
+of the two squared volatilities that these make."""
+
 
 @inline
-def total_variance(
-    near_low: float,
-    near_high: float,
-    far_low: float,
-    far_high: float,
-    near_low_weight: float,
-    near_high_weight: float,
-    far_low_weight: float,
-    far_high_weight: float,
-    near_time: float,
-    far_time: float,
-) -> float:
-    """Volatility linear in strike at two expiries, total variance linear in time between them.
+def smile_of(variances: Variances, row: int) -> Smile:
+    """The points of a trade: two strikes of the near expiry, two of the far one."""
+    index, strike_weight, time_weight, x = variances
+    points = x[index[row, 0]], x[index[row, 1]], x[index[row, 2]], x[index[row, 3]]
+    weight = strike_weight[row, 0], strike_weight[row, 1], strike_weight[row, 2], strike_weight[row, 3]
+    return points, weight, (time_weight[row, 0], time_weight[row, 1])
 
-    near_time (near_low_weight near_low + near_high_weight near_high)^2 + the same of the far expiry: one row
-    of `VarianceNodes` (index, strike_weight, time_weight) in one scenario.
 
-    :param near_low, near_high, far_low, far_high: volatilities, decimals a year (normal: of price a year).
-    :param near_time, far_time: weights of the two squared volatilities, in years.
+@inline
+def total_variance(smile: Smile, s: int) -> float:
+    """In a scenario: volatility linear in strike at two expiries, total variance linear in time between them.
+
     :return: volatility squared times years; NaN where a volatility is.
     """
-    near = fma(near_low_weight, near_low, near_high_weight * near_high)
-    far = fma(far_low_weight, far_low, far_high_weight * far_high)
-    return fma(near_time, near * near, far_time * (far * far))
+    points, weight, time = smile
+    near = fma(weight[0], points[0][s], weight[1] * points[1][s])
+    far = fma(weight[2], points[2][s], weight[3] * points[3][s])
+    return fma(time[0], near * near, time[1] * (far * far))
+
+
+Cube = tuple[Rows, Rows, Quad, Quad, tuple[float, float]]
+"""Of one trade: four volatilities by scenario at the near expiry and four at the far one, their weights, and weights in
+years of the two squared volatilities that these make."""
 
 
 @inline
-def plane_volatility(
-    short_low: float,
-    short_high: float,
-    long_low: float,
-    long_high: float,
-    short_low_weight: float,
-    short_high_weight: float,
-    long_low_weight: float,
-    long_high_weight: float,
-) -> float:
-    """Volatility at one expiry of a cube: linear in strike at two tenors of the underlying, and between these.
+def cube_of(variances: CubeVariances, row: int) -> Cube:
+    """The points of a trade: at each expiry two strikes of the shorter tenor of the underlying, two of the longer."""
+    index, weight, time_weight, x = variances
+    i, w = index[row], weight[row]
+    near, far = (x[i[0]], x[i[1]], x[i[2]], x[i[3]]), (x[i[4]], x[i[5]], x[i[6]], x[i[7]])
+    return near, far, (w[0], w[1], w[2], w[3]), (w[4], w[5], w[6], w[7]), (time_weight[row, 0], time_weight[row, 1])
 
-    :param short_low_weight, ...: products of the weights in strike and in tenor: half a row of `CubeNodes`.
-    """
-    near = fma(short_low_weight, short_low, short_high_weight * short_high)
-    return fma(long_high_weight, long_high, fma(long_low_weight, long_low, near))
+
+@inline
+def cube_variance(cube: Cube, s: int) -> float:
+    """In a scenario: as `total_variance`, the volatilities linear in the tenor too."""
+    near_points, far_points, near_weight, far_weight, time = cube
+    near, far = _plane(near_points, near_weight, s), _plane(far_points, far_weight, s)
+    return fma(time[0], near * near, time[1] * (far * far))
+
+
+@inline
+def _plane(points: Rows, weight: Quad, s: int) -> float:
+    """Volatility at one expiry of a cube: linear in strike at two tenors of the underlying, and between these."""
+    shorter = fma(weight[0], points[0][s], weight[1] * points[1][s])
+    return fma(weight[3], points[3][s], fma(weight[2], points[2][s], shorter))

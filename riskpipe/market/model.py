@@ -60,6 +60,11 @@ class MarketModel:
         self._fx = FxGraph(snapshot, (name for kind, name in left_out if kind == "spot"))
         self._resolved: dict[tuple[tuple[str, ...], str, bool], tuple[int, ...] | None] = {}
 
+    @property
+    def base(self) -> NDArray[np.float64]:
+        """float64[n_factors, 1]: the factors' levels in the base scenario, for nodes to be evaluated under."""
+        return np.ascontiguousarray(self.snapshot.x0[:, None])
+
     def time(self, days: Days) -> NDArray[np.float64]:
         """Years (ACT/365F) from as_of plus the horizon, zero for dates before it."""
         return self._curves.time(days)

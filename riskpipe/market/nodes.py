@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riskpipe.kernels import discount as kernels
+from riskpipe.kernels.arguments import CubeVariances, Variances
 
 _DENSE_CELLS = 1 << 24
 
@@ -102,8 +103,6 @@ class FxForwardNodes:
 class VarianceNodes:
     """Total variances, one a trade: c0 (u0 x[i0] + u1 x[i1])^2 + c1 (u2 x[i2] + u3 x[i3])^2.
 
-    Kernels read the arrays themselves (`riskpipe.kernels.volatility.total_variance`).
-
     :param index: int32[n, 4], vols: two strikes of the near expiry, two of the far one.
     :param strike_weight: float64[n, 4], u.
     :param time_weight: float64[n, 2], c, years; both zero where the trade has no surface.
@@ -118,8 +117,12 @@ class VarianceNodes:
 
     def evaluate(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         out = np.empty((len(self), x.shape[1]))
-        kernels.total_variances(self.index, self.strike_weight, self.time_weight, x, out)
+        kernels.total_variances(self.under(x), out)
         return out
+
+    def under(self, x: NDArray[np.float64]) -> Variances:
+        """For kernels, which make the variances where they need them."""
+        return self.index, self.strike_weight, self.time_weight, x
 
 
 @dataclass(frozen=True)
@@ -141,8 +144,12 @@ class CubeNodes:
 
     def evaluate(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         out = np.empty((len(self), x.shape[1]))
-        kernels.cube_variances(self.index, self.weight, self.time_weight, x, out)
+        kernels.cube_variances(self.under(x), out)
         return out
+
+    def under(self, x: NDArray[np.float64]) -> CubeVariances:
+        """For kernels, as of `VarianceNodes`."""
+        return self.index, self.weight, self.time_weight, x
 
 
 def distinct(

@@ -50,7 +50,7 @@ def underlyings(model: MarketModel, name: str, currency: str | None, days: NDArr
     labels, currencies = Labels.constant(name, len(days)), Labels.constant(currency or "", len(days))
     nodes, position = model.forwards(labels, currencies, days)
     spot = float(model.snapshot.x0[group.start]) if group.kind == "spot" else np.nan
-    forward = nodes.evaluate(_today(model))[position, 0]
+    forward = nodes.evaluate(model.base)[position, 0]
     return Underlyings(False, spot, forward, np.ones(len(days)), model.time(days))
 
 
@@ -58,18 +58,13 @@ def _pair(model: MarketModel, base: str, quote: str, days: NDArray[np.int32]) ->
     if model.is_left_out(("fx",), base + quote):
         raise InputError(model.failure(("fx",), base + quote).message)
     bases, quotes = Labels.constant(base, len(days)), Labels.constant(quote, len(days))
-    today = _today(model)
     forwards, position = model.fx_forwards(bases, quotes, days)
     discount, (place,) = model.discount((bases.map(model.conventions.discount_curve), days))
     spot, _ = model.fx(bases, quotes)
     return Underlyings(
         True,
-        float(spot.evaluate(today)[0, 0]),
-        forwards.evaluate(today)[position, 0],
-        discount.evaluate(today)[place, 0],
+        float(spot.evaluate(model.base)[0, 0]),
+        forwards.evaluate(model.base)[position, 0],
+        discount.evaluate(model.base)[place, 0],
         model.time(days),
     )
-
-
-def _today(model: MarketModel) -> Vector:
-    return np.ascontiguousarray(model.snapshot.x0[:, None])

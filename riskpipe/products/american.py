@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 
 from riskpipe.kernels.american import american_options
 from riskpipe.kernels.collocation import Scheme, collocation
-from riskpipe.market.nodes import ForwardNodes
 from riskpipe.products.base import Prepared
-from riskpipe.products.nodes import evaluate_used
+from riskpipe.products.nodes import TradeNodes
 from riskpipe.products.vanilla import VanillaOptions
 
 # The least that keeps errors against high precision below 1e-6 of the strike (median 5e-9) under ordinary markets;
@@ -32,13 +31,11 @@ class ExercisableOptions(Prepared):
 
     :param vanilla: all of them, as if they were European.
     :param american: bool[n].
-    :param spot: forwards for today; `spot_position` int32[n] is each option's.
     """
 
     vanilla: VanillaOptions
     american: NDArray[np.bool_]
-    spot: ForwardNodes
-    spot_position: NDArray[np.int32]
+    spot: TradeNodes
 
     def price(self, rows: NDArray[np.int32], x: NDArray[np.float64]) -> NDArray[np.float64]:
         early = self.american[rows]
@@ -54,27 +51,7 @@ class ExercisableOptions(Prepared):
         return self.vanilla.why_not(rows, x)
 
     def _american(self, rows: NDArray[np.int32], x: NDArray[np.float64]) -> NDArray[np.float64]:
-        vanilla = self.vanilla
-        spot, (spot_position,) = evaluate_used(self.spot, rows, x, self.spot_position)
-        forward, (forward_position,) = evaluate_used(vanilla.forward, rows, x, vanilla.forward_position)
-        discount, (discount_position,) = evaluate_used(vanilla.discount, rows, x, vanilla.discount_position)
-        out = np.empty((len(rows), x.shape[1]))
-        american_options(
-            rows,
-            spot,
-            spot_position,
-            forward,
-            forward_position,
-            discount,
-            discount_position,
-            vanilla.variance.index,
-            vanilla.variance.strike_weight,
-            vanilla.variance.time_weight,
-            x,
-            vanilla.strike,
-            vanilla.sign,
-            vanilla.quantity,
-            schemes(),
-            out,
-        )
+        out, vanilla = np.empty((len(rows), x.shape[1])), self.vanilla
+        market = vanilla.market.under(rows, x)
+        american_options(rows, self.spot.under(rows, x), *market, vanilla.terms, schemes(), out)
         return out

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from riskpipe.kernels.arguments import Barriers
 from riskpipe.kernels.barrier import barrier_options
 from riskpipe.products.base import Column, Prepared
-from riskpipe.products.nodes import Nodes, evaluate_used
+from riskpipe.products.nodes import TradeNodes
 from riskpipe.products.trades import Trades
 from riskpipe.products.vanilla import VanillaOptions
 
@@ -31,15 +32,13 @@ class BarrierOptions(Prepared):
     """n barrier options.
 
     :param vanilla: what they are without the barrier.
-    :param spot: nodes; `spot_position` int32[n] is each option's.
     :param barrier, rebate: float64[n]; `eta` float64[n], +1 for down and -1 for up.
     :param is_in, knocked: bool[n].
     :param weight: float64[n, 4], of Haug's terms A, B, C and D.
     """
 
     vanilla: VanillaOptions
-    spot: Nodes
-    spot_position: NDArray[np.int32]
+    spot: TradeNodes
     barrier: NDArray[np.float64]
     rebate: NDArray[np.float64]
     eta: NDArray[np.float64]
@@ -47,45 +46,24 @@ class BarrierOptions(Prepared):
     knocked: NDArray[np.bool_]
     weight: NDArray[np.float64]
 
+    @property
+    def terms(self) -> Barriers:
+        return self.barrier, self.rebate, self.eta, self.is_in, self.knocked, self.weight
+
     def price(self, rows: NDArray[np.int32], x: NDArray[np.float64]) -> NDArray[np.float64]:
-        vanilla = self.vanilla
-        spot, (spot_position,) = evaluate_used(self.spot, rows, x, self.spot_position)
-        forward, (forward_position,) = evaluate_used(vanilla.forward, rows, x, vanilla.forward_position)
-        discount, (discount_position,) = evaluate_used(vanilla.discount, rows, x, vanilla.discount_position)
-        out = np.empty((len(rows), x.shape[1]))
-        barrier_options(
-            rows,
-            spot,
-            spot_position,
-            forward,
-            forward_position,
-            discount,
-            discount_position,
-            vanilla.variance.index,
-            vanilla.variance.strike_weight,
-            vanilla.variance.time_weight,
-            x,
-            vanilla.strike,
-            vanilla.sign,
-            vanilla.quantity,
-            self.barrier,
-            self.rebate,
-            self.eta,
-            self.is_in,
-            self.knocked,
-            self.weight,
-            out,
-        )
+        out, vanilla = np.empty((len(rows), x.shape[1])), self.vanilla
+        market = vanilla.market.under(rows, x)
+        barrier_options(rows, self.spot.under(rows, x), *market, vanilla.terms, self.terms, out)
         return out
 
     def why_not(self, rows: NDArray[np.int32], x: NDArray[np.float64]) -> list[str]:
         return self.vanilla.why_not(rows, x)
 
 
-def prepare_barriers(trades: Trades, vanilla: VanillaOptions, spot: tuple[Nodes, NDArray[np.int32]]) -> BarrierOptions:
+def prepare_barriers(trades: Trades, vanilla: VanillaOptions, spot: TradeNodes) -> BarrierOptions:
     """Options with the columns `BARRIER_COLUMNS`.
 
-    :param spot: nodes of the spots that barriers are watched on, and each option's.
+    :param spot: that barriers are watched on.
     """
     down = trades.is_one("barrier_type", "down_in") | trades.is_one("barrier_type", "down_out")
     is_in = trades.is_one("barrier_type", "down_in") | trades.is_one("barrier_type", "up_in")
@@ -94,8 +72,7 @@ def prepare_barriers(trades: Trades, vanilla: VanillaOptions, spot: tuple[Nodes,
     weight[~is_in] = np.array([1.0, 0.0, 0.0, 0.0]) - weight[~is_in]
     return BarrierOptions(
         vanilla=vanilla,
-        spot=spot[0],
-        spot_position=spot[1],
+        spot=spot,
         barrier=barrier,
         rebate=trades.numbers("rebate"),
         eta=np.where(down, 1.0, -1.0),

@@ -106,7 +106,7 @@ class CapFloor(Product):
         nodes, (start, end, payment, known_node) = model.projected(
             *options.growth.requests(projection, curve), (curve.take(options.known.trade), options.known.day)
         )
-        factors = nodes.evaluate(np.ascontiguousarray(model.snapshot.x0[:, None]))[:, 0]
+        factors = nodes.evaluate(model.base)[:, 0]
         forward0 = options.gearing * (factors[start] / factors[end]) + options.constant
         n, normal = len(trades), trades.is_one("model", BACHELIER)[options.trade]
         legs: list[Leg] = [KnownLeg(offsets_of(options.known.trade, n), options.known.amount, known_node)]
@@ -156,23 +156,11 @@ class _OptionletLeg(Leg):
     def add(self, rows: Rows, tile: Tile, first: int, value: Matrix) -> None:
         add_optionlets(
             rows,
-            self.offsets,
-            self.start,
-            self.end,
-            self.payment,
-            self.gearing,
-            self.constant,
-            self.coefficient,
-            self.variance.index,
-            self.variance.strike_weight,
-            self.variance.time_weight,
-            self.strike,
-            self.shift,
-            self.sign,
+            (self.offsets, self.start, self.end, self.payment, self.gearing, self.constant, self.coefficient),
+            (tile.discount, tile.position),
+            self.variance.under(tile.levels),
+            (self.strike, self.shift, self.sign),
             self.normal,
-            tile.levels,
-            tile.position,
-            tile.discount,
             first,
             value,
         )

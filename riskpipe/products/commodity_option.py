@@ -12,6 +12,7 @@ from riskpipe.market.model import MarketModel
 from riskpipe.market.nodes import VarianceNodes
 from riskpipe.products.base import COMMON_COLUMNS, Column, Need, Prepared, Product, RowFaults
 from riskpipe.products.lognormal import OF_COMMODITIES
+from riskpipe.products.nodes import TradeNodes
 from riskpipe.products.outright import outright_needs
 from riskpipe.products.trades import Trades
 from riskpipe.products.validation import out_of_order, past_dates, rows_fault, unknown_currencies
@@ -64,7 +65,7 @@ class CommodityOption(Product):
     def prepare(self, trades: Trades, model: MarketModel) -> Prepared:
         underlying, currency = trades.labels("underlying"), trades.labels("currency")
         normal = trades.is_one("model", BACHELIER)
-        forward = model.forwards(underlying, currency, trades.days("delivery_date"))
+        forward = TradeNodes(*model.forwards(underlying, currency, trades.days("delivery_date")))
         discount = (currency.map(model.conventions.discount_curve), trades.days("expiry_date"))
         quantity = trades.numbers("quantity")
         surface = (BLACK_VOLATILITY, underlying.where(~normal))
@@ -73,11 +74,11 @@ class CommodityOption(Product):
         if not normal.any():
             return options
         surface = (KINDS[BACHELIER], underlying.where(normal))
-        other = prepare_vanilla(trades, model, forward, discount, surface, quantity).variance
-        mine, black = normal[:, None], options.variance
+        other = prepare_vanilla(trades, model, forward, discount, surface, quantity).market.variance
+        mine, black = normal[:, None], options.market.variance
         variance = VarianceNodes(
             np.where(mine, other.index, black.index),
             np.where(mine, other.strike_weight, black.strike_weight),
             np.where(mine, other.time_weight, black.time_weight),
         )
-        return replace(options, variance=variance)
+        return replace(options, market=replace(options.market, variance=variance))

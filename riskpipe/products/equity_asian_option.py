@@ -7,23 +7,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from riskpipe.kernels.arguments import NodeValues
 from riskpipe.kernels.asian import asian_options, shares
 from riskpipe.market.conventions import Conventions
 from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
-from riskpipe.market.nodes import ForwardNodes
 from riskpipe.products.base import COMMON_COLUMNS, Column, Need, Prepared, Product, RowFaults
 from riskpipe.products.fixing_dates import FIXING_FREQUENCIES, fixing_counts, fixing_dates
-from riskpipe.products.nodes import take
+from riskpipe.products.nodes import TradeNodes
 from riskpipe.products.trades import Trades
 from riskpipe.products.validation import out_of_order, past_dates, rows_fault, unknown_currencies
-from riskpipe.products.vanilla import (
-    BLACK_VOLATILITY,
-    OPTION_TYPE,
-    VanillaOptions,
-    prepare_vanilla,
-    underlying_needs,
-)
+from riskpipe.products.vanilla import OPTION_TYPE, VanillaOptions, prepare_on_underlying, underlying_needs
 
 # Measured: of arithmetic averages seven passes over the fixings, of geometric ones a logarithm each.
 _WEIGHT, _ARITHMETIC_WEIGHT, _GEOMETRIC_WEIGHT = 2.0, 0.45, 0.06
@@ -86,14 +80,6 @@ class EquityAsianOption(Product):
     def prepare(self, trades: Trades, model: MarketModel) -> Prepared:
         underlying, currency = trades.labels("underlying"), trades.labels("currency")
         expiry = trades.days("expiry_date")
-        vanilla = prepare_vanilla(
-            trades,
-            model,
-            forward=model.forwards(underlying, currency, expiry),
-            discount=(currency.map(model.conventions.discount_curve), expiry),
-            volatility=(BLACK_VOLATILITY, underlying),
-            quantity=trades.numbers("quantity"),
-        )
         counts, done = _counts(trades), _done(trades, model.as_of)
         left = counts - done.astype(np.int64)
         offset = np.concatenate(([0], np.cumsum(left)))
@@ -101,18 +87,16 @@ class EquityAsianOption(Product):
         before_last = offset[trade + 1] - 1 - np.arange(len(trade))
         dates = fixing_dates(expiry, trades.labels("fixing_frequency"), trade, before_last)
         of_fixing = (Labels(underlying.codes[trade], underlying.names), Labels(currency.codes[trade], currency.names))
-        forward, position = model.forwards(*of_fixing, dates)
         time = model.time(dates)
         return _AsianOptions(
-            vanilla=vanilla,
+            vanilla=prepare_on_underlying(trades, model),
             years=model.time(expiry),
             is_geometric=trades.is_one("averaging", "geometric"),
             fixings=counts.astype(np.float64),
             done=done,
             average=np.where(done > 0.0, trades.numbers("running_average"), 0.0),
             offset=offset,
-            forward=forward,
-            position=position,
+            forward=TradeNodes(*model.forwards(*of_fixing, dates)),
             time=time,
             share=shares(offset, time),
         )
@@ -141,7 +125,7 @@ def _done(trades: Trades, as_of: int) -> NDArray[np.float64]:
 
 @dataclass(frozen=True)
 class _AsianOptions(Prepared):
-    """:param offset: int64[n + 1], of the fixings to come: `position`, `time`, `share`."""
+    """:param offset: int64[n + 1], of the fixings to come: `forward`, `time`, `share`."""
 
     vanilla: VanillaOptions
     years: NDArray[np.float64]
@@ -150,45 +134,22 @@ class _AsianOptions(Prepared):
     done: NDArray[np.float64]
     average: NDArray[np.float64]
     offset: NDArray[np.int64]
-    forward: ForwardNodes
-    position: NDArray[np.int32]
+    forward: TradeNodes
     time: NDArray[np.float64]
     share: NDArray[np.float64]
 
     def price(self, rows: NDArray[np.int32], x: NDArray[np.float64]) -> NDArray[np.float64]:
-        vanilla = self.vanilla
-        mine = np.zeros(len(self.offset), np.int64)
-        mine[rows] = 1
-        used = np.zeros(len(self.forward), np.bool_)
-        used[self.position[np.repeat(mine[:-1] > 0, np.diff(self.offset))]] = True
-        place = np.cumsum(used, dtype=np.int32) - np.int32(1)
-        forward = take(self.forward, np.flatnonzero(used)).evaluate(x)
-        discount = vanilla.discount.evaluate(x)
-        out = np.empty((len(rows), x.shape[1]))
-        asian_options(
-            rows,
-            forward,
-            discount,
-            vanilla.discount_position,
-            vanilla.variance.index,
-            vanilla.variance.strike_weight,
-            vanilla.variance.time_weight,
-            x,
-            vanilla.strike,
-            vanilla.sign,
-            vanilla.quantity,
-            self.years,
-            self.is_geometric,
-            self.fixings,
-            self.done,
-            self.average,
-            self.offset,
-            place[self.position],
-            self.time,
-            self.share,
-            out,
-        )
+        out, vanilla = np.empty((len(rows), x.shape[1])), self.vanilla
+        discount, variances = vanilla.market.discount.under(rows, x), vanilla.market.variance.under(x)
+        averages = (self.years, self.is_geometric, self.fixings, self.done, self.average)
+        fixings = (self.offset, self.time, self.share)
+        asian_options(rows, self._forwards(rows, x), discount, variances, vanilla.terms, averages, fixings, out)
         return out
 
     def why_not(self, rows: NDArray[np.int32], x: NDArray[np.float64]) -> list[str]:
         return self.vanilla.why_not(rows, x)
+
+    def _forwards(self, rows: NDArray[np.int32], x: NDArray[np.float64]) -> NodeValues:
+        mine = np.zeros(len(self.offset) - 1, np.bool_)
+        mine[rows] = True
+        return self.forward.under(np.flatnonzero(np.repeat(mine, np.diff(self.offset))).astype(np.int32), x)

@@ -12,7 +12,7 @@ from riskpipe.products.barriers import BARRIER_COLUMNS, BARRIER_WEIGHT, prepare_
 from riskpipe.products.base import COMMON_COLUMNS, Column, Need, Prepared, Product, RowFaults
 from riskpipe.products.trades import Trades
 from riskpipe.products.validation import past_dates, unknown_currencies
-from riskpipe.products.vanilla import BLACK_VOLATILITY, OPTION_TYPE, prepare_vanilla, underlying_needs
+from riskpipe.products.vanilla import OPTION_TYPE, prepare_on_underlying, spots, underlying_needs
 
 
 class EquityBarrierOption(Product):
@@ -48,15 +48,4 @@ class EquityBarrierOption(Product):
         return np.full(len(trades), BARRIER_WEIGHT)
 
     def prepare(self, trades: Trades, model: MarketModel) -> Prepared:
-        underlying, currency = trades.labels("underlying"), trades.labels("currency")
-        expiry = trades.days("expiry_date")
-        vanilla = prepare_vanilla(
-            trades,
-            model,
-            forward=model.forwards(underlying, currency, expiry),
-            discount=(currency.map(model.conventions.discount_curve), expiry),
-            volatility=(BLACK_VOLATILITY, underlying),
-            quantity=trades.numbers("quantity"),
-        )
-        today = np.full(len(trades), model.as_of, np.int32)
-        return prepare_barriers(trades, vanilla, model.forwards(underlying, currency, today))
+        return prepare_barriers(trades, prepare_on_underlying(trades, model), spots(trades, model))

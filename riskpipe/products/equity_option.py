@@ -12,7 +12,7 @@ from riskpipe.products.american import ExercisableOptions
 from riskpipe.products.base import COMMON_COLUMNS, Column, Need, Prepared, Product, RowFaults
 from riskpipe.products.trades import Trades
 from riskpipe.products.validation import past_dates, unknown_currencies
-from riskpipe.products.vanilla import BLACK_VOLATILITY, OPTION_TYPE, prepare_vanilla, underlying_needs
+from riskpipe.products.vanilla import OPTION_TYPE, prepare_on_underlying, spots, underlying_needs
 
 # Rates and volatilities move with every scenario; a fifth of it where the spot moves alone.
 AMERICAN_WEIGHT = 120.0
@@ -55,16 +55,5 @@ class EquityOption(Product):
         return np.where(trades.is_one("exercise", "american"), AMERICAN_WEIGHT, 1.0)
 
     def prepare(self, trades: Trades, model: MarketModel) -> Prepared:
-        underlying, currency = trades.labels("underlying"), trades.labels("currency")
-        expiry = trades.days("expiry_date")
-        vanilla = prepare_vanilla(
-            trades,
-            model,
-            forward=model.forwards(underlying, currency, expiry),
-            discount=(currency.map(model.conventions.discount_curve), expiry),
-            volatility=(BLACK_VOLATILITY, underlying),
-            quantity=trades.numbers("quantity"),
-        )
-        today = np.full(len(trades), model.as_of, np.int32)
-        spot, position = model.forwards(underlying, currency, today)
-        return ExercisableOptions(vanilla, trades.is_one("exercise", "american"), spot, position)
+        american = trades.is_one("exercise", "american")
+        return ExercisableOptions(prepare_on_underlying(trades, model), american, spots(trades, model))

@@ -11,10 +11,10 @@ from riskpipe.market.model import MarketModel
 from riskpipe.products.barriers import BARRIER_COLUMNS, BARRIER_WEIGHT, prepare_barriers
 from riskpipe.products.base import COMMON_COLUMNS, Column, Need, Prepared, Product, RowFaults
 from riskpipe.products.expired import expired_faults, expired_fixings, with_expired
-from riskpipe.products.pairs import FX_VOLATILITY, broken_pairs, first_currency, pair_needs, second_currency
+from riskpipe.products.pairs import broken_pairs, pair_needs, prepare_on_pair, second_currency, spot_rates
 from riskpipe.products.trades import Trades
 from riskpipe.products.validation import out_of_order, past_dates
-from riskpipe.products.vanilla import OPTION_TYPE, prepare_vanilla
+from riskpipe.products.vanilla import OPTION_TYPE
 
 
 class FxBarrierOption(Product):
@@ -61,17 +61,7 @@ class FxBarrierOption(Product):
         return np.full(len(trades), BARRIER_WEIGHT)
 
     def prepare(self, trades: Trades, model: MarketModel) -> Prepared:
-        pair, delivery = trades.labels("pair"), trades.days("delivery_date")
-        second = pair.map(second_currency)
-        vanilla = prepare_vanilla(
-            trades,
-            model,
-            forward=model.fx_forwards(pair.map(first_currency), second, delivery),
-            discount=(second.map(model.conventions.discount_curve), delivery),
-            volatility=(FX_VOLATILITY, pair),
-            quantity=trades.numbers("notional"),
-        )
-        options = prepare_barriers(trades, vanilla, model.fx(pair.map(first_currency), second))
+        options = prepare_barriers(trades, prepare_on_pair(trades, model), spot_rates(trades, model))
         reached = options.knocked | (options.eta * (options.barrier - expired_fixings(trades, model)) >= 0.0)
         rebate = np.where(options.is_in & ~reached, options.rebate, 0.0)
         return with_expired(trades, model, options, options.is_in == reached, rebate)

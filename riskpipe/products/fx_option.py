@@ -7,10 +7,10 @@ from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
 from riskpipe.products.base import COMMON_COLUMNS, Column, Need, Prepared, Product, RowFaults
 from riskpipe.products.expired import expired_faults, with_expired
-from riskpipe.products.pairs import FX_VOLATILITY, broken_pairs, first_currency, pair_needs, second_currency
+from riskpipe.products.pairs import broken_pairs, pair_needs, prepare_on_pair, second_currency
 from riskpipe.products.trades import Trades
 from riskpipe.products.validation import out_of_order, past_dates
-from riskpipe.products.vanilla import OPTION_TYPE, prepare_vanilla
+from riskpipe.products.vanilla import OPTION_TYPE
 
 
 class FxOption(Product):
@@ -52,14 +52,4 @@ class FxOption(Product):
         return expired_faults(trades, model)
 
     def prepare(self, trades: Trades, model: MarketModel) -> Prepared:
-        pair, delivery = trades.labels("pair"), trades.days("delivery_date")
-        second = pair.map(second_currency)
-        options = prepare_vanilla(
-            trades,
-            model,
-            forward=model.fx_forwards(pair.map(first_currency), second, delivery),
-            discount=(second.map(model.conventions.discount_curve), delivery),
-            volatility=(FX_VOLATILITY, pair),
-            quantity=trades.numbers("notional"),
-        )
-        return with_expired(trades, model, options)
+        return with_expired(trades, model, prepare_on_pair(trades, model))

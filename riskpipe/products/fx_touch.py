@@ -11,12 +11,12 @@ from riskpipe.kernels.touch import DIGITAL_CALL, DIGITAL_PUT, NO_TOUCH, ONE_TOUC
 from riskpipe.market.conventions import Conventions
 from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
-from riskpipe.market.nodes import DiscountNodes, FxForwardNodes, FxNodes, VarianceNodes
 from riskpipe.products.base import COMMON_COLUMNS, Column, Need, Prepared, Product, RowFaults
-from riskpipe.products.nodes import evaluate_used
-from riskpipe.products.pairs import FX_VOLATILITY, broken_pairs, first_currency, pair_needs, second_currency
+from riskpipe.products.nodes import TradeNodes
+from riskpipe.products.pairs import FX_VOLATILITY, broken_pairs, first_currency, pair_needs, second_currency, spot_rates
 from riskpipe.products.trades import Trades
 from riskpipe.products.validation import past_dates, rows_fault, unknown_currencies
+from riskpipe.products.vanilla import OptionMarket
 
 TOUCH_TYPES = {
     "one_touch": ONE_TOUCH,
@@ -72,23 +72,16 @@ class FxTouch(Product):
     def prepare(self, trades: Trades, model: MarketModel) -> Prepared:
         pair, expiry, level = trades.labels("pair"), trades.days("expiry_date"), trades.numbers("level")
         first, second, paid = pair.map(first_currency), pair.map(second_currency), trades.labels("payout_currency")
-        spot, spot_position = model.fx(first, second)
-        forward, forward_position = model.fx_forwards(first, second, expiry)
-        discount, (discount_position,) = model.discount((paid.map(model.conventions.discount_curve), expiry))
-        today = np.ascontiguousarray(model.snapshot.x0[:, None])
-        spot0, forward0 = spot.evaluate(today)[spot_position, 0], forward.evaluate(today)[forward_position, 0]
+        spot, forward = spot_rates(trades, model), TradeNodes(*model.fx_forwards(first, second, expiry))
+        discount, (position,) = model.discount((paid.map(model.conventions.discount_curve), expiry))
+        variance = model.variance(FX_VOLATILITY, pair, expiry, level, forward.today(model))
         kinds = trades.labels("touch_type")
         in_first = paid.combine(first, lambda a, b: "first" if a == b else "second")
         return _FxTouches(
+            market=OptionMarket(forward, TradeNodes(discount, position), variance),
             spot=spot,
-            spot_position=spot_position,
-            forward=forward,
-            forward_position=forward_position,
-            discount=discount,
-            discount_position=discount_position,
-            variance=model.variance(FX_VOLATILITY, pair, expiry, level, forward0),
             level=level,
-            eta=np.where(level > spot0, -1.0, 1.0),
+            eta=np.where(level > spot.today(model), -1.0, 1.0),
             half=np.array([*(0.5 if name == "first" else -0.5 for name in in_first.names), -0.5])[in_first.codes],
             kind=np.array([*(TOUCH_TYPES[name] for name in kinds.names), ONE_TOUCH], np.int8)[kinds.codes],
             touched=trades.flags("touched"),
@@ -98,13 +91,8 @@ class FxTouch(Product):
 
 @dataclass(frozen=True)
 class _FxTouches(Prepared):
-    spot: FxNodes
-    spot_position: NDArray[np.int32]
-    forward: FxForwardNodes
-    forward_position: NDArray[np.int32]
-    discount: DiscountNodes
-    discount_position: NDArray[np.int32]
-    variance: VarianceNodes
+    market: OptionMarket
+    spot: TradeNodes
     level: NDArray[np.float64]
     eta: NDArray[np.float64]
     half: NDArray[np.float64]
@@ -113,28 +101,7 @@ class _FxTouches(Prepared):
     payout: NDArray[np.float64]
 
     def price(self, rows: NDArray[np.int32], x: NDArray[np.float64]) -> NDArray[np.float64]:
-        spot, (spot_position,) = evaluate_used(self.spot, rows, x, self.spot_position)
-        forward, (forward_position,) = evaluate_used(self.forward, rows, x, self.forward_position)
-        discount, (discount_position,) = evaluate_used(self.discount, rows, x, self.discount_position)
         out = np.empty((len(rows), x.shape[1]))
-        touch_options(
-            rows,
-            spot,
-            spot_position,
-            forward,
-            forward_position,
-            discount,
-            discount_position,
-            self.variance.index,
-            self.variance.strike_weight,
-            self.variance.time_weight,
-            x,
-            self.level,
-            self.eta,
-            self.half,
-            self.kind,
-            self.touched,
-            self.payout,
-            out,
-        )
+        touches = (self.level, self.eta, self.half, self.kind, self.touched, self.payout)
+        touch_options(rows, self.spot.under(rows, x), *self.market.under(rows, x), touches, out)
         return out

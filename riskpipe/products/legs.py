@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riskpipe.kernels import credit, legs
+from riskpipe.kernels.arguments import KnownTerms, ProjectedTerms
 from riskpipe.kernels.discount import exp_linear
 from riskpipe.market.growths import CurveNodes, GrowthNodes
 from riskpipe.market.nodes import DiscountNodes
@@ -88,6 +89,10 @@ class KnownLeg(Leg):
 
     node: Positions
 
+    @property
+    def terms(self) -> KnownTerms:
+        return self.offsets, self.node, self.coefficient
+
     def nodes(self) -> tuple[Positions, ...]:
         return (self.node,)
 
@@ -102,6 +107,10 @@ class ProjectedLeg(Leg):
     start: Positions
     end: Positions
     payment: Positions
+
+    @property
+    def terms(self) -> ProjectedTerms:
+        return self.offsets, self.start, self.end, self.payment, self.coefficient
 
     def nodes(self) -> tuple[Positions, ...]:
         return self.start, self.end, self.payment

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from riskpipe.kernels.arguments import NodeValues
+from riskpipe.market.model import MarketModel
 
 
 class Nodes(Protocol):
@@ -43,3 +46,23 @@ def evaluate_used(
         return nodes.evaluate(x), positions
     place = np.cumsum(used, dtype=np.int32) - np.int32(1)
     return take(nodes, np.flatnonzero(used)).evaluate(x), tuple(place[position] for position in positions)
+
+
+@dataclass(frozen=True)
+class TradeNodes:
+    """Market nodes, and which of them each trade has.
+
+    :param position: int32[n].
+    """
+
+    nodes: Nodes
+    position: NDArray[np.int32]
+
+    def under(self, rows: NDArray[np.int32], x: NDArray[np.float64]) -> NodeValues:
+        """For kernels: what the nodes are worth, those that `rows` use."""
+        values, (position,) = evaluate_used(self.nodes, rows, x, self.position)
+        return values, position
+
+    def today(self, model: MarketModel) -> NDArray[np.float64]:
+        """float64[n]: each trade's in the base scenario."""
+        return np.asarray(self.nodes.evaluate(model.base)[self.position, 0])

@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 
 from riskpipe.market.conventions import Conventions
+from riskpipe.market.model import MarketModel
 from riskpipe.products.base import Need, RowFaults
+from riskpipe.products.nodes import TradeNodes
 from riskpipe.products.trades import Trades
 from riskpipe.products.validation import label_mask, rows_fault
+from riskpipe.products.vanilla import VanillaOptions, prepare_vanilla
 
 FX_VOLATILITY = ("fx_vol", "black_vol")
 
@@ -37,4 +40,24 @@ def pair_needs(trades: Trades, conventions: Conventions) -> tuple[Need, ...]:
         Need("discount", ("zero_rate",), first.map(conventions.discount_curve), currency=first),
         Need("discount", ("zero_rate",), second.map(conventions.discount_curve), currency=second),
         Need("volatility", FX_VOLATILITY, pair),
+    )
+
+
+def spot_rates(trades: Trades, model: MarketModel) -> TradeNodes:
+    """Today's exchange rates of the column pair."""
+    pair = trades.labels("pair")
+    return TradeNodes(*model.fx(pair.map(first_currency), pair.map(second_currency)))
+
+
+def prepare_on_pair(trades: Trades, model: MarketModel) -> VanillaOptions:
+    """Options with the columns pair, option_type, strike, notional, expiry_date and delivery_date."""
+    pair, delivery = trades.labels("pair"), trades.days("delivery_date")
+    second = pair.map(second_currency)
+    return prepare_vanilla(
+        trades,
+        model,
+        forward=TradeNodes(*model.fx_forwards(pair.map(first_currency), second, delivery)),
+        discount=(second.map(model.conventions.discount_curve), delivery),
+        volatility=(FX_VOLATILITY, pair),
+        quantity=trades.numbers("notional"),
     )

@@ -197,25 +197,15 @@ class _SwaptionLeg(Leg):
         return legs.fixed, legs.known, legs.projected, legs.spreads, legs.settlement
 
     def add(self, rows: Rows, tile: Tile, first: int, value: Matrix) -> None:
-        projected = self.legs.projected
-        fixed, known, spreads, settlement = (
-            (leg.offsets, leg.node, leg.coefficient)
-            for leg in (self.legs.fixed, self.legs.known, self.legs.spreads, self.legs.settlement)
-        )
+        legs = self.legs
+        floating = (legs.known.terms, legs.projected.terms)
         add_swaptions(
             rows,
-            fixed,
-            known,
-            (projected.offsets, projected.start, projected.end, projected.payment, projected.coefficient),
-            spreads,
-            settlement,
-            self.lengths,
-            (self.variance.index, self.variance.weight, self.variance.time_weight),
+            (legs.fixed.terms, *floating, legs.spreads.terms, legs.settlement.terms, self.lengths),
+            (tile.discount, tile.position),
+            self.variance.under(tile.levels),
             (self.strike, self.shift, self.sign, self.amount),
             self.normal,
-            tile.levels,
-            tile.position,
-            tile.discount,
             first,
             value,
         )
@@ -292,8 +282,7 @@ def _variances(trades: Trades, model: MarketModel, legs: _SwaptionLegs, nodes: C
 
 def _base_values(legs: _SwaptionLegs, nodes: CurveNodes, model: MarketModel, n: int) -> list[Floats]:
     """Values today of the floating leg, the fixed lengths and the spread: float64[n] each."""
-    x = np.ascontiguousarray(model.snapshot.x0[:, None])
-    return _swap_values(legs, nodes, np.arange(n, dtype=np.int32), x)
+    return _swap_values(legs, nodes, np.arange(n, dtype=np.int32), model.base)
 
 
 def _swap_values(legs: _SwaptionLegs, nodes: CurveNodes, rows: Rows, x: Matrix) -> list[Floats]:

@@ -12,10 +12,10 @@ from riskpipe.kernels.variance_swap import variance_swaps
 from riskpipe.market.conventions import Conventions
 from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
-from riskpipe.market.nodes import DiscountNodes, ForwardNodes, VarianceNodes
+from riskpipe.market.nodes import VarianceNodes
 from riskpipe.products.base import COMMON_COLUMNS, Column, Need, Prepared, Product, RowFaults
 from riskpipe.products.lognormal import negative_forwards
-from riskpipe.products.nodes import evaluate_used
+from riskpipe.products.nodes import TradeNodes
 from riskpipe.products.trades import Trades
 from riskpipe.products.validation import past_dates, rows_fault, unknown_currencies
 from riskpipe.products.vanilla import BLACK_VOLATILITY, underlying_needs
@@ -84,14 +84,13 @@ class VarianceSwap(Product):
         legs = np.full((len(trades), 2), -1, np.int32)
         legs[:, 0] = np.arange(len(trades))
         legs[later, 1] = len(trades) + np.arange(len(later))
-        discount, (discount_position,) = model.discount((currency.map(model.conventions.discount_curve), expiry))
+        discount, (position,) = model.discount((currency.map(model.conventions.discount_curve), expiry))
         strike_vol, past_days = trades.numbers("strike_vol"), np.maximum(model.as_of - start, 0)
         realised = np.where(past_days > 0, trades.numbers("realised_variance", 0.0), 0.0)
         return _VarianceSwaps(
             legs=legs,
             strip=_strip(trades, model, np.concatenate((np.arange(len(trades)), later)), np.r_[expiry, start[later]]),
-            discount=discount,
-            discount_position=discount_position,
+            discount=TradeNodes(discount, position),
             past=realised * past_days / 365.0,
             years=(expiry - start) / 365.0,
             strike_variance=strike_vol * strike_vol,
@@ -103,8 +102,7 @@ class VarianceSwap(Product):
 class _Strip:
     """Options over the surface, leg by leg: first its centre, then the ends of the smile, both with no weight."""
 
-    forward: ForwardNodes
-    forward_position: NDArray[np.int32]
+    forward: TradeNodes
     offset: NDArray[np.int64]
     strike: NDArray[np.float64]
     weight: NDArray[np.float64]
@@ -114,11 +112,10 @@ class _Strip:
 def _strip(trades: Trades, model: MarketModel, trade: NDArray[np.int64], days: NDArray[np.int32]) -> _Strip:
     """:param trade, days: int64[legs], int32[legs], the trade and the end of each leg."""
     underlying = _take(trades.labels("underlying"), trade)
-    forward, position = model.forwards(underlying, _take(trades.labels("currency"), trade), days)
-    today = np.ascontiguousarray(model.snapshot.x0[:, None])
-    centre = forward.evaluate(today)[position, 0]
+    forward = TradeNodes(*model.forwards(underlying, _take(trades.labels("currency"), trade), days))
+    centre = forward.today(model)
     middle = model.variance(BLACK_VOLATILITY, underlying, days, centre, centre)
-    deviation = np.clip(np.sqrt(middle.evaluate(today)[:, 0]), _NARROWEST, _WIDEST)
+    deviation = np.clip(np.sqrt(middle.evaluate(model.base)[:, 0]), _NARROWEST, _WIDEST)
     # A market that is not finite has no price, on any strip.
     deviation = np.where(np.isnan(deviation), _WIDEST, deviation)
     kink, first = model.kinks(BLACK_VOLATILITY, underlying, days, centre)
@@ -137,7 +134,7 @@ def _strip(trades: Trades, model: MarketModel, trade: NDArray[np.int64], days: N
     legs, strikes, weights = legs[order], strikes[order], weights[order]
     offset = np.searchsorted(legs, np.arange(len(trade) + 1))
     variance = model.variance(BLACK_VOLATILITY, _take(underlying, legs), days[legs], strikes, centre[legs])
-    return _Strip(forward, position, offset, strikes, weights, variance)
+    return _Strip(forward, offset, strikes, weights, variance)
 
 
 def _panels(
@@ -197,42 +194,20 @@ class _VarianceSwaps(Prepared):
 
     legs: NDArray[np.int32]
     strip: _Strip
-    discount: DiscountNodes
-    discount_position: NDArray[np.int32]
+    discount: TradeNodes
     past: NDArray[np.float64]
     years: NDArray[np.float64]
     strike_variance: NDArray[np.float64]
     notional: NDArray[np.float64]
 
     def price(self, rows: NDArray[np.int32], x: NDArray[np.float64]) -> NDArray[np.float64]:
-        strip = self.strip
-        legs = self.legs[rows].ravel()
-        forward, (forward_position,) = evaluate_used(strip.forward, legs[legs >= 0], x, strip.forward_position)
-        discount, (discount_position,) = evaluate_used(self.discount, rows, x, self.discount_position)
-        out = np.empty((len(rows), x.shape[1]))
-        variance_swaps(
-            rows,
-            self.legs,
-            forward,
-            forward_position,
-            discount,
-            discount_position,
-            strip.offset,
-            strip.strike,
-            strip.weight,
-            strip.variance.index,
-            strip.variance.strike_weight,
-            strip.variance.time_weight,
-            x,
-            self.past,
-            self.years,
-            self.strike_variance,
-            self.notional,
-            out,
-        )
+        strip, legs, out = self.strip, self.legs[rows].ravel(), np.empty((len(rows), x.shape[1]))
+        market = (strip.forward.under(legs[legs >= 0], x), self.discount.under(rows, x), strip.variance.under(x))
+        swaps = (self.past, self.years, self.strike_variance, self.notional)
+        variance_swaps(rows, self.legs, *market, (strip.offset, strip.strike, strip.weight), swaps, out)
         return out
 
     def why_not(self, rows: NDArray[np.int32], x: NDArray[np.float64]) -> list[str]:
-        forward = self.strip.forward.evaluate(x)[self.strip.forward_position, 0]
+        forward = self.strip.forward.nodes.evaluate(x)[self.strip.forward.position, 0]
         lowest = np.where(self.legs[rows] >= 0, forward[self.legs[rows]], np.inf).min(axis=1)
         return negative_forwards(lowest)

@@ -44,12 +44,17 @@ def price(spot, strike, rate, dividend, vol, days, sign, collocated=None, unseen
     seen = spot.copy()
     if unseen is not None:
         seen[unseen] = np.nan
+    weights = np.array([[1.0, 0.0, 0.0, 0.0]]), np.array([[years, 0.0]])
     american_options(
-        one, seen[None], one, (spot * np.exp((rate - dividend) * years))[None], one,
-        np.exp(-rate * years)[None], one, np.zeros((1, 4), np.int32), np.array([[1.0, 0.0, 0.0, 0.0]]),
-        np.array([[years, 0.0]]), vol[None].copy(), np.array([float(strike)]), np.array([float(sign)]), np.ones(1),
-        (collocated, collocated) if collocated else schemes(), out,
-    )  # fmt: skip
+        one,
+        (seen[None], one),
+        ((spot * np.exp((rate - dividend) * years))[None], one),
+        (np.exp(-rate * years)[None], one),
+        (np.zeros((1, 4), np.int32), *weights, vol[None].copy()),
+        (np.array([float(strike)]), np.array([float(sign)]), np.ones(1)),
+        (collocated, collocated) if collocated else schemes(),
+        out,
+    )
     return out[0]
 
 

@@ -174,13 +174,17 @@ def price_at(times, spot, strike, rate, dividend, vol, years, sign):
     times = np.asarray(times, float)
     offset, out = np.array([0, len(times)]), np.empty((1, 1))
     zero = np.zeros(1, np.int32)
+    weights = np.array([[1.0, 0.0, 0.0, 0.0]]), np.array([[years, 0.0]])
     asian_options(
-        zero, spot * np.exp((rate - dividend) * times)[:, None], np.array([[np.exp(-rate * years)]]), zero,
-        np.zeros((1, 4), np.int32), np.array([[1.0, 0.0, 0.0, 0.0]]), np.array([[years, 0.0]]), np.array([[vol]]),
-        np.array([strike]), np.array([sign]), np.ones(1), np.array([years]), np.zeros(1, np.bool_),
-        np.array([float(len(times))]), np.zeros(1), np.zeros(1), offset, np.arange(len(times), dtype=np.int32), times,
-        shares(offset, times), out,
-    )  # fmt: skip
+        zero,
+        (spot * np.exp((rate - dividend) * times)[:, None], np.arange(len(times), dtype=np.int32)),
+        (np.array([[np.exp(-rate * years)]]), zero),
+        (np.zeros((1, 4), np.int32), *weights, np.array([[vol]])),
+        (np.array([strike]), np.array([sign]), np.ones(1)),
+        (np.array([years]), np.zeros(1, np.bool_), np.array([float(len(times))]), np.zeros(1), np.zeros(1)),
+        (offset, times, shares(offset, times)),
+        out,
+    )
     return out[0, 0]
 
 

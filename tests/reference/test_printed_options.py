@@ -72,13 +72,17 @@ def test_americans() -> None:
 def average_option(times, spot, strike, rate, dividend, vol, years, geometric):
     """A call on the average of fixings at any times, in years."""
     offset, zero, out = np.array([0, len(times)]), np.zeros(1, np.int32), np.empty((1, 1))
+    weights = np.array([[1.0, 0.0, 0.0, 0.0]]), np.array([[years, 0.0]])
     asian_options(
-        zero, spot * np.exp((rate - dividend) * times)[:, None], np.array([[np.exp(-rate * years)]]), zero,
-        np.zeros((1, 4), np.int32), np.array([[1.0, 0.0, 0.0, 0.0]]), np.array([[years, 0.0]]), np.array([[vol]]),
-        np.array([strike]), np.ones(1), np.ones(1), np.array([years]), np.array([geometric]),
-        np.array([float(len(times))]), np.zeros(1), np.zeros(1), offset, np.arange(len(times), dtype=np.int32), times,
-        shares(offset, times), out,
-    )  # fmt: skip
+        zero,
+        (spot * np.exp((rate - dividend) * times)[:, None], np.arange(len(times), dtype=np.int32)),
+        (np.array([[np.exp(-rate * years)]]), zero),
+        (np.zeros((1, 4), np.int32), *weights, np.array([[vol]])),
+        (np.array([strike]), np.ones(1), np.ones(1)),
+        (np.array([years]), np.array([geometric]), np.array([float(len(times))]), np.zeros(1), np.zeros(1)),
+        (offset, times, shares(offset, times)),
+        out,
+    )
     return out[0, 0]
 
 

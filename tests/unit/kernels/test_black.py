@@ -7,7 +7,7 @@ import pytest
 from mpmath import mp, mpf
 
 from riskpipe.kernels import black as formulas
-from riskpipe.kernels.black import black_options
+from riskpipe.kernels.black import european_options
 from riskpipe.kernels.compiler import kernel
 
 mp.dps = 50
@@ -145,6 +145,7 @@ def option_arguments(trades, scenarios):
         "strike": random.uniform(70.0, 130.0, trades),
         "sign": random.choice([-1.0, 1.0], trades),
         "quantity": random.normal(0.0, 10.0, trades),
+        "normal": np.arange(trades) % 3 == 0,
     }
 
 
@@ -153,8 +154,13 @@ def price(rows, arguments, columns=slice(None)):
         name: np.ascontiguousarray(value[:, columns]) if name in ("forward", "discount", "x") else value
         for name, value in arguments.items()
     }
-    out = np.full((len(rows), cut["x"].shape[1]), np.nan)
-    black_options(np.asarray(rows, np.int32), *cut.values(), out)
+    market = (
+        (cut["forward"], cut["forward_position"]),
+        (cut["discount"], cut["discount_position"]),
+        (cut["index"], cut["strike_weight"], cut["time_weight"], cut["x"]),
+    )
+    out, terms = np.full((len(rows), cut["x"].shape[1]), np.nan), (cut["strike"], cut["sign"], cut["quantity"])
+    european_options(np.asarray(rows, np.int32), *market, terms, cut["normal"], out)
     return out
 
 
@@ -165,7 +171,9 @@ def test_product_kernel_is_quantity_times_discount_times_formula():
         a["time_weight"][:, :1] * (vol[:, 0] + vol[:, 1]) ** 2 + a["time_weight"][:, 1:] * (vol[:, 2] + vol[:, 3]) ** 2
     )
     forward = a["forward"][a["forward_position"]]
-    undiscounted = evaluate(black, forward, a["strike"][:, None], variance, a["sign"][:, None]).reshape(40, 13)
+    terms = (forward, a["strike"][:, None], variance, a["sign"][:, None])
+    lognormal, normal = (evaluate(formula, *terms).reshape(40, 13) for formula in (black, bachelier))
+    undiscounted = np.where(a["normal"][:, None], normal, lognormal)
     expected = a["quantity"][:, None] * a["discount"][a["discount_position"]] * undiscounted
     np.testing.assert_allclose(price(range(40), a), expected, rtol=1e-12, atol=1e-11)
 

@@ -10,7 +10,7 @@ from llvmlite.binding import get_host_cpu_features
 from mpmath import mp, mpf
 
 from riskpipe.kernels import mathematics
-from riskpipe.kernels.black import black_options
+from riskpipe.kernels.black import european_options
 from riskpipe.kernels.compiler import kernel
 
 mp.dps = 50
@@ -146,18 +146,11 @@ def test_fma_rounds_once_and_floor_goes_down():
 @pytest.mark.skipif(not get_host_cpu_features().get("avx2", False), reason="the CPU has no AVX2")
 def test_scenario_loop_is_vectorised():
     # Compiled afresh: code read from the disk cache cannot be disassembled.
-    fresh = numba.njit(error_model="numpy")(black_options.py_func)
-    double, integer = numba.float64, numba.int32
-    fresh.compile(
-        (
-            integer[::1],
-            *(double[:, ::1], integer[::1]) * 2,
-            integer[:, ::1],
-            *(double[:, ::1],) * 3,
-            *(double[::1],) * 3,
-            double[:, ::1],
-        )
-    )
+    fresh = numba.njit(error_model="numpy")(european_options.py_func)
+    double, table, integer = numba.float64[::1], numba.float64[:, ::1], numba.int32
+    nodes, variances = numba.types.Tuple((table, integer[::1])), (integer[:, ::1], table, table, table)
+    market = (nodes, nodes, numba.types.Tuple(variances))
+    fresh.compile((integer[::1], *market, numba.types.Tuple((double,) * 3), numba.boolean[::1], table))
     assembly = fresh.inspect_asm(fresh.signatures[0])
     # Polynomials of exp (10 steps), log (8) and twice the tail (20), each as packed fused multiply-adds.
     assert len(re.findall(r"vfn?m(?:add|sub)\d+pd\s[^\n]*[yz]mm", assembly)) > 50

@@ -1,0 +1,80 @@
+"""What kernels take: arrays that belong together, as plain tuples in the orders that stand here.
+
+A kernel's first argument is the trades to price, `rows` int32[m]; then come what the market gives (nodes, variances),
+what the contracts say, and last the array that it writes or adds to. There are n trades, of which `rows` are some, and
+S scenarios. Numba takes a NamedTuple apart ten times as slowly at every call, so these are plain.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Indices = NDArray[np.int32]
+Offsets = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+
+# --- the market ---
+NodeValues = tuple[Floats, Indices]
+"""values float64[nodes, S] of market nodes; position int32[n], the node of each trade (or term)."""
+
+Variances = tuple[Indices, Floats, Floats, Floats]
+"""Of `VarianceNodes`: index int32[k, 4], strike weight float64[k, 4], time weight float64[k, 2]; and the factors'
+levels, float64[n_factors, S]."""
+
+CubeVariances = tuple[Indices, Floats, Floats, Floats]
+"""Of `CubeNodes`: index int32[n, 8], weight float64[n, 8], time weight float64[n, 2]; and the factors' levels."""
+
+# --- contracts ---
+Vanillas = tuple[Floats, Floats, Floats]
+"""strike, sign (+1 for calls, -1 for puts), quantity, float64[n] each."""
+
+Barriers = tuple[Floats, Floats, Floats, Flags, Flags, Floats]
+"""barrier float64[n]; rebate float64[n], a unit, at the hit for out, at expiry for in; eta float64[n], +1 for down and
+-1 for up; is_in bool[n]; knocked bool[n], the barrier was reached before today: in is a vanilla option, out is worth
+nothing; weight float64[n, 4], of Haug's terms A, B, C and D."""
+
+Touches = tuple[Floats, Floats, Floats, NDArray[np.int8], Flags, Floats]
+"""level, eta, half float64[n], see `touch_probability`; kind int8[n], one of `ONE_TOUCH`, `NO_TOUCH`, `DIGITAL_CALL`,
+`DIGITAL_PUT`; touched bool[n], the level was touched before today; payout float64[n]."""
+
+Averages = tuple[Floats, Flags, Floats, Floats, Floats]
+"""years float64[n], to expiry, of which the volatility is; is_geometric bool[n]; float64[n] each: how many fixings
+there are, how many of them are past, and these ones' average."""
+
+Fixings = tuple[Offsets, Floats, Floats]
+"""Of averages, those to come, ascending in time: offset int64[n + 1], time float64[k] in years, share float64[k] of
+`riskpipe.kernels.asian.shares`."""
+
+Strips = tuple[Offsets, Floats, Floats]
+"""Options that replicate variances: offset int64[legs + 1], strike float64[k], weight float64[k] (of d strike). A leg
+has its centre alone, or that, the ends of its smile and the strikes between them."""
+
+VarianceSwaps = tuple[Floats, Floats, Floats, Floats]
+"""float64[n] each: past, the variance realised so far, not annual; years over which all of it is taken; the strike's
+variance a year; notional, paid for one of it."""
+
+# --- terms, in compressed rows: those of trade r are offsets[r] to offsets[r + 1] ---
+UsedNodes = tuple[Floats, Indices]
+"""values float64[used, width] of the nodes at hand in a tile of scenarios; position int32[nodes], the row of each node
+among them, right for used nodes alone."""
+
+KnownTerms = tuple[Offsets, Indices, Floats]
+"""offsets int64[n + 1]; node int32[k], of payment; coefficient float64[k], in currency."""
+
+ProjectedTerms = tuple[Offsets, Indices, Indices, Indices, Floats]
+"""offsets int64[n + 1]; start, end int32[k], nodes of the projection curve; payment int32[k], of the discount curve;
+coefficient float64[k], in currency."""
+
+OptionletTerms = tuple[Offsets, Indices, Indices, Indices, Floats, Floats, Floats]
+"""offsets int64[n + 1]; start, end, payment int32[k], as of `ProjectedTerms`; gearing, constant, amount float64[k]: the
+rate is gearing P(start) / P(end) + constant."""
+
+RateOptions = tuple[Floats, Floats, Floats]
+"""strike, shift (of lognormal rates), sign (+1 for caps and payers, -1 for floors and receivers), float64[n] each."""
+
+SwapTerms = tuple[KnownTerms, KnownTerms, ProjectedTerms, KnownTerms, KnownTerms, tuple[Offsets, Floats]]
+"""Swaps of notional one: the lengths of the fixed periods at their ends; known and projected terms of the floating leg
+without its spread; terms of the spread, spread x length; settlement, one term of one, for cash; offsets and lengths of
+all fixed periods, in time order, for cash."""
