@@ -51,6 +51,20 @@ Strips = tuple[Offsets, Floats, Floats]
 """Options that replicate variances: offset int64[legs + 1], strike float64[k], weight float64[k] (of d strike). A leg
 has its centre alone, or that, the ends of its smile and the strikes between them."""
 
+Forwards = tuple[Floats, Floats]
+"""strike, quantity, float64[n] each."""
+
+RateAgreements = tuple[Floats, Floats, Floats]
+"""amount, owed, ratio float64[n]: the settlement is amount - owed / (1 + ratio (P(start) / P(end) - 1))."""
+
+InflationPayments = tuple[Floats, Floats]
+"""known float64[n], in currency; amount float64[n, 2], likewise, times the growth of the index to each of two
+months."""
+
+InflationGrowths = tuple[Indices, Floats, Floats, Floats]
+"""Of the index to two months: index int32[n, 2, 2], factors; weight float64[n, 2, 2]; years float64[n, 2]; and the
+factors' levels float64[n_factors, S]."""
+
 VarianceSwaps = tuple[Floats, Floats, Floats, Floats]
 """float64[n] each: past, the variance realised so far, not annual; years over which all of it is taken; the strike's
 variance a year; notional, paid for one of it."""
@@ -66,6 +80,25 @@ KnownTerms = tuple[Offsets, Indices, Floats]
 ProjectedTerms = tuple[Offsets, Indices, Indices, Indices, Floats]
 """offsets int64[n + 1]; start, end int32[k], nodes of the projection curve; payment int32[k], of the discount curve;
 coefficient float64[k], in currency."""
+
+SurvivalTerms = tuple[Offsets, Indices, Indices, Floats]
+"""offsets int64[n + 1]; node int32[k], of payment; hazard node int32[k], of the survival that it hangs on; coefficient
+float64[k], in currency."""
+
+ProjectedSurvivalTerms = tuple[Offsets, Indices, Indices, Indices, Indices, Floats]
+"""As `ProjectedTerms`, with hazard nodes int32[k] before the coefficients."""
+
+DefaultTerms = tuple[Offsets, Indices, Indices, Indices, Floats]
+"""offsets int64[n + 1]; node int32[k], when a default between start and end, hazard nodes int32[k], is settled;
+coefficient float64[k], in currency."""
+
+DefaultChains = tuple[Offsets, Indices, Indices, Floats, Floats]
+"""offsets int64[n + 1]; of each date node int32[k] and hazard node int32[k]; amount and slope float64[k], in currency:
+what a default in the step that ends at the date pays, linear in time from amount to amount + slope. The first of a
+chain is not used."""
+
+Recoveries = tuple[Indices, Floats]
+"""int32[n], the factor of the recovery rate that multiplies a trade's terms, -1: none; the factors' levels."""
 
 OptionletTerms = tuple[Offsets, Indices, Indices, Indices, Floats, Floats, Floats]
 """offsets int64[n + 1]; start, end, payment int32[k], as of `ProjectedTerms`; gearing, constant, amount float64[k]: the

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from riskpipe.kernels.arguments import Floats, Indices, Offsets
 from riskpipe.kernels.compiler import kernel
 from riskpipe.kernels.mathematics import fma
 
-Floats = NDArray[np.float64]
-Indices = NDArray[np.int32]
-
 
 @kernel
-def compounded_growth(
-    first: Floats, factor: Floats, start: NDArray[np.int64], stop: NDArray[np.int64], last: Floats
-) -> Floats:
+def compounded_growth(first: Floats, factor: Floats, start: Offsets, stop: Offsets, last: Floats) -> Floats:
     """Products first[k] factor[start[k]] ... factor[stop[k] - 1] last[k], from left to right.
 
     :param first, last: float64[n].
@@ -33,13 +28,8 @@ def compounded_growth(
 
 @kernel
 def daily_growths(
-    start: Indices,
-    end: Indices,
-    weight: Floats,
-    first: Indices,
-    begin: Indices,
-    stop: Indices,
-    last: Indices,
+    days: tuple[Indices, Indices, Floats],
+    periods: tuple[Indices, Indices, Indices, Indices],
     discount: Floats,
     daily: Floats,
     out: Floats,
@@ -49,12 +39,14 @@ def daily_growths(
     Day i grows by 1 + weight[i] (D[start[i]] / D[end[i]] - 1), period k by day first[k], those from begin[k] to
     stop[k] - 1, and day last[k] (-1: none), multiplied in this order.
 
-    :param start, end: int32[days], rows of `discount`; `weight` float64[days].
-    :param first, begin, stop, last: int32[periods].
+    :param days: start, end int32[days], rows of `discount`; weight float64[days].
+    :param periods: first, begin, stop, last, int32[periods] each.
     :param discount: float64[nodes, n_scenarios].
     :param daily: float64[days, n_scenarios], overwritten.
     :param out: float64[periods, n_scenarios], overwritten.
     """
+    start, end, weight = days
+    first, begin, stop, last = periods
     width = discount.shape[1]
     for i in range(start.size):
         a, b, w = discount[start[i]], discount[end[i]], weight[i]

@@ -7,14 +7,19 @@ discount factors [node, scenario], Q one of survival probabilities.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from riskpipe.kernels.arguments import (
+    DefaultChains,
+    DefaultTerms,
+    Floats,
+    Indices,
+    ProjectedSurvivalTerms,
+    Recoveries,
+    SurvivalTerms,
+    UsedNodes,
+)
 from riskpipe.kernels.compiler import inline, kernel
 from riskpipe.kernels.mathematics import exp, fma, select
-
-Floats = NDArray[np.float64]
-Indices = NDArray[np.int32]
-Offsets = NDArray[np.int64]
 
 # Below it, the integrals over a step are taken by their series, as differences would cancel.
 _SMALL = 1e-4
@@ -22,97 +27,69 @@ _SMALL = 1e-4
 
 @kernel
 def add_survival(
-    rows: Indices,
-    offsets: Offsets,
-    node: Indices,
-    hazard_node: Indices,
-    coefficient: Floats,
-    position: Indices,
-    discount: Floats,
-    hazard_position: Indices,
-    survival: Floats,
-    first: int,
-    value: Floats,
+    rows: Indices, discount: UsedNodes, survival: UsedNodes, terms: SurvivalTerms, first: int, value: Floats
 ) -> None:
     """value[k, first + s] += sum over the terms j of coefficient[j] D[node[j], s] Q[hazard_node[j], s].
 
     :param rows: int32[m], trades.
-    :param offsets: int64[n + 1].
-    :param node: int32[terms], of payment; `hazard_node` of the survival that it hangs on.
-    :param coefficient: float64[terms], amounts in currency.
-    :param position: int32[nodes], row of `discount` of each node; likewise `hazard_position` of `survival`.
-    :param discount: float64[rows of the matrix, width]; likewise `survival`.
+    :param survival: of hazard nodes.
     :param first: column of `value` that the first scenario goes to.
     :param value: float64[m, n_scenarios], added to.
     """
-    width = discount.shape[1]
+    factors, position = discount
+    alive, hazard_position = survival
+    offsets, node, hazard_node, coefficient = terms
+    width = factors.shape[1]
     for k in range(rows.size):
         total = value[k, first : first + width]
         for j in range(offsets[rows[k]], offsets[rows[k] + 1]):
             c, n, q = coefficient[j], position[node[j]], hazard_position[hazard_node[j]]
             for s in range(width):
-                total[s] = fma(c * discount[n, s], survival[q, s], total[s])
+                total[s] = fma(c * factors[n, s], alive[q, s], total[s])
 
 
 @kernel
 def add_projected_survival(
-    rows: Indices,
-    offsets: Offsets,
-    start: Indices,
-    end: Indices,
-    payment: Indices,
-    hazard_node: Indices,
-    coefficient: Floats,
-    position: Indices,
-    discount: Floats,
-    hazard_position: Indices,
-    survival: Floats,
-    first: int,
-    value: Floats,
+    rows: Indices, discount: UsedNodes, survival: UsedNodes, terms: ProjectedSurvivalTerms, first: int, value: Floats
 ) -> None:
     """value[k, first + s] += sum over terms of coefficient D[start, s] / D[end, s] D[payment, s] Q[hazard_node, s].
 
-    :param start, end: int32[terms], nodes of the projection curve; `payment` of the discount curve.
+    Parameters are those of `add_survival`.
     """
-    width = discount.shape[1]
+    factors, position = discount
+    alive, hazard_position = survival
+    offsets, start, end, payment, hazard_node, coefficient = terms
+    width = factors.shape[1]
     for k in range(rows.size):
         total = value[k, first : first + width]
         for j in range(offsets[rows[k]], offsets[rows[k] + 1]):
             c, q = coefficient[j], hazard_position[hazard_node[j]]
             a, b, n = position[start[j]], position[end[j]], position[payment[j]]
             for s in range(width):
-                growth = discount[a, s] / discount[b, s]
-                total[s] = fma(c * growth * discount[n, s], survival[q, s], total[s])
+                growth = factors[a, s] / factors[b, s]
+                total[s] = fma(c * growth * factors[n, s], alive[q, s], total[s])
 
 
 @kernel
 def add_default(
     rows: Indices,
-    offsets: Offsets,
-    node: Indices,
-    start: Indices,
-    end: Indices,
-    coefficient: Floats,
-    recovery: Indices,
-    levels: Floats,
-    position: Indices,
-    discount: Floats,
-    hazard_position: Indices,
-    survival: Floats,
+    discount: UsedNodes,
+    survival: UsedNodes,
+    terms: DefaultTerms,
+    recoveries: Recoveries,
     first: int,
     value: Floats,
 ) -> None:
     """value[k, first + s] += sum over the terms j of coefficient[j] D[node, s] (Q[start, s] - Q[end, s]).
 
-    :param node: int32[terms], when a default between `start` and `end` (hazard nodes) is settled.
-    :param coefficient: float64[terms], amounts paid on default, in currency.
-    :param recovery: int32[n], factor of the recovery rate that multiplies a trade's terms; -1: none.
-    :param levels: float64[n_factors, width], the factors' levels.
-
     The other parameters are those of `add_survival`. Source: O'Kane, Modelling Single-name and Multi-name
     Credit Derivatives (2008), section 6.5: integrals over the time of default with one point a period.
     """
-    width = discount.shape[1]
+    factors, position = discount
+    alive, hazard_position = survival
+    offsets, node, start, end, coefficient = terms
+    recovery, levels = recoveries
+    width = factors.shape[1]
     for k in range(rows.size):
         total = value[k, first : first + width]
         factor = recovery[rows[k]]
@@ -121,11 +98,11 @@ def add_default(
             a, b = hazard_position[start[j]], hazard_position[end[j]]
             if factor < 0:
                 for s in range(width):
-                    total[s] = fma(c * discount[n, s], survival[a, s] - survival[b, s], total[s])
+                    total[s] = fma(c * factors[n, s], alive[a, s] - alive[b, s], total[s])
             else:
                 for s in range(width):
                     amount = c * levels[factor, s]
-                    total[s] = fma(amount * discount[n, s], survival[a, s] - survival[b, s], total[s])
+                    total[s] = fma(amount * factors[n, s], alive[a, s] - alive[b, s], total[s])
 
 
 @kernel
@@ -158,18 +135,7 @@ def _ramp_series(g: float) -> float:
 
 @kernel
 def add_default_integrals(
-    rows: Indices,
-    offsets: Offsets,
-    node: Indices,
-    hazard_node: Indices,
-    amount: Floats,
-    slope: Floats,
-    position: Indices,
-    rates: Floats,
-    hazard_position: Indices,
-    hazards: Floats,
-    first: int,
-    value: Floats,
+    rows: Indices, rates: UsedNodes, hazards: UsedNodes, chains: DefaultChains, first: int, value: Floats
 ) -> None:
     """Expected discounted payments on default, integrated exactly over steps of constant rates.
 
@@ -178,15 +144,15 @@ def add_default_integrals(
     the ratios of discount factors and of survival probabilities over the step, g = f + h and V = D Q at its
     start, it adds h V (amount E0 + slope E1), E0 = (1 - exp(-g)) / g and E1 = (E0 - exp(-g)) / g.
 
-    :param node: int32[terms], the date's node in `rates`; `hazard_node` in `hazards`.
-    :param amount: float64[terms], in currency; the first of a chain is not used; likewise `slope`.
-    :param rates: float64[rows of the matrix, width], minus logarithms of discount factors; `hazards`
-        likewise of survival probabilities.
+    :param rates: minus logarithms of discount factors; `hazards` likewise of survival probabilities.
 
     The other parameters are those of `add_survival`. Source: White, The Pricing and Risk Management of Credit
     Default Swaps, with a Focus on the ISDA Model (OpenGamma Quantitative Research 16, 2014), section 4.
     """
-    width = rates.shape[1]
+    levels, position = rates
+    hazard_levels, hazard_position = hazards
+    offsets, node, hazard_node, amount, slope = chains
+    width = levels.shape[1]
     value_at_start = np.empty(width)
     for k in range(rows.size):
         total = value[k, first : first + width]
@@ -195,15 +161,15 @@ def add_default_integrals(
             continue
         d0, q0 = position[node[begin]], hazard_position[hazard_node[begin]]
         for s in range(width):
-            value_at_start[s] = exp(-(rates[d0, s] + hazards[q0, s]))
+            value_at_start[s] = exp(-(levels[d0, s] + hazard_levels[q0, s]))
         for j in range(begin + 1, stop):
             d1, q1 = position[node[j]], hazard_position[hazard_node[j]]
             a, b = amount[j], slope[j]
             for s in range(width):
-                h = hazards[q1, s] - hazards[q0, s]
-                g = (rates[d1, s] - rates[d0, s]) + h
+                h = hazard_levels[q1, s] - hazard_levels[q0, s]
+                g = (levels[d1, s] - levels[d0, s]) + h
                 v0 = value_at_start[s]
-                v1 = exp(-(rates[d1, s] + hazards[q1, s]))
+                v1 = exp(-(levels[d1, s] + hazard_levels[q1, s]))
                 small = abs(g) < _SMALL
                 safe = select(small, 1.0, g)
                 level = (v0 - v1) / safe

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from riskpipe.kernels.arguments import Floats, Indices, InflationGrowths, InflationPayments, NodeValues
 from riskpipe.kernels.compiler import inline, kernel
 from riskpipe.kernels.mathematics import exp, fma, log
-
-Floats = NDArray[np.float64]
 
 
 @inline
@@ -28,35 +26,24 @@ def growths(rate: Floats, years: Floats) -> Floats:
 
 @kernel
 def inflation_payments(
-    rows: NDArray[np.int32],
-    known: Floats,
-    amount: Floats,
-    index: NDArray[np.int32],
-    weight: Floats,
-    years: Floats,
-    x: Floats,
-    discount: Floats,
-    payment: NDArray[np.int32],
-    out: Floats,
+    rows: Indices, discount: NodeValues, growths: InflationGrowths, terms: InflationPayments, out: Floats
 ) -> None:
     """out = D (known + amount_0 (1 + z_0)^years_0 + amount_1 (1 + z_1)^years_1), z_j = w0 x[i0] + w1 x[i1].
 
     Two months of the index, as a payment that interpolates between them needs.
 
-    :param rows: int32[m], the trades to price among n.
-    :param known: float64[n], in currency; `amount` float64[n, 2].
-    :param index: int32[n, 2, 2], rows of x; `weight` float64[n, 2, 2]; `years` float64[n, 2].
-    :param x: float64[n_factors, S].
-    :param discount: float64[., S]; nodes of the trades `payment` int32[n].
     :param out: float64[m, S], written.
     """
+    discounts, payment = discount
+    index, weight, years, x = growths
+    known, amount = terms
     for i in range(rows.size):
         row = rows[i]
         a0, b0, a1, b1 = x[index[row, 0, 0]], x[index[row, 0, 1]], x[index[row, 1, 0]], x[index[row, 1, 1]]
         u0, v0, u1, v1 = weight[row, 0, 0], weight[row, 0, 1], weight[row, 1, 0], weight[row, 1, 1]
         c, c0, c1 = known[row], amount[row, 0], amount[row, 1]
         t0, t1 = years[row, 0], years[row, 1]
-        d, values = discount[payment[row]], out[i]
+        d, values = discounts[payment[row]], out[i]
         for s in range(values.size):
             first = compounded(fma(v0, b0[s], u0 * a0[s]), t0)
             second = compounded(fma(v1, b1[s], u1 * a1[s]), t1)

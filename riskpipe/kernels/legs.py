@@ -9,19 +9,13 @@ Source: Brigo and Mercurio, Interest Rate Models (2nd edition, 2006), section 1.
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
-
+from riskpipe.kernels.arguments import Flags, Floats, Indices, KnownTerms, Offsets, ProjectedTerms, UsedNodes
 from riskpipe.kernels.compiler import kernel
 from riskpipe.kernels.mathematics import fma
 
-Floats = NDArray[np.float64]
-Indices = NDArray[np.int32]
-Offsets = NDArray[np.int64]
-
 
 @kernel
-def mark_nodes(rows: Indices, offsets: Offsets, nodes: Indices, used: NDArray[np.bool_]) -> None:
+def mark_nodes(rows: Indices, offsets: Offsets, nodes: Indices, used: Flags) -> None:
     """Set `used[node]` for every node in the terms of `rows`."""
     for k in range(rows.size):
         for j in range(offsets[rows[k]], offsets[rows[k] + 1]):
@@ -29,28 +23,16 @@ def mark_nodes(rows: Indices, offsets: Offsets, nodes: Indices, used: NDArray[np
 
 
 @kernel
-def add_discounted(
-    rows: Indices,
-    offsets: Offsets,
-    node: Indices,
-    coefficient: Floats,
-    position: Indices,
-    discount: Floats,
-    first: int,
-    value: Floats,
-) -> None:
+def add_discounted(rows: Indices, discount: UsedNodes, terms: KnownTerms, first: int, value: Floats) -> None:
     """value[k, first + s] += sum over the terms j of trade rows[k] of coefficient[j] D[node[j], s].
 
     :param rows: int32[m], trades.
-    :param offsets: int64[n + 1].
-    :param node: int32[terms].
-    :param coefficient: float64[terms], amounts in currency.
-    :param position: int32[n_nodes], row of `discount` for each node.
-    :param discount: float64[rows of the matrix, width], discount factors.
     :param first: column of `value` that the first scenario goes to.
     :param value: float64[m, n_scenarios], added to.
     """
-    width = discount.shape[1]
+    factors, position = discount
+    offsets, node, coefficient = terms
+    width = factors.shape[1]
     for k in range(rows.size):
         total = value[k, first : first + width]
         j, stop = offsets[rows[k]], offsets[rows[k] + 1]
@@ -62,50 +44,32 @@ def add_discounted(
             for s in range(width):
                 total[s] = fma(
                     c3,
-                    discount[n3, s],
-                    fma(c2, discount[n2, s], fma(c1, discount[n1, s], fma(c0, discount[n0, s], total[s]))),
+                    factors[n3, s],
+                    fma(c2, factors[n2, s], fma(c1, factors[n1, s], fma(c0, factors[n0, s], total[s]))),
                 )
             j += 4
         while j < stop:
             c0, n0 = coefficient[j], position[node[j]]
             for s in range(width):
-                total[s] = fma(c0, discount[n0, s], total[s])
+                total[s] = fma(c0, factors[n0, s], total[s])
             j += 1
 
 
 @kernel
-def add_projected(
-    rows: Indices,
-    offsets: Offsets,
-    start: Indices,
-    end: Indices,
-    payment: Indices,
-    coefficient: Floats,
-    position: Indices,
-    discount: Floats,
-    first: int,
-    value: Floats,
-) -> None:
+def add_projected(rows: Indices, discount: UsedNodes, terms: ProjectedTerms, first: int, value: Floats) -> None:
     """value[k, first + s] += sum over terms j of coefficient[j] D[start, s] / D[end, s] D[payment, s].
 
-    `start` and `end` are nodes of the projection curve, `payment` of the discount curve; a floating coupon
-    N (P(start) / P(end) - 1) D(payment) is such a term and a discounted one of the amount -N.
-
-    :param rows: int32[m], trades.
-    :param offsets: int64[n + 1].
-    :param start: int32[terms]; likewise `end` and `payment`.
-    :param coefficient: float64[terms], amounts in currency.
-    :param position: int32[n_nodes], row of `discount` for each node.
-    :param discount: float64[rows of the matrix, width].
-    :param first: column of `value` that the first scenario goes to.
-    :param value: float64[m, n_scenarios], added to.
+    A floating coupon N (P(start) / P(end) - 1) D(payment) is such a term and a discounted one of the amount -N.
+    Parameters are those of `add_discounted`.
     """
-    width = discount.shape[1]
+    factors, position = discount
+    offsets, start, end, payment, coefficient = terms
+    width = factors.shape[1]
     for k in range(rows.size):
         total = value[k, first : first + width]
         for j in range(offsets[rows[k]], offsets[rows[k] + 1]):
             c = coefficient[j]
             a, b, n = position[start[j]], position[end[j]], position[payment[j]]
             for s in range(width):
-                growth = discount[a, s] / discount[b, s]
-                total[s] = fma(c * growth, discount[n, s], total[s])
+                growth = factors[a, s] / factors[b, s]
+                total[s] = fma(c * growth, factors[n, s], total[s])

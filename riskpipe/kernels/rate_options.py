@@ -33,9 +33,9 @@ from riskpipe.kernels.volatility import cube_of, cube_variance, smile_of, total_
 @kernel
 def add_optionlets(
     rows: Indices,
-    terms: OptionletTerms,
     discount: UsedNodes,
     variances: Variances,
+    terms: OptionletTerms,
     options: RateOptions,
     normal: bool,
     first: int,
@@ -74,7 +74,7 @@ def add_optionlets(
 
 
 @inline
-def _sum_known(row: int, terms: KnownTerms, discount: UsedNodes, total: Floats) -> None:
+def _sum_known(row: int, discount: UsedNodes, terms: KnownTerms, total: Floats) -> None:
     """total[s] = sum over the terms of a trade of coefficient D(node)."""
     offsets, node, coefficient = terms
     factors, position = discount
@@ -87,7 +87,7 @@ def _sum_known(row: int, terms: KnownTerms, discount: UsedNodes, total: Floats) 
 
 
 @inline
-def _add_projected(row: int, terms: ProjectedTerms, discount: UsedNodes, total: Floats) -> None:
+def _add_projected(row: int, discount: UsedNodes, terms: ProjectedTerms, total: Floats) -> None:
     """total[s] += sum over the terms of a trade of coefficient P(start) / P(end) D(payment)."""
     offsets, start, end, payment, coefficient = terms
     factors, position = discount
@@ -117,9 +117,9 @@ def _par_yield_annuity(
 @kernel
 def add_swaptions(
     rows: Indices,
-    swaps: SwapTerms,
     discount: UsedNodes,
     variances: CubeVariances,
+    swaps: SwapTerms,
     options: tuple[Floats, Floats, Floats, Floats],
     normal: Flags,
     first: int,
@@ -143,15 +143,15 @@ def add_swaptions(
     for k in range(rows.size):
         row = rows[k]
         total = value[k, first : first + width]
-        _sum_known(row, fixed, discount, annuity)
-        _sum_known(row, known, discount, floating)
-        _add_projected(row, projected, discount, floating)
-        _sum_known(row, spreads, discount, spread)
+        _sum_known(row, discount, fixed, annuity)
+        _sum_known(row, discount, known, floating)
+        _add_projected(row, discount, projected, floating)
+        _sum_known(row, discount, spreads, spread)
         for s in range(width):
             forward[s] = floating[s] / annuity[s]
             spread[s] = spread[s] / annuity[s]
         if settlement[0][row + 1] > settlement[0][row]:
-            _sum_known(row, settlement, discount, numeraire)
+            _sum_known(row, discount, settlement, numeraire)
             _par_yield_annuity(row, lengths, forward, factor, annuity)
             for s in range(width):
                 annuity[s] = annuity[s] * numeraire[s]

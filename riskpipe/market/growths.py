@@ -120,8 +120,8 @@ class GrowthNodes:
         """Fill the growths into the rows after the discount factors of float64[m + p, n_scenarios]."""
         m = len(self.discount)
         daily = np.empty((len(self.weight), factors.shape[1]))
-        columns = (self.start, self.end, self.weight, self.first, self.begin, self.stop, self.last)
-        daily_growths(*columns, factors[:m], daily, factors[m:])
+        days, periods = (self.start, self.end, self.weight), (self.first, self.begin, self.stop, self.last)
+        daily_growths(days, periods, factors[:m], daily, factors[m:])
 
     def needed(self, used: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """bool[d]: the days of the growths among the nodes `used` bool[m + p]; marks their discount factors too."""

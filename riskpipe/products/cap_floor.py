@@ -156,9 +156,9 @@ class _OptionletLeg(Leg):
     def add(self, rows: Rows, tile: Tile, first: int, value: Matrix) -> None:
         add_optionlets(
             rows,
-            (self.offsets, self.start, self.end, self.payment, self.gearing, self.constant, self.coefficient),
-            (tile.discount, tile.position),
+            tile.discount,
             self.variance.under(tile.levels),
+            (self.offsets, self.start, self.end, self.payment, self.gearing, self.constant, self.coefficient),
             (self.strike, self.shift, self.sign),
             self.normal,
             first,

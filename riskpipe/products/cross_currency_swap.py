@@ -13,13 +13,12 @@ from riskpipe.market.conventions import Conventions
 from riskpipe.market.growths import CurveNodes, Request
 from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
-from riskpipe.market.nodes import FxNodes
 from riskpipe.market.schedules import Schedule, schedule
 from riskpipe.products.base import COMMON_COLUMNS, Column, Need, Prepared, Product, RowFaults
 from riskpipe.products.floating import FloatingFlows, FloatingLeg, fixing_faults, floating_flows, last_fixed_start
 from riskpipe.products.flows import Amounts, Integers, fixed_coupons, merged, offsets_of
 from riskpipe.products.legs import NO_NODES, KnownLeg, Leg, ProjectedLeg, leg_values
-from riskpipe.products.nodes import evaluate_used
+from riskpipe.products.nodes import TradeNodes
 from riskpipe.products.schedule_columns import (
     calendar_column,
     convention_column,
@@ -113,8 +112,8 @@ class CrossCurrencySwap(Product):
         received = _Side(trades, "receive", model)
         paid = _Side(trades, "pay", model)
         nodes, positions = model.projected(*received.requests(), *paid.requests())
-        rate, rate_position = model.fx(trades.labels("receive_currency"), trades.labels("pay_currency"))
-        return _CrossCurrencySwaps(nodes, received.legs(positions[:4]), paid.legs(positions[4:]), rate, rate_position)
+        rate = TradeNodes(*model.fx(trades.labels("receive_currency"), trades.labels("pay_currency")))
+        return _CrossCurrencySwaps(nodes, received.legs(positions[:4]), paid.legs(positions[4:]), rate)
 
 
 @dataclass(frozen=True)
@@ -122,13 +121,11 @@ class _CrossCurrencySwaps(Prepared):
     nodes: CurveNodes
     received: tuple[Leg, ...]
     paid: tuple[Leg, ...]
-    rate: FxNodes
-    rate_position: NDArray[np.int32]
+    rate: TradeNodes
 
     def price(self, rows: NDArray[np.int32], x: NDArray[np.float64]) -> NDArray[np.float64]:
         received, value = leg_values(self.nodes, NO_NODES, (self.received, self.paid), rows, x)
-        rate, (position,) = evaluate_used(self.rate, rows, x, self.rate_position)
-        add_converted(rows, rate, position, received, value)
+        add_converted(rows, self.rate.under(rows, x), received, value)
         return value
 
 

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from riskpipe.kernels.forwards import exchange_two_amounts
 from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
-from riskpipe.market.nodes import DiscountNodes, FxNodes
+from riskpipe.market.nodes import DiscountNodes
 from riskpipe.products.base import Prepared
-from riskpipe.products.nodes import evaluate_used
+from riskpipe.products.nodes import TradeNodes, evaluate_used
 
 
 @dataclass(frozen=True)
@@ -20,22 +20,21 @@ class Exchanges(Prepared):
     """n exchanges, in the sold currency: buy_amount x fx x D_buy(t) - sell_amount x D_sell(t).
 
     :param buy_amount, sell_amount: float64[n], zero where the trade is over.
-    :param rate, discount: nodes; the positions int32[n] are each trade's.
+    :param discount: nodes; each trade's are `buy_position`, `sell_position` int32[n].
     """
 
     buy_amount: NDArray[np.float64]
     sell_amount: NDArray[np.float64]
-    rate: FxNodes
-    rate_position: NDArray[np.int32]
+    rate: TradeNodes
     discount: DiscountNodes
     buy_position: NDArray[np.int32]
     sell_position: NDArray[np.int32]
 
     def price(self, rows: NDArray[np.int32], x: NDArray[np.float64]) -> NDArray[np.float64]:
-        rate, (rate_position,) = evaluate_used(self.rate, rows, x, self.rate_position)
         discount, (buy, sell) = evaluate_used(self.discount, rows, x, self.buy_position, self.sell_position)
         out = np.empty((len(rows), x.shape[1]))
-        exchange_two_amounts(rows, self.buy_amount, self.sell_amount, rate, rate_position, discount, buy, sell, out)
+        amounts = (self.buy_amount, self.sell_amount)
+        exchange_two_amounts(rows, self.rate.under(rows, x), (discount, buy), (discount, sell), amounts, out)
         return out
 
 
@@ -54,12 +53,10 @@ def prepare_exchanges(
     discount, (buy_position, sell_position) = model.discount(
         (bought[0].map(curve), delivery), (sold[0].map(curve), delivery)
     )
-    rate, rate_position = model.fx(bought[0], sold[0])
     return Exchanges(
         buy_amount=np.where(alive, bought[1], 0.0),
         sell_amount=np.where(alive, sold[1], 0.0),
-        rate=rate,
-        rate_position=rate_position,
+        rate=TradeNodes(*model.fx(bought[0], sold[0])),
         discount=discount,
         buy_position=buy_position,
         sell_position=sell_position,

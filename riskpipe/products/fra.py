@@ -94,8 +94,8 @@ class _ForwardRateAgreements(Prepared):
 
     def price(self, rows: NDArray[np.int32], x: NDArray[np.float64]) -> NDArray[np.float64]:
         discount, (start, end, payment) = evaluate_used(self.nodes, rows, x, self.start, self.end, self.payment)
-        out = np.empty((len(rows), x.shape[1]))
-        forward_rate_agreements(rows, self.amount, self.owed, self.ratio, discount, start, end, payment, out)
+        out, terms = np.empty((len(rows), x.shape[1])), (self.amount, self.owed, self.ratio)
+        forward_rate_agreements(rows, (discount, start), (discount, end), (discount, payment), terms, out)
         return out
 
 

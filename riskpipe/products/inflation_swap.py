@@ -13,11 +13,10 @@ from riskpipe.market.daycounts import year_fraction
 from riskpipe.market.inflation import Months, first_day, month_of
 from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
-from riskpipe.market.nodes import DiscountNodes
 from riskpipe.products.base import COMMON_COLUMNS, Column, Need, Prepared, Product, RowFaults
 from riskpipe.products.floating import lacking, missing_fixings
 from riskpipe.products.flows import Floats, Integers
-from riskpipe.products.nodes import evaluate_used
+from riskpipe.products.nodes import TradeNodes
 from riskpipe.products.overnight import NONE_MISSING
 from riskpipe.products.trades import Trades
 from riskpipe.products.validation import past_dates, rows_fault, unknown_currencies
@@ -95,8 +94,7 @@ class InflationSwap(Product):
             index=np.stack([nodes.index for nodes in growth], axis=1),
             weight=np.stack([nodes.weight for nodes in growth], axis=1),
             years=np.stack([nodes.years for nodes in growth], axis=1),
-            discount=discount,
-            payment=payment,
+            discount=TradeNodes(discount, payment),
         )
 
 
@@ -107,14 +105,12 @@ class _InflationSwaps(Prepared):
     index: NDArray[np.int32]
     weight: Floats
     years: Floats
-    discount: DiscountNodes
-    payment: NDArray[np.int32]
+    discount: TradeNodes
 
     def price(self, rows: NDArray[np.int32], x: NDArray[np.float64]) -> NDArray[np.float64]:
-        discount, (payment,) = evaluate_used(self.discount, rows, x, self.payment)
-        out = np.empty((len(rows), x.shape[1]))
-        terms = (self.known, self.amount, self.index, self.weight, self.years)
-        inflation_payments(rows, *terms, x, discount, payment, out)
+        out, terms = np.empty((len(rows), x.shape[1])), (self.known, self.amount)
+        growth = (self.index, self.weight, self.years, x)
+        inflation_payments(rows, self.discount.under(rows, x), growth, terms, out)
         return out
 
 

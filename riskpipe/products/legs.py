@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riskpipe.kernels import credit, legs
-from riskpipe.kernels.arguments import KnownTerms, ProjectedTerms
+from riskpipe.kernels.arguments import KnownTerms, ProjectedTerms, UsedNodes
 from riskpipe.kernels.discount import exp_linear
 from riskpipe.market.growths import CurveNodes, GrowthNodes
 from riskpipe.market.nodes import DiscountNodes
@@ -34,19 +34,15 @@ class Tile:
     """The market in some scenarios, at the nodes that a call needs.
 
     :param levels: float64[n_factors, width].
-    :param position: int32[nodes], row in `discount` (and `rates`) of every node; right for used nodes alone.
-    :param discount: float64[used, width], discount factors.
-    :param rates: minus their logarithms, where a leg needs them.
-    :param hazard_position: likewise for `survival` probabilities and `hazards`, minus their logarithms.
+    :param discount: factors; `rates` minus their logarithms, where a leg needs them.
+    :param survival: probabilities at hazard nodes; `hazards` minus their logarithms.
     """
 
     levels: Matrix
-    position: Positions
-    discount: Matrix
-    rates: Matrix
-    hazard_position: Positions
-    survival: Matrix
-    hazards: Matrix
+    discount: UsedNodes
+    rates: UsedNodes
+    survival: UsedNodes
+    hazards: UsedNodes
 
 
 @dataclass(frozen=True)
@@ -97,7 +93,7 @@ class KnownLeg(Leg):
         return (self.node,)
 
     def add(self, rows: Rows, tile: Tile, first: int, value: Matrix) -> None:
-        legs.add_discounted(rows, self.offsets, self.node, self.coefficient, tile.position, tile.discount, first, value)
+        legs.add_discounted(rows, tile.discount, self.terms, first, value)
 
 
 @dataclass(frozen=True)
@@ -116,8 +112,7 @@ class ProjectedLeg(Leg):
         return self.start, self.end, self.payment
 
     def add(self, rows: Rows, tile: Tile, first: int, value: Matrix) -> None:
-        nodes = (self.start, self.end, self.payment)
-        legs.add_projected(rows, self.offsets, *nodes, self.coefficient, tile.position, tile.discount, first, value)
+        legs.add_projected(rows, tile.discount, self.terms, first, value)
 
 
 @dataclass(frozen=True)
@@ -134,9 +129,8 @@ class SurvivalLeg(Leg):
         return (self.hazard_node,)
 
     def add(self, rows: Rows, tile: Tile, first: int, value: Matrix) -> None:
-        market = (tile.position, tile.discount, tile.hazard_position, tile.survival)
-        nodes = (self.node, self.hazard_node)
-        credit.add_survival(rows, self.offsets, *nodes, self.coefficient, *market, first, value)
+        terms = (self.offsets, self.node, self.hazard_node, self.coefficient)
+        credit.add_survival(rows, tile.discount, tile.survival, terms, first, value)
 
 
 @dataclass(frozen=True)
@@ -155,9 +149,8 @@ class ProjectedSurvivalLeg(Leg):
         return (self.hazard_node,)
 
     def add(self, rows: Rows, tile: Tile, first: int, value: Matrix) -> None:
-        market = (tile.position, tile.discount, tile.hazard_position, tile.survival)
-        terms = (self.start, self.end, self.payment, self.hazard_node, self.coefficient)
-        credit.add_projected_survival(rows, self.offsets, *terms, *market, first, value)
+        terms = (self.offsets, self.start, self.end, self.payment, self.hazard_node, self.coefficient)
+        credit.add_projected_survival(rows, tile.discount, tile.survival, terms, first, value)
 
 
 @dataclass(frozen=True)
@@ -179,9 +172,9 @@ class DefaultLeg(Leg):
         return self.start, self.end
 
     def add(self, rows: Rows, tile: Tile, first: int, value: Matrix) -> None:
-        market = (tile.position, tile.discount, tile.hazard_position, tile.survival)
-        terms = (self.node, self.start, self.end, self.coefficient, self.recovery)
-        credit.add_default(rows, self.offsets, *terms, tile.levels, *market, first, value)
+        terms = (self.offsets, self.node, self.start, self.end, self.coefficient)
+        recoveries = (self.recovery, tile.levels)
+        credit.add_default(rows, tile.discount, tile.survival, terms, recoveries, first, value)
 
 
 @dataclass(frozen=True)
@@ -204,9 +197,8 @@ class DefaultIntegralLeg(Leg):
         return (self.hazard_node,)
 
     def add(self, rows: Rows, tile: Tile, first: int, value: Matrix) -> None:
-        market = (tile.position, tile.rates, tile.hazard_position, tile.hazards)
-        terms = (self.node, self.hazard_node, self.coefficient, self.slope)
-        credit.add_default_integrals(rows, self.offsets, *terms, *market, first, value)
+        chains = (self.offsets, self.node, self.hazard_node, self.coefficient, self.slope)
+        credit.add_default_integrals(rows, tile.rates, tile.hazards, chains, first, value)
 
 
 class PreparedLegs(Prepared):
@@ -247,9 +239,7 @@ def leg_values(
     width = _tile_width(nodes.rows + hazards.rows, x.shape[1])
     for first in range(0, x.shape[1], width):
         levels = np.ascontiguousarray(x[:, first : first + width])
-        factors, rates = nodes.evaluate(levels, logarithms)
-        survival, hazard_rates = hazards.evaluate(levels, logarithms)
-        tile = Tile(levels, nodes.position, factors, rates, hazards.position, survival, hazard_rates)
+        tile = Tile(levels, *nodes.evaluate(levels, logarithms), *hazards.evaluate(levels, logarithms))
         for summed, value in zip(sums, values, strict=True):
             for leg in summed:
                 leg.add(rows, tile, first, value)
@@ -284,8 +274,8 @@ class _Used:
         """Of the matrices that a call fills."""
         return len(self.nodes) if self.growths is None else len(self.growths) + len(self.growths.weight)
 
-    def evaluate(self, levels: Matrix, logarithms: bool) -> tuple[Matrix, Matrix]:
-        """Factors, and minus their logarithms if wanted: float64[nodes, width], valid until the next call."""
+    def evaluate(self, levels: Matrix, logarithms: bool) -> tuple[UsedNodes, UsedNodes]:
+        """Factors, and minus their logarithms if wanted; valid until the next call."""
         shape = (len(self.nodes if self.growths is None else self.growths), levels.shape[1])
         size = shape[0] * shape[1]
         if self._buffers[0].size < size:
@@ -295,10 +285,10 @@ class _Used:
         if self.growths is not None:
             self.growths.grow(factors)
         if not logarithms:
-            return factors, factors
+            return (factors, self.position), (factors, self.position)
         rates = self._buffers[1][:size].reshape(shape)
         credit.cumulative_rates(self.nodes.index, self.nodes.weight, levels, rates[: len(self.nodes)])
-        return factors, rates
+        return (factors, self.position), (rates, self.position)
 
 
 def _tile_width(nodes: int, scenarios: int) -> int:

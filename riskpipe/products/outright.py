@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 from riskpipe.kernels.forwards import forward_contracts
 from riskpipe.market.conventions import Conventions
 from riskpipe.market.model import MarketModel
-from riskpipe.market.nodes import DiscountNodes, ForwardNodes
 from riskpipe.products.base import Need, Prepared
-from riskpipe.products.nodes import evaluate_used
+from riskpipe.products.nodes import TradeNodes
 from riskpipe.products.trades import Trades
 
 
@@ -20,22 +19,17 @@ from riskpipe.products.trades import Trades
 class Outrights(Prepared):
     """n forwards: quantity x discount factor x (forward - strike).
 
-    :param forward, discount: nodes; `forward_position`, `discount_position` int32[n] are each trade's.
     :param quantity: float64[n], zero where the trade is over; `strike` likewise float64[n].
     """
 
-    forward: ForwardNodes
-    forward_position: NDArray[np.int32]
-    discount: DiscountNodes
-    discount_position: NDArray[np.int32]
+    forward: TradeNodes
+    discount: TradeNodes
     quantity: NDArray[np.float64]
     strike: NDArray[np.float64]
 
     def price(self, rows: NDArray[np.int32], x: NDArray[np.float64]) -> NDArray[np.float64]:
-        forward, (position,) = evaluate_used(self.forward, rows, x, self.forward_position)
-        discount, (payment,) = evaluate_used(self.discount, rows, x, self.discount_position)
-        out = np.empty((len(rows), x.shape[1]))
-        forward_contracts(rows, self.quantity, self.strike, forward, position, discount, payment, out)
+        out, terms = np.empty((len(rows), x.shape[1])), (self.strike, self.quantity)
+        forward_contracts(rows, self.forward.under(rows, x), self.discount.under(rows, x), terms, out)
         return out
 
 
@@ -58,8 +52,7 @@ def prepare_outrights(
     :param alive: bool[n]; the others are worth nothing any more.
     """
     underlying, currency = trades.labels("underlying"), trades.labels("currency")
-    forward, forward_position = model.forwards(underlying, currency, days)
-    discount, (discount_position,) = model.discount((currency.map(model.conventions.discount_curve), days))
+    forward = TradeNodes(*model.forwards(underlying, currency, days))
+    discount, (position,) = model.discount((currency.map(model.conventions.discount_curve), days))
     quantity = np.where(alive, trades.numbers("quantity"), 0.0)
-    strike = trades.numbers("strike")
-    return Outrights(forward, forward_position, discount, discount_position, quantity, strike)
+    return Outrights(forward, TradeNodes(discount, position), quantity, trades.numbers("strike"))

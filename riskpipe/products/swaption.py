@@ -201,9 +201,9 @@ class _SwaptionLeg(Leg):
         floating = (legs.known.terms, legs.projected.terms)
         add_swaptions(
             rows,
-            (legs.fixed.terms, *floating, legs.spreads.terms, legs.settlement.terms, self.lengths),
-            (tile.discount, tile.position),
+            tile.discount,
             self.variance.under(tile.levels),
+            (legs.fixed.terms, *floating, legs.spreads.terms, legs.settlement.terms, self.lengths),
             (self.strike, self.shift, self.sign, self.amount),
             self.normal,
             first,

@@ -24,6 +24,7 @@ class Terms:
         self.hazard_position = random.permutation(NODES).astype(np.int32)
         self.discount = random.uniform(0.5, 1.0, (NODES, WIDTH))
         self.survival = random.uniform(0.5, 1.0, (NODES, WIDTH))
+        self.factors, self.survivals = (self.discount, self.position), (self.survival, self.hazard_position)
         self.rows = np.array([5, 0, 4, 3, 2, 1, 5], np.int32)
         self.value = random.normal(0.0, 1.0, (len(self.rows), WIDTH + 10))
 
@@ -47,22 +48,21 @@ class Terms:
 def test_discounted_terms() -> None:
     t = Terms(1)
     before = t.value.copy()
-    legs.add_discounted(t.rows, t.offsets, t.a, t.coefficient, t.position, t.discount, FIRST, t.value)
+    legs.add_discounted(t.rows, t.factors, (t.offsets, t.a, t.coefficient), FIRST, t.value)
     t.check(before, lambda j, row: t.coefficient[j] * t.d(t.a[j]))
 
 
 def test_projected_terms() -> None:
     t = Terms(2)
     before = t.value.copy()
-    legs.add_projected(t.rows, t.offsets, t.a, t.b, t.c, t.coefficient, t.position, t.discount, FIRST, t.value)
+    legs.add_projected(t.rows, t.factors, (t.offsets, t.a, t.b, t.c, t.coefficient), FIRST, t.value)
     t.check(before, lambda j, row: t.coefficient[j] * t.d(t.a[j]) / t.d(t.b[j]) * t.d(t.c[j]))
 
 
 def test_terms_on_survival() -> None:
     t = Terms(3)
     before = t.value.copy()
-    market = (t.position, t.discount, t.hazard_position, t.survival)
-    credit.add_survival(t.rows, t.offsets, t.a, t.b, t.coefficient, *market, FIRST, t.value)
+    credit.add_survival(t.rows, t.factors, t.survivals, (t.offsets, t.a, t.b, t.coefficient), FIRST, t.value)
     t.check(before, lambda j, row: t.coefficient[j] * t.d(t.a[j]) * t.q(t.b[j]))
 
 
@@ -71,9 +71,8 @@ def test_terms_on_default_with_and_without_a_recovery_factor() -> None:
     before = t.value.copy()
     levels = np.random.default_rng(5).uniform(0.1, 0.9, (2, WIDTH))
     recovery = np.array([-1, 0, 1, -1, 0, 1], np.int32)
-    market = (t.position, t.discount, t.hazard_position, t.survival)
-    terms = (t.a, t.b, t.c, t.coefficient, recovery, levels)
-    credit.add_default(t.rows, t.offsets, *terms, *market, FIRST, t.value)
+    terms = (t.offsets, t.a, t.b, t.c, t.coefficient)
+    credit.add_default(t.rows, t.factors, t.survivals, terms, (recovery, levels), FIRST, t.value)
 
     def term(j: int, row: int) -> np.ndarray:
         factor = 1.0 if recovery[row] < 0 else levels[recovery[row]]
@@ -97,10 +96,8 @@ def test_default_integral_of_one_step(g: float) -> None:
         expected = [float(scale * value) for value in integrals]
     for amount, slope, exact in ((1.0, 0.0, expected[0]), (0.0, 1.0, expected[1])):
         value = np.zeros((1, 1))
-        credit.add_default_integrals(
-            np.zeros(1, np.int32), offsets, node, node, np.array([9.0, amount]), np.array([9.0, slope]),
-            node, rates, node, hazards, 0, value,
-        )  # fmt: skip
+        chain = (offsets, node, node, np.array([9.0, amount]), np.array([9.0, slope]))
+        credit.add_default_integrals(np.zeros(1, np.int32), (rates, node), (hazards, node), chain, 0, value)
         # differences of exponentials over g, and over g again for the slope
         tolerance = 1e-13 + (5e-16 / abs(g) ** (1 + slope) if abs(g) >= 1e-4 else 0.0)
         assert value[0, 0] == pytest.approx(exact, rel=tolerance)
