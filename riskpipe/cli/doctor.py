@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 from riskpipe.cli.session import Session
 from riskpipe.cli.text import columns, size
+from riskpipe.clusters.findings import Finding
 from riskpipe.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -18,15 +19,6 @@ if TYPE_CHECKING:
 PACKAGES = ("numpy", "numba", "pyarrow", "dask", "distributed", "QuantLib", "pydantic", "typer")
 OPTIONAL_PACKAGES = ("dask-kubernetes", "kr8s")
 LITTLE_MEMORY = 2 * 2**30
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What one look showed; `level` is ok, warning or error."""
-
-    level: str
-    what: str
-    detail: str
 
 
 def doctor(session: Session) -> ExitCode:
@@ -77,16 +69,8 @@ def _configured(session: Session) -> Iterator[Finding]:
     settings = resolution.settings
     yield Finding("ok", "configuration", resolution.file)
     yield _tried("output", settings.output, lambda: _probe(settings))
-    if settings.cluster.kind == "kubernetes":
-        yield from _kubernetes(settings)
-
-
-def _kubernetes(settings: Settings) -> Iterator[Finding]:
-    from riskpipe.clusters.kubernetes.preflight import preflight
-    from riskpipe.runs.clusters import kubernetes_options
-
-    for check in preflight(kubernetes_options(settings.cluster.kubernetes)):
-        yield Finding(check.level, check.what, check.detail)
+    kind = settings.cluster.runs_on
+    yield from kind.findings(settings.cluster.options_of(kind))
 
 
 def _probe(settings: Settings) -> None:

@@ -5,21 +5,50 @@ from __future__ import annotations
 import ipaddress
 import time
 import warnings
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import dask
-from distributed import Client, Security
-from distributed.versions import VersionMismatchWarning
+from pydantic import Field
 
-from riskpipe.clusters.initialise import Initialise, initialise_workers
+from riskpipe.clusters.kind import ClusterKind, ClusterRequest
 from riskpipe.clusters.settings import SETTINGS
 from riskpipe.clusters.versions import check_versions
 from riskpipe.errors import ClusterError, UsageError
 
+if TYPE_CHECKING:
+    from distributed import Client, Security
+
+    from riskpipe.clusters.initialise import Initialise
+
 POLL_SECONDS = 0.2
+
+
+class Address(ClusterKind):
+    """Its options are the address itself."""
+
+    name = "address"
+    summary = "a Dask scheduler that runs already"
+    key = (
+        str | None,
+        Field(
+            default=None,
+            min_length=1,
+            description="Scheduler such as tls://host:8786 (kind address); tcp:// on this machine only.",
+        ),
+    )
+
+    def faults(self, section: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        if section["address"] is None:
+            yield "kind", "address needs cluster.address, such as tls://host:8786"
+
+    def check(self, options: str | None) -> None:
+        check_address(options or "")
+
+    def open(self, request: ClusterRequest) -> AbstractContextManager[Client]:
+        return at_address(request.options or "", workers=request.workers, initialise=request.initialise)
 
 
 @dataclass(frozen=True)
@@ -31,6 +60,8 @@ class TlsFiles:
     key: str
 
     def security(self) -> Security:
+        from distributed import Security
+
         return Security(
             tls_ca_file=self.authority,
             tls_client_cert=self.certificate,
@@ -59,6 +90,10 @@ def at_address(
     :raises UsageError: an address that cannot or must not be used.
     :raises ClusterError: nothing answers in time, no worker comes, or other software runs there.
     """
+    import dask
+
+    from riskpipe.clusters.initialise import initialise_workers
+
     check_address(address, allow_plaintext)
     until = time.monotonic() + deadline
     with ExitStack() as stack:
@@ -98,6 +133,9 @@ def _is_loopback(host: str) -> bool:
 
 
 def connect(address: str, deadline: float, tls: TlsFiles | None) -> Client:
+    from distributed import Client
+    from distributed.versions import VersionMismatchWarning
+
     security = tls.security() if tls is not None else None
     try:
         with warnings.catch_warnings():

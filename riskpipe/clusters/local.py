@@ -5,20 +5,41 @@ from __future__ import annotations
 import asyncio
 import logging
 import tempfile
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any
 
-import dask
-from distributed import Client, LocalCluster, Status
-
-from riskpipe.clusters.initialise import Initialise, initialise_workers
+from riskpipe.clusters.kind import ClusterKind, ClusterRequest
 from riskpipe.clusters.settings import NANNY_SETTINGS, SETTINGS
 from riskpipe.errors import ClusterError, described
 
+if TYPE_CHECKING:
+    from distributed import Client, LocalCluster
+
+    from riskpipe.clusters.initialise import Initialise
+
 HEAL_SECONDS = 2.0
-ENDED = (Status.closed, Status.failed)
 
 logger = logging.getLogger(__name__)
+
+
+class Local(ClusterKind):
+    name = "local"
+    summary = "worker processes on this machine"
+    shardable = True
+
+    def faults(self, section: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        shards, workers = section["shards"], section["workers"]
+        if isinstance(shards, int) and isinstance(workers, int) and shards > workers > 0:
+            yield "shards", f"{shards} shards need {shards} workers or more, cluster.workers is {workers}"
+
+    def open(self, request: ClusterRequest) -> AbstractContextManager[Client]:
+        from distributed.system import MEMORY_LIMIT
+
+        limit = request.memory_limit
+        if limit is None and request.shards > 1:  # dask's "auto" knows of no other cluster on the machine
+            limit = MEMORY_LIMIT // request.workers
+        return local(request.workers_here, limit or "auto", initialise=request.initialise)
 
 
 @contextmanager
@@ -35,6 +56,11 @@ def local(
     :param initialise: see `initialise_workers`.
     :raises ClusterError: the workers did not come up.
     """
+    import dask
+    from distributed import Client
+
+    from riskpipe.clusters.initialise import initialise_workers
+
     with ExitStack() as stack:
         directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="riskpipe-", ignore_cleanup_errors=True))
         stack.enter_context(dask.config.set({**SETTINGS, **NANNY_SETTINGS}))
@@ -68,8 +94,11 @@ async def _heal(cluster: LocalCluster, workers: int) -> None:
     One whose worker dies while it starts does not start another. And dask looks a while after each death whether the
     worker is back; if it has just died again, its nanny is closed and forgotten.
     """
+    from distributed import Status
+
+    ended = (Status.closed, Status.failed)
     while cluster.status == Status.running:
-        for name in [name for name, nanny in cluster.workers.items() if nanny.status in ENDED]:
+        for name in [name for name, nanny in cluster.workers.items() if nanny.status in ended]:
             del cluster.workers[name]
         if len(cluster.workers) < workers:
             cluster.scale(workers)
@@ -77,6 +106,8 @@ async def _heal(cluster: LocalCluster, workers: int) -> None:
 
 
 def _cluster(workers: int, memory_limit: str | int, deadline: float, directory: str) -> LocalCluster:
+    from distributed import LocalCluster
+
     return LocalCluster(
         n_workers=workers,
         threads_per_worker=1,

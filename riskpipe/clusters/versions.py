@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
-
-from distributed import Client
+from typing import TYPE_CHECKING, Any
 
 from riskpipe.errors import ClusterError
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 PACKAGES = ("dask", "distributed", "riskpipe")
 SAMPLE = 3

@@ -11,10 +11,11 @@ from typing import Any
 
 import pydantic
 
+from riskpipe.clusters.catalogue import CLUSTERS
 from riskpipe.config import keys
 from riskpipe.config.document import Document, parse
 from riskpipe.config.layers import Layers, Override, stack
-from riskpipe.config.models import Settings
+from riskpipe.config.models import CLUSTER_SECTION, Settings
 from riskpipe.config.values import repeated
 from riskpipe.errors import ConfigurationError
 
@@ -138,6 +139,8 @@ def _fault(layers: Layers, error: Any) -> None:
     elif kind == "unwanted":
         got = repr(path[-1]) if error["loc"][-1] == "[key]" else value
         message = f"{error['msg']}, got {got}"
+    elif kind == "value_error":
+        message = f"{error['ctx']['error']}, got {value}"
     else:
         message = f"{keys.wanted(path)} is wanted, got {value}"
     layers.fault(path, message)
@@ -167,35 +170,17 @@ def _contradictions(layers: Layers) -> None:
 
 
 def _cluster_contradictions(layers: Layers, cluster: dict[str, Any]) -> None:
-    kind, shards, workers = cluster.get("kind", "local"), cluster.get("shards"), cluster.get("workers", 2)
-    if kind == "address" and "address" not in cluster:
-        layers.fault(("cluster", "kind"), "address needs cluster.address, such as tls://host:8786")
-    if kind == "kubernetes":
-        _kubernetes_contradictions(layers, cluster)
-    if not isinstance(shards, int) or shards < 2:
+    fields = CLUSTER_SECTION.model_fields.items()
+    given = {**{name: field.default for name, field in fields if field.default_factory is None}, **cluster}
+    shards = given["shards"]
+    kind = CLUSTERS.get(str(given["kind"]))
+    if kind is None:
         return
-    if kind in ("address", "serial"):
-        layers.fault(("cluster", "shards"), f"kind {kind} has one; kinds local and kubernetes can be cut into shards")
-    elif kind == "local" and isinstance(workers, int) and shards > workers > 0:
-        layers.fault(
-            ("cluster", "shards"), f"{shards} shards need {shards} workers or more, cluster.workers is {workers}"
-        )
-
-
-def _kubernetes_contradictions(layers: Layers, cluster: dict[str, Any]) -> None:
-    section = cluster.get("kubernetes")
-    pods = section if isinstance(section, dict) else {}
-    if "image" not in pods:
-        layers.fault(("cluster", "kind"), "kubernetes needs cluster.kubernetes.image")
-    if "tls_secret" not in pods and pods.get("allow_plaintext") is not True:
-        layers.fault(
-            ("cluster", "kind"),
-            "kubernetes needs cluster.kubernetes.tls_secret, a Secret with ca.crt, tls.crt and tls.key"
-            " (or allow_plaintext, where whoever reaches a pod may run code on it)",
-        )
-    low, high = cluster.get("min_workers", 1), cluster.get("max_workers", 1000)
-    if isinstance(low, int) and isinstance(high, int) and low > high:
-        layers.fault(("cluster", "min_workers"), f"{low} is more than cluster.max_workers, {high}")
+    for key, message in kind.faults(given):
+        layers.fault(("cluster", key), message)
+    if isinstance(shards, int) and shards > 1 and not kind.shardable:
+        others = " and ".join(other.name for other in CLUSTERS.values() if other.shardable)
+        layers.fault(("cluster", "shards"), f"kind {kind.name} has one; kinds {others} can be cut into shards")
 
 
 def _value(tree: Any, path: keys.Path) -> Any:

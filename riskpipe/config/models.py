@@ -5,16 +5,27 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetPydanticSchema,
+    WithJsonSchema,
+    create_model,
+)
 
+from riskpipe.clusters.catalogue import CLUSTERS
+from riskpipe.clusters.kind import ClusterKind, Sizing
+from riskpipe.clusters.local import Local
 from riskpipe.config.check import CheckSettings
-from riskpipe.config.kubernetes import Kubernetes
 from riskpipe.config.market import MarketSettings
-from riskpipe.config.values import CurrencyCode, Location, Size, no_repeats, valuation_date
+from riskpipe.config.values import CurrencyCode, Location, OneOf, Size, no_repeats, valuation_date
 from riskpipe.market.conventions import Conventions
 from riskpipe.market.factors import Return
 
@@ -101,11 +112,8 @@ class Partition(Section):
 class Cluster(Section):
     """Where the blocks are priced."""
 
-    kind: Literal["local", "address", "kubernetes", "serial"] = Field(
-        default="local",
-        description="local: worker processes on this machine; address: a Dask scheduler that runs already; "
-        "kubernetes: a DaskCluster of its own for each run; "
-        "serial: in this process, one block after the other, without Dask.",
+    kind: Annotated[str, OneOf(CLUSTERS)] = Field(
+        default=Local.name, description=f"{'; '.join(f'{name}: {kind.summary}' for name, kind in CLUSTERS.items())}."
     )
     workers: Count = Field(
         default=2,
@@ -128,11 +136,6 @@ class Cluster(Section):
         description="Clusters that share the run, each with a scheduler of its own (kinds local and kubernetes); "
         f"auto or unset: as many as leave each at most {WORKERS_A_SCHEDULER:,} workers.",
     )
-    address: str | None = Field(
-        default=None,
-        min_length=1,
-        description="Scheduler such as tls://host:8786 (kind address); tcp:// on this machine only.",
-    )
     block_timeout: Positive | None = Field(
         default=None,
         description="Seconds that a block may take; then it is ended, retried (retry.timeout) and cut in two; one "
@@ -143,13 +146,37 @@ class Cluster(Section):
         description="A worker without a sign of life for so long (stopped, on a frozen node, in code that keeps the "
         "interpreter's lock) is replaced, and its block counts as lost. Longer than any call that keeps that lock.",
     )
-    kubernetes: Kubernetes = Field(default_factory=Kubernetes, description="The pods of a DaskCluster.")
+
+    @property
+    def runs_on(self) -> ClusterKind:
+        return CLUSTERS[self.kind]
+
+    @property
+    def sizing(self) -> Sizing:
+        return Sizing(self.workers, self.deadline, self.min_workers, self.max_workers)
+
+    def planned_workers(self, projected_seconds: float) -> int:
+        """Worker processes for so many seconds of pricing on one worker."""
+        return self.runs_on.planned_workers(self.sizing, projected_seconds)
+
+    def options_of(self, kind: ClusterKind) -> Any:
+        """What the key of the kind's own says; None: it has none."""
+        return getattr(self, kind.name, None)
 
     def shards_of(self, workers: int) -> int:
         """How many clusters share `workers` worker processes; no more than there are workers."""
         if self.shards is None:
             return max(math.ceil(workers / WORKERS_A_SCHEDULER), 1)
         return min(self.shards, workers)
+
+
+def with_keys_of(kinds: Iterable[ClusterKind]) -> type[Cluster]:
+    """The section `cluster` with the keys that kinds have of their own."""
+    keys: dict[str, Any] = {kind.name: kind.key for kind in kinds if kind.key is not None}
+    return create_model("Cluster", __base__=Cluster, __doc__=Cluster.__doc__, **keys)
+
+
+CLUSTER_SECTION = with_keys_of(CLUSTERS.values())
 
 
 class Retry(Section):
@@ -195,7 +222,9 @@ class Settings(Section):
     bumps: Bumps = Field(default_factory=Bumps, description="Sizes of the shifts behind the sensitivities.")
     history: History = Field(default_factory=History, description="How the past moves today's market.")
     partition: Partition = Field(default_factory=Partition, description="How the work is cut into blocks.")
-    cluster: Cluster = Field(default_factory=Cluster, description="Workers that price the blocks.")
+    cluster: Annotated[Cluster, GetPydanticSchema(lambda _, handler: handler(CLUSTER_SECTION))] = Field(
+        default_factory=CLUSTER_SECTION, description="Workers that price the blocks."
+    )
     retry: Retry = Field(default_factory=Retry, description="How often a failed block is tried again.")
     on_invalid: Literal["quarantine", "error"] = Field(
         default="quarantine",

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from fractions import Fraction
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
-from pydantic_core import PydanticCustomError
+from pydantic import BeforeValidator, Field, GetCoreSchemaHandler, WithJsonSchema
+from pydantic_core import PydanticCustomError, core_schema
 
 UNITS = {
     "": 1,
@@ -77,6 +77,16 @@ def currency_code(value: object) -> str:
     if isinstance(value, str) and re.fullmatch("[A-Z]{3}", value):
         return value
     raise unwanted("a currency code of three capitals")
+
+
+class OneOf:
+    """In an annotation: text that is one of the names of a catalogue."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self.names = list(names)
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        return core_schema.literal_schema(self.names)
 
 
 Size = Annotated[

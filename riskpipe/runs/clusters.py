@@ -4,25 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from riskpipe.clusters.catalogue import ClusterOptions
-from riskpipe.clusters.kubernetes.options import (
-    ClusterIdentity,
-    KubernetesOptions,
-    PodOptions,
-)
+from riskpipe.clusters.kind import ClusterIdentity, ClusterRequest
 from riskpipe.config import Settings
-from riskpipe.config.kubernetes import Kubernetes
-from riskpipe.runs.sizing import planned_workers
 
 
-def cluster_options(
+def cluster_request(
     settings: Settings,
     *,
     run_id: str,
     projected_seconds: float,
     attempt: int = 1,
     stopped: Callable[[], bool] | None = None,
-) -> ClusterOptions:
+) -> ClusterRequest:
     """What opens the cluster that the settings name, for one run.
 
     :param projected_seconds: of what is to be priced there, on one worker.
@@ -30,22 +23,14 @@ def cluster_options(
     :param stopped: whether to give up a cluster that is still starting.
     """
     cluster = settings.cluster
-    return ClusterOptions(
-        kind=cluster.kind,
-        workers=planned_workers(cluster, projected_seconds),
+    return ClusterRequest(
+        options=cluster.options_of(cluster.runs_on),
+        workers=cluster.planned_workers(projected_seconds),
         memory_limit=cluster.memory_limit,
-        address=cluster.address or "",
         initialise=import_kernels,
-        kubernetes=kubernetes_options(cluster.kubernetes),
         identity=ClusterIdentity(run_id, settings.output, attempt=attempt),
         stopped=stopped,
     )
-
-
-def kubernetes_options(section: Kubernetes) -> KubernetesOptions:
-    """The section `cluster.kubernetes` as plain values."""
-    pods = {name: PodOptions(**dict(getattr(section, name))) for name in ("pods", "scheduler", "worker")}
-    return KubernetesOptions(**{**dict(section), **pods})
 
 
 def import_kernels() -> None:

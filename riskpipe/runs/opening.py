@@ -8,13 +8,13 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 
-from riskpipe.clusters.catalogue import ClusterOptions
+from riskpipe.clusters.kind import ClusterRequest
 from riskpipe.config.models import Settings
 from riskpipe.errors import ClusterError, InterruptedRunError
 from riskpipe.execute.executor import SchedulerLostError
 from riskpipe.execute.signals import StopSignal, stop_on_signals
 from riskpipe.plan.accounting import Observer, RunStatus
-from riskpipe.runs.clusters import cluster_options
+from riskpipe.runs.clusters import cluster_request
 from riskpipe.runs.finish import finish
 from riskpipe.runs.log import RunLog
 from riskpipe.runs.losses import counted_losses
@@ -48,10 +48,8 @@ def open_output(settings: Settings) -> Store:
 
     :raises StorageError: the output cannot be written to. :raises UsageError: an address that must not be used.
     """
-    if settings.cluster.kind == "address":
-        from riskpipe.clusters.address import check_address
-
-        check_address(settings.cluster.address or "")
+    cluster = settings.cluster
+    cluster.runs_on.check(cluster.options_of(cluster.runs_on))
     store = open_store(settings.output)
     store.probe_writable()
     return store
@@ -131,9 +129,9 @@ def _value(session: Session, fail_fast: bool, publication: Publication) -> None:
             raise
 
 
-def _cluster(session: Session, attempt: int) -> ClusterOptions:
+def _cluster(session: Session, attempt: int) -> ClusterRequest:
     """As large as what is left to be priced asks for."""
-    return cluster_options(
+    return cluster_request(
         session.settings,
         run_id=session.layout.run_id,
         projected_seconds=sum(block.projected_seconds for block in session.state.pending()),

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from riskpipe.clusters.catalogue import ClusterOptions, open_cluster
+from riskpipe.clusters.kind import ClusterRequest
 from riskpipe.clusters.settings import settings_of_all
 from riskpipe.config import Settings
 from riskpipe.execute.executor import Executor, Function
@@ -22,6 +22,8 @@ from riskpipe.valuation.merge_files import merge_files
 from riskpipe.valuation.run_block import BlockResult, run_block
 
 if TYPE_CHECKING:
+    from distributed import Client
+
     from riskpipe.execute.dask_executor import DaskExecutor
 
 
@@ -56,44 +58,38 @@ FUNCTIONS: Mapping[str, Function] = {
 
 @contextmanager
 def open_executor(
-    settings: Settings, options: ClusterOptions, tell: Callable[[str], None] = lambda text: None
+    settings: Settings, request: ClusterRequest, tell: Callable[[str], None] = lambda text: None
 ) -> Iterator[Executor]:
-    """The executor that `cluster` asks for, ready for tasks.
+    """The executor that `cluster` asks for, ready for work.
 
-    :param options: of the one cluster, or of all shards together.
+    :param request: of the one cluster, or of all shards together.
     :param tell: hears what becomes of shards.
     :raises ClusterError: the cluster does not come up. :raises UsageError: an address that must not be used.
     """
-    shards = settings.cluster.shards_of(options.workers)
-    if options.kind == "serial":
-        with closing(SerialExecutor(FUNCTIONS)) as serial:
-            yield serial
-    elif shards == 1:
-        with _on_cluster(settings, options) as executor:
+    cluster = settings.cluster
+    shards = cluster.shards_of(request.workers)
+    if shards == 1:
+        with cluster.runs_on.open(request) as client, closing(_executor(client, settings)) as executor:
             yield executor
-    else:
+        return
 
-        def open_shard(
-            number: int, wake: Callable[[], None], given_up: Callable[[], bool]
-        ) -> AbstractContextManager[DaskExecutor]:
-            stopped = options.stopped or (lambda: False)
-            of_shard = replace(options, shard=number, shards=shards, stopped=lambda: given_up() or stopped())
-            return _on_cluster(settings, of_shard, wake)
+    @contextmanager
+    def open_shard(number: int, wake: Callable[[], None], given_up: Callable[[], bool]) -> Iterator[DaskExecutor]:
+        stopped = request.stopped or (lambda: False)
+        of_shard = replace(request, shard=number, shards=shards, stopped=lambda: given_up() or stopped())
+        with cluster.runs_on.open(of_shard) as client, closing(_on_dask(client, settings, wake)) as executor:
+            yield executor
 
-        with settings_of_all(), closing(ShardedExecutor(open_shard, shards, tell=tell)) as sharded:
-            yield sharded
+    with settings_of_all(), closing(ShardedExecutor(open_shard, shards, tell=tell)) as sharded:
+        yield sharded
 
 
-@contextmanager
-def _on_cluster(
-    settings: Settings, options: ClusterOptions, wake: Callable[[], None] = lambda: None
-) -> Iterator[DaskExecutor]:
-    # Dask needs /proc and the like, and more than a second: kind serial does without.
+def _executor(client: Client | None, settings: Settings) -> DaskExecutor | SerialExecutor:
+    return SerialExecutor(FUNCTIONS) if client is None else _on_dask(client, settings)
+
+
+def _on_dask(client: Client, settings: Settings, wake: Callable[[], None] = lambda: None) -> DaskExecutor:
+    # Dask needs /proc and the like, and more than a second: whoever has no client does without.
     from riskpipe.execute.dask_executor import DaskExecutor
 
-    silent = settings.cluster.silent_seconds
-    with (
-        open_cluster(options) as client,
-        closing(DaskExecutor(client, FUNCTIONS, silent_seconds=silent, wake=wake)) as executor,
-    ):
-        yield executor
+    return DaskExecutor(client, FUNCTIONS, silent_seconds=settings.cluster.silent_seconds, wake=wake)

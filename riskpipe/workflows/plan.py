@@ -23,7 +23,6 @@ from riskpipe.plan.partition import BLOCKS_A_WORKER, Limits, ScenarioRange, scen
 from riskpipe.plan.plan import PlanHeader, PlanTotals, StoredPlan, block_tables, write_plan
 from riskpipe.plan.selection import Selection
 from riskpipe.plan.survey import Fault, Quarantine, Survey
-from riskpipe.runs.sizing import needed_workers, planned_workers
 from riskpipe.runs.stored import open_plan, put_file
 from riskpipe.store.filesystem import Store, explained
 from riskpipe.store.layout import RunLayout, list_runs
@@ -160,7 +159,7 @@ def _blocks(
         return
     surveys = list(survey.files())
     seconds = sum(float(found.seconds.sum()) for found in surveys)
-    limits = limits.balanced(seconds, planned_workers(settings.cluster, seconds))
+    limits = limits.balanced(seconds, settings.cluster.planned_workers(seconds))
     yield from _longest_first(block_tables(surveys, ranges, limits, inputs_of, totals))
 
 
@@ -241,20 +240,14 @@ def _warnings(settings: Settings, header: PlanHeader, quarantined: int) -> list[
             f"{totals['longest_seconds']:.0f} s): lower partition.target_seconds or partition.max_trades"
         )
     # A few short blocks are the ends of files, or a short run balanced over its workers; many are overhead.
-    workers = planned_workers(settings.cluster, float(totals["projected_seconds"]))
+    seconds = float(totals["projected_seconds"])
+    workers = settings.cluster.planned_workers(seconds)
     if totals["short_blocks"] > 4 * BLOCKS_A_WORKER * workers:
         warnings.append(
             f"{totals['short_blocks']} of {totals['blocks']} blocks are projected under {SHORT_SECONDS:g} s: "
             "raise partition.max_trades, max_scenarios or max_memory, or put more trades in a file"
         )
-    cluster = settings.cluster
-    if cluster.kind == "kubernetes" and cluster.deadline is not None:
-        needed = needed_workers(cluster.deadline, float(totals["projected_seconds"]))
-        if needed > cluster.max_workers:
-            warnings.append(
-                f"cluster.deadline of {cluster.deadline:g} s needs {needed:,} workers, "
-                f"cluster.max_workers allows {cluster.max_workers:,}: the run will be late"
-            )
+    warnings += settings.cluster.runs_on.size_warnings(settings.cluster.sizing, seconds)
     limit = settings.cluster.memory_limit
     if limit is not None and totals["most_bytes"] > 0.85 * limit:
         warnings.append(

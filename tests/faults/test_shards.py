@@ -15,6 +15,7 @@ import pytest
 from published import assert_same_bits
 
 from riskpipe.clusters.address import at_address
+from riskpipe.clusters.local import Local
 from riskpipe.clusters.settings import SETTINGS
 from riskpipe.execute.dask_executor import DaskExecutor
 from riskpipe.execute.drive import drive
@@ -24,7 +25,6 @@ from riskpipe.execute.sharded_executor import ShardedExecutor
 from riskpipe.execute.signals import StopSignal
 from riskpipe.execute.task import Displaced, Task
 from riskpipe.plan.selection import Selection
-from riskpipe.runs import worker_functions
 from riskpipe.runs.session import Session
 from riskpipe.workflows.run import run
 
@@ -35,15 +35,15 @@ SHARDS = ("cluster.kind=local", "cluster.workers=3", "cluster.shards=3", "partit
 def clients(monkeypatch):
     """The clients of the shards, by number, as they are opened."""
     opened = {}
-    open_cluster = worker_functions.open_cluster
+    open_local = Local.open
 
     @contextmanager
-    def remembered(options):
-        with open_cluster(options) as client:
-            opened.setdefault(options.shard, []).append(client)
+    def remembered(kind, request):
+        with open_local(kind, request) as client:
+            opened.setdefault(request.shard, []).append(client)
             yield client
 
-    monkeypatch.setattr(worker_functions, "open_cluster", remembered)
+    monkeypatch.setattr(Local, "open", remembered)
     # A local cluster that is closed calls its scheduler, dead or not, for as long as this.
     monkeypatch.setitem(SETTINGS, "distributed.comm.timeouts.connect", "15s")
     return opened

@@ -15,10 +15,11 @@ from distributed import Client
 from kube import Namespace, until
 from pem import pair
 
+from riskpipe.clusters.kind import ClusterIdentity
 from riskpipe.clusters.kubernetes.api import Kube
 from riskpipe.clusters.kubernetes.cluster import on_kubernetes
 from riskpipe.clusters.kubernetes.names import SESSION_ID, selector
-from riskpipe.clusters.kubernetes.options import ClusterIdentity, Driver, KubernetesOptions, PodOptions
+from riskpipe.clusters.kubernetes.options import Driver, KubernetesOptions, PodOptions
 from riskpipe.clusters.kubernetes.preflight import preflight
 from riskpipe.clusters.kubernetes.reaper import reap
 from riskpipe.clusters.kubernetes.resource import dask_cluster, scheduler_address
@@ -74,7 +75,9 @@ def test_works_run_over_tls_and_nothing_is_left(options: KubernetesOptions, kube
         assert len(users) == 2
         assert all(address.startswith("tls://") and user != 0 for address, user in users.items())
         # Whoever has no certificate is not served.
-        plain = scheduler_address(replace(options, tls_secret=None), cluster["metadata"]["name"], kube.namespace)
+        plain = scheduler_address(
+            options.model_copy(update={"tls_secret": None}), cluster["metadata"]["name"], kube.namespace
+        )
         with pytest.raises(OSError, match="8786"):
             Client(plain, timeout=3)
     assert kube.clusters(selector()) == []
@@ -96,7 +99,7 @@ def failure(options: KubernetesOptions, **more: Any) -> str:
 
 def test_an_image_that_is_not_there(options: KubernetesOptions) -> None:
     started = time.monotonic()
-    text = failure(replace(options, image="registry.invalid/riskpipe:none", startup_seconds=20.0))
+    text = failure(options.model_copy(update={"image": "registry.invalid/riskpipe:none", "startup_seconds": 20.0}))
     assert time.monotonic() - started < 60
     assert "ImagePull" in text
     assert "registry.invalid/riskpipe:none" in text
@@ -104,14 +107,16 @@ def test_an_image_that_is_not_there(options: KubernetesOptions) -> None:
 
 def test_an_image_that_never_can_be_there(options: KubernetesOptions) -> None:
     started = time.monotonic()
-    text = failure(replace(options, image="riskpipe:no-such-tag", image_pull_policy="Never"))
+    text = failure(options.model_copy(update={"image": "riskpipe:no-such-tag", "image_pull_policy": "Never"}))
     assert time.monotonic() - started < options.startup_seconds
     assert "waiting is in vain" in text
     assert "ErrImageNeverPull" in text
 
 
 def test_pods_that_no_node_takes(options: KubernetesOptions) -> None:
-    nowhere = replace(options, worker=PodOptions(node_selector={"nowhere": "true"}), startup_seconds=30.0)
+    nowhere = options.model_copy(
+        update={"worker": PodOptions(node_selector={"nowhere": "true"}), "startup_seconds": 30.0}
+    )
     text = failure(nowhere)
     assert "no worker has come after 30 s" in text
     assert "Unschedulable" in text
@@ -119,7 +124,7 @@ def test_pods_that_no_node_takes(options: KubernetesOptions) -> None:
 
 def test_a_scheduler_that_crashes(options: KubernetesOptions) -> None:
     wrong = ({"name": "DASK_DISTRIBUTED__COMM__TLS__SCHEDULER__KEY", "value": "/nowhere"},)
-    text = failure(replace(options, scheduler=PodOptions(env=wrong), startup_seconds=45.0))
+    text = failure(options.model_copy(update={"scheduler": PodOptions(env=wrong), "startup_seconds": 45.0}))
     assert "exit code 1" in text
     assert "log: " in text
     assert "No such file" in text
@@ -132,7 +137,7 @@ def test_a_stop_while_it_starts(options: KubernetesOptions) -> None:
 def left_behind(options: KubernetesOptions, kube: Kube, driver: Driver, suffix: str) -> str:
     """The name of a cluster without pods, made by a driver that is no more."""
     resource = dask_cluster(
-        replace(options, worker=PodOptions(node_selector={"nowhere": "true"})),
+        options.model_copy(update={"worker": PodOptions(node_selector={"nowhere": "true"})}),
         IDENTITY,
         namespace=kube.namespace,
         session="00000000",
@@ -195,7 +200,7 @@ def test_doctor_finds_nothing_wrong(options: KubernetesOptions) -> None:
 
 
 def test_doctor_without_certificates(options: KubernetesOptions, tmp_path: Path) -> None:
-    found = {check.what: check for check in preflight(replace(options, tls_directory=str(tmp_path)))}
+    found = {check.what: check for check in preflight(options.model_copy(update={"tls_directory": str(tmp_path)}))}
     assert found["certificates"].level == "error"
     assert "mount the Secret" in found["certificates"].detail
     assert found["rights"].level == "ok"

@@ -6,7 +6,7 @@ import hashlib
 import re
 import secrets
 
-from riskpipe.clusters.kubernetes.options import ClusterIdentity
+from riskpipe.clusters.kind import ClusterIdentity
 
 # The operator makes names of Deployments, Services and pods from a cluster's: longer ones break those.
 MAX_NAME = 30

@@ -1,82 +1,114 @@
-"""What a DaskCluster is made from: plain values, so that the resource is a pure function of them."""
+"""What a DaskCluster is made from: the section `cluster.kubernetes`, and where this process runs."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from riskpipe.clusters.kind import Options
 
 Json = dict[str, Any]
 NAMESPACE_FILE = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
 
+NAME_PATTERN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+IMAGE_PATTERN = r"^[\w][\w.\-/:@]*$"
 
-@dataclass(frozen=True)
-class PodOptions:
-    """Parts of a pod in the words of Kubernetes' API; empty: the default.
-
-    :param security_context: of the pod; container_security_context: of the container.
-    :param spec: anything else of a PodSpec, laid over the rest.
-    """
-
-    resources: Mapping[str, Any] = field(default_factory=dict)
-    node_selector: Mapping[str, str] = field(default_factory=dict)
-    tolerations: tuple[Mapping[str, Any], ...] = ()
-    affinity: Mapping[str, Any] = field(default_factory=dict)
-    priority_class: str | None = None
-    service_account: str | None = None
-    security_context: Mapping[str, Any] = field(default_factory=dict)
-    container_security_context: Mapping[str, Any] = field(default_factory=dict)
-    labels: Mapping[str, str] = field(default_factory=dict)
-    annotations: Mapping[str, str] = field(default_factory=dict)
-    env: tuple[Mapping[str, Any], ...] = ()
-    env_from: tuple[Mapping[str, Any], ...] = ()
-    volumes: tuple[Mapping[str, Any], ...] = ()
-    volume_mounts: tuple[Mapping[str, Any], ...] = ()
-    spec: Mapping[str, Any] = field(default_factory=dict)
+Mappings = Annotated[tuple[Json, ...], Field(strict=False)]
+Labels = dict[str, str]
+Seconds = Annotated[float, Field(gt=0)]
+Name = Annotated[str, Field(pattern=NAME_PATTERN, max_length=63)]
 
 
-@dataclass(frozen=True)
-class KubernetesOptions:
-    """One DaskCluster; see the section `cluster.kubernetes` of the configuration.
-
-    :param namespace: None: the driver's own.
-    :param tls_secret: None: tcp://, which `allow_plaintext` must allow.
-    :param tls_directory: where pods and driver have the Secret's files.
-    :param startup_seconds: from the creation until the cluster is usable.
-    :param quorum: the part of the workers that must be there.
-    :param pods: of scheduler and workers; `scheduler` and `worker` are laid over it.
-    """
-
-    image: str = ""
-    image_pull_policy: str = "IfNotPresent"
-    image_pull_secrets: tuple[str, ...] = ()
-    namespace: str | None = None
-    tls_secret: str | None = None
-    tls_directory: str = "/etc/riskpipe/tls"
-    allow_plaintext: bool = False
-    processes_per_pod: int = 1
-    startup_seconds: float = 600.0
-    quorum: float = 0.5
-    idle_seconds: int = 900
-    pods: PodOptions = field(default_factory=PodOptions)
-    scheduler: PodOptions = field(default_factory=PodOptions)
-    worker: PodOptions = field(default_factory=PodOptions)
+def _named(entries: object) -> object:
+    """Entries of env, volumes and mounts are told apart by their names."""
+    if isinstance(entries, list | tuple) and not all(isinstance(e, dict) and e.get("name") for e in entries):
+        raise ValueError("a list of mappings, each with a name is wanted")
+    return entries
 
 
-@dataclass(frozen=True)
-class ClusterIdentity:
-    """Whose cluster it is: names and labels follow.
+Named = Annotated[tuple[Json, ...], Field(strict=False), BeforeValidator(_named)]
 
-    :param output: the output's root, which may be long or hold secrets: only its hash is shown.
-    :param shard: of a run that is spread over several clusters, from 0.
-    :param attempt: from 1; a cluster that replaces a lost one has the next.
-    """
 
-    run_id: str
-    output: str
-    shard: int = 0
-    attempt: int = 1
+class PodOptions(Options):
+    """Parts of a pod, in the words of Kubernetes' own API; what is unset follows riskpipe's safe defaults."""
+
+    resources: Json = Field(default_factory=dict, description="Requests and limits of the container.")
+    node_selector: Labels = Field(default_factory=dict, description="Labels that a node must have.")
+    tolerations: Mappings = Field(default=(), description="Taints that the pod may be placed on.")
+    affinity: Json = Field(default_factory=dict, description="Where the pod prefers to run.")
+    priority_class: str | None = Field(default=None, min_length=1, description="Name of its PriorityClass.")
+    service_account: Name | None = Field(default=None, description="ServiceAccount; its token is not mounted.")
+    security_context: Json = Field(
+        default_factory=dict, description="Of the pod, over runAsNonRoot and seccompProfile RuntimeDefault."
+    )
+    container_security_context: Json = Field(
+        default_factory=dict,
+        description="Of the container, over no privilege escalation, no capabilities, a read-only root file system.",
+    )
+    labels: Labels = Field(default_factory=dict, description="Further labels.")
+    annotations: Labels = Field(default_factory=dict, description="Further annotations.")
+    env: Named = Field(default=(), description="Environment (name, and value or valueFrom); not for secrets as text.")
+    env_from: Mappings = Field(default=(), description="Secrets and ConfigMaps that become environment.")
+    volumes: Named = Field(default=(), description="Volumes, such as the claim that holds inputs and output.")
+    volume_mounts: Named = Field(default=(), description="Where the container has them.")
+    spec: Json = Field(
+        default_factory=dict,
+        description="Anything else of a PodSpec, laid over the rest (topologySpreadConstraints, dnsConfig, ...).",
+    )
+
+
+class KubernetesOptions(Options):
+    """A DaskCluster of its own for each run (kind kubernetes)."""
+
+    image: str | None = Field(
+        default=None,
+        pattern=IMAGE_PATTERN,
+        description="Image of scheduler and workers, the same as the driver's; kind kubernetes needs it.",
+    )
+    image_pull_policy: Literal["Always", "IfNotPresent", "Never"] = Field(
+        default="IfNotPresent", description="When a node asks the registry for the image."
+    )
+    image_pull_secrets: Annotated[tuple[Name, ...], Field(strict=False)] = Field(
+        default=(), description="Secrets that open the registry."
+    )
+    namespace: Name | None = Field(
+        default=None, description="Where the cluster is made; unset: the driver's own namespace."
+    )
+    tls_secret: Name | None = Field(
+        default=None,
+        description="Secret with ca.crt, tls.crt and tls.key, for scheduler, workers and driver; without it nothing is "
+        "started unless allow_plaintext is set.",
+    )
+    tls_directory: str = Field(
+        default="/etc/riskpipe/tls",
+        min_length=1,
+        description="Where the driver finds the files of that Secret, and where the pods have them mounted.",
+    )
+    allow_plaintext: bool = Field(
+        default=False,
+        description="Without tls_secret, let the cluster speak tcp://: whoever reaches its port runs code on it.",
+    )
+    processes_per_pod: Annotated[int, Field(ge=1, le=256)] = Field(
+        default=1,
+        description="Worker processes in a pod, one thread each; more of them make fewer pods for the same workers.",
+    )
+    startup_seconds: Seconds = Field(
+        default=600.0,
+        description="For the cluster to be usable, from its creation; then the run ends with exit code 6.",
+    )
+    quorum: Annotated[float, Field(gt=0, le=1)] = Field(
+        default=0.5, description="The run begins with this part of the workers; the others join."
+    )
+    idle_seconds: Annotated[int, Field(ge=60)] = Field(
+        default=900, description="The operator deletes a cluster whose scheduler had nothing to do for so long."
+    )
+    pods: PodOptions = Field(default_factory=PodOptions, description="Of scheduler and workers.")
+    scheduler: PodOptions = Field(default_factory=PodOptions, description="Of the scheduler alone, over pods.")
+    worker: PodOptions = Field(default_factory=PodOptions, description="Of the workers alone, over pods.")
 
 
 @dataclass(frozen=True)

@@ -140,7 +140,7 @@ def _listed(entries: tuple[Mapping[str, Any], ...]) -> list[Json]:
     return [copy.deepcopy(dict(entry)) for entry in entries]
 
 
-def _by_key(key: str, *entries: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
+def _by_key(key: str, *entries: Json) -> tuple[Json, ...]:
     return tuple({entry.get(key): entry for entry in entries}.values())
 
 

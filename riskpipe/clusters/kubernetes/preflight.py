@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from riskpipe.clusters.findings import Finding
 from riskpipe.clusters.kubernetes.api import Kube
 from riskpipe.clusters.kubernetes.certificates import certificate_faults
 from riskpipe.clusters.kubernetes.cluster import tls_files
@@ -23,60 +23,53 @@ RIGHTS = (
 )
 
 
-@dataclass(frozen=True)
-class Check:
-    """What one look showed; `level` is ok, warning or error, and `detail` says what to do."""
-
-    level: str
-    what: str
-    detail: str
-
-
-def preflight(options: KubernetesOptions) -> Iterator[Check]:
+def preflight(options: KubernetesOptions) -> Iterator[Finding]:
     """Options, certificates, API server, CRDs and rights; what depends on something missing is left out."""
     try:
         check_options(options)
-        yield Check("ok", "image", options.image)
+        yield Finding("ok", "image", options.image or "")
         yield from _certificates(options)
         kube = Kube(options.namespace)
-        yield Check("ok", "kubernetes", f"{kube.version()}, namespace {kube.namespace}")
+        yield Finding("ok", "kubernetes", f"{kube.version()}, namespace {kube.namespace}")
         yield from _operator(kube)
         yield from _rights(kube)
     except RiskpipeError as error:
-        yield Check("error", "kubernetes", str(error))
+        yield Finding("error", "kubernetes", str(error))
     yield _driver()
 
 
-def _certificates(options: KubernetesOptions) -> Iterator[Check]:
+def _certificates(options: KubernetesOptions) -> Iterator[Finding]:
     if options.tls_secret is None:
-        yield Check("warning", "certificates", "none: whoever reaches the scheduler's port can run code on the cluster")
+        yield Finding(
+            "warning", "certificates", "none: whoever reaches the scheduler's port can run code on the cluster"
+        )
         return
     try:
         files = tls_files(options)
         assert files is not None
         faults = certificate_faults(files)
     except RiskpipeError as error:
-        yield Check("error", "certificates", str(error))
+        yield Finding("error", "certificates", str(error))
         return
     for fault in faults:
-        yield Check(fault.level, "certificates", fault.text)
+        yield Finding(fault.level, "certificates", fault.text)
     if not faults:
-        yield Check("ok", "certificates", f"{files.certificate} and {files.authority} are in order")
+        yield Finding("ok", "certificates", f"{files.certificate} and {files.authority} are in order")
 
 
-def _operator(kube: Kube) -> Iterator[Check]:
+def _operator(kube: Kube) -> Iterator[Finding]:
     served = kube.served(API_VERSION)
     missing = [name for name in RESOURCES if name not in served]
     if missing:
         text = (
             f"{', '.join(missing)} not served as {API_VERSION}: install the dask-kubernetes operator (its Helm chart)"
         )
-        yield Check("error", "operator", text)
+        yield Finding("error", "operator", text)
     else:
-        yield Check("ok", "operator", f"its resources are served as {API_VERSION}")
+        yield Finding("ok", "operator", f"its resources are served as {API_VERSION}")
 
 
-def _rights(kube: Kube) -> Iterator[Check]:
+def _rights(kube: Kube) -> Iterator[Finding]:
     missing = [
         f"{verb} {'/'.join(filter(None, (resource, subresource)))}" + (f" ({group})" if group else "")
         for group, resource, subresource, verbs in RIGHTS
@@ -84,16 +77,16 @@ def _rights(kube: Kube) -> Iterator[Check]:
         if not kube.allowed(verb, group, resource, subresource)
     ]
     if missing:
-        yield Check("error", "rights", f"the driver may not: {', '.join(missing)}; extend its Role and RoleBinding")
+        yield Finding("error", "rights", f"the driver may not: {', '.join(missing)}; extend its Role and RoleBinding")
     else:
-        yield Check("ok", "rights", f"the driver may do all that it needs in namespace {kube.namespace}")
+        yield Finding("ok", "rights", f"the driver may do all that it needs in namespace {kube.namespace}")
 
 
-def _driver() -> Check:
+def _driver() -> Finding:
     driver = Driver.here()
     if driver is not None:
-        return Check("ok", "driver", f"pod {driver.name} in namespace {driver.namespace} owns its clusters")
-    return Check(
+        return Finding("ok", "driver", f"pod {driver.name} in namespace {driver.namespace} owns its clusters")
+    return Finding(
         "warning",
         "driver",
         "no POD_NAME, POD_UID and POD_NAMESPACE (downward API): clusters have no owner, and one that outlives its"

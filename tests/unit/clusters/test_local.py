@@ -9,11 +9,12 @@ import dask
 import pytest
 from distributed.system import MEMORY_LIMIT
 
-from riskpipe.clusters.catalogue import CLUSTERS, ClusterOptions, open_cluster
-from riskpipe.clusters.local import local
+from riskpipe.clusters.catalogue import CLUSTERS
+from riskpipe.clusters.kind import ClusterRequest
+from riskpipe.clusters.local import Local, local
 from riskpipe.clusters.settings import ENVIRONMENT, SETTINGS, settings_of_all
 from riskpipe.clusters.versions import check_versions
-from riskpipe.errors import ClusterError, UsageError
+from riskpipe.errors import ClusterError
 
 
 @pytest.fixture(scope="module")
@@ -106,28 +107,23 @@ def test_an_initialisation_that_raises_is_told():
 
 
 def test_open_cluster_by_kind():
-    with open_cluster(ClusterOptions(kind="local", workers=1)) as client:
+    with CLUSTERS["local"].open(ClusterRequest()) as client:
         assert len(client.nthreads()) == 1
         address = client.scheduler.address
-        with open_cluster(ClusterOptions(kind="address", address=address)) as other:
+        with CLUSTERS["address"].open(ClusterRequest(options=address)) as other:
             assert other.scheduler.address == address
         assert client.status == "running"
         assert len(client.nthreads()) == 1
 
 
-def test_an_unknown_kind_names_the_known_ones():
-    with pytest.raises(UsageError, match=", ".join(CLUSTERS)):
-        open_cluster(ClusterOptions(kind="cloud"))
-
-
 def test_shards_share_the_workers():
-    options = [ClusterOptions(workers=8, shard=number, shards=3) for number in range(3)]
+    options = [ClusterRequest(workers=8, shard=number, shards=3) for number in range(3)]
     assert [option.workers_here for option in options] == [3, 3, 2]
-    assert ClusterOptions(workers=8).workers_here == 8
+    assert ClusterRequest(workers=8).workers_here == 8
 
 
 def test_shards_share_the_memory():
-    with open_cluster(ClusterOptions(workers=4, shard=3, shards=4)) as client:
+    with Local().open(ClusterRequest(workers=4, shard=3, shards=4)) as client:
         (limit,) = client.run(lambda dask_worker: dask_worker.memory_manager.memory_limit).values()
     assert limit == MEMORY_LIMIT // 4
 

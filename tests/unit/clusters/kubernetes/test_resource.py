@@ -11,9 +11,10 @@ import jsonschema
 import pytest
 import yaml
 
+from riskpipe.clusters.kind import ClusterIdentity
 from riskpipe.clusters.kubernetes.environment import dask_environment
 from riskpipe.clusters.kubernetes.names import DRIVER, MAX_NAME, cluster_name, labels, output_label
-from riskpipe.clusters.kubernetes.options import ClusterIdentity, Driver, KubernetesOptions, PodOptions
+from riskpipe.clusters.kubernetes.options import Driver, KubernetesOptions, PodOptions
 from riskpipe.clusters.kubernetes.resource import dask_cluster, pods
 from riskpipe.clusters.settings import SETTINGS
 from riskpipe.errors import UsageError
@@ -140,7 +141,7 @@ def test_plaintext_only_where_it_is_allowed() -> None:
 
 def test_an_image_is_needed() -> None:
     with pytest.raises(UsageError, match=r"cluster\.kubernetes\.image"):
-        rendered(options(image=""))
+        rendered(options(image=None))
 
 
 def test_dask_reads_its_settings_back_from_the_environment() -> None:

@@ -1,0 +1,14 @@
+"""What a look at a machine or a cluster showed; `riskpipe doctor` prints them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one look showed; `level` is ok, warning or error, and `detail` says what to do."""
+
+    level: str
+    what: str
+    detail: str
