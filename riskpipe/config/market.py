@@ -7,14 +7,17 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
-from riskpipe.config.values import CurrencyCode, unwanted
+from riskpipe.config.values import CurrencyCode, OneOf, unwanted
 from riskpipe.market.calendar_names import CALENDARS
+from riskpipe.market.calendars import CONVENTIONS
 from riskpipe.market.conventions import Conventions, CurveConvention, IndexConvention, SurfaceConvention
+from riskpipe.market.daycounts import DAY_COUNTS
+from riskpipe.market.schedules import FREQUENCIES
 
 CALENDAR_PATTERN = "^({0})([+]({0}))*$".format("|".join(CALENDARS))
-DayCount = Literal["ACT/360", "ACT/365F", "ACT/ACT", "30/360", "30E/360"]
-Frequency = Literal["1M", "3M", "6M", "1Y", "1T"]
-BusinessDays = Literal["unadjusted", "following", "modified_following", "preceding"]
+DayCount = Annotated[str, OneOf(DAY_COUNTS)]
+Frequency = Annotated[str, OneOf(FREQUENCIES)]
+BusinessDays = Annotated[str, OneOf(CONVENTIONS)]
 Interpolation = Literal["log_linear_discount", "linear_zero"]
 INDEX_TENOR_PATTERN = "^(1D|[1-9][0-9]?M)$"
 

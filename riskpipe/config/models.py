@@ -28,20 +28,9 @@ from riskpipe.config.market import MarketSettings
 from riskpipe.config.values import CurrencyCode, Location, OneOf, Size, no_repeats, valuation_date
 from riskpipe.market.conventions import Conventions
 from riskpipe.market.factors import Return
+from riskpipe.measures.catalogue import MEASURES
 
-Measure = Literal[
-    "pv",
-    "delta",
-    "gamma",
-    "vega",
-    "dv01",
-    "cs01",
-    "theta",
-    "bucketed_delta",
-    "bucketed_vega",
-    "stress",
-    "historical_var",
-]
+Measure = Annotated[str, OneOf(MEASURES)]
 ValuationDate = Annotated[date, BeforeValidator(valuation_date), WithJsonSchema({"type": "string", "format": "date"})]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
