@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 from datetime import date
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import pydantic
 import pytest
 import yaml
 
+from riskpipe.clusters.catalogue import CLUSTERS
 from riskpipe.config import Settings, load_settings, masked, resolved, resolved_yaml, schema_text
-from riskpipe.config.market import CALENDARS, DayCount
-from riskpipe.config.models import Measure
+from riskpipe.config.market import CALENDARS
 from riskpipe.config.values import parse_size
-from riskpipe.market import calendars, daycounts
+from riskpipe.market import daycounts
 from riskpipe.market.conventions import IndexConvention
 from riskpipe.measures.catalogue import MEASURES
 from riskpipe.sample.config_file import config_text
@@ -158,10 +158,13 @@ def test_the_schema_describes_every_key() -> None:
     assert CALENDARS[0] in schema_text()
 
 
-def test_names_are_those_that_the_engine_knows() -> None:
-    assert CALENDARS == calendars.CALENDARS
-    assert get_args(DayCount) == daycounts.DAY_COUNTS
-    assert set(get_args(Measure)) == set(MEASURES)
+def test_the_schema_offers_the_names_of_the_catalogues() -> None:
+    schema = json.loads(schema_text())
+    day_count, _ = schema["$defs"]["CurveSettings"]["properties"]["day_count"]["anyOf"]
+
+    assert schema["properties"]["measures"]["items"]["enum"] == list(MEASURES)
+    assert schema["$defs"]["Cluster"]["properties"]["kind"]["enum"] == list(CLUSTERS)
+    assert day_count["enum"] == list(daycounts.DAY_COUNTS)
 
 
 def test_the_sample_configuration_is_valid(tmp_path: Path) -> None:
