@@ -23,6 +23,7 @@ from distributed import Client
 
 from benchmarks.scale_cluster import MEGABYTE, counts
 from riskpipe.clusters.address import at_address
+from riskpipe.config.models import Retry
 from riskpipe.execute.dask_executor import DaskExecutor
 from riskpipe.execute.drive import drive
 from riskpipe.execute.events import Event, Finished
@@ -200,7 +201,7 @@ def _drive(executor: Executor, blocks: int, seconds: float, look: Callable[[int]
         result = drive(
             _tasks(blocks, seconds),
             executor,
-            RetryPolicy(),
+            RetryPolicy(**Retry().model_dump()),
             split=lambda task: [],
             on_event=on_event,
             stop=StopSignal(),

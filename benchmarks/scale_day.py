@@ -14,6 +14,7 @@ from typing import Any
 
 from benchmarks.scale_model import Outcome, Run, simulate, workers_needed
 from riskpipe.clusters.local import local
+from riskpipe.config.models import Retry
 from riskpipe.execute.dask_executor import DaskExecutor
 from riskpipe.execute.drive import drive
 from riskpipe.execute.policy import RetryPolicy
@@ -126,7 +127,14 @@ def against_reality(blocks: int = 60, seconds: float = 0.5) -> dict[str, float]:
     tasks = (Task(f"w{n}", None, projected_seconds=length) for n, length in enumerate(lengths))
     with local(2, memory_limit="1GiB") as client, closing(DaskExecutor(client, {"value": value})) as executor:
         started = time.monotonic()
-        drive(tasks, executor, RetryPolicy(), split=lambda task: [], on_event=lambda event: None, stop=StopSignal())
+        drive(
+            tasks,
+            executor,
+            RetryPolicy(**Retry().model_dump()),
+            split=lambda task: [],
+            on_event=lambda event: None,
+            stop=StopSignal(),
+        )
         measured = time.monotonic() - started
     modelled = simulate(run).value_s
     print(f"\n{blocks} blocks of {seconds:g} s on 2 workers: {measured:.1f} s, modelled {modelled:.1f} s", end="")

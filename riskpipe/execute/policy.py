@@ -59,10 +59,10 @@ class RetryPolicy:
     :param timeout: retries after timeouts, before the task is split.
     """
 
-    worker_lost: int = 3
-    storage: int = 5
-    out_of_memory: Literal["split", "fail"] = "split"
-    timeout: int = 1
+    worker_lost: int
+    storage: int
+    out_of_memory: Literal["split", "fail"]
+    timeout: int
 
     def decide(self, history: History, mishap: Mishap) -> Decision:
         """What happens to the task next.

@@ -24,13 +24,13 @@ UNDERLYING_KINDS = ("spot", "forward_price")
 
 @dataclass(frozen=True)
 class Bumps:
-    """Sizes of the shifts: spots relative, volatilities, rates and hazard rates absolute."""
+    """`bumps.*` of the configuration: spots relative, volatilities, rates and hazard rates absolute."""
 
-    spot: float = 0.001
-    volatility: float = 0.01
-    rate: float = 0.0001
-    hazard: float = 0.0001
-    bucketed_spot: float = 0.01
+    spot: float
+    volatility: float
+    rate: float
+    hazard: float
+    bucketed_spot: float
 
 
 @dataclass(frozen=True)

@@ -20,10 +20,10 @@ LEAST_SECONDS = 0.25
 class Limits:
     """`partition.*` of the configuration; seconds are an aim, the others hold."""
 
-    target_seconds: float = 2.0
-    max_trades: int = 50_000
-    max_scenarios: int = 1024
-    max_memory: int = 512 * 2**20
+    target_seconds: float
+    max_trades: int
+    max_scenarios: int
+    max_memory: int
 
     def balanced(self, seconds: float, workers: int) -> Limits:
         """The limits of a run of so many seconds in all: a short one is cut finer, so that no worker idles long.

@@ -23,6 +23,8 @@ from riskpipe.store.parquet import reading
 PLAN_VERSION = 2
 HEADER_KEY = "riskpipe.plan"
 BLOCKS_PER_ROW_GROUP = 50_000
+# Blocks below and beyond are counted: the one is mostly overhead, the other waits long for its end.
+SHORT_SECONDS, LONG_SECONDS = 0.5, 60.0
 
 SCHEMA = pa.schema(
     [
@@ -65,8 +67,8 @@ class PlanTotals:
         self.projected_seconds += float(seconds.sum())
         self.longest_seconds = max(self.longest_seconds, float(seconds.max(initial=0.0)))
         self.most_bytes = max(self.most_bytes, int(bytes_.max(initial=0)))
-        self.short_blocks += int((seconds < 0.5).sum())
-        self.long_blocks += int((seconds > 60.0).sum())
+        self.short_blocks += int((seconds < SHORT_SECONDS).sum())
+        self.long_blocks += int((seconds > LONG_SECONDS).sum())
         row = self.products.setdefault(product, {"blocks": 0, "trades": 0, "seconds": 0.0})
         row["blocks"] += len(trades)
         row["trades"] += int(trades.sum()) if first_range else 0

@@ -20,7 +20,7 @@ from riskpipe.errors import InputError, StorageError, UsageError
 from riskpipe.measures.catalogue import PNL_SETS
 from riskpipe.plan.costs import CostModel
 from riskpipe.plan.partition import BLOCKS_A_WORKER, Limits, ScenarioRange, scenario_ranges
-from riskpipe.plan.plan import PlanHeader, PlanTotals, StoredPlan, block_tables, write_plan
+from riskpipe.plan.plan import LONG_SECONDS, SHORT_SECONDS, PlanHeader, PlanTotals, StoredPlan, block_tables, write_plan
 from riskpipe.plan.selection import Selection
 from riskpipe.plan.survey import Fault, Quarantine, Survey
 from riskpipe.runs.stored import open_plan, put_file
@@ -34,7 +34,6 @@ from riskpipe.workflows.inputs import OpenedInputs, RefusedInputs, open_inputs
 RUNS_TO_LEARN_FROM = 5
 ROWS_TO_BALANCE = 1_000_000
 BLOCKS_TO_ORDER = 20_000
-SHORT_SECONDS, LONG_SECONDS = 0.5, 60.0
 
 
 @dataclass(frozen=True)

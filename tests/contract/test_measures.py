@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import get_args
 
+import defaults
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -134,7 +135,7 @@ def _bumped(sample: OpenRun, family: Family, k: int) -> dict[str, NDArray[np.flo
     """Label -> all levels in the subject's k-th column."""
     found = {}
     snapshot = sample.context.snapshot
-    for subject in family.subjects(snapshot, Bumps()):
+    for subject in family.subjects(snapshot, defaults.BUMPS):
         x = snapshot.x0.copy()
         factors, levels, _ = sample.derivative.extend(subject.factors, subject.levels[k])
         x[factors] = levels
@@ -178,7 +179,7 @@ def test_trades_that_no_subject_touches_are_exactly_the_not_applicable_ones(
     trades, part = sample.trades(product), parts[product]
     needs = dependencies(catalogue()[product], trades, sample.context.model(), "USD")
     touching = np.zeros(len(trades), np.int64)
-    for subject in family.subjects(snapshot, Bumps()):
+    for subject in family.subjects(snapshot, defaults.BUMPS):
         factors, _, _ = sample.derivative.extend(subject.factors, snapshot.x0[subject.factors])
         groups = np.unique(snapshot.group_of_factor[factors])
         touching[needs.touched(groups, len(snapshot.groups), converted=False)] += 1

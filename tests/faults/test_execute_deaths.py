@@ -7,16 +7,17 @@ import select
 import signal
 import threading
 from collections import Counter
+from dataclasses import replace
 
 import psutil
 import pytest
+from defaults import RETRY
 
 from riskpipe.clusters.local import local
 from riskpipe.errors import ClusterError, Reason
 from riskpipe.execute.dask_executor import DaskExecutor
 from riskpipe.execute.drive import drive
 from riskpipe.execute.events import CancelledTask, Failed, Finished, Retried, SplitInto
-from riskpipe.execute.policy import RetryPolicy
 from riskpipe.execute.signals import StopSignal
 from riskpipe.execute.task import Lost, Task, TimedOut
 
@@ -73,7 +74,7 @@ class Bench:
         return drive(
             iter(tasks),
             self.executor,
-            policy or RetryPolicy(),
+            policy or RETRY,
             split=halves,
             on_event=self.events.append,
             stop=self.stop,
@@ -205,7 +206,7 @@ def test_what_stops_the_watchdog_too_is_ended_from_outside(impatient, verb):
 
 def test_code_that_keeps_the_lock_for_ever_fails_alone_with_timeout(impatient):
     hopeless = Task("hopeless", ("locked", 9), timeout_seconds=0.5)
-    impatient.drive([hopeless, *(Task(f"w{n}", ("pid",)) for n in range(5))], policy=RetryPolicy(timeout=0))
+    impatient.drive([hopeless, *(Task(f"w{n}", ("pid",)) for n in range(5))], policy=replace(RETRY, timeout=0))
     (failed,) = impatient.of(Failed)
     assert (failed.task.key, failed.reason) == ("hopeless", Reason.TIMEOUT)
     assert len(impatient.of(Finished)) == 5
@@ -276,7 +277,7 @@ def test_no_workers_for_too_long_is_an_error(tmp_path):
             drive(
                 iter([Task("w", ("pid",))]),
                 executor,
-                RetryPolicy(),
+                RETRY,
                 split=halves,
                 on_event=lambda event: None,
                 stop=StopSignal(),

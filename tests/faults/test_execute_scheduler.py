@@ -8,6 +8,7 @@ import sys
 from collections import Counter
 
 import pytest
+from defaults import RETRY
 
 from riskpipe.clusters.address import at_address
 from riskpipe.errors import ClusterError
@@ -15,7 +16,6 @@ from riskpipe.execute.dask_executor import DaskExecutor
 from riskpipe.execute.drive import drive
 from riskpipe.execute.events import CancelledTask, Finished
 from riskpipe.execute.executor import SchedulerLostError
-from riskpipe.execute.policy import RetryPolicy
 from riskpipe.execute.signals import StopSignal
 from riskpipe.execute.task import Task
 
@@ -76,7 +76,7 @@ def test_the_loss_of_the_scheduler_is_told_and_accounted_for(remote):
             drive(
                 source,
                 executor,
-                RetryPolicy(),
+                RETRY,
                 split=lambda task: [],
                 on_event=kill_after_some,
                 stop=StopSignal(),

@@ -9,9 +9,11 @@ import subprocess
 import sys
 from collections import Counter
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pyarrow.parquet as pq
 import pytest
+from defaults import RETRY
 from published import assert_same_bits
 
 from riskpipe.clusters.address import at_address
@@ -20,7 +22,6 @@ from riskpipe.clusters.settings import SETTINGS
 from riskpipe.execute.dask_executor import DaskExecutor
 from riskpipe.execute.drive import drive
 from riskpipe.execute.events import Finished, Retried
-from riskpipe.execute.policy import RetryPolicy
 from riskpipe.execute.sharded_executor import ShardedExecutor
 from riskpipe.execute.signals import StopSignal
 from riskpipe.execute.task import Displaced, Task
@@ -164,7 +165,7 @@ def test_a_killed_scheduler_is_replaced_while_the_others_go_on(tmp_path):
         result = drive(
             source(),
             executor,
-            RetryPolicy(worker_lost=0),
+            replace(RETRY, worker_lost=0),
             split=lambda task: [],
             on_event=watch,
             stop=StopSignal(),

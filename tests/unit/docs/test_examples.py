@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+from defaults import BUMPS
 from doc_pages import examples, fenced, rows, section, text
 from published import published
 from valuations import settings_at, trades_of, write_book
@@ -205,7 +206,7 @@ def test_family(small_book: Path) -> None:
     snapshot = MarketSnapshot.from_table(pq.read_table(settings.inputs.market), AS_OF)
     builder = ScenarioSetBuilder(snapshot)
 
-    subjects = list(family.subjects(snapshot, families.Bumps()))
+    subjects = list(family.subjects(snapshot, BUMPS))
 
     assert len(subjects) == len({group.name for group in snapshot.groups if group.kind == "dividend_yield"}) > 0
     for subject in subjects:

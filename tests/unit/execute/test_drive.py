@@ -1,15 +1,16 @@
 """The drive, with a scripted executor where the order of mishaps matters, else with real ones."""
 
 from collections import Counter, deque
+from dataclasses import replace
 
 import pytest
+from defaults import RETRY
 
 from riskpipe.errors import Reason
 from riskpipe.execute.dask_executor import DaskExecutor
 from riskpipe.execute.drive import drive
 from riskpipe.execute.events import CancelledTask, Failed, Finished, Retried, SplitInto, Submitted
 from riskpipe.execute.executor import SchedulerLostError, refill
-from riskpipe.execute.policy import RetryPolicy
 from riskpipe.execute.serial_executor import SerialExecutor
 from riskpipe.execute.signals import StopSignal
 from riskpipe.execute.task import Cancelled, Done, Lost, Raised, Task, TimedOut
@@ -108,7 +109,7 @@ def halves(task):
 def run(tasks, executor, journal, policy=None, **options):
     options.setdefault("stop", StopSignal())
     options.setdefault("clock", FakeClock())
-    return drive(tasks, executor, policy or RetryPolicy(), split=halves, on_event=journal, **options)
+    return drive(tasks, executor, policy or RETRY, split=halves, on_event=journal, **options)
 
 
 def done(task):
@@ -153,7 +154,7 @@ def test_an_empty_iterator():
 
 def test_storage_errors_are_retried_after_a_delay_that_holds_up_nobody():
     clock, journal = FakeClock(), Journal()
-    policy = RetryPolicy(storage=2)
+    policy = replace(RETRY, storage=2)
 
     def play(task):
         return Raised(task, Reason.STORAGE, "disk", "w1") if task.key == "w0" else done(task)
@@ -227,7 +228,7 @@ def test_a_task_that_cannot_be_split_fails_with_the_reason():
     drive(
         numbers(1, size=8),
         Script(play),
-        RetryPolicy(),
+        RETRY,
         split=lambda task: [task],
         on_event=journal,
         stop=StopSignal(),

@@ -1,8 +1,10 @@
 """The retry policy, over every kind of mishap and every history that can lead to it."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
+from defaults import RETRY
 
 from riskpipe.errors import Reason
 from riskpipe.execute.policy import (
@@ -19,7 +21,6 @@ from riskpipe.execute.task import Kind, Lost, Raised, Task, TimedOut, kind_of
 
 WHOLE = Task("block", None, size=8, timeout_seconds=3.0)
 TRADE = Task("trade", None, size=1, timeout_seconds=3.0)
-POLICY = RetryPolicy()
 
 
 def raised(task, reason):
@@ -40,11 +41,11 @@ def mishaps(task):
 def test_python_errors_are_not_retried_whatever_happened_before(task, reason):
     for length in range(3):
         for history in itertools.product(Kind, repeat=length):
-            assert POLICY.decide(history, raised(task, reason)) == Fail(reason, "what happened")
+            assert RETRY.decide(history, raised(task, reason)) == Fail(reason, "what happened")
 
 
 def test_storage_is_retried_with_doubling_delays_up_to_its_cap():
-    policy = RetryPolicy(storage=3)
+    policy = replace(RETRY, storage=3)
     mishap = raised(WHOLE, Reason.STORAGE)
     decisions = [policy.decide((Kind.STORAGE,) * n, mishap) for n in range(5)]
     assert [type(d) for d in decisions] == [Retry, Retry, Retry, Fail, Fail]
@@ -56,7 +57,7 @@ def test_storage_is_retried_with_doubling_delays_up_to_its_cap():
 
 def test_other_mishaps_do_not_use_up_the_storage_retries():
     history = (Kind.LOST, Kind.TIMED_OUT, Kind.LOST_IN_COMPANY)
-    decision = RetryPolicy(storage=1).decide(history, raised(WHOLE, Reason.STORAGE))
+    decision = replace(RETRY, storage=1).decide(history, raised(WHOLE, Reason.STORAGE))
     assert decision == Retry(backoff_seconds(WHOLE.key, 0))
 
 
@@ -70,16 +71,16 @@ def test_backoff_differs_between_tasks_and_is_bounded():
 @pytest.mark.parametrize("history", [(), (Kind.OUT_OF_MEMORY,), (Kind.LOST, Kind.STORAGE)])
 def test_out_of_memory_splits_at_once(history):
     mishap = raised(WHOLE, Reason.OUT_OF_MEMORY)
-    assert POLICY.decide(history, mishap) == Split(Reason.OUT_OF_MEMORY)
-    failing = RetryPolicy(out_of_memory="fail")
+    assert RETRY.decide(history, mishap) == Split(Reason.OUT_OF_MEMORY)
+    failing = replace(RETRY, out_of_memory="fail")
     assert failing.decide(history, mishap) == Fail(Reason.OUT_OF_MEMORY, "what happened")
     trade = raised(TRADE, Reason.OUT_OF_MEMORY)
-    assert POLICY.decide(history, trade) == Fail(Reason.OUT_OF_MEMORY, "what happened")
+    assert RETRY.decide(history, trade) == Fail(Reason.OUT_OF_MEMORY, "what happened")
 
 
 @pytest.mark.parametrize("retries", [0, 1, 2])
 def test_timeouts_are_retried_then_split_then_failed(retries):
-    policy = RetryPolicy(timeout=retries)
+    policy = replace(RETRY, timeout=retries)
     for n in range(retries):
         assert policy.decide((Kind.TIMED_OUT,) * n, TimedOut(WHOLE, "w1")) == Retry()
     history = (Kind.TIMED_OUT,) * retries
@@ -88,35 +89,35 @@ def test_timeouts_are_retried_then_split_then_failed(retries):
 
 
 def test_a_task_alone_on_two_dead_workers_is_split_or_quarantined():
-    assert POLICY.decide((), Lost(WHOLE, "w1")) == Retry()
-    assert POLICY.decide((Kind.LOST,), Lost(WHOLE, "w2")) == Split(Reason.WORKER_LOST)
-    assert POLICY.decide((), Lost(TRADE, "w1")) == Retry()
-    decision = POLICY.decide((Kind.LOST,), Lost(TRADE, "w2"))
+    assert RETRY.decide((), Lost(WHOLE, "w1")) == Retry()
+    assert RETRY.decide((Kind.LOST,), Lost(WHOLE, "w2")) == Split(Reason.WORKER_LOST)
+    assert RETRY.decide((), Lost(TRADE, "w1")) == Retry()
+    decision = RETRY.decide((Kind.LOST,), Lost(TRADE, "w2"))
     assert isinstance(decision, Quarantine)
     assert decision.reason is Reason.POISON
-    assert POLICY.decide((Kind.LOST, Kind.STORAGE), Lost(WHOLE, "w2")) == Split(Reason.WORKER_LOST)
+    assert RETRY.decide((Kind.LOST, Kind.STORAGE), Lost(WHOLE, "w2")) == Split(Reason.WORKER_LOST)
 
 
 def test_deaths_in_company_are_not_held_against_a_trade():
     company = Lost(TRADE, "w1", alone=False)
     for n in range(3):
-        assert POLICY.decide((Kind.LOST_IN_COMPANY,) * n, company) == Retry()
-    last = POLICY.decide((Kind.LOST_IN_COMPANY,) * 3, company)
+        assert RETRY.decide((Kind.LOST_IN_COMPANY,) * n, company) == Retry()
+    last = RETRY.decide((Kind.LOST_IN_COMPANY,) * 3, company)
     assert isinstance(last, Fail)
     assert last.reason is Reason.WORKER_LOST
     whole = Lost(WHOLE, "w1", alone=False)
-    assert POLICY.decide((Kind.LOST_IN_COMPANY,) * 3, whole) == Split(Reason.WORKER_LOST)
-    assert POLICY.decide((Kind.LOST_IN_COMPANY,), Lost(TRADE, "w1")) == Retry()
+    assert RETRY.decide((Kind.LOST_IN_COMPANY,) * 3, whole) == Split(Reason.WORKER_LOST)
+    assert RETRY.decide((Kind.LOST_IN_COMPANY,), Lost(TRADE, "w1")) == Retry()
 
 
 @pytest.mark.parametrize("task", [WHOLE, TRADE])
 def test_no_retries_of_lost_workers_means_none(task):
-    decision = RetryPolicy(worker_lost=0).decide((), Lost(task, "w1"))
+    decision = replace(RETRY, worker_lost=0).decide((), Lost(task, "w1"))
     assert isinstance(decision, Fail)
     assert decision.reason is Reason.WORKER_LOST
 
 
-@pytest.mark.parametrize("policy", [POLICY, RetryPolicy(0, 0, "fail", 0), RetryPolicy(9, 9, "split", 9)])
+@pytest.mark.parametrize("policy", [RETRY, RetryPolicy(0, 0, "fail", 0), RetryPolicy(9, 9, "split", 9)])
 @pytest.mark.parametrize("task", [WHOLE, TRADE])
 def test_every_task_comes_to_an_end(policy, task):
     """Whatever repeats, alone or by turns with another, the retries end; size 1 is never split."""
@@ -134,10 +135,10 @@ def test_every_task_comes_to_an_end(policy, task):
 def test_parts_of_a_suspect_are_suspects_until_they_are_single():
     part = Task("part", None, size=4)
     heritage = inherited(Lost(WHOLE, "w1"), part)
-    assert POLICY.decide(heritage, Lost(part, "w2")) == Split(Reason.WORKER_LOST)
+    assert RETRY.decide(heritage, Lost(part, "w2")) == Split(Reason.WORKER_LOST)
     assert inherited(Lost(WHOLE, "w1"), TRADE) == ()
     slow = inherited(TimedOut(WHOLE, "w1"), part)
-    assert POLICY.decide(slow, TimedOut(part, "w2")) == Split(Reason.TIMEOUT)
+    assert RETRY.decide(slow, TimedOut(part, "w2")) == Split(Reason.TIMEOUT)
 
 
 def test_kinds():

@@ -3,14 +3,15 @@
 import threading
 from collections import Counter, deque
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
+from defaults import RETRY
 
 from riskpipe.errors import ClusterError, UsageError
 from riskpipe.execute.drive import drive
 from riskpipe.execute.events import CancelledTask, Finished, Retried
 from riskpipe.execute.executor import SchedulerLostError, refill
-from riskpipe.execute.policy import RetryPolicy
 from riskpipe.execute.sharded_executor import ShardedExecutor
 from riskpipe.execute.signals import StopSignal
 from riskpipe.execute.task import Cancelled, Displaced, Done, Task
@@ -129,7 +130,12 @@ def run(executor, count, on_event=lambda event: None, stop=None):
 
     tasks = (Task(f"w{n}", n, projected_seconds=1.0 + n % 5) for n in range(count))
     result = drive(
-        tasks, executor, RetryPolicy(worker_lost=0), split=lambda task: [], on_event=record, stop=stop or StopSignal()
+        tasks,
+        executor,
+        replace(RETRY, worker_lost=0),
+        split=lambda task: [],
+        on_event=record,
+        stop=stop or StopSignal(),
     )
     return result, events
 
@@ -218,7 +224,7 @@ def test_the_only_shard_that_lives_may_die_while_others_are_being_opened(sharded
     result = drive(
         (Task(f"w{n}", n) for n in range(100)),
         executor,
-        RetryPolicy(worker_lost=0),
+        replace(RETRY, worker_lost=0),
         split=lambda task: [],
         on_event=events.append,
         stop=StopSignal(),
@@ -248,7 +254,7 @@ def test_a_stop_while_no_shard_lives_ends_the_run(sharded, told):
     result = drive(
         (Task(f"w{n}", n) for n in range(100)),
         executor,
-        RetryPolicy(),
+        RETRY,
         split=lambda task: [],
         on_event=events.append,
         stop=stop,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 import pytest
+from defaults import BUMPS
 
 from riskpipe.market.conventions import Conventions
 from riskpipe.market.derived import (
@@ -18,7 +19,6 @@ from riskpipe.market.derived import (
 from riskpipe.market.factors import MARKET_SCHEMA
 from riskpipe.market.scenarios import ScenarioSetBuilder
 from riskpipe.market.snapshot import MarketSnapshot
-from riskpipe.measures.families import Bumps
 from riskpipe.measures.scenarios import build_scenarios
 
 AS_OF = 20_000
@@ -138,7 +138,7 @@ def test_a_later_producer_sees_the_points_and_the_faults_of_those_before() -> No
 
 def test_measures_by_point_have_quotes_in_place_of_derived_points() -> None:
     derivative = _derivative(CURVE)
-    columns = build_scenarios(derivative.snapshot, ("bucketed_delta",), Bumps(), derivative=derivative).columns
+    columns = build_scenarios(derivative.snapshot, ("bucketed_delta",), BUMPS, derivative=derivative).columns
     assert columns.names.to_pylist() == ["base", *QUOTES]
 
 
@@ -146,7 +146,7 @@ def test_a_stress_of_which_no_curve_can_be_made_is_told_and_kept() -> None:
     derivative = _derivative(EXACT)
     names, shifts = ["up", "far up", "further up"], [0.9, 1.5, 1.6]
     stress = {"scenario": names, "factor": [QUOTES[0]] * 3, "shift_type": ["set"] * 3, "shift": shifts}
-    found = build_scenarios(derivative.snapshot, ("stress",), Bumps(), stress=pa.table(stress), derivative=derivative)
+    found = build_scenarios(derivative.snapshot, ("stress",), BUMPS, stress=pa.table(stress), derivative=derivative)
     (fault,) = found.stress_faults
     assert (fault.level, fault.sample) == ("warning", ("far up", "further up"))
     assert "in 'far up': the quote of 1Y is too high; what depends on it fails there" in fault.message
@@ -160,7 +160,7 @@ def test_a_history_without_derived_points_lacks_nothing() -> None:
     derivative = _derivative(CURVE)
     days = pa.array([AS_OF - 1, AS_OF - 1, AS_OF, AS_OF], pa.int32()).cast(pa.date32())
     history = pa.table({"date": days, "factor": [*QUOTES, *QUOTES], "value": [0.03, 0.04, 0.031, 0.04]})
-    found = build_scenarios(derivative.snapshot, ("historical_var",), Bumps(), history=history, derivative=derivative)
+    found = build_scenarios(derivative.snapshot, ("historical_var",), BUMPS, history=history, derivative=derivative)
     assert found.history_faults == ()
     assert found.columns.levels(derivative.snapshot.x0, np.array([1]))[
         derivative.snapshot.factor_index(NEAR), 0

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import itertools
-from types import SimpleNamespace
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from defaults import BUMPS, LIMITS
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from riskpipe.market.snapshot import MarketSnapshot
 from riskpipe.measures.catalogue import PNL_SETS, scenario_set_of
-from riskpipe.measures.families import Bumps
 from riskpipe.measures.scenarios import build_scenarios
 from riskpipe.plan.partition import Limits, cut_trades, scenario_ranges
 
@@ -33,7 +33,7 @@ def test_every_row_once_and_no_piece_over_a_limit(
     given_rows: list[tuple[float, float, bool]], seconds: float, memory: int, trades: int
 ) -> None:
     cost, bytes_, counts = _columns(given_rows)
-    limits = Limits(target_seconds=seconds, max_memory=memory, max_trades=trades)
+    limits = replace(LIMITS, target_seconds=seconds, max_memory=memory, max_trades=trades)
 
     bounds = cut_trades(cost, bytes_, counts, limits)
 
@@ -70,7 +70,7 @@ def test_pieces_are_as_long_as_the_limits_allow(
 def test_a_row_beyond_every_limit_stands_alone() -> None:
     cost = np.array([0.1, 9.0, 0.1, 0.1])
 
-    bounds = cut_trades(cost, np.ones(4), np.ones(4, np.bool_), Limits(target_seconds=1.0))
+    bounds = cut_trades(cost, np.ones(4), np.ones(4, np.bool_), replace(LIMITS, target_seconds=1.0))
 
     assert bounds.tolist() == [0, 1, 2, 4]
 
@@ -79,7 +79,7 @@ def test_rows_that_are_not_selected_do_not_count() -> None:
     counts = np.array([True, False, False, True, True, False])
     nothing = np.zeros(6)
 
-    assert cut_trades(nothing, nothing, counts, Limits(max_trades=2)).tolist() == [0, 4, 6]
+    assert cut_trades(nothing, nothing, counts, replace(LIMITS, max_trades=2)).tolist() == [0, 4, 6]
 
 
 # -- scenarios
@@ -139,7 +139,7 @@ def _stresses(count: int) -> object:
 def test_ranges_cover_what_is_reported_and_cut_where_they_may(
     market: MarketSnapshot, measures: tuple[str, ...], most: int
 ) -> None:
-    columns = build_scenarios(market, measures, Bumps(), stress=_stresses(20)).columns
+    columns = build_scenarios(market, measures, BUMPS, stress=_stresses(20)).columns
 
     ranges = scenario_ranges(columns, market, measures, most)
 
@@ -168,7 +168,7 @@ def _range(columns: object, name: str) -> range:
 
 def test_measures_with_a_total_are_never_cut(market: MarketSnapshot) -> None:
     """Each total is made in one block; buckets and P&L columns may lie in several."""
-    columns = build_scenarios(market, MEASURES, Bumps(), stress=_stresses(20)).columns
+    columns = build_scenarios(market, MEASURES, BUMPS, stress=_stresses(20)).columns
 
     ranges = scenario_ranges(columns, market, MEASURES, 1)
 
@@ -180,7 +180,7 @@ def test_measures_with_a_total_are_never_cut(market: MarketSnapshot) -> None:
 
 def test_no_range_reports_nothing(market: MarketSnapshot) -> None:
     """Without pv the base by itself makes no block."""
-    columns = build_scenarios(market, ("delta",), Bumps()).columns
+    columns = build_scenarios(market, ("delta",), BUMPS).columns
 
     (only,) = scenario_ranges(columns, market, ("delta",), 1)
 
@@ -188,7 +188,7 @@ def test_no_range_reports_nothing(market: MarketSnapshot) -> None:
 
 
 def test_what_a_range_costs(market: MarketSnapshot) -> None:
-    columns = build_scenarios(market, MEASURES, Bumps(), stress=_stresses(20)).columns
+    columns = build_scenarios(market, MEASURES, BUMPS, stress=_stresses(20)).columns
 
     (whole,) = scenario_ranges(columns, market, MEASURES, 1000)
 
@@ -214,7 +214,7 @@ def test_columns_that_touch_most_of_the_market_are_priced_for_all(market: Market
             "shift": [0.1] * 3,
         }
     )
-    columns = build_scenarios(market, ("stress",), Bumps(), stress=everything).columns
+    columns = build_scenarios(market, ("stress",), BUMPS, stress=everything).columns
 
     (whole,) = scenario_ranges(columns, market, ("stress",), 1000)
 
@@ -223,7 +223,7 @@ def test_columns_that_touch_most_of_the_market_are_priced_for_all(market: Market
 
 
 def test_limits_have_the_documented_defaults() -> None:
-    assert vars(SimpleNamespace(**Limits().__dict__)) == {
+    assert vars(LIMITS) == {
         "target_seconds": 2.0,
         "max_trades": 50_000,
         "max_scenarios": 1024,

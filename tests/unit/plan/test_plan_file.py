@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from defaults import LIMITS
 from plans import block, header, stored
 
 from riskpipe.errors import InputError
@@ -198,7 +199,7 @@ RANGES = tuple(
 )
 
 
-def _blocks(*surveys: FileSurvey, limits: Limits = Limits(max_trades=2)) -> tuple[list[Block], PlanTotals]:  # noqa: B008
+def _blocks(*surveys: FileSurvey, limits: Limits = replace(LIMITS, max_trades=2)) -> tuple[list[Block], PlanTotals]:  # noqa: B008
     totals = PlanTotals()
     digests = {survey.file.path: "ab" * 12 for survey in surveys}
     tables = block_tables(surveys, RANGES, limits, digests, totals)

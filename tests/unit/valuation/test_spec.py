@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import date
 
+from defaults import BUMPS
+
 from riskpipe.market.conventions import Conventions, CurveConvention, IndexConvention, SurfaceConvention
-from riskpipe.measures.families import Bumps
 from riskpipe.valuation.spec import ValuationSpec
 
 
@@ -21,7 +22,7 @@ def test_round_trip_keeps_every_convention() -> None:
         credit_model="isda",
     )
     spec = ValuationSpec(
-        run_id="r", as_of=date(2026, 11, 20), measures=("pv", "vega"), bumps=Bumps(), conventions=conventions,
+        run_id="r", as_of=date(2026, 11, 20), measures=("pv", "vega"), bumps=BUMPS, conventions=conventions,
         portfolio="portfolio", files={}, selection=(("book:a", "product:b"),), stored_pnl=("stress",),
         config_sha256="c", inputs_sha256="i", engine_version="v",
     )  # fmt: skip
