@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from riskpipe.config.values import unwanted
+from riskpipe.market.consistency import TOLERANCES, Tolerances
 from riskpipe.market.ranges import RANGES, Ranges
 
 
@@ -17,6 +18,27 @@ def _ordered(value: tuple[float, float]) -> tuple[float, float]:
 
 
 Range = Annotated[tuple[float, float], Field(strict=False), AfterValidator(_ordered)]
+
+
+class ToleranceSettings(BaseModel):
+    """By how much two facts of the market may differ, as a fraction of the lower one; by more, neither is taken."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, hide_input_in_errors=True)
+
+    fx_cross: float = Field(
+        default=TOLERANCES.fx_cross, gt=0.0, description="An exchange rate, and what two others make of it."
+    )
+    forward: float = Field(
+        default=TOLERANCES.forward,
+        gt=0.0,
+        description="A forward price within three months and the spot, of pairs and of what has dividend yields.",
+    )
+    commodity_forward: float = Field(
+        default=TOLERANCES.commodity_forward, gt=0.0, description="Likewise of what has no dividend yields."
+    )
+
+    def values(self) -> Tolerances:
+        return Tolerances(**self.model_dump())
 
 
 class CheckSettings(BaseModel):
@@ -32,6 +54,10 @@ class CheckSettings(BaseModel):
     ranges: dict[str, Range] = Field(
         default_factory=dict,
         description="By kind of factor or by column of a product, [least, most]: a value outside is a warning.",
+    )
+
+    tolerances: ToleranceSettings = Field(
+        default_factory=ToleranceSettings, description="Beyond which facts of the market exclude each other."
     )
 
     @property

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from decimal import Decimal
+from itertools import combinations
 
 import pyarrow as pa
 
-from riskpipe.market.factors import KINDS, MarketFault, fault, is_currency, is_pair
+from riskpipe.market.factors import KINDS, MarketFault, fault, is_currency, is_pair, pillar_days
 
 TOLERANCE = 1e-3
 """By which a spot and its mirror, or what other spots make of it, may differ besides their rounding: bid and offer,
@@ -15,34 +17,58 @@ quotes of different minutes."""
 # Quotes have four decimals at least: 1.1 is 1.1000.
 _LEAST_DECIMALS = 4
 _SHOWN = 3
+_NEAR_DAYS = 92
+"""Within a quarter no rates, dividends or lending fees take a forward far from its spot."""
 
 _MAJORS = "USD EUR JPY GBP CHF AUD CAD NZD SEK NOK DKK CNY CNH HKD SGD ZAR MXN BRL INR KRW PLN CZK HUF TRY ILS"
 
 Spots = dict[str, float]
 
 
-def consistency_faults(table: pa.Table) -> list[MarketFault]:
+@dataclass(frozen=True)
+class Tolerances:
+    """By how much, relative to the lower, two facts may differ before they exclude each other.
+
+    :param fx_cross: an exchange rate, and what two others make of it.
+    :param forward: a forward price within three months, and the spot: of pairs and of what has dividend yields.
+    :param commodity_forward: likewise where nothing says what the carry is: what cannot be stored has had seven times.
+    """
+
+    fx_cross: float = 0.05
+    forward: float = 1.0
+    commodity_forward: float = 9.0
+
+
+TOLERANCES = Tolerances()
+
+
+def consistency_faults(table: pa.Table, as_of: int, tolerances: Tolerances = TOLERANCES) -> list[MarketFault]:
     """What single points do not show.
 
     :param table: canonical columns, without errors, in major units.
+    :param as_of: days since 1970-01-01.
     """
-    facts = _Facts(table)
+    facts = _Facts(table, as_of, tolerances)
     return [found for rule in _RULES for found in rule(facts)]
 
 
 class _Facts:
     """:ivar currency: kind and name -> the currency of the group's points, where they have one.
     :ivar ids: kind and name -> ids of the points. :ivar by_price: groups whose values or strikes are prices.
-    :ivar spots: value of each pair; `itself` of a currency against itself."""
+    :ivar spots: value of each pair; `itself` of a currency against itself; `prices` of every spot.
+    :ivar forwards: name -> days, from today on, and level of the nearest forward price."""
 
-    def __init__(self, table: pa.Table) -> None:
+    def __init__(self, table: pa.Table, as_of: int, tolerances: Tolerances) -> None:
+        self.tolerances = tolerances
         self.currency: dict[tuple[str, str], str] = {}
         self.ids: dict[tuple[str, str], list[str]] = {}
         self.by_price: set[tuple[str, str]] = set()
         self.spots: Spots = {}
         self.itself: Spots = {}
-        names = ("factor", "kind", "name", "currency", "strike_type", "value")
-        for factor, kind, name, currency, strike_type, value in zip(
+        self.prices: Spots = {}
+        self.forwards: dict[str, tuple[int, float]] = {}
+        names = ("factor", "kind", "name", "currency", "tenor", "strike_type", "value")
+        for factor, kind, name, currency, tenor, strike_type, value in zip(
             *(table.column(column).to_pylist() for column in names), strict=True
         ):
             group = (kind, name)
@@ -53,6 +79,12 @@ class _Facts:
                 self.by_price.add(group)
             if kind == "spot" and is_pair(name, currency):
                 (self.itself if name[:3] == name[3:] else self.spots)[name] = value
+            if kind == "spot":
+                self.prices[name] = value
+            elif kind == "forward_price":
+                days = (pillar_days(tenor, as_of) or as_of) - as_of
+                if days >= 0:
+                    self.forwards[name] = min(self.forwards.get(name, (days, value)), (days, value))
 
 
 def _mirrors(facts: _Facts) -> Iterator[MarketFault]:
@@ -81,12 +113,59 @@ def _mirrors(facts: _Facts) -> Iterator[MarketFault]:
         yield fault("warning", "value", "not used", ids, "a currency against itself is one, whatever its spot says")
 
 
+@dataclass(frozen=True)
+class _Triangle:
+    """Three currencies of which every two are quoted.
+
+    :param pairs: the spots; a pair and its mirror are both among them where both are quoted.
+    :param apart: by how much going round is not one; `slack` what of it rounding explains.
+    """
+
+    pairs: tuple[str, ...]
+    apart: float
+    slack: float
+    text: str
+
+
 def _triangles(facts: _Facts) -> Iterator[MarketFault]:
-    """Pairs that other spots make otherwise."""
+    """Pairs that other spots make otherwise: beyond any doubt, or a little."""
+    found = list(_all_triangles(facts.spots))
+    limit = facts.tolerances.fx_cross
+    excluded = [each for each in found if each.apart > limit + each.slack]
+    # A pair that fits in another triangle is not the one that is wrong, unless all three do.
+    fitting = {pair for each in found if each.apart <= limit + each.slack for pair in each.pairs}
+    suspects = {pair for each in excluded for pair in (set(each.pairs) - fitting or each.pairs)}
+    if excluded:
+        worst = sorted(excluded, key=lambda each: -each.apart)[:_SHOWN]
+        message = "; ".join(each.text for each in worst)
+        message += f": not all can be right, and {', '.join(sorted(suspects))} are left out; correct the one that is "
+        message += "wrong, or let check.tolerances.fx_cross be larger"
+        ids = [factor for pair in sorted(suspects) for factor in facts.ids["spot", pair]]
+        yield fault("error", "value", "contradicting cross", ids, message)
+    yield from _odd_crosses(facts, {pair for each in excluded for pair in each.pairs})
+
+
+def _all_triangles(spots: Spots) -> Iterator[_Triangle]:
+    quotes = _quotes(spots)
+    for a, b, c in combinations(sorted({pair[:3] for pair in quotes}), 3):
+        if not {a + b, b + c, a + c} <= quotes.keys():
+            continue
+        (direct, own), (near, first), (far, second) = quotes[a + c], quotes[a + b], quotes[b + c]
+        cross = near * far
+        apart = max(direct, cross) / min(direct, cross) - 1.0
+        text = f"{a}{c} is {direct:.6g}, {a}{b} and {b}{c} make it {cross:.6g} ({apart:.2%} apart)"
+        pairs = tuple(x + y for x in (a, b, c) for y in (a, b, c) if x + y in spots)
+        yield _Triangle(pairs, apart, own + first + second, text)
+
+
+def _odd_crosses(facts: _Facts, excluded: set[str]) -> Iterator[MarketFault]:
+    """Pairs that are not as others make them, by less; `excluded` are told of already."""
     quotes = _quotes(facts.spots)
     currencies = sorted({pair[:3] for pair in quotes})
     found: list[tuple[float, str, str]] = []
     for pair, level in sorted(facts.spots.items()):
+        if pair in excluded:
+            continue
         base, quote = pair[:3], pair[3:]
         crosses: list[tuple[float, str]] = []
         slack = _rounding(level)
@@ -152,13 +231,41 @@ def _underlying_currencies(facts: _Facts) -> Iterator[MarketFault]:
             yield fault(level, "currency", "contradicting currency", facts.ids[group], message)  # type: ignore[arg-type]
 
 
-def _dividends_unused(facts: _Facts) -> Iterator[MarketFault]:
-    """Forward prices tell all of an underlying's forwards: dividends beside them have no part in any."""
-    names = [name for kind, name in sorted(facts.ids) if kind == "dividend_yield"]
-    idle = [f for name in names if ("forward_price", name) in facts.ids for f in facts.ids["dividend_yield", name]]
-    if idle:
-        message = "dividend yields of what has forward prices are not used: the forward prices tell its forwards"
-        yield fault("warning", "factor", "not used", idle, message)
+def _forwards(facts: _Facts) -> Iterator[MarketFault]:
+    """A forward price of the next three months far from its spot: in another unit, or of something else."""
+    pairs = {name: level for name, (level, _) in _quotes(facts.spots).items()}
+    for name, (days, forward) in sorted(facts.forwards.items()):
+        spot = pairs.get(name, facts.prices.get(name))
+        if spot is None or days > _NEAR_DAYS or forward <= 0.0:  # a negative price has no ratio
+            continue
+        key = "forward" if name in pairs or ("dividend_yield", name) in facts.ids else "commodity_forward"
+        apart = max(spot, forward) / min(spot, forward) - 1.0
+        if apart > getattr(facts.tolerances, key):
+            quoted = name if ("spot", name) in facts.ids else name[3:] + name[:3]
+            message = (
+                f"spot:{quoted} makes {name} {spot:g}, forward_price:{name} in {days} days {forward:g}: not both can "
+                f"be right; leave out or correct the one that is wrong, or let check.tolerances.{key} be larger"
+            )
+            ids = [*facts.ids["spot", quoted], *facts.ids["forward_price", name]]
+            yield fault("error", "value", "contradicting forward", ids, message)
+
+
+def _not_used(facts: _Facts) -> Iterator[MarketFault]:
+    """Forward prices tell all of an underlying's forwards, today's too; those of pairs follow from rates and spot."""
+    quoted, quotes = [name for kind, name in sorted(facts.ids) if kind == "forward_price"], _quotes(facts.spots)
+    pairs, others = [name for name in quoted if name in quotes], [name for name in quoted if name not in quotes]
+    messages = {
+        ("dividend_yield", *others): "dividend yields of what has forward prices are not used: the forward prices tell "
+        "its forwards",
+        ("spot", *others): "spots of what has forward prices are not used: the forward prices tell its forwards, "
+        "today's too, and are what scenarios of its price have to move",
+        ("forward_price", *pairs): "no FX product uses forward prices: its forwards follow from the spot and both "
+        "discount curves, into which the cross-currency basis belongs",
+    }
+    for (kind, *names), message in messages.items():
+        idle = [factor for name in names for factor in facts.ids.get((kind, name), ())]
+        if idle:
+            yield fault("warning", "factor", "not used", idle, message)
 
 
 _RULES: tuple[Callable[[_Facts], Iterator[MarketFault]], ...] = (
@@ -166,5 +273,6 @@ _RULES: tuple[Callable[[_Facts], Iterator[MarketFault]], ...] = (
     _triangles,
     _pair_currencies,
     _underlying_currencies,
-    _dividends_unused,
+    _forwards,
+    _not_used,
 )

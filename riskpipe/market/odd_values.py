@@ -7,13 +7,18 @@ from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
-from riskpipe.market.factors import NO_DATE, SPREAD_TYPES, MarketFault, date_of, fault
+from riskpipe.market.factors import NO_DATE, SPREAD_TYPES, MarketFault, date_of, fault, is_pair
+from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
 from riskpipe.market.ranges import Ranges, outside
+from riskpipe.market.snapshot import FactorGroup
 
 # A fixing that is older says nothing of where the curve should begin.
 _RECENT_DAYS = 14
+# Spots and forwards of different minutes: by less time their difference is not divided.
+_SHORTEST_YEARS = 0.25
 
 
 def odd_levels(table: pa.Table, ranges: Ranges) -> list[MarketFault]:
@@ -43,8 +48,8 @@ def odd_levels(table: pa.Table, ranges: Ranges) -> list[MarketFault]:
 
 
 def odd_facts(model: MarketModel, ranges: Ranges) -> list[MarketFault]:
-    """Fixings far from where their curve begins, and price indices that leap."""
-    return [*_fixings(model, ranges), *_leaps(model, ranges)]
+    """Fixings far from where their curve begins, price indices that leap, forward prices far from spot and carry."""
+    return [*_fixings(model, ranges), *_leaps(model, ranges), *_forwards(model, ranges)]
 
 
 def _fixings(model: MarketModel, ranges: Ranges) -> Iterator[MarketFault]:
@@ -88,3 +93,58 @@ def _leaps(model: MarketModel, ranges: Ranges) -> Iterator[MarketFault]:
                 first = first or f"{group.name} grows by {growth:.1%} a month to {date_of(snapshot.days[after])}"
     if ids:
         yield fault("warning", "value", "odd value", ids, f"{first}: {outside('index_growth', ranges)}")
+
+
+def _forwards(model: MarketModel, ranges: Ranges) -> Iterator[MarketFault]:
+    snapshot = model.snapshot
+    found: dict[str, list[str]] = {}
+    first: dict[str, str] = {}
+    for group in snapshot.groups:
+        expected = _carried(model, group) if group.kind == "forward_price" else None
+        if expected is None:
+            continue
+        level, years = snapshot.x0[group.start : group.stop], model.time(snapshot.days[group.start : group.stop])
+        key, sign = "forward_less_carry", 1.0
+        if not is_pair(group.name, group.currency) and snapshot.group("dividend_yield", group.name) is None:
+            key, sign = "convenience_yield", -1.0
+        # A price of zero or below has no ratio, and the point of today is the spot's matter.
+        told = np.flatnonzero((level > 0.0) & (years > 0.0))
+        yearly = sign * np.log(level[told] / expected[told]) / np.maximum(years[told], _SHORTEST_YEARS)
+        low, high = ranges[key]
+        odd = told[(yearly < low) | (yearly > high)]
+        ids = [snapshot.factor_ids[group.start + k] for k in odd.tolist()]
+        found.setdefault(key, []).extend(ids)
+        if ids:
+            k = int(odd[0])
+            first.setdefault(key, f"{ids[0]} is {level[k]:g}, spot, rates and dividends make it {expected[k]:g}")
+    for key in sorted(first):
+        yield fault("warning", "value", "odd value", found[key], f"{first[key]}: {key} is {outside(key, ranges)}")
+
+
+def _carried(model: MarketModel, group: FactorGroup) -> NDArray[np.float64] | None:
+    """What spot, rates and dividends make of each point of a curve of forward prices; None: not all are known."""
+    days = model.snapshot.days[group.start : group.stop]
+    n, x = len(days), np.ascontiguousarray(model.snapshot.x0[:, None])
+
+    def curve(currency: str) -> Labels | None:
+        name = model.conventions.discount_curve(currency)
+        return Labels.constant(name, n) if model.resolve(("zero_rate",), name) else None
+
+    if is_pair(group.name, group.currency):
+        base, quote = group.name[:3], group.name[3:]
+        if not model.resolve(("fx",), group.name) or curve(base) is None or curve(quote) is None:
+            return None
+        forwards, position = model.fx_forwards(Labels.constant(base, n), Labels.constant(quote, n), days)
+        return np.asarray(forwards.evaluate(x)[position, 0])
+    spot = model.snapshot.group("spot", group.name)
+    currency = group.currency or (spot.currency if spot else None)
+    rates = curve(currency) if currency else None
+    if spot is None or rates is None:
+        return None
+    yields = Labels.constant(group.name, n)
+    if not model.resolve(("dividend_yield",), group.name):
+        yields = yields.where(np.zeros(n, np.bool_))
+    discount, (rate,) = model.discount((rates, days))
+    dividends, (paid,) = model.discount((yields, days), kind="dividend_yield")
+    factor = dividends.evaluate(x)[paid, 0] / discount.evaluate(x)[rate, 0]
+    return np.asarray(model.snapshot.x0[spot.start] * factor)

@@ -24,9 +24,13 @@ FACTOR_RANGES: Ranges = {
     "inflation_zero": (-0.1, 0.5),
     "fixing_less_curve": (-0.02, 0.02),
     "index_growth": (-0.05, 0.1),
+    "forward_less_carry": (-0.1, 0.1),
+    "convenience_yield": (-1.0, 1.0),
 }
 """Kind of factor (strike type of spreads of volatilities) -> usual levels. `fixing_less_curve`: the last fixing of an
-index less the beginning of its curve. `index_growth`: of a price index from one month to the next."""
+index less the beginning of its curve. `index_growth`: of a price index from one month to the next.
+`forward_less_carry`: of forward prices over what spot, rates and dividend yields make of them, a year.
+`convenience_yield`: of forward prices without dividend yields, all of the carry but the rate."""
 
 COLUMN_RANGES: Ranges = {
     "rate": (-0.1, 0.5),

@@ -68,7 +68,11 @@ def _consistent(
 ) -> tuple[pa.Table, LeftOut, Mapping[str, float]]:
     """The market in major units, less what of it excludes each other; all that is left out; `Market.units`."""
     table, units = in_major_units(table)
-    faults = [*consistency_faults(table), *odd_levels(table, inspection.settings.check.usual)]
+    check = inspection.settings.check
+    faults = [
+        *consistency_faults(table, inspection.as_of, check.tolerances.values()),
+        *odd_levels(table, check.usual),
+    ]
     for fault in faults:
         inspection.add_found("market", inspection.settings.inputs.market, fault, blocking=False)
     errors = frozenset().union(*(fault.ids for fault in faults if fault.level == "error"))

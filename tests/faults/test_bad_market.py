@@ -261,6 +261,48 @@ def test_a_pair_and_a_mirror_that_exclude_each_other(spoilt: Book) -> None:
     assert all("left out" in message for message in failed.values())
 
 
+def test_a_triangle_that_cannot_be(spoilt: Book) -> None:
+    """EURGBP a fifth off: of the three any may be wrong; a wider tolerance prices all the same."""
+    market = pq.read_table(spoilt.input("market"))
+    level = {name: market.column("value")[rows_where(spoilt.input("market"), kind="spot", name=name)[0]].as_py()
+             for name in ("EURUSD", "GBPUSD")}  # fmt: skip
+    cross = 1.2 * level["EURUSD"] / level["GBPUSD"]
+    rewrite(spoilt.input("market"), lambda t: point_like(t, kind="spot", name="EURGBP", currency="GBP", value=cross))
+    answer = spoilt.check()
+    (fault,) = answer.faults[:1]
+    assert (answer.code, fault["level"], fault["rule"]) == (3, "error", "contradicting cross")
+    assert fault["sample"] == ["spot:EURGBP", "spot:EURUSD", "spot:GBPUSD"]
+    wide = spoilt.check("--set", "check.tolerances.fx_cross=0.25")
+    assert ("warning", "contradicting cross") in [(f["level"], f["rule"]) for f in wide.faults]
+    assert wide.code == 0
+    assert spoilt.riskpipe("run", "-q").code == 4
+    (run,) = (spoilt.output / "runs").iterdir()
+    failed = {row["trade_id"]: row["message"] for row in pq.read_table(run / "failures.parquet").to_pylist()}
+    assert failed.keys() >= all_trades(spoilt, currency="GBP") | all_trades(spoilt, pair="EURUSD")
+    assert not failed.keys() & all_trades(spoilt, currency="USD")
+    assert all("left out" in message for message in failed.values())
+
+
+def test_a_forward_price_in_pence_beside_a_spot_in_pounds(spoilt: Book) -> None:
+    """As if it were in pounds: neither is taken. Beside the right one the spot is not used, and told."""
+    (row,) = rows_where(spoilt.input("market"), kind="spot", name="SPX")
+    spot = pq.read_table(spoilt.input("market")).column("value")[row].as_py()
+
+    def forward(level: float) -> None:
+        point = {"kind": "forward_price", "name": "SPX", "currency": "USD", "tenor": "1M", "value": level}
+        rewrite(spoilt.input("market"), lambda t: point_like(t, **point))
+
+    before = pq.read_table(spoilt.input("market"))
+    forward(100.0 * spot)
+    errors = [fault for fault in spoilt.check().faults if fault["level"] == "error"]
+    assert errors[0]["rule"] == "contradicting forward"
+    assert errors[0]["sample"] == ["spot:SPX", "forward_price:SPX"]
+    rewrite(spoilt.input("market"), lambda _: before)
+    forward(spot)
+    answer = spoilt.check()
+    assert (answer.code, [f["rule"] for f in answer.faults].count("not used")) == (0, 2)
+
+
 def test_prices_in_pence_are_prices_in_pounds(spoilt: Book, clean: Path) -> None:
     path = spoilt.input("market")
     rows = rows_where(path, kind="spot", currency="GBP")

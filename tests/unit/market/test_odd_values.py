@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import date
 
 import pyarrow as pa
@@ -69,6 +70,68 @@ def _fixings(point, table_of, as_of: int, level: float, days_before: int):
     index = IndexConvention("SOFR", curve="USD.SOFR", overnight=True)
     rows += [point("fixing", "SOFR", level, day), point("fixing", "SOFR", 0.2, "2020-01-02")]
     return derived_model(table_of(rows), as_of, Conventions(indices={"SOFR": index}))
+
+
+@pytest.mark.parametrize(
+    ("forward", "tenor", "told"),
+    [
+        (100.0 * math.exp(0.04 - 0.01), "1Y", False),  # spot, rates and dividends
+        (100.0 * math.exp(0.04 - 0.01 - 0.05), "1Y", False),  # lending fees
+        (100.0, "1M", False),  # stale by a per cent
+        (101.0, "1D", False),
+        (90.0, "1Y", True),
+        (80.0, "1Y", True),
+        (125.0, "1M", True),
+        (80.0, "5Y", False),
+    ],
+)
+def test_forward_prices_beside_spot_rates_and_dividends(
+    point, table_of, as_of, forward: float, tenor: str, told: bool
+) -> None:
+    rows = [point("spot", "VOD", 100.0, currency="GBP"), point("dividend_yield", "VOD", 0.01, "1Y")]
+    rows += [point("zero_rate", "GBP.OIS", 0.04, "1Y"), point("forward_price", "VOD", forward, tenor)]
+    model = derived_model(table_of(rows), as_of, Conventions())
+    assert [f.sample for f in odd_facts(model, RANGES)] == ([(f"forward_price:VOD:{tenor}",)] if told else [])
+    if told:
+        (fault,) = odd_facts(model, RANGES)
+        assert (fault.level, fault.rule) == ("warning", "odd value")
+        assert f"forward_price:VOD:{tenor} is {forward:g}, spot, rates and dividends make it 10" in fault.message
+        assert "check.ranges.forward_less_carry sets another" in fault.message
+        assert odd_facts(model, {**RANGES, "forward_less_carry": (-1.0, 1.0)}) == []
+
+
+def test_the_carry_of_a_forward_price(point, table_of, as_of) -> None:
+    """Exactly: what is told begins where ln(F / (S exp((r - q) t))) / t leaves the range."""
+    rows = [point("spot", "VOD", 100.0, currency="GBP"), point("dividend_yield", "VOD", 0.01, "2Y")]
+    rows += [point("zero_rate", "GBP.OIS", 0.04, "2Y")]
+    for yearly, told in ((0.0999, False), (0.1001, True), (-0.0999, False), (-0.1001, True)):
+        forward = 100.0 * math.exp((0.04 - 0.01 + yearly) * 730 / 365)
+        model = derived_model(
+            table_of([*rows, point("forward_price", "VOD", forward, "2026-10-04")]), as_of, Conventions()
+        )
+        assert bool(odd_facts(model, RANGES)) == told, yearly
+
+
+def test_forward_prices_of_a_pair_and_covered_parity(point, table_of, as_of) -> None:
+    rows = [point("spot", "EURUSD", 1.1, currency="USD"), point("zero_rate", "USD.OIS", 0.05, "1Y")]
+    rows += [point("zero_rate", "EUR.OIS", 0.03, "1Y")]
+    good, bad = (point("forward_price", "EURUSD", level, "2025-10-04") for level in (1.1 * math.exp(0.02), 0.95))
+    assert odd_facts(derived_model(table_of([*rows, good]), as_of, Conventions()), RANGES) == []
+    (fault,) = odd_facts(derived_model(table_of([*rows, bad]), as_of, Conventions()), RANGES)
+    assert f"is 0.95, spot, rates and dividends make it {1.1 * math.exp(0.02):g}" in fault.message
+    # Without one of the curves nothing can be said.
+    assert odd_facts(derived_model(table_of([*rows[:2], bad]), as_of, Conventions()), RANGES) == []
+
+
+def test_convenience_yields(point, table_of, as_of) -> None:
+    """Without dividend yields: storage, seasons and shortages may be much of a price, but not everything."""
+    rows = [point("spot", "GAS", 3.0, currency="USD"), point("zero_rate", "USD.OIS", 0.05, "1Y")]
+    for level, told in ((2.0, False), (4.5, False), (0.9, True), (9.0, True), (-1.0, False)):
+        model = derived_model(table_of([*rows, point("forward_price", "GAS", level, "1Y")]), as_of, Conventions())
+        assert bool(odd_facts(model, RANGES)) == told, level
+        assert all("convenience_yield" in fault.message for fault in odd_facts(model, RANGES))
+    alone = derived_model(table_of([point("forward_price", "GAS", 9.0, "1Y")]), as_of, Conventions())
+    assert odd_facts(alone, RANGES) == []
 
 
 def test_a_fixing_far_from_its_curve(point, table_of, as_of) -> None:
