@@ -69,6 +69,7 @@ def one(config: str) -> dict[str, object]:
     from riskpipe.config import load_settings
     from riskpipe.plan.plan import StoredPlan
     from riskpipe.plan.selection import Selection
+    from riskpipe.runs.publication import Publication
     from riskpipe.valuation.run_block import BlockPayload
     from riskpipe.workflows.run import run
 
@@ -82,7 +83,7 @@ def one(config: str) -> dict[str, object]:
         environment={},
     )
     processor = _Processor()
-    status = run(settings, Selection(), resume="never", publish="always", observer=processor)
+    status = run(settings, Selection(), resume="never", publication=Publication("always"), observer=processor)
     directory = Path(settings.output) / "runs" / status.run_id
     blocks = pq.read_table(directory / "blocks.parquet")
     _, block = next(StoredPlan(str(directory / "plan.parquet")).blocks())

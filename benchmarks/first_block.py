@@ -48,6 +48,7 @@ def value_sample(directory: Path) -> tuple[str, str, list[str]]:
     """A run of every product: its root, its name, the products."""
     from riskpipe.config import load_settings
     from riskpipe.plan.selection import Selection
+    from riskpipe.runs.publication import Publication
     from riskpipe.sample import write_sample
     from riskpipe.sample.recipes import RECIPES
     from riskpipe.workflows.run import run
@@ -56,7 +57,7 @@ def value_sample(directory: Path) -> tuple[str, str, list[str]]:
     write_sample(directory, trades=TRADES_A_PRODUCT * len(shares), scenarios=SCENARIOS, products=shares)
     given = ("cluster.kind=serial", "measures=[pv, historical_var]", "scenario_pnl.historical=false")
     settings = load_settings(directory / "riskpipe.yaml", assignments=given, environment={})
-    status = run(settings, Selection(), resume="never", publish="always", observer=_Silent())
+    status = run(settings, Selection(), resume="never", publication=Publication("always"), observer=_Silent())
     return settings.output, status.run_id, sorted(RECIPES)
 
 

@@ -34,9 +34,9 @@ from riskpipe.execute.signals import StopSignal
 from riskpipe.execute.task import Task
 from riskpipe.plan.block import Block
 from riskpipe.runs.attempts import done_record
-from riskpipe.store.layout import RunLayout
 from riskpipe.store.ledger import LedgerWriter, new_session_id
 from riskpipe.store.location import open_store
+from riskpipe.store.run_folder import RunFolder
 from riskpipe.valuation.run_block import BlockPayload, BlockResult
 
 WORKERS_A_PROCESS = 1_000
@@ -178,9 +178,8 @@ def _tasks(blocks: int, seconds: float) -> Iterator[Task]:
 def _drive(executor: Executor, blocks: int, seconds: float, look: Callable[[int], None]) -> float:
     """Drive all blocks, ledger included; CPU seconds of this process."""
     with tempfile.TemporaryDirectory(prefix="riskpipe-scale-") as directory:
-        layout = RunLayout(RUN_ID)
-        store = open_store(directory)
-        writer = LedgerWriter(store, layout, new_session_id(store, layout, datetime.now(UTC)), time.monotonic())
+        folder = RunFolder(open_store(directory), RUN_ID)
+        writer = LedgerWriter(folder, new_session_id(folder, datetime.now(UTC)), time.monotonic())
         done = 0
 
         def on_event(event: Event) -> None:

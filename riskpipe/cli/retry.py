@@ -29,6 +29,7 @@ def retry(
     from riskpipe.cli.progress import observer
     from riskpipe.cli.summary import summary
     from riskpipe.plan.selection import parse_selection
+    from riskpipe.runs.publication import Publication
     from riskpipe.workflows.retry import retry as workflow
 
     selection = parse_selection(select or [])
@@ -40,8 +41,7 @@ def retry(
             selection,
             watching,
             fail_fast=fail_fast,
-            publish=None if publish is None else publish.value,
-            replace_day=replace_day,
+            publication=Publication(None if publish is None else publish.value, replace_day),
             wait=wait,
             accept_engine=accept_engine,
         )

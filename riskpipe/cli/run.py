@@ -39,6 +39,7 @@ def run(
     from riskpipe.cli.progress import observer
     from riskpipe.cli.summary import summary
     from riskpipe.plan.selection import parse_selection
+    from riskpipe.runs.publication import Publication
     from riskpipe.workflows.run import run as workflow
 
     selection = parse_selection(select or [])
@@ -49,8 +50,7 @@ def run(
             selection,
             resume=resume,
             fail_fast=fail_fast,
-            publish=None if publish is None else publish.value,
-            replace_day=replace_day,
+            publication=Publication(None if publish is None else publish.value, replace_day),
             wait=wait,
             accept_engine=accept_engine,
             observer=watching,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -12,17 +12,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from riskpipe.errors import UsageError
-from riskpipe.plan.plan import StoredPlan
-from riskpipe.plan.state import RunState
 from riskpipe.runs.aggregate import aggregates_table
-from riskpipe.runs.combined_files import CombinedFiles
+from riskpipe.runs.folded import FoldedRun, fold
 from riskpipe.runs.outputs import correction_payloads, table_sources
-from riskpipe.runs.stored import open_plan
 from riskpipe.store.filesystem import Store
-from riskpipe.store.layout import RunLayout, resolve_run
-from riskpipe.store.ledger import BlockDone, Combined, OutputLost, Record, read_ledger
+from riskpipe.store.ledger import BlockDone, Record, read_ledger
 from riskpipe.store.parquet import open_parquet, read_parquet
 from riskpipe.store.publish import read_current
+from riskpipe.store.run_folder import RunFolder
+from riskpipe.store.run_ids import resolve_run
 from riskpipe.store.sorted_merge import WINDOW_BYTES, Source, merge_sorted
 from riskpipe.store.tables import SCHEMAS, SORT_KEYS, conform, metadata
 from riskpipe.valuation.book_sums import PartialFile, read_sums
@@ -38,7 +36,7 @@ class Results:
     """Where the results of a run are.
 
     :param origin: "published", or "blocks".
-    :param layout: None: of the run nothing but what is published is left.
+    :param folder: None: of the run nothing but what is published is left.
     :param files: of the streamed tables, and of the published `aggregates`.
     :param sums: the files of the run's sums; unused when it is published.
     """
@@ -47,7 +45,7 @@ class Results:
     run_id: str
     as_of: str
     origin: str
-    layout: RunLayout | None
+    folder: RunFolder | None
     files: Mapping[str, Sequence[Source]]
     sums: tuple[PartialFile, ...] = ()
 
@@ -85,8 +83,8 @@ class Results:
 
     def described(self) -> dict[str, Any]:
         """What the run was made of: run.json, or where the run is gone the footer of what it published."""
-        if self.layout is not None and self.store.exists(self.layout.run):
-            return self.store.read_json(self.layout.run)
+        if self.folder is not None and self.folder.opened():
+            return self.folder.described()
         first = next((source.path for found in self.files.values() for source in found), None)
         return {"run_id": self.run_id, "as_of": self.as_of} | ({} if first is None else metadata(self.store, first))
 
@@ -100,11 +98,11 @@ def find_results(store: Store, run: str, as_of: date) -> Results:
     name, _, day = run.partition(":")
     if name == PUBLISHED:
         return _published(store, day or as_of.isoformat())
-    layout = resolve_run(store, run)
-    opened = store.read_json(layout.run)
-    if read_current(store).get(opened["as_of"], {}).get("run_id") == layout.run_id:
+    folder = resolve_run(store, run)
+    opened = folder.described()
+    if read_current(store).get(opened["as_of"], {}).get("run_id") == folder.run_id:
         return _published(store, opened["as_of"])
-    return _of_blocks(store, layout, opened["as_of"])
+    return _of_blocks(folder, opened["as_of"])
 
 
 def _published(store: Store, day: str) -> Results:
@@ -116,69 +114,54 @@ def _published(store: Store, day: str) -> Results:
     files = {
         table: [Source(file["path"]) for file in described["files"]] for table, described in entry["tables"].items()
     }
-    layout = RunLayout(entry["run_id"])
-    kept = layout if store.exists(layout.run) else None
-    return Results(store, entry["run_id"], day, PUBLISHED, kept, files)
+    folder = RunFolder(store, entry["run_id"])
+    return Results(store, entry["run_id"], day, PUBLISHED, folder if folder.opened() else None, files)
 
 
-@dataclass
-class _Folded:
-    """A run's ledger: the state of its blocks, the files that they wrote, what was combined of them."""
-
-    state: RunState
-    combined: CombinedFiles
-    outputs: set[str] = field(default_factory=set)
-
-    def fold(self, records: Iterator[Record]) -> None:
-        for record in records:
-            self.state.apply(record)
-            if isinstance(record, BlockDone):
-                self.outputs.update(file.path for file in record.outputs.values())
-            elif isinstance(record, Combined):
-                self.combined.done(record.name, record.path, record.sha256)
-            elif isinstance(record, OutputLost):
-                self.combined.lost(record.name)
+def _noting(outputs: set[str], records: Iterable[Record]) -> Iterator[Record]:
+    """The records; paths of the files that blocks wrote are added to `outputs`."""
+    for record in records:
+        if isinstance(record, BlockDone):
+            outputs.update(file.path for file in record.outputs.values())
+        yield record
 
 
-def _of_blocks(store: Store, layout: RunLayout, as_of: str) -> Results:
-    if not store.exists(layout.plan):
-        raise UsageError(f"run {layout.run_id} has no plan, so no results: it was stopped early, or cleared away")
-    plan = open_plan(store, layout)
-    folded = _Folded(RunState(plan), CombinedFiles(store.root, layout, len(plan)))
-    folded.fold(read_ledger(store, layout))
-    state = folded.state
-    if next(state.pending(), None) is not None:
-        raise UsageError(f"run {layout.run_id} is not done: go on with `riskpipe run --resume {layout.run_id}`")
-    _refuse_cleared(store, layout, folded.outputs)
-    files = {table: table_sources(store, layout, state, folded.combined, table) for table in STREAMED}
-    sums = _sums(store, layout, plan, folded)
-    vectors = {source.path for found in files.values() for source in found if source.path.startswith(layout.combined)}
-    _refuse_uncombined(store, layout, vectors.union(file.path for file in sums))
-    return Results(store, layout.run_id, as_of, "blocks", layout, files, sums)
+def _of_blocks(folder: RunFolder, as_of: str) -> Results:
+    if not folder.planned():
+        raise UsageError(f"run {folder.run_id} has no plan, so no results: it was stopped early, or cleared away")
+    outputs: set[str] = set()
+    run = fold(folder, _noting(outputs, read_ledger(folder)))
+    if next(run.state.pending(), None) is not None:
+        raise UsageError(f"run {folder.run_id} is not done: go on with `riskpipe run --resume {folder.run_id}`")
+    _refuse_cleared(folder, outputs)
+    files = {table: table_sources(run, table) for table in STREAMED}
+    sums = _sums(run)
+    vectors = {source.path for found in files.values() for source in found if source.path.startswith(folder.combined)}
+    _refuse_uncombined(folder, vectors.union(file.path for file in sums))
+    return Results(folder.store, folder.run_id, as_of, "blocks", folder, files, sums)
 
 
-def _sums(store: Store, layout: RunLayout, plan: StoredPlan, folded: _Folded) -> tuple[PartialFile, ...]:
+def _sums(run: FoldedRun) -> tuple[PartialFile, ...]:
     """The files that together hold the run's sums, as the end of its session named them."""
-    combined = folded.combined
-    combined.begin(folded.state)
-    for level in combined.levels(folded.state):
+    run.combined.begin(run.state)
+    for level in run.combined.levels(run.state):
         for _ in level:  # what is left to sum shows below, as a file that is not there
             pass
-    corrections = (task.name for task in correction_payloads(store, layout, plan, folded.state))
-    return tuple(map(combined.sums, (*combined.roots, *corrections)))
+    corrections = (task.name for task in correction_payloads(run))
+    return tuple(map(run.combined.sums, (*run.combined.roots, *corrections)))
 
 
-def _refuse_cleared(store: Store, layout: RunLayout, outputs: set[str]) -> None:
-    missing = outputs - {entry.path for entry in store.list_files(layout.block_outputs)}
+def _refuse_cleared(folder: RunFolder, outputs: set[str]) -> None:
+    missing = outputs - {entry.path for entry in folder.store.list_files(folder.block_outputs)}
     if missing:
         raise UsageError(
-            f"run {layout.run_id} is not what is published, and {len(missing)} of its {len(outputs)} block files are "
+            f"run {folder.run_id} is not what is published, and {len(missing)} of its {len(outputs)} block files are "
             "gone (cleared away): name a run that has its files, or `published`"
         )
 
 
-def _refuse_uncombined(store: Store, layout: RunLayout, paths: Set[str]) -> None:
-    if paths - {entry.path for entry in store.list_files(layout.combined)}:
+def _refuse_uncombined(folder: RunFolder, paths: Set[str]) -> None:
+    if paths - {entry.path for entry in folder.store.list_files(folder.combined)}:
         raise UsageError(
-            f"the sums of run {layout.run_id} are not in place: `riskpipe run --resume {layout.run_id}` makes them"
+            f"the sums of run {folder.run_id} are not in place: `riskpipe run --resume {folder.run_id}` makes them"
         )

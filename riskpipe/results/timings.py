@@ -12,10 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from riskpipe.store.filesystem import Store
-from riskpipe.store.layout import RunLayout
 from riskpipe.store.ledger import BlockDone, SessionEnded, SessionStarted, read_ledger
 from riskpipe.store.parquet import read_parquet
+from riskpipe.store.run_folder import RunFolder
 
 Vector = NDArray[np.float64]
 
@@ -84,15 +83,15 @@ class Timings:
     earlier_sessions: int
 
 
-def read_timings(store: Store, layout: RunLayout) -> Timings | None:
+def read_timings(folder: RunFolder) -> Timings | None:
     """From blocks.parquet and the ledger; None while the run has not ended."""
-    if not store.exists(layout.blocks):
+    if not folder.store.exists(folder.blocks):
         return None
-    table = read_parquet(store, layout.blocks, COLUMNS)
+    table = read_parquet(folder.store, folder.blocks, COLUMNS)
     done = table.filter(pc.and_kleene(pc.equal(table["status"], "ok"), pc.is_valid(table["started_at"])))
     products = tuple(sorted(str(p) for p in pc.unique(table["product"]).to_pylist()))
     by_product = tuple(_product(table, done, product) for product in products)
-    lines = [line for window in _sessions(store, layout) if (line := _timeline(done, products, window)) is not None]
+    lines = [line for window in _sessions(folder) if (line := _timeline(done, products, window)) is not None]
     return Timings(
         products=products,
         by_product=by_product,
@@ -164,9 +163,9 @@ class _Window:
     blocks: int = 0
 
 
-def _sessions(store: Store, layout: RunLayout) -> list[_Window]:
+def _sessions(folder: RunFolder) -> list[_Window]:
     windows: list[_Window] = []
-    for record in read_ledger(store, layout):
+    for record in read_ledger(folder):
         if isinstance(record, SessionStarted):
             offset = windows[-1].offset + windows[-1].blocks if windows else 0
             windows.append(_Window(record.at, None, offset))

@@ -8,8 +8,8 @@ import numpy as np
 
 from riskpipe.plan.block import Block, digest_id
 from riskpipe.plan.state import DONE, RunState
-from riskpipe.store.filesystem import Store
-from riskpipe.store.layout import RunLayout
+from riskpipe.store.run_folder import RunFolder
+from riskpipe.store.sorted_merge import Source
 from riskpipe.valuation.book_sums import PartialFile, SumPayload
 
 FAN_IN = 64
@@ -22,9 +22,8 @@ class CombinedFiles:
     that it is made of, so a file that is recorded is the right one, also after a retry has changed what belongs to it.
     """
 
-    def __init__(self, root: str, layout: RunLayout, blocks: int) -> None:
-        self._root = root
-        self._layout = layout
+    def __init__(self, folder: RunFolder, blocks: int) -> None:
+        self._folder = folder
         self._open = np.full(-(-blocks // FAN_IN), FAN_IN, np.int32)
         if blocks % FAN_IN:
             self._open[-1] = blocks % FAN_IN
@@ -39,11 +38,11 @@ class CombinedFiles:
         """A file is not in place any more."""
         self._done.pop(name, None)
 
-    def forget_merged(self, store: Store) -> None:
+    def forget_merged(self) -> None:
         """Merged files that went with their publication."""
-        there = {entry.path for entry in store.list_files(self._layout.merged)}
+        there = {entry.path for entry in self._folder.store.list_files(self._folder.merged)}
         for name, path, _ in self.files():
-            if path.startswith(f"{self._layout.merged}/") and path not in there:
+            if path.startswith(f"{self._folder.merged}/") and path not in there:
                 self.lost(name)
 
     def has(self, name: str) -> bool:
@@ -59,7 +58,11 @@ class CombinedFiles:
 
     def sums(self, name: str) -> PartialFile:
         """The file of partial sums of that name, as it is recorded."""
-        return PartialFile(self._layout.combined_file(name), sha256=self.sha256(name))
+        return PartialFile(self._folder.combined_file(name), sha256=self.sha256(name))
+
+    def merged(self, name: str) -> Source:
+        """The file of that name that stands for several outputs of a table, as it is recorded."""
+        return Source(self._folder.merged_file(name), sha256=self.sha256(name))
 
     def begin(self, state: RunState) -> None:
         """Count what earlier sessions did."""
@@ -111,9 +114,9 @@ class CombinedFiles:
         return tuple(files)
 
     def _file(self, state: RunState, block_id: str, *, void: bool, repeats: bool = False) -> PartialFile:
-        path = self._layout.block_output("partials", block_id)
+        path = self._folder.block_output("partials", block_id)
         return PartialFile(path, repeats, void, state.sha256("partials", block_id))
 
     def _payload(self, files: tuple[PartialFile, ...]) -> SumPayload:
         name = digest_id("sum", [(file.path, file.repeats, file.void, file.sha256) for file in files])
-        return SumPayload(self._root, self._layout.run_id, name, files)
+        return SumPayload(*self._folder.place, name, files)

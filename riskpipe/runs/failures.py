@@ -84,12 +84,12 @@ def write_failures(session: Session) -> dict[str, int]:
 
     :raises StorageError: an output is missing or changed.
     """
-    store, layout, state = session.store, session.layout, session.state
-    context = open_context(store.root, layout.run_id)
+    folder, store = session.folder, session.folder.store
+    context = open_context(*folder.place)
     trades = DistinctTrades(context.spec.files)
-    facts = BlockFacts(state)
-    with table_sink(store, layout.failures, "failures", context.spec.provenance) as sink:
-        for source in sources(store, layout, state, "trade_failures"):
+    facts = BlockFacts(session.state)
+    with table_sink(store, folder.failures, "failures", context.spec.provenance) as sink:
+        for source in sources(session.run, "trade_failures"):
             block_id = source.path.rpartition("/")[2].removesuffix(".parquet")
             table = read_parquet(store, source.path, _COLUMNS, source.sha256)
             if source.drop:
@@ -100,15 +100,15 @@ def write_failures(session: Session) -> dict[str, int]:
             for reason in pc.unique(table.column("reason")).to_pylist():
                 rows = table.filter(pc.equal(table.column("reason"), reason)).column("row").to_numpy()
                 trades.add(reason, facts.path(block_id), rows)
-            constants = {"run_id": layout.run_id, "block_id": block_id, "product": facts.of(block_id)["product"]}
+            constants = {"run_id": folder.run_id, "block_id": block_id, "product": facts.of(block_id)["product"]}
             table = table.drop_columns(["row"])
             for name, value in constants.items():
                 table = table.append_column(name, pa.repeat(pa.scalar(value, pa.string()), len(table)))
             sink.write(table)
-        pending = list(state.pending())
+        pending = list(session.state.pending())
         if pending:
             sink.write(
-                pa.Table.from_pylist([_cancelled(layout.run_id, block) for block in pending], SCHEMAS["failures"])
+                pa.Table.from_pylist([_cancelled(folder.run_id, block) for block in pending], SCHEMAS["failures"])
             )
         for block in pending:
             trades.add("CANCELLED", block.path, _rows(session, block))
@@ -133,4 +133,4 @@ def _rows(session: Session, block: Block) -> NDArray[np.int64]:
         return np.array(block.rows, np.int64)
     if block.trades == block.row_stop - block.row_start:
         return np.arange(block.row_start, block.row_stop)
-    return read_trades(open_context(session.store.root, session.layout.run_id), block)[1]
+    return read_trades(open_context(*session.folder.place), block)[1]

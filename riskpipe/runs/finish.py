@@ -51,7 +51,7 @@ def finish(session: Session, publication: Publication) -> RunStatus:
         started = time.monotonic()
         session.lease.check(confirm=True)
         session.observer.message("info", "publishing")
-        tables = publish_tables(session.store, session.layout, session.sources, session.sums, session.state.engines)
+        tables = publish_tables(session.folder, session.sources, session.sums, session.state.engines)
         session.record(Published(tuple(tables), time.time()))
         session.phases["publish"] = time.monotonic() - started
     elif decision.why is not None:
@@ -72,9 +72,8 @@ def finish(session: Session, publication: Publication) -> RunStatus:
 def mark_published(session: Session, tables: Mapping[str, object]) -> None:
     """End a session that did nothing but publish."""
     session.record(Published(tuple(tables), time.time()))
-    store, layout = session.store, session.layout
     try:
-        status = replace(read_summary(store, layout), published=True, refused=False, messages=())
+        status = replace(read_summary(session.folder), published=True, refused=False, messages=())
     except StorageError:  # it is not there, or damaged: it is made again
         reasons = write_failures(session)
         status = session.status(_state_of(session), failures_by_reason=reasons, published=True)
@@ -82,7 +81,7 @@ def mark_published(session: Session, tables: Mapping[str, object]) -> None:
 
 
 def _conclude(session: Session, status: RunStatus) -> None:
-    session.store.write_bytes(session.layout.summary, json.dumps(status.to_json(), indent=2).encode())
+    session.folder.store.write_bytes(session.folder.summary, json.dumps(status.to_json(), indent=2).encode())
     session.end(status)
 
 
@@ -97,7 +96,7 @@ def _state_of(session: Session) -> str:
 
 def _left_out(session: Session) -> list[str]:
     """What was asked for and is not among the planned numbers: scenarios without usable rows."""
-    table = read_parquet(session.store, session.layout.checks, ["level", "table", "rule", "message"])
+    table = read_parquet(session.folder.store, session.folder.checks, ["level", "table", "rule", "message"])
     return [
         f"{row['table']}: {row['message']}"
         for row in table.to_pylist()
@@ -109,8 +108,8 @@ def _left_out(session: Session) -> list[str]:
 
 
 def _write_blocks(session: Session) -> None:
-    provenance = open_context(session.store.root, session.layout.run_id).spec.provenance
-    with table_sink(session.store, session.layout.blocks, "blocks", provenance) as sink:
+    provenance = open_context(*session.folder.place).spec.provenance
+    with table_sink(session.folder.store, session.folder.blocks, "blocks", provenance) as sink:
         rows: list[dict[str, Any]] = []
         for row in _block_rows(session):
             rows.append(row)
@@ -122,10 +121,10 @@ def _write_blocks(session: Session) -> None:
 
 def _block_rows(session: Session) -> Iterator[dict[str, Any]]:
     """One row an attempt, from the ledger; and one for each block that was never done."""
-    state, run_id = session.state, session.layout.run_id
+    state, run_id = session.state, session.folder.run_id
     facts = BlockFacts(state)
     engine = ""
-    for record in read_ledger(session.store, session.layout):
+    for record in read_ledger(session.folder):
         if isinstance(record, SessionStarted):
             engine = record.version
         row = _attempt_row(record, facts)

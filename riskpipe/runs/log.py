@@ -11,7 +11,7 @@ from typing import IO
 from riskpipe.errors import StorageError
 from riskpipe.plan.accounting import Observer, RunStatus
 from riskpipe.store.filesystem import MissingFileError, Store, storage_error
-from riskpipe.store.layout import RunLayout
+from riskpipe.store.run_folder import RunFolder
 
 
 class RunLog:
@@ -29,11 +29,11 @@ class RunLog:
         self._lines: list[str] = []
         self._objects: tuple[Store, str] | None = None
 
-    def open(self, store: Store, layout: RunLayout) -> None:
+    def open(self, folder: RunFolder) -> None:
         """Begin to write, with what was said before the run had a place."""
-        path = store.local_path(layout.log)
+        path = folder.store.local_path(folder.log)
         if path is None:
-            self._objects = store, layout.log
+            self._objects = folder.store, folder.log
             return
         try:
             os.makedirs(os.path.dirname(path), exist_ok=True)

@@ -5,48 +5,49 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from riskpipe.errors import StorageError
-from riskpipe.plan.state import DONE, RunState
-from riskpipe.runs.combined_files import CombinedFiles
+from riskpipe.plan.state import DONE
+from riskpipe.runs.folded import FoldedRun
 from riskpipe.store.filesystem import MissingFileError, Store
-from riskpipe.store.layout import RunLayout
 from riskpipe.store.ledger import OutputLost
 from riskpipe.store.portfolio import content_sha256
+from riskpipe.store.run_folder import RunFolder
 
 MISSING, CHANGED, RESIZED = "it is missing", "its content is not what was written", "its size is not what was written"
 _MOST_NAMED = 3
 
 
-def missing_outputs(store: Store, layout: RunLayout, state: RunState, combined: CombinedFiles) -> Iterator[OutputLost]:
+def missing_outputs(run: FoldedRun) -> Iterator[OutputLost]:
     """Recorded files that are not there, or of another size; found by listings alone."""
-    for table in state.files.tables():
-        directory = f"{layout.block_outputs}/{table}"
-        there = {entry.path: entry.bytes for entry in store.list_files(directory, recursive=False)}
-        for block_id, path, size, _ in _recorded(layout, state, table):
+    folder = run.folder
+    for table in run.state.files.tables():
+        directory = f"{folder.block_outputs}/{table}"
+        there = {entry.path: entry.bytes for entry in folder.store.list_files(directory, recursive=False)}
+        for block_id, path, size, _ in _recorded(run, table):
             if there.get(path) != size:
                 yield OutputLost(block_id, path, RESIZED if path in there else MISSING)
-    made = {entry.path for entry in store.list_files(layout.combined)}
-    for name, path, _ in combined.files():
-        if path.startswith(f"{layout.combined}/") and path not in made:
+    made = {entry.path for entry in folder.store.list_files(folder.combined)}
+    for name, path, _ in run.combined.files():
+        if path.startswith(f"{folder.combined}/") and path not in made:
             yield OutputLost(name, path, MISSING)
 
 
-def lost_outputs(store: Store, layout: RunLayout, state: RunState, combined: CombinedFiles) -> Iterator[OutputLost]:
+def lost_outputs(run: FoldedRun) -> Iterator[OutputLost]:
     """Recorded files that are not there, or of another content: all of them are read."""
-    blocks = ((i, path, sha256) for t in state.files.tables() for i, path, _, sha256 in _recorded(layout, state, t))
-    for name, path, sha256 in (*blocks, *combined.files()):
+    blocks = ((i, path, sha256) for t in run.state.files.tables() for i, path, _, sha256 in _recorded(run, t))
+    for name, path, sha256 in (*blocks, *run.combined.files()):
         try:
-            if content_sha256(store, path) != sha256:
+            if content_sha256(run.folder.store, path) != sha256:
                 yield OutputLost(name, path, CHANGED)
         except MissingFileError:
             yield OutputLost(name, path, MISSING)
 
 
-def _recorded(layout: RunLayout, state: RunState, table: str) -> Iterator[tuple[str, str, int, str]]:
+def _recorded(run: FoldedRun, table: str) -> Iterator[tuple[str, str, int, str]]:
     """Id of the block, path, bytes and SHA-256 of the files of a table; of what failed, rows are made again anyway."""
-    for place, size, sha256 in state.files.files(table):
-        if state.status_of(place) == DONE:
-            block_id = place if isinstance(place, str) else state.plan.id_at(place)
-            yield block_id, layout.block_output(table, block_id), size, sha256
+    for place, size, sha256 in run.state.files.files(table):
+        if run.state.status_of(place) == DONE:
+            block_id = place if isinstance(place, str) else run.plan.id_at(place)
+            yield block_id, run.folder.block_output(table, block_id), size, sha256
 
 
 def counted_losses(store: Store, lost: Sequence[OutputLost]) -> str:
@@ -56,9 +57,9 @@ def counted_losses(store: Store, lost: Sequence[OutputLost]) -> str:
     return f"{len(lost)} files of results are not what was written ({named}{more})"
 
 
-def loss_error(store: Store, layout: RunLayout, lost: Sequence[OutputLost]) -> StorageError:
+def loss_error(folder: RunFolder, lost: Sequence[OutputLost]) -> StorageError:
     """What to say when a publication lacks files."""
     return StorageError(
-        f"run {layout.run_id}: {counted_losses(store, lost)}. Something else deletes or changes files there. Nothing "
-        f"was published; `riskpipe run --resume {layout.run_id}` makes them again"
+        f"run {folder.run_id}: {counted_losses(folder.store, lost)}. Something else deletes or changes files there. "
+        f"Nothing was published; `riskpipe run --resume {folder.run_id}` makes them again"
     )

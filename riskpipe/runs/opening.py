@@ -22,9 +22,9 @@ from riskpipe.runs.publication import Publication, decide
 from riskpipe.runs.session import Session, open_session
 from riskpipe.runs.worker_functions import open_executor
 from riskpipe.store.filesystem import Store
-from riskpipe.store.layout import RunLayout
 from riskpipe.store.lease import Lease
 from riskpipe.store.location import open_store
+from riskpipe.store.run_folder import RunFolder
 
 CLUSTERS_PER_SESSION = 3
 
@@ -37,7 +37,7 @@ class Opened:
     :param settled: there is nothing to do: no session is begun.
     """
 
-    layout: RunLayout
+    folder: RunFolder
     phases: dict[str, float]
     prepare: Callable[[Session], None] = lambda session: None
     settled: RunStatus | None = None
@@ -75,21 +75,21 @@ def with_session(
         Lease(store, "", settings.lease_seconds, wait, pause=partial(_pause, stop)) as lease,
         closing(log),
     ):
-        run_ = opened(log, lease)
-        if run_.settled is not None:
-            observer.message("info", f"nothing to do: run {run_.layout.run_id} is {run_.settled.state}")
-            return run_.settled
-        lease.name(run_.layout.run_id)
-        log.open(store, run_.layout)
-        session = open_session(store, run_.layout, settings, lease, log, stop)
+        run = opened(log, lease)
+        if run.settled is not None:
+            observer.message("info", f"nothing to do: run {run.folder.run_id} is {run.settled.state}")
+            return run.settled
+        lease.name(run.folder.run_id)
+        log.open(run.folder)
+        session = open_session(run.folder, settings, lease, log, stop)
         session.started = started
-        session.phases.update(run_.phases)
+        session.phases.update(run.phases)
         if session.lost:
             log.message("warning", f"{counted_losses(store, session.lost)}: what they are of is done again")
         with session.sound():
-            run_.prepare(session)
+            run.prepare(session)
             session.flush()
-            log.message("info", f"run {run_.layout.run_id}: {len(session.plan)} blocks")
+            log.message("info", f"run {run.folder.run_id}: {len(session.plan)} blocks")
             _value(session, fail_fast, publication)
             status = finish(session, publication)
         log.ended(status)
@@ -133,7 +133,7 @@ def _cluster(session: Session, attempt: int) -> ClusterRequest:
     """As large as what is left to be priced asks for."""
     return cluster_request(
         session.settings,
-        run_id=session.layout.run_id,
+        run_id=session.folder.run_id,
         projected_seconds=sum(block.projected_seconds for block in session.state.pending()),
         attempt=attempt,
         stopped=lambda: session.stop.requested,

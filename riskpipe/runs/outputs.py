@@ -14,10 +14,10 @@ from riskpipe.measures.catalogue import PNL_SETS
 from riskpipe.plan.block import Block, digest_id
 from riskpipe.plan.plan import StoredPlan
 from riskpipe.plan.state import DONE, FAILED, Leaf, RunState
-from riskpipe.runs.combined_files import FAN_IN, CombinedFiles
-from riskpipe.store.filesystem import Store
-from riskpipe.store.layout import RunLayout
+from riskpipe.runs.combined_files import FAN_IN
+from riskpipe.runs.folded import FoldedRun
 from riskpipe.store.parquet import read_parquet
+from riskpipe.store.run_folder import RunFolder
 from riskpipe.store.sorted_merge import Source, most_open
 from riskpipe.valuation.concatenate import ConcatenationPayload
 from riskpipe.valuation.context import open_context
@@ -44,99 +44,87 @@ def whole_failures(state: RunState) -> int:
     return sum(1 for leaf in unfinished(state) if leaf.status == FAILED and leaf.block.trades > 1)
 
 
-def dropped_ids(store: Store, layout: RunLayout, state: RunState, leaf: Leaf) -> frozenset[str]:
+def dropped_ids(run: FoldedRun, leaf: Leaf) -> frozenset[str]:
     """Ids of the trades whose rows in this output are replaced by those of its parts."""
     if not leaf.replaced_by:
         return frozenset()
     rows = {row for part in leaf.replaced_by for row in (part.rows or range(part.row_start, part.row_stop))}
-    failures = failed_trades_of(store, layout, state, leaf.block.block_id, ["trade_id", "row"])
+    failures = failed_trades_of(run, leaf.block.block_id, ["trade_id", "row"])
     return frozenset(row["trade_id"] for row in failures if row["row"] in rows)
 
 
-def failed_trades_of(
-    store: Store, layout: RunLayout, state: RunState, block_id: str, columns: list[str] | None = None
-) -> list[dict[str, Any]]:
+def failed_trades_of(run: FoldedRun, block_id: str, columns: list[str] | None = None) -> list[dict[str, Any]]:
     """Rows of a block's trades without their numbers; none when it has all of them."""
-    sha256 = state.sha256("trade_failures", block_id)
+    sha256 = run.state.sha256("trade_failures", block_id)
     if sha256 is None:
         return []
-    path = layout.block_output("trade_failures", block_id)
-    return list(read_parquet(store, path, columns, sha256).to_pylist())
+    path = run.folder.block_output("trade_failures", block_id)
+    return list(read_parquet(run.folder.store, path, columns, sha256).to_pylist())
 
 
-def table_sources(
-    store: Store, layout: RunLayout, state: RunState, combined: CombinedFiles, table: str
-) -> list[Source]:
+def table_sources(run: FoldedRun, table: str) -> list[Source]:
     """What a published table is merged from: the blocks' files, or whole vectors where scenarios were cut."""
-    payloads = concatenation_payloads(store, layout, state.plan, state) if table == "scenario_pnl" else ()
-    whole = [Source(layout.combined_file(p.name), sha256=combined.sha256(p.name)) for p in payloads]
-    return whole or list(sources(store, layout, state, table))
+    payloads = concatenation_payloads(run) if table == "scenario_pnl" else ()
+    whole = [Source(run.folder.combined_file(p.name), sha256=run.combined.sha256(p.name)) for p in payloads]
+    return whole or list(sources(run, table))
 
 
-def merge_payloads(store: Store, layout: RunLayout, table: str, found: Sequence[Source]) -> list[MergePayload]:
-    """What workers merge so that a table lies in fewer files, `merged_sources`; to be asked for until there is nothing.
+def merge_payloads(folder: RunFolder, table: str, found: Sequence[Source]) -> list[MergePayload]:
+    """What workers merge so that a table lies in fewer files, `CombinedFiles.merged`; to be asked for until there is
+    nothing.
 
     Nothing for most runs: a driver that merges thousands of blocks' files needs a millisecond for each, on its own.
 
     :param found: see `table_sources`.
     """
-    if len(found) <= most_open(store):
+    if len(found) <= most_open(folder.store):
         return []
     groups = [tuple(found[k : k + FAN_IN]) for k in range(0, len(found), FAN_IN)]
-    return [_merge_payload(store, layout, table, group) for group in groups]
+    return [_merge_payload(folder, table, group) for group in groups]
 
 
-def merged_sources(layout: RunLayout, combined: CombinedFiles, payloads: Sequence[MergePayload]) -> list[Source]:
-    """What a table is merged from when this is done."""
-    return [Source(layout.merged_file(p.name), sha256=combined.sha256(p.name)) for p in payloads]
-
-
-def _merge_payload(store: Store, layout: RunLayout, table: str, group: tuple[Source, ...]) -> MergePayload:
+def _merge_payload(folder: RunFolder, table: str, group: tuple[Source, ...]) -> MergePayload:
     name = digest_id("merge", [table, *((source.path, sorted(source.drop), source.sha256) for source in group)])
-    return MergePayload(store.root, layout.run_id, name, table, group)
+    return MergePayload(*folder.place, name, table, group)
 
 
-def sources(store: Store, layout: RunLayout, state: RunState, table: str) -> Iterator[Source]:
+def sources(run: FoldedRun, table: str) -> Iterator[Source]:
     """The blocks' files that make up a table, in plan order: those of the ledger, whether they are there or not."""
-    split = {index for block_id in state.children if (index := state.plan.index_of(block_id)) is not None}
-    for index in range(len(state.plan)):
+    split = {index for block_id in run.state.children if (index := run.plan.index_of(block_id)) is not None}
+    for index in range(len(run.plan)):
         if index not in split:
-            if (sha256 := state.files.sha256(table, index)) is not None:
-                yield Source(layout.block_output(table, state.plan.id_at(index)), sha256=sha256)
+            if (sha256 := run.state.files.sha256(table, index)) is not None:
+                yield Source(run.folder.block_output(table, run.plan.id_at(index)), sha256=sha256)
             continue
-        for leaf in state.leaves(index, state.plan.block(index)):
-            if (sha256 := state.sha256(table, leaf.block.block_id)) is not None:
-                path = layout.block_output(table, leaf.block.block_id)
-                yield Source(path, dropped_ids(store, layout, state, leaf), sha256)
+        for leaf in run.state.leaves(index, run.plan.block(index)):
+            if (sha256 := run.state.sha256(table, leaf.block.block_id)) is not None:
+                path = run.folder.block_output(table, leaf.block.block_id)
+                yield Source(path, dropped_ids(run, leaf), sha256)
 
 
-def concatenation_payloads(
-    store: Store, layout: RunLayout, plan: StoredPlan, state: RunState
-) -> Iterator[ConcatenationPayload]:
+def concatenation_payloads(run: FoldedRun) -> Iterator[ConcatenationPayload]:
     """One for every range of trades whose stored P&L vectors lie in more than one block; none when none do."""
-    stored = set(open_context(store.root, layout.run_id).spec.stored_pnl)
-    for group in _cut_groups(plan, {measure for measure, name in PNL_SETS.items() if name in stored}):
-        yield _concatenation_payload(store, layout, state, group)
+    stored = set(open_context(*run.folder.place).spec.stored_pnl)
+    for group in _cut_groups(run.plan, {measure for measure, name in PNL_SETS.items() if name in stored}):
+        yield _concatenation_payload(run, group)
 
 
-def correction_payloads(
-    store: Store, layout: RunLayout, plan: StoredPlan, state: RunState
-) -> Iterator[CorrectionPayload]:
+def correction_payloads(run: FoldedRun) -> Iterator[CorrectionPayload]:
     """One for every range of trades of which some failed under a part of the scenarios only."""
-    for group in _cut_groups(plan, set(PNL_SETS)):
+    for group in _cut_groups(run.plan, set(PNL_SETS)):
         failed: Failed = {}
-        leaves = [leaf for index in group for leaf in state.leaves(index, plan.block(index))]
+        leaves = [leaf for index in group for leaf in run.state.leaves(index, run.plan.block(index))]
         for leaf in leaves:
-            _add_failed(store, layout, state, leaf, failed)
+            _add_failed(run, leaf, failed)
         parts = [part for leaf in leaves for part in _to_correct(leaf, failed)] if failed else []
         if parts:
-            sums = [state.sha256("partials", block.parent or "") for block, _ in parts]
+            sums = [run.state.sha256("partials", block.parent or "") for block, _ in parts]
             name = digest_id("correction", [(block.block_id, measures) for block, measures in parts], sums)
-            yield CorrectionPayload(store.root, layout.run_id, name, tuple(parts))
+            yield CorrectionPayload(*run.folder.place, name, tuple(parts))
 
 
-def _add_failed(store: Store, layout: RunLayout, state: RunState, leaf: Leaf, failed: Failed) -> None:
-    rows = failed_trades_of(store, layout, state, leaf.block.block_id, ["row", "measures"])
+def _add_failed(run: FoldedRun, leaf: Leaf, failed: Failed) -> None:
+    rows = failed_trades_of(run, leaf.block.block_id, ["row", "measures"])
     mine = _rows(leaf) if rows else set()
     for row in rows:
         measures = set(PNL_SETS) & set(row["measures"])
@@ -192,21 +180,18 @@ def _distinct_ranges(starts: NDArray[np.int64], measures: pa.ChunkedArray) -> It
         yield int(starts[index]), measures[int(index)].as_py()
 
 
-def _concatenation_payload(store: Store, layout: RunLayout, state: RunState, group: list[int]) -> ConcatenationPayload:
+def _concatenation_payload(run: FoldedRun, group: list[int]) -> ConcatenationPayload:
     ranges = []
     content: list[object] = []
     found: list[tuple[str, frozenset[str], bool]]
     for index in group:
-        block_id = state.plan.id_at(index)
-        if block_id not in state.children and state.status[index] == DONE:
+        block_id = run.plan.id_at(index)
+        if block_id not in run.state.children and run.state.status[index] == DONE:
             found = [(block_id, frozenset(), True)]
         else:
-            leaves = list(state.leaves(index, state.plan.block(index)))
-            found = [
-                (leaf.block.block_id, dropped_ids(store, layout, state, leaf), bool(leaf.status == DONE))
-                for leaf in leaves
-            ]
-        path, sha256 = partial(layout.block_output, "scenario_pnl"), partial(state.sha256, "scenario_pnl")
+            leaves = list(run.state.leaves(index, run.plan.block(index)))
+            found = [(leaf.block.block_id, dropped_ids(run, leaf), bool(leaf.status == DONE)) for leaf in leaves]
+        path, sha256 = partial(run.folder.block_output, "scenario_pnl"), partial(run.state.sha256, "scenario_pnl")
         ranges.append(tuple(Source(path(name), drop, sha256(name)) for name, drop, _ in found))
         content.append([(name, sorted(drop), done, sha256(name)) for name, drop, done in found])
-    return ConcatenationPayload(store.root, layout.run_id, digest_id("concatenation", content), tuple(ranges))
+    return ConcatenationPayload(*run.folder.place, digest_id("concatenation", content), tuple(ranges))

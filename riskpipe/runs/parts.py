@@ -6,21 +6,20 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any
 
 from riskpipe.plan.block import Block
-from riskpipe.store.filesystem import Store
-from riskpipe.store.layout import RunLayout
 from riskpipe.store.ledger import BlockSplit
+from riskpipe.store.run_folder import RunFolder
 from riskpipe.valuation.context import open_context
 from riskpipe.valuation.run_block import read_trades
 
 
-def halves(store: Store, layout: RunLayout, block: Block) -> list[Block]:
+def halves(folder: RunFolder, block: Block) -> list[Block]:
     """Two blocks that together do what `block` does; fewer when it has one trade."""
     if block.trades < 2:
         return []
     if block.rows is not None:
         middle = len(block.rows) // 2
         return [block.part(block.rows[:middle]), block.part(block.rows[middle:])]
-    _, rows = read_trades(open_context(store.root, layout.run_id), block)
+    _, rows = read_trades(open_context(*folder.place), block)
     middle = len(rows) // 2
     cut = int(rows[middle])
     return [

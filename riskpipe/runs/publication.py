@@ -10,16 +10,18 @@ from typing import Any
 from riskpipe import __version__
 from riskpipe.plan.plan import PlanHeader
 from riskpipe.runs.aggregate import aggregates_table, scenarios_table
+from riskpipe.runs.folded import fold
 from riskpipe.runs.losses import missing_outputs
 from riskpipe.runs.outputs import whole_failures
-from riskpipe.runs.session import Session, fold
+from riskpipe.runs.session import Session
 from riskpipe.runs.stored import open_plan
 from riskpipe.store.filesystem import Store
-from riskpipe.store.layout import RunLayout, run_order
 from riskpipe.store.ledger import BlockDone, BlockFailed, BlockSplit, Published, Record, read_ledger
 from riskpipe.store.parquet import WrittenFile, read_parquet
 from riskpipe.store.portfolio import content_sha256
 from riskpipe.store.publish import publish_day, read_current
+from riskpipe.store.run_folder import RunFolder
+from riskpipe.store.run_ids import run_order
 from riskpipe.store.sorted_merge import Source
 from riskpipe.store.stage import stage, stage_merged
 from riskpipe.store.tables import SORT_KEYS
@@ -40,6 +42,9 @@ class Publication:
     replace_day: bool = False
 
 
+FOR_A_RUN = Publication()
+
+
 @dataclass(frozen=True)
 class Decision:
     """:param why: what keeps the run from being published, for people. :param refused: it was asked for."""
@@ -57,18 +62,18 @@ def decide(session: Session, publication: Publication) -> Decision:
     broken = whole_failures(session.state)
     if rule == "complete" and broken:
         return Decision(False, f"{broken} blocks failed; retry them, or --publish always")
-    return allowed(session.store, session.layout.run_id, header, publication)
+    return allowed(session.folder, header, publication)
 
 
-def allowed(store: Store, run_id: str, header: PlanHeader, publication: Publication) -> Decision:
+def allowed(folder: RunFolder, header: PlanHeader, publication: Publication) -> Decision:
     """Whether what stands for the day lets a run take its place."""
     if publication.rule is None:
         if header.selection:
             return Decision(False, f"it is of a selection ({_selection(header.selection)})")
-        standing = read_current(store).get(header.as_of, {}).get("run_id")
-        if standing is not None and run_order(standing) > run_order(run_id):
+        standing = read_current(folder.store).get(header.as_of, {}).get("run_id")
+        if standing is not None and run_order(standing) > run_order(folder.run_id):
             return Decision(False, f"{header.as_of} is from run {standing}, which came later")
-    why = None if publication.replace_day else obstacle(store, run_id, header)
+    why = None if publication.replace_day else obstacle(folder, header)
     return Decision(why is None, why, refused=why is not None)
 
 
@@ -81,15 +86,15 @@ def contents(header: PlanHeader) -> dict[str, Any]:
     }
 
 
-def obstacle(store: Store, run_id: str, header: PlanHeader) -> str | None:
+def obstacle(folder: RunFolder, header: PlanHeader) -> str | None:
     """Why a run may take the place of what stands for its day only when it is told to (`--replace-day`).
 
     None: it may. A run of the whole book with all measures of what stands, and with no fewer trades, may in any case.
     """
-    entry = read_current(store).get(header.as_of)
-    if entry is None or entry["run_id"] == run_id:
+    entry = read_current(folder.store).get(header.as_of)
+    if entry is None or entry["run_id"] == folder.run_id:
         return None
-    mine, standing = contents(header), _standing(store, entry)
+    mine, standing = contents(header), _standing(folder.store, entry)
     lost = sorted(set(standing["measures"]) - set(mine["measures"]))
     faults = []
     if mine["selection"] and mine["selection"] != standing["selection"]:
@@ -101,7 +106,7 @@ def obstacle(store: Store, run_id: str, header: PlanHeader) -> str | None:
     if not faults:
         return None
     return (
-        f"run {run_id} {' and '.join(faults)}, and would replace all of {header.as_of}, which is from run "
+        f"run {folder.run_id} {' and '.join(faults)}, and would replace all of {header.as_of}, which is from run "
         f"{entry['run_id']}; --replace-day allows it"
     )
 
@@ -110,9 +115,9 @@ def _standing(store: Store, entry: Mapping[str, Any]) -> Mapping[str, Any]:
     """The contents of a published day; of one from before they were written down, as far as they can be found."""
     if "trades" in entry:
         return entry
-    layout = RunLayout(entry["run_id"])
-    if store.exists(layout.plan):
-        return contents(open_plan(store, layout).header)
+    folder = RunFolder(store, entry["run_id"])
+    if folder.planned():
+        return contents(open_plan(folder).header)
     files = entry["tables"].get("aggregates", {"files": []})["files"]
     counts = [read_parquet(store, file["path"], ["level", "trades"]) for file in files]
     trades = max((row["trades"] for table in counts for row in table.to_pylist() if row["level"] == 0), default=0)
@@ -133,25 +138,24 @@ def was_published(records: Sequence[Record]) -> bool:
     return False
 
 
-def stands(store: Store, layout: RunLayout, as_of: str) -> bool:
+def stands(folder: RunFolder, as_of: str) -> bool:
     """Whether a run, all of whose outputs are there, is what is published for its day, byte for byte."""
-    entry = read_current(store).get(as_of)
-    if entry is None or entry["run_id"] != layout.run_id:
+    entry = read_current(folder.store).get(as_of)
+    if entry is None or entry["run_id"] != folder.run_id:
         return False
-    records = list(read_ledger(store, layout))
-    state, combined = fold(store, layout, open_plan(store, layout), records)
-    if not was_published(records) or next(missing_outputs(store, layout, state, combined), None) is not None:
+    records = list(read_ledger(folder))
+    if not was_published(records) or next(missing_outputs(fold(folder, records)), None) is not None:
         return False
     files = [file for described in entry["tables"].values() for file in described["files"]]
     return all(
-        store.size(file["path"]) == file["bytes"] and content_sha256(store, file["path"]) == file["sha256"]
+        folder.store.size(file["path"]) == file["bytes"]
+        and content_sha256(folder.store, file["path"]) == file["sha256"]
         for file in files
     )
 
 
 def publish_tables(
-    store: Store,
-    layout: RunLayout,
+    folder: RunFolder,
     sources: Mapping[str, Sequence[Source]],
     sums: Sequence[PartialFile],
     engines: Iterable[str],
@@ -162,7 +166,7 @@ def publish_tables(
     :param engines: versions of riskpipe that did the blocks; this one puts them together.
     :param sums: the files that hold the run's sums.
     """
-    context = open_context(store.root, layout.run_id)
+    context = open_context(*folder.place)
     context.verify()
     spec = context.spec
     versions = ", ".join(sorted({*engines, __version__}))
@@ -170,13 +174,13 @@ def publish_tables(
     staged: dict[str, list[WrittenFile]] = {}
     for table in SORT_KEYS:
         if sources[table]:
-            staged[table] = stage_merged(store, layout, table, sources[table], provenance)
-    books = read_sums(store, sums)
+            staged[table] = stage_merged(folder, table, sources[table], provenance)
+    books = read_sums(folder.store, sums)
     for table, rows in (
         ("aggregates", aggregates_table(spec, context.scenarios, books)),
         ("scenarios", scenarios_table(spec, context.scenarios)),
     ):
-        staged[table] = stage(store, layout, table, [rows], provenance)
-    described = contents(open_plan(store, layout).header)
-    publish_day(store, layout, spec.as_of, staged, datetime.now(UTC), described)
+        staged[table] = stage(folder, table, [rows], provenance)
+    described = contents(open_plan(folder).header)
+    publish_day(folder, spec.as_of, staged, datetime.now(UTC), described)
     return staged

@@ -30,21 +30,18 @@ from riskpipe.plan.block import Block
 from riskpipe.plan.plan import StoredPlan
 from riskpipe.plan.state import RunState
 from riskpipe.runs.attempts import cause_of, done_record
-from riskpipe.runs.combined_files import CombinedFiles
+from riskpipe.runs.folded import FoldedRun, fold
 from riskpipe.runs.losses import loss_error, lost_outputs, missing_outputs
 from riskpipe.runs.outputs import (
     concatenation_payloads,
     correction_payloads,
     merge_payloads,
-    merged_sources,
     table_sources,
     unfinished,
 )
 from riskpipe.runs.parts import halves
-from riskpipe.runs.stored import open_plan
 from riskpipe.runs.worker_functions import FUNCTIONS
-from riskpipe.store.filesystem import MissingFileError, Store
-from riskpipe.store.layout import RunLayout
+from riskpipe.store.filesystem import MissingFileError
 from riskpipe.store.lease import Lease
 from riskpipe.store.ledger import (
     BlockFailed,
@@ -61,6 +58,7 @@ from riskpipe.store.ledger import (
 )
 from riskpipe.store.parquet import ChangedFileError
 from riskpipe.store.process import ProcessIdentity
+from riskpipe.store.run_folder import RunFolder
 from riskpipe.store.sorted_merge import Source
 from riskpipe.store.tables import SORT_KEYS
 from riskpipe.valuation.book_sums import PartialFile, SumPayload
@@ -74,12 +72,8 @@ UPDATE_SECONDS = 0.5
 class Session:
     """An open run in this process; the only writer of its ledger."""
 
-    store: Store
-    layout: RunLayout
+    run: FoldedRun
     settings: Settings
-    plan: StoredPlan
-    state: RunState
-    combined: CombinedFiles
     writer: LedgerWriter
     session: str
     lease: Lease
@@ -97,12 +91,24 @@ class Session:
     publishable: bool = False
     lost: list[OutputLost] = field(default_factory=list)
 
+    @property
+    def folder(self) -> RunFolder:
+        return self.run.folder
+
+    @property
+    def plan(self) -> StoredPlan:
+        return self.run.plan
+
+    @property
+    def state(self) -> RunState:
+        return self.run.state
+
     # -- ledger
 
     def record(self, record: Record) -> None:
         """Into the ledger, and into the state that is folded from it."""
         self.writer.append(record)
-        self.state.apply(record)
+        self.run.apply(record)
 
     def flush(self) -> None:
         self.lease.check()
@@ -121,16 +127,15 @@ class Session:
 
     def _losses(self) -> StorageError | None:
         """Records what is not in place any more; None: everything is."""
-        lost = list(lost_outputs(self.store, self.layout, self.state, self.combined))
+        lost = list(lost_outputs(self.run))
         self.lose(lost)
         self.flush()
-        return loss_error(self.store, self.layout, lost) if lost else None
+        return loss_error(self.folder, lost) if lost else None
 
     def lose(self, lost: Iterable[OutputLost]) -> None:
         """What these files are of is to be done again."""
         for loss in lost:
             self.record(loss)
-            self.combined.lost(loss.name)
 
     def end(self, status: RunStatus) -> None:
         self.record(SessionEnded(self.session, status.state, status.exit_code, time.time()))
@@ -164,32 +169,33 @@ class Session:
     def _finish_outputs(self, executor: Executor) -> bool:
         """Whether everything is in place."""
         for leaf in unfinished(self.state):
-            payload = BlockPayload(self.store.root, self.layout.run_id, leaf.block)
+            payload = BlockPayload(*self.folder.place, leaf.block)
             made = void_block(payload, self.state.why(leaf.block.block_id))
             self.record(BlockVoid(leaf.block.block_id, made.outputs))
-        for level in self.combined.levels(self.state):
+        for level in self.run.combined.levels(self.state):
             tasks_of_level = (self._sum_task(payload) for payload in level)
             if self._drive(tasks_of_level, executor, fail_fast=True).state != "complete":
                 return False
-        where = (self.store, self.layout, self.plan, self.state)
-        corrections = list(correction_payloads(*where))
+        corrections = list(correction_payloads(self.run))
         corrected = (Task(key=payload.name, payload=payload, function="correct") for payload in corrections)
-        whole = (Task(key=p.name, payload=p, function="concatenate") for p in concatenation_payloads(*where))
-        left = (task for task in itertools.chain(corrected, whole) if not self.combined.has(task.key))
+        whole = (Task(key=p.name, payload=p, function="concatenate") for p in concatenation_payloads(self.run))
+        left = (task for task in itertools.chain(corrected, whole) if not self.run.combined.has(task.key))
         if self._drive(left, executor, fail_fast=True).state != "complete":
             return False
-        self.sums = tuple(map(self.combined.sums, (*self.combined.roots, *(payload.name for payload in corrections))))
+        self.sums = tuple(
+            map(self.run.combined.sums, (*self.run.combined.roots, *(payload.name for payload in corrections)))
+        )
         return True
 
     def _merge(self, executor: Executor) -> bool:
         for table in SORT_KEYS:
-            found = table_sources(self.store, self.layout, self.state, self.combined, table)
-            while level := merge_payloads(self.store, self.layout, table, found):
-                left = (payload for payload in level if not self.combined.has(payload.name))
+            found = table_sources(self.run, table)
+            while level := merge_payloads(self.folder, table, found):
+                left = (payload for payload in level if not self.run.combined.has(payload.name))
                 tasks = (Task(key=payload.name, payload=payload, function="merge") for payload in left)
                 if self._drive(tasks, executor, fail_fast=True).state != "complete":
                     return False
-                found = merged_sources(self.layout, self.combined, level)
+                found = [self.run.combined.merged(payload.name) for payload in level]
             self.sources[table] = found
         return True
 
@@ -219,7 +225,7 @@ class Session:
         limit = self.settings.cluster.block_timeout
         return Task(
             key=block.block_id,
-            payload=BlockPayload(self.store.root, self.layout.run_id, block),
+            payload=BlockPayload(*self.folder.place, block),
             size=block.trades,
             timeout_seconds=float("inf") if limit is None else limit,
             projected_seconds=block.projected_seconds,
@@ -231,7 +237,7 @@ class Session:
     def _split(self, task: Task) -> list[Task]:
         if not isinstance(task.payload, BlockPayload):
             return []
-        return [self._task(child) for child in halves(self.store, self.layout, task.payload.block)]
+        return [self._task(child) for child in halves(self.folder, task.payload.block)]
 
     def _tick(self) -> None:
         now = time.monotonic()
@@ -270,14 +276,13 @@ class Session:
     def _finished(self, task: Task, result: Any, worker: str) -> list[Task]:
         queued_at = self.queued.pop(task.key, time.time())
         if not isinstance(task.payload, BlockPayload):
-            self.combined.done(task.key, result.path, result.sha256)
             self.record(Combined(task.key, result.path, result.sha256))
             return []
         block = task.payload.block
         self.record(done_record(block, task.attempt, worker, queued_at, result))
         self.done_projected += block.projected_seconds
         self.left_projected -= block.projected_seconds
-        payload = self.combined.completed_by(block, self.state)
+        payload = self.run.combined.completed_by(block, self.state)
         return [] if payload is None else [self._sum_task(payload)]
 
     def _attempt_failed(
@@ -317,7 +322,7 @@ class Session:
         """The run as it is now."""
         elapsed = time.monotonic() - self.started
         return RunStatus(
-            run_id=self.layout.run_id,
+            run_id=self.folder.run_id,
             as_of=self.plan.header.as_of,
             state=state,
             blocks=self.state.blocks_counts(),
@@ -328,7 +333,7 @@ class Session:
             elapsed_seconds=elapsed,
             remaining_seconds=self._remaining() if state == "running" else None,
             selection=tuple(tuple(terms) for terms in self.plan.header.selection),
-            output=self.store.root,
+            output=self.folder.store.root,
             phases=dict(self.phases),
             signal_number=self.stop.signal_number,
             **more,
@@ -346,45 +351,25 @@ class Session:
         return next(self.state.pending(), None) is None
 
 
-def fold(
-    store: Store, layout: RunLayout, plan: StoredPlan, records: Iterable[Record]
-) -> tuple[RunState, CombinedFiles]:
-    """A ledger as the state of the run's blocks, and what was combined of them."""
-    state = RunState(plan)
-    combined = CombinedFiles(store.root, layout, len(plan))
-    for record in records:
-        state.apply(record)
-        if isinstance(record, Combined):
-            combined.done(record.name, record.path, record.sha256)
-        elif isinstance(record, OutputLost):
-            combined.lost(record.name)
-    return state, combined
-
-
-def open_session(
-    store: Store, layout: RunLayout, settings: Settings, lease: Lease, observer: Observer, stop: StopSignal
-) -> Session:
+def open_session(folder: RunFolder, settings: Settings, lease: Lease, observer: Observer, stop: StopSignal) -> Session:
     """Fold the ledger and begin a session on a run whose plan is in place.
 
     :raises StorageError: plan or ledger cannot be read.
     """
-    store.delete_temporary(layout.root)
-    open_context(store.root, layout.run_id).verify()
-    plan = open_plan(store, layout)
-    state, combined = fold(store, layout, plan, read_ledger(store, layout))
-    combined.forget_merged(store)
-    lost = list(missing_outputs(store, layout, state, combined))
-    name = new_session_id(store, layout, datetime.now(UTC))
+    folder.store.delete_temporary(folder.root)
+    open_context(*folder.place).verify()
+    run = fold(folder, read_ledger(folder))
+    run.combined.forget_merged()
+    lost = list(missing_outputs(run))
+    name = new_session_id(folder, datetime.now(UTC))
     started = time.monotonic()
-    writer = LedgerWriter(store, layout, name, started)
-    session = Session(
-        store, layout, settings, plan, state, combined, writer, name, lease, observer, stop, started=started
-    )
+    writer = LedgerWriter(folder, name, started)
+    session = Session(run, settings, writer, name, lease, observer, stop, started=started)
     identity = ProcessIdentity.current()
     session.record(SessionStarted(name, time.time(), identity.host, identity.pid, __version__))
     session.lose(lost)
     session.lost = lost
-    state.start_session()
-    combined.begin(state)
+    run.state.start_session()
+    run.combined.begin(run.state)
     session.flush()
     return session

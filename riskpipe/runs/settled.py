@@ -7,46 +7,38 @@ from dataclasses import replace
 
 from riskpipe.config import Settings
 from riskpipe.plan.accounting import RunStatus
-from riskpipe.plan.plan import StoredPlan
-from riskpipe.plan.state import RunState
+from riskpipe.runs.folded import FoldedRun, fold
 from riskpipe.runs.losses import missing_outputs
 from riskpipe.runs.outputs import whole_failures
 from riskpipe.runs.publication import Publication, allowed, was_published
-from riskpipe.runs.session import fold
 from riskpipe.runs.status import as_seen_now, read_status
-from riskpipe.runs.stored import open_plan
-from riskpipe.store.filesystem import Store
-from riskpipe.store.layout import RunLayout
 from riskpipe.store.ledger import read_ledger
 from riskpipe.store.publish import read_current
+from riskpipe.store.run_folder import RunFolder
 
-Repeats = Callable[[StoredPlan, RunState], bool]
+Repeats = Callable[[FoldedRun], bool]
 
 
-def settled(
-    store: Store, layout: RunLayout, settings: Settings, publication: Publication, repeats: Repeats
-) -> RunStatus | None:
+def settled(folder: RunFolder, settings: Settings, publication: Publication, repeats: Repeats) -> RunStatus | None:
     """The run's status, when a session would neither value nor publish anything; None when there is something to do.
 
     :param repeats: whether something of what is done or has failed is to be done again.
     :raises StorageError: the run's files are damaged.
     """
-    records = list(read_ledger(store, layout))
-    status = read_status(store, layout, records)
+    records = list(read_ledger(folder))
+    status = read_status(folder, records)
     if status is None or status.state not in ("complete", "partial"):
         return None
-    plan = open_plan(store, layout)
-    state, combined = fold(store, layout, plan, records)
-    lost = missing_outputs(store, layout, state, combined)
-    if any(next(found, None) is not None for found in (state.pending(), lost)) or repeats(plan, state):
+    run = fold(folder, records)
+    if any(next(found, None) is not None for found in (run.state.pending(), missing_outputs(run))) or repeats(run):
         return None
-    days = read_current(store)
-    stands = days.get(status.as_of, {}).get("run_id") == layout.run_id and was_published(records)
+    days = read_current(folder.store)
+    stands = days.get(status.as_of, {}).get("run_id") == folder.run_id and was_published(records)
     done = stands if publication.rule is not None else was_published(records)
     rule = publication.rule or settings.publish
-    wanted = rule == "always" or (rule == "complete" and not whole_failures(state))
+    wanted = rule == "always" or (rule == "complete" and not whole_failures(run.state))
     if wanted and not done:
-        decision = allowed(store, layout.run_id, plan.header, publication)
+        decision = allowed(folder, run.plan.header, publication)
         if decision.publish:
             return None
         if decision.refused:

@@ -14,30 +14,32 @@ from riskpipe.plan.accounting import Counts, RunStatus
 from riskpipe.plan.state import RunState
 from riskpipe.runs.stored import open_plan
 from riskpipe.store.filesystem import Store
-from riskpipe.store.layout import RunLayout
 from riskpipe.store.lease import holder
 from riskpipe.store.ledger import BlockDone, Published, Record, SessionEnded, SessionStarted, read_ledger
 from riskpipe.store.publish import read_current
+from riskpipe.store.run_folder import RunFolder
 
 
-def status_of(store: Store, layout: RunLayout) -> RunStatus:
+def status_of(folder: RunFolder) -> RunStatus:
     """From the summary if the last session ended in order, else folded from the ledger."""
-    opened = store.read_json(layout.run)
+    opened = folder.described()
     # Whoever began the last session is at work, or was killed: its lease tells.
-    state = "running" if holder(store) == layout.run_id else "interrupted"
-    if not store.exists(layout.plan):
+    state = "running" if holder(folder.store) == folder.run_id else "interrupted"
+    if not folder.planned():
         nothing, why = Counts(), "planning" if state == "running" else "stopped before it had a plan"
-        return RunStatus(layout.run_id, opened["as_of"], state, nothing, nothing, output=store.root, messages=(why,))
-    records = list(read_ledger(store, layout))
-    ended = read_status(store, layout, records)
+        return RunStatus(
+            folder.run_id, opened["as_of"], state, nothing, nothing, output=folder.store.root, messages=(why,)
+        )
+    records = list(read_ledger(folder))
+    ended = read_status(folder, records)
     if ended is not None:
         return ended
-    plan = open_plan(store, layout)
+    plan = open_plan(folder)
     progress = _Progress(RunState(plan))
     for record in records:
         progress.apply(record)
     return RunStatus(
-        run_id=layout.run_id,
+        run_id=folder.run_id,
         as_of=opened["as_of"],
         state=state,
         blocks=progress.state.blocks_counts(),
@@ -48,7 +50,7 @@ def status_of(store: Store, layout: RunLayout) -> RunStatus:
         remaining_seconds=progress.remaining(time.time()) if state == "running" else None,
         published=any(isinstance(record, Published) for record in records),
         selection=tuple(tuple(terms) for terms in plan.header.selection),
-        output=store.root,
+        output=folder.store.root,
     )
 
 
@@ -87,7 +89,7 @@ class _Progress:
         return left * max(now - self.valuing, 0.0) / self.projected
 
 
-def read_status(store: Store, layout: RunLayout, records: Iterable[Record]) -> RunStatus | None:
+def read_status(folder: RunFolder, records: Iterable[Record]) -> RunStatus | None:
     """How the last session of a run ended; None when it is at work, or was killed.
 
     :param records: the run's ledger: a summary counts only when its session's end was recorded after it.
@@ -99,17 +101,17 @@ def read_status(store: Store, layout: RunLayout, records: Iterable[Record]) -> R
             started = record.session
         elif isinstance(record, SessionEnded):
             ended = record.session
-    if started is None or ended != started or not store.exists(layout.summary):
+    if started is None or ended != started or not folder.store.exists(folder.summary):
         return None
-    return read_summary(store, layout)
+    return read_summary(folder)
 
 
-def read_summary(store: Store, layout: RunLayout) -> RunStatus:
-    value = store.read_json(layout.summary)
+def read_summary(folder: RunFolder) -> RunStatus:
+    value = folder.store.read_json(folder.summary)
     try:
         return RunStatus.from_json(value)
     except (KeyError, TypeError, ValueError) as error:
-        raise StorageError(f"cannot read {store.full_path(layout.summary)}: damaged ({error!r})") from error
+        raise StorageError(f"cannot read {folder.store.full_path(folder.summary)}: damaged ({error!r})") from error
 
 
 def published_days(store: Store) -> Mapping[str, Any] | None:

@@ -6,8 +6,8 @@ import shutil
 
 from riskpipe.plan.plan import StoredPlan
 from riskpipe.store.filesystem import Store
-from riskpipe.store.layout import RunLayout
 from riskpipe.store.local_files import local_file
+from riskpipe.store.run_folder import RunFolder
 from riskpipe.valuation.spec import read_spec
 
 PLAN_FILE = "plan.parquet"
@@ -19,9 +19,9 @@ def put_file(store: Store, name: str, path: str) -> None:
         shutil.copyfileobj(source, sink)
 
 
-def open_plan(store: Store, layout: RunLayout) -> StoredPlan:
+def open_plan(folder: RunFolder) -> StoredPlan:
     """The plan of a run; of one in an object store, a copy on this machine.
 
     :raises StorageError: there is none, or it cannot be read.
     """
-    return StoredPlan(local_file(store, layout.plan, read_spec(store, layout).files_sha256.get(PLAN_FILE, "")))
+    return StoredPlan(local_file(folder.store, folder.plan, read_spec(folder).files_sha256.get(PLAN_FILE, "")))

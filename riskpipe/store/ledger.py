@@ -23,8 +23,8 @@ from typing import Any, ClassVar, get_args
 
 from riskpipe.errors import StorageError
 from riskpipe.store.filesystem import Store
-from riskpipe.store.layout import RunLayout
 from riskpipe.store.parquet import WrittenFile
+from riskpipe.store.run_folder import RunFolder
 
 VERSION = 2
 FLUSH_RECORDS = 256
@@ -172,12 +172,12 @@ Record = (
 )
 
 
-def new_session_id(store: Store, layout: RunLayout, now: datetime) -> str:
+def new_session_id(folder: RunFolder, now: datetime) -> str:
     """A session's name, such as `000003-20261120T193055Z-3f9a1c`, after those that the run's ledger has.
 
     :param now: with a time zone; for people.
     """
-    last = max((segment.number for segment in _segments(store, layout)), default=0)
+    last = max((segment.number for segment in _segments(folder)), default=0)
     return f"{last + 1:06d}-{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
 
 
@@ -271,11 +271,11 @@ class LedgerWriter:
     :param started: the clock's reading when the session began; the same clock as for `maybe_flush`.
     """
 
-    def __init__(self, store: Store, layout: RunLayout, session: str, started: float) -> None:
+    def __init__(self, folder: RunFolder, session: str, started: float) -> None:
         if _SEGMENT.fullmatch(f"{session}-000000.jsonl") is None:
             raise ValueError(f"{session!r} is not of new_session_id()")
-        self._store = store
-        self._layout = layout
+        self._store = folder.store
+        self._layout = folder
         self._session = session
         self._started = started
         self._flushed = started
@@ -333,21 +333,21 @@ class LedgerWriter:
         return True
 
 
-def read_ledger(store: Store, layout: RunLayout) -> Iterator[Record]:
+def read_ledger(folder: RunFolder) -> Iterator[Record]:
     """All records in the order of sessions and their sequence, one segment in memory at a time.
 
     :raises StorageError: naming the segment that is missing, torn, edited or of a newer version.
     """
     following: dict[str, int] = {}
-    segments = _segments(store, layout)
-    contents = store.overlapped(lambda segment: store.read_bytes(segment.path), segments)
+    segments = _segments(folder)
+    contents = folder.store.overlapped(lambda segment: folder.store.read_bytes(segment.path), segments)
     for segment, content in zip(segments, contents, strict=True):
         session, expected = segment.session, following.get(segment.session, 0)
         if segment.sequence != expected:
             lost = f"{session}-{expected:06d}.jsonl"
-            raise _damaged(store, f"{layout.ledger}/{lost}", "the segment is missing")
+            raise _damaged(folder.store, f"{folder.ledger}/{lost}", "the segment is missing")
         following[session] = expected + 1
-        yield from _decoded(store, segment.path, session, expected, content)
+        yield from _decoded(folder.store, segment.path, session, expected, content)
 
 
 @dataclass(frozen=True, order=True)
@@ -360,9 +360,9 @@ class _Segment:
     path: str
 
 
-def _segments(store: Store, layout: RunLayout) -> list[_Segment]:
+def _segments(folder: RunFolder) -> list[_Segment]:
     found = []
-    for entry in store.list_files(layout.ledger, recursive=False):
+    for entry in folder.store.list_files(folder.ledger, recursive=False):
         match = _SEGMENT.fullmatch(entry.path.rpartition("/")[2])
         if match is not None:
             found.append(_Segment(int(match[2] or 0), match[1], int(match[3]), entry.path))

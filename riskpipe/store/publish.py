@@ -26,16 +26,16 @@ from typing import Any
 
 from riskpipe.errors import StorageError
 from riskpipe.store.filesystem import Store
-from riskpipe.store.layout import CURRENT, PUBLISHED, RunLayout, published_day
+from riskpipe.store.layout import CURRENT, PUBLISHED, published_day
 from riskpipe.store.parquet import WrittenFile
 from riskpipe.store.portfolio import content_sha256
+from riskpipe.store.run_folder import RunFolder
 
 CURRENT_VERSION = 1
 
 
 def publish_day(
-    store: Store,
-    layout: RunLayout,
+    folder: RunFolder,
     as_of: date,
     tables: Mapping[str, Sequence[WrittenFile]],
     now: datetime,
@@ -51,19 +51,19 @@ def publish_day(
     :raises StorageError: what was staged is gone (stage again), or the output does not serve.
     """
     for table in sorted(tables):
-        _place(store, layout, as_of, table, tables[table])
-    for table in store.list_directories(PUBLISHED):
-        if table not in tables and store.is_directory(published_day(table, as_of)):
-            store.remove_directory(published_day(table, as_of), f"{layout.staging}/removed/{table}")
-    days = read_current(store)
+        _place(folder, as_of, table, tables[table])
+    for table in folder.store.list_directories(PUBLISHED):
+        if table not in tables and folder.store.is_directory(published_day(table, as_of)):
+            folder.store.remove_directory(published_day(table, as_of), f"{folder.staging}/removed/{table}")
+    days = read_current(folder.store)
     days[as_of.isoformat()] = {
-        "run_id": layout.run_id,
+        "run_id": folder.run_id,
         "published_at": now.astimezone(UTC).isoformat(timespec="seconds"),
         **(contents or {}),
         "tables": {table: _described(table, as_of, files) for table, files in sorted(tables.items())},
     }
-    _put_current(store, days)
-    store.delete_tree(layout.staging)
+    _put_current(folder.store, days)
+    folder.store.delete_tree(folder.staging)
 
 
 def read_current(store: Store) -> dict[str, Any]:
@@ -110,15 +110,15 @@ def _name(file: WrittenFile) -> str:
     return file.path.rpartition("/")[2]
 
 
-def _place(store: Store, layout: RunLayout, as_of: date, table: str, files: Sequence[WrittenFile]) -> None:
-    staged, target = layout.staged_day(table, as_of), published_day(table, as_of)
+def _place(folder: RunFolder, as_of: date, table: str, files: Sequence[WrittenFile]) -> None:
+    staged, target = folder.staged_day(table, as_of), published_day(table, as_of)
     # After an exchange the staged directory holds the replaced day. Sizes tell them apart, or else checksums do.
-    is_staged, looks_placed = _has(store, staged, files), _has(store, target, files)
-    if looks_placed and all(content_sha256(store, f"{target}/{_name(file)}") == file.sha256 for file in files):
+    is_staged, looks_placed = _has(folder.store, staged, files), _has(folder.store, target, files)
+    if looks_placed and all(content_sha256(folder.store, f"{target}/{_name(file)}") == file.sha256 for file in files):
         return
     if not is_staged:
-        raise StorageError(f"what was staged in {store.full_path(staged)} is gone: publish the run again")
-    store.replace_directory(staged, target)
+        raise StorageError(f"what was staged in {folder.store.full_path(staged)} is gone: publish the run again")
+    folder.store.replace_directory(staged, target)
 
 
 def _has(store: Store, directory: str, files: Sequence[WrittenFile]) -> bool:
@@ -127,8 +127,7 @@ def _has(store: Store, directory: str, files: Sequence[WrittenFile]) -> bool:
 
 
 def replace_table(
-    store: Store,
-    layout: RunLayout,
+    folder: RunFolder,
     as_of: date,
     table: str,
     files: Sequence[WrittenFile],
@@ -137,16 +136,16 @@ def replace_table(
 ) -> None:
     """Puts staged files of the same rows in place of one published table of a day; the day's other tables stay.
 
-    :param layout: whose staging directory holds them. :param of: the run that published the day, and when, for a day
+    :param folder: whose staging directory holds them. :param of: the run that published the day, and when, for a day
         that CURRENT.json does not know.
     :param expected: paths of the files that they replace.
     :raises StorageError: the day is not what was read, or what was staged is gone.
     """
     day = published_day(table, as_of)
-    if [entry.path for entry in store.list_files(day)] != sorted(expected):
-        raise StorageError(f"{store.full_path(day)} changed meanwhile: try again")
-    _place(store, layout, as_of, table, files)
-    describe_table(store, as_of, table, files, of)
+    if [entry.path for entry in folder.store.list_files(day)] != sorted(expected):
+        raise StorageError(f"{folder.store.full_path(day)} changed meanwhile: try again")
+    _place(folder, as_of, table, files)
+    describe_table(folder.store, as_of, table, files, of)
 
 
 def describe_table(

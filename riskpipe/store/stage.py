@@ -10,8 +10,9 @@ from dataclasses import replace
 import pyarrow as pa
 
 from riskpipe.store.filesystem import Store
-from riskpipe.store.layout import RunLayout, published_day
+from riskpipe.store.layout import published_day
 from riskpipe.store.parquet import ROW_GROUP_ROWS, Remnant, WrittenFile
+from riskpipe.store.run_folder import RunFolder
 from riskpipe.store.sorted_merge import WINDOW_BYTES, Source, merge_sorted, merge_to_file
 from riskpipe.store.tables import SCHEMAS, SORT_KEYS, Provenance, TableSink, metadata, table_sink
 
@@ -25,8 +26,7 @@ _CONSTANT = ("as_of_date", "run_id")
 
 
 def stage_merged(
-    store: Store,
-    layout: RunLayout,
+    folder: RunFolder,
     table: str,
     sources: Sequence[Source],
     provenance: Provenance,
@@ -42,9 +42,9 @@ def stage_merged(
     :raises InvalidResultError: sources that are not sorted, rows that are there twice, or a broken contract.
     :raises StorageError: a source cannot be read, or the output not written.
     """
-    scratch = f"{layout.staging}/merge-{table}"
-    windows = merge_sorted(store, sources, _varying(table), SORT_KEYS[table], scratch, window_bytes)
-    return stage(store, layout, table, windows, provenance, file_bytes)
+    scratch = f"{folder.staging}/merge-{table}"
+    windows = merge_sorted(folder.store, sources, _varying(table), SORT_KEYS[table], scratch, window_bytes)
+    return stage(folder, table, windows, provenance, file_bytes)
 
 
 def merge_some(
@@ -59,8 +59,7 @@ def _varying(table: str) -> pa.Schema:
 
 
 def stage(
-    store: Store,
-    layout: RunLayout,
+    folder: RunFolder,
     table: str,
     rows: Iterable[pa.Table],
     provenance: Provenance,
@@ -71,16 +70,16 @@ def stage(
     They are made to replace what is published now (see publish.py): a single part begins with what the published part
     holds, several parts take numbers that the published ones do not have.
     """
-    directory = layout.staged_day(table, provenance.as_of_date)
-    store.delete_tree(directory)
-    published = [e.path for e in store.list_files(published_day(table, provenance.as_of_date), recursive=False)]
-    before = _remnant(store, published)
+    directory = folder.staged_day(table, provenance.as_of_date)
+    folder.store.delete_tree(directory)
+    published = [e.path for e in folder.store.list_files(published_day(table, provenance.as_of_date), recursive=False)]
+    before = _remnant(folder.store, published)
     with ExitStack() as stack:
-        parts = _Parts(store, directory, table, provenance, file_bytes, stack, before)
+        parts = _Parts(folder.store, directory, table, provenance, file_bytes, stack, before)
         for group in _row_groups(rows):
             parts.write(group)
         parts.finish()
-    return _renumbered(store, parts.written, published)
+    return _renumbered(folder.store, parts.written, published)
 
 
 def _remnant(store: Store, published: Sequence[str]) -> Remnant | None:

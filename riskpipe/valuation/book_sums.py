@@ -65,7 +65,7 @@ def sum_partials(payload: SumPayload) -> WrittenFile:
     context = open_context(payload.root, payload.run_id)
     tables = context.store.overlapped(lambda file: _read_sums(context.store, file), payload.files)
     sums = add_up(zip(tables, (file.repeats for file in payload.files), strict=True))
-    path = context.layout.combined_file(payload.name)
+    path = context.folder.combined_file(payload.name)
     return write_result(context.store, path, "partials", partials_table(sums), context.spec.provenance)
 
 

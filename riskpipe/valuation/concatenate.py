@@ -43,7 +43,7 @@ def concatenate_pnl(payload: ConcatenationPayload) -> WrittenFile:
     table = pa.concat_tables(whole).sort_by(
         [("book", "ascending"), ("trade_id", "ascending"), ("scenario_set", "ascending")]
     )
-    path = context.layout.combined_file(payload.name)
+    path = context.folder.combined_file(payload.name)
     return write_result(context.store, path, "scenario_pnl", table, context.spec.provenance)
 
 

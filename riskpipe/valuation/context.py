@@ -18,11 +18,10 @@ from riskpipe.market.snapshot import MarketSnapshot
 from riskpipe.plan.selection import Selection, parse_selection
 from riskpipe.products.base import Product
 from riskpipe.products.catalogue import catalogue
-from riskpipe.store.filesystem import Store
-from riskpipe.store.layout import RunLayout
 from riskpipe.store.local_files import local_file
 from riskpipe.store.location import open_store
 from riskpipe.store.parquet import read_parquet
+from riskpipe.store.run_folder import RunFolder
 from riskpipe.valuation.spec import read_spec
 
 
@@ -43,13 +42,13 @@ class ColumnClass:
 class Context:
     """The opened inputs of one run."""
 
-    def __init__(self, store: Store, layout: RunLayout) -> None:
-        self.store = store
-        self.layout = layout
-        self.spec = read_spec(store, layout)
+    def __init__(self, folder: RunFolder) -> None:
+        self.store = folder.store
+        self.folder = folder
+        self.spec = read_spec(folder)
         self.portfolio = open_store(self.spec.portfolio)
-        self.snapshot = MarketSnapshot.open(self._local(layout.market))
-        self.scenarios = ScenarioSet.open(self._local(layout.scenarios))
+        self.snapshot = MarketSnapshot.open(self._local(folder.market))
+        self.scenarios = ScenarioSet.open(self._local(folder.scenarios))
         self.products: Mapping[str, Product] = catalogue()
         self._models: dict[int, MarketModel] = {}
         self._classes: dict[tuple[str, int, int], tuple[ColumnClass, ...]] = {}
@@ -62,10 +61,10 @@ class Context:
 
     def verify(self) -> None:
         """Look again at the files that everything rests on. :raises StorageError: one is not what was written."""
-        read_spec(self.store, self.layout)
-        for path in (self.layout.market, self.layout.scenarios):
+        read_spec(self.folder)
+        for path in (self.folder.market, self.folder.scenarios):
             self._local(path)
-        read_parquet(self.store, self.layout.quarantine, [], self._sha256(self.layout.quarantine))
+        read_parquet(self.store, self.folder.quarantine, [], self._sha256(self.folder.quarantine))
 
     def model(self, horizon: int = 0) -> MarketModel:
         if horizon not in self._models:
@@ -78,7 +77,7 @@ class Context:
 
     @cached_property
     def _quarantine(self) -> pa.Table:
-        return read_parquet(self.store, self.layout.quarantine, sha256=self._sha256(self.layout.quarantine))
+        return read_parquet(self.store, self.folder.quarantine, sha256=self._sha256(self.folder.quarantine))
 
     def quarantined(self, path: str, start: int, stop: int) -> dict[int, Failure]:
         """Row of the file -> why it gets no numbers, for rows [start, stop)."""
@@ -131,4 +130,4 @@ class Context:
 @lru_cache(maxsize=2)
 def open_context(root: str, run_id: str) -> Context:
     """The context of a run, once a process."""
-    return Context(open_store(root), RunLayout(run_id))
+    return Context(RunFolder(open_store(root), run_id))

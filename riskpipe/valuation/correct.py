@@ -44,7 +44,7 @@ def correct_sums(payload: CorrectionPayload) -> WrittenFile:
         partials = value_block(context, block, trades, rows).tables["partials"]
         wanted = pc.is_in(partials.column("measure"), value_set=pa.array(measures, pa.string()))
         tables.append(negated(partials.filter(wanted)))
-    path = context.layout.combined_file(payload.name)
+    path = context.folder.combined_file(payload.name)
     return write_result(context.store, path, "partials", pa.concat_tables(tables), context.spec.provenance)
 
 

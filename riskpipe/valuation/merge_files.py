@@ -30,5 +30,5 @@ class MergePayload:
 def merge_files(payload: MergePayload) -> WrittenFile:
     """Merge files of one table, in the table's order."""
     context = open_context(payload.root, payload.run_id)
-    path = context.layout.merged_file(payload.name)
+    path = context.folder.merged_file(payload.name)
     return merge_some(context.store, payload.table, payload.sources, path, MERGE_WINDOW_BYTES)

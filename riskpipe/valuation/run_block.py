@@ -195,7 +195,7 @@ def _write(context: Context, block: Block, results: BlockTables) -> dict[str, Wr
     """Each table under a temporary name, synced, then renamed; the tables side by side, for most of it is waiting."""
 
     def write(name: str) -> WrittenFile:
-        path = context.layout.block_output(name, block.block_id)
+        path = context.folder.block_output(name, block.block_id)
         table = results.tables[name]
         if name in SCHEMAS:
             return write_result(context.store, path, name, table, context.spec.provenance)
@@ -203,6 +203,6 @@ def _write(context: Context, block: Block, results: BlockTables) -> dict[str, Wr
 
     for name in BLOCK_TABLES:
         if name not in results.tables:  # an earlier attempt, or the rows of a failure, may have left one
-            context.store.delete(context.layout.block_output(name, block.block_id))
+            context.store.delete(context.folder.block_output(name, block.block_id))
     with ThreadPoolExecutor(len(results.tables) or 1) as pool:
         return dict(zip(results.tables, pool.map(write, results.tables), strict=True))

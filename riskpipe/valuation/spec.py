@@ -12,11 +12,10 @@ from typing import Any
 from riskpipe import __version__
 from riskpipe.market.conventions import Conventions, CurveConvention, IndexConvention, SurfaceConvention
 from riskpipe.measures.families import Bumps
-from riskpipe.store.filesystem import Store
 from riskpipe.store.fingerprints import Span
-from riskpipe.store.layout import RunLayout
 from riskpipe.store.parquet import ChangedFileError
 from riskpipe.store.portfolio import TradeFile
+from riskpipe.store.run_folder import RunFolder
 from riskpipe.store.tables import Provenance
 
 
@@ -78,12 +77,12 @@ def _checksum(value: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
-def read_spec(store: Store, layout: RunLayout) -> ValuationSpec:
+def read_spec(folder: RunFolder) -> ValuationSpec:
     """The specification of a run. :raises StorageError: it is missing, or not what was written."""
     try:
-        return ValuationSpec.from_json(store.read_bytes(layout.valuation).decode())
+        return ValuationSpec.from_json(folder.store.read_bytes(folder.valuation).decode())
     except (ValueError, KeyError, TypeError) as error:
-        where = store.full_path(layout.valuation)
+        where = folder.store.full_path(folder.valuation)
         raise ChangedFileError(f"{where} is damaged ({error}), the run cannot go on: start a new one") from error
 
 

@@ -14,12 +14,13 @@ import pyarrow as pa
 from riskpipe.config import Settings
 from riskpipe.errors import UsageError
 from riskpipe.store.filesystem import Store
-from riskpipe.store.layout import PUBLISHED, RunLayout, published_day
+from riskpipe.store.layout import PUBLISHED, published_day
 from riskpipe.store.lease import Lease
 from riskpipe.store.location import open_store
 from riskpipe.store.parquet import WrittenFile, open_parquet
 from riskpipe.store.portfolio import content_sha256
 from riskpipe.store.publish import describe_table, read_current, replace_table
+from riskpipe.store.run_folder import RunFolder
 from riskpipe.store.stage import FILE_BYTES, stage
 from riskpipe.store.tables import SCHEMA_VERSION, SCHEMAS, Provenance, metadata
 
@@ -79,7 +80,7 @@ def compact(settings: Settings, table: str, as_of: date | None = None, file_byte
     """
     store = open_store(settings.output)
     days = _days(store, table, as_of)
-    scratch = RunLayout(OWNER)
+    scratch = RunFolder(store, OWNER)
     compacted, described = [], []
     with Lease(store, OWNER, settings.lease_seconds) as lease:
         store.delete_tree(scratch.root)
@@ -90,10 +91,10 @@ def compact(settings: Settings, table: str, as_of: date | None = None, file_byte
                 if _describe(store, table, day, parts, provenance):
                     described.append(day.isoformat())
                 continue
-            files = stage(store, scratch, table, _rows(store, parts), provenance, file_bytes)
+            files = stage(scratch, table, _rows(store, parts), provenance, file_bytes)
             lease.check(confirm=True)
             paths = [part.path for part in parts]
-            replace_table(store, scratch, day, table, files, (provenance.run_id, datetime.now(UTC)), paths)
+            replace_table(scratch, day, table, files, (provenance.run_id, datetime.now(UTC)), paths)
             compacted.append(_compacted(day, parts, files))
         store.delete_tree(scratch.root)
     return CompactReport(table, len(days), tuple(compacted), tuple(described))

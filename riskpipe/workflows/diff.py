@@ -185,10 +185,10 @@ def _named(a: Results, b: Results, what: str) -> tuple[Difference, ...]:
 
 
 def _read(results: Results, what: str) -> str | None:
-    if results.layout is None:
+    if results.folder is None:
         return None
     try:
-        return results.store.read_bytes(getattr(results.layout, what)).decode()
+        return results.store.read_bytes(getattr(results.folder, what)).decode()
     except MissingFileError:
         return None
 

@@ -25,9 +25,10 @@ from riskpipe.plan.selection import Selection
 from riskpipe.plan.survey import Fault, Quarantine, Survey
 from riskpipe.runs.stored import open_plan, put_file
 from riskpipe.store.filesystem import Store, explained
-from riskpipe.store.layout import RunLayout, list_runs
 from riskpipe.store.location import open_store, store_of_file
 from riskpipe.store.parquet import read_parquet
+from riskpipe.store.run_folder import RunFolder
+from riskpipe.store.run_ids import list_runs
 from riskpipe.workflows.check import explain, refuse
 from riskpipe.workflows.inputs import OpenedInputs, RefusedInputs, open_inputs
 
@@ -271,15 +272,15 @@ def learnt_costs(store: Store) -> CostModel:
         return model
     for run_id in runs:
         with suppress(StorageError, InputError):
-            model = CostModel({**model.factors, **_learnt(store, RunLayout(run_id))})
+            model = CostModel({**model.factors, **_learnt(RunFolder(store, run_id))})
     return model
 
 
-def _learnt(store: Store, layout: RunLayout) -> Mapping[str, float]:
-    if not (store.exists(layout.blocks) and store.exists(layout.plan)):
+def _learnt(folder: RunFolder) -> Mapping[str, float]:
+    if not (folder.store.exists(folder.blocks) and folder.planned()):
         return {}
     names = ["product", "worker", "projected_s", "price_s"]
-    table = read_parquet(store, layout.blocks, names)
+    table = read_parquet(folder.store, folder.blocks, names)
     table = table.filter(table.column("price_s").is_valid())
     # A worker's first block of a product loads its kernels: that is not what a block costs. Rows are in the order in
     # which blocks were done.
@@ -287,7 +288,7 @@ def _learnt(store: Store, layout: RunLayout) -> Mapping[str, float]:
     warm = np.ones(len(table), np.bool_)
     warm[np.unique(who.to_numpy(zero_copy_only=False), return_index=True)[1]] = False
     sums = table.filter(pa.array(warm)).group_by("product").aggregate([("projected_s", "sum"), ("price_s", "sum")])
-    planned_with = CostModel(open_plan(store, layout).header.cost_factors)
+    planned_with = CostModel(open_plan(folder).header.cost_factors)
     return planned_with.learnt(
         [(row["product"], row["projected_s_sum"], row["price_s_sum"]) for row in sums.to_pylist()]
     ).factors

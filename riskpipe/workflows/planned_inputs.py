@@ -7,22 +7,21 @@ from riskpipe.errors import InputError
 from riskpipe.plan.plan import PlanHeader
 from riskpipe.plan.selection import Selection, parse_selection
 from riskpipe.runs.stored import open_plan
-from riskpipe.store.filesystem import Store
-from riskpipe.store.layout import RunLayout
+from riskpipe.store.run_folder import RunFolder
 from riskpipe.workflows.inputs import hash_inputs
 
 
-def same_inputs(store: Store, layout: RunLayout, settings: Settings, selection: Selection) -> bool:
+def same_inputs(folder: RunFolder, settings: Settings, selection: Selection) -> bool:
     try:
-        refuse_other_inputs(store, layout, settings, selection)
+        refuse_other_inputs(folder, settings, selection)
     except InputError:
         return False
     return True
 
 
-def refuse_other_inputs(store: Store, layout: RunLayout, settings: Settings, selection: Selection) -> None:
+def refuse_other_inputs(folder: RunFolder, settings: Settings, selection: Selection) -> None:
     """:raises InputError: inputs, settings or selection are not those that the run was planned with."""
-    header = open_plan(store, layout).header
+    header = open_plan(folder).header
     found = []
     if header.config_sha256 != settings.sha256:
         found.append("the configuration")
@@ -31,20 +30,15 @@ def refuse_other_inputs(store: Store, layout: RunLayout, settings: Settings, sel
     elif header.inputs_sha256 != hash_inputs(settings, selection):
         found.append("an input file")
     if found:
-        raise InputError(
-            f"{' and '.join(found)} changed since run {layout.run_id} was planned: `riskpipe run` starts a new run"
-        )
+        raise InputError(f"{' and '.join(found)} changed since run {folder.run_id} was planned: start a new run")
 
 
-def refuse_changed_inputs(store: Store, layout: RunLayout, settings: Settings) -> None:
+def refuse_changed_inputs(folder: RunFolder, settings: Settings) -> None:
     """:raises InputError: an input file is not the one that the run was planned with."""
-    header = open_plan(store, layout).header
+    header = open_plan(folder).header
     selection = _selection_of(header)
     if header.inputs_sha256 != hash_inputs(settings, selection):
-        raise InputError(
-            f"an input file changed since run {layout.run_id} was planned: `riskpipe run` starts a new run; with "
-            "the file as it was again, the same command goes on"
-        )
+        raise InputError(f"an input file changed since run {folder.run_id} was planned: start a new run")
 
 
 def _selection_of(header: PlanHeader) -> Selection:

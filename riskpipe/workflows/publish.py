@@ -9,14 +9,16 @@ from riskpipe.config import Settings
 from riskpipe.errors import UsageError
 from riskpipe.execute.signals import StopSignal
 from riskpipe.plan.accounting import RunStatus
+from riskpipe.runs.finish import mark_published
 from riskpipe.runs.losses import loss_error
 from riskpipe.runs.publication import Publication, allowed, publish_tables, stands
+from riskpipe.runs.session import open_session
 from riskpipe.runs.stored import open_plan
 from riskpipe.store.filesystem import Store
-from riskpipe.store.layout import resolve_run
 from riskpipe.store.lease import Lease
 from riskpipe.store.location import open_store
 from riskpipe.store.publish import read_current
+from riskpipe.store.run_ids import resolve_run
 
 
 @dataclass(frozen=True)
@@ -44,33 +46,29 @@ def publish(
     :raises UsageError: no such run, one with blocks that were not reached, or one that needs `replace_day`.
     :raises StorageError: one whose outputs are missing or changed: nothing is published.
     """
-    # The session's machinery, without valuing anything.
-    from riskpipe.runs.finish import mark_published
-    from riskpipe.runs.session import open_session
-
     store = open_store(settings.output)
-    layout = resolve_run(store, run)
-    if not store.exists(layout.plan):
-        raise UsageError(f"run {layout.run_id} was stopped before it had a plan: `riskpipe run` starts a new one")
-    with Lease(store, layout.run_id, settings.lease_seconds, wait) as lease:
-        header = open_plan(store, layout).header
-        if stands(store, layout, header.as_of):
+    folder = resolve_run(store, run)
+    if not folder.planned():
+        raise UsageError(f"run {folder.run_id} was stopped before it had a plan: `riskpipe run` starts a new one")
+    with Lease(store, folder.run_id, settings.lease_seconds, wait) as lease:
+        header = open_plan(folder).header
+        if stands(folder, header.as_of):
             return _as_it_stands(store, header.as_of)
-        decision = allowed(store, layout.run_id, header, Publication("always", replace_day))
+        decision = allowed(folder, header, Publication("always", replace_day))
         if decision.why is not None:
             raise UsageError(f"not published: {decision.why}")
-        session = open_session(store, layout, settings, lease, observer or _Silent(), StopSignal())
+        session = open_session(folder, settings, lease, observer or _Silent(), StopSignal())
         if session.lost:
-            raise loss_error(store, layout, session.lost)
+            raise loss_error(folder, session.lost)
         if not session.clean():
-            raise UsageError(f"run {layout.run_id} is not done: go on with `riskpipe run --resume {layout.run_id}`")
+            raise UsageError(f"run {folder.run_id} is not done: go on with `riskpipe run --resume {folder.run_id}`")
         with session.sound():
             session.finish_outputs(merge=True)
             lease.check(confirm=True)
-            tables = publish_tables(store, layout, session.sources, session.sums, session.state.engines)
+            tables = publish_tables(folder, session.sources, session.sums, session.state.engines)
         mark_published(session, tables)
     rows = {table: sum(file.rows for file in files) for table, files in tables.items()}
-    return PublishReport(layout.run_id, session.plan.header.as_of, rows)
+    return PublishReport(folder.run_id, session.plan.header.as_of, rows)
 
 
 def _as_it_stands(store: Store, as_of: str) -> PublishReport:

@@ -23,9 +23,10 @@ from riskpipe.results.timings import read_timings
 from riskpipe.runs.status import as_seen_now, published_days, status_of
 from riskpipe.runs.stored import open_plan
 from riskpipe.store.filesystem import Store
-from riskpipe.store.layout import RunLayout, resolve_run
 from riskpipe.store.location import open_store, store_of_file
 from riskpipe.store.parquet import open_parquet, read_parquet
+from riskpipe.store.run_folder import RunFolder
+from riskpipe.store.run_ids import resolve_run
 
 MOST_BOOKS = 300
 MOST_DESKS = 10
@@ -56,11 +57,11 @@ def report(settings: Settings, run: str, path: str | None = None) -> ReportWritt
     :raises UsageError: no such run. :raises StorageError: it cannot be read, or the page not written.
     """
     store = open_store(settings.output)
-    layout = resolve_run(store, run)
-    page = render(content(store, layout)).encode()
-    target, name = (store, layout.report) if path is None else store_of_file(path)
+    folder = resolve_run(store, run)
+    page = render(content(folder)).encode()
+    target, name = (store, folder.report) if path is None else store_of_file(path)
     target.write_bytes(name, page)
-    return ReportWritten(layout.run_id, target.full_path(name), len(page))
+    return ReportWritten(folder.run_id, target.full_path(name), len(page))
 
 
 def render(values: dict[str, Any]) -> str:
@@ -76,57 +77,57 @@ def render(values: dict[str, Any]) -> str:
     return environment.get_template("report.html.j2").render(values)
 
 
-def content(store: Store, layout: RunLayout) -> dict[str, Any]:
+def content(folder: RunFolder) -> dict[str, Any]:
     """All that the template shows."""
-    status = as_seen_now(status_of(store, layout), published_days(store))
+    status = as_seen_now(status_of(folder), published_days(folder.store))
     return {
         "status": status,
         "now": datetime.now(UTC),
         "version": __version__,
-        "run": store.read_json(layout.run),
-        "header": _header(store, layout),
-        "failures": _failures(store, layout, status),
-        "risk": _risk(store, layout, status),
-        "timings": read_timings(store, layout),
-        "inputs": _inputs(store, layout),
-        "checks": _checks(store, layout),
-        "config": _text(store, layout.config),
+        "run": folder.described(),
+        "header": _header(folder),
+        "failures": _failures(folder, status),
+        "risk": _risk(folder, status),
+        "timings": read_timings(folder),
+        "inputs": _inputs(folder),
+        "checks": _checks(folder),
+        "config": _text(folder.store, folder.config),
         "most_rows": MOST_ROWS,
     }
 
 
-def _header(store: Store, layout: RunLayout) -> Any:
-    if not store.exists(layout.plan):
+def _header(folder: RunFolder) -> Any:
+    if not folder.planned():
         return None
-    return open_plan(store, layout).header
+    return open_plan(folder).header
 
 
 def _text(store: Store, path: str) -> str:
     return store.read_bytes(path).decode() if store.exists(path) else ""
 
 
-def _inputs(store: Store, layout: RunLayout) -> list[tuple[str, str]]:
-    text = _text(store, layout.inputs)
+def _inputs(folder: RunFolder) -> list[tuple[str, str]]:
+    text = _text(folder.store, folder.inputs)
     return sorted(json.loads(text).items()) if text else []
 
 
-def _checks(store: Store, layout: RunLayout) -> list[dict[str, Any]]:
-    return list(read_parquet(store, layout.checks).to_pylist()) if store.exists(layout.checks) else []
+def _checks(folder: RunFolder) -> list[dict[str, Any]]:
+    return list(read_parquet(folder.store, folder.checks).to_pylist()) if folder.store.exists(folder.checks) else []
 
 
 # -- failures
 
 
-def _failures(store: Store, layout: RunLayout, status: RunStatus) -> list[dict[str, Any]]:
+def _failures(folder: RunFolder, status: RunStatus) -> list[dict[str, Any]]:
     """Trades by reason, the most frequent first, with the first few of each."""
     found: dict[str, dict[str, Any]] = {
         reason: {"reason": reason, "trades": trades, "products": {}, "sample": []}
         for reason, trades in status.failures_by_reason.items()
     }
-    if store.exists(layout.failures):
+    if folder.store.exists(folder.failures):
         columns = ["trade_id", "product", "stage", "reason", "message", "retryable"]
         trades: pa.Table | None = None
-        with open_parquet(store, layout.failures) as file:
+        with open_parquet(folder.store, folder.failures) as file:
             for batch in file.iter_batches(65_536, columns=columns):
                 rows = pa.Table.from_batches([batch])
                 _add_samples(found, rows)
@@ -161,10 +162,10 @@ def _add_samples(found: dict[str, dict[str, Any]], rows: pa.Table) -> None:
 # -- risk
 
 
-def _risk(store: Store, layout: RunLayout, status: RunStatus) -> dict[str, Any]:
+def _risk(folder: RunFolder, status: RunStatus) -> dict[str, Any]:
     """Aggregates by book, stresses, pv by product; `missing` says why there are none."""
     try:
-        results = find_results(store, layout.run_id, datetime.fromisoformat(status.as_of).date())
+        results = find_results(folder.store, folder.run_id, datetime.fromisoformat(status.as_of).date())
     except UsageError as error:
         return {"missing": str(error)}
     rows = results.aggregates()

@@ -8,21 +8,21 @@ from riskpipe.config import Settings
 from riskpipe.errors import UsageError
 from riskpipe.plan.accounting import Observer, RunStatus
 from riskpipe.plan.block import Block
-from riskpipe.plan.plan import StoredPlan
 from riskpipe.plan.selection import Selection
-from riskpipe.plan.state import DONE, FAILED, RunState
+from riskpipe.plan.state import DONE, FAILED
 from riskpipe.runs.engine import refuse_other_engine
+from riskpipe.runs.folded import FoldedRun
 from riskpipe.runs.opening import Opened, open_output, with_session
 from riskpipe.runs.outputs import failed_trades_of, unfinished
 from riskpipe.runs.parts import failed_trades
-from riskpipe.runs.publication import Publication
+from riskpipe.runs.publication import FOR_A_RUN, Publication
 from riskpipe.runs.session import Session
 from riskpipe.runs.settled import settled
 from riskpipe.runs.stored import open_plan
-from riskpipe.store.filesystem import Store
-from riskpipe.store.layout import RunLayout, resolve_run
 from riskpipe.store.lease import Lease
 from riskpipe.store.ledger import BlockSplit
+from riskpipe.store.run_folder import RunFolder
+from riskpipe.store.run_ids import resolve_run
 from riskpipe.valuation.context import open_context
 from riskpipe.valuation.run_block import read_trades
 from riskpipe.workflows.planned_inputs import refuse_changed_inputs
@@ -35,38 +35,35 @@ def retry(
     observer: Observer,
     *,
     fail_fast: bool = False,
-    publish: str | None = None,
-    replace_day: bool = False,
+    publication: Publication = FOR_A_RUN,
     wait: float = 0.0,
     accept_engine: bool = False,
 ) -> RunStatus:
     """Failed blocks again, failed trades alone, and whatever was not reached; what is done stays.
 
-    :param run: an id, a unique prefix of one, or "latest". :param replace_day, wait: as of `run`.
+    :param run: an id, a unique prefix of one, or "latest". :param publication, wait: as of `run`.
     :raises UsageError: no such run, or one without a plan. :raises InputError: an input file has changed since.
     """
     store = open_output(settings)
-    layout = resolve_run(store, run)
-    if not store.exists(layout.plan):
-        raise UsageError(f"run {layout.run_id} was stopped before it had a plan: `riskpipe run` starts a new one")
-    refuse_changed_inputs(store, layout, settings)
-    refuse_other_engine(open_plan(store, layout).header, layout.run_id, accept_engine)
+    folder = resolve_run(store, run)
+    if not folder.planned():
+        raise UsageError(f"run {folder.run_id} was stopped before it had a plan: `riskpipe run` starts a new one")
+    refuse_changed_inputs(folder, settings)
+    refuse_other_engine(open_plan(folder).header, folder.run_id, accept_engine)
 
-    publication = Publication(publish, replace_day)
-
-    def again(plan: StoredPlan, state: RunState) -> bool:
-        return next(_repeats(store, layout, plan, state, selection), None) is not None
+    def again(run: FoldedRun) -> bool:
+        return next(_repeats(run, selection), None) is not None
 
     def opened(log: Observer, lease: Lease) -> Opened:
-        status = settled(store, layout, settings, publication, again)
-        return Opened(layout, {}, lambda session: reopen(session, selection), status)
+        status = settled(folder, settings, publication, again)
+        return Opened(folder, {}, lambda session: reopen(session, selection), status)
 
     return with_session(store, settings, opened, fail_fast, publication, observer, wait)
 
 
 def reopen(session: Session, selection: Selection) -> None:
     """Make what failed pending: blocks by state, trades as parts of their blocks."""
-    repeats = list(_repeats(session.store, session.layout, session.plan, session.state, selection))
+    repeats = list(_repeats(session.run, selection))
     failed = {found for found in repeats if isinstance(found, str)}
     splits = [found for found in repeats if isinstance(found, BlockSplit)]
     session.state.reopen_failed(failed)
@@ -76,40 +73,40 @@ def reopen(session: Session, selection: Selection) -> None:
     session.observer.message("info", text)
 
 
-def _repeats(
-    store: Store, layout: RunLayout, plan: StoredPlan, state: RunState, selection: Selection
-) -> Iterator[str | BlockSplit]:
+def _repeats(run: FoldedRun, selection: Selection) -> Iterator[str | BlockSplit]:
     """What a retry does again: ids of blocks that failed as a whole, and parts of blocks with failed trades."""
     if not selection.value("status", "failed"):
         return
 
     def rows_of(block: Block) -> set[int]:
-        return _rows(store, layout, selection, block)
+        return _rows(run.folder, selection, block)
+
+    state = run.state
 
     for leaf in unfinished(state):
         if leaf.status == FAILED and rows_of(leaf.block):
             yield leaf.block.block_id
     wanted = (state.numbers[:, 1] > 0) & (state.status == DONE)
     for block_id in state.children:
-        index = plan.index_of(block_id)
+        index = run.plan.index_of(block_id)
         if index is not None:
             wanted[index] = True
-    for index, block in plan.blocks(wanted):
+    for index, block in run.plan.blocks(wanted):
         for leaf in list(state.leaves(index, block)):
             if leaf.status != DONE or not (rows := rows_of(leaf.block)):
                 continue
-            failures = failed_trades_of(store, layout, state, leaf.block.block_id)
+            failures = failed_trades_of(run, leaf.block.block_id)
             numbers, taken = state.numbers_of(leaf.block.block_id), state.repeats_of(leaf.block.block_id)
             split = failed_trades(failures, leaf.block, taken, numbers, rows)
             if split is not None:
                 yield split
 
 
-def _rows(store: Store, layout: RunLayout, selection: Selection, block: Block) -> set[int]:
+def _rows(folder: RunFolder, selection: Selection, block: Block) -> set[int]:
     """Rows of the block's trades that are selected; of a block that failed as a whole, any brings all of it back."""
     named = selection.value("block", block.block_id) or selection.value("block", block.parent or "")
     if not named or not selection.any_product(block.product):
         return set()
-    trades, rows = read_trades(open_context(store.root, layout.run_id), block)
+    trades, rows = read_trades(open_context(*folder.place), block)
     selected = selection.trades(block.product, trades.books, trades.trade_ids.to_pylist)
     return set(rows[selected].tolist())

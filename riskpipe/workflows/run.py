@@ -11,24 +11,24 @@ from riskpipe.config import Settings, resolved_yaml
 from riskpipe.errors import Reason, StorageError, UsageError
 from riskpipe.measures.families import Bumps
 from riskpipe.plan.accounting import Observer, RunStatus
-from riskpipe.plan.plan import StoredPlan
 from riskpipe.plan.selection import Selection
-from riskpipe.plan.state import RunState
 from riskpipe.runs.engine import engine_differences, refuse_other_engine
+from riskpipe.runs.folded import FoldedRun
 from riskpipe.runs.opening import Opened, open_output, with_session
-from riskpipe.runs.publication import Publication
+from riskpipe.runs.publication import FOR_A_RUN, Publication
 from riskpipe.runs.session import Session
 from riskpipe.runs.settled import settled
 from riskpipe.runs.status import read_status
 from riskpipe.runs.stored import PLAN_FILE, open_plan, put_file
 from riskpipe.store.filesystem import Store
-from riskpipe.store.layout import RunLayout, list_runs, new_run_id, resolve_run
 from riskpipe.store.lease import Lease
 from riskpipe.store.ledger import read_ledger
 from riskpipe.store.location import store_of_file
 from riskpipe.store.parquet import read_parquet, write_parquet
 from riskpipe.store.portfolio import content_sha256
 from riskpipe.store.publish import published_runs
+from riskpipe.store.run_folder import RunFolder
+from riskpipe.store.run_ids import list_runs, new_run_id, resolve_run
 from riskpipe.valuation.context import open_context
 from riskpipe.valuation.spec import ValuationSpec
 from riskpipe.workflows.check import checks_table
@@ -36,7 +36,6 @@ from riskpipe.workflows.plan import Planned, make_plan
 from riskpipe.workflows.planned_inputs import refuse_other_inputs, same_inputs
 
 RUN_VERSION = 1
-CLUSTERS_PER_SESSION = 3
 
 
 def run(
@@ -45,8 +44,7 @@ def run(
     *,
     resume: str = "auto",
     fail_fast: bool = False,
-    publish: str | None = None,
-    replace_day: bool = False,
+    publication: Publication = FOR_A_RUN,
     wait: float = 0.0,
     accept_engine: bool = False,
     observer: Observer,
@@ -55,23 +53,21 @@ def run(
 
     :param resume: "auto": go on with the last run of the same inputs if it was interrupted; "never": a new run; or
         the run to go on with.
-    :param publish: overrides the settings' `publish`.
-    :param replace_day: publish even when what stands for the day has more trades, measures or another selection.
+    :param publication: what is asked for besides the settings' `publish`.
     :param wait: seconds to wait for another run that holds the output.
     :param accept_engine: go on with a run that another version planned.
     :raises RiskpipeError: whatever keeps the run from starting or going on; see riskpipe.errors.
     """
     store = open_output(settings)
-    publication = Publication(publish, replace_day)
 
     def opened(log: Observer, lease: Lease) -> Opened:
-        layout = _resumable(store, settings, selection, resume, log, accept_engine)
-        if layout is not None:
-            status = settled(store, layout, settings, publication, _storage_failed)
+        folder = _resumable(store, settings, selection, resume, log, accept_engine)
+        if folder is not None:
+            status = settled(folder, settings, publication, _storage_failed)
             if status is not None:
-                return Opened(layout, {}, settled=status)
-            log.message("info", f"resuming run {layout.run_id}")
-            return Opened(layout, {}, _try_storage_again)
+                return Opened(folder, {}, settled=status)
+            log.message("info", f"resuming run {folder.run_id}")
+            return Opened(folder, {}, _try_storage_again)
         new_id = new_run_id(store, datetime.now(UTC), published_runs(store))
         lease.name(new_id)
         return _create(store, settings, selection, new_id, log)
@@ -87,29 +83,29 @@ def _try_storage_again(session: Session) -> None:
     session.state.reopen_failed(session.state.failed_for(Reason.STORAGE))
 
 
-def _storage_failed(plan: StoredPlan, state: RunState) -> bool:
-    return bool(state.failed_for(Reason.STORAGE))
+def _storage_failed(run: FoldedRun) -> bool:
+    return bool(run.state.failed_for(Reason.STORAGE))
 
 
 def _resumable(
     store: Store, settings: Settings, selection: Selection, resume: str, observer: Observer, accept_engine: bool
-) -> RunLayout | None:
+) -> RunFolder | None:
     if resume == "never":
         return None
     if resume != "auto":
-        layout = resolve_run(store, resume)
-        if not store.exists(layout.plan):
-            raise UsageError(f"run {layout.run_id} was stopped before it had a plan: start a new one")
-        refuse_other_inputs(store, layout, settings, selection)
-        refuse_other_engine(open_plan(store, layout).header, layout.run_id, accept_engine)
-        return layout
+        folder = resolve_run(store, resume)
+        if not folder.planned():
+            raise UsageError(f"run {folder.run_id} was stopped before it had a plan: start a new one")
+        refuse_other_inputs(folder, settings, selection)
+        refuse_other_engine(open_plan(folder).header, folder.run_id, accept_engine)
+        return folder
     for run_id in reversed(list_runs(store)):
-        layout = RunLayout(run_id)
-        if not store.exists(layout.plan):
+        folder = RunFolder(store, run_id)
+        if not folder.planned():
             continue
         try:
-            found = _unfinished(store, layout, settings, selection, observer)
-            differences = [] if found is None or accept_engine else engine_differences(open_plan(store, found).header)
+            found = _unfinished(folder, settings, selection, observer)
+            differences = [] if found is None or accept_engine else engine_differences(open_plan(found).header)
             if differences:
                 observer.message("info", f"run {run_id} was planned by {'; '.join(differences)}: a new one is made")
                 return None
@@ -120,45 +116,43 @@ def _resumable(
     return None
 
 
-def _unfinished(
-    store: Store, layout: RunLayout, settings: Settings, selection: Selection, observer: Observer
-) -> RunLayout | None:
+def _unfinished(folder: RunFolder, settings: Settings, selection: Selection, observer: Observer) -> RunFolder | None:
     """The run, if it was interrupted and is of the same inputs. :raises StorageError: its files are damaged."""
-    status = read_status(store, layout, read_ledger(store, layout))
-    same = same_inputs(store, layout, settings, selection)
+    status = read_status(folder, read_ledger(folder))
+    same = same_inputs(folder, settings, selection)
     if status is not None and status.state in ("complete", "partial"):
         if status.state == "partial" and same:
-            text = f"run {layout.run_id} of these inputs is partial: `riskpipe retry` redoes what failed"
+            text = f"run {folder.run_id} of these inputs is partial: `riskpipe retry` redoes what failed"
             observer.message("info", text)
         return None
-    if same and settings.on_invalid == "error" and len(read_parquet(store, layout.quarantine)):
+    if same and settings.on_invalid == "error" and len(read_parquet(folder.store, folder.quarantine)):
         return None  # a new run says what is wrong with the trades, and prices none
-    return layout if same else None
+    return folder if same else None
 
 
 def _create(store: Store, settings: Settings, selection: Selection, run_id: str, observer: Observer) -> Opened:
     """Check, plan, and put everything that the workers need in place; the plan comes last and makes it a run."""
     started = time.monotonic()
-    layout = RunLayout(run_id)
+    folder = RunFolder(store, run_id)
     observer.message("info", "checking and planning")
     with make_plan(settings, selection) as planned:
         phases = {"plan": time.monotonic() - started}
         errors = sum(1 for fault in planned.faults if fault.level == "error")
         if errors:
-            observer.message("warning", f"{errors} faults in the inputs; they are in {layout.checks}")
-        _write_run(store, layout, settings, planned)
-    return Opened(layout, phases)
+            observer.message("warning", f"{errors} faults in the inputs; they are in {folder.checks}")
+        _write_run(folder, settings, planned)
+    return Opened(folder, phases)
 
 
-def _write_run(store: Store, layout: RunLayout, settings: Settings, planned: Planned) -> None:
+def _write_run(folder: RunFolder, settings: Settings, planned: Planned) -> None:
     inputs = planned.inputs
     header = planned.plan.header
-    store.write_bytes(
-        layout.run,
+    folder.store.write_bytes(
+        folder.run,
         json.dumps(
             {
                 "schema_version": RUN_VERSION,
-                "run_id": layout.run_id,
+                "run_id": folder.run_id,
                 "as_of": header.as_of,
                 "created_at": datetime.now(UTC).isoformat(),
                 "engine_version": __version__,
@@ -168,17 +162,17 @@ def _write_run(store: Store, layout: RunLayout, settings: Settings, planned: Pla
             indent=2,
         ).encode(),
     )
-    store.write_bytes(layout.config, resolved_yaml(settings).encode())
-    store.write_bytes(layout.inputs, json.dumps(inputs.hashes, indent=2, sort_keys=True).encode())
+    folder.store.write_bytes(folder.config, resolved_yaml(settings).encode())
+    folder.store.write_bytes(folder.inputs, json.dumps(inputs.hashes, indent=2, sort_keys=True).encode())
     sha256 = {PLAN_FILE: content_sha256(*store_of_file(planned.plan.path))}
-    for path, writable in ((layout.market, inputs.snapshot), (layout.scenarios, inputs.scenarios.columns)):
-        with store.atomic_sink(path) as sink:
+    for path, writable in ((folder.market, inputs.snapshot), (folder.scenarios, inputs.scenarios.columns)):
+        with folder.store.atomic_sink(path) as sink:
             writable.write(sink.name)
             sha256[path.rpartition("/")[2]] = content_sha256(*store_of_file(sink.name))
-    quarantine = write_parquet(store, layout.quarantine, planned.quarantine.table())
-    sha256[layout.quarantine.rpartition("/")[2]] = quarantine.sha256
+    quarantine = write_parquet(folder.store, folder.quarantine, planned.quarantine.table())
+    sha256[folder.quarantine.rpartition("/")[2]] = quarantine.sha256
     spec = ValuationSpec(
-        run_id=layout.run_id,
+        run_id=folder.run_id,
         as_of=settings.as_of,
         measures=tuple(settings.measures),
         bumps=Bumps(**settings.bumps.model_dump()),
@@ -192,7 +186,7 @@ def _write_run(store: Store, layout: RunLayout, settings: Settings, planned: Pla
         engine_version=__version__,
         files_sha256=sha256,
     )
-    store.write_bytes(layout.valuation, spec.to_json().encode())
-    write_parquet(store, layout.checks, checks_table(planned.faults))
-    put_file(store, layout.plan, planned.plan.path)
+    folder.store.write_bytes(folder.valuation, spec.to_json().encode())
+    write_parquet(folder.store, folder.checks, checks_table(list(planned.faults)))
+    put_file(folder.store, folder.plan, planned.plan.path)
     open_context.cache_clear()

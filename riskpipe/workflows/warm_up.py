@@ -14,6 +14,7 @@ from riskpipe.kernels.compiler import Compiled
 from riskpipe.measures.catalogue import MEASURES
 from riskpipe.plan.accounting import Observer, RunStatus
 from riskpipe.plan.selection import parse_selection
+from riskpipe.runs.publication import Publication
 from riskpipe.sample import write_sample
 from riskpipe.sample.recipes import RECIPES
 from riskpipe.sample.universe import INDICES
@@ -97,6 +98,6 @@ def _value(
     given = ("cluster.kind=serial", f"output={output}", f"measures=[{', '.join(MEASURES)}]", *assignments)
     settings = load_settings(book / "riskpipe.yaml", assignments=given, environment={})
     selection = parse_selection([selected] if selected else [])
-    status = run(settings, selection, resume="never", publish="always", observer=observer)
+    status = run(settings, selection, resume="never", publication=Publication("always"), observer=observer)
     if status.state != "complete":
         raise AssertionError(f"the warm-up's run {status.run_id} is {status.state}: {status.failures_by_reason}")

@@ -32,7 +32,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, in
             "partition.max_memory=4GiB",
         )
     )
-    command = [sys.executable, str(SCRIPT), run.store.root, run.layout.run_id]
+    command = [sys.executable, str(SCRIPT), *run.folder.place]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     report: dict[str, dict[str, int]] = json.loads(done.stdout)
     return report

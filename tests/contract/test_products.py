@@ -268,9 +268,9 @@ def test_nan_in_a_needed_factor_fails_the_trade_with_a_reason(
     for group in (snapshot.groups[g] for g in set(groups) if g >= 0):
         broken = snapshot.x0.copy()
         broken[group.start : group.stop] = np.nan
-        context = type(sample.context)(sample.store, sample.layout)
+        context = type(sample.context)(sample.folder)
         context.snapshot = with_levels(snapshot, broken)
-        part = OpenRun(sample.store, sample.layout, context, (), (), sample.derivative).value(product, trades, ("pv",))
+        part = OpenRun(sample.folder, context, (), (), sample.derivative).value(product, trades, ("pv",))
         failed = part.statuses["pv"] == FAILED
         touched = needs.touched(np.array([snapshot.groups.index(group)]), len(snapshot.groups), converted=True)
 

@@ -15,9 +15,10 @@ import pytest
 from published import assert_same_bits
 from spoiled import Answer, Book, run_directory
 
-from riskpipe.store.layout import RunLayout, list_runs
 from riskpipe.store.ledger import BlockDone, BlockFailed, LedgerWriter, new_session_id, read_ledger
 from riskpipe.store.location import open_store
+from riskpipe.store.run_folder import RunFolder
+from riskpipe.store.run_ids import list_runs
 
 FULL = "the disk that holds it is full: free space there, or choose another directory"
 ONCE = ("--set", "retry.storage=0")
@@ -132,11 +133,11 @@ def test_a_disk_that_fills_up(sound: Book, clean: Path, mount: Mount, share: flo
 def test_what_was_given_up_for_want_of_storage_is_tried_again(sound: Book, clean: Path) -> None:
     assert sound.riskpipe("run", "--publish", "never").code == 0
     store = open_store(str(sound.output))
-    layout = RunLayout(list_runs(store)[-1])
-    lost = next(record for record in read_ledger(store, layout) if isinstance(record, BlockDone))
+    folder = RunFolder(store, list_runs(store)[-1])
+    lost = next(record for record in read_ledger(folder) if isinstance(record, BlockDone))
     for written in lost.outputs.values():
         store.delete(written.path)
-    writer = LedgerWriter(store, layout, new_session_id(store, layout, datetime.now(UTC)), 0.0)
+    writer = LedgerWriter(folder, new_session_id(folder, datetime.now(UTC)), 0.0)
     message = f"cannot write {sound.output}: {FULL}"
     writer.append(BlockFailed(lost.block_id, None, 6, "STORAGE", message, "serial", True, True))
     writer.flush()
@@ -163,10 +164,10 @@ def blocks_done(book: Book) -> int:
     """Of the newest run, by its ledger; each with the output that it names."""
     store = open_store(str(book.output))
     runs = list_runs(store)
-    layout = RunLayout(runs[-1])
-    if not store.exists(layout.plan):
+    folder = RunFolder(store, runs[-1])
+    if not folder.planned():
         return 0
-    done = [record for record in read_ledger(store, layout) if isinstance(record, BlockDone)]
+    done = [record for record in read_ledger(folder) if isinstance(record, BlockDone)]
     for record in done:
         for written in record.outputs.values():
             assert store.size(written.path) == written.bytes

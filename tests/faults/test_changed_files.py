@@ -16,10 +16,10 @@ from spoiled import Book, rewrite, with_cells
 from riskpipe.plan.selection import Selection
 from riskpipe.runs.worker_functions import FUNCTIONS
 from riskpipe.store.filesystem import Store
-from riskpipe.store.layout import list_runs
 from riskpipe.store.location import open_store
 from riskpipe.store.parquet import read_parquet
 from riskpipe.store.portfolio import InputChangedError
+from riskpipe.store.run_ids import list_runs
 from riskpipe.workflows.run import run
 
 RESTS_ON = (

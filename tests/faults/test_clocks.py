@@ -15,8 +15,10 @@ from published import published
 from riskpipe.plan.selection import Selection
 from riskpipe.results.timings import read_timings
 from riskpipe.runs import session, worker_functions
-from riskpipe.store.layout import RunLayout, list_runs, resolve_run
+from riskpipe.runs.publication import Publication
 from riskpipe.store.location import open_store
+from riskpipe.store.run_folder import RunFolder
+from riskpipe.store.run_ids import list_runs, resolve_run
 from riskpipe.workflows import run
 from riskpipe.workflows.publish import publish
 from riskpipe.workflows.retry import retry
@@ -50,9 +52,11 @@ def test_a_clock_that_was_ahead_does_not_make_failures_win(
 
     with clock_ahead(monkeypatch, 1.0), monkeypatch.context() as patched:
         patched.setattr(worker_functions, "FUNCTIONS", {**worker_functions.FUNCTIONS, "value": failing})
-        first = run.run(settings_of(*CUT), Selection(), publish="never", observer=recorder)
+        first = run.run(settings_of(*CUT), Selection(), publication=Publication("never"), observer=recorder)
     assert (first.state, first.numbers.ok) == ("partial", 0)
-    assert retry(settings_of(*CUT), "latest", Selection(), recorder, publish="never").state == "complete"
+    assert (
+        retry(settings_of(*CUT), "latest", Selection(), recorder, publication=Publication("never")).state == "complete"
+    )
 
     publish(settings_of(*CUT), "latest")
 
@@ -90,6 +94,6 @@ def test_sessions_are_shown_in_the_order_in_which_they_came(
         first = run.run(settings_of(*CUT), Selection(), observer=recorder)
     retry(settings_of(*CUT), "latest", Selection(), recorder)
 
-    timings = read_timings(open_store(str(tmp_path / "output")), RunLayout(first.run_id))
+    timings = read_timings(RunFolder(open_store(str(tmp_path / "output")), first.run_id))
 
     assert [line.blocks for line in timings.sessions] == [first.blocks.planned - 1, 1]

@@ -13,6 +13,7 @@ from riskpipe.errors import UsageError
 from riskpipe.plan.accounting import RunStatus
 from riskpipe.plan.selection import Selection
 from riskpipe.products.fx_forward import FxForward
+from riskpipe.runs.publication import Publication
 from riskpipe.workflows.publish import publish
 from riskpipe.workflows.retry import retry
 from riskpipe.workflows.run import run
@@ -29,7 +30,7 @@ def old(settings_of: Any, recorder: Any, monkeypatch: pytest.MonkeyPatch) -> Run
     with monkeypatch.context() as patched:
         for module in IMPORTERS:
             patched.setattr(f"riskpipe.{module}.__version__", OLD)
-        status = run(settings_of(*CUT), Selection(), publish="never", observer=recorder)
+        status = run(settings_of(*CUT), Selection(), publication=Publication("never"), observer=recorder)
     assert status.state == "complete"
     return status
 
@@ -86,7 +87,7 @@ def test_an_interrupted_run_of_another_version_is_left_for_a_new_one(
 
 def test_a_product_of_another_version(settings_of: Any, recorder: Any, tmp_path: Path, monkeypatch: Any) -> None:
     settings = settings_of(*CUT)
-    first = run(settings, Selection(), publish="never", observer=recorder)
+    first = run(settings, Selection(), publication=Publication("never"), observer=recorder)
     harmed(tmp_path / "output")
     with monkeypatch.context() as patched:
         patched.setattr(FxForward, "version", FxForward.version + 1)

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from riskpipe.store.layout import list_runs
 from riskpipe.store.location import open_store
+from riskpipe.store.run_ids import list_runs
 
 # A run that stops in its first block until it is told to go on, through two pipes.
 WAITING = textwrap.dedent(

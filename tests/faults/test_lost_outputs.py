@@ -15,11 +15,12 @@ from riskpipe.config import Settings, load_settings
 from riskpipe.errors import StorageError
 from riskpipe.plan.selection import Selection
 from riskpipe.results.find import find_results
-from riskpipe.runs.publication import publish_tables
+from riskpipe.runs.publication import Publication, publish_tables
 from riskpipe.runs.worker_functions import FUNCTIONS
-from riskpipe.store.layout import RunLayout, list_runs
 from riskpipe.store.ledger import BlockDone, Combined, OutputLost, read_ledger
 from riskpipe.store.location import open_store
+from riskpipe.store.run_folder import RunFolder
+from riskpipe.store.run_ids import list_runs
 from riskpipe.workflows.publish import publish
 from riskpipe.workflows.run import run
 
@@ -43,7 +44,7 @@ def spotted(small_book: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def made(spotted: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The output of a run that is not published yet. Read only."""
     output = tmp_path_factory.mktemp("made") / "output"
-    status = run(_settings(spotted, output), Selection(), publish="never", observer=_Silent())
+    status = run(_settings(spotted, output), Selection(), publication=Publication("never"), observer=_Silent())
     assert (status.state, status.published) == ("partial", False)
     return output
 
@@ -167,7 +168,7 @@ def test_harm_while_the_run_goes_on(
 
     with monkeypatch.context() as patched:
         if function == "publish":
-            inner = harmful(publish_tables, lambda store, layout, sources, *more: sources["sensitivities"][-1].path)
+            inner = harmful(publish_tables, lambda folder, sources, *more: sources["sensitivities"][-1].path)
             patched.setattr("riskpipe.runs.finish.publish_tables", inner)
         else:
             paths = {
@@ -191,7 +192,7 @@ def test_harm_while_the_run_goes_on(
 def test_everything_that_is_published_has_a_checksum_in_the_ledger(made: Path) -> None:
     (root,) = (made / "runs").iterdir()
     known: set[str] = set()
-    for record in read_ledger(open_store(str(made)), RunLayout(root.name)):
+    for record in read_ledger(RunFolder(open_store(str(made)), root.name)):
         if isinstance(record, BlockDone):
             known |= {file.path for file in record.outputs.values() if len(file.sha256) == 64}
         elif isinstance(record, Combined):

@@ -22,10 +22,12 @@ from riskpipe.cli.main import app
 from riskpipe.config import Settings, load_settings
 from riskpipe.plan.selection import Selection
 from riskpipe.store.filesystem import Store
-from riskpipe.store.layout import CURRENT, LEASES, RunLayout, list_runs
+from riskpipe.store.layout import CURRENT, LEASES
 from riskpipe.store.ledger import BlockDone, BlockFailed, read_ledger
 from riskpipe.store.location import open_store
 from riskpipe.store.publish import read_current
+from riskpipe.store.run_folder import RunFolder
+from riskpipe.store.run_ids import list_runs
 from riskpipe.workflows.retry import retry
 from riskpipe.workflows.run import run
 
@@ -92,8 +94,8 @@ def command(book: Path, assignments: tuple[str, ...], *words: str) -> tuple[int,
 
 
 def done_blocks(store: Store) -> list[str]:
-    layout = RunLayout(list_runs(store)[-1])
-    return [record.block_id for record in read_ledger(store, layout) if isinstance(record, BlockDone)]
+    folder = RunFolder(store, list_runs(store)[-1])
+    return [record.block_id for record in read_ledger(folder) if isinstance(record, BlockDone)]
 
 
 @pytest.mark.slow
@@ -124,13 +126,13 @@ def test_two_workers_on_a_bucket_make_the_bits_of_a_local_run(
 
     copy = fetched()
     assert_same_bits(undisturbed, copy)
-    lines = (copy / RunLayout(run_id).log).read_text().splitlines()
+    lines = (copy / RunFolder(store, run_id).log).read_text().splitlines()
     assert json.loads(lines[-1])["message"] == "complete"
     for path in copy.rglob("*"):
         if path.is_file():
             assert SECRET.encode() not in path.read_bytes(), path
 
-    older = RunLayout("20200101-000000-000000")
+    older = RunFolder(store, "20200101-000000-000000")
     store.write_bytes(older.run, b"{}")
     store.write_bytes(older.block_output("valuations", "1"), b"")
     assert command(small_book, in_bucket, "runs", "gc", "--keep", "1")[0] == 0
@@ -152,7 +154,7 @@ def test_a_killed_run_resumes_to_the_same_bits(
 ) -> None:
     killed = start(small_book, MOMENTS[moment], tmp_path, *CUT, *in_bucket)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
-    had_plan = any(store.exists(RunLayout(run_id).plan) for run_id in list_runs(store))
+    had_plan = any(store.exists(RunFolder(store, run_id).plan) for run_id in list_runs(store))
     before = done_blocks(store) if had_plan else []
 
     status = run(settings(small_book, *in_bucket), Selection(), observer=Silent())
@@ -195,7 +197,7 @@ def test_workers_merge_many_files_first(monkeypatch, small_book, in_bucket, undi
     status = run(settings(small_book, *in_bucket), Selection(), observer=Silent())
 
     assert status.state == "complete"
-    assert store.list_files(RunLayout(status.run_id).staging) == []
+    assert store.list_files(RunFolder(store, status.run_id).staging) == []
     assert_same_bits(undisturbed, fetched())
 
 
@@ -207,7 +209,7 @@ def test_a_block_that_cannot_be_put_fails_for_storage_and_is_retried(
     status = run(settings(small_book, *in_bucket, "retry.storage=0"), Selection(), observer=Silent())
     assert (status.state, status.published, status.blocks.failed) == ("partial", False, 1)
     assert status.failures_by_reason.keys() == {"STORAGE"}
-    failed = [r for r in read_ledger(store, RunLayout(status.run_id)) if isinstance(r, BlockFailed)]
+    failed = [r for r in read_ledger(RunFolder(store, status.run_id)) if isinstance(r, BlockFailed)]
     assert [record.reason for record in failed] == ["STORAGE"]
     assert "check its role or policy" in failed[0].message
     s3.forget()
@@ -261,7 +263,7 @@ def test_requests_a_block(s3, small_book, in_bucket, store) -> None:
     """In a worker: one put a table, two requests for the trades; nothing of a block is asked for without need."""
     status = run(settings(small_book, *in_bucket, "publish=never"), Selection(), observer=Silent())
     blocks = status.blocks.planned
-    outputs = RunLayout(status.run_id).block_outputs
+    outputs = RunFolder(store, status.run_id).block_outputs
     tables = store.list_directories(outputs)
     assert s3.count("PUT", "/blocks/") == len(store.list_files(outputs)) <= blocks * len(tables)
     assert s3.count("GET", "list-type.*blocks") <= 4 * len(tables)

@@ -14,10 +14,12 @@ from published import assert_same_bits, published
 
 from riskpipe.plan.selection import Selection
 from riskpipe.runs import worker_functions
+from riskpipe.runs.publication import Publication
 from riskpipe.store.filesystem import Store
-from riskpipe.store.layout import RunLayout, list_runs
 from riskpipe.store.ledger import BlockDone, read_ledger
 from riskpipe.store.location import open_store
+from riskpipe.store.run_folder import RunFolder
+from riskpipe.store.run_ids import list_runs
 from riskpipe.workflows.retry import retry
 from riskpipe.workflows.run import run
 
@@ -89,7 +91,7 @@ def done_blocks(store: Store, all_attempts: bool = False) -> list[str]:
     runs = list_runs(store)
     if not runs:
         return []
-    ids = [r.block_id for r in read_ledger(store, RunLayout(runs[-1])) if isinstance(r, BlockDone)]
+    ids = [r.block_id for r in read_ledger(RunFolder(store, runs[-1])) if isinstance(r, BlockDone)]
     return ids if all_attempts else sorted(set(ids))
 
 
@@ -193,7 +195,7 @@ def test_retry_of_a_block_that_failed_as_a_whole(monkeypatch, settings_of, undis
 
     with monkeypatch.context() as patched:
         patched.setattr(worker_functions, "FUNCTIONS", {**worker_functions.FUNCTIONS, "value": failing})
-        first = run(settings, Selection(), publish="always", observer=recorder)
+        first = run(settings, Selection(), publication=Publication("always"), observer=recorder)
     assert (first.state, first.blocks.failed, first.published) == ("partial", 1, True)
     failed = published(tmp_path / "output", "valuations").filter(pc.field("status") == "failed")
     assert set(failed.column("message").to_pylist()) == {"RuntimeError: out of order"}

@@ -9,8 +9,9 @@ from published import assert_same_bits, published
 from riskpipe.plan.selection import Selection
 from riskpipe.products.base import Prepared
 from riskpipe.products.fx_forward import FxForward
-from riskpipe.store.layout import RunLayout
+from riskpipe.runs.publication import Publication
 from riskpipe.store.location import open_store
+from riskpipe.store.run_folder import RunFolder
 from riskpipe.workflows.report import content
 from riskpipe.workflows.run import run
 
@@ -40,14 +41,19 @@ def fragile(monkeypatch):
 
 
 def test_a_trade_failing_in_one_range_is_out_of_all(fragile, settings_of, recorder, tmp_path) -> None:
-    whole = run(settings_of(output="whole"), Selection(), publish="always", observer=recorder)
-    cut = run(settings_of("partition.max_scenarios=7", output="cut"), Selection(), publish="always", observer=recorder)
+    whole = run(settings_of(output="whole"), Selection(), publication=Publication("always"), observer=recorder)
+    cut = run(
+        settings_of("partition.max_scenarios=7", output="cut"),
+        Selection(),
+        publication=Publication("always"),
+        observer=recorder,
+    )
 
     assert whole.state == cut.state == "partial"
     assert whole.failures_by_reason.keys() == {"NUMERICAL"}
     assert whole.failures_by_reason == cut.failures_by_reason  # trades, each once, however many blocks they failed in
     reported = [
-        content(open_store(str(tmp_path / output)), RunLayout(status.run_id))["failures"]
+        content(RunFolder(open_store(str(tmp_path / output)), status.run_id))["failures"]
         for output, status in (("whole", whole), ("cut", cut))
     ]
     assert [found["products"] for found in reported[0]] == [found["products"] for found in reported[1]]

@@ -15,9 +15,9 @@ import numpy as np
 import pyarrow as pa
 
 from riskpipe.store.filesystem import Store
-from riskpipe.store.layout import RunLayout
 from riskpipe.store.location import open_store
 from riskpipe.store.publish import publish_day
+from riskpipe.store.run_folder import RunFolder
 from riskpipe.store.stage import stage
 from riskpipe.store.tables import Provenance
 
@@ -65,14 +65,14 @@ def scenario_pnl(rows: int) -> pa.Table:
 
 
 def publish(store: Store, number: int) -> None:
-    layout = RunLayout(run_id(number))
-    provenance = Provenance(layout.run_id, AS_OF, "c" * 64, "d" * 64, "0.1.0")
-    rows = rows_of(layout.run_id)
+    folder = RunFolder(store, run_id(number))
+    provenance = Provenance(folder.run_id, AS_OF, "c" * 64, "d" * 64, "0.1.0")
+    rows = rows_of(folder.run_id)
     tables = {
-        "valuations": stage(store, layout, "valuations", [valuations(rows)], provenance),
-        "scenario_pnl": stage(store, layout, "scenario_pnl", [scenario_pnl(rows)], provenance),
+        "valuations": stage(folder, "valuations", [valuations(rows)], provenance),
+        "scenario_pnl": stage(folder, "scenario_pnl", [scenario_pnl(rows)], provenance),
     }
-    publish_day(store, layout, AS_OF, tables, datetime(2026, 11, 20, 19, 30, tzinfo=UTC))
+    publish_day(folder, AS_OF, tables, datetime(2026, 11, 20, 19, 30, tzinfo=UTC))
 
 
 if __name__ == "__main__":

@@ -15,8 +15,8 @@ import psutil
 import pyarrow as pa
 
 from riskpipe.plan.plan import StoredPlan
-from riskpipe.store.layout import RunLayout
 from riskpipe.store.location import open_store
+from riskpipe.store.run_folder import RunFolder
 from riskpipe.valuation.run_block import BlockPayload, run_block
 
 
@@ -30,7 +30,8 @@ def resident() -> int:
 
 
 def main(root: str, run_id: str) -> None:
-    path = open_store(root).local_path(RunLayout(run_id).plan)
+    folder = RunFolder(open_store(root), run_id)
+    path = folder.store.local_path(folder.plan)
     assert path is not None
     largest = {}
     for _, block in StoredPlan(path).blocks():

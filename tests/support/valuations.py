@@ -24,8 +24,8 @@ from riskpipe.products.trades import Trades
 from riskpipe.products.validation import all_columns
 from riskpipe.store.columns import ARROW_TYPES
 from riskpipe.store.filesystem import Store
-from riskpipe.store.layout import RunLayout
 from riskpipe.store.location import open_store
+from riskpipe.store.run_folder import RunFolder
 from riskpipe.valuation.context import Context
 from riskpipe.valuation.price import Part, value_trades
 from riskpipe.valuation.run_block import BlockPayload, read_trades
@@ -54,12 +54,15 @@ MEASURES = f"measures=[{', '.join(EVERY_MEASURE)}]"
 class OpenRun:
     """A planned run, its inputs in place, nothing valued."""
 
-    store: Store
-    layout: RunLayout
+    folder: RunFolder
     context: Context
     blocks: tuple[Block, ...]
     ranges: tuple[ScenarioRange, ...]
     derivative: Derivative
+
+    @property
+    def store(self) -> Store:
+        return self.folder.store
 
     def blocks_of(self, product: str) -> tuple[Block, ...]:
         return tuple(block for block in self.blocks if block.product == product)
@@ -70,7 +73,7 @@ class OpenRun:
         return trades
 
     def task(self, block: Block) -> BlockPayload:
-        return BlockPayload(self.store.root, self.layout.run_id, block)
+        return BlockPayload(*self.folder.place, block)
 
     def value(self, product: Product, trades: Trades, measures: Sequence[str] = EVERY_MEASURE) -> Part:
         """Every measure from every column."""
@@ -79,13 +82,14 @@ class OpenRun:
 
 def open_run(settings: Settings, selection: Selection | None = None) -> OpenRun:
     """Plan, and put in place what workers open."""
-    store, layout = open_store(settings.output), RunLayout(RUN_ID)
+    folder = RunFolder(open_store(settings.output), RUN_ID)
     with make_plan(settings, selection or Selection()) as planned:
-        _write_run(store, layout, settings, planned)
+        _write_run(folder, settings, planned)
         blocks = tuple(block for _, block in planned.plan.blocks())
         ranges = planned.ranges
         derivative = planned.inputs.derivative
-    return OpenRun(store, layout, Context(store, layout), blocks, ranges, derivative)
+        assert derivative is not None
+    return OpenRun(folder, Context(folder), blocks, ranges, derivative)
 
 
 def with_levels(snapshot: MarketSnapshot, levels: NDArray[np.float64]) -> MarketSnapshot:

@@ -8,6 +8,7 @@ import sys
 from riskpipe.config import load_settings
 from riskpipe.kernels import compiler
 from riskpipe.plan.selection import Selection
+from riskpipe.runs.publication import Publication
 from riskpipe.workflows.run import run
 
 
@@ -22,6 +23,6 @@ class _Silent:
 if __name__ == "__main__":
     config, *assignments = sys.argv[1:]
     settings = load_settings(config, assignments=assignments, environment={})
-    done = run(settings, Selection(), resume="never", publish="always", observer=_Silent())
+    done = run(settings, Selection(), resume="never", publication=Publication("always"), observer=_Silent())
     found = [kernel._asdict() for kernel in compiler.kernels() if kernel.signatures]
     sys.stdout.write(json.dumps({"state": done.state, "cpu": compiler.CPU, "kernels": found}))

@@ -12,10 +12,10 @@ from published import assert_same_bits
 from riskpipe.config import Settings, load_settings
 from riskpipe.plan.selection import Selection
 from riskpipe.runs.combined_files import CombinedFiles
-from riskpipe.runs.outputs import merge_payloads, merged_sources
-from riskpipe.store.filesystem import Store
-from riskpipe.store.layout import RunLayout
+from riskpipe.runs.outputs import merge_payloads
+from riskpipe.runs.publication import Publication
 from riskpipe.store.location import open_store
+from riskpipe.store.run_folder import RunFolder
 from riskpipe.store.sorted_merge import Source
 from riskpipe.store.stage import stage_merged
 from riskpipe.workflows.publish import publish
@@ -39,9 +39,9 @@ def staged(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """From how many files each table was merged at last."""
     counts: list[int] = []
 
-    def counting(store: Store, layout: RunLayout, table: str, sources: Sequence[Source], *more: Any) -> Any:
+    def counting(folder: RunFolder, table: str, sources: Sequence[Source], *more: Any) -> Any:
         counts.append(len(sources))
-        return stage_merged(store, layout, table, sources, *more)
+        return stage_merged(folder, table, sources, *more)
 
     monkeypatch.setattr("riskpipe.runs.publication.stage_merged", counting)
     return counts
@@ -56,27 +56,27 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_levels_until_few_are_left(tmp_path: Path, few: None) -> None:
     found = [Source(f"blocks/{n}.parquet", frozenset({"T"} if n == 3 else ())) for n in range(37)]
 
-    store, layout = open_store(str(tmp_path)), RunLayout("20261120-000000-000000")
-    combined = CombinedFiles(store.root, layout, 37)
+    folder = RunFolder(open_store(str(tmp_path)), "20261120-000000-000000")
+    combined = CombinedFiles(folder, 37)
     levels = []
     left = found
-    while level := merge_payloads(store, layout, "valuations", left):
+    while level := merge_payloads(folder, "valuations", left):
         levels.append(level)
         for number, task in enumerate(level):
-            combined.done(task.name, layout.merged_file(task.name), f"sum {number}")
-        left = merged_sources(layout, combined, level)
+            combined.done(task.name, folder.merged_file(task.name), f"sum {number}")
+        left = [combined.merged(task.name) for task in level]
 
     assert [len(level) for level in levels] == [10, 3]
     assert [source for task in levels[0] for source in task.sources] == found
     assert [source for task in levels[1] for source in task.sources] == [
-        Source(layout.merged_file(task.name), sha256=f"sum {number}") for number, task in enumerate(levels[0])
+        Source(folder.merged_file(task.name), sha256=f"sum {number}") for number, task in enumerate(levels[0])
     ]
-    assert [source.path for source in left] == [layout.merged_file(task.name) for task in levels[1]]
+    assert [source.path for source in left] == [folder.merged_file(task.name) for task in levels[1]]
 
 
 def test_a_name_follows_from_what_is_in_it(tmp_path: Path, few: None) -> None:
     def names(*found: Source, table: str = "valuations") -> set[str]:
-        tasks = merge_payloads(open_store(str(tmp_path)), RunLayout("20261120-000000-000000"), table, found)
+        tasks = merge_payloads(RunFolder(open_store(str(tmp_path)), "20261120-000000-000000"), table, found)
         return {task.name for task in tasks}
 
     found = [Source(f"{n}") for n in range(8)]
@@ -89,7 +89,7 @@ def test_a_name_follows_from_what_is_in_it(tmp_path: Path, few: None) -> None:
 
 def test_few_files_stay_as_they_are(tmp_path: Path) -> None:
     found = [Source(f"{n}") for n in range(40)]
-    assert merge_payloads(open_store(str(tmp_path)), RunLayout("20261120-000000-000000"), "valuations", found) == []
+    assert merge_payloads(RunFolder(open_store(str(tmp_path)), "20261120-000000-000000"), "valuations", found) == []
 
 
 def test_what_is_published_is_the_same(
@@ -122,7 +122,7 @@ def test_only_what_is_to_be_published(
 ) -> None:
     """A run that is published later is merged by workers then; afterwards nothing of it is left."""
     settings = settings_of("never")
-    run(settings, Selection(), publish="never", observer=recorder)
+    run(settings, Selection(), publication=Publication("never"), observer=recorder)
     assert not list(Path(settings.output).glob("runs/*/publish"))
 
     report = publish(settings, "latest")

@@ -18,6 +18,7 @@ from riskpipe.plan.accounting import RunStatus
 from riskpipe.plan.selection import Selection, parse_selection
 from riskpipe.products.base import Product
 from riskpipe.products.catalogue import PRODUCTS, Catalogue
+from riskpipe.runs.publication import Publication
 from riskpipe.valuation.context import open_context
 from riskpipe.workflows.retry import retry
 from riskpipe.workflows.run import run
@@ -100,7 +101,7 @@ def test_failed_trades_leave_the_books_however_the_work_is_cut(
     cut: tuple[str, ...], book: Callable[..., Settings], recorder: Any, tmp_path: Path
 ) -> None:
     """B fails in delta alone: its P&L stays, in every range of scenarios."""
-    status = run(book(*cut), Selection(), publish="always", observer=recorder)
+    status = run(book(*cut), Selection(), publication=Publication("always"), observer=recorder)
 
     assert status.state == "partial"
     assert status.exit_code == 4
@@ -112,11 +113,11 @@ def test_failed_trades_leave_the_books_however_the_work_is_cut(
 def test_retry_with_mended_code_does_what_failed_and_sums_it_once(
     cut: tuple[str, ...], book: Callable[..., Settings], products: dict[str, Product], recorder: Any, tmp_path: Path
 ) -> None:
-    first = run(book(*cut), Selection(), publish="always", observer=recorder)
+    first = run(book(*cut), Selection(), publication=Publication("always"), observer=recorder)
     products["desk"] = MendedDesk()
     open_context.cache_clear()
 
-    status = retry(book(*cut), "latest", Selection(), recorder, publish="always")
+    status = retry(book(*cut), "latest", Selection(), recorder, publication=Publication("always"))
 
     only = {"H"}
     _check_accounts(status, tmp_path / "output")
@@ -130,13 +131,15 @@ def test_retry_with_mended_code_does_what_failed_and_sums_it_once(
 def test_retries_of_one_trade_after_the_other(
     book: Callable[..., Settings], products: dict[str, Product], recorder: Any, tmp_path: Path
 ) -> None:
-    run(book(*CUT), Selection(), publish="always", observer=recorder)
+    run(book(*CUT), Selection(), publication=Publication("always"), observer=recorder)
     products["desk"] = MendedDesk()
     open_context.cache_clear()
 
     failed = {name: set(trades) for name, trades in BROKEN.items()}
     for trade in "FCEDB":
-        status = retry(book(*CUT), "latest", parse_selection([f"trade:{trade}"]), recorder, publish="always")
+        status = retry(
+            book(*CUT), "latest", parse_selection([f"trade:{trade}"]), recorder, publication=Publication("always")
+        )
         for trades in failed.values():
             trades.discard(trade)
         _check_accounts(status, tmp_path / "output")
@@ -145,9 +148,9 @@ def test_retries_of_one_trade_after_the_other(
 
 
 def test_a_retry_that_changes_nothing(book: Callable[..., Settings], recorder: Any, tmp_path: Path) -> None:
-    first = run(book(*CUT), Selection(), publish="always", observer=recorder)
+    first = run(book(*CUT), Selection(), publication=Publication("always"), observer=recorder)
 
-    again = retry(book(*CUT), "latest", Selection(), recorder, publish="always")
+    again = retry(book(*CUT), "latest", Selection(), recorder, publication=Publication("always"))
 
     _check_books(tmp_path / "output", BROKEN)
     assert again.numbers.failed == first.numbers.failed

@@ -14,8 +14,10 @@ from riskpipe.config import Settings
 from riskpipe.errors import Reason, UsageError
 from riskpipe.plan.selection import parse_selection
 from riskpipe.runs import opening, worker_functions
-from riskpipe.store.layout import CURRENT, RunLayout
+from riskpipe.runs.publication import Publication
+from riskpipe.store.layout import CURRENT
 from riskpipe.store.location import open_store
+from riskpipe.store.run_folder import RunFolder
 from riskpipe.workflows import run
 from riskpipe.workflows.publish import publish
 from riskpipe.workflows.retry import retry
@@ -52,7 +54,7 @@ def test_less_does_not_take_the_place_of_more(settings_of: Make, recorder: Any, 
     less = r"another selection \(product:fx_\*\) and has \d+ trades for 400.*--replace-day"
     with pytest.raises(UsageError, match=less):
         publish(settings, "latest")
-    asked = do(settings, recorder, FX, publish="complete")
+    asked = do(settings, recorder, FX, publication=Publication("complete"))
     assert (asked.state, asked.published, asked.refused, asked.exit_code) == ("complete", False, True, 2)
     assert len(asked.messages) == 1
     assert f"which is from run {full.run_id}; --replace-day allows it" in asked.messages[0]
@@ -74,20 +76,21 @@ def test_fewer_measures_do_not_take_the_place_of_more(settings_of: Make, recorde
     less = do(settings_of(*CUT), recorder)
     assert (less.state, less.published, less.exit_code) == ("complete", False, 2)
     assert "lacks delta, and would replace all of 2026-11-20" in less.messages[0]
-    assert do(settings_of(*CUT), recorder, replace_day=True).published
+    assert do(settings_of(*CUT), recorder, publication=Publication(replace_day=True)).published
 
 
 def test_a_day_of_which_the_trades_are_not_written_down(settings_of: Make, recorder: Any, tmp_path: Path) -> None:
     """As days were published before: from the run's plan, or else from the root of the aggregates."""
     output, settings = tmp_path / "output", settings_of(*CUT)
+    store = open_store(str(output))
     full = do(settings, recorder)
     content = json.loads((output / CURRENT).read_text())
     for key in ("trades", "selection", "measures"):
         del content["days"]["2026-11-20"][key]
     (output / CURRENT).write_text(json.dumps(content))
     for _ in range(2):
-        assert do(settings, recorder, FX, publish="always").refused
-        open_store(str(output)).delete(RunLayout(full.run_id).plan)
+        assert do(settings, recorder, FX, publication=Publication("always")).refused
+        store.delete(RunFolder(store, full.run_id).plan)
     assert do(settings, recorder).published
 
 
@@ -118,7 +121,7 @@ def test_nothing_to_do_touches_nothing(
 
     retried = retry(settings, "latest", WHOLE, recorder)
     resumed = run.run(settings, WHOLE, resume=first.run_id, observer=recorder)
-    told = retry(settings, "latest", WHOLE, recorder, publish="always")
+    told = retry(settings, "latest", WHOLE, recorder, publication=Publication("always"))
     report = publish(settings, "latest")
 
     assert retried == resumed == told == first

@@ -10,16 +10,10 @@ import pytest
 
 from riskpipe.errors import StorageError, UsageError
 from riskpipe.store.filesystem import Store
-from riskpipe.store.layout import (
-    RunLayout,
-    is_run_id,
-    list_runs,
-    new_run_id,
-    published_day,
-    resolve_run,
-    run_number,
-)
+from riskpipe.store.layout import published_day
 from riskpipe.store.location import open_store
+from riskpipe.store.run_folder import RunFolder
+from riskpipe.store.run_ids import is_run_id, list_runs, new_run_id, resolve_run, run_number
 
 OLD, MIDDLE, NEW = "20261119-070000-aaaaaa", "20261120-193055-3f9a1c", "20261120-201500-000000"
 
@@ -28,31 +22,31 @@ OLD, MIDDLE, NEW = "20261119-070000-aaaaaa", "20261120-193055-3f9a1c", "20261120
 def store(tmp_path: Path) -> Store:
     store = open_store(str(tmp_path))
     for run in (MIDDLE, NEW, OLD):
-        store.write_bytes(RunLayout(run).run, b"{}")
+        store.write_bytes(RunFolder(store, run).run, b"{}")
     store.write_bytes("runs/20261121-000000-ffffff/plan.parquet", b"")  # died before its run.json
     store.write_bytes("runs/notes/run.json", b"{}")
     return store
 
 
-def test_paths_of_the_contract() -> None:
-    run = RunLayout(MIDDLE)
+def test_paths_of_the_contract(store: Store) -> None:
+    run = RunFolder(store, MIDDLE)
     assert run.run == f"runs/{MIDDLE}/run.json"
     assert run.block_output("valuations", "b1") == f"runs/{MIDDLE}/blocks/valuations/b1.parquet"
     assert run.staged_day("valuations", date(2026, 11, 20)).endswith("/publish/valuations/as_of=2026-11-20")
     assert published_day("valuations", date(2026, 1, 2)) == "published/valuations/as_of=2026-01-02"
     paths = [
         value
-        for name in dir(RunLayout)
-        if isinstance(getattr(RunLayout, name), property) and (value := getattr(run, name))
+        for name in dir(RunFolder)
+        if isinstance(getattr(RunFolder, name), property) and (value := getattr(run, name))
     ]
     assert len(set(paths)) == len(paths)
 
 
-def test_ids_that_lead_elsewhere_are_refused() -> None:
+def test_ids_that_lead_elsewhere_are_refused(store: Store) -> None:
     with pytest.raises(StorageError):
-        RunLayout("../x")
+        RunFolder(store, "../x")
     with pytest.raises(StorageError):
-        RunLayout(OLD).block_output("valuations", "../../x")
+        RunFolder(store, OLD).block_output("valuations", "../../x")
 
 
 def test_run_ids_name_the_start_in_utc_and_a_number_above_all_others(store: Store) -> None:
@@ -61,7 +55,7 @@ def test_run_ids_name_the_start_in_utc_and_a_number_above_all_others(store: Stor
     assert re.fullmatch(r"20261120-193055-[0-9a-f]{6}-1", first)
     assert is_run_id(first)
     assert first != second
-    store.write_bytes(RunLayout(first).run, b"{}")
+    store.write_bytes(RunFolder(store, first).run, b"{}")
     assert new_run_id(store, local).endswith("-2")
     assert new_run_id(store, local, [OLD, "20200101-000000-aaaaaa-57"]).endswith("-58")
     assert run_number(OLD) == 0
@@ -75,11 +69,11 @@ def test_runs_are_listed_oldest_first_without_stillborn_ones(store: Store) -> No
 
 def test_a_clock_that_was_ahead_makes_no_run_the_newest(store: Store) -> None:
     ahead = new_run_id(store, datetime(2031, 1, 1, tzinfo=UTC))
-    store.write_bytes(RunLayout(ahead).run, b"{}")
+    store.write_bytes(RunFolder(store, ahead).run, b"{}")
     later = [ahead]
     for _ in range(11):
         later.append(new_run_id(store, datetime(2026, 11, 21, tzinfo=UTC)))
-        store.write_bytes(RunLayout(later[-1]).run, b"{}")
+        store.write_bytes(RunFolder(store, later[-1]).run, b"{}")
     assert list_runs(store) == [OLD, MIDDLE, NEW, *later]
     assert resolve_run(store, "latest").run_id == later[-1]
 

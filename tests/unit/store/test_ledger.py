@@ -10,8 +10,6 @@ import pytest
 
 from riskpipe.errors import StorageError
 from riskpipe.store import ledger as ledger_module
-from riskpipe.store.filesystem import Store
-from riskpipe.store.layout import RunLayout
 from riskpipe.store.ledger import (
     BlockDone,
     BlockFailed,
@@ -31,14 +29,14 @@ from riskpipe.store.ledger import (
 )
 from riskpipe.store.location import open_store
 from riskpipe.store.parquet import WrittenFile
+from riskpipe.store.run_folder import RunFolder
 
-LAYOUT = RunLayout("20261120-193055-3f9a1c")
 SESSION = "20261120T193055.000000Z-aaaaaa"
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return open_store(str(tmp_path))
+def folder(tmp_path: Path) -> RunFolder:
+    return RunFolder(open_store(str(tmp_path)), "20261120-193055-3f9a1c")
 
 
 def done(block: str) -> BlockDone:
@@ -63,8 +61,8 @@ RECORDS: list[Record] = [
 ]
 
 
-def segments(store: Store) -> list[Path]:
-    return sorted(Path(store.root, LAYOUT.ledger).iterdir())
+def segments(folder: RunFolder) -> list[Path]:
+    return sorted(Path(folder.store.root, folder.ledger).iterdir())
 
 
 @pytest.mark.parametrize("record", RECORDS, ids=lambda record: record.type)
@@ -98,51 +96,51 @@ def test_what_the_first_version_merged_is_still_read() -> None:
     assert decode(line) == Combined("g1", "merges/g1.parquet", "cd")
 
 
-def test_sessions_are_read_in_the_order_in_which_they_began(store: Store) -> None:
+def test_sessions_are_read_in_the_order_in_which_they_began(folder: RunFolder) -> None:
     """Also when the clock was an hour ahead in the first, and after those of the first version."""
     names = {}
     for name, hour in (("first", 20), ("second", 19), ("third", 19)):
-        names[name] = new_session_id(store, LAYOUT, datetime(2026, 11, 20, hour, 30, 55, tzinfo=UTC))
-        writer = LedgerWriter(store, LAYOUT, names[name], 0.0)
+        names[name] = new_session_id(folder, datetime(2026, 11, 20, hour, 30, 55, tzinfo=UTC))
+        writer = LedgerWriter(folder, names[name], 0.0)
         for part in range(12):
             writer.append(done(f"{name}{part}"))
             writer.flush()
         if name == "first":
-            writer = LedgerWriter(store, LAYOUT, "20310101T000000.000000Z-ffffff", 0.0)
+            writer = LedgerWriter(folder, "20310101T000000.000000Z-ffffff", 0.0)
             writer.append(done("old"))
             writer.flush()
     assert [name.split("-")[0] for name in names.values()] == ["000001", "000002", "000003"]
-    read = [record.block_id for record in read_ledger(store, LAYOUT) if isinstance(record, BlockDone)]
+    read = [record.block_id for record in read_ledger(folder) if isinstance(record, BlockDone)]
     assert read == ["old", *(f"{name}{i}" for name in names for i in range(12))]
 
 
-def test_no_ledger_has_no_records(store: Store) -> None:
-    assert list(read_ledger(store, LAYOUT)) == []
+def test_no_ledger_has_no_records(folder: RunFolder) -> None:
+    assert list(read_ledger(folder)) == []
 
 
-def test_foreign_and_temporary_files_are_ignored(store: Store) -> None:
-    writer = LedgerWriter(store, LAYOUT, SESSION, 0.0)
+def test_foreign_and_temporary_files_are_ignored(folder: RunFolder) -> None:
+    writer = LedgerWriter(folder, SESSION, 0.0)
     writer.append(RECORDS[0])
     writer.flush()
-    directory = Path(store.root, LAYOUT.ledger)
+    directory = Path(folder.store.root, folder.ledger)
     (directory / ".tmp-123").write_bytes(b"half a li")
     (directory / "notes.txt").write_bytes(b"?")
-    assert list(read_ledger(store, LAYOUT)) == RECORDS[:1]
+    assert list(read_ledger(folder)) == RECORDS[:1]
 
 
-def test_nothing_is_durable_before_the_flush_and_nothing_is_written_without_records(store: Store) -> None:
-    writer = LedgerWriter(store, LAYOUT, SESSION, 0.0)
+def test_nothing_is_durable_before_the_flush_and_nothing_is_written_without_records(folder: RunFolder) -> None:
+    writer = LedgerWriter(folder, SESSION, 0.0)
     writer.flush()
     writer.append(RECORDS[0])
     assert writer.pending == 1
-    assert list(read_ledger(store, LAYOUT)) == []
+    assert list(read_ledger(folder)) == []
     writer.flush()
     assert writer.pending == 0
-    assert list(read_ledger(store, LAYOUT)) == RECORDS[:1]
+    assert list(read_ledger(folder)) == RECORDS[:1]
 
 
-def test_when_it_flushes(store: Store) -> None:
-    writer = LedgerWriter(store, LAYOUT, SESSION, 1000.0)
+def test_when_it_flushes(folder: RunFolder) -> None:
+    writer = LedgerWriter(folder, SESSION, 1000.0)
     writer.append(done("a"))
     assert not writer.maybe_flush(1000.2)
     assert writer.maybe_flush(1000.25)
@@ -158,62 +156,62 @@ def test_when_it_flushes(store: Store) -> None:
     assert writer.maybe_flush(1101.2)
 
 
-def test_the_number_of_segments_is_bounded(store: Store) -> None:
-    writer = LedgerWriter(store, LAYOUT, SESSION, 0.0)
+def test_the_number_of_segments_is_bounded(folder: RunFolder) -> None:
+    writer = LedgerWriter(folder, SESSION, 0.0)
     for second in range(5000):  # a block a second, for as long as a night's batch
         writer.append(done(str(second)))
         writer.maybe_flush(float(second))
     writer.flush()
-    assert len(segments(store)) < 550
-    assert sum(1 for _ in read_ledger(store, LAYOUT)) == 5000
+    assert len(segments(folder)) < 550
+    assert sum(1 for _ in read_ledger(folder)) == 5000
 
 
-def test_a_failed_flush_keeps_the_records(store: Store) -> None:
-    writer = LedgerWriter(store, LAYOUT, SESSION, 0.0)
+def test_a_failed_flush_keeps_the_records(folder: RunFolder) -> None:
+    writer = LedgerWriter(folder, SESSION, 0.0)
     writer.append(RECORDS[0])
-    Path(store.root, "runs").write_bytes(b"in the way")
+    Path(folder.store.root, "runs").write_bytes(b"in the way")
     with pytest.raises(StorageError):
         writer.flush()
-    Path(store.root, "runs").unlink()
+    Path(folder.store.root, "runs").unlink()
     writer.append(RECORDS[1])
     writer.flush()
-    assert list(read_ledger(store, LAYOUT)) == RECORDS[:2]
+    assert list(read_ledger(folder)) == RECORDS[:2]
 
 
 @pytest.mark.parametrize("cut", [1, 100, 10**6])
-def test_a_torn_segment_is_named(store: Store, cut: int) -> None:
-    writer = LedgerWriter(store, LAYOUT, SESSION, 0.0)
+def test_a_torn_segment_is_named(folder: RunFolder, cut: int) -> None:
+    writer = LedgerWriter(folder, SESSION, 0.0)
     for record in RECORDS:
         writer.append(record)
     writer.flush()
-    (path,) = segments(store)
+    (path,) = segments(folder)
     whole = path.read_bytes()
     path.write_bytes(whole[: max(len(whole) - cut, 0)])
     with pytest.raises(StorageError, match=rf"damaged at .*{path.name}.*restore the file"):
-        list(read_ledger(store, LAYOUT))
+        list(read_ledger(folder))
 
 
-def test_a_lost_segment_is_noticed(store: Store) -> None:
-    writer = LedgerWriter(store, LAYOUT, SESSION, 0.0)
+def test_a_lost_segment_is_noticed(folder: RunFolder) -> None:
+    writer = LedgerWriter(folder, SESSION, 0.0)
     for record in RECORDS:
         writer.append(record)
         writer.flush()
-    segments(store)[2].unlink()
+    segments(folder)[2].unlink()
     with pytest.raises(StorageError, match=r"000002.jsonl: the segment is missing"):
-        list(read_ledger(store, LAYOUT))
+        list(read_ledger(folder))
 
 
-def test_a_segment_under_another_name_is_noticed(store: Store) -> None:
-    writer = LedgerWriter(store, LAYOUT, SESSION, 0.0)
+def test_a_segment_under_another_name_is_noticed(folder: RunFolder) -> None:
+    writer = LedgerWriter(folder, SESSION, 0.0)
     for record in RECORDS[:2]:
         writer.append(record)
         writer.flush()
-    first, second = segments(store)
+    first, second = segments(folder)
     second.write_bytes(first.read_bytes())
     with pytest.raises(StorageError, match="belongs under another name"):
-        list(read_ledger(store, LAYOUT))
+        list(read_ledger(folder))
 
 
-def test_sessions_must_be_named_by_time(store: Store) -> None:
+def test_sessions_must_be_named_by_time(folder: RunFolder) -> None:
     with pytest.raises(ValueError, match="new_session_id"):
-        LedgerWriter(store, LAYOUT, "mine", 0.0)
+        LedgerWriter(folder, "mine", 0.0)

@@ -13,11 +13,12 @@ from object_server import ObjectServer
 
 from riskpipe.errors import LeaseError, StorageError, UsageError
 from riskpipe.store.filesystem import MissingFileError, Store
-from riskpipe.store.layout import LEASES, RunLayout
+from riskpipe.store.layout import LEASES
 from riskpipe.store.lease import Lease
 from riskpipe.store.ledger import LedgerWriter, SessionEnded, SessionStarted, new_session_id, read_ledger
 from riskpipe.store.location import open_store
 from riskpipe.store.objects import ATTEMPTS, LAST_ATTEMPT_SECONDS, SMALL_BYTES, is_permanent, retried
+from riskpipe.store.run_folder import RunFolder
 
 LARGE = os.urandom(1 << 20) * 12  # over the size at which Arrow uploads in parts
 SDK_ATTEMPTS = 2  # AWS_MAX_ATTEMPTS of the fixture
@@ -96,21 +97,21 @@ def test_a_large_put_that_was_completed_without_an_answer(s3: ObjectServer, stor
 
 def test_a_segment_of_the_ledger_has_one_content_for_ever(s3: ObjectServer, store: Store) -> None:
     """Its put is done and the answer lost: later records get a segment of their own, in whatever order puts arrive."""
-    layout = RunLayout("20261120-193055-3f9a1c")
-    session = new_session_id(store, layout, datetime.now(UTC))
+    folder = RunFolder(store, "20261120-193055-3f9a1c")
+    session = new_session_id(folder, datetime.now(UTC))
     first, second = SessionStarted(session, 0.0, "host", 1, "1.0"), SessionEnded(session, "complete", 0, 1.0)
-    writer = LedgerWriter(store, layout, session, 0.0)
+    writer = LedgerWriter(folder, session, 0.0)
     writer.append(first)
     s3.fail("swallow the answer", "PUT", "ledger")
     with pytest.raises(StorageError, match="was not reached"):
         writer.flush()
-    segment = store.list_files(layout.ledger)[0].path
+    segment = store.list_files(folder.ledger)[0].path
     content = store.read_bytes(segment)
     s3.forget()
     writer.append(second)
     writer.flush()
     assert store.read_bytes(segment) == content
-    assert list(read_ledger(store, layout)) == [first, second]
+    assert list(read_ledger(folder)) == [first, second]
 
 
 def test_a_lease_whose_put_lost_its_answer_is_given_back(s3: ObjectServer, store: Store) -> None:

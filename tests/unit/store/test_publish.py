@@ -21,12 +21,13 @@ from fsspec.implementations.memory import MemoryFileSystem
 from riskpipe.errors import StorageError
 from riskpipe.store import local_store, tables
 from riskpipe.store.filesystem import Store
-from riskpipe.store.layout import RunLayout, published_day
+from riskpipe.store.layout import published_day
 from riskpipe.store.location import open_store
 from riskpipe.store.object_store import ObjectStore
 from riskpipe.store.parquet import ROW_GROUP_ROWS, WrittenFile, open_parquet, read_parquet
 from riskpipe.store.portfolio import content_sha256
 from riskpipe.store.publish import publish_day, read_current
+from riskpipe.store.run_folder import RunFolder
 from riskpipe.store.sorted_merge import Source
 from riskpipe.store.stage import stage, stage_merged
 from riskpipe.store.tables import SCHEMAS, Provenance, write_result
@@ -78,16 +79,16 @@ def scenarios(rows: int) -> pa.Table:
 
 def staged(store: Store, run: str, rows: int, file_bytes: int = 1 << 30) -> dict[str, list[WrittenFile]]:
     groups = [valuations(min(50_000, rows - start), start) for start in range(0, rows, 50_000)]
-    layout = RunLayout(run)
+    folder = RunFolder(store, run)
     return {
-        "valuations": stage(store, layout, "valuations", groups, provenance(run), file_bytes),
-        "scenarios": stage(store, layout, "scenarios", [scenarios(rows)], provenance(run)),
+        "valuations": stage(folder, "valuations", groups, provenance(run), file_bytes),
+        "scenarios": stage(folder, "scenarios", [scenarios(rows)], provenance(run)),
     }
 
 
 def publish(store: Store, run: str, rows: int, file_bytes: int = 1 << 30) -> dict[str, list[WrittenFile]]:
     files = staged(store, run, rows, file_bytes)
-    publish_day(store, RunLayout(run), DAY, files, NOW)
+    publish_day(RunFolder(store, run), DAY, files, NOW)
     return files
 
 
@@ -115,9 +116,9 @@ def test_staged_files_keep_the_contract(store: Store) -> None:
         data = data.append_column("as_of_date", pa.repeat(pa.scalar(date(2000, 1, 1)), data.num_rows))
         data = data.append_column("run_id", pa.repeat("another-run", data.num_rows))
         write_result(store, f"b/{number}.parquet", "valuations", data, provenance("another-run"))
-    layout = RunLayout(NEW)
+    folder = RunFolder(store, NEW)
     sources = [Source(f"b/{number}.parquet") for number in range(3)]
-    (written,) = stage_merged(store, layout, "valuations", sources, provenance(NEW), window_bytes=1 << 20)
+    (written,) = stage_merged(folder, "valuations", sources, provenance(NEW), window_bytes=1 << 20)
     assert written.path == f"runs/{NEW}/publish/valuations/as_of=2026-11-20/part-000.parquet"
     assert written.sha256 == content_sha256(store, written.path)
     assert tables.metadata(store, written.path)["run_id"] == NEW
@@ -132,7 +133,7 @@ def test_staged_files_keep_the_contract(store: Store) -> None:
 
 def test_row_groups_are_even_and_indexed(store: Store) -> None:
     pieces = [valuations(70_000, start) for start in range(0, 280_000, 70_000)]
-    (written,) = stage(store, RunLayout(NEW), "valuations", pieces, provenance(NEW))
+    (written,) = stage(RunFolder(store, NEW), "valuations", pieces, provenance(NEW))
     with open_parquet(store, written.path) as file:
         groups = [file.metadata.row_group(g) for g in range(file.num_row_groups)]
     assert [g.num_rows for g in groups] == [ROW_GROUP_ROWS, ROW_GROUP_ROWS, 280_000 - 2 * ROW_GROUP_ROWS]
@@ -151,7 +152,7 @@ def test_row_groups_of_wide_rows_are_bounded_in_bytes(store: Store) -> None:
             "status": pa.repeat("ok", rows),
         }
     )
-    (written,) = stage(store, RunLayout(NEW), "scenario_pnl", [data], provenance(NEW))
+    (written,) = stage(RunFolder(store, NEW), "scenario_pnl", [data], provenance(NEW))
     with open_parquet(store, written.path) as file:
         groups = [file.metadata.row_group(g).num_rows for g in range(file.num_row_groups)]
     assert sum(groups) == rows
@@ -159,13 +160,13 @@ def test_row_groups_of_wide_rows_are_bounded_in_bytes(store: Store) -> None:
 
 
 def test_a_table_without_rows_is_one_file(store: Store) -> None:
-    (written,) = stage_merged(store, RunLayout(NEW), "valuations", [], provenance(NEW))
+    (written,) = stage_merged(RunFolder(store, NEW), "valuations", [], provenance(NEW))
     assert read_parquet(store, written.path).schema.equals(SCHEMAS["valuations"])
 
 
 def test_large_days_are_cut(store: Store) -> None:
     many = [valuations(ROW_GROUP_ROWS, n * ROW_GROUP_ROWS) for n in range(3)]
-    files = stage(store, RunLayout(NEW), "valuations", many, provenance(NEW), file_bytes=1)
+    files = stage(RunFolder(store, NEW), "valuations", many, provenance(NEW), file_bytes=1)
     assert [file.path[-16:] for file in files] == ["part-000.parquet", "part-001.parquet", "part-002.parquet"]
     assert [file.rows for file in files] == [ROW_GROUP_ROWS] * 3
 
@@ -177,7 +178,7 @@ def test_a_failing_merge_leaves_no_part(store: Store) -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        stage(store, RunLayout(NEW), "valuations", rows(), provenance(NEW))
+        stage(RunFolder(store, NEW), "valuations", rows(), provenance(NEW))
     assert everything(store) == []
     assert not [path for path in Path(store.root).rglob("*") if path.is_file()]
 
@@ -209,8 +210,8 @@ def test_a_day_is_published_and_replaced(kind: str, request: pytest.FixtureReque
 
 def test_other_days_stay(store: Store) -> None:
     earlier = Provenance(OLD, date(2026, 11, 19), "c" * 64, "d" * 64, "0.1.0")
-    files = {"valuations": stage(store, RunLayout(OLD), "valuations", [valuations(3)], earlier)}
-    publish_day(store, RunLayout(OLD), earlier.as_of_date, files, NOW)
+    files = {"valuations": stage(RunFolder(store, OLD), "valuations", [valuations(3)], earlier)}
+    publish_day(RunFolder(store, OLD), earlier.as_of_date, files, NOW)
     publish(store, NEW, 10)
     assert list(read_current(store)) == ["2026-11-19", "2026-11-20"]
     assert store.exists("published/valuations/as_of=2026-11-19/part-000.parquet")
@@ -221,7 +222,7 @@ def test_a_day_is_of_one_run(kind: str, request: pytest.FixtureRequest) -> None:
     store: Store = request.getfixturevalue(kind)
     publish(store, OLD, 10)
     files = staged(store, NEW, 10)
-    publish_day(store, RunLayout(NEW), DAY, {"valuations": files["valuations"]}, NOW)
+    publish_day(RunFolder(store, NEW), DAY, {"valuations": files["valuations"]}, NOW)
     assert everything(store) == describe_published("valuations/as_of=2026-11-20/part-000.parquet")
 
 
@@ -264,31 +265,31 @@ def test_the_parts_of_a_large_day_never_take_the_names_of_the_replaced(store: St
 def test_publishing_twice_is_publishing_once(store: Store) -> None:
     publish(store, OLD, 10)
     files = publish(store, NEW, 20)
-    publish_day(store, RunLayout(NEW), DAY, files, NOW)
+    publish_day(RunFolder(store, NEW), DAY, files, NOW)
     assert day(store, "valuations") == ({NEW}, 20)
 
 
 def test_what_is_no_longer_staged_cannot_be_published(store: Store) -> None:
     files = staged(store, OLD, 10)
-    store.delete_tree(RunLayout(OLD).staging)
+    store.delete_tree(RunFolder(store, OLD).staging)
     with pytest.raises(StorageError, match="is gone: publish the run again"):
-        publish_day(store, RunLayout(OLD), DAY, files, NOW)
+        publish_day(RunFolder(store, OLD), DAY, files, NOW)
 
 
 def test_files_of_the_same_size_are_told_apart(store: Store) -> None:
     target = f"{published_day('valuations', DAY)}/part-000.parquet"
     store.write_bytes(target, b"older")
-    path = f"{RunLayout(NEW).staged_day('valuations', DAY)}/part-000.parquet"
+    path = f"{RunFolder(store, NEW).staged_day('valuations', DAY)}/part-000.parquet"
     store.write_bytes(path, b"newer")
     file = WrittenFile(path, 1, 5, content_sha256(store, path))
-    publish_day(store, RunLayout(NEW), DAY, {"valuations": [file]}, NOW)
+    publish_day(RunFolder(store, NEW), DAY, {"valuations": [file]}, NOW)
     assert store.read_bytes(target) == b"newer"
 
 
 def test_without_exchange_directories_are_moved(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     publish(store, OLD, 10)
     monkeypatch.setattr(local_store, "exchange", lambda one, other: False)
-    remains = Path(store.root, f"{RunLayout(NEW).staged_day('valuations', DAY)}-replaced")
+    remains = Path(store.root, f"{RunFolder(store, NEW).staged_day('valuations', DAY)}-replaced")
     remains.mkdir(parents=True)
     (remains / "part-000.parquet").touch()
     publish(store, NEW, 20)
@@ -308,8 +309,8 @@ def test_a_damaged_current_is_named(store: Store) -> None:
 KILLED_AT_STEP = """
     import json, os, signal, sys
     from datetime import UTC, date, datetime
-    from riskpipe.store.location import open_store
-    from riskpipe.store.layout import RunLayout
+    from riskpipe.store.filesystem import Store
+    from riskpipe.store.run_folder import RunFolder
     from riskpipe.store.parquet import WrittenFile
     from riskpipe.store.publish import publish_day
 
@@ -327,7 +328,7 @@ KILLED_AT_STEP = """
 
     store = open_store(root)
     sys.addaudithook(count)
-    publish_day(store, RunLayout(run), date(2026, 11, 20), tables, datetime(2026, 11, 20, 19, 30, 55, tzinfo=UTC))
+    publish_day(RunFolder(store, run), date(2026, 11, 20), tables, datetime(2026, 11, 20, 19, 30, 55, tzinfo=UTC))
 """
 
 
@@ -343,7 +344,7 @@ def killed_at(store: Store, run: str, files: dict[str, list[WrittenFile]], step:
 
 def test_killed_anywhere_each_table_is_old_or_new_and_publishing_again_mends_it(store: Store) -> None:
     publish(store, OLD, 30)
-    stale = {"aggregates": stage(store, RunLayout(OLD), "aggregates", [], provenance(OLD))}
+    stale = {"aggregates": stage(RunFolder(store, OLD), "aggregates", [], provenance(OLD))}
     os.rename(Path(store.root, stale["aggregates"][0].path).parent.parent, Path(store.root, "published/aggregates"))
     seen = set()
     step, run, rows = 1, OLD, 30
@@ -358,7 +359,7 @@ def test_killed_anywhere_each_table_is_old_or_new_and_publishing_again_mends_it(
         foreign = [p for p in Path(store.root, "published").rglob("*") if p.is_file() and p.suffix != ".parquet"]
         assert foreign == []
         if killed:
-            publish_day(store, RunLayout(new_run), DAY, files, NOW)
+            publish_day(RunFolder(store, new_run), DAY, files, NOW)
         run, rows = new_run, new_rows
         assert day(store, "valuations") == day(store, "scenarios") == ({run}, rows)
         assert read_current(store)["2026-11-20"]["run_id"] == run

@@ -110,8 +110,8 @@ def test_no_tree_of_merges_changes_a_bit(open_desk: OpenDesk) -> None:
         names = []
         for k in range(0, len(files), width):
             name = f"level-{width}-{k}"
-            written = sum_partials(SumPayload(run.store.root, run.layout.run_id, name, files[k : k + width]))
-            assert written.path == run.layout.combined_file(name)
+            written = sum_partials(SumPayload(*run.folder.place, name, files[k : k + width]))
+            assert written.path == run.folder.combined_file(name)
             names.append(PartialFile(written.path, sha256=written.sha256))
         assert _values(read_sums(run.store, names)) == expected
 
@@ -170,7 +170,7 @@ def test_retried_trades_count_once(open_desk: OpenDesk) -> None:
     run = open_desk(rows)
     (block,) = run.blocks
     first = run_block(run.task(block)).outputs["partials"].path
-    open_context(run.store.root, run.layout.run_id).products["desk"] = MendedDesk()  # type: ignore[index]
+    open_context(*run.folder.place).products["desk"] = MendedDesk()  # type: ignore[index]
     again = run_block(run.task(block.part((1, 2)))).outputs["partials"].path
 
     found = _values(_sums(run, (PartialFile(first), PartialFile(again, repeats=True))))
@@ -194,7 +194,7 @@ def test_retried_trades_that_fail_again_count_once(open_desk: OpenDesk) -> None:
 def test_void_block_counts_its_trades_as_failed(open_desk: OpenDesk) -> None:
     run = open_desk(_rows(9), "partition.max_trades=3")
     files = [PartialFile(run_block(run.task(b)).outputs["partials"].path) for b in run.blocks[1:]]
-    task = BlockPayload(run.store.root, run.layout.run_id, run.blocks[0])
+    task = BlockPayload(*run.folder.place, run.blocks[0])
     lost = void_block(task, Failure(Reason.WORKER_LOST, "died")).outputs["partials"].path
 
     found = _sums(run, (PartialFile(lost, void=True), *files))
@@ -237,7 +237,7 @@ def test_block_without_additive_measures_has_its_file_all_the_same(open_desk: Op
     (file,) = _files(run)
 
     assert _sums(run, (file,)) == {}
-    written = sum_partials(SumPayload(run.store.root, run.layout.run_id, "only", (file,)))
+    written = sum_partials(SumPayload(*run.folder.place, "only", (file,)))
     assert read_sums(run.store, [PartialFile(written.path)]) == {}
 
 

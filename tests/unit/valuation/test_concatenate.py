@@ -41,7 +41,7 @@ def cut(open_desk: OpenDesk, tmp_path: Any) -> tuple[dict[str, list[float] | Non
 
 
 def _concatenate(run: OpenRun, ranges: list[tuple[Source, ...]]) -> str:
-    return concatenate_pnl(ConcatenationPayload(run.store.root, run.layout.run_id, "whole", tuple(ranges))).path
+    return concatenate_pnl(ConcatenationPayload(*run.folder.place, "whole", tuple(ranges))).path
 
 
 def test_ranges_joined_are_the_whole(cut: tuple[dict[str, list[float] | None], OpenRun, list[Block]]) -> None:

@@ -202,7 +202,7 @@ def test_record_of_the_block(open_desk: OpenDesk) -> None:
     assert min(result.fetch_s, result.price_s, result.write_s, result.cpu_s) >= 0.0
     for name in ("valuations", "sensitivities", "scenario_pnl", "partials"):
         found = metadata(run.store, result.outputs[name].path)
-        assert (found["table"], found["run_id"], found["as_of_date"]) == (name, run.layout.run_id, "2026-11-20")
+        assert (found["table"], found["run_id"], found["as_of_date"]) == (name, run.folder.run_id, "2026-11-20")
 
 
 def test_the_same_block_twice_is_the_same_bytes(open_desk: OpenDesk) -> None:
@@ -264,7 +264,7 @@ def test_mended_code_does_what_it_can(open_desk: OpenDesk) -> None:
     run_block(run.task(block))
     from riskpipe.valuation.context import open_context
 
-    open_context(run.store.root, run.layout.run_id).products["desk"] = MendedDesk()  # type: ignore[index]
+    open_context(*run.folder.place).products["desk"] = MendedDesk()  # type: ignore[index]
 
     result = run_block(run.task(block.part((3,))))
 
@@ -278,4 +278,4 @@ def test_a_block_of_other_trades_than_planned_is_a_bug_that_stops(open_desk: Ope
     (block,) = run.blocks
 
     with pytest.raises(AssertionError, match="planned 14 numbers"):
-        run_block(BlockPayload(run.store.root, run.layout.run_id, replace(block, trades=2)))
+        run_block(BlockPayload(*run.folder.place, replace(block, trades=2)))

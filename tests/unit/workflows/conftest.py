@@ -16,6 +16,7 @@ import pytest
 from riskpipe.config import Settings, load_settings
 from riskpipe.plan.accounting import RunStatus
 from riskpipe.plan.selection import Selection
+from riskpipe.runs.publication import Publication
 from riskpipe.workflows.run import run
 
 MEASURES = "measures=[pv, delta, dv01, theta, bucketed_delta, stress, historical_var]"
@@ -43,6 +44,9 @@ class Output:
     def settings(self, *assignments: str) -> Settings:
         given = ("cluster.kind=serial", f"output={self.path}", MEASURES, *assignments)
         return load_settings(self.book / "riskpipe.yaml", assignments=given, environment={})
+
+    def folder(self, run_id: str) -> Path:
+        return self.path / "runs" / run_id
 
     def file(self, table: str) -> Path:
         """A block file of the unpublished run: the largest, by name where several are."""
@@ -81,7 +85,7 @@ def two_runs(small_book: Path, tmp_path_factory: pytest.TempPathFactory) -> Outp
     output = Output(path, small_book, "", "")
     first = run(output.settings(), Selection(), resume="never", observer=Deaf())
     settings = output.settings("partition.max_trades=13", "partition.max_scenarios=40")
-    second = run(settings, Selection(), resume="never", publish="never", observer=Deaf())
+    second = run(settings, Selection(), resume="never", publication=Publication("never"), observer=Deaf())
     assert (first.state, second.state, second.published) == ("complete", "complete", False)
     return Output(path, small_book, first.run_id, second.run_id)
 

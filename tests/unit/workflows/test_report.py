@@ -17,8 +17,8 @@ from typer.testing import CliRunner
 from riskpipe.cli.main import app
 from riskpipe.plan.selection import Selection
 from riskpipe.results import timings
-from riskpipe.store.layout import RunLayout
 from riskpipe.store.location import open_store
+from riskpipe.store.run_folder import RunFolder
 from riskpipe.workflows.report import report
 from riskpipe.workflows.run import run
 
@@ -78,7 +78,7 @@ def test_page_of_a_run_with_failures_and_hostile_names(
     settings = settings_of("partition.max_trades=20", book=spoilt)
     status = run(settings, Selection(), observer=recorder)
     written = report(settings, "latest")
-    assert written.path == str(tmp_path / "output" / RunLayout(status.run_id).report)
+    assert written.path == str(tmp_path / "output" / "runs" / status.run_id / "report.html")
     page = Path(written.path).read_text()
     assert written.bytes == len(page.encode())
 
@@ -107,7 +107,7 @@ def test_page_shows_the_published_aggregates(output: Any) -> None:
     for row in shown:
         if abs(row["value_base"]) >= 1.0:
             assert f"{row['value_base']:,.0f}".replace("-", "−") in page
-    hashes = json.loads((output.path / RunLayout(output.published).inputs).read_text())
+    hashes = json.loads((output.folder(output.published) / "inputs.json").read_text())
     assert all(digest in page for digest in hashes.values())
 
 
@@ -119,22 +119,23 @@ def test_unpublished_run_shows_the_same_risk(output: Any, tmp_path: Path) -> Non
         page = path.read_text()
         pages.append(page[page.index('<section id="risk">') : page.index('<section id="time">')])
     assert pages[0] == pages[1]
-    assert not (output.path / RunLayout(output.blocks).report).exists()
+    assert not (output.folder(output.blocks) / "report.html").exists()
 
 
 def test_run_that_was_stopped_before_its_plan(output: Any) -> None:
-    layout = RunLayout("20990101-000000-000000-99")
-    run_json = (output.path / RunLayout(output.published).run).read_bytes()
-    open_store(str(output.path)).write_bytes(layout.run, run_json)
+    store = open_store(str(output.path))
+    stopped = RunFolder(store, "20990101-000000-000000-99")
+    store.write_bytes(stopped.run, store.read_bytes(RunFolder(store, output.published).run))
     page = Structure(Path(report(output.settings(), "latest").path).read_text()).text
     for text in ("interrupted", "There are no aggregates", "has not ended", "stopped before it had a plan"):
         assert text in page
 
 
 def test_every_block_is_in_the_time_line(two_runs: Any) -> None:
-    store, layout = open_store(str(two_runs.path)), RunLayout(two_runs.blocks)
-    blocks = pq.read_table(two_runs.path / layout.blocks)
-    found = timings.read_timings(store, layout)
+    store = open_store(str(two_runs.path))
+    folder = RunFolder(store, two_runs.blocks)
+    blocks = pq.read_table(two_runs.path / folder.blocks)
+    found = timings.read_timings(folder)
     assert found is not None
     (line,) = found.sessions
     assert line.ended
@@ -147,10 +148,11 @@ def test_every_block_is_in_the_time_line(two_runs: Any) -> None:
 
 
 def test_too_many_blocks_are_drawn_as_cells(two_runs: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    store, layout = open_store(str(two_runs.path)), RunLayout(two_runs.blocks)
-    single = timings.read_timings(store, layout)
+    store = open_store(str(two_runs.path))
+    folder = RunFolder(store, two_runs.blocks)
+    single = timings.read_timings(folder)
     monkeypatch.setattr(timings, "MOST_BARS", 3)
-    cells = timings.read_timings(store, layout)
+    cells = timings.read_timings(folder)
     assert single is not None
     assert cells is not None
     busy = [sum(bar.width * bar.busy for lane in t.sessions[0].lanes for bar in lane.bars) for t in (single, cells)]

@@ -1,0 +1,49 @@
+"""A run as its ledger tells it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from riskpipe.plan.plan import StoredPlan
+from riskpipe.plan.state import RunState
+from riskpipe.runs.combined_files import CombinedFiles
+from riskpipe.runs.stored import open_plan
+from riskpipe.store.ledger import Combined, OutputLost, Record
+from riskpipe.store.run_folder import RunFolder
+
+
+@dataclass(frozen=True)
+class FoldedRun:
+    """What has become of a run's blocks, and which files were made of theirs.
+
+    :param combined: files made of blocks' outputs: sums, whole vectors, corrections, merged tables.
+    """
+
+    folder: RunFolder
+    state: RunState
+    combined: CombinedFiles
+
+    @property
+    def plan(self) -> StoredPlan:
+        return self.state.plan
+
+    def apply(self, record: Record) -> None:
+        """What a record says, into all that is folded from the ledger."""
+        self.state.apply(record)
+        if isinstance(record, Combined):
+            self.combined.done(record.name, record.path, record.sha256)
+        elif isinstance(record, OutputLost):
+            self.combined.lost(record.name)
+
+
+def fold(folder: RunFolder, records: Iterable[Record]) -> FoldedRun:
+    """The run after these records of its ledger.
+
+    :raises StorageError: its plan cannot be read.
+    """
+    plan = open_plan(folder)
+    run = FoldedRun(folder, RunState(plan), CombinedFiles(folder, len(plan)))
+    for record in records:
+        run.apply(record)
+    return run
