@@ -309,7 +309,7 @@ def test_a_damaged_current_is_named(store: Store) -> None:
 KILLED_AT_STEP = """
     import json, os, signal, sys
     from datetime import UTC, date, datetime
-    from riskpipe.store.filesystem import Store
+    from riskpipe.store.location import open_store
     from riskpipe.store.run_folder import RunFolder
     from riskpipe.store.parquet import WrittenFile
     from riskpipe.store.publish import publish_day
