@@ -21,14 +21,6 @@ REQUIRED_SECONDS = 3.0
 TRADES_A_PRODUCT, SCENARIOS = 1_000, 100
 
 
-class _Silent:
-    def update(self, status: object) -> None:
-        pass
-
-    def message(self, level: str, text: str) -> None:
-        pass
-
-
 def one(root: str, run_id: str, product: str) -> dict[str, float]:
     """In this process, which has done nothing yet: the first block of a product."""
     started = time.perf_counter()
@@ -47,6 +39,7 @@ def one(root: str, run_id: str, product: str) -> dict[str, float]:
 def value_sample(directory: Path) -> tuple[str, str, list[str]]:
     """A run of every product: its root, its name, the products."""
     from riskpipe.config import load_settings
+    from riskpipe.plan.accounting import SilentObserver
     from riskpipe.plan.selection import Selection
     from riskpipe.runs.publication import Publication
     from riskpipe.sample import write_sample
@@ -57,7 +50,7 @@ def value_sample(directory: Path) -> tuple[str, str, list[str]]:
     write_sample(directory, trades=TRADES_A_PRODUCT * len(shares), scenarios=SCENARIOS, products=shares)
     given = ("cluster.kind=serial", "measures=[pv, historical_var]", "scenario_pnl.historical=false")
     settings = load_settings(directory / "riskpipe.yaml", assignments=given, environment={})
-    status = run(settings, Selection(), resume="never", publication=Publication("always"), observer=_Silent())
+    status = run(settings, Selection(), resume="never", publication=Publication("always"), observer=SilentObserver())
     return settings.output, status.run_id, sorted(RECIPES)
 
 

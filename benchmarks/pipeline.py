@@ -40,23 +40,16 @@ CASES: dict[str, tuple[str, ...]] = {
 }
 
 
-class _Silent:
-    def update(self, status: object) -> None:
-        pass
-
-    def message(self, level: str, text: str) -> None:
-        pass
-
-
 def one(config: str, assignments: list[str]) -> dict[str, object]:
     """Run once; the figures of this process and of its workers' blocks."""
     from riskpipe.config import load_settings
+    from riskpipe.plan.accounting import SilentObserver
     from riskpipe.plan.selection import Selection
     from riskpipe.runs.publication import Publication
     from riskpipe.workflows.run import run
 
     settings = load_settings(config, assignments=assignments, environment={})
-    status = run(settings, Selection(), resume="never", publication=Publication("always"), observer=_Silent())
+    status = run(settings, Selection(), resume="never", publication=Publication("always"), observer=SilentObserver())
     blocks = pq.read_table(Path(settings.output) / "runs" / status.run_id / "blocks.parquet")
     done = blocks.filter(pc.equal(blocks.column("status"), "ok"))
     priced = pc.sum(done.column("price_s")).as_py()

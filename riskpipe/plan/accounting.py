@@ -101,3 +101,13 @@ class Observer(Protocol):
 
     def message(self, level: str, text: str) -> None:
         """level: debug, info, warning, error."""
+
+
+class SilentObserver:
+    """Tells nobody: of a run whose outcome alone matters."""
+
+    def update(self, status: RunStatus) -> None:
+        pass
+
+    def message(self, level: str, text: str) -> None:
+        pass

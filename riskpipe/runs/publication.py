@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from riskpipe import __version__
+from riskpipe.fault_points import FaultPoint, fault_point
 from riskpipe.plan.plan import PlanHeader
 from riskpipe.runs.aggregate import aggregates_table, scenarios_table
 from riskpipe.runs.folded import fold
@@ -166,6 +167,7 @@ def publish_tables(
     :param engines: versions of riskpipe that did the blocks; this one puts them together.
     :param sums: the files that hold the run's sums.
     """
+    fault_point(FaultPoint.PUBLISH, sources)
     context = open_context(*folder.place)
     context.verify()
     spec = context.spec

@@ -25,6 +25,7 @@ from riskpipe.execute.policy import RetryPolicy
 from riskpipe.execute.serial_executor import SerialExecutor
 from riskpipe.execute.signals import StopSignal
 from riskpipe.execute.task import Displaced, Mishap, Task
+from riskpipe.fault_points import FaultPoint, fault_point
 from riskpipe.plan.accounting import Observer, RunStatus
 from riskpipe.plan.block import Block
 from riskpipe.plan.plan import StoredPlan
@@ -138,6 +139,7 @@ class Session:
             self.record(loss)
 
     def end(self, status: RunStatus) -> None:
+        fault_point(FaultPoint.END_SESSION)
         self.record(SessionEnded(self.session, status.state, status.exit_code, time.time()))
         self.flush()
 
@@ -145,6 +147,7 @@ class Session:
 
     def value_blocks(self, executor: Executor, *, fail_fast: bool) -> DriveResult:
         """Everything that is pending, sums as their groups fill up."""
+        fault_point(FaultPoint.VALUE_BLOCKS)
         self.valuing_since = time.monotonic()
         self.left_projected = sum(block.projected_seconds for block in self.state.pending())
         result = self._drive(self._tasks(), executor, fail_fast=fail_fast)
@@ -249,6 +252,7 @@ class Session:
             self.observer.update(self.status("running"))
 
     def _on_event(self, event: Event) -> list[Task]:
+        fault_point(FaultPoint.EVENT, event)
         match event:
             case Submitted(task=task):
                 self.queued[task.key] = time.time()

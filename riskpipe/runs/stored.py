@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 
+from riskpipe.fault_points import FaultPoint, fault_point
 from riskpipe.plan.plan import StoredPlan
 from riskpipe.store.filesystem import Store
 from riskpipe.store.local_files import local_file
@@ -15,6 +16,7 @@ PLAN_FILE = "plan.parquet"
 
 def put_file(store: Store, name: str, path: str) -> None:
     """Copy a file of this machine into a store, atomically."""
+    fault_point(FaultPoint.PUT_FILE)
     with store.atomic_sink(name) as sink, open(path, "rb") as source:
         shutil.copyfileobj(source, sink)
 

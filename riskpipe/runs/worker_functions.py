@@ -14,6 +14,7 @@ from riskpipe.execute.executor import Executor, Function
 from riskpipe.execute.serial_executor import SerialExecutor
 from riskpipe.execute.sharded_executor import ShardedExecutor
 from riskpipe.execute.task import Task
+from riskpipe.fault_points import FaultPoint, fault_point
 from riskpipe.store.parquet import WrittenFile
 from riskpipe.valuation.book_sums import sum_partials
 from riskpipe.valuation.concatenate import concatenate_pnl
@@ -28,14 +29,17 @@ if TYPE_CHECKING:
 
 
 def value(task: Task) -> BlockResult:
+    fault_point(FaultPoint.VALUE, task)
     return run_block(task.payload)
 
 
 def sum_up(task: Task) -> WrittenFile:
+    fault_point(FaultPoint.SUM, task)
     return sum_partials(task.payload)
 
 
 def concatenate(task: Task) -> WrittenFile:
+    fault_point(FaultPoint.CONCATENATE, task)
     return concatenate_pnl(task.payload)
 
 
@@ -44,6 +48,7 @@ def correct(task: Task) -> WrittenFile:
 
 
 def merge(task: Task) -> WrittenFile:
+    fault_point(FaultPoint.MERGE, task)
     return merge_files(task.payload)
 
 

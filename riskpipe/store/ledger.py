@@ -22,6 +22,7 @@ from functools import partial
 from typing import Any, ClassVar, get_args
 
 from riskpipe.errors import StorageError
+from riskpipe.fault_points import FaultPoint, fault_point
 from riskpipe.store.filesystem import Store
 from riskpipe.store.parquet import WrittenFile
 from riskpipe.store.run_folder import RunFolder
@@ -301,6 +302,7 @@ class LedgerWriter:
         while self._pending:
             segment, records = self._unsent or self._segment()
             self._unsent = segment, records
+            fault_point(FaultPoint.PUT_SEGMENT)
             self._store.write_bytes(f"{self._layout.ledger}/{self._session}-{self._sequence:06d}.jsonl", segment)
             self._unsent = None
             self._sequence += 1

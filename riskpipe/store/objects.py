@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 import pyarrow as pa
 import pyarrow.fs as pafs
 
+from riskpipe.fault_points import FaultPoint, fault_point
 from riskpipe.store.object_uri import puts_show_early
 
 S = TypeVar("S")
@@ -131,6 +132,7 @@ class Objects:
                 self.delete(temporary)
 
     def _put(self, path: str, data: Any) -> None:
+        fault_point(FaultPoint.PUT_OBJECT)
         # One write of everything, then close: nothing but the service itself can fail in between, and Arrow
         # completes a multi-part upload only when all of its parts arrived.
         with self.filesystem.open_output_stream(path) as stream:

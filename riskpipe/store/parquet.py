@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from riskpipe.errors import Reason, StorageError
+from riskpipe.fault_points import FaultPoint, fault_point
 from riskpipe.store.filesystem import Store, explained
 
 ROW_GROUP_ROWS = 131_072
@@ -148,6 +149,7 @@ class ParquetSink:
         self._rows += data.num_rows
 
     def finish(self) -> None:
+        fault_point(FaultPoint.CLOSE_PARQUET)
         self._writer.close()
 
     def discard(self) -> None:

@@ -25,6 +25,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from riskpipe.errors import StorageError
+from riskpipe.fault_points import FaultPoint, fault_point
 from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import CURRENT, PUBLISHED, published_day
 from riskpipe.store.parquet import WrittenFile
@@ -111,6 +112,7 @@ def _name(file: WrittenFile) -> str:
 
 
 def _place(folder: RunFolder, as_of: date, table: str, files: Sequence[WrittenFile]) -> None:
+    fault_point(FaultPoint.PLACE_TABLE)
     staged, target = folder.staged_day(table, as_of), published_day(table, as_of)
     # After an exchange the staged directory holds the replaced day. Sizes tell them apart, or else checksums do.
     is_staged, looks_placed = _has(folder.store, staged, files), _has(folder.store, target, files)

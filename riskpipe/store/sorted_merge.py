@@ -24,7 +24,8 @@ from riskpipe.store.tables import InvalidResultError
 
 WINDOW_BYTES = 256 << 20
 _LEAST_BATCH = 256
-_MOST_SOURCES = 512
+MOST_SOURCES = 512
+"""Files that are merged at once, if the store lets so many be open."""
 
 Key = tuple[str, str]
 
@@ -81,7 +82,7 @@ def merge_sorted(
 
 def most_open(store: Store) -> int:
     """How many sources are merged at once."""
-    return min(_MOST_SOURCES, store.most_open_files)
+    return min(MOST_SOURCES, store.most_open_files)
 
 
 def merge_to_file(

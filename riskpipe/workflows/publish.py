@@ -8,7 +8,7 @@ from typing import Any
 from riskpipe.config import Settings
 from riskpipe.errors import UsageError
 from riskpipe.execute.signals import StopSignal
-from riskpipe.plan.accounting import RunStatus
+from riskpipe.plan.accounting import SilentObserver
 from riskpipe.runs.finish import mark_published
 from riskpipe.runs.losses import loss_error
 from riskpipe.runs.publication import Publication, allowed, publish_tables, stands
@@ -57,7 +57,7 @@ def publish(
         decision = allowed(folder, header, Publication("always", replace_day))
         if decision.why is not None:
             raise UsageError(f"not published: {decision.why}")
-        session = open_session(folder, settings, lease, observer or _Silent(), StopSignal())
+        session = open_session(folder, settings, lease, observer or SilentObserver(), StopSignal())
         if session.lost:
             raise loss_error(folder, session.lost)
         if not session.clean():
@@ -75,11 +75,3 @@ def _as_it_stands(store: Store, as_of: str) -> PublishReport:
     entry = read_current(store)[as_of]
     rows = {table: int(described["rows"]) for table, described in entry["tables"].items()}
     return PublishReport(entry["run_id"], as_of, rows, stood=True)
-
-
-class _Silent:
-    def update(self, status: RunStatus) -> None:
-        pass
-
-    def message(self, level: str, text: str) -> None:
-        pass

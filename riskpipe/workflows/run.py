@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from riskpipe import __version__
 from riskpipe.config import Settings, resolved_yaml
 from riskpipe.errors import Reason, StorageError, UsageError
+from riskpipe.fault_points import FaultPoint, fault_point
 from riskpipe.measures.families import Bumps
 from riskpipe.plan.accounting import Observer, RunStatus
 from riskpipe.plan.selection import Selection
@@ -145,6 +146,7 @@ def _create(store: Store, settings: Settings, selection: Selection, run_id: str,
 
 
 def _write_run(folder: RunFolder, settings: Settings, planned: Planned) -> None:
+    fault_point(FaultPoint.WRITE_RUN)
     inputs = planned.inputs
     header = planned.plan.header
     folder.store.write_bytes(

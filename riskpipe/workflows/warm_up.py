@@ -12,7 +12,7 @@ from riskpipe.config import load_settings
 from riskpipe.kernels import compiler
 from riskpipe.kernels.compiler import Compiled
 from riskpipe.measures.catalogue import MEASURES
-from riskpipe.plan.accounting import Observer, RunStatus
+from riskpipe.plan.accounting import Observer, SilentObserver
 from riskpipe.plan.selection import parse_selection
 from riskpipe.runs.publication import Publication
 from riskpipe.sample import write_sample
@@ -60,16 +60,6 @@ class CompiledKernels:
         }
 
 
-class _Silent:
-    """A run of which only the outcome matters."""
-
-    def update(self, status: RunStatus) -> None:
-        pass
-
-    def message(self, level: str, text: str) -> None:
-        pass
-
-
 def compile_kernels() -> CompiledKernels:
     """Compile, or load, every kernel for every signature that a run calls it with.
 
@@ -77,7 +67,7 @@ def compile_kernels() -> CompiledKernels:
     """
     started = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="riskpipe-warm-up-") as temporary:
-        _value_sample(Path(temporary), _Silent())
+        _value_sample(Path(temporary), SilentObserver())
     called = tuple(kernel for kernel in compiler.kernels() if kernel.signatures)
     return CompiledKernels(compiler.cache_directory(), compiler.CPU, called, time.perf_counter() - started)
 

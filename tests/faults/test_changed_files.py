@@ -11,10 +11,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from fault_runs import at_point
 from spoiled import Book, rewrite, with_cells
 
+from riskpipe.fault_points import FaultPoint
 from riskpipe.plan.selection import Selection
-from riskpipe.runs.worker_functions import FUNCTIONS
 from riskpipe.store.filesystem import Store
 from riskpipe.store.location import open_store
 from riskpipe.store.parquet import read_parquet
@@ -107,24 +108,25 @@ def plain_trades(book: Path) -> tuple[Path, bytes]:
 
 
 def test_a_trade_file_overwritten_in_place_is_no_mixture(
-    plain_trades: tuple[Path, bytes], book: Path, settings_of: Any, recorder: Any, tmp_path: Path, monkeypatch: Any
+    plain_trades: tuple[Path, bytes], book: Path, settings_of: Any, recorder: Any, tmp_path: Path
 ) -> None:
     """Same inode, same length, same times; some blocks have read the old file."""
     path, changed = plain_trades
     settings = settings_of("partition.max_trades=20", "measures=[pv]", book=book)
     read: list[str] = []
 
-    def value(work: Any) -> Any:
-        read.append(work.payload.block.path)
+    def overwrite(task: Any) -> None:
+        read.append(task.payload.block.path)
         if sum(name.startswith("fx_forward/") for name in read) == 2:
             before = path.stat()
             with open(path, "r+b") as file:
                 file.write(changed)
             os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
-        return FUNCTIONS["value"](work)
 
-    monkeypatch.setattr("riskpipe.runs.worker_functions.FUNCTIONS", {**FUNCTIONS, "value": value})
-    with pytest.raises(InputChangedError, match=r"fx_forward/part-000\.parquet changed since it was planned: .*starts"):
+    with (
+        at_point(FaultPoint.VALUE, overwrite),
+        pytest.raises(InputChangedError, match=r"fx_forward/part-000\.parquet changed since it was planned: .*starts"),
+    ):
         run(settings, Selection(), observer=recorder)
 
     assert not (tmp_path / "output" / "published").exists()

@@ -12,8 +12,10 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from fault_runs import disturbed
 from published import assert_same_bits, published
 
+from riskpipe.fault_points import FaultPoint
 from riskpipe.plan.selection import Selection
 from riskpipe.workflows.run import run
 
@@ -34,33 +36,6 @@ POISON = textwrap.dedent(
             if "FXF-0000007" in trades.trade_ids.to_pylist():
                 os._exit(11)
             return super().prepare(trades, model)
-    """
-)
-
-# Dies by SIGKILL when it is told of its n-th event.
-KILLED = textwrap.dedent(
-    """
-    import os, signal, sys
-    from riskpipe.config import load_settings
-    from riskpipe.plan.selection import Selection
-    from riskpipe.workflows.run import run
-    from riskpipe.runs.session import Session
-
-    class Silent:
-        def update(self, status): pass
-        def message(self, level, text): pass
-
-    if __name__ == "__main__":
-        left = [int(sys.argv[2])]
-        on_event = Session._on_event
-        def counted(self, event):
-            left[0] -= 1
-            if left[0] == 0:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return on_event(self, event)
-        Session._on_event = counted
-        settings = load_settings(sys.argv[1], assignments=sys.argv[3:], environment={})
-        sys.exit(run(settings, Selection(), observer=Silent()).exit_code)
     """
 )
 
@@ -91,15 +66,13 @@ def test_a_trade_that_kills_its_worker_is_quarantined_alone(book: Path, desk: Pa
 
 
 def test_a_driver_killed_again_and_again_ends_with_the_same_bytes(small_book, settings_of, recorder, tmp_path) -> None:
-    script = tmp_path / "driver.py"
-    script.write_text(KILLED)
-    config, output = str(small_book / "riskpipe.yaml"), tmp_path / "output"
+    output = tmp_path / "output"
     run(settings_of(*LOCAL, "cluster.kind=serial", output="undisturbed"), Selection(), observer=recorder)
 
     codes = []
     for events in (1, 5, 9, 13, 8, 2):
-        words = [sys.executable, str(script), config, str(events), f"output={output}", *LOCAL]
-        codes.append(subprocess.run(words, capture_output=True, timeout=120, check=False).returncode)
+        killed = disturbed(small_book, "kill", FaultPoint.EVENT, events, f"output={output}", *LOCAL)
+        codes.append(killed.returncode)
     status = run(settings_of(*LOCAL), Selection(), observer=recorder)
 
     assert codes.count(-signal.SIGKILL) >= 4

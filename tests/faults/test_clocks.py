@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pyarrow.compute as pc
 import pytest
+from fault_runs import at_point, out_of_order
 from published import published
 
+from riskpipe.fault_points import FaultPoint
 from riskpipe.plan.selection import Selection
 from riskpipe.results.timings import read_timings
-from riskpipe.runs import session, worker_functions
+from riskpipe.runs import session
 from riskpipe.runs.publication import Publication
 from riskpipe.store.location import open_store
 from riskpipe.store.run_folder import RunFolder
@@ -47,11 +49,7 @@ def clock_ahead(patched: pytest.MonkeyPatch, hours: float) -> Iterator[None]:
 def test_a_clock_that_was_ahead_does_not_make_failures_win(
     monkeypatch: pytest.MonkeyPatch, settings_of: Callable, recorder: object, tmp_path: Path
 ) -> None:
-    def failing(work):
-        raise RuntimeError("out of order")
-
-    with clock_ahead(monkeypatch, 1.0), monkeypatch.context() as patched:
-        patched.setattr(worker_functions, "FUNCTIONS", {**worker_functions.FUNCTIONS, "value": failing})
+    with clock_ahead(monkeypatch, 1.0), at_point(FaultPoint.VALUE, out_of_order):
         first = run.run(settings_of(*CUT), Selection(), publication=Publication("never"), observer=recorder)
     assert (first.state, first.numbers.ok) == ("partial", 0)
     assert (
@@ -81,16 +79,7 @@ def test_a_run_that_was_ahead_is_not_the_latest(
 def test_sessions_are_shown_in_the_order_in_which_they_came(
     monkeypatch: pytest.MonkeyPatch, settings_of: Callable, recorder: object, tmp_path: Path
 ) -> None:
-    calls = []
-
-    def failing(work):
-        calls.append(work.key)
-        if len(calls) == 1:
-            raise RuntimeError("out of order")
-        return worker_functions.value(work)
-
-    with clock_ahead(monkeypatch, 1.0), monkeypatch.context() as patched:
-        patched.setattr(worker_functions, "FUNCTIONS", {**worker_functions.FUNCTIONS, "value": failing})
+    with clock_ahead(monkeypatch, 1.0), at_point(FaultPoint.VALUE, out_of_order, times=1):
         first = run.run(settings_of(*CUT), Selection(), observer=recorder)
     retry(settings_of(*CUT), "latest", Selection(), recorder)
 

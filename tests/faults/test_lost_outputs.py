@@ -8,15 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fault_runs import at_point
 from published import assert_same_bits
 from spoiled import rewrite, with_cells
 
 from riskpipe.config import Settings, load_settings
 from riskpipe.errors import StorageError
+from riskpipe.fault_points import FaultPoint
+from riskpipe.plan.accounting import SilentObserver
 from riskpipe.plan.selection import Selection
 from riskpipe.results.find import find_results
-from riskpipe.runs.publication import Publication, publish_tables
-from riskpipe.runs.worker_functions import FUNCTIONS
+from riskpipe.runs.publication import Publication
 from riskpipe.store.ledger import BlockDone, Combined, OutputLost, read_ledger
 from riskpipe.store.location import open_store
 from riskpipe.store.run_folder import RunFolder
@@ -44,7 +46,7 @@ def spotted(small_book: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def made(spotted: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The output of a run that is not published yet. Read only."""
     output = tmp_path_factory.mktemp("made") / "output"
-    status = run(_settings(spotted, output), Selection(), publication=Publication("never"), observer=_Silent())
+    status = run(_settings(spotted, output), Selection(), publication=Publication("never"), observer=SilentObserver())
     assert (status.state, status.published) == ("partial", False)
     return output
 
@@ -67,14 +69,6 @@ def output(made: Path, tmp_path: Path) -> Path:
 def _settings(book: Path, output: Path) -> Settings:
     given = ("cluster.kind=serial", "retry.storage=0", f"output={output}", *CUT)
     return load_settings(book / "riskpipe.yaml", assignments=given, environment={})
-
-
-class _Silent:
-    def update(self, status: object) -> None:
-        pass
-
-    def message(self, level: str, text: str) -> None:
-        pass
 
 
 def remove(path: Path) -> None:
@@ -149,42 +143,35 @@ def _read(rows: Iterator[Any]) -> None:
         pass
 
 
+READ: dict[FaultPoint, Callable[[Any], str]] = {
+    FaultPoint.SUM: lambda task: task.payload.files[0].path,
+    FaultPoint.CONCATENATE: lambda task: task.payload.ranges[0][0].path,
+    FaultPoint.PUBLISH: lambda sources: sources["sensitivities"][-1].path,
+}
+"""A file that is read after the fault point."""
+
+
 @pytest.mark.parametrize("harm", ["removed", "one bit flipped"])
-@pytest.mark.parametrize("function", ["sum", "concatenate", "publish"])
+@pytest.mark.parametrize("point", list(READ))
 def test_harm_while_the_run_goes_on(
-    function: str, harm: str, spotted: Path, undisturbed: Path, tmp_path: Path, monkeypatch: Any
+    point: FaultPoint, harm: str, spotted: Path, undisturbed: Path, tmp_path: Path
 ) -> None:
     """Between pricing and what reads the file: exit 6, and the same command goes on from there."""
     output = tmp_path / "output"
     settings = _settings(spotted, output)
     store = open_store(settings.output)
 
-    def harmful(inner: Callable[..., Any], found: Callable[..., str]) -> Callable[..., Any]:
-        def harmed(*arguments: Any) -> Any:
-            HARMS[harm](Path(store.full_path(found(*arguments))))
-            return inner(*arguments)
+    def spoil(subject: Any) -> None:
+        HARMS[harm](Path(store.full_path(READ[point](subject))))
 
-        return harmed
-
-    with monkeypatch.context() as patched:
-        if function == "publish":
-            inner = harmful(publish_tables, lambda folder, sources, *more: sources["sensitivities"][-1].path)
-            patched.setattr("riskpipe.runs.finish.publish_tables", inner)
-        else:
-            paths = {
-                "sum": lambda task: task.payload.files[0].path,
-                "concatenate": lambda task: task.payload.ranges[0][0].path,
-            }
-            functions = {**FUNCTIONS, function: harmful(FUNCTIONS[function], paths[function])}
-            patched.setattr("riskpipe.runs.worker_functions.FUNCTIONS", functions)
-        with pytest.raises(StorageError, match=r"blocks/.*: it.*riskpipe run --resume"):
-            run(settings, Selection(), observer=_Silent())
+    with at_point(point, spoil), pytest.raises(StorageError, match=r"blocks/.*: it.*riskpipe run --resume"):
+        run(settings, Selection(), observer=SilentObserver())
     assert not (output / "published").exists()
 
-    status = run(settings, Selection(), observer=_Silent())
+    status = run(settings, Selection(), observer=SilentObserver())
 
     assert (status.state, status.published) == ("partial", True)
-    assert status.blocks.ok == 1 or function == "sum"  # a sum may come before the last block
+    assert status.blocks.ok == 1 or point is FaultPoint.SUM  # a sum may come before the last block
     assert len(list_runs(open_store(str(output)))) == 1
     assert_same_bits(undisturbed, output)
 

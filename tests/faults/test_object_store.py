@@ -13,13 +13,15 @@ from pathlib import Path
 
 import pyarrow.fs as pafs
 import pytest
-from killed import start
+from fault_runs import disturbed
 from object_server import ObjectServer
 from published import assert_same_bits
 from typer.testing import CliRunner
 
 from riskpipe.cli.main import app
 from riskpipe.config import Settings, load_settings
+from riskpipe.fault_points import FaultPoint
+from riskpipe.plan.accounting import SilentObserver
 from riskpipe.plan.selection import Selection
 from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import CURRENT, LEASES
@@ -36,14 +38,6 @@ INPUTS = {name: f"{name}.parquet" for name in ("market", "history", "scenarios")
 SECRET = "not-to-be-seen"  # of tests/conftest.py
 
 
-class Silent:
-    def update(self, status: object) -> None:
-        pass
-
-    def message(self, level: str, text: str) -> None:
-        pass
-
-
 def settings(book: Path, *assignments: str) -> Settings:
     return load_settings(book / "riskpipe.yaml", assignments=(*CUT, *assignments), environment={})
 
@@ -52,7 +46,7 @@ def settings(book: Path, *assignments: str) -> Settings:
 def undisturbed(tmp_path_factory: pytest.TempPathFactory, small_book: Path) -> Path:
     """The output of a local run."""
     output = tmp_path_factory.mktemp("undisturbed")
-    run(settings(small_book, "cluster.kind=serial", f"output={output}"), Selection(), observer=Silent())
+    run(settings(small_book, "cluster.kind=serial", f"output={output}"), Selection(), observer=SilentObserver())
     return output
 
 
@@ -104,7 +98,9 @@ def test_two_workers_on_a_bucket_make_the_bits_of_a_local_run(
 ) -> None:
     """And every command reads what they left."""
     status = run(
-        settings(small_book, *in_bucket, "cluster.kind=local", "cluster.workers=2"), Selection(), observer=Silent()
+        settings(small_book, *in_bucket, "cluster.kind=local", "cluster.workers=2"),
+        Selection(),
+        observer=SilentObserver(),
     )
     assert status.state == "complete"
     for name in ("market.arrow", "scenarios.arrow", "plan.parquet"):  # two workers and the driver, one copy
@@ -140,24 +136,18 @@ def test_two_workers_on_a_bucket_make_the_bits_of_a_local_run(
     assert store.list_files(older.root) == []
 
 
-MOMENTS = {
-    "before the plan is in place": "run_module.put_file = dying(run_module.put_file, 1)",
-    "in a put": "import riskpipe.store.objects as o\no.Objects._put = dying(o.Objects._put, 25)",
-    "while publishing": "import riskpipe.store.publish as p\np._place = dying(p._place, 2)",
-}
+MOMENTS = {FaultPoint.PUT_FILE: 1, FaultPoint.PUT_OBJECT: 25, FaultPoint.PLACE_TABLE: 2}
 
 
 @pytest.mark.chaos
 @pytest.mark.parametrize("moment", list(MOMENTS))
-def test_a_killed_run_resumes_to_the_same_bits(
-    moment, small_book, in_bucket, undisturbed, store, fetched, tmp_path
-) -> None:
-    killed = start(small_book, MOMENTS[moment], tmp_path, *CUT, *in_bucket)
+def test_a_killed_run_resumes_to_the_same_bits(moment, small_book, in_bucket, undisturbed, store, fetched) -> None:
+    killed = disturbed(small_book, "kill", moment, MOMENTS[moment], *CUT, *in_bucket)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     had_plan = any(store.exists(RunFolder(store, run_id).plan) for run_id in list_runs(store))
     before = done_blocks(store) if had_plan else []
 
-    status = run(settings(small_book, *in_bucket), Selection(), observer=Silent())
+    status = run(settings(small_book, *in_bucket), Selection(), observer=SilentObserver())
 
     assert status.state == "complete"
     assert status.blocks.reused == len(before)
@@ -182,7 +172,7 @@ def test_a_service_that_throttles_and_cuts(s3, small_book, in_bucket, undisturbe
         s3.fail(fault, method, pattern, times=1, after=1)
         s3.fail(fault, method, pattern, times=2, after=4)
 
-    status = run(settings(small_book, *in_bucket), Selection(), observer=Silent())
+    status = run(settings(small_book, *in_bucket), Selection(), observer=SilentObserver())
 
     assert sum(rule.hits > 0 for rule in s3.rules) >= 12
     assert status.state == "complete"
@@ -192,9 +182,9 @@ def test_a_service_that_throttles_and_cuts(s3, small_book, in_bucket, undisturbe
 
 @pytest.mark.slow
 def test_workers_merge_many_files_first(monkeypatch, small_book, in_bucket, undisturbed, store, fetched) -> None:
-    monkeypatch.setattr("riskpipe.store.sorted_merge._MOST_SOURCES", 4)
+    monkeypatch.setattr("riskpipe.store.sorted_merge.MOST_SOURCES", 4)
 
-    status = run(settings(small_book, *in_bucket), Selection(), observer=Silent())
+    status = run(settings(small_book, *in_bucket), Selection(), observer=SilentObserver())
 
     assert status.state == "complete"
     assert store.list_files(RunFolder(store, status.run_id).staging) == []
@@ -206,7 +196,7 @@ def test_a_block_that_cannot_be_put_fails_for_storage_and_is_retried(
 ) -> None:
     # Whichever block puts its partial sums first is never let through.
     s3.fail("forbid", "PUT", "blocks/partials", times=1, after=3)
-    status = run(settings(small_book, *in_bucket, "retry.storage=0"), Selection(), observer=Silent())
+    status = run(settings(small_book, *in_bucket, "retry.storage=0"), Selection(), observer=SilentObserver())
     assert (status.state, status.published, status.blocks.failed) == ("partial", False, 1)
     assert status.failures_by_reason.keys() == {"STORAGE"}
     failed = [r for r in read_ledger(RunFolder(store, status.run_id)) if isinstance(r, BlockFailed)]
@@ -214,7 +204,7 @@ def test_a_block_that_cannot_be_put_fails_for_storage_and_is_retried(
     assert "check its role or policy" in failed[0].message
     s3.forget()
 
-    status = retry(settings(small_book, *in_bucket, "retry.storage=0"), "latest", Selection(), Silent())
+    status = retry(settings(small_book, *in_bucket, "retry.storage=0"), "latest", Selection(), SilentObserver())
 
     assert (status.state, status.published) == ("complete", True)
     assert_same_bits(undisturbed, fetched())
@@ -231,7 +221,7 @@ def test_an_output_that_stops_serving_ends_the_run_which_then_resumes(
     s3.forget()
     recorded = done_blocks(store)
 
-    status = run(settings(small_book, *in_bucket), Selection(), observer=Silent())
+    status = run(settings(small_book, *in_bucket), Selection(), observer=SilentObserver())
 
     assert status.state == "complete"
     assert status.blocks.reused == len(recorded)
@@ -261,7 +251,7 @@ def test_credentials_in_a_uri_stop_a_run_before_anything_is_written(small_book, 
 
 def test_requests_a_block(s3, small_book, in_bucket, store) -> None:
     """In a worker: one put a table, two requests for the trades; nothing of a block is asked for without need."""
-    status = run(settings(small_book, *in_bucket, "publish=never"), Selection(), observer=Silent())
+    status = run(settings(small_book, *in_bucket, "publish=never"), Selection(), observer=SilentObserver())
     blocks = status.blocks.planned
     outputs = RunFolder(store, status.run_id).block_outputs
     tables = store.list_directories(outputs)

@@ -9,11 +9,12 @@ from pathlib import Path
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
-from killed import start
+from fault_runs import at_point, disturbed, out_of_order
 from published import assert_same_bits, published
 
+from riskpipe.fault_points import FaultPoint
+from riskpipe.plan.accounting import SilentObserver
 from riskpipe.plan.selection import Selection
-from riskpipe.runs import worker_functions
 from riskpipe.runs.publication import Publication
 from riskpipe.store.filesystem import Store
 from riskpipe.store.ledger import BlockDone, read_ledger
@@ -26,23 +27,29 @@ from riskpipe.workflows.run import run
 CUT = ("partition.max_trades=20",)
 
 MOMENTS = {
-    "while planning": "run_module._write_run = dying(run_module._write_run, 1)",
-    "before the first block": "import riskpipe.runs.session as s\n"
-    "s.Session.value_blocks = dying(s.Session.value_blocks, 1)",
-    "in a block": "import riskpipe.runs.worker_functions as f\n"
-    "f.FUNCTIONS = {**f.FUNCTIONS, 'value': dying(f.value, 9)}",
-    "while writing a result": "import riskpipe.store.parquet as p\n"
-    "p.ParquetSink.finish = dying(p.ParquetSink.finish, 30)",
-    "in a flush of the ledger": "import riskpipe.store.ledger as l\n"
-    "l.LedgerWriter.flush = dying(l.LedgerWriter.flush, 3)",
-    "while summing": "import riskpipe.runs.worker_functions as f\n"
-    "f.FUNCTIONS = {**f.FUNCTIONS, 'sum': dying(f.sum_up, 1)}",
-    "while merging": "import riskpipe.store.sorted_merge as m\nm._MOST_SOURCES = 4\n"
-    "import riskpipe.runs.worker_functions as f\n"
-    "f.FUNCTIONS = {**f.FUNCTIONS, 'merge': dying(f.merge, 1)}",
-    "while publishing": "import riskpipe.store.publish as p\np._place = dying(p._place, 2)",
-    "before the summary": "import riskpipe.runs.session as s\ns.Session.end = dying(s.Session.end, 1)",
+    FaultPoint.WRITE_RUN: 1,
+    FaultPoint.PUT_FILE: 1,
+    FaultPoint.VALUE_BLOCKS: 1,
+    FaultPoint.VALUE: 9,
+    FaultPoint.CLOSE_PARQUET: 30,
+    FaultPoint.PUT_SEGMENT: 3,
+    FaultPoint.EVENT: 13,
+    FaultPoint.SUM: 1,
+    FaultPoint.MERGE: 1,
+    FaultPoint.PUBLISH: 1,
+    FaultPoint.PLACE_TABLE: 2,
+    FaultPoint.END_SESSION: 1,
 }
+"""Where a run is killed, when it is reached for the how-manieth time."""
+PLANNING = (FaultPoint.WRITE_RUN, FaultPoint.PUT_FILE)
+ELSEWHERE = {FaultPoint.PUT_OBJECT: "test_object_store.py", FaultPoint.CONCATENATE: "test_lost_outputs.py"}
+FEW = 4  # files at once: more are merged by workers
+
+
+def test_a_run_is_disturbed_at_every_fault_point() -> None:
+    assert {*MOMENTS, *ELSEWHERE} == set(FaultPoint)
+    for point, file in ELSEWHERE.items():
+        assert f"FaultPoint.{point.name}:" in (Path(__file__).parent / file).read_text()
 
 
 @pytest.fixture(scope="module")
@@ -53,23 +60,16 @@ def undisturbed(tmp_path_factory, small_book) -> Path:
     settings = load_settings(
         small_book / "riskpipe.yaml", assignments=("cluster.kind=serial", f"output={output}", *CUT), environment={}
     )
-    run(settings, Selection(), observer=_Silent())
+    run(settings, Selection(), observer=SilentObserver())
     return output
-
-
-class _Silent:
-    def update(self, status: object) -> None:
-        pass
-
-    def message(self, level: str, text: str) -> None:
-        pass
 
 
 @pytest.mark.parametrize("moment", list(MOMENTS))
 def test_a_killed_run_resumes_to_the_same_bytes(moment, small_book, settings_of, undisturbed, recorder, tmp_path):
     settings = settings_of(*CUT)
     output = tmp_path / "output"
-    killed = start(small_book, MOMENTS[moment], tmp_path, "cluster.kind=serial", f"output={output}", *CUT)
+    words = ("kill", moment, MOMENTS[moment], "cluster.kind=serial", f"output={output}", *CUT)
+    killed = disturbed(small_book, *words, files_at_once=FEW if moment is FaultPoint.MERGE else None)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     store = open_store(str(output))
     before = done_blocks(store)
@@ -81,7 +81,7 @@ def test_a_killed_run_resumes_to_the_same_bytes(moment, small_book, settings_of,
     assert status.blocks.reused == len(before)
     assert_same_bits(undisturbed, output)
     after = done_blocks(store, all_attempts=True)
-    if moment != "while planning":
+    if moment not in PLANNING:
         assert len(list_runs(store)) == 1
         assert sorted(after) == sorted(set(after)), "a block that was done was done again"
     assert not [path for path in output.rglob("*") if path.name.startswith(".tmp-") and "published" in str(path)]
@@ -97,19 +97,8 @@ def done_blocks(store: Store, all_attempts: bool = False) -> list[str]:
 
 def test_sigterm_drains_and_exits_143(small_book, settings_of, undisturbed, recorder, tmp_path) -> None:
     output = tmp_path / "output"
-    patch = """
-import riskpipe.runs.worker_functions as f
-calls = [0]
-def value(work):
-    calls[0] += 1
-    if calls[0] == 5:
-        os.kill(os.getpid(), signal.SIGTERM)
-    return f_value(work)
-f_value = f.value
-f.FUNCTIONS = {**f.FUNCTIONS, 'value': value}
-from riskpipe.cli import main as cli
-"""
-    stopped = start(small_book, patch, tmp_path, "cluster.kind=serial", f"output={output}", *CUT)
+    words = ("terminate", FaultPoint.VALUE, 5, "cluster.kind=serial", f"output={output}", *CUT)
+    stopped = disturbed(small_book, *words)
     assert stopped.returncode == 143, stopped.stderr
     summary = json.loads(next((output / "runs").glob("*/summary.json")).read_text())
     assert summary["state"] == "interrupted"
@@ -143,34 +132,14 @@ def test_retry_of_a_complete_run_does_nothing(settings_of, recorder, tmp_path) -
     assert len(blocks) == again.blocks.planned
 
 
-LATE = {
-    "in the last block": ("value", 21),
-    "in a sum": ("sum", 1),
-    "in a merge": ("merge", 1),
-}
-
-
-@pytest.mark.parametrize("moment", list(LATE))
+@pytest.mark.parametrize(("moment", "times"), [(FaultPoint.VALUE, 21), (FaultPoint.SUM, 1), (FaultPoint.MERGE, 1)])
 def test_sigterm_when_no_block_is_left_publishes_nothing_half(
-    moment, small_book, settings_of, undisturbed, recorder, tmp_path
+    moment, times, small_book, settings_of, undisturbed, recorder, tmp_path
 ) -> None:
     """Every block is done, the sums are not: nothing may be published before they are."""
-    function, calls = LATE[moment]
     output = tmp_path / "output"
-    patch = f"""
-import riskpipe.runs.worker_functions as f
-import riskpipe.store.sorted_merge
-riskpipe.store.sorted_merge._MOST_SOURCES = 4  # files at once: more are merged by workers
-calls = [0]
-inner = f.FUNCTIONS[{function!r}]
-def stopping(work):
-    calls[0] += 1
-    if calls[0] == {calls}:
-        os.kill(os.getpid(), signal.SIGTERM)
-    return inner(work)
-f.FUNCTIONS = {{**f.FUNCTIONS, {function!r}: stopping}}
-"""
-    stopped = start(small_book, patch, tmp_path, "cluster.kind=serial", f"output={output}", *CUT)
+    words = ("terminate", moment, times, "cluster.kind=serial", f"output={output}", *CUT)
+    stopped = disturbed(small_book, *words, files_at_once=FEW)
     assert stopped.returncode == 143, stopped.stderr
     summary = json.loads(next((output / "runs").glob("*/summary.json")).read_text())
     assert summary["state"] == "interrupted"
@@ -184,17 +153,10 @@ f.FUNCTIONS = {{**f.FUNCTIONS, {function!r}: stopping}}
     assert_same_bits(undisturbed, output)
 
 
-def test_retry_of_a_block_that_failed_as_a_whole(monkeypatch, settings_of, undisturbed, recorder, tmp_path) -> None:
-    settings, calls = settings_of(*CUT), []
+def test_retry_of_a_block_that_failed_as_a_whole(settings_of, undisturbed, recorder, tmp_path) -> None:
+    settings = settings_of(*CUT)
 
-    def failing(work):
-        calls.append(work.key)
-        if len(calls) == 3:
-            raise RuntimeError("out of order")
-        return worker_functions.value(work)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(worker_functions, "FUNCTIONS", {**worker_functions.FUNCTIONS, "value": failing})
+    with at_point(FaultPoint.VALUE, out_of_order, times=3):
         first = run(settings, Selection(), publication=Publication("always"), observer=recorder)
     assert (first.state, first.blocks.failed, first.published) == ("partial", 1, True)
     failed = published(tmp_path / "output", "valuations").filter(pc.field("status") == "failed")

@@ -14,6 +14,7 @@ from dataclasses import replace
 import pyarrow.parquet as pq
 import pytest
 from defaults import RETRY
+from fault_runs import at_point
 from published import assert_same_bits
 
 from riskpipe.clusters.address import at_address
@@ -25,8 +26,8 @@ from riskpipe.execute.events import Finished, Retried
 from riskpipe.execute.sharded_executor import ShardedExecutor
 from riskpipe.execute.signals import StopSignal
 from riskpipe.execute.task import Displaced, Task
+from riskpipe.fault_points import FaultPoint
 from riskpipe.plan.selection import Selection
-from riskpipe.runs.session import Session
 from riskpipe.workflows.run import run
 
 SHARDS = ("cluster.kind=local", "cluster.workers=3", "cluster.shards=3", "partition.max_trades=10")
@@ -50,24 +51,18 @@ def clients(monkeypatch):
     return opened
 
 
-@pytest.fixture
-def struck(monkeypatch):
-    """struck(blow): once all three shards have finished a block, `blow` is called, once."""
+class Blow:
+    """Once all three shards have finished a block, it falls, once: what `at_point` does at an event."""
 
-    def at(blow):
-        seen = set()
-        on_event = Session._on_event
+    def __init__(self, strike):
+        self.strike = strike
+        self.seen = set()
 
-        def watched(session, event):
-            if isinstance(event, Finished) and len(seen) < 3:
-                seen.add(event.outcome.worker.split("/")[0])
-                if len(seen) == 3:
-                    blow()
-            return on_event(session, event)
-
-        monkeypatch.setattr(Session, "_on_event", watched)
-
-    return at
+    def __call__(self, event):
+        if isinstance(event, Finished) and len(self.seen) < 3:
+            self.seen.add(event.outcome.worker.split("/")[0])
+            if len(self.seen) == 3:
+                self.strike()
 
 
 def close_the_scheduler(client):
@@ -81,11 +76,11 @@ def kill_the_workers(client):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("blow", [close_the_scheduler, kill_the_workers])
-def test_a_run_survives_what_one_shard_does_not(blow, clients, struck, settings_of, recorder, tmp_path):
+def test_a_run_survives_what_one_shard_does_not(blow, clients, settings_of, recorder, tmp_path):
     run(settings_of("partition.max_trades=10", output="undisturbed"), Selection(), observer=recorder)
-    struck(lambda: blow(clients[1][0]))
 
-    status = run(settings_of(*SHARDS), Selection(), observer=recorder)
+    with at_point(FaultPoint.EVENT, Blow(lambda: blow(clients[1][0]))):
+        status = run(settings_of(*SHARDS), Selection(), observer=recorder)
 
     assert (status.state, status.exit_code) == ("complete", 0)
     assert status.blocks.ok == status.blocks.planned

@@ -15,7 +15,7 @@ from kube import CommandError, Json, Namespace, command, until
 from nightly import DESK, Release
 
 from riskpipe.config import load_settings
-from riskpipe.plan.accounting import RunStatus
+from riskpipe.plan.accounting import SilentObserver
 from riskpipe.plan.selection import Selection
 from riskpipe.workflows.run import run
 
@@ -143,16 +143,6 @@ def _desk(space: str, image: str) -> Json:
     }
 
 
-class Silent:
-    """An observer that tells nobody."""
-
-    def update(self, status: RunStatus) -> None:
-        pass
-
-    def message(self, level: str, text: str) -> None:
-        pass
-
-
 @pytest.fixture(scope="session")
 def local(space: Namespace, release: Release, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The output of a run on this machine, in one process and cut otherwise, of the book that the cluster has."""
@@ -160,7 +150,7 @@ def local(space: Namespace, release: Release, tmp_path_factory: pytest.TempPathF
     output = tmp_path_factory.mktemp("local")
     given = ("cluster.kind=serial", f"output={output}", f"measures=[{', '.join(MEASURES)}]")
     settings = load_settings(book / "riskpipe.yaml", assignments=given, environment={})
-    assert run(settings, Selection(), observer=Silent()).state == "complete"
+    assert run(settings, Selection(), observer=SilentObserver()).state == "complete"
     return output
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from published import assert_same_bits, published
 
+from riskpipe.plan.accounting import SilentObserver
 from riskpipe.plan.selection import Selection
 from riskpipe.workflows.run import run
 
@@ -34,17 +35,9 @@ def reference(tmp_path_factory, small_book) -> Path:
         assignments=("cluster.kind=serial", f"output={output}", ALL_MEASURES),
         environment={},
     )
-    status = run(settings, Selection(), observer=_Silent())
+    status = run(settings, Selection(), observer=SilentObserver())
     assert status.state == "complete"
     return output
-
-
-class _Silent:
-    def update(self, status: object) -> None:
-        pass
-
-    def message(self, level: str, text: str) -> None:
-        pass
 
 
 @pytest.mark.parametrize("cut", [name for name in CUTS if name != "one block a file"])

@@ -12,6 +12,7 @@ import pytest
 from published import TABLES, numbers
 
 from riskpipe.config import load_settings
+from riskpipe.plan.accounting import SilentObserver
 from riskpipe.plan.selection import Selection
 from riskpipe.sample import write_sample
 from riskpipe.workflows.run import run
@@ -96,7 +97,7 @@ def outputs(book: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..
             where = tmp_path_factory.mktemp("switched")
             given = ("cluster.kind=serial", f"output={where}", f"measures=[{EVERYTHING}]", *assignments)
             settings = load_settings(book / "riskpipe.yaml", assignments=given, environment={})
-            status = run(settings, Selection(), observer=_Silent())
+            status = run(settings, Selection(), observer=SilentObserver())
             assert (status.state, status.published) == ("complete", True)
             made[assignments] = where
         return made[assignments]
@@ -128,11 +129,3 @@ def _rows(output: Path, table: str) -> list[dict[str, object]]:
     if not (output / "published" / table).exists():
         return []
     return list(numbers(output, table).to_pylist())
-
-
-class _Silent:
-    def update(self, status: object) -> None:
-        pass
-
-    def message(self, level: str, text: str) -> None:
-        pass

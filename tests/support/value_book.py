@@ -7,22 +7,14 @@ import sys
 
 from riskpipe.config import load_settings
 from riskpipe.kernels import compiler
+from riskpipe.plan.accounting import SilentObserver
 from riskpipe.plan.selection import Selection
 from riskpipe.runs.publication import Publication
 from riskpipe.workflows.run import run
 
-
-class _Silent:
-    def update(self, status: object) -> None:
-        pass
-
-    def message(self, level: str, text: str) -> None:
-        pass
-
-
 if __name__ == "__main__":
     config, *assignments = sys.argv[1:]
     settings = load_settings(config, assignments=assignments, environment={})
-    done = run(settings, Selection(), resume="never", publication=Publication("always"), observer=_Silent())
+    done = run(settings, Selection(), resume="never", publication=Publication("always"), observer=SilentObserver())
     found = [kernel._asdict() for kernel in compiler.kernels() if kernel.signatures]
     sys.stdout.write(json.dumps({"state": done.state, "cpu": compiler.CPU, "kernels": found}))

@@ -27,6 +27,7 @@ from riskpipe.market.model import MarketModel
 from riskpipe.market.scenarios import ScenarioSetBuilder
 from riskpipe.market.snapshot import MarketSnapshot
 from riskpipe.measures import families
+from riskpipe.plan.accounting import SilentObserver
 from riskpipe.plan.selection import Selection
 from riskpipe.products.catalogue import catalogue
 from riskpipe.workflows.run import run
@@ -34,14 +35,6 @@ from riskpipe.workflows.run import run
 AS_OF = 20777  # 2026-11-20
 MATURITY = date(2027, 11, 20)
 RATE = 0.04
-
-
-class Silent:
-    def update(self, status: object) -> None:
-        pass
-
-    def message(self, level: str, text: str) -> None:
-        pass
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +47,7 @@ def output(small_book: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         "measures=[pv, dv01, stress, historical_var]",
     )
     settings = load_settings(small_book / "riskpipe.yaml", assignments=assignments, environment={})
-    assert run(settings, Selection(), observer=Silent()).state == "complete"
+    assert run(settings, Selection(), observer=SilentObserver()).state == "complete"
     return directory
 
 
@@ -155,7 +148,7 @@ def deposits(package: None, tmp_path: Path) -> Settings:
 
 
 def test_product_of_another_package(deposits: Settings) -> None:
-    status = run(deposits, Selection(), observer=Silent())
+    status = run(deposits, Selection(), observer=SilentObserver())
 
     assert status.state == "partial"
     assert status.failures_by_reason == {"INVALID_TRADE": 2}

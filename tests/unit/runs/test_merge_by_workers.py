@@ -49,7 +49,7 @@ def staged(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("riskpipe.store.sorted_merge._MOST_SOURCES", FILES)
+    monkeypatch.setattr("riskpipe.store.sorted_merge.MOST_SOURCES", FILES)
     monkeypatch.setattr("riskpipe.runs.outputs.FAN_IN", FILES)
 
 
@@ -99,7 +99,7 @@ def test_what_is_published_is_the_same(
     run(plain, Selection(), observer=recorder)
     assert max(staged) > FILES**2
     staged.clear()
-    monkeypatch.setattr("riskpipe.store.sorted_merge._MOST_SOURCES", FILES)
+    monkeypatch.setattr("riskpipe.store.sorted_merge.MOST_SOURCES", FILES)
     monkeypatch.setattr("riskpipe.runs.outputs.FAN_IN", FILES)
     merged = settings_of("merged")
 

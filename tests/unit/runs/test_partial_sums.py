@@ -52,7 +52,7 @@ def products(monkeypatch: pytest.MonkeyPatch) -> dict[str, Product]:
 @pytest.fixture(autouse=True, params=[None, 2], ids=["few files", "merged by workers"])
 def files_at_once(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.param:
-        monkeypatch.setattr("riskpipe.store.sorted_merge._MOST_SOURCES", request.param)
+        monkeypatch.setattr("riskpipe.store.sorted_merge.MOST_SOURCES", request.param)
         monkeypatch.setattr("riskpipe.runs.outputs.FAN_IN", request.param)
 
 

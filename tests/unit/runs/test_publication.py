@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fault_runs import at_point, out_of_order
 from published import published
 
 from riskpipe.config import Settings
 from riskpipe.errors import Reason, UsageError
+from riskpipe.fault_points import FaultPoint
 from riskpipe.plan.selection import parse_selection
-from riskpipe.runs import opening, worker_functions
+from riskpipe.runs import opening
 from riskpipe.runs.publication import Publication
 from riskpipe.store.layout import CURRENT
 from riskpipe.store.location import open_store
@@ -94,15 +96,9 @@ def test_a_day_of_which_the_trades_are_not_written_down(settings_of: Make, recor
     assert do(settings, recorder).published
 
 
-def test_a_retry_of_an_older_run_leaves_the_later_one(
-    monkeypatch: pytest.MonkeyPatch, settings_of: Make, recorder: Any, tmp_path: Path
-) -> None:
-    def failing(work: Any) -> Any:
-        raise RuntimeError("out of order")
-
+def test_a_retry_of_an_older_run_leaves_the_later_one(settings_of: Make, recorder: Any) -> None:
     settings = settings_of(*CUT)
-    with monkeypatch.context() as patched:
-        patched.setattr(worker_functions, "FUNCTIONS", {**worker_functions.FUNCTIONS, "value": failing})
+    with at_point(FaultPoint.VALUE, out_of_order):
         older = do(settings, recorder)
     newer = do(settings, recorder)
     status = retry(settings, older.run_id, WHOLE, recorder)
@@ -177,15 +173,9 @@ def test_a_run_at_work_shows_its_time_and_what_is_left(
 ) -> None:
     settings = settings_of(*CUT)
     seen = []
-
-    def looking(work: Any) -> Any:
-        seen.append(show(settings, "latest"))
-        return worker_functions.value(work)
-
     monkeypatch.setattr("riskpipe.store.ledger.FLUSH_SECONDS", 0.0)
     monkeypatch.setattr("riskpipe.store.ledger.FLUSH_SHARE", 0.0)
-    with monkeypatch.context() as patched:
-        patched.setattr(worker_functions, "FUNCTIONS", {**worker_functions.FUNCTIONS, "value": looking})
+    with at_point(FaultPoint.VALUE, lambda task: seen.append(show(settings, "latest"))):
         do(settings, recorder)
     assert [status.state for status in seen] == ["running"] * len(seen)
     elapsed = [status.elapsed_seconds for status in seen]
@@ -195,17 +185,13 @@ def test_a_run_at_work_shows_its_time_and_what_is_left(
     assert seen[-1].remaining_seconds > 0.0
 
 
-def test_a_killed_run_says_how_long_it_was_heard_of(
-    monkeypatch: pytest.MonkeyPatch, settings_of: Make, recorder: Any
-) -> None:
-    def killed(*_: object) -> None:
+def test_a_killed_run_says_how_long_it_was_heard_of(settings_of: Make, recorder: Any) -> None:
+    def killed(subject: object) -> None:
         raise KeyboardInterrupt
 
     settings = settings_of(*CUT)
-    with monkeypatch.context() as patched:
-        patched.setattr(opening, "finish", killed)
-        with pytest.raises(KeyboardInterrupt):
-            do(settings, recorder)
+    with at_point(FaultPoint.PUBLISH, killed), pytest.raises(KeyboardInterrupt):
+        do(settings, recorder)
     status = show(settings, "latest")
     assert (status.state, status.remaining_seconds) == ("interrupted", None)
     assert status.blocks.ok == status.blocks.planned

@@ -14,22 +14,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from riskpipe.config import Settings, load_settings
-from riskpipe.plan.accounting import RunStatus
+from riskpipe.plan.accounting import SilentObserver
 from riskpipe.plan.selection import Selection
 from riskpipe.runs.publication import Publication
 from riskpipe.workflows.run import run
 
 MEASURES = "measures=[pv, delta, dv01, theta, bucketed_delta, stress, historical_var]"
-
-
-class Deaf:
-    """An observer that is told nothing."""
-
-    def update(self, status: RunStatus) -> None:
-        pass
-
-    def message(self, level: str, text: str) -> None:
-        pass
 
 
 @dataclass(frozen=True)
@@ -83,9 +73,9 @@ def two_runs(small_book: Path, tmp_path_factory: pytest.TempPathFactory) -> Outp
     """Read only."""
     path = tmp_path_factory.mktemp("two-runs") / "output"
     output = Output(path, small_book, "", "")
-    first = run(output.settings(), Selection(), resume="never", observer=Deaf())
+    first = run(output.settings(), Selection(), resume="never", observer=SilentObserver())
     settings = output.settings("partition.max_trades=13", "partition.max_scenarios=40")
-    second = run(settings, Selection(), resume="never", publication=Publication("never"), observer=Deaf())
+    second = run(settings, Selection(), resume="never", publication=Publication("never"), observer=SilentObserver())
     assert (first.state, second.state, second.published) == ("complete", "complete", False)
     return Output(path, small_book, first.run_id, second.run_id)
 
