@@ -41,14 +41,14 @@ def run_at_work(book: Path, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
 def test_the_second_of_two_runs_exits_75(small_book: Path, tmp_path: Path) -> None:
     second = another_run(small_book, tmp_path)
     with run_at_work(small_book, tmp_path) as first:
-        refused = subprocess.run(second, capture_output=True, text=True, timeout=60, check=False)
+        refused = subprocess.run(second, capture_output=True, text=True, timeout=300, check=False)
 
         assert refused.returncode == 75
         assert str(first.pid) in refused.stderr
         assert "lease" in refused.stderr
-        first.communicate("\n", timeout=60)
+        first.communicate("\n", timeout=300)
         assert first.returncode == 0
-    third = subprocess.run([*second, "--resume", "never"], capture_output=True, text=True, timeout=60, check=False)
+    third = subprocess.run([*second, "--resume", "never"], capture_output=True, text=True, timeout=300, check=False)
     assert third.returncode == 0, third.stderr
 
 
@@ -59,8 +59,8 @@ def test_a_run_that_waits_comes_next(small_book: Path, tmp_path: Path) -> None:
         subprocess.Popen(waits, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as second,
     ):
         try:
-            first.communicate("\n", timeout=120)
-            _, said = second.communicate(timeout=120)
+            first.communicate("\n", timeout=300)
+            _, said = second.communicate(timeout=300)
         finally:
             second.kill()
         assert (first.returncode, second.returncode) == (0, 0), said
