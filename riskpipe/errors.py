@@ -171,7 +171,7 @@ class Reason(StrEnum):
     CANCELLED = (
         "CANCELLED",
         "the run was stopped before the block was done",
-        "`riskpipe run` goes on with it",
+        "`riskpipe run` resumes it",
     )
     POISON = (
         "POISON",

@@ -1,1 +1,1 @@
-"""Floor 6: one file a command, thin; heavy imports happen inside the command."""
+"""The command line: one file a command, thin; heavy imports happen inside the command."""

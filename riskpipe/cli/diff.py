@@ -28,7 +28,7 @@ def diff(
     ] = None,
     absolute: Annotated[float, typer.Option("--abs", metavar="X", help="Changes up to X are none.")] = 0.0,
     relative: Annotated[
-        float, typer.Option("--rel", metavar="X", help="Changes up to X of the larger number are none.")
+        float, typer.Option("--rel", metavar="X", help="Ignore changes up to X times the larger number.")
     ] = 0.0,
     largest: Annotated[int, typer.Option("--largest", min=0, metavar="N", help="Changes to show of a table.")] = SHOWN,
 ) -> ExitCode:

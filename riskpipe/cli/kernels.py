@@ -14,7 +14,7 @@ def compile_(session: Session) -> ExitCode:
     done = compile_kernels()
     lines = [
         f"{done.directory}: {plural(len(done.kernels), 'kernel')} for {done.cpu}, {size(done.bytes)}",
-        f"{done.made} compiled in {done.seconds:.0f} s, the rest was there",
+        f"{done.made} compiled in {done.seconds:.0f} s, the others were there already",
     ]
     session.answer(done.to_json(), lines)
     return ExitCode.DONE

@@ -31,9 +31,10 @@ ReplaceDayOption = Annotated[
     ),
 ]
 WaitOption = Annotated[
-    float, typer.Option("--wait", min=0.0, metavar="SECONDS", help="Wait so long for another run that is at work.")
+    float,
+    typer.Option("--wait", min=0.0, metavar="SECONDS", help="Seconds to wait for a run that holds the output."),
 ]
 AcceptEngineOption = Annotated[
-    bool, typer.Option("--accept-engine", help="Go on with a run that another version of riskpipe planned.")
+    bool, typer.Option("--accept-engine", help="Resume a run that another version of riskpipe planned.")
 ]
 RunArgument = Annotated[str, typer.Argument(metavar="[RUN]", help="An id, a unique prefix, or latest.")]

@@ -26,7 +26,7 @@ def run(
         typer.Option(
             "--resume",
             metavar="auto|never|RUN",
-            help="auto goes on with an interrupted run of the same plan; never starts anew.",
+            help="auto resumes an interrupted run of the same plan; never starts a new one.",
         ),
     ] = "auto",
     fail_fast: FailFastOption = False,

@@ -1,1 +1,1 @@
-"""Floor 4: kinds of clusters, and context managers that yield a Dask client."""
+"""Kinds of clusters, and context managers that yield a Dask client."""

@@ -1,4 +1,4 @@
-"""Floor 5: the one reader of settings; everything below takes plain arguments.
+"""The one reader of settings; everything below takes plain arguments.
 
 `load_settings` and `resolve` read file, environment and flags; `Settings` is the result, frozen.
 """

@@ -1,4 +1,4 @@
-"""The section `check`: what of the inputs is told, and how much weight it has."""
+"""The section `check`: which warnings the inputs give, and which of them are errors."""
 
 from __future__ import annotations
 

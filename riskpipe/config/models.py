@@ -64,7 +64,7 @@ class Inputs(Section):
         description="Columns that nothing reads, such as one that is misspelt: error stops before anything is priced.",
     )
     extra_columns: Annotated[tuple[str, ...], Field(strict=False), AfterValidator(no_repeats)] = Field(
-        default=(), description="Columns that are known to mean nothing to prices: not told of."
+        default=(), description="Columns that are known not to matter to prices: no warning names them."
     )
 
     def located(self, absolute: Callable[[str], str]) -> Inputs:
@@ -221,13 +221,13 @@ class Settings(Section):
         "error: nothing is priced while a trade is invalid.",
     )
     warnings_as_errors: bool = Field(default=False, description="Refuse to price while `check` has warnings.")
-    check: CheckSettings = Field(default_factory=CheckSettings, description="What is told of the inputs.")
+    check: CheckSettings = Field(default_factory=CheckSettings, description="Which warnings the inputs give.")
     scenario_pnl: ScenarioPnl = Field(
         default_factory=ScenarioPnl, description="Which P&L vectors per trade are published."
     )
     publish: Literal["complete", "always", "never"] = Field(
         default="complete",
-        description="complete: publish a run once every block is done; always: partial runs too; never: not.",
+        description="complete: publish a run once every block is done; always: partial runs too; never: none.",
     )
     grace_seconds: Positive = Field(
         default=30.0, description="After SIGTERM or SIGINT, seconds for blocks in flight to finish."

@@ -1,1 +1,1 @@
-"""Floor 4: windowed submission, retry by cause, executors; knows no finance."""
+"""Tasks on a cluster: a window of them in flight, retries by cause, the executors; knows no finance."""

@@ -1,1 +1,1 @@
-"""Floor 1: snapshot, scenarios, curves and surfaces as nodes over factors, calendars, schedules."""
+"""The snapshot, scenarios over it, curves and surfaces as nodes over factors, calendars, schedules."""

@@ -105,7 +105,7 @@ def stress_columns(
             columns.append((name, factor[mine], value[mine]))
     missing = [name for k, name in enumerate(rows.scenarios) if lost[k] and name]
     if missing:
-        message = f"{len(missing)} of {len(missing) + len(columns)} scenarios are left out for errors of their rows"
+        message = f"{len(missing)} of {len(missing) + len(columns)} scenarios are left out: their rows have errors"
         faults.append(fault("error", "scenario", LEFT_OUT, missing, message))
     return columns, sorted(faults, key=lambda f: f.level)
 
@@ -134,7 +134,7 @@ class _Rows:
         if blank.any() and not self.broken:
             found = fault("warning", "scenario", "blank", [f"row {k}" for k in np.flatnonzero(blank)], "a row is blank")
             yield found, blank
-        nobody = "a row has no scenario: whose it is is not known, so that no scenario can be relied on"
+        nobody = "a row has no scenario: it may belong to any of them, so none can be used"
         rules = (
             ("scenario", "null", self.nameless, nobody),
             ("factor", "null", empty, "a row has no factor"),

@@ -222,7 +222,7 @@ class Surfaces:
         elif self._is_logarithmic(group) and not self._is_positive(rows):
             self.unsupported[index] = f"{label} has strikes that are not above zero: no linear_log_strike"
         elif any(tenors):
-            self.cubes[index] = f"{label} depends on an underlying tenor, which this product has not"
+            self.cubes[index] = f"{label} depends on an underlying tenor, which this product does not have"
         return index not in self.unsupported
 
     def _is_logarithmic(self, group: FactorGroup) -> bool:

@@ -1,1 +1,1 @@
-"""Floor 2: one file a family of measures: the scenarios it needs and its reduction."""
+"""What risk measures need and are made of: the run's scenarios, families of bumps, tail measures of P&L vectors."""

@@ -1,1 +1,1 @@
-"""Floor 3: blocks, plans, partitioning, cost and memory models; no Dask here."""
+"""Blocks, plans, partitioning, models of cost and memory, the state of a run; no Dask here."""

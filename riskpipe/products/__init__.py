@@ -1,1 +1,1 @@
-"""Floor 2: one file a product."""
+"""One file a product, the catalogue of them, and what they share."""

@@ -1,1 +1,1 @@
-"""A run that is worked on: opened, its blocks handed out, its outputs merged, accounted for and published."""
+"""A run that is worked on: opened, its blocks handed out, their outputs combined, accounted for and published."""

@@ -1,4 +1,4 @@
-"""Whether a run may be gone on with by this riskpipe: another version may make other numbers of the same inputs."""
+"""Whether this riskpipe may resume a run: another version may make other numbers of the same inputs."""
 
 from __future__ import annotations
 

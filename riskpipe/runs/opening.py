@@ -85,7 +85,7 @@ def with_session(
         session.started = started
         session.phases.update(run.phases)
         if session.lost:
-            log.message("warning", f"{counted_losses(store, session.lost)}: what they are of is done again")
+            log.message("warning", f"{counted_losses(store, session.lost)}: they are made again")
         with session.sound():
             run.prepare(session)
             session.flush()

@@ -101,7 +101,7 @@ def obstacle(folder: RunFolder, header: PlanHeader) -> str | None:
     if mine["selection"] and mine["selection"] != standing["selection"]:
         faults.append(f"is of another selection ({_selection(mine['selection'])})")
     if mine["trades"] < standing["trades"]:
-        faults.append(f"has {mine['trades']:,} trades for {standing['trades']:,}")
+        faults.append(f"has {mine['trades']:,} trades in place of {standing['trades']:,}")
     if lost:
         faults.append(f"lacks {', '.join(lost)}")
     if not faults:

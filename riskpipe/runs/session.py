@@ -134,7 +134,7 @@ class Session:
         return loss_error(self.folder, lost) if lost else None
 
     def lose(self, lost: Iterable[OutputLost]) -> None:
-        """What these files are of is to be done again."""
+        """These files are to be made again."""
         for loss in lost:
             self.record(loss)
 

@@ -1,4 +1,4 @@
-"""A sample book, market, history and configuration for `riskpipe init`; nothing else uses it."""
+"""A sample book, market, history and configuration: for `riskpipe init`, the warm-up of kernels and the benchmarks."""
 
 from riskpipe.sample.writer import SampleSummary, write_sample
 

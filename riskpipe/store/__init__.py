@@ -1,1 +1,1 @@
-"""Floor 0: Parquet, run layout, ledger, lease, atomic publish."""
+"""Files: Parquet, the layout of a run, ledger, lease, publication; on this machine or in an object store."""

@@ -174,7 +174,7 @@ class Store(Protocol):
             self.write_bytes(name, content)
             found = any(entry.path == name for entry in self._entries("", recursive=False))
             if not found or self.read_bytes(name) != content:
-                raise StorageError(f"{self.full_path(name)} was written but is not there: another cache lies between?")
+                raise StorageError(f"{self.full_path(name)} was written but is not there: is there a cache in between?")
         finally:
             with suppress(StorageError):
                 self.delete(name)

@@ -124,7 +124,7 @@ class BlockVoid:
 
 @dataclass(frozen=True)
 class OutputLost:
-    """A file that was in place is missing or another: what it is of is to be done again.
+    """A file that was in place is missing, or its content is another: it is to be made again.
 
     :param name: of the block, or of the combined file.
     """

@@ -1,1 +1,1 @@
-"""Floor 4: what a worker does with one block."""
+"""What a worker does: values a block, and combines what blocks leave."""

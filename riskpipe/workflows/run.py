@@ -108,11 +108,11 @@ def _resumable(
             found = _unfinished(folder, settings, selection, observer)
             differences = [] if found is None or accept_engine else engine_differences(open_plan(found).header)
             if differences:
-                observer.message("info", f"run {run_id} was planned by {'; '.join(differences)}: a new one is made")
+                observer.message("info", f"run {run_id} was planned by {'; '.join(differences)}: a new run is started")
                 return None
             return found
         except StorageError as error:
-            observer.message("warning", f"run {run_id} cannot be gone on with, a new one is made: {error}")
+            observer.message("warning", f"run {run_id} cannot be resumed, a new run is started: {error}")
             return None
     return None
 

@@ -1,4 +1,4 @@
-"""A run that is gone on with by another version than the one that planned it: refused unless asked, and named then."""
+"""A run that another version resumes than the one that planned it: refused unless asked, and named then."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ def test_the_driver_dies(space: Namespace, release: Release, local: Path, tmp_pa
 
     assert space.outcome(job) == "Complete", space.told(job)
     assert_same_bits(local, release.published(output, tmp_path))
-    # One run, that the next pod has gone on with.
+    # One run, which the next pod has resumed.
     assert len(space.shell(DESK, f"ls {output}/runs").split()) == 1
     assert release.summary(output)["blocks"]["reused"] > 0
     assert victim["metadata"]["name"] not in {pod["metadata"]["name"] for pod in space.pods(job)}

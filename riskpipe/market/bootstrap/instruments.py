@@ -108,7 +108,7 @@ class Instruments:
 
     def _period(self, quote: Quote, start: Any, end: Any, convexity: float = 0.0) -> Instrument:
         if start < to_date(self.as_of) or end <= start:
-            raise BootstrapError("bad tenor", [quote], f"its period {start.ISO()} to {end.ISO()} is not to come")
+            raise BootstrapError("bad tenor", [quote], f"its period {start.ISO()} to {end.ISO()} is not in the future")
         counter = DAY_COUNTERS[self.terms.day_count]
         helper = ql.FuturesRateHelper(
             ql.QuoteHandle(ql.SimpleQuote(100.0 * (1.0 - quote.value))),

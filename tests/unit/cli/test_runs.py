@@ -143,7 +143,7 @@ def test_less_in_place_of_more_is_refused(invoke: Invoke) -> None:
     assert "--replace-day" not in text
     assert "next: riskpipe report " in text
     refused = invoke("publish", code=2).stderr
-    assert f"trades for {full['trades']}, and would replace all of" in refused
+    assert f"trades in place of {full['trades']}, and would replace all of" in refused
     assert "published run" in invoke("publish", "--replace-day").stdout
     text = invoke("publish").stdout
     assert "stands for 2026-11-20 already: nothing to do" in text

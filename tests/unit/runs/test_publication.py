@@ -53,7 +53,7 @@ def test_less_does_not_take_the_place_of_more(settings_of: Make, recorder: Any, 
     part = do(settings, recorder, FX)
     assert (part.published, part.refused, part.exit_code) == (False, False, 0)
     assert part.messages == ("not published: it is of a selection (product:fx_*)",)
-    less = r"another selection \(product:fx_\*\) and has \d+ trades for 400.*--replace-day"
+    less = r"another selection \(product:fx_\*\) and has \d+ trades in place of 400.*--replace-day"
     with pytest.raises(UsageError, match=less):
         publish(settings, "latest")
     asked = do(settings, recorder, FX, publication=Publication("complete"))

@@ -38,7 +38,7 @@ def _made(
         (
             par_rates("EUR.ESTR", "deposit", {"2026-11-23": 0.02}),
             "bad tenor",
-            "2026-11-24 to 2026-11-23 is not to come",
+            "2026-11-24 to 2026-11-23 is not in the future",
         ),
         (par_rates("EUR.ESTR", "deposit", {"2026-11-20": 0.02}), "period has begun", "every quoted period has begun"),
         (par_rates("EUR.ESTR", "future", {"2026-09-16": 0.02}), "period has begun", "every quoted period has begun"),
