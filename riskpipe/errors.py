@@ -180,6 +180,14 @@ class Reason(StrEnum):
     )
 
 
+class Level(StrEnum):
+    """How much weight something found in the inputs or on the machine has."""
+
+    OK = "ok"
+    WARNING = "warning"
+    ERROR = "error"
+
+
 class RiskpipeError(Exception):
     """Base of every error that riskpipe raises on purpose; the message says what to do.
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from riskpipe.cli.session import Session
 from riskpipe.cli.text import columns, size
 from riskpipe.clusters.findings import Finding
-from riskpipe.errors import ExitCode
+from riskpipe.errors import ExitCode, Level
 
 if TYPE_CHECKING:
     from riskpipe.config import Settings
@@ -24,7 +24,7 @@ LITTLE_MEMORY = 2 * 2**30
 def doctor(session: Session) -> ExitCode:
     """Look at versions, configuration, output, kernel cache, cores and memory; exits 6 if one is wrong."""
     findings = [*_versions(), *_machine(), *_configured(session)]
-    wrong = any(finding.level == "error" for finding in findings)
+    wrong = any(finding.level == Level.ERROR for finding in findings)
     code = ExitCode.INFRASTRUCTURE if wrong else ExitCode.DONE
     rows = [[finding.level, finding.what, finding.detail] for finding in findings]
     lines = [line.rstrip() for line in columns(["", "", ""], rows)[1:]]
@@ -35,13 +35,13 @@ def doctor(session: Session) -> ExitCode:
 def _versions() -> Iterator[Finding]:
     from riskpipe import __version__
 
-    yield Finding("ok", "riskpipe", __version__)
-    yield Finding("ok", "python", f"{platform.python_version()} on {platform.platform(terse=True)}")
+    yield Finding(Level.OK, "riskpipe", __version__)
+    yield Finding(Level.OK, "python", f"{platform.python_version()} on {platform.platform(terse=True)}")
     for package in PACKAGES:
         found = _version(package)
-        yield Finding("ok" if found else "error", package, found or "not installed")
+        yield Finding(Level.OK if found else Level.ERROR, package, found or "not installed")
     for package in OPTIONAL_PACKAGES:
-        yield Finding("ok", package, _version(package) or "not installed (extra `kubernetes`)")
+        yield Finding(Level.OK, package, _version(package) or "not installed (extra `kubernetes`)")
 
 
 def _machine() -> Iterator[Finding]:
@@ -50,11 +50,11 @@ def _machine() -> Iterator[Finding]:
 
     from riskpipe.kernels.compiler import CPU, cache_directory
 
-    yield Finding("ok", "cores", str(dask.system.CPU_COUNT))
+    yield Finding(Level.OK, "cores", str(dask.system.CPU_COUNT))
     memory = int(distributed.system.MEMORY_LIMIT)
-    level = "ok" if memory >= LITTLE_MEMORY else "warning"
+    level = Level.OK if memory >= LITTLE_MEMORY else Level.WARNING
     yield Finding(level, "memory", f"{size(memory)} for this process and its workers")
-    yield Finding("ok", "kernel cache", f"{cache_directory()} for {CPU}")
+    yield Finding(Level.OK, "kernel cache", f"{cache_directory()} for {CPU}")
 
 
 def _configured(session: Session) -> Iterator[Finding]:
@@ -64,10 +64,10 @@ def _configured(session: Session) -> Iterator[Finding]:
         resolution = session.resolution()
     except ConfigurationError as error:
         for fault in error.faults:
-            yield Finding("warning", "configuration", fault)
+            yield Finding(Level.WARNING, "configuration", fault)
         return
     settings = resolution.settings
-    yield Finding("ok", "configuration", resolution.file)
+    yield Finding(Level.OK, "configuration", resolution.file)
     yield _tried("output", settings.output, lambda: _probe(settings))
     kind = settings.cluster.runs_on
     yield from kind.findings(settings.cluster.options_of(kind))
@@ -86,8 +86,8 @@ def _tried(what: str, detail: str, action: Callable[[], None]) -> Finding:
     try:
         action()
     except RiskpipeError as error:
-        return Finding("error", what, masked(str(error)))
-    return Finding("ok", what, f"{masked(detail)} can be written")
+        return Finding(Level.ERROR, what, masked(str(error)))
+    return Finding(Level.OK, what, f"{masked(detail)} can be written")
 
 
 def _version(package: str) -> str | None:

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-
-class Publish(StrEnum):
-    complete = "complete"
-    always = "always"
-    never = "never"
-
+from riskpipe.plan.accounting import PublishRule
 
 SelectOption = Annotated[
     list[str] | None,
@@ -23,7 +17,7 @@ SelectOption = Annotated[
     ),
 ]
 FailFastOption = Annotated[bool, typer.Option("--fail-fast", help="Stop at the first failed block.")]
-PublishOption = Annotated[Publish | None, typer.Option("--publish", help="When to publish; else as configured.")]
+PublishOption = Annotated[PublishRule | None, typer.Option("--publish", help="When to publish; else as configured.")]
 ReplaceDayOption = Annotated[
     bool,
     typer.Option(

@@ -11,6 +11,7 @@ from riskpipe.cli.parameters import RunArgument
 from riskpipe.cli.session import Session
 from riskpipe.cli.text import columns, count, duration, plural
 from riskpipe.errors import ExitCode
+from riskpipe.plan.accounting import RunLifecycle
 
 if TYPE_CHECKING:
     from riskpipe.plan.accounting import RunStatus
@@ -40,9 +41,9 @@ def show(
 
     settings = session.settings()
     status = workflow(settings, run)
-    if watch and status.state == "running":
+    if watch and status.state is RunLifecycle.RUNNING:
         with observer(session) as watching:
-            while status.state == "running":
+            while status.state is RunLifecycle.RUNNING:
                 watching.update(status)
                 time.sleep(WATCH_SECONDS)
                 status = workflow(settings, status.run_id)

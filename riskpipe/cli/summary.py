@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from riskpipe.cli.session import Session
 from riskpipe.cli.text import columns, count, duration, plural
+from riskpipe.plan.accounting import RunLifecycle
 
 if TYPE_CHECKING:
     from riskpipe.plan.accounting import Counts, RunStatus
@@ -34,11 +35,11 @@ def summary(status: RunStatus, session: Session) -> list[str]:
 
 def next_step(status: RunStatus) -> str:
     """The command that helps now; none that would replace a day by less."""
-    if status.state == "running":
+    if status.state is RunLifecycle.RUNNING:
         return f"runs show {status.run_id} --watch"
-    if status.state == "interrupted":
+    if status.state is RunLifecycle.INTERRUPTED:
         return f"run --resume {status.run_id}" if status.blocks.planned else "run"
-    if status.state == "partial":
+    if status.state is RunLifecycle.PARTIAL:
         return f"retry {status.run_id}" if _worth_a_retry(status) else "check"
     if status.published:
         return f"runs show {status.run_id}"

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from riskpipe.errors import Level
+
 
 @dataclass(frozen=True)
 class Finding:
     """What one look showed; `level` is ok, warning or error, and `detail` says what to do."""
 
-    level: str
+    level: Level
     what: str
     detail: str

@@ -29,6 +29,7 @@ from riskpipe.config.values import CurrencyCode, Location, OneOf, Size, no_repea
 from riskpipe.market.conventions import Conventions
 from riskpipe.market.factors import Return
 from riskpipe.measures.catalogue import MEASURES
+from riskpipe.plan.accounting import PublishRule
 
 Measure = Annotated[str, OneOf(MEASURES)]
 ValuationDate = Annotated[date, BeforeValidator(valuation_date), WithJsonSchema({"type": "string", "format": "date"})]
@@ -225,8 +226,8 @@ class Settings(Section):
     scenario_pnl: ScenarioPnl = Field(
         default_factory=ScenarioPnl, description="Which P&L vectors per trade are published."
     )
-    publish: Literal["complete", "always", "never"] = Field(
-        default="complete",
+    publish: Annotated[str, OneOf(PublishRule)] = Field(
+        default=PublishRule.COMPLETE.value,
         description="complete: publish a run once every block is done; always: partial runs too; never: none.",
     )
     grace_seconds: Positive = Field(

@@ -83,7 +83,7 @@ class OneOf:
     """In an annotation: text that is one of the names of a catalogue."""
 
     def __init__(self, names: Iterable[str]) -> None:
-        self.names = list(names)
+        self.names = [str(name) for name in names]
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
         return core_schema.literal_schema(self.names)

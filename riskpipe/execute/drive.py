@@ -8,7 +8,8 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from enum import StrEnum
+from typing import Protocol
 
 from riskpipe.errors import ClusterError, Reason
 from riskpipe.execute.events import CancelledTask, Event, Failed, Finished, Retried, SplitInto, Submitted
@@ -20,7 +21,14 @@ from riskpipe.execute.task import Cancelled, Done, Mishap, Outcome, Task, kind_o
 LONGEST_WAIT_SECONDS = 0.5
 
 OnEvent = Callable[[Event], Iterable[Task] | None]
-State = Literal["complete", "stopped", "failed_fast"]
+
+
+class DriveState(StrEnum):
+    """How a drive ended: every task has its outcome; a stop was asked for; or one failed and that was to be enough."""
+
+    COMPLETE = "complete"
+    STOPPED = "stopped"
+    FAILED_FAST = "failed_fast"
 
 
 class Clock(Protocol):
@@ -54,7 +62,7 @@ class Counts:
 class DriveResult:
     """:param state: complete: every task of the iterator was taken and has ended; some may have failed."""
 
-    state: State
+    state: DriveState
     counts: Counts
 
 
@@ -123,10 +131,10 @@ class _Driver:
     def stopping(self) -> bool:
         return self.stop.requested or self.failed_fast
 
-    def state(self) -> State:
+    def state(self) -> DriveState:
         if not self.unfinished() and self.counts.cancelled == 0:
-            return "complete"
-        return "stopped" if self.stop.requested else "failed_fast"
+            return DriveState.COMPLETE
+        return DriveState.STOPPED if self.stop.requested else DriveState.FAILED_FAST
 
     def fill(self) -> bool:
         """Top the window up by what the executor asks for; whether it may ask for more at once."""

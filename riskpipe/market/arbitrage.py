@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from riskpipe.errors import InputError
+from riskpipe.errors import InputError, Level
 from riskpipe.market.factors import KINDS, NO_DATE, MarketFault, fault
 from riskpipe.market.model import MarketModel
 from riskpipe.market.snapshot import FactorGroup
@@ -106,7 +106,7 @@ def _surface_faults(model: MarketModel, group: FactorGroup) -> Iterator[MarketFa
         factors = list(arbitrage.points(surface))
         if factors:
             message = f"{group.kind}:{group.name}: {arbitrage.message}"
-            yield fault("warning", "value", arbitrage.name, factors, message)
+            yield fault(Level.WARNING, "value", arbitrage.name, factors, message)
 
 
 def _slices(model: MarketModel, quoted: FactorGroup, served: FactorGroup, splined: bool) -> list[_Slice]:

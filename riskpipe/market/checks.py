@@ -9,6 +9,7 @@ from itertools import pairwise
 import numpy as np
 import pyarrow as pa
 
+from riskpipe.errors import Level
 from riskpipe.market.factors import (
     MARKET_SCHEMA,
     NO_DATE,
@@ -35,10 +36,10 @@ def check_market_table(table: pa.Table, as_of: int, *, derived: bool = False) ->
 
     :param as_of: days since 1970-01-01.
     :param derived: the table may have points of kinds that inputs have not.
-    :return: empty for a clean table; any fault of level "error" means that no snapshot can be made of it.
+    :return: empty for a clean table; any error means that no snapshot can be made of it.
     """
     if table.num_rows == 0:
-        return [fault("error", "factor", "empty", (), "the market table has no rows")]
+        return [fault(Level.ERROR, "factor", "empty", (), "the market table has no rows")]
     canonical, faults = canonical_table(table, MARKET_SCHEMA, REQUIRED_COLUMNS)
     broken = frozenset(f.column for f in faults if not f.rows)
     points = Points(canonical, as_of, broken, derived)
@@ -74,7 +75,7 @@ def canonical_table(
     for column, reason in unread:
         rows = np.flatnonzero(reason.rows)
         ids = [name or f"row {k}" for name, k in zip(names.take(pa.array(rows)).to_pylist(), rows, strict=True)]
-        faults.append(fault("error", column, reason.rule, ids, f"{column} {reason.what}"))
+        faults.append(fault(Level.ERROR, column, reason.rule, ids, f"{column} {reason.what}"))
     return canonical, faults
 
 
@@ -82,13 +83,13 @@ def _unusable(table: pa.Table, field: pa.Field, required: tuple[str, ...]) -> Ma
     name = field.name
     fields = [given for given in table.schema if given.name == name]
     if len(fields) > 1:
-        return fault("error", name, "duplicate column", (), f"the column {name!r} occurs {len(fields)} times")
+        return fault(Level.ERROR, name, "duplicate column", (), f"the column {name!r} occurs {len(fields)} times")
     if not fields and name in required:
         near = nearest_name(name, table.column_names)
         hint = f"; is it {near!r}?" if near else ""
-        return fault("error", name, "missing column", (), f"the column {name!r} is missing{hint}")
+        return fault(Level.ERROR, name, "missing column", (), f"the column {name!r} is missing{hint}")
     if fields and not can_read(fields[0], _KINDS[field.type], identifier=name in _IDENTIFIERS):
-        return fault("error", name, "wrong type", (), f"the column {name!r} is {fields[0].type}, not {field.type}")
+        return fault(Level.ERROR, name, "wrong type", (), f"the column {name!r} is {fields[0].type}, not {field.type}")
     return None
 
 
@@ -96,13 +97,13 @@ def _check_kinds(points: Points) -> Iterator[MarketFault]:
     for kind in sorted({k for k in points.kind if k and k not in points.kinds}):
         rows = [k for k, given in enumerate(points.kind) if given == kind]
         message = f"unknown kind {kind!r}{nearest(kind, points.kinds)}"
-        yield from points.report("error", "kind", "unknown kind", rows, message)
+        yield from points.report(Level.ERROR, "kind", "unknown kind", rows, message)
 
 
 def _check_ids(points: Points) -> Iterator[MarketFault]:
     counts = Counter(points.factor)
     rows = points.rows(lambda k: bool(points.factor[k]) and counts[points.factor[k]] > 1)
-    yield from points.report("error", "factor", "duplicate factor", rows, "a factor id occurs more than once")
+    yield from points.report(Level.ERROR, "factor", "duplicate factor", rows, "a factor id occurs more than once")
     if points.broken & {"kind", "name"}:
         return
 
@@ -111,7 +112,7 @@ def _check_ids(points: Points) -> Iterator[MarketFault]:
         return bool(factor) and factor != prefix and not str(factor).startswith(prefix + ":")
 
     rows = points.rows(contradicts)
-    yield from points.report("error", "factor", "contradicting id", rows, "a factor id must start with kind:name")
+    yield from points.report(Level.ERROR, "factor", "contradicting id", rows, "a factor id must start with kind:name")
 
 
 def _check_past(points: Points) -> Iterator[MarketFault]:
@@ -122,10 +123,12 @@ def _check_past(points: Points) -> Iterator[MarketFault]:
     living = {(points.kind[k], points.name[k]) for k in dated if points.days[k] > points.as_of}
     past = [k for k in dated if points.days[k] <= points.as_of]
     rows = [k for k in past if (points.kind[k], points.name[k]) in living]
-    yield from points.report("warning", "tenor", "point in the past", rows, "a point at or before as_of is not used")
+    yield from points.report(
+        Level.WARNING, "tenor", "point in the past", rows, "a point at or before as_of is not used"
+    )
     rows = [k for k in past if (points.kind[k], points.name[k]) not in living]
     message = "no point of the curve or surface is after as_of: it is flat at its last one"
-    yield from points.report("warning", "tenor", "all in the past", rows, message)
+    yield from points.report(Level.WARNING, "tenor", "all in the past", rows, message)
 
 
 def _check_groups(points: Points) -> Iterator[MarketFault]:
@@ -170,7 +173,7 @@ _OF_GROUPS = (
         "the points of one name differ in currency",
         _in_different_currencies,
     ),
-    Rule("value", "rising survival", "the survival probability rises at this point", _rising_survival, "warning"),
+    Rule("value", "rising survival", "the survival probability rises at this point", _rising_survival, Level.WARNING),
 )
 
 _CHECKS: tuple[Callable[[Points], Iterator[MarketFault]], ...] = (

@@ -9,6 +9,7 @@ from itertools import combinations
 
 import pyarrow as pa
 
+from riskpipe.errors import Level
 from riskpipe.market.factors import KINDS, MarketFault, fault, is_currency, is_pair, pillar_days
 
 TOLERANCE = 1e-3
@@ -102,15 +103,15 @@ def _mirrors(facts: _Facts) -> Iterator[MarketFault]:
                 f"spot:{name} and spot:{mirror} are both quoted ({apart:.4%} apart): each is used as it is quoted "
             )
             message += "and moves by itself in scenarios; leave out one"
-            yield fault("warning", "value", "quoted both ways", ids, message)
+            yield fault(Level.WARNING, "value", "quoted both ways", ids, message)
             continue
         inverse = f"spot:{mirror} is {other:g}, whose inverse is {1.0 / other:.6g}"
         message = f"spot:{name} is {one:g} and {inverse}: {apart:.2%} apart; leave out the one that is wrong"
-        yield fault("error", "value", "contradicting mirror", ids, message)
+        yield fault(Level.ERROR, "value", "contradicting mirror", ids, message)
     odd = [name for name, level in sorted(facts.itself.items()) if level != 1.0]
     if odd:
         ids = [factor for name in odd for factor in facts.ids["spot", name]]
-        yield fault("warning", "value", "not used", ids, "a currency against itself is one, whatever its spot says")
+        yield fault(Level.WARNING, "value", "not used", ids, "a currency against itself is one, whatever its spot says")
 
 
 @dataclass(frozen=True)
@@ -141,7 +142,7 @@ def _triangles(facts: _Facts) -> Iterator[MarketFault]:
         message += f": not all can be right, and {', '.join(sorted(suspects))} are left out; correct the one that is "
         message += "wrong, or let check.tolerances.fx_cross be larger"
         ids = [factor for pair in sorted(suspects) for factor in facts.ids["spot", pair]]
-        yield fault("error", "value", "contradicting cross", ids, message)
+        yield fault(Level.ERROR, "value", "contradicting cross", ids, message)
     yield from _odd_crosses(facts, {pair for each in excluded for pair in each.pairs})
 
 
@@ -185,7 +186,7 @@ def _odd_crosses(facts: _Facts, excluded: set[str]) -> Iterator[MarketFault]:
         found.sort(reverse=True)
         ids = [factor for _, pair, _ in found for factor in facts.ids["spot", pair]]
         message = "; ".join(text for _, _, text in found[:_SHOWN]) + "; each is used as it is quoted"
-        yield fault("warning", "value", "contradicting cross", ids, message)
+        yield fault(Level.WARNING, "value", "contradicting cross", ids, message)
 
 
 def _quotes(spots: Spots) -> dict[str, tuple[float, float]]:
@@ -209,10 +210,10 @@ def _pair_currencies(facts: _Facts) -> Iterator[MarketFault]:
             continue
         if kind == "spot" and currency != name[3:]:
             message = f"spot:{name} is {name[3:]} for one {name[:3]}, but its currency is {currency}: correct either"
-            yield fault("error", "currency", "contradicting pair", facts.ids[kind, name], message)
+            yield fault(Level.ERROR, "currency", "contradicting pair", facts.ids[kind, name], message)
         elif KINDS[kind].volatility and currency not in (name[:3], name[3:]):
             message = f"{kind}:{name} is of the pair, but its currency is {currency}"
-            yield fault("warning", "currency", "contradicting pair", facts.ids[kind, name], message)
+            yield fault(Level.WARNING, "currency", "contradicting pair", facts.ids[kind, name], message)
 
 
 def _underlying_currencies(facts: _Facts) -> Iterator[MarketFault]:
@@ -224,11 +225,11 @@ def _underlying_currencies(facts: _Facts) -> Iterator[MarketFault]:
         if kind == "spot" and forward not in (None, currency):
             ids = [*facts.ids[group], *facts.ids["forward_price", name]]
             message = f"spot:{name} is in {currency}, forward_price:{name} in {forward}"
-            yield fault("error", "currency", "contradicting currency", ids, message)
+            yield fault(Level.ERROR, "currency", "contradicting currency", ids, message)
         elif kind in ("dividend_yield", "black_vol", "normal_vol") and underlying not in (None, currency):
             message = f"{kind}:{name} is in {currency}, its underlying in {underlying}"
-            level = "error" if group in facts.by_price else "warning"
-            yield fault(level, "currency", "contradicting currency", facts.ids[group], message)  # type: ignore[arg-type]
+            level = Level.ERROR if group in facts.by_price else Level.WARNING
+            yield fault(level, "currency", "contradicting currency", facts.ids[group], message)
 
 
 def _forwards(facts: _Facts) -> Iterator[MarketFault]:
@@ -247,7 +248,7 @@ def _forwards(facts: _Facts) -> Iterator[MarketFault]:
                 f"be right; leave out or correct the one that is wrong, or let check.tolerances.{key} be larger"
             )
             ids = [*facts.ids["spot", quoted], *facts.ids["forward_price", name]]
-            yield fault("error", "value", "contradicting forward", ids, message)
+            yield fault(Level.ERROR, "value", "contradicting forward", ids, message)
 
 
 def _not_used(facts: _Facts) -> Iterator[MarketFault]:
@@ -265,7 +266,7 @@ def _not_used(facts: _Facts) -> Iterator[MarketFault]:
     for (kind, *names), message in messages.items():
         idle = [factor for name in names for factor in facts.ids.get((kind, name), ())]
         if idle:
-            yield fault("warning", "factor", "not used", idle, message)
+            yield fault(Level.WARNING, "factor", "not used", idle, message)
 
 
 _RULES: tuple[Callable[[_Facts], Iterator[MarketFault]], ...] = (

@@ -9,9 +9,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from riskpipe.errors import Level
 from riskpipe.market.calendar_names import CALENDARS
 from riskpipe.market.calendars import add_business_days
-from riskpipe.market.factors import Level, MarketFault, date_of, days_of, fault
+from riskpipe.market.factors import MarketFault, date_of, days_of, fault
 from riskpipe.store.columns import can_read, read_column
 
 FOOTER_KEY = "riskpipe.as_of_date"
@@ -74,7 +75,7 @@ def history_date_faults(table: pa.Table, as_of: int, level: Level) -> Iterator[M
             f"the history ends on {last}, before {date_of(needed)}, the business day before as_of ({date_of(as_of)}): "
             "the moves since then are not among the scenarios"
         )
-        yield fault("warning", "date", "ends early", (), message)
+        yield fault(Level.WARNING, "date", "ends early", (), message)
 
 
 def days_of_directories(given: Mapping[str, str | None]) -> set[int]:
@@ -101,14 +102,14 @@ def _other_day(what: str, days: list[int], as_of: int, level: Level, *, mixed: b
     way_out = f"give --as-of {named}, or inputs.{what} of {today}"
     if mixed:
         way_out = f"leave the rows of {today} alone in inputs.{what}"
-    ending = "" if level == "warning" else " (check.market_date: warning values it all the same)"
+    ending = "" if level == Level.WARNING else " (check.market_date: warning values it all the same)"
     message = f"the {what} says that it is of {named}, as_of is {today}: {way_out}{ending}"
     return fault(level, "", OTHER_DAY, (), message)
 
 
 def _unread(column: str, what: str = "the column") -> MarketFault:
     message = f"{what} {column!r} holds no dates (a date, or text YYYY-MM-DD): it is not compared with as_of"
-    return fault("warning", column, "unreadable date", (), message)
+    return fault(Level.WARNING, column, "unreadable date", (), message)
 
 
 def _footer(table: pa.Table) -> set[int] | None:

@@ -12,7 +12,8 @@ from typing import Literal
 
 import pyarrow as pa
 
-Level = Literal["error", "warning"]
+from riskpipe.errors import Level
+
 Return = Literal["absolute", "relative", "log"]
 Move = Literal["absolute", "relative", "log", "none"]
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from riskpipe.errors import Level
 from riskpipe.market.checks import canonical_table
 from riskpipe.market.factors import MarketFault, Move, Return, date_of, fault
 from riskpipe.market.history_rows import HistoryRows
@@ -46,7 +47,7 @@ def historical_columns(
         are no two dates; and every fault.
     """
     if not table.num_rows:
-        return [], [fault("error", "date", EMPTY, (), "the table has no rows: there is no historical scenario")]
+        return [], [fault(Level.ERROR, "date", EMPTY, (), "the table has no rows: there is no historical scenario")]
     canonical, faults = canonical_table(table, HISTORY_SCHEMA, tuple(HISTORY_SCHEMA.names))
     if any(not f.rows for f in faults):
         return [], faults
@@ -55,7 +56,7 @@ def historical_columns(
     faults += idle + rows.faults
     if len(rows.dates) < 2:
         message = "moves need two dates at least: there is no historical scenario"
-        return [], [*faults, fault("error", "date", TOO_SHORT, (), message)]
+        return [], [*faults, fault(Level.ERROR, "date", TOO_SHORT, (), message)]
     faults += _gaps(rows, snapshot, np.zeros(len(snapshot), np.bool_) if derived is None else derived)
     columns = _columns(rows, snapshot)
     return columns, faults + list(_sunk(columns, snapshot))
@@ -83,7 +84,7 @@ def _moves(snapshot: MarketSnapshot, returns: Mapping[str, Return]) -> tuple[lis
         chosen.append((glob, hit))
     idle = [glob for glob, hit in chosen if not hit]
     message = "a glob of history.returns matches nothing of today's market that history moves"
-    return moves, [fault("warning", "factor", "unknown factor", idle, message)] if idle else []
+    return moves, [fault(Level.WARNING, "factor", "unknown factor", idle, message)] if idle else []
 
 
 def _gaps(rows: HistoryRows, snapshot: MarketSnapshot, derived: NDArray[np.bool_]) -> Iterator[MarketFault]:
@@ -95,14 +96,14 @@ def _gaps(rows: HistoryRows, snapshot: MarketSnapshot, derived: NDArray[np.bool_
     if len(never):
         ids = [snapshot.factor_ids[k] for k in never]
         message = "factors of today that the history lacks: they do not move"
-        yield fault("warning", "factor", "no history", ids, message)
+        yield fault(Level.WARNING, "factor", "no history", ids, message)
     if len(sometimes):
         ids = [snapshot.factor_ids[k] for k in sometimes]
         message = f"values are missing on some dates ({int(absent[sometimes].sum())} in all): no move around a gap"
-        yield fault("warning", "factor", "gaps", ids, message)
+        yield fault(Level.WARNING, "factor", "gaps", ids, message)
     if foreign:
         message = "factors of the history that today's market lacks: they are not used"
-        yield fault("warning", "factor", "not of today", foreign, message)
+        yield fault(Level.WARNING, "factor", "not of today", foreign, message)
 
 
 def _columns(rows: HistoryRows, snapshot: MarketSnapshot) -> list[Column]:
@@ -137,4 +138,4 @@ def _sunk(columns: list[Column], snapshot: MarketSnapshot) -> Iterator[MarketFau
         if found:
             ids = [snapshot.factor_ids[k] for _, k in found]
             what = f"{message}, first on {found[0][0]}: what depends on it has no historical P&L (NUMERICAL)"
-            yield fault("error", "value", rule, ids, what)
+            yield fault(Level.ERROR, "value", rule, ids, what)

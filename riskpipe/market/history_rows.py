@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from riskpipe.market.factors import Level, MarketFault, Move, date_of, fault
+from riskpipe.errors import Level
+from riskpipe.market.factors import MarketFault, Move, date_of, fault
 from riskpipe.market.snapshot import MarketSnapshot
 
 Mask = NDArray[np.bool_]
@@ -102,18 +103,18 @@ class HistoryRows:
         bad = np.zeros(len(mine), np.bool_)
         for column, rule, mask, message in cells:
             bad |= mask
-            self._tell("error", column, rule, mask, f"{message}, first on {_FIRST}; {NO_MOVE}")
+            self._tell(Level.ERROR, column, rule, mask, f"{message}, first on {_FIRST}; {NO_MOVE}")
         blank = "a row is blank"
         later = f"days after as_of ({date_of(self._snapshot.as_of)}) are not used, the first of them {_FIRST}"
         again = f"a factor has the same value on a date twice, first on {_FIRST}"
         undated = "a row has no date: where the factor has no value, it is unknown"
         nameless = "a row has no factor: the factors that have no value on its date are unknown there"
         rows: tuple[tuple[Level, str, str, Mask, str], ...] = (
-            ("warning", "factor", "duplicate", twice, again),
-            ("warning", "date", "blank", self._blank, blank),
-            ("warning", "date", "after as_of", self._later, later),
-            ("error", "date", "null", self._undated, undated),
-            ("error", "factor", "null", self._nameless, nameless),
+            (Level.WARNING, "factor", "duplicate", twice, again),
+            (Level.WARNING, "date", "blank", self._blank, blank),
+            (Level.WARNING, "date", "after as_of", self._later, later),
+            (Level.ERROR, "date", "null", self._undated, undated),
+            (Level.ERROR, "factor", "null", self._nameless, nameless),
         )
         for level, column, rule, mask, message in rows:
             self._tell(level, column, rule, mask, message)
@@ -170,7 +171,7 @@ class HistoryRows:
         if len(stuck):
             ids = [self._snapshot.factor_ids[k] for k in stuck]
             message = f"today's value {_NO_RATIO}; until then what depends on it has no historical P&L (NUMERICAL)"
-            self.faults.append(fault("error", "value", "not positive", ids, message))
+            self.faults.append(fault(Level.ERROR, "value", "not positive", ids, message))
 
     def foreign(self) -> Iterator[str]:
         """Factors that today's market does not have."""

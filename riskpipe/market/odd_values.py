@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from riskpipe.errors import Level
 from riskpipe.market.factors import NO_DATE, SPREAD_TYPES, MarketFault, date_of, fault, is_pair
 from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
@@ -43,7 +44,7 @@ def odd_levels(table: pa.Table, ranges: Ranges) -> list[MarketFault]:
     for key, odd in sorted(found.items()):
         levels = [level for _, level in odd]
         message = f"levels from {min(levels):g} to {max(levels):g} are {outside(key, ranges)}"
-        faults.append(fault("warning", "value", "odd value", [factor for factor, _ in odd], message))
+        faults.append(fault(Level.WARNING, "value", "odd value", [factor for factor, _ in odd], message))
     return faults
 
 
@@ -69,7 +70,7 @@ def _fixings(model: MarketModel, ranges: Ranges) -> Iterator[MarketFault]:
             ids.append(snapshot.factor_ids[last])
             first = first or f"fixing:{group.name} was {level:g}, its curve zero_rate:{curve.name} begins at {begins:g}"
     if ids:
-        yield fault("warning", "value", "odd value", ids, f"{first}: {outside('fixing_less_curve', ranges)}")
+        yield fault(Level.WARNING, "value", "odd value", ids, f"{first}: {outside('fixing_less_curve', ranges)}")
 
 
 def _first(model: MarketModel, start: int, stop: int) -> int:
@@ -92,7 +93,7 @@ def _leaps(model: MarketModel, ranges: Ranges) -> Iterator[MarketFault]:
                 ids.append(snapshot.factor_ids[after])
                 first = first or f"{group.name} grows by {growth:.1%} a month to {date_of(snapshot.days[after])}"
     if ids:
-        yield fault("warning", "value", "odd value", ids, f"{first}: {outside('index_growth', ranges)}")
+        yield fault(Level.WARNING, "value", "odd value", ids, f"{first}: {outside('index_growth', ranges)}")
 
 
 def _forwards(model: MarketModel, ranges: Ranges) -> Iterator[MarketFault]:
@@ -118,7 +119,7 @@ def _forwards(model: MarketModel, ranges: Ranges) -> Iterator[MarketFault]:
             k = int(odd[0])
             first.setdefault(key, f"{ids[0]} is {level[k]:g}, spot, rates and dividends make it {expected[k]:g}")
     for key in sorted(first):
-        yield fault("warning", "value", "odd value", found[key], f"{first[key]}: {key} is {outside(key, ranges)}")
+        yield fault(Level.WARNING, "value", "odd value", found[key], f"{first[key]}: {key} is {outside(key, ranges)}")
 
 
 def _carried(model: MarketModel, group: FactorGroup) -> NDArray[np.float64] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from riskpipe.errors import Level
 from riskpipe.market.factors import INSTRUMENTS, KINDS, NO_DATE, MarketFault, is_iso_date
 from riskpipe.market.points import Points
 from riskpipe.market.rules import Rule, each, faults_of
@@ -86,14 +87,14 @@ _OF_VALUES = (
         "a forward price is zero or negative: forwards and options of the model bachelier are valued, options with "
         "lognormal prices (the model black, all on equities) fail where their forward is",
         each(lambda points, k: points.kind[k] == "forward_price" and bool(points.value[k] <= 0.0)),
-        "warning",
+        Level.WARNING,
     ),
     Rule(
         "value",
         "negative hazard",
         "a hazard rate is negative",
         each(lambda points, k: points.kind[k] == "hazard_rate" and bool(points.value[k] < 0.0)),
-        "warning",
+        Level.WARNING,
     ),
 )
 
@@ -119,6 +120,6 @@ _OF_TENORS = (
         "fixing in the future",
         "a fixing is dated after as_of",
         each(lambda points, k: _is_dated_fact(points, k) and points.days[k] > points.as_of),
-        "warning",
+        Level.WARNING,
     ),
 )

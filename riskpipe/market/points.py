@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from riskpipe.market.factors import KINDS, NO_DATE, Level, MarketFault, fault, kind_of, pillar_days
+from riskpipe.errors import Level
+from riskpipe.market.factors import KINDS, NO_DATE, MarketFault, fault, kind_of, pillar_days
 
 Strings = list[str | None]
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from riskpipe.market.factors import Level, MarketFault
+from riskpipe.errors import Level
+from riskpipe.market.factors import MarketFault
 from riskpipe.market.points import Points
 
 
@@ -22,7 +23,7 @@ class Rule:
     name: str
     message: str
     broken_by: Callable[[Points, Sequence[int]], list[int]]
-    level: Level = "error"
+    level: Level = Level.ERROR
 
 
 def each(breaks: Callable[[Points, int], bool]) -> Callable[[Points, Sequence[int]], list[int]]:

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from riskpipe.errors import InputError
+from riskpipe.errors import InputError, Level
 from riskpipe.market.conventions import Conventions, SurfaceConvention
 from riskpipe.market.delta import (
     DELTA_NEUTRAL,
@@ -73,7 +73,7 @@ def derive_smiles(table: pa.Table, as_of: int, conventions: Conventions, left_ou
         except BadSmileError as error:
             bad.add((group.kind, group.name))
             ids = [row["factor"] for row in rows]
-            faults.append(fault("error", "value", "no smile", ids, f"{group.kind}:{group.name}: {error}"))
+            faults.append(fault(Level.ERROR, "value", "no smile", ids, f"{group.kind}:{group.name}: {error}"))
     sound = without_groups(table, frozenset(bad)) if bad else table
     return Derivation(with_points(sound, groups), tuple(groups), tuple(faults), left_out | bad)
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from riskpipe.errors import InputError, StorageError
+from riskpipe.errors import InputError, Level, StorageError
 from riskpipe.market.checks import canonical_table, check_market_table
 from riskpipe.market.factors import MARKET_SCHEMA, NO_DATE, REQUIRED_COLUMNS, Kind, MarketFault, kind_of, pillar_days
 
@@ -56,12 +56,12 @@ class MarketSnapshot:
     def from_table(cls, table: pa.Table, as_of: int) -> MarketSnapshot:
         """A snapshot of a table that keeps the contract; it may have derived points.
 
-        :raise InputError: with every fault of level "error" that `check_market_table` finds.
+        :raise InputError: with every error that `check_market_table` finds.
         """
         errors = [
             f"{f.message} ({f.rows} rows, such as {', '.join(f.sample)})" if f.rows else f.message
             for f in check_market_table(table, as_of, derived=True)
-            if f.level == "error"
+            if f.level == Level.ERROR
         ]
         if errors:
             raise InputError("the market data do not keep their contract:\n" + "\n".join(errors))

@@ -12,9 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from riskpipe.errors import Level
 from riskpipe.kernels.tiles import exponentials
 from riskpipe.market.checks import canonical_table
-from riskpipe.market.factors import SHIFT_TYPES, Level, MarketFault, fault, nearest
+from riskpipe.market.factors import SHIFT_TYPES, MarketFault, fault, nearest
 from riskpipe.market.snapshot import MarketSnapshot
 
 SCENARIO_SCHEMA = pa.schema(
@@ -80,7 +81,7 @@ def stress_columns(
     :return: the columns, none if a column is missing or unusable, and every fault.
     """
     if not table.num_rows:
-        return [], [fault("error", "scenario", EMPTY, (), "the table has no rows: there is no stress")]
+        return [], [fault(Level.ERROR, "scenario", EMPTY, (), "the table has no rows: there is no stress")]
     canonical, faults = canonical_table(table, SCENARIO_SCHEMA, tuple(SCENARIO_SCHEMA.names))
     broken = frozenset(f.column for f in faults if not f.rows)
     unusable = bool(broken)
@@ -89,7 +90,7 @@ def stress_columns(
     bad = np.zeros(len(rows.shift), np.bool_)
     for found, mask in (*rows.faults(), *(() if "factor" in rows.broken else patterns.faults(rows.factor))):
         faults.append(found)
-        bad |= mask & (found.level == "error")
+        bad |= mask & (found.level == Level.ERROR)
     if unusable:
         return [], sorted(faults, key=lambda f: f.level)
     lost = np.append(np.bincount(rows.scenario[bad & (rows.scenario >= 0)], minlength=len(rows.scenarios)) > 0, True)
@@ -106,7 +107,7 @@ def stress_columns(
     missing = [name for k, name in enumerate(rows.scenarios) if lost[k] and name]
     if missing:
         message = f"{len(missing)} of {len(missing) + len(columns)} scenarios are left out: their rows have errors"
-        faults.append(fault("error", "scenario", LEFT_OUT, missing, message))
+        faults.append(fault(Level.ERROR, "scenario", LEFT_OUT, missing, message))
     return columns, sorted(faults, key=lambda f: f.level)
 
 
@@ -132,7 +133,9 @@ class _Rows:
         empty = np.array([not name for name in self.factors] + [True], np.bool_)[self.factor]
         blank = self.nameless & empty & (self.shift_type < 0) & np.isnan(self.shift)
         if blank.any() and not self.broken:
-            found = fault("warning", "scenario", "blank", [f"row {k}" for k in np.flatnonzero(blank)], "a row is blank")
+            found = fault(
+                Level.WARNING, "scenario", "blank", [f"row {k}" for k in np.flatnonzero(blank)], "a row is blank"
+            )
             yield found, blank
         nobody = "a row has no scenario: it may belong to any of them, so none can be used"
         rules = (
@@ -150,7 +153,7 @@ class _Rows:
             mask = mask & ~blank
             if mask.any() and column not in self.broken:
                 labels = [self.label(int(k)) for k in np.flatnonzero(mask)]
-                yield fault("error", column, rule, labels, message), mask
+                yield fault(Level.ERROR, column, rule, labels, message), mask
 
     def label(self, row: int) -> str:
         code = self.scenario[row]
@@ -206,10 +209,10 @@ class _Patterns:
         idle = [n and g for n, g in zip(none, globs, strict=True)]
         hints = "; ".join(self._hint(text) for text, u in zip(self.texts, unknown, strict=True) if u)
         rules: tuple[tuple[Level, str, list[bool], str], ...] = (
-            ("error", "unknown factor", unknown, f"today's market has no such factor: {hints}"),
-            ("warning", "unknown factor", idle, "a glob matches no factor of today's market"),
-            ("warning", "factor left out", absent, "the factor is left out of the market for its errors"),
-            ("error", "fixing", facts, "fixings are facts and cannot be shifted"),
+            (Level.ERROR, "unknown factor", unknown, f"today's market has no such factor: {hints}"),
+            (Level.WARNING, "unknown factor", idle, "a glob matches no factor of today's market"),
+            (Level.WARNING, "factor left out", absent, "the factor is left out of the market for its errors"),
+            (Level.ERROR, "fixing", facts, "fixings are facts and cannot be shifted"),
         )
         for level, rule, chosen, message in rules:
             mask = np.array([*chosen, False], np.bool_)[codes]
@@ -277,5 +280,5 @@ def _levels_faults(
             first = rows.scenarios[scenario[found[0]]]
             ids = [snapshot.factor_ids[factor[k]] for k in found]
             message += f", first in scenario {first!r}: what depends on it fails there with NUMERICAL"
-            yield fault("warning", "shift", rule, ids, message)
+            yield fault(Level.WARNING, "shift", rule, ids, message)
         value[mask] = np.nan

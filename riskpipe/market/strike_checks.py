@@ -6,6 +6,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
+from riskpipe.errors import Level
 from riskpipe.market.factors import DELTA_TYPES, SPREAD_TYPES, STRIKE_TYPES, MarketFault
 from riskpipe.market.points import Points
 from riskpipe.market.rules import Rule, each, faults_of
@@ -90,14 +91,14 @@ _OF_STRIKES = (
         "negative butterfly",
         "a butterfly is negative",
         each(lambda points, k: points.strike_type[k] == "butterfly" and bool(points.value[k] < 0.0)),
-        "warning",
+        Level.WARNING,
     ),
     Rule(
         "strike",
         "ignored",
         "the strike of an atm point is not used",
         each(lambda points, k: points.strike_type[k] == "atm" and points.strike[k] is not None),
-        "warning",
+        Level.WARNING,
     ),
 )
 

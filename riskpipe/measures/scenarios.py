@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from riskpipe.errors import Level
 from riskpipe.market.derived import Derivative, Unmade
 from riskpipe.market.factors import Return, fault
 from riskpipe.market.history import TOO_SHORT, historical_columns
@@ -93,5 +94,5 @@ def _unmade_faults(unmade: Iterable[tuple[str, Unmade]]) -> list[MarketFault]:
             f"{group} cannot be made of its quotes in a stress, first in {scenario!r}: {reason}; "
             "what depends on it fails there with NUMERICAL"
         )
-        faults.append(fault("warning", "shift", "not bootstrappable", [name for name, _ in cases], message))
+        faults.append(fault(Level.WARNING, "shift", "not bootstrappable", [name for name, _ in cases], message))
     return faults

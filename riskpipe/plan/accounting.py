@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from enum import StrEnum
 from typing import Any, Protocol
 
 from riskpipe.errors import ExitCode
@@ -34,6 +35,33 @@ class Counts:
         return Counts(*(a + b for a, b in zip(asdict(self).values(), asdict(other).values(), strict=True)))
 
 
+class RunLifecycle(StrEnum):
+    """How a run stands.
+
+    :cvar RUNNING: a session is at work on it. :cvar INTERRUPTED: none is, and blocks are left. :cvar PARTIAL: nothing
+        is left, but some numbers failed, or scenarios were left out. :cvar DAMAGED: its files cannot be read.
+    """
+
+    RUNNING = "running"
+    COMPLETE = "complete"
+    PARTIAL = "partial"
+    INTERRUPTED = "interrupted"
+    DAMAGED = "damaged"
+
+    @property
+    def ended(self) -> bool:
+        """Whether its last session did all that it was to do."""
+        return self in (RunLifecycle.COMPLETE, RunLifecycle.PARTIAL)
+
+
+class PublishRule(StrEnum):
+    """When a run's results are published: once every block is done, whatever failed, or not at all."""
+
+    COMPLETE = "complete"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
 @dataclass(frozen=True)
 class RunStatus:
     """The one status object: exit code, table, JSON, report and metrics are all read from it.
@@ -45,7 +73,7 @@ class RunStatus:
 
     run_id: str
     as_of: str
-    state: str  # running | complete | partial | interrupted | damaged
+    state: RunLifecycle
     blocks: Counts
     numbers: Counts
     trades: int = 0
@@ -65,9 +93,9 @@ class RunStatus:
 
     @property
     def exit_code(self) -> ExitCode:
-        if self.signal_number is not None and self.state == "interrupted":
+        if self.signal_number is not None and self.state is RunLifecycle.INTERRUPTED:
             return ExitCode.of_signal(self.signal_number)
-        if self.refused and self.state in ("complete", "partial"):
+        if self.refused and self.state.ended:
             return ExitCode.USAGE
         return _EXIT_CODES[self.state]
 
@@ -77,6 +105,7 @@ class RunStatus:
     @staticmethod
     def from_json(value: Mapping[str, Any]) -> RunStatus:
         fields = {k: v for k, v in value.items() if k in RunStatus.__dataclass_fields__}
+        fields["state"] = RunLifecycle(value["state"])
         fields["blocks"] = Counts(**value["blocks"])
         fields["numbers"] = Counts(**value["numbers"])
         fields["messages"] = tuple(value["messages"])
@@ -85,11 +114,11 @@ class RunStatus:
 
 
 _EXIT_CODES = {
-    "complete": ExitCode.DONE,
-    "running": ExitCode.DONE,
-    "partial": ExitCode.PARTIAL,
-    "interrupted": ExitCode.SIGINT,
-    "damaged": ExitCode.INFRASTRUCTURE,
+    RunLifecycle.COMPLETE: ExitCode.DONE,
+    RunLifecycle.RUNNING: ExitCode.DONE,
+    RunLifecycle.PARTIAL: ExitCode.PARTIAL,
+    RunLifecycle.INTERRUPTED: ExitCode.SIGINT,
+    RunLifecycle.DAMAGED: ExitCode.INFRASTRUCTURE,
 }
 
 

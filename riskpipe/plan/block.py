@@ -6,9 +6,18 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from enum import IntEnum
 from typing import Any
 
 BLOCK_ID_LENGTH = 24
+
+
+class BlockState(IntEnum):
+    """How a block, or a part of one, stands; the values are those in the arrays of `RunState`."""
+
+    PENDING = 0
+    DONE = 1
+    FAILED = 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from riskpipe.errors import Failure, Reason
 from riskpipe.plan.accounting import Counts
-from riskpipe.plan.block import Block
+from riskpipe.plan.block import Block, BlockState
 from riskpipe.plan.plan import StoredPlan
 from riskpipe.plan.recorded import Recorded
 from riskpipe.store.ledger import (
@@ -29,8 +29,6 @@ from riskpipe.store.ledger import (
     SessionStarted,
 )
 
-PENDING, DONE, FAILED = np.uint8(0), np.uint8(1), np.uint8(2)
-
 
 @dataclass
 class Child:
@@ -42,7 +40,7 @@ class Child:
 
     block: Block
     replaces: tuple[int, int, int] | None
-    status: np.uint8 = PENDING
+    status: BlockState = BlockState.PENDING
     numbers: tuple[int, int, int] = (0, 0, 0)
     reused: bool = False
     reason: Failure | None = None
@@ -58,7 +56,7 @@ class Leaf:
     """
 
     block: Block
-    status: np.uint8
+    status: BlockState
     replaced_by: tuple[Block, ...] = ()
     repeats: bool = False
 
@@ -110,20 +108,20 @@ class RunState:
 
     def start_session(self) -> None:
         """What is done by now was done before: it counts as reused from here on. What failed may be tried again."""
-        self.reused = self.status == DONE
+        self.reused = self.status == BlockState.DONE
         for child in self._child.values():
-            child.reused = child.status == DONE
+            child.reused = child.status == BlockState.DONE
 
     def reopen_failed(self, wanted: set[str] | None = None) -> None:
         """Make failed blocks pending again (all, or those whose id or parent's id is wanted)."""
         for child in self._child.values():
             named = {child.block.block_id, child.block.parent or ""}
-            if child.status == FAILED and (wanted is None or named & wanted):
-                child.status = PENDING
+            if child.status == BlockState.FAILED and (wanted is None or named & wanted):
+                child.status = BlockState.PENDING
                 self.files.forget(child.block.block_id)
         for index in list(self.failed_reason):
             if wanted is None or self._id(index) in wanted:
-                self.status[index] = PENDING
+                self.status[index] = BlockState.PENDING
                 self.files.forget(index)
                 del self.failed_reason[index]
 
@@ -133,7 +131,7 @@ class RunState:
         parts = {
             block_id
             for block_id, child in self._child.items()
-            if child.status == FAILED and child.reason is not None and child.reason.reason is reason
+            if child.status == BlockState.FAILED and child.reason is not None and child.reason.reason is reason
         }
         return blocks | parts
 
@@ -161,10 +159,10 @@ class RunState:
         if numbers != self.numbers_of(block_id):
             self._drop_repeats(block_id)
         if child is not None:
-            child.status, child.numbers, child.reason = DONE, numbers, None
+            child.status, child.numbers, child.reason = BlockState.DONE, numbers, None
             return
         index = self._index(block_id)
-        self.status[index] = DONE
+        self.status[index] = BlockState.DONE
         self.numbers[index] = numbers
         self.failed_reason.pop(index, None)
 
@@ -181,19 +179,19 @@ class RunState:
         """A block whose output is gone is not done; other files than blocks' are not known here."""
         child, index = self._child.get(name), self.plan.index_of(name)
         if child is not None:
-            child.status, child.reused = PENDING, False
+            child.status, child.reused = BlockState.PENDING, False
             self.files.forget(name)
         elif index is not None:
-            self.status[index], self.reused[index] = PENDING, False
+            self.status[index], self.reused[index] = BlockState.PENDING, False
             self.files.forget(index)
 
     def place(self, block_id: str) -> int | str:
         """How `files` knows a block: by its position in the plan, a part by its id."""
         return block_id if block_id in self._child else self._index(block_id)
 
-    def status_of(self, place: int | str) -> np.uint8:
-        """PENDING, DONE or FAILED, of a block by its `place`."""
-        return self._child[place].status if isinstance(place, str) else np.uint8(self.status[place])
+    def status_of(self, place: int | str) -> BlockState:
+        """Of a block, by its `place`."""
+        return self._child[place].status if isinstance(place, str) else BlockState(self.status[place])
 
     def sha256(self, table: str, block_id: str) -> str | None:
         """What a block's output must be; None: it has no such table."""
@@ -202,10 +200,10 @@ class RunState:
     def _failed(self, block_id: str, reason: Failure) -> None:
         child = self._child.get(block_id)
         if child is not None:
-            child.status, child.reason = FAILED, reason
+            child.status, child.reason = BlockState.FAILED, reason
             return
         index = self._index(block_id)
-        self.status[index] = FAILED
+        self.status[index] = BlockState.FAILED
         self.failed_reason[index] = reason
 
     def _split(self, block_id: str, children: Sequence[Mapping[str, Any]]) -> None:
@@ -254,7 +252,7 @@ class RunState:
 
     def pending(self) -> Iterator[Block]:
         """What is left to do: blocks without output and parts without output, in plan order, then parts."""
-        todo = self.status == PENDING
+        todo = self.status == BlockState.PENDING
         for block_id in self.children:
             index = self.plan.index_of(block_id)
             if index is not None and self._halves(block_id):
@@ -262,7 +260,7 @@ class RunState:
         for _, block in self.plan.blocks(todo):
             yield block
         for child in list(self._child.values()):
-            if child.status == PENDING and not child.dropped and not self._halves(child.block.block_id):
+            if child.status == BlockState.PENDING and not child.dropped and not self._halves(child.block.block_id):
                 yield child.block
 
     def _halves(self, block_id: str) -> list[Child]:
@@ -271,10 +269,10 @@ class RunState:
 
     def leaves(self, index: int, block: Block) -> Iterator[Leaf]:
         """The outputs that make up a block of the plan: its own and its parts', each trade in exactly one."""
-        yield from self._leaves(block, self.status[index])
+        yield from self._leaves(block, BlockState(self.status[index]))
 
-    def _leaves(self, block: Block, status: np.uint8) -> Iterator[Leaf]:
-        if status == DONE:
+    def _leaves(self, block: Block, status: BlockState) -> Iterator[Leaf]:
+        if status == BlockState.DONE:
             standing = self._standing(block.block_id, block.numbers)
             whole = any(part.block.trades == block.trades for part in standing)
             if not whole:
@@ -299,7 +297,7 @@ class RunState:
 
     def _has_output(self, part: Child) -> bool:
         halves = self._halves(part.block.block_id)
-        return part.status == DONE or (bool(halves) and all(self._has_output(p) for p in halves))
+        return part.status == BlockState.DONE or (bool(halves) and all(self._has_output(p) for p in halves))
 
     def numbers_counts(self, planned: int) -> Counts:
         """Where every planned number is now; what is neither done nor failed counts as cancelled."""
@@ -313,35 +311,35 @@ class RunState:
                 self._resolve(
                     tally,
                     block_id,
-                    self.status[index],
+                    BlockState(self.status[index]),
                     (numbers[0], numbers[1], numbers[2]),
                     bool(self.reused[index]),
                     planned=int(self._planned[index]),
                 )
-        done = plain & (self.status == DONE)
+        done = plain & (self.status == BlockState.DONE)
         for reused in (False, True):
             ok, failed, not_applicable = self.numbers[done & (self.reused == reused)].sum(axis=0)
             tally.add((int(ok), int(failed), int(not_applicable)), reused)
-        tally.failed += int(self._planned[plain & (self.status == FAILED)].sum())
-        tally.cancelled += int(self._planned[plain & (self.status == PENDING)].sum())
+        tally.failed += int(self._planned[plain & (self.status == BlockState.FAILED)].sum())
+        tally.cancelled += int(self._planned[plain & (self.status == BlockState.PENDING)].sum())
         return Counts(planned, tally.ok, tally.reused, tally.failed, tally.not_applicable, tally.cancelled)
 
     def _resolve(
         self,
         tally: _Tally,
         block_id: str,
-        status: np.uint8,
+        status: BlockState,
         numbers: tuple[int, int, int],
         reused: bool,
         planned: int,
     ) -> None:
         parts = self._halves(block_id)
-        if status == DONE:
+        if status == BlockState.DONE:
             tally.add(numbers, reused)
             # Without output of their own the parent's rows still stand for a part's trades.
             parts = self._standing(block_id, planned)
         elif not parts:
-            if status == FAILED:
+            if status == BlockState.FAILED:
                 tally.failed += planned
             else:
                 tally.cancelled += planned
@@ -370,27 +368,27 @@ class RunState:
         split = {}
         for block_id in self.children:
             index = self.plan.index_of(block_id)
-            if index is not None and self.status[index] != DONE and self._halves(block_id):
+            if index is not None and self.status[index] != BlockState.DONE and self._halves(block_id):
                 split[index] = self._verdict(block_id)
         for verdict in split.values():
             counts[verdict] += 1
         plain = np.ones(len(self.status), np.bool_)
         plain[list(split)] = False
-        counts["ok"] += int((plain & (self.status == DONE) & ~self.reused).sum())
-        counts["reused"] += int((plain & (self.status == DONE) & self.reused).sum())
-        counts["failed"] += int((plain & (self.status == FAILED)).sum())
-        counts["cancelled"] += int((plain & (self.status == PENDING)).sum())
+        counts["ok"] += int((plain & (self.status == BlockState.DONE) & ~self.reused).sum())
+        counts["reused"] += int((plain & (self.status == BlockState.DONE) & self.reused).sum())
+        counts["failed"] += int((plain & (self.status == BlockState.FAILED)).sum())
+        counts["cancelled"] += int((plain & (self.status == BlockState.PENDING)).sum())
         return Counts(planned=len(self.status), **counts)
 
     def _verdict(self, block_id: str) -> str:
         verdicts = set()
         for part in self._halves(block_id):
-            if part.status == DONE:
+            if part.status == BlockState.DONE:
                 verdicts.add("reused" if part.reused else "ok")
             elif self._halves(part.block.block_id):
                 verdicts.add(self._verdict(part.block.block_id))
             else:
-                verdicts.add("failed" if part.status == FAILED else "cancelled")
+                verdicts.add("failed" if part.status == BlockState.FAILED else "cancelled")
         for verdict in ("cancelled", "failed", "ok"):
             if verdict in verdicts:
                 return verdict

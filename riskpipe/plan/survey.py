@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from riskpipe.errors import Reason, StorageError, described, is_interrupt, printable
+from riskpipe.errors import Level, Reason, StorageError, described, is_interrupt, printable
 from riskpipe.kernels.hashing import hash_strings
 from riskpipe.market.model import MarketModel
 from riskpipe.market.ranges import RANGES, Ranges
@@ -41,7 +41,7 @@ class Fault:
     :param sample: some of their trade ids (or factors, or dates).
     """
 
-    level: str
+    level: Level
     table: str
     file: str
     column: str
@@ -181,7 +181,7 @@ class Survey:
         self._stored_pnl = stored_pnl
         self._usual = usual
         self._hashes: list[NDArray[np.uint64]] = []
-        self._faults: dict[tuple[str, ...], tuple[int, tuple[str, ...]]] = {}
+        self._faults: dict[tuple[Level, str, str, str, str], tuple[int, tuple[str, ...]]] = {}
         self._renamed = _RenamedBooks()
         self.blocking: list[Fault] = []
         self.quarantine = Quarantine()
@@ -219,7 +219,7 @@ class Survey:
                 first += len(table)
         except StorageError as error:
             # Its footer could be read, or it would not be here: the pages are damaged.
-            self.blocking.append(Fault("error", "portfolio", file.path, "", "unreadable", 0, (), str(error)))
+            self.blocking.append(Fault(Level.ERROR, "portfolio", file.path, "", "unreadable", 0, (), str(error)))
             parts, hashes = [empty], hashes[:1]
         self._hashes.append(np.concatenate(hashes))
         self.trades += first
@@ -291,7 +291,7 @@ class Survey:
         faults = list(product.validate(trades, self._as_of))
         sound = np.ones(len(trades), np.bool_)
         for fault in faults:
-            sound[fault.rows] &= fault.level != "error"
+            sound[fault.rows] &= fault.level != Level.ERROR
         good = np.flatnonzero(sound)
         if self._model is None:
             return _Examined(rows, faults, good)
@@ -330,12 +330,12 @@ class Survey:
             positions, message = rows[fault.rows], printable(fault.message)
             ids = _sample(file, trades, positions, first)
             self._count(fault.level, file.path, fault.column, fault.rule, message, len(positions), ids)
-            if fault.level == "error":
+            if fault.level == Level.ERROR:
                 good[positions] = False
                 self.quarantine.add(file.path, positions + first, fault.reason, message)
 
     def _count(
-        self, level: str, path: str, column: str, rule: str, message: str, rows: int, ids: tuple[str, ...]
+        self, level: Level, path: str, column: str, rule: str, message: str, rows: int, ids: tuple[str, ...]
     ) -> None:
         key = (level, path, column, rule, message)
         before, sample = self._faults.get(key, (0, ()))
@@ -344,7 +344,7 @@ class Survey:
     def _tell_renamed(self) -> None:
         told = self._renamed
         if told.rows:
-            self._count("warning", told.path, "book", "normal_form", told.message(), told.rows, told.sample)
+            self._count(Level.WARNING, told.path, "book", "normal_form", told.message(), told.rows, told.sample)
 
     def _find_duplicates(self) -> None:
         if not self._hashes:
@@ -371,7 +371,7 @@ class Survey:
         for k, found in sorted(by_file.items()):
             path = self._files[k].path
             ids = tuple(trade_id for _, trade_id in found[:SAMPLES])
-            self._count("error", path, "trade_id", "unique", message, len(found), ids)
+            self._count(Level.ERROR, path, "trade_id", "unique", message, len(found), ids)
             rows = np.array(sorted(row for row, _ in found), np.int64)
             self.quarantine.add(path, rows, Reason.INVALID_TRADE, message, doubled=True)
 

@@ -13,7 +13,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from riskpipe.errors import Reason
+from riskpipe.errors import Level, Reason
 from riskpipe.market.conventions import Conventions
 from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
@@ -58,7 +58,7 @@ class RowFaults:
     """One rule broken by some rows.
 
     :param rows: int64 positions in the table that was looked at, ascending.
-    :param level: "error" quarantines the rows; "warning" is only said.
+    :param level: an error quarantines the rows; a warning is only said.
     """
 
     column: str
@@ -66,7 +66,7 @@ class RowFaults:
     rows: NDArray[np.int64]
     reason: Reason
     message: str
-    level: Literal["error", "warning"] = "error"
+    level: Level = Level.ERROR
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from riskpipe.errors import Reason
+from riskpipe.errors import Level, Reason
 from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
 from riskpipe.products.base import Need, Product, RowFaults
@@ -96,7 +96,7 @@ def _foreign(need: Need, model: MarketModel, currency: Labels) -> list[RowFaults
             message = f"{what}: correct the currency of either"
             faults.append(RowFaults("currency", "currency", rows, Reason.INVALID_TRADE, message))
         else:
-            faults.append(RowFaults("currency", "currency", rows, Reason.INVALID_TRADE, what, level="warning"))
+            faults.append(RowFaults("currency", "currency", rows, Reason.INVALID_TRADE, what, level=Level.WARNING))
     return faults
 
 

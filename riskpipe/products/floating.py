@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from riskpipe.errors import Reason
+from riskpipe.errors import Level, Reason
 from riskpipe.market.daycounts import year_fraction
 from riskpipe.market.factors import date_of
 from riskpipe.market.growths import DailyGrowths, Grown, Request, joined
@@ -154,7 +154,7 @@ def fixing_faults(flows: FloatingFlows | Coupons, column: str = "index") -> list
             f"rate before counts on; market.indices.{index}.calendar can name the index's fixing calendar"
         )
         rows = np.unique(trades)
-        skipped.append(RowFaults(column, "fixing_day", rows, Reason.MISSING_MARKET_DATA, message, "warning"))
+        skipped.append(RowFaults(column, "fixing_day", rows, Reason.MISSING_MARKET_DATA, message, Level.WARNING))
     return [*missing_fixings(flows.missing, column), *skipped]
 
 

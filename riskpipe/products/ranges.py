@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from riskpipe.errors import ConfigurationError, Reason
+from riskpipe.errors import ConfigurationError, Level, Reason
 from riskpipe.market.factors import KINDS, nearest
 from riskpipe.market.ranges import COLUMN_RANGES, RANGES, Ranges, outside
 from riskpipe.products.base import Column, Product, RowFaults
@@ -26,7 +26,7 @@ def odd_terms(trades: Trades, product: Product, ranges: Ranges) -> list[RowFault
         rows = np.flatnonzero(np.isfinite(values) & ((values < low) | (values > high))).astype(np.int64)
         if len(rows):
             message = f"{column.name} is {outside(key, ranges)}"
-            faults.append(RowFaults(column.name, "odd value", rows, Reason.INVALID_TRADE, message, level="warning"))
+            faults.append(RowFaults(column.name, "odd value", rows, Reason.INVALID_TRADE, message, level=Level.WARNING))
     return faults
 
 

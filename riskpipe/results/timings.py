@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from riskpipe.store.ledger import BlockDone, SessionEnded, SessionStarted, read_ledger
 from riskpipe.store.parquet import read_parquet
 from riskpipe.store.run_folder import RunFolder
+from riskpipe.store.tables import AttemptStatus
 
 Vector = NDArray[np.float64]
 
@@ -88,7 +89,7 @@ def read_timings(folder: RunFolder) -> Timings | None:
     if not folder.store.exists(folder.blocks):
         return None
     table = read_parquet(folder.store, folder.blocks, COLUMNS)
-    done = table.filter(pc.and_kleene(pc.equal(table["status"], "ok"), pc.is_valid(table["started_at"])))
+    done = table.filter(pc.and_kleene(pc.equal(table["status"], AttemptStatus.OK), pc.is_valid(table["started_at"])))
     products = tuple(sorted(str(p) for p in pc.unique(table["product"]).to_pylist()))
     by_product = tuple(_product(table, done, product) for product in products)
     lines = [line for window in _sessions(folder) if (line := _timeline(done, products, window)) is not None]
@@ -114,7 +115,7 @@ def _totals(table: pa.Table, done: pa.Table) -> dict[str, Any]:
         "blocks": done.num_rows,
         "trades": int(_sum(own, "trades")),
         **{name: _sum(done, name) for name in (*SECONDS, "cpu_s", "projected_s")},
-        **{name: counts.get(name, 0) for name in ("failed", "retried", "split", "cancelled")},
+        **{name.value: counts.get(name, 0) for name in AttemptStatus if name is not AttemptStatus.OK},
     }
 
 

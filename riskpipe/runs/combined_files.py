@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from riskpipe.plan.block import Block, digest_id
-from riskpipe.plan.state import DONE, RunState
+from riskpipe.plan.block import Block, BlockState, digest_id
+from riskpipe.plan.state import RunState
 from riskpipe.store.run_folder import RunFolder
 from riskpipe.store.sorted_merge import Source
 from riskpipe.valuation.book_sums import PartialFile, SumPayload
@@ -66,7 +66,7 @@ class CombinedFiles:
 
     def begin(self, state: RunState) -> None:
         """Count what earlier sessions did."""
-        finished = np.flatnonzero(state.status == DONE) // FAN_IN
+        finished = np.flatnonzero(state.status == BlockState.DONE) // FAN_IN
         self._open -= np.bincount(finished, minlength=len(self._open)).astype(np.int32)
 
     def completed_by(self, block: Block, state: RunState) -> SumPayload | None:
@@ -104,11 +104,13 @@ class CombinedFiles:
         for index in range(group * FAN_IN, min((group + 1) * FAN_IN, len(state.plan))):
             block_id = state.plan.id_at(index)
             if block_id not in state.children:
-                done = bool(state.status[index] == DONE)
+                done = bool(state.status[index] == BlockState.DONE)
                 files.append(self._file(state, block_id, void=not done))
             else:
                 files += [
-                    self._file(state, leaf.block.block_id, void=bool(leaf.status != DONE), repeats=leaf.repeats)
+                    self._file(
+                        state, leaf.block.block_id, void=bool(leaf.status != BlockState.DONE), repeats=leaf.repeats
+                    )
                     for leaf in state.leaves(index, state.plan.block(index))
                 ]
         return tuple(files)

@@ -11,9 +11,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from riskpipe.errors import StorageError
+from riskpipe.errors import Level, Reason, StorageError
 from riskpipe.measures.scenarios import NOT_PRICED
-from riskpipe.plan.accounting import RunStatus
+from riskpipe.plan.accounting import RunLifecycle, RunStatus
 from riskpipe.runs.failures import BlockFacts, write_failures
 from riskpipe.runs.publication import Decision, Publication, decide, publish_tables
 from riskpipe.runs.session import Session
@@ -28,7 +28,7 @@ from riskpipe.store.ledger import (
     read_ledger,
 )
 from riskpipe.store.parquet import read_parquet
-from riskpipe.store.tables import SCHEMAS, table_sink
+from riskpipe.store.tables import SCHEMAS, AttemptStatus, table_sink
 from riskpipe.valuation.context import open_context
 
 ROWS_AT_A_TIME = 20_000
@@ -85,13 +85,13 @@ def _conclude(session: Session, status: RunStatus) -> None:
     session.end(status)
 
 
-def _state_of(session: Session) -> str:
+def _state_of(session: Session) -> RunLifecycle:
     if session.stop.requested and not session.publishable:
-        return "interrupted"
+        return RunLifecycle.INTERRUPTED
     if not session.clean():
-        return "partial"
+        return RunLifecycle.PARTIAL
     failed = session.state.numbers_counts(session.state.planned_numbers).failed
-    return "partial" if failed or _left_out(session) else "complete"
+    return RunLifecycle.PARTIAL if failed or _left_out(session) else RunLifecycle.COMPLETE
 
 
 def _left_out(session: Session) -> list[str]:
@@ -100,7 +100,7 @@ def _left_out(session: Session) -> list[str]:
     return [
         f"{row['table']}: {row['message']}"
         for row in table.to_pylist()
-        if row["level"] == "error" and row["table"] in ("scenarios", "history") and row["rule"] in NOT_PRICED
+        if row["level"] == Level.ERROR and row["table"] in ("scenarios", "history") and row["rule"] in NOT_PRICED
     ]
 
 
@@ -138,8 +138,8 @@ def _block_rows(session: Session) -> Iterator[dict[str, Any]]:
             "parent_block_id": block.parent,
             "attempt": 0,
             **facts.of(block.block_id),
-            "status": "cancelled",
-            "reason": "CANCELLED",
+            "status": AttemptStatus.CANCELLED,
+            "reason": Reason.CANCELLED,
         }
 
 
@@ -153,14 +153,14 @@ def _attempt_row(record: Record, facts: BlockFacts) -> dict[str, Any] | None:
             )
         }  # fmt: skip
         times = {name: _moment(getattr(record, name)) for name in ("queued_at", "started_at", "ended_at")}
-        return {**row, **times, **facts.of(record.block_id), "status": "ok"}
+        return {**row, **times, **facts.of(record.block_id), "status": AttemptStatus.OK}
     if isinstance(record, BlockFailed):
         return {
             "block_id": record.block_id,
             "parent_block_id": record.parent_block_id,
             "attempt": record.attempt,
             **facts.of(record.block_id),
-            "status": "failed" if record.final else "retried",
+            "status": AttemptStatus.FAILED if record.final else AttemptStatus.RETRIED,
             "reason": record.reason,
             "worker": record.worker,
         }
@@ -169,7 +169,7 @@ def _attempt_row(record: Record, facts: BlockFacts) -> dict[str, Any] | None:
             "block_id": record.block_id,
             "attempt": 0,
             **facts.of(record.block_id),
-            "status": "split",
+            "status": AttemptStatus.SPLIT,
             "reason": record.reason,
         }
     return None

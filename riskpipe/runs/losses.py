@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from riskpipe.errors import StorageError
-from riskpipe.plan.state import DONE
+from riskpipe.plan.block import BlockState
 from riskpipe.runs.folded import FoldedRun
 from riskpipe.store.filesystem import MissingFileError, Store
 from riskpipe.store.ledger import OutputLost
@@ -45,7 +45,7 @@ def lost_outputs(run: FoldedRun) -> Iterator[OutputLost]:
 def _recorded(run: FoldedRun, table: str) -> Iterator[tuple[str, str, int, str]]:
     """Id of the block, path, bytes and SHA-256 of the files of a table; of what failed, rows are made again anyway."""
     for place, size, sha256 in run.state.files.files(table):
-        if run.state.status_of(place) == DONE:
+        if run.state.status_of(place) == BlockState.DONE:
             block_id = place if isinstance(place, str) else run.plan.id_at(place)
             yield block_id, run.folder.block_output(table, block_id), size, sha256
 

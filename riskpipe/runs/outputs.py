@@ -11,9 +11,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from riskpipe.measures.catalogue import PNL_SETS
-from riskpipe.plan.block import Block, digest_id
+from riskpipe.plan.block import Block, BlockState, digest_id
 from riskpipe.plan.plan import StoredPlan
-from riskpipe.plan.state import DONE, FAILED, Leaf, RunState
+from riskpipe.plan.state import Leaf, RunState
 from riskpipe.runs.combined_files import FAN_IN
 from riskpipe.runs.folded import FoldedRun
 from riskpipe.store.parquet import read_parquet
@@ -30,18 +30,18 @@ Failed = dict[int, dict[int, set[str]]]
 
 def unfinished(state: RunState) -> Iterator[Leaf]:
     """Leaves that failed as a whole, or were not reached."""
-    wanted = state.status != DONE
+    wanted = state.status != BlockState.DONE
     for block_id in state.children:
         index = state.plan.index_of(block_id)
         if index is not None:
             wanted[index] = True
     for index, block in state.plan.blocks(wanted):
-        yield from (leaf for leaf in state.leaves(index, block) if leaf.status != DONE)
+        yield from (leaf for leaf in state.leaves(index, block) if leaf.status != BlockState.DONE)
 
 
 def whole_failures(state: RunState) -> int:
     """Leaves of more than one trade that failed as a whole: what keeps a run from counting as complete."""
-    return sum(1 for leaf in unfinished(state) if leaf.status == FAILED and leaf.block.trades > 1)
+    return sum(1 for leaf in unfinished(state) if leaf.status == BlockState.FAILED and leaf.block.trades > 1)
 
 
 def dropped_ids(run: FoldedRun, leaf: Leaf) -> frozenset[str]:
@@ -186,11 +186,13 @@ def _concatenation_payload(run: FoldedRun, group: list[int]) -> ConcatenationPay
     found: list[tuple[str, frozenset[str], bool]]
     for index in group:
         block_id = run.plan.id_at(index)
-        if block_id not in run.state.children and run.state.status[index] == DONE:
+        if block_id not in run.state.children and run.state.status[index] == BlockState.DONE:
             found = [(block_id, frozenset(), True)]
         else:
             leaves = list(run.state.leaves(index, run.plan.block(index)))
-            found = [(leaf.block.block_id, dropped_ids(run, leaf), bool(leaf.status == DONE)) for leaf in leaves]
+            found = [
+                (leaf.block.block_id, dropped_ids(run, leaf), bool(leaf.status == BlockState.DONE)) for leaf in leaves
+            ]
         path, sha256 = partial(run.folder.block_output, "scenario_pnl"), partial(run.state.sha256, "scenario_pnl")
         ranges.append(tuple(Source(path(name), drop, sha256(name)) for name, drop, _ in found))
         content.append([(name, sorted(drop), done, sha256(name)) for name, drop, done in found])

@@ -9,6 +9,7 @@ from typing import Any
 
 from riskpipe import __version__
 from riskpipe.fault_points import FaultPoint, fault_point
+from riskpipe.plan.accounting import PublishRule
 from riskpipe.plan.plan import PlanHeader
 from riskpipe.runs.aggregate import aggregates_table, scenarios_table
 from riskpipe.runs.folded import fold
@@ -58,10 +59,10 @@ class Decision:
 def decide(session: Session, publication: Publication) -> Decision:
     """Whether the run, as it is now, is to be published when its outputs are in place."""
     header, rule = session.plan.header, publication.rule or session.settings.publish
-    if rule == "never":
+    if rule == PublishRule.NEVER:
         return Decision(False)
     broken = whole_failures(session.state)
-    if rule == "complete" and broken:
+    if rule == PublishRule.COMPLETE and broken:
         return Decision(False, f"{broken} blocks failed; retry them, or --publish always")
     return allowed(session.folder, header, publication)
 

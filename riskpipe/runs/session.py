@@ -18,7 +18,7 @@ from typing import Any
 from riskpipe import __version__
 from riskpipe.config import Settings
 from riskpipe.errors import InfrastructureError, Reason, StorageError
-from riskpipe.execute.drive import DriveResult, drive
+from riskpipe.execute.drive import DriveResult, DriveState, drive
 from riskpipe.execute.events import Event, Failed, Finished, Retried, SplitInto, Submitted
 from riskpipe.execute.executor import Executor
 from riskpipe.execute.policy import RetryPolicy
@@ -26,7 +26,7 @@ from riskpipe.execute.serial_executor import SerialExecutor
 from riskpipe.execute.signals import StopSignal
 from riskpipe.execute.task import Displaced, Mishap, Task
 from riskpipe.fault_points import FaultPoint, fault_point
-from riskpipe.plan.accounting import Observer, RunStatus
+from riskpipe.plan.accounting import Observer, RunLifecycle, RunStatus
 from riskpipe.plan.block import Block
 from riskpipe.plan.plan import StoredPlan
 from riskpipe.plan.state import RunState
@@ -152,7 +152,7 @@ class Session:
         self.left_projected = sum(block.projected_seconds for block in self.state.pending())
         result = self._drive(self._tasks(), executor, fail_fast=fail_fast)
         self.phases["value"] = time.monotonic() - self.valuing_since
-        self.observer.update(self.status("running"))
+        self.observer.update(self.status(RunLifecycle.RUNNING))
         return result
 
     def finish_outputs(self, executor: Executor | None = None, *, merge: bool) -> None:
@@ -177,13 +177,13 @@ class Session:
             self.record(BlockVoid(leaf.block.block_id, made.outputs))
         for level in self.run.combined.levels(self.state):
             tasks_of_level = (self._sum_task(payload) for payload in level)
-            if self._drive(tasks_of_level, executor, fail_fast=True).state != "complete":
+            if self._drive(tasks_of_level, executor, fail_fast=True).state is not DriveState.COMPLETE:
                 return False
         corrections = list(correction_payloads(self.run))
         corrected = (Task(key=payload.name, payload=payload, function="correct") for payload in corrections)
         whole = (Task(key=p.name, payload=p, function="concatenate") for p in concatenation_payloads(self.run))
         left = (task for task in itertools.chain(corrected, whole) if not self.run.combined.has(task.key))
-        if self._drive(left, executor, fail_fast=True).state != "complete":
+        if self._drive(left, executor, fail_fast=True).state is not DriveState.COMPLETE:
             return False
         self.sums = tuple(
             map(self.run.combined.sums, (*self.run.combined.roots, *(payload.name for payload in corrections)))
@@ -196,7 +196,7 @@ class Session:
             while level := merge_payloads(self.folder, table, found):
                 left = (payload for payload in level if not self.run.combined.has(payload.name))
                 tasks = (Task(key=payload.name, payload=payload, function="merge") for payload in left)
-                if self._drive(tasks, executor, fail_fast=True).state != "complete":
+                if self._drive(tasks, executor, fail_fast=True).state is not DriveState.COMPLETE:
                     return False
                 found = [self.run.combined.merged(payload.name) for payload in level]
             self.sources[table] = found
@@ -249,7 +249,7 @@ class Session:
             self.writer.maybe_flush(now)
         if now - self.updated >= UPDATE_SECONDS:
             self.updated = now
-            self.observer.update(self.status("running"))
+            self.observer.update(self.status(RunLifecycle.RUNNING))
 
     def _on_event(self, event: Event) -> list[Task]:
         fault_point(FaultPoint.EVENT, event)
@@ -322,7 +322,7 @@ class Session:
 
     # -- status
 
-    def status(self, state: str, **more: Any) -> RunStatus:
+    def status(self, state: RunLifecycle, **more: Any) -> RunStatus:
         """The run as it is now."""
         elapsed = time.monotonic() - self.started
         return RunStatus(
@@ -335,7 +335,7 @@ class Session:
             valuations=self.plan.header.valuations,
             running=len(self.queued),
             elapsed_seconds=elapsed,
-            remaining_seconds=self._remaining() if state == "running" else None,
+            remaining_seconds=self._remaining() if state is RunLifecycle.RUNNING else None,
             selection=tuple(tuple(terms) for terms in self.plan.header.selection),
             output=self.folder.store.root,
             phases=dict(self.phases),

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from riskpipe.config import Settings
-from riskpipe.plan.accounting import RunStatus
+from riskpipe.plan.accounting import PublishRule, RunStatus
 from riskpipe.runs.folded import FoldedRun, fold
 from riskpipe.runs.losses import missing_outputs
 from riskpipe.runs.outputs import whole_failures
@@ -27,7 +27,7 @@ def settled(folder: RunFolder, settings: Settings, publication: Publication, rep
     """
     records = list(read_ledger(folder))
     status = read_status(folder, records)
-    if status is None or status.state not in ("complete", "partial"):
+    if status is None or not status.state.ended:
         return None
     run = fold(folder, records)
     if any(next(found, None) is not None for found in (run.state.pending(), missing_outputs(run))) or repeats(run):
@@ -36,7 +36,7 @@ def settled(folder: RunFolder, settings: Settings, publication: Publication, rep
     stands = days.get(status.as_of, {}).get("run_id") == folder.run_id and was_published(records)
     done = stands if publication.rule is not None else was_published(records)
     rule = publication.rule or settings.publish
-    wanted = rule == "always" or (rule == "complete" and not whole_failures(run.state))
+    wanted = rule == PublishRule.ALWAYS or (rule == PublishRule.COMPLETE and not whole_failures(run.state))
     if wanted and not done:
         decision = allowed(folder, run.plan.header, publication)
         if decision.publish:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from riskpipe.errors import StorageError
-from riskpipe.plan.accounting import Counts, RunStatus
+from riskpipe.plan.accounting import Counts, RunLifecycle, RunStatus
 from riskpipe.plan.state import RunState
 from riskpipe.runs.stored import open_plan
 from riskpipe.store.filesystem import Store
@@ -24,9 +24,10 @@ def status_of(folder: RunFolder) -> RunStatus:
     """From the summary if the last session ended in order, else folded from the ledger."""
     opened = folder.described()
     # Whoever began the last session is at work, or was killed: its lease tells.
-    state = "running" if holder(folder.store) == folder.run_id else "interrupted"
+    running = holder(folder.store) == folder.run_id
+    state = RunLifecycle.RUNNING if running else RunLifecycle.INTERRUPTED
     if not folder.planned():
-        nothing, why = Counts(), "planning" if state == "running" else "stopped before it had a plan"
+        nothing, why = Counts(), "planning" if running else "stopped before it had a plan"
         return RunStatus(
             folder.run_id, opened["as_of"], state, nothing, nothing, output=folder.store.root, messages=(why,)
         )
@@ -46,8 +47,8 @@ def status_of(folder: RunFolder) -> RunStatus:
         numbers=progress.state.numbers_counts(progress.state.planned_numbers),
         trades=int(plan.header.totals["trades"]),
         valuations=plan.header.valuations,
-        elapsed_seconds=progress.elapsed(time.time() if state == "running" else progress.last),
-        remaining_seconds=progress.remaining(time.time()) if state == "running" else None,
+        elapsed_seconds=progress.elapsed(time.time() if running else progress.last),
+        remaining_seconds=progress.remaining(time.time()) if running else None,
         published=any(isinstance(record, Published) for record in records),
         selection=tuple(tuple(terms) for terms in plan.header.selection),
         output=folder.store.root,

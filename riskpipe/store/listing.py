@@ -10,12 +10,11 @@ import os
 import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
 from urllib.parse import unquote
 
 import pyarrow as pa
 
-from riskpipe.errors import StorageError
+from riskpipe.errors import Level, StorageError
 from riskpipe.store.columns import FROM_PATH
 from riskpipe.store.filesystem import FileEntry, Store, storage_error
 
@@ -33,7 +32,7 @@ class NotRead:
     :param rule: "misplaced file", "not read", "unreadable".
     """
 
-    level: Literal["error", "warning"]
+    level: Level
     path: str
     rule: str
     message: str
@@ -103,14 +102,14 @@ def _why_not(store: Store, entry: FileEntry, depth: int) -> NotRead | None:
             return None
         where = "<product>/<name>.parquet, or in directories <key>=<value> below the product" if depth else "its place"
         message = f"{entry.path} would be ignored: {'trades belong' if depth else 'a part file belongs'} in {where}"
-        return NotRead("error", entry.path, "misplaced file", message)
+        return NotRead(Level.ERROR, entry.path, "misplaced file", message)
     stem, _, last = name.lower().rpartition(".")
     unpacked = stem if f".{last}" in _COMPRESSED else name.lower()
     if unpacked.endswith(_LOOKS_LIKE) or _is_parquet(store, entry):
         message = f"{entry.path} holds Parquet data but is not read, for its name: let it end in .parquet, "
-        return NotRead("error", entry.path, "not read", message + "or let it begin with _ to leave it out")
+        return NotRead(Level.ERROR, entry.path, "not read", message + "or let it begin with _ to leave it out")
     message = f"{entry.path} is no Parquet file and is not read: move it away, or let its name begin with _"
-    return NotRead("warning", entry.path, "not read", message)
+    return NotRead(Level.WARNING, entry.path, "not read", message)
 
 
 def _is_parquet(store: Store, entry: FileEntry) -> bool:
@@ -173,4 +172,4 @@ def _scan(directory: str, prefix: str, above: tuple[str, ...]) -> Iterator[FileE
 
 
 def _lost(path: str, why: str) -> NotRead:
-    return NotRead("error", path, "unreadable", f"{path} cannot be read: {why}; mend it or take it away")
+    return NotRead(Level.ERROR, path, "unreadable", f"{path} cannot be read: {why}; mend it or take it away")

@@ -6,12 +6,12 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from riskpipe.errors import InputError, Reason, StorageError
+from riskpipe.errors import InputError, Level, Reason, StorageError
 from riskpipe.store.filesystem import FileEntry, Store, explained
 from riskpipe.store.fingerprints import Span, is_unchanged, take_fingerprints
 from riskpipe.store.listing import is_text, list_data, partitions, with_partitions
@@ -55,7 +55,7 @@ class PortfolioFault:
     :param rule: "no such directory", "no trades", "not parquet", "empty product", and those of `store.listing`.
     """
 
-    level: Literal["error", "warning"]
+    level: Level
     path: str
     rule: str
     message: str
@@ -80,7 +80,9 @@ def discover(store: Store) -> Discovery:
     """
     if not store.is_directory(""):
         where = store.full_path("")
-        return Discovery((), (PortfolioFault("error", where, "no such directory", f"there is no directory {where}"),))
+        return Discovery(
+            (), (PortfolioFault(Level.ERROR, where, "no such directory", f"there is no directory {where}"),)
+        )
     listing = list_data(store, depth=1)
     files: list[TradeFile] = []
     faults = [PortfolioFault(odd.level, odd.path, odd.rule, odd.message) for odd in listing.not_read]
@@ -88,9 +90,9 @@ def discover(store: Store) -> Discovery:
         (files if isinstance(found, TradeFile) else faults).append(found)  # type: ignore[arg-type]
     faults.sort(key=lambda fault: fault.path)
     faults += _empty_products(store, files, faults)
-    if not any(file.rows for file in files) and not any(fault.level == "error" for fault in faults):
+    if not any(file.rows for file in files) and not any(fault.level == Level.ERROR for fault in faults):
         where = store.full_path("")
-        faults.append(PortfolioFault("error", where, "no trades", f"there are no trades in {where}"))
+        faults.append(PortfolioFault(Level.ERROR, where, "no trades", f"there are no trades in {where}"))
     return Discovery(tuple(files), tuple(faults))
 
 
@@ -104,14 +106,16 @@ def _inspect(store: Store, entry: FileEntry) -> TradeFile | PortfolioFault:
                 offsets.append(offsets[-1] + metadata.row_group(group).num_rows)
             names = tuple(file.schema_arrow.names)
     except StorageError as error:
-        return PortfolioFault("error", entry.path, "not parquet", str(error))
+        return PortfolioFault(Level.ERROR, entry.path, "not parquet", str(error))
     return TradeFile(product, entry.path, offsets[-1], entry.bytes, tuple(offsets), names)
 
 
 def _empty_products(store: Store, files: Sequence[TradeFile], faults: Sequence[PortfolioFault]) -> list[PortfolioFault]:
-    used = {file.product for file in files} | {fault.path.split("/")[0] for fault in faults if fault.level == "error"}
+    used = {file.product for file in files} | {
+        fault.path.split("/")[0] for fault in faults if fault.level == Level.ERROR
+    }
     return [
-        PortfolioFault("warning", name, "empty product", f"the directory {name} has no *.parquet file")
+        PortfolioFault(Level.WARNING, name, "empty product", f"the directory {name} has no *.parquet file")
         for name in store.list_directories()
         if name not in used and is_text(name) and not name.startswith((".", "_"))
     ]

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
+from enum import StrEnum
 from types import MappingProxyType
 
 import pyarrow as pa
@@ -18,11 +19,28 @@ from riskpipe.store.parquet import ROW_GROUP_ROWS, ParquetSink, Remnant, Written
 
 SCHEMA_VERSION = 1
 PREFIX = "riskpipe."
-STATUSES = ("ok", "failed", "not_applicable")
 
 _TIMESTAMP = pa.timestamp("us", tz="UTC")
 _NUMBERS = pa.list_(pa.float64())
 _LIMBS = pa.list_(pa.int64())
+
+
+class ResultStatus(StrEnum):
+    """Of a row of results: there is a value; there should be one; or there is none to compute."""
+
+    OK = "ok"
+    FAILED = "failed"
+    NOT_APPLICABLE = "not_applicable"
+
+
+class AttemptStatus(StrEnum):
+    """Of a row of blocks.parquet: how an attempt ended; or that the block was cut in two, or never done."""
+
+    OK = "ok"
+    FAILED = "failed"
+    RETRIED = "retried"
+    SPLIT = "split"
+    CANCELLED = "cancelled"
 
 
 class InvalidResultError(RiskpipeError):
@@ -187,10 +205,10 @@ def _conform_column(table: str, field: pa.Field, column: pa.ChunkedArray, plain:
 
 def _check_status(table: str, data: pa.Table) -> None:
     status = data.column("status")
-    unknown = set(pc.unique(status).to_pylist()) - set(STATUSES)
+    unknown = set(pc.unique(status).to_pylist()) - set(ResultStatus)
     if unknown:
         raise InvalidResultError(f"{table}.status has {', '.join(map(repr, sorted(unknown)))}")
-    is_ok = pc.equal(status, "ok")
+    is_ok = pc.equal(status, ResultStatus.OK)
     for name in ("value", "pnl"):
         if name in data.column_names and pc.any(pc.xor(is_ok, pc.is_valid(data.column(name)))).as_py():
             raise InvalidResultError(f"{table}.{name}: there must be a value exactly where status is ok")

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from riskpipe.store.filesystem import Store
 from riskpipe.store.parquet import WrittenFile, read_parquet
 from riskpipe.store.sorted_merge import Source
-from riskpipe.store.tables import write_result
+from riskpipe.store.tables import ResultStatus, write_result
 from riskpipe.valuation.context import open_context
 
 
@@ -82,6 +82,6 @@ def _concatenated(pieces: Sequence[tuple[pa.Table, NDArray[np.float64], NDArray[
     pnl = pa.ListArray.from_arrays(
         pa.array(offsets), pa.array(np.ascontiguousarray(matrix).ravel()), mask=pa.array(~valid)
     )
-    status = pa.array(np.where(valid, "ok", "failed").tolist(), pa.string())
+    status = pa.array(np.where(valid, ResultStatus.OK, ResultStatus.FAILED).tolist(), pa.string())
     table = rows.set_column(rows.schema.get_field_index("pnl"), rows.schema.field("pnl"), pnl)
     return table.set_column(table.schema.get_field_index("status"), table.schema.field("status"), status)

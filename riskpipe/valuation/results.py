@@ -16,11 +16,12 @@ from riskpipe.kernels.sums import accumulate, zeros
 from riskpipe.measures.catalogue import ADDITIVE_MEASURES, PNL_SETS, VALUATION_MEASURES
 from riskpipe.plan.block import Block
 from riskpipe.products.trades import Trades
-from riskpipe.store.tables import SCHEMAS, SORT_KEYS
+from riskpipe.store.tables import SCHEMAS, SORT_KEYS, ResultStatus
 from riskpipe.valuation.price import FAILED, NOT_APPLICABLE, OK, SEVERAL, Part, Sensitivity
 from riskpipe.valuation.spec import ValuationSpec
 
-STATUS = pa.array(["ok", "failed", "not_applicable", "not_applicable"], pa.string())  # by status code
+# By status code: one of several values that are not given as one number is not applicable, too.
+STATUS = pa.array([*ResultStatus, ResultStatus.NOT_APPLICABLE], pa.string())
 
 # Per block and trade, kept beside the results: what a retry of the failed trades needs.
 TRADE_FAILURES = pa.schema(

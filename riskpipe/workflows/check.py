@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from riskpipe.config import Settings
-from riskpipe.errors import ExitCode, GateError, InputError, RiskpipeError, StorageError
+from riskpipe.errors import ExitCode, GateError, InputError, Level, RiskpipeError, StorageError
 from riskpipe.plan.survey import Fault, Survey
 from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import CHECKS as LAST_CHECK
@@ -53,16 +53,16 @@ class CheckReport:
 
     @property
     def errors(self) -> int:
-        return sum(1 for fault in self.faults if fault.level == "error")
+        return sum(1 for fault in self.faults if fault.level == Level.ERROR)
 
     @property
     def warnings(self) -> int:
-        return sum(1 for fault in self.faults if fault.level == "warning")
+        return sum(1 for fault in self.faults if fault.level == Level.WARNING)
 
     @property
     def exit_code(self) -> ExitCode:
         """Of the worst fault: inputs, then storage, then warnings where they are refused."""
-        if any(fault.level == "error" and fault.table != OUTPUT for fault in self.faults):
+        if any(fault.level == Level.ERROR and fault.table != OUTPUT for fault in self.faults):
             return InputError.exit_code
         if self.errors:
             return StorageError.exit_code
@@ -126,7 +126,7 @@ def _written(report: CheckReport, store: Store, name: str) -> CheckReport:
     try:
         write_parquet(store, name, report.table())
     except StorageError as error:
-        fault = Fault("error", OUTPUT, path, "", "not writable", 0, (), str(error))
+        fault = Fault(Level.ERROR, OUTPUT, path, "", "not writable", 0, (), str(error))
         return replace(report, faults=(*report.faults, fault), blocking=True)
     return replace(report, path=path)
 
@@ -145,12 +145,12 @@ def refuse(settings: Settings, blocking: Sequence[Fault], faults: Sequence[Fault
 
 
 def _refusal(settings: Settings, blocking: Sequence[Fault], faults: Sequence[Fault]) -> RiskpipeError | None:
-    errors = [fault for fault in faults if fault.level == "error"]
+    errors = [fault for fault in faults if fault.level == Level.ERROR]
     if blocking:
         return InputError(explain(blocking))
     if errors and settings.on_invalid == "error":
         return InputError(f"{explain(errors)}\non_invalid is error: mend them, or set on_invalid: quarantine")
-    warnings = [fault for fault in faults if fault.level == "warning"]
+    warnings = [fault for fault in faults if fault.level == Level.WARNING]
     if warnings and settings.warnings_as_errors:
         return GateError(f"{explain(warnings)}\nwarnings_as_errors is set: mend them, or unset it")
     return None

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from riskpipe import __version__
 from riskpipe.config import Settings
-from riskpipe.errors import StorageError
+from riskpipe.errors import Level, StorageError
 from riskpipe.market.dates import (
     MARKET_COLUMNS,
     OTHER_DAY,
@@ -141,8 +141,8 @@ def open_inputs(settings: Settings, selection: Selection | None = None) -> Opene
         "history": _read_optional(inspection, "history", settings.inputs.history, "historical_var"),
     }
     if tables["history"] is not None:
-        for fault in history_date_faults(tables["history"], inspection.as_of, settings.check.market_date):
-            inspection.add_found("history", settings.inputs.history or "", fault, blocking=fault.level == "error")
+        for fault in history_date_faults(tables["history"], inspection.as_of, Level(settings.check.market_date)):
+            inspection.add_found("history", settings.inputs.history or "", fault, blocking=fault.level == Level.ERROR)
     scenarios = None if market is None else _build_scenarios(inspection, market, selection, tables)
     seen = (settings, products, inspection.portfolio, files, tuple(inspection.faults))
     if inspection.blocking or market is None or scenarios is None:
@@ -180,18 +180,18 @@ def _open_portfolio(inspection: Inspection, selection: Selection) -> tuple[Trade
         found = discover(inspection.portfolio)
     except StorageError as error:
         where = inspection.portfolio.full_path("")
-        inspection.add(Fault("error", "portfolio", where, "", "unreadable", 0, (), str(error)), blocking=True)
+        inspection.add(Fault(Level.ERROR, "portfolio", where, "", "unreadable", 0, (), str(error)), blocking=True)
         return ()
     for problem in found.faults:
         message = problem.message + _WAYS_OUT.get(problem.rule, "")
         fault = Fault(problem.level, "portfolio", problem.path, "", problem.rule, 0, (), message)
-        inspection.add(fault, blocking=problem.level == "error")
+        inspection.add(fault, blocking=problem.level == Level.ERROR)
     for name, message in inspection.products.broken.items():
-        inspection.add(Fault("warning", "portfolio", name, "", "broken plug-in", 0, (), message), blocking=False)
+        inspection.add(Fault(Level.WARNING, "portfolio", name, "", "broken plug-in", 0, (), message), blocking=False)
     for name in found.products:
         if name not in inspection.products and selection.any_product(name):
             message = _unknown(inspection.products, name)
-            inspection.add(Fault("error", "portfolio", name, "", "unknown product", 0, (), message), blocking=True)
+            inspection.add(Fault(Level.ERROR, "portfolio", name, "", "unknown product", 0, (), message), blocking=True)
     known = [f for f in found.files if f.product in inspection.products and selection.any_product(f.product)]
     _tell_unknown_columns(inspection, known)
     _tell_other_days(inspection, known)
@@ -219,13 +219,13 @@ def _tell_unknown_columns(inspection: Inspection, files: Sequence[TradeFile]) ->
         dates = {column for file in mine for column in file.partitions if column.lower() in MARKET_COLUMNS}
         known = {*(column.name for column in all_columns(inspection.products[name])), *dates}
         for fault in unknown_column_faults(inspection.settings.inputs, "portfolio", name, columns, known, of=name):
-            inspection.add(fault, blocking=fault.level == "error")
+            inspection.add(fault, blocking=fault.level == Level.ERROR)
 
 
 def _tell_other_days(inspection: Inspection, files: Sequence[TradeFile]) -> None:
     """Files in directories of another day than `as_of`: their trades would be valued as today's."""
     other = [file for file in files if days_of_directories(file.partitions) - {inspection.as_of}]
-    as_of, level = inspection.settings.as_of, inspection.settings.check.market_date
+    as_of, level = inspection.settings.as_of, Level(inspection.settings.check.market_date)
     for name in dict.fromkeys(file.product for file in other):
         where = sorted({file.path.rpartition("/")[0] for file in other if file.product == name})
         message = (
@@ -233,7 +233,7 @@ def _tell_other_days(inspection: Inspection, files: Sequence[TradeFile]) -> None
             "let inputs.portfolio have the trades of the day alone, or give --as-of"
         )
         fault = Fault(level, "portfolio", name, "", OTHER_DAY, 0, (), message)
-        inspection.add(fault, blocking=level == "error")
+        inspection.add(fault, blocking=level == Level.ERROR)
 
 
 def _check_columns(inspection: Inspection, file: TradeFile) -> bool:
@@ -243,10 +243,10 @@ def _check_columns(inspection: Inspection, file: TradeFile) -> bool:
     faults = check_schema(schema, inspection.products[file.product])
     if faults and not file.rows:  # an empty DataFrame's: it may have no columns, or some of no type
         message = "the file has no rows, and lacks columns of the product: it is not read"
-        inspection.add(Fault("warning", "portfolio", file.path, "", EMPTY, 0, (), message), blocking=False)
+        inspection.add(Fault(Level.WARNING, "portfolio", file.path, "", EMPTY, 0, (), message), blocking=False)
         return False
     for fault in faults:
-        found = Fault("error", "portfolio", file.path, fault.column, fault.rule, file.rows, (), fault.message)
+        found = Fault(Level.ERROR, "portfolio", file.path, fault.column, fault.rule, file.rows, (), fault.message)
         inspection.add(found, blocking=True)
     return not faults
 
@@ -281,6 +281,6 @@ def _build_scenarios(
         for fault in faults:
             # Columns that cannot be read stop; of rows, and where there are none, what depends on them is left out.
             usable = fault.rows > 0 or fault.rule in NOT_PRICED
-            blocking = fault.level == "error" and not usable
+            blocking = fault.level == Level.ERROR and not usable
             inspection.add_found(name, location, fault, blocking=blocking)
     return scenarios

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from riskpipe.config import Settings
+from riskpipe.errors import Level
 from riskpipe.market.factors import MarketFault, days_of
 from riskpipe.plan.survey import Fault
 from riskpipe.products.catalogue import Catalogue
@@ -48,7 +49,7 @@ class Inspection:
         """The table of an input; None where it cannot be read, which is a fault that stands in the way."""
         found = read_table(name, location, self.settings.inputs)
         for fault in found.faults:
-            self.add(fault, blocking=fault.level == "error")
+            self.add(fault, blocking=fault.level == Level.ERROR)
         if found.table is not None:
             self.hashes[name] = found.sha256
         return found.table

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from riskpipe.errors import Level
 from riskpipe.market.arbitrage import arbitrage_faults
 from riskpipe.market.checks import canonical_table, check_market_table
 from riskpipe.market.consistency import consistency_faults
@@ -46,15 +47,15 @@ def open_market(inspection: Inspection) -> Market | None:
     if table is None:
         return None
     as_of = inspection.as_of
-    for fault in market_date_faults(table, as_of, inspection.settings.check.market_date):
-        inspection.add_found("market", location, fault, blocking=fault.level == "error")
+    for fault in market_date_faults(table, as_of, Level(inspection.settings.check.market_date)):
+        inspection.add_found("market", location, fault, blocking=fault.level == Level.ERROR)
     faults = check_market_table(table, as_of)
     for fault in faults:
         # A fault of whole columns leaves no market; one of points leaves the curves and surfaces without them.
-        inspection.add_found("market", location, fault, blocking=fault.level == "error" and fault.rows == 0)
+        inspection.add_found("market", location, fault, blocking=fault.level == Level.ERROR and fault.rows == 0)
     if any(fault.table == "market" for fault in inspection.blocking):
         return None
-    errors = frozenset().union(*(f.ids for f in faults if f.level == "error"))
+    errors = frozenset().union(*(f.ids for f in faults if f.level == Level.ERROR))
     sound, left_out = without_errors(_canonical(table), errors)
     market = _derived(inspection, *_consistent(inspection, sound, left_out))
     if market is not None:
@@ -75,7 +76,7 @@ def _consistent(
     ]
     for fault in faults:
         inspection.add_found("market", inspection.settings.inputs.market, fault, blocking=False)
-    errors = frozenset().union(*(fault.ids for fault in faults if fault.level == "error"))
+    errors = frozenset().union(*(fault.ids for fault in faults if fault.level == Level.ERROR))
     sound, left_out = without_errors(table, errors)
     return sound, LeftOut(before.factors | left_out.factors, before.groups | left_out.groups), units
 
@@ -88,7 +89,7 @@ def _derived(inspection: Inspection, table: pa.Table, left_out: LeftOut, units: 
         inspection.add_found("market", location, fault, blocking=False)
     if not len(derivation.table):
         message = "no curve or surface of the market is without error"
-        inspection.add(Fault("error", "market", location, "", "empty", 0, (), message), blocking=True)
+        inspection.add(Fault(Level.ERROR, "market", location, "", "empty", 0, (), message), blocking=True)
         return None
     dropped = _ids(table) - _ids(derivation.table)
     left_out = LeftOut(left_out.factors | dropped, derivation.left_out)

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from riskpipe import __version__
 from riskpipe.config import Settings
-from riskpipe.errors import InputError, StorageError, UsageError
+from riskpipe.errors import InputError, Level, StorageError, UsageError
 from riskpipe.measures.catalogue import PNL_SETS
 from riskpipe.plan.costs import CostModel
 from riskpipe.plan.partition import BLOCKS_A_WORKER, Limits, ScenarioRange, scenario_ranges
@@ -113,7 +113,7 @@ def make_plan(settings: Settings, selection: Selection) -> Iterator[Planned]:
         raise InputError(explain(inputs.blocking))
     columns = inputs.scenarios.columns
     ranges = scenario_ranges(columns, inputs.snapshot, tuple(settings.measures), settings.partition.max_scenarios)
-    errors = [fault for fault in inputs.faults if fault.level == "error"]
+    errors = [fault for fault in inputs.faults if fault.level == Level.ERROR]
     if errors and not ranges:
         raise InputError(f"no scenario is left to price:\n{explain(errors)}")
     costs = learnt_costs(open_store(settings.output))

@@ -8,7 +8,7 @@ from typing import Any
 from riskpipe.config import Settings
 from riskpipe.errors import UsageError
 from riskpipe.execute.signals import StopSignal
-from riskpipe.plan.accounting import SilentObserver
+from riskpipe.plan.accounting import PublishRule, SilentObserver
 from riskpipe.runs.finish import mark_published
 from riskpipe.runs.losses import loss_error
 from riskpipe.runs.publication import Publication, allowed, publish_tables, stands
@@ -54,7 +54,7 @@ def publish(
         header = open_plan(folder).header
         if stands(folder, header.as_of):
             return _as_it_stands(store, header.as_of)
-        decision = allowed(folder, header, Publication("always", replace_day))
+        decision = allowed(folder, header, Publication(PublishRule.ALWAYS, replace_day))
         if decision.why is not None:
             raise UsageError(f"not published: {decision.why}")
         session = open_session(folder, settings, lease, observer or SilentObserver(), StopSignal())

@@ -27,6 +27,7 @@ from riskpipe.store.location import open_store, store_of_file
 from riskpipe.store.parquet import open_parquet, read_parquet
 from riskpipe.store.run_folder import RunFolder
 from riskpipe.store.run_ids import resolve_run
+from riskpipe.store.tables import ResultStatus
 
 MOST_BOOKS = 300
 MOST_DESKS = 10
@@ -225,7 +226,7 @@ def _products(results: Results) -> Iterator[dict[str, Any]]:
         grouped = rows.group_by(["product", "status"], use_threads=False)
         for row in grouped.aggregate([("value_base", "sum"), ("trade_id", "count")]).to_pylist():
             entry = found.setdefault(row["product"], {"product": row["product"], "pv": None, "ok": 0, "failed": 0})
-            if row["status"] == "ok":
+            if row["status"] == ResultStatus.OK:
                 entry["ok"] += row["trade_id_count"]
                 entry["pv"] = (entry["pv"] or 0.0) + row["value_base_sum"]
             else:

@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from riskpipe.config import Settings
 from riskpipe.errors import UsageError
 from riskpipe.plan.accounting import Observer, RunStatus
-from riskpipe.plan.block import Block
+from riskpipe.plan.block import Block, BlockState
 from riskpipe.plan.selection import Selection
-from riskpipe.plan.state import DONE, FAILED
 from riskpipe.runs.engine import refuse_other_engine
 from riskpipe.runs.folded import FoldedRun
 from riskpipe.runs.opening import Opened, open_output, with_session
@@ -23,6 +22,7 @@ from riskpipe.store.lease import Lease
 from riskpipe.store.ledger import BlockSplit
 from riskpipe.store.run_folder import RunFolder
 from riskpipe.store.run_ids import resolve_run
+from riskpipe.store.tables import ResultStatus
 from riskpipe.valuation.context import open_context
 from riskpipe.valuation.run_block import read_trades
 from riskpipe.workflows.planned_inputs import refuse_changed_inputs
@@ -75,7 +75,7 @@ def reopen(session: Session, selection: Selection) -> None:
 
 def _repeats(run: FoldedRun, selection: Selection) -> Iterator[str | BlockSplit]:
     """What a retry does again: ids of blocks that failed as a whole, and parts of blocks with failed trades."""
-    if not selection.value("status", "failed"):
+    if not selection.value("status", ResultStatus.FAILED):
         return
 
     def rows_of(block: Block) -> set[int]:
@@ -84,16 +84,16 @@ def _repeats(run: FoldedRun, selection: Selection) -> Iterator[str | BlockSplit]
     state = run.state
 
     for leaf in unfinished(state):
-        if leaf.status == FAILED and rows_of(leaf.block):
+        if leaf.status == BlockState.FAILED and rows_of(leaf.block):
             yield leaf.block.block_id
-    wanted = (state.numbers[:, 1] > 0) & (state.status == DONE)
+    wanted = (state.numbers[:, 1] > 0) & (state.status == BlockState.DONE)
     for block_id in state.children:
         index = run.plan.index_of(block_id)
         if index is not None:
             wanted[index] = True
     for index, block in run.plan.blocks(wanted):
         for leaf in list(state.leaves(index, block)):
-            if leaf.status != DONE or not (rows := rows_of(leaf.block)):
+            if leaf.status != BlockState.DONE or not (rows := rows_of(leaf.block)):
                 continue
             failures = failed_trades_of(run, leaf.block.block_id)
             numbers, taken = state.numbers_of(leaf.block.block_id), state.repeats_of(leaf.block.block_id)

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 
 from riskpipe import __version__
 from riskpipe.config import Settings, resolved_yaml
-from riskpipe.errors import Reason, StorageError, UsageError
+from riskpipe.errors import Level, Reason, StorageError, UsageError
 from riskpipe.fault_points import FaultPoint, fault_point
 from riskpipe.measures.families import Bumps
-from riskpipe.plan.accounting import Observer, RunStatus
+from riskpipe.plan.accounting import Observer, RunLifecycle, RunStatus
 from riskpipe.plan.selection import Selection
 from riskpipe.runs.engine import engine_differences, refuse_other_engine
 from riskpipe.runs.folded import FoldedRun
@@ -121,8 +121,8 @@ def _unfinished(folder: RunFolder, settings: Settings, selection: Selection, obs
     """The run, if it was interrupted and is of the same inputs. :raises StorageError: its files are damaged."""
     status = read_status(folder, read_ledger(folder))
     same = same_inputs(folder, settings, selection)
-    if status is not None and status.state in ("complete", "partial"):
-        if status.state == "partial" and same:
+    if status is not None and status.state.ended:
+        if status.state is RunLifecycle.PARTIAL and same:
             text = f"run {folder.run_id} of these inputs is partial: `riskpipe retry` redoes what failed"
             observer.message("info", text)
         return None
@@ -138,7 +138,7 @@ def _create(store: Store, settings: Settings, selection: Selection, run_id: str,
     observer.message("info", "checking and planning")
     with make_plan(settings, selection) as planned:
         phases = {"plan": time.monotonic() - started}
-        errors = sum(1 for fault in planned.faults if fault.level == "error")
+        errors = sum(1 for fault in planned.faults if fault.level == Level.ERROR)
         if errors:
             observer.message("warning", f"{errors} faults in the inputs; they are in {folder.checks}")
         _write_run(folder, settings, planned)

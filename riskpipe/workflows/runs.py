@@ -7,7 +7,7 @@ from typing import Any
 
 from riskpipe.config import Settings
 from riskpipe.errors import StorageError
-from riskpipe.plan.accounting import Counts, RunStatus
+from riskpipe.plan.accounting import Counts, RunLifecycle, RunStatus
 from riskpipe.runs.status import as_seen_now, published_days, status_of
 from riskpipe.store import run_ids
 from riskpipe.store.lease import Lease
@@ -30,7 +30,7 @@ def _listed(folder: RunFolder, days: Mapping[str, Any] | None) -> RunStatus:
     except StorageError as error:
         nothing = Counts()
         return RunStatus(
-            folder.run_id, "", "damaged", nothing, nothing, output=folder.store.root, messages=(str(error),)
+            folder.run_id, "", RunLifecycle.DAMAGED, nothing, nothing, output=folder.store.root, messages=(str(error),)
         )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from riskpipe.config.models import Inputs as InputSettings
-from riskpipe.errors import StorageError
+from riskpipe.errors import Level, StorageError
 from riskpipe.market.dates import AS_OF_COLUMNS, MARKET_COLUMNS
 from riskpipe.market.factors import MARKET_SCHEMA
 from riskpipe.market.history import HISTORY_SCHEMA
@@ -32,7 +32,7 @@ class ReadTable:
 
     :param table: None: it cannot be read, which an error among the faults says.
     :param sha256: of all its files; empty without a table.
-    :param faults: those of level "error" leave nothing to be priced.
+    :param faults: errors leave nothing to be priced.
     """
 
     table: pa.Table | None = None
@@ -47,7 +47,7 @@ def read_table(name: str, location: str, settings: InputSettings) -> ReadTable:
     """
     found = ReadTable()
 
-    def tell(level: str, file: str, rule: str, message: str) -> None:
+    def tell(level: Level, file: str, rule: str, message: str) -> None:
         found.faults.append(Fault(level, name, file, "", rule, 0, (), message))
 
     try:
@@ -59,13 +59,13 @@ def read_table(name: str, location: str, settings: InputSettings) -> ReadTable:
         found.sha256 = files.sha256()
     except MissingFileError:
         way_out = f"correct inputs.{name} in the configuration, or put the file there"
-        tell("error", location, "no such file", f"there is no such file: {way_out}")
+        tell(Level.ERROR, location, "no such file", f"there is no such file: {way_out}")
         return found
     except StorageError as error:
-        tell("error", location, "unreadable", f"{error}: write the file anew")
+        tell(Level.ERROR, location, "unreadable", f"{error}: write the file anew")
         return found
     if found.sha256 != before:
-        tell("error", location, "unreadable", "it changed while it was read: start again when it is written")
+        tell(Level.ERROR, location, "unreadable", "it changed while it was read: start again when it is written")
         return found
     found.table = table
     found.faults += unknown_column_faults(settings, name, location, table.column_names, KNOWN_COLUMNS[name])
@@ -99,4 +99,4 @@ def unknown_column_faults(
         "correct the name, or list it in inputs.extra_columns"
     )
     column = ", ".join([*unknown][:_SHOWN])
-    return [Fault(settings.unknown_columns, table, file, column, "unknown_column", 0, (), message)]
+    return [Fault(Level(settings.unknown_columns), table, file, column, "unknown_column", 0, (), message)]

@@ -12,7 +12,7 @@ from riskpipe.config import load_settings
 from riskpipe.kernels import compiler
 from riskpipe.kernels.compiler import Compiled
 from riskpipe.measures.catalogue import MEASURES
-from riskpipe.plan.accounting import Observer, SilentObserver
+from riskpipe.plan.accounting import Observer, PublishRule, RunLifecycle, SilentObserver
 from riskpipe.plan.selection import parse_selection
 from riskpipe.runs.publication import Publication
 from riskpipe.sample import write_sample
@@ -88,6 +88,6 @@ def _value(
     given = ("cluster.kind=serial", f"output={output}", f"measures=[{', '.join(MEASURES)}]", *assignments)
     settings = load_settings(book / "riskpipe.yaml", assignments=given, environment={})
     selection = parse_selection([selected] if selected else [])
-    status = run(settings, selection, resume="never", publication=Publication("always"), observer=observer)
-    if status.state != "complete":
+    status = run(settings, selection, resume="never", publication=Publication(PublishRule.ALWAYS), observer=observer)
+    if status.state is not RunLifecycle.COMPLETE:
         raise AssertionError(f"the warm-up's run {status.run_id} is {status.state}: {status.failures_by_reason}")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from riskpipe.clusters.address import TlsFiles
-from riskpipe.errors import ClusterError
+from riskpipe.errors import ClusterError, Level
 
 SOON = timedelta(days=14)
 HANDSHAKE_ROUNDS = 4  # enough for either version of the protocol
@@ -17,7 +17,7 @@ HANDSHAKE_ROUNDS = 4  # enough for either version of the protocol
 class CertificateFault:
     """`level` is warning or error."""
 
-    level: str
+    level: Level
     text: str
 
 
@@ -64,23 +64,23 @@ def certificate_faults(files: TlsFiles, now: datetime | None = None) -> list[Cer
         try:
             faults += _of_dates(read_certificate(path), now)
         except ClusterError as error:
-            faults.append(CertificateFault("error", str(error)))
-    if any(fault.level == "error" for fault in faults):
+            faults.append(CertificateFault(Level.ERROR, str(error)))
+    if any(fault.level == Level.ERROR for fault in faults):
         return faults
     broken = handshake_fault(files)
-    return faults if broken is None else [*faults, CertificateFault("error", f"{broken}; renew the Secret")]
+    return faults if broken is None else [*faults, CertificateFault(Level.ERROR, f"{broken}; renew the Secret")]
 
 
 def _of_dates(certificate: Certificate, now: datetime) -> list[CertificateFault]:
     if now < certificate.since:
         text = f"{certificate} is not valid before {certificate.since:%Y-%m-%d %H:%M} UTC: is the clock right?"
-        return [CertificateFault("error", text)]
+        return [CertificateFault(Level.ERROR, text)]
     if now > certificate.until:
         text = f"{certificate} expired on {certificate.until:%Y-%m-%d}: renew the Secret"
-        return [CertificateFault("error", text)]
+        return [CertificateFault(Level.ERROR, text)]
     if certificate.until - now < SOON:
         text = f"{certificate} expires on {certificate.until:%Y-%m-%d}: renew the Secret"
-        return [CertificateFault("warning", text)]
+        return [CertificateFault(Level.WARNING, text)]
     return []
 
 

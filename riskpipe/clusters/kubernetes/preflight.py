@@ -10,7 +10,7 @@ from riskpipe.clusters.kubernetes.certificates import certificate_faults
 from riskpipe.clusters.kubernetes.cluster import tls_files
 from riskpipe.clusters.kubernetes.options import Driver, KubernetesOptions
 from riskpipe.clusters.kubernetes.resource import API_VERSION, check_options
-from riskpipe.errors import RiskpipeError
+from riskpipe.errors import Level, RiskpipeError
 
 GROUP = API_VERSION.partition("/")[0]
 RESOURCES = ("daskclusters", "daskworkergroups")
@@ -27,21 +27,21 @@ def preflight(options: KubernetesOptions) -> Iterator[Finding]:
     """Options, certificates, API server, CRDs and rights; what depends on something missing is left out."""
     try:
         check_options(options)
-        yield Finding("ok", "image", options.image or "")
+        yield Finding(Level.OK, "image", options.image or "")
         yield from _certificates(options)
         kube = Kube(options.namespace)
-        yield Finding("ok", "kubernetes", f"{kube.version()}, namespace {kube.namespace}")
+        yield Finding(Level.OK, "kubernetes", f"{kube.version()}, namespace {kube.namespace}")
         yield from _operator(kube)
         yield from _rights(kube)
     except RiskpipeError as error:
-        yield Finding("error", "kubernetes", str(error))
+        yield Finding(Level.ERROR, "kubernetes", str(error))
     yield _driver()
 
 
 def _certificates(options: KubernetesOptions) -> Iterator[Finding]:
     if options.tls_secret is None:
         yield Finding(
-            "warning", "certificates", "none: whoever reaches the scheduler's port can run code on the cluster"
+            Level.WARNING, "certificates", "none: whoever reaches the scheduler's port can run code on the cluster"
         )
         return
     try:
@@ -49,12 +49,12 @@ def _certificates(options: KubernetesOptions) -> Iterator[Finding]:
         assert files is not None
         faults = certificate_faults(files)
     except RiskpipeError as error:
-        yield Finding("error", "certificates", str(error))
+        yield Finding(Level.ERROR, "certificates", str(error))
         return
     for fault in faults:
         yield Finding(fault.level, "certificates", fault.text)
     if not faults:
-        yield Finding("ok", "certificates", f"{files.certificate} and {files.authority} are in order")
+        yield Finding(Level.OK, "certificates", f"{files.certificate} and {files.authority} are in order")
 
 
 def _operator(kube: Kube) -> Iterator[Finding]:
@@ -64,9 +64,9 @@ def _operator(kube: Kube) -> Iterator[Finding]:
         text = (
             f"{', '.join(missing)} not served as {API_VERSION}: install the dask-kubernetes operator (its Helm chart)"
         )
-        yield Finding("error", "operator", text)
+        yield Finding(Level.ERROR, "operator", text)
     else:
-        yield Finding("ok", "operator", f"its resources are served as {API_VERSION}")
+        yield Finding(Level.OK, "operator", f"its resources are served as {API_VERSION}")
 
 
 def _rights(kube: Kube) -> Iterator[Finding]:
@@ -77,17 +77,19 @@ def _rights(kube: Kube) -> Iterator[Finding]:
         if not kube.allowed(verb, group, resource, subresource)
     ]
     if missing:
-        yield Finding("error", "rights", f"the driver may not: {', '.join(missing)}; extend its Role and RoleBinding")
+        yield Finding(
+            Level.ERROR, "rights", f"the driver may not: {', '.join(missing)}; extend its Role and RoleBinding"
+        )
     else:
-        yield Finding("ok", "rights", f"the driver may do all that it needs in namespace {kube.namespace}")
+        yield Finding(Level.OK, "rights", f"the driver may do all that it needs in namespace {kube.namespace}")
 
 
 def _driver() -> Finding:
     driver = Driver.here()
     if driver is not None:
-        return Finding("ok", "driver", f"pod {driver.name} in namespace {driver.namespace} owns its clusters")
+        return Finding(Level.OK, "driver", f"pod {driver.name} in namespace {driver.namespace} owns its clusters")
     return Finding(
-        "warning",
+        Level.WARNING,
         "driver",
         "no POD_NAME, POD_UID and POD_NAMESPACE (downward API): clusters have no owner, and one that outlives its"
         " driver is left to its idle timeout",

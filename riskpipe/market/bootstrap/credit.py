@@ -11,6 +11,7 @@ import pyarrow as pa
 import QuantLib as ql  # noqa: N813
 from numpy.typing import NDArray
 
+from riskpipe.errors import Level
 from riskpipe.market.bootstrap.contracts import ContractLegs, CreditTerms, StandardContract, standard_contract
 from riskpipe.market.bootstrap.equations import Grid, triangular_solve
 from riskpipe.market.bootstrap.quantlib import to_date, to_days, to_period
@@ -203,7 +204,7 @@ def bootstrap_credit(
     twice = {curve.name for curve in quoted_curves(table, "cds_spread", "cds")} | failed
     for name in sorted(twice & given[0].keys()):
         message = f"hazard_rate:{name} is given and cds_spread:{name} too: leave one of them out"
-        faults.append(fault("error", "name", "given twice", [factor for factor, _ in given[0][name]], message))
+        faults.append(fault(Level.ERROR, "name", "given twice", [factor for factor, _ in given[0][name]], message))
         failed.add(name)
     for curve in quoted_curves(table, "cds_spread", "cds"):
         if curve.name in failed:

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from riskpipe.errors import Level
 from riskpipe.market.factors import MARKET_SCHEMA, MarketFault, date_of, fault, is_iso_date, pillar_days
 
 
@@ -68,7 +69,7 @@ class BootstrapError(ValueError):
 
     def fault(self, curve: str) -> MarketFault:
         message = f"{curve} cannot be made of its quotes: {self}"
-        return fault("error", "value", self.rule, [quote.factor for quote in self.quotes], message)
+        return fault(Level.ERROR, "value", self.rule, [quote.factor for quote in self.quotes], message)
 
 
 def refuse_same_pillars(days: NDArray[np.int64], quotes: Sequence[Quote]) -> None:

@@ -12,6 +12,7 @@ import pyarrow as pa
 import QuantLib as ql  # noqa: N813
 from numpy.typing import NDArray
 
+from riskpipe.errors import Level
 from riskpipe.market.bootstrap.equations import Equation, Grid, triangular_solve
 from riskpipe.market.bootstrap.instruments import Instruments, needs
 from riskpipe.market.bootstrap.quantlib import TIME, to_date, to_days, valued_at, zero_curve
@@ -227,7 +228,7 @@ class RateMarket:
     def _refuse_twice_given(self) -> None:
         for name in sorted(self._zeros.keys() & (self._curves.keys() | self._bad_quotes)):
             message = f"zero_rate:{name} is given and par_rate:{name} too: leave one of them out"
-            self._faults.append(fault("error", "name", "given twice", self._zeros[name].ids, message))
+            self._faults.append(fault(Level.ERROR, "name", "given twice", self._zeros[name].ids, message))
             self._failed.add(name)
             del self._zeros[name]
 
@@ -241,7 +242,7 @@ class RateMarket:
             ids = [quote.factor for quote in over]
             if left:
                 message = f"zero_rate:{name} is made without quotes of periods that have begun or ended"
-                self._faults.append(fault("warning", "tenor", "period has begun", ids, message))
+                self._faults.append(fault(Level.WARNING, "tenor", "period has begun", ids, message))
                 self._curves[name] = replace(curve, quotes=left)
             else:
                 error = BootstrapError("period has begun", over, "every quoted period has begun or ended")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from riskpipe.plan.accounting import Counts, RunStatus
+from riskpipe.plan.accounting import Counts, RunLifecycle, RunStatus
 
 MakeStatus = Callable[..., RunStatus]
 
@@ -37,7 +37,8 @@ def status() -> MakeStatus:
             "published": True,
             "output": "/srv/output/runs/20261120-193055-3f9a1c",
         }
-        return RunStatus(**(values | changes))
+        values |= changes
+        return RunStatus(**{**values, "state": RunLifecycle(values["state"])})
 
     return make
 

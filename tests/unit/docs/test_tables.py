@@ -14,7 +14,7 @@ from riskpipe import errors
 from riskpipe.errors import ExitCode, Reason, RiskpipeError
 from riskpipe.market.factors import MARKET_SCHEMA, SHIFT_TYPES, STRIKE_TYPES
 from riskpipe.measures.catalogue import MEASURES
-from riskpipe.plan.accounting import Counts, RunStatus
+from riskpipe.plan.accounting import Counts, RunLifecycle, RunStatus
 from riskpipe.products.catalogue import PRODUCTS
 from riskpipe.store import ledger
 from riskpipe.store.tables import SCHEMAS
@@ -93,7 +93,7 @@ def test_keys_of_the_summary() -> None:
     found = [name.strip("`") for cell in cells for name in cell.split(", ")]
     counts = section(text("results.md"), "### `summary.json`")
 
-    status = RunStatus("r", "2026-11-20", "complete", Counts(), Counts())
+    status = RunStatus("r", "2026-11-20", RunLifecycle.COMPLETE, Counts(), Counts())
     assert sorted(found) == sorted(status.to_json())
     for name in Counts.__dataclass_fields__:
         assert f"`{name}`" in counts

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from riskpipe.plan.accounting import SUMMARY_VERSION, Counts, RunStatus
+from riskpipe.plan.accounting import SUMMARY_VERSION, Counts, RunLifecycle, RunStatus
 
 counts = st.builds(Counts, *[st.integers(0, 10**9)] * 6)
 
@@ -45,7 +45,7 @@ def test_counts_add_up(one: Counts, other: Counts) -> None:
     ],
 )
 def test_exit_codes(state: str, signal: int | None, code: int) -> None:
-    status = RunStatus("r", "2026-11-20", state, Counts(), Counts(), signal_number=signal)
+    status = RunStatus("r", "2026-11-20", RunLifecycle(state), Counts(), Counts(), signal_number=signal)
 
     assert status.exit_code == code
 
@@ -55,7 +55,7 @@ def test_json_round_trip(blocks: Counts, numbers: Counts) -> None:
     status = RunStatus(
         "r",
         "2026-11-20",
-        "partial",
+        RunLifecycle.PARTIAL,
         blocks,
         numbers,
         trades=3,

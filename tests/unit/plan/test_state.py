@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 from plans import block, done, failed, split, stored
 
@@ -12,7 +11,7 @@ from riskpipe.errors import Failure, Reason
 from riskpipe.plan.accounting import Counts
 from riskpipe.plan.block import Block
 from riskpipe.plan.plan import StoredPlan
-from riskpipe.plan.state import DONE, FAILED, PENDING, RunState
+from riskpipe.plan.state import RunState
 from riskpipe.store.ledger import Record, SessionStarted
 
 TWO = ("pv", "vega")
@@ -252,8 +251,3 @@ def test_the_same_split_told_twice_is_one(plan: StoredPlan) -> None:
 def test_a_record_of_another_plan(plan: StoredPlan) -> None:
     with pytest.raises(KeyError, match="not in the plan"):
         fold(plan, done(block(9), 10))
-
-
-def test_statuses_are_distinct() -> None:
-    assert len({int(s) for s in (PENDING, DONE, FAILED)}) == 3
-    assert np.uint8(0) == PENDING

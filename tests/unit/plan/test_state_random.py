@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from plans import block, done, failed, split, stored
 
 from riskpipe.plan.accounting import Counts
-from riskpipe.plan.block import Block
+from riskpipe.plan.block import Block, BlockState
 from riskpipe.plan.plan import StoredPlan
-from riskpipe.plan.state import DONE, RunState
+from riskpipe.plan.state import RunState
 from riskpipe.store.ledger import OutputLost, Record
 
 MEASURES = ("pv", "vega")
@@ -220,7 +220,7 @@ def _check_leaves(history: History, state: RunState) -> None:
                 rows -= set(Node(part).rows)
             assert not rows & found.keys(), "a trade in two leaves"
             found.update(dict.fromkeys(rows, leaf.block.block_id))
-            assert leaf.status == DONE or not leaf.replaced_by
+            assert leaf.status == BlockState.DONE or not leaf.replaced_by
         assert found == {row: root.final(row).block.block_id for row in root.rows}
         assert counted == planned.trades
 
