@@ -23,8 +23,8 @@ from pydantic import (
 from riskpipe.clusters.catalogue import CLUSTERS
 from riskpipe.clusters.kind import ClusterKind, Sizing
 from riskpipe.clusters.local import Local
-from riskpipe.config.check import CheckSettings
-from riskpipe.config.market import MarketSettings
+from riskpipe.config.check_section import CheckSettings
+from riskpipe.config.market_section import MarketSettings
 from riskpipe.config.values import CurrencyCode, Location, OneOf, Size, no_repeats, valuation_date
 from riskpipe.market.conventions import Conventions
 from riskpipe.market.factors import Return

@@ -18,9 +18,9 @@ from riskpipe.market.delta import (
     is_premium_adjusted,
     strike_of,
 )
-from riskpipe.sample.points import Point, SpreadLeg, years_to
-from riskpipe.sample.smiles import vol_surface
+from riskpipe.sample.market_table import Point, SpreadLeg, years_to
 from riskpipe.sample.universe import Smile
+from riskpipe.sample.vol_surfaces import vol_surface
 
 _DELTAS = (0.25, 0.10)
 _ROUNDS = 40

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from riskpipe.sample.points import Point
+from riskpipe.sample.market_table import Point
 from riskpipe.sample.universe import (
     BY_CODE,
     COMMODITY_BY_NAME,

@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from riskpipe.sample.dates import add_months, to_iso
-from riskpipe.sample.points import Point, curve_points, years_to
+from riskpipe.sample.day_numbers import add_months, to_iso
+from riskpipe.sample.market_table import Point, curve_points, years_to
 
 INFLATION = {"USD.CPI": 0.0245, "EUR.HICP": 0.0198, "GBP.RPI": 0.0310}
 """Price index -> its long rate of inflation."""

@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riskpipe.market.labels import Labels
-from riskpipe.sample.points import Point
-from riskpipe.sample.smiles import atm_variance
+from riskpipe.sample.market_table import Point
 from riskpipe.sample.universe import (
     BY_CODE,
     COMMODITY_BY_NAME,
@@ -17,6 +16,7 @@ from riskpipe.sample.universe import (
     FX_SMILES,
     Smile,
 )
+from riskpipe.sample.vol_surfaces import atm_variance
 
 Floats = NDArray[np.float64]
 STEPS_A_YEAR = 12

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from riskpipe.sample.exotic import (
+from riskpipe.sample.exotic_recipes import (
     equity_asian_options,
     equity_barrier_options,
     fx_barrier_options,
     fx_touches,
     variance_swaps,
 )
-from riskpipe.sample.linear import (
+from riskpipe.sample.linear_recipes import (
     commodity_forwards,
     cross_currency_swaps,
     equity_forwards,
@@ -20,10 +20,10 @@ from riskpipe.sample.linear import (
     forward_rate_agreements,
     inflation_swaps,
 )
-from riskpipe.sample.options import commodity_options, equity_options, fx_forwards, fx_options
-from riskpipe.sample.rate_options import caps_and_floors, swaptions
-from riskpipe.sample.rates import bonds, credit_default_swaps, interest_rate_swaps
-from riskpipe.sample.terms import Columns, Draw
+from riskpipe.sample.option_recipes import commodity_options, equity_options, fx_forwards, fx_options
+from riskpipe.sample.rate_option_recipes import caps_and_floors, swaptions
+from riskpipe.sample.rate_recipes import bonds, credit_default_swaps, interest_rate_swaps
+from riskpipe.sample.trade_terms import Columns, Draw
 
 
 @dataclass(frozen=True)

@@ -14,16 +14,16 @@ from riskpipe.errors import UsageError
 from riskpipe.market.dates import FOOTER_KEY
 from riskpipe.market.factors import days_of
 from riskpipe.sample.config_file import SCHEMA_FILE, config_text
+from riskpipe.sample.curve_quotes import as_quoted
 from riskpipe.sample.extra_points import extra_facts, extra_points
-from riskpipe.sample.history import write_history
-from riskpipe.sample.market import fact_points, shockable_points
-from riskpipe.sample.points import market_table
-from riskpipe.sample.portfolio import ProductSummary, split_trades, write_product
+from riskpipe.sample.history_file import write_history
+from riskpipe.sample.market_table import market_table
+from riskpipe.sample.portfolio_files import ProductSummary, split_trades, write_product
 from riskpipe.sample.pricing import Quotes
-from riskpipe.sample.quotes import as_quoted
+from riskpipe.sample.random_streams import generator
 from riskpipe.sample.recipes import RECIPES
-from riskpipe.sample.streams import generator
-from riskpipe.sample.stresses import STRESSES, stress_table
+from riskpipe.sample.scenarios_file import STRESSES, stress_table
+from riskpipe.sample.todays_market import fact_points, shockable_points
 from riskpipe.store.filesystem import explained
 
 CONFIG_FILE = "riskpipe.yaml"
@@ -70,7 +70,7 @@ def write_sample(
     :param scenarios: one-day moves in the history, which has one more day than that.
     :param force: write into a directory that is not empty; an earlier sample in there is replaced.
     :param products: product -> share of the trades; None: a mixed book of all of them.
-    :param quoted: whether the market gives some curves by their quotes (`riskpipe.sample.quotes`).
+    :param quoted: whether the market gives some curves by their quotes (`riskpipe.sample.curve_quotes`).
     :param schema: text of the configuration's JSON schema, written beside it for editors.
     :raises UsageError: an argument means nothing, or the directory is not empty.
     :raises StorageError: the directory cannot be written.

@@ -22,7 +22,7 @@ from riskpipe.store.parquet import WrittenFile, write_parquet
 from riskpipe.store.portfolio import read_rows
 from riskpipe.store.tables import SCHEMAS, write_result
 from riskpipe.valuation.context import Context, open_context
-from riskpipe.valuation.memory import PeakMemory
+from riskpipe.valuation.peak_memory import PeakMemory
 from riskpipe.valuation.price import Part, isolate, value_trades
 from riskpipe.valuation.results import BLOCK_TABLES, BlockTables, block_tables, failed_part
 

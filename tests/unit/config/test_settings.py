@@ -13,7 +13,7 @@ import yaml
 
 from riskpipe.clusters.catalogue import CLUSTERS
 from riskpipe.config import Settings, load_settings, masked, resolved, resolved_yaml, schema_text
-from riskpipe.config.market import CALENDARS
+from riskpipe.config.market_section import CALENDARS
 from riskpipe.config.values import parse_size
 from riskpipe.market import daycounts
 from riskpipe.market.conventions import IndexConvention

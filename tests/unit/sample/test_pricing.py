@@ -12,9 +12,9 @@ from riskpipe.market.factors import days_of
 from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
 from riskpipe.market.snapshot import MarketSnapshot
-from riskpipe.sample.market import shockable_points
-from riskpipe.sample.points import market_table
+from riskpipe.sample.market_table import market_table
 from riskpipe.sample.pricing import Quotes
+from riskpipe.sample.todays_market import shockable_points
 from riskpipe.sample.universe import BY_CODE, COMMODITIES, CURRENCIES, EQUITIES, FX_PAIRS
 
 AS_OF = days_of(date(2026, 11, 20))

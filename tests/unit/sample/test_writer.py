@@ -17,7 +17,7 @@ from riskpipe.errors import StorageError, UsageError
 from riskpipe.market.checks import check_market_table
 from riskpipe.market.factors import days_of
 from riskpipe.sample import SampleSummary, write_sample
-from riskpipe.sample.history import HISTORY_SCHEMA
+from riskpipe.sample.history_file import HISTORY_SCHEMA
 from riskpipe.workflows.check import check
 
 INPUTS = {"portfolio", "market", "history", "scenarios"}

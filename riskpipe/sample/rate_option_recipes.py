@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from riskpipe.market.labels import Labels
-from riskpipe.sample.dates import add_months, business_days
+from riskpipe.sample.day_numbers import add_months, business_days
 from riskpipe.sample.extra_points import LOGNORMAL_CAPS, SHIFT
-from riskpipe.sample.rates import interest_rate_swaps, swap_dates
-from riskpipe.sample.terms import Columns, Draw, each
+from riskpipe.sample.rate_recipes import interest_rate_swaps, swap_dates
+from riskpipe.sample.trade_terms import Columns, Draw, each
 from riskpipe.sample.universe import BY_CODE, INDEX_BY_NAME
 
 

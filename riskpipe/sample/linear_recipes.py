@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riskpipe.market.labels import Labels
-from riskpipe.sample.dates import add_months, business_days
+from riskpipe.sample.day_numbers import add_months, business_days
 from riskpipe.sample.extra_points import inflation_level
-from riskpipe.sample.options import commodity_options, equity_options
-from riskpipe.sample.rates import bond_dates, swap_dates
-from riskpipe.sample.terms import Columns, Draw, each
+from riskpipe.sample.option_recipes import commodity_options, equity_options
+from riskpipe.sample.rate_recipes import bond_dates, swap_dates
+from riskpipe.sample.trade_terms import Columns, Draw, each
 from riskpipe.sample.universe import BY_CODE, INDEX_BY_NAME, ISSUER_BY_NAME
 
 

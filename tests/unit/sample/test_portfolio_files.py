@@ -18,10 +18,10 @@ from riskpipe.market.factors import days_of
 from riskpipe.market.labels import Labels
 from riskpipe.sample import SampleSummary
 from riskpipe.sample.desks import DESKS
-from riskpipe.sample.market import shockable_points
-from riskpipe.sample.portfolio import GROUPS_A_FILE, ROWS_A_GROUP, split_trades, write_product
+from riskpipe.sample.portfolio_files import GROUPS_A_FILE, ROWS_A_GROUP, split_trades, write_product
 from riskpipe.sample.pricing import Quotes
 from riskpipe.sample.recipes import RECIPES
+from riskpipe.sample.todays_market import shockable_points
 from riskpipe.sample.universe import INDEX_BY_NAME
 
 AS_OF = days_of(date(2026, 11, 20))
@@ -154,7 +154,7 @@ def test_big_products_are_several_files_of_whole_row_groups(tmp_path: Path) -> N
 def test_what_is_in_a_row_group_does_not_depend_on_the_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = 2 * ROWS_A_GROUP + 9
     write_product(tmp_path / "one", "bond", rows, QUOTES, AS_OF, 7)
-    monkeypatch.setattr("riskpipe.sample.portfolio.GROUPS_A_FILE", 1)
+    monkeypatch.setattr("riskpipe.sample.portfolio_files.GROUPS_A_FILE", 1)
     assert write_product(tmp_path / "many", "bond", rows, QUOTES, AS_OF, 7).files == 3
     assert pq.read_table(tmp_path / "many").equals(pq.read_table(tmp_path / "one"))
 

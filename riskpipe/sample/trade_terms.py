@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riskpipe.market.labels import Labels
-from riskpipe.sample.dates import business_days
+from riskpipe.sample.day_numbers import business_days
 from riskpipe.sample.pricing import Floats, Quotes
 from riskpipe.sample.universe import BY_CODE
 

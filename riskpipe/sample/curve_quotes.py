@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from riskpipe.sample.points import Point
+from riskpipe.sample.market_table import Point
 from riskpipe.sample.universe import ISSUER_BY_NAME
 
 SWAPPED_CURVES = ("CAD.CORRA",)

@@ -20,9 +20,9 @@ from riskpipe.market.factors import nearest
 from riskpipe.market.labels import Labels
 from riskpipe.sample.desks import DeskTable
 from riskpipe.sample.pricing import Floats, Quotes
+from riskpipe.sample.random_streams import generator
 from riskpipe.sample.recipes import RECIPES
-from riskpipe.sample.streams import generator
-from riskpipe.sample.terms import Draw
+from riskpipe.sample.trade_terms import Draw
 
 ROWS_A_GROUP = 8_192
 GROUPS_A_FILE = 32

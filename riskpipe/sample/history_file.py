@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from riskpipe.market.dates import FOOTER_KEY
 from riskpipe.market.factors import MARKET_SCHEMA
-from riskpipe.sample.dates import last_business_days, to_iso
+from riskpipe.sample.day_numbers import last_business_days, to_iso
 from riskpipe.sample.drivers import CORRELATION, MAX_LOADINGS, FactorModel, common_weights, factor_model
-from riskpipe.sample.points import Point, columns, values_of
-from riskpipe.sample.streams import generator
+from riskpipe.sample.market_table import Point, columns, values_of
+from riskpipe.sample.random_streams import generator
 
 DAYS_A_CHUNK = 32
 TAILS = 6.0

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riskpipe.market.labels import Labels
-from riskpipe.sample.dates import add_months, business_days
+from riskpipe.sample.day_numbers import add_months, business_days
 from riskpipe.sample.pricing import Floats
-from riskpipe.sample.terms import Columns, Days, Draw, each, significant
+from riskpipe.sample.trade_terms import Columns, Days, Draw, each, significant
 from riskpipe.sample.universe import COMMODITY_BY_NAME, EQUITY_BY_NAME
 
 

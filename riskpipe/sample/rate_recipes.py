@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riskpipe.market.labels import Labels
-from riskpipe.sample.dates import add_months, business_days
+from riskpipe.sample.day_numbers import add_months, business_days
 from riskpipe.sample.pricing import Floats
-from riskpipe.sample.terms import Columns, Days, Draw, each, override, past_rates
+from riskpipe.sample.trade_terms import Columns, Days, Draw, each, override, past_rates
 from riskpipe.sample.universe import BY_CODE, INDEX_BY_NAME, ISSUER_BY_NAME
 
 SEASONED = 0.40

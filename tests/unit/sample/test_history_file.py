@@ -15,10 +15,10 @@ from scipy.stats import kurtosis
 from riskpipe.market.factors import MARKET_SCHEMA, days_of
 from riskpipe.market.history import historical_columns
 from riskpipe.market.snapshot import MarketSnapshot
-from riskpipe.sample.dates import last_business_days
-from riskpipe.sample.history import levels_of, write_history
-from riskpipe.sample.market import fact_points, shockable_points
-from riskpipe.sample.points import market_table, values_of
+from riskpipe.sample.day_numbers import last_business_days
+from riskpipe.sample.history_file import levels_of, write_history
+from riskpipe.sample.market_table import market_table, values_of
+from riskpipe.sample.todays_market import fact_points, shockable_points
 
 AS_OF = days_of(date(2026, 11, 20))
 POINTS = shockable_points(AS_OF)

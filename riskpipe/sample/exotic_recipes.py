@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riskpipe.market.labels import Labels
-from riskpipe.sample.options import equity_options, fx_options
+from riskpipe.sample.option_recipes import equity_options, fx_options
 from riskpipe.sample.pricing import Floats
-from riskpipe.sample.terms import Columns, Draw, significant
+from riskpipe.sample.trade_terms import Columns, Draw, significant
 from riskpipe.sample.universe import EQUITY_BY_NAME
 
 

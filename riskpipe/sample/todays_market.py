@@ -8,10 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riskpipe.market.delta import Underlying
-from riskpipe.sample.dates import add_months, business_days, last_business_days, to_iso
+from riskpipe.sample.day_numbers import add_months, business_days, last_business_days, to_iso
 from riskpipe.sample.delta_quotes import by_delta, in_spreads, underlying
-from riskpipe.sample.points import Point, curve_points, years_to
-from riskpipe.sample.smiles import vol_surface
+from riskpipe.sample.market_table import Point, curve_points, years_to
 from riskpipe.sample.universe import (
     BY_CODE,
     COMMODITIES,
@@ -37,6 +36,7 @@ from riskpipe.sample.universe import (
     Smile,
     SwapIndex,
 )
+from riskpipe.sample.vol_surfaces import vol_surface
 
 FIXING_MONTHS = 14
 FORWARD_MONTHS = (*range(1, 13), 15, 18, 24, 36, 48)

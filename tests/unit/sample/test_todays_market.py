@@ -19,12 +19,12 @@ from riskpipe.market.factors import SMILE, days_of
 from riskpipe.market.labels import Labels
 from riskpipe.market.snapshot import MarketSnapshot
 from riskpipe.market.stresses import stress_columns
-from riskpipe.sample.market import fact_points, shockable_points
-from riskpipe.sample.points import Point, market_table
+from riskpipe.sample.market_table import Point, market_table
 from riskpipe.sample.pricing import Quotes
-from riskpipe.sample.smiles import vol_surface
-from riskpipe.sample.stresses import STRESSES, stress_table
+from riskpipe.sample.scenarios_file import STRESSES, stress_table
+from riskpipe.sample.todays_market import fact_points, shockable_points
 from riskpipe.sample.universe import BY_CODE, CURRENCIES, FX_SMILES, INDICES
+from riskpipe.sample.vol_surfaces import vol_surface
 
 AS_OF = days_of(date(2026, 11, 20))
 POINTS = shockable_points(AS_OF)
