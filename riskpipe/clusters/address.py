@@ -76,17 +76,15 @@ def at_address(
     *,
     workers: int = 1,
     deadline: float = 60.0,
-    tls: TlsFiles | None = None,
-    allow_plaintext: bool = False,
     initialise: Initialise | None = None,
 ) -> Iterator[Client]:
     """A client of the scheduler at `address`; the cluster is left as it was found.
 
+    Certificates for tls:// are those that dask's own configuration names (distributed.comm.tls).
+
     :param address: tls://host:port, or tcp://host:port on loopback.
     :param workers: how many must be there before anything is submitted.
     :param deadline: seconds for the scheduler to answer and the workers to be there.
-    :param tls: for tls://; None: what dask's own configuration names (distributed.comm.tls).
-    :param allow_plaintext: take tcp:// to another machine: who reaches its port runs code on the cluster.
     :raises UsageError: an address that cannot or must not be used.
     :raises ClusterError: nothing answers in time, no worker comes, or other software runs there.
     """
@@ -94,18 +92,18 @@ def at_address(
 
     from riskpipe.clusters.initialise import initialise_workers
 
-    check_address(address, allow_plaintext)
+    check_address(address)
     until = time.monotonic() + deadline
     with ExitStack() as stack:
         stack.enter_context(dask.config.set(SETTINGS))
-        client = stack.enter_context(connect(address, deadline, tls))
+        client = stack.enter_context(connect(address, deadline))
         _await_workers(client, workers, until, deadline)
         check_versions(client)
         initialise_workers(client, initialise)
         yield client
 
 
-def check_address(address: str, allow_plaintext: bool = False) -> None:
+def check_address(address: str) -> None:
     """:raises UsageError: not tls:// or tcp://, no host or port, or plaintext beyond this machine."""
     parts = urlsplit(address)
     if parts.scheme not in ("tls", "tcp"):
@@ -116,10 +114,10 @@ def check_address(address: str, allow_plaintext: bool = False) -> None:
         complete = False
     if not complete:
         raise UsageError(f"cluster address {address!r}: it needs a host and a port, as in tls://host:8786")
-    if parts.scheme == "tcp" and not allow_plaintext and not _is_loopback(parts.hostname or ""):
+    if parts.scheme == "tcp" and not _is_loopback(parts.hostname or ""):
         raise UsageError(
             f"cluster address {address!r}: tcp:// beyond this machine is neither encrypted nor authenticated,"
-            " and whoever reaches the port can run code on the cluster. Use tls://, or allow it explicitly"
+            " and whoever reaches the port can run code on the cluster: use tls://"
         )
 
 
@@ -132,7 +130,8 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def connect(address: str, deadline: float, tls: TlsFiles | None) -> Client:
+def connect(address: str, deadline: float, tls: TlsFiles | None = None) -> Client:
+    """:param tls: None: what dask's own configuration names. :raises ClusterError: nothing answers in time."""
     from distributed import Client
     from distributed.versions import VersionMismatchWarning
 

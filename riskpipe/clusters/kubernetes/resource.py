@@ -71,7 +71,7 @@ def check_options(options: KubernetesOptions) -> None:
     if options.tls_secret is None and not options.allow_plaintext:
         raise UsageError(
             "cluster kind kubernetes needs cluster.kubernetes.tls_secret: without certificates whoever reaches the"
-            " scheduler's port can run code on the cluster. Name a Secret, or allow plaintext explicitly"
+            " scheduler's port can run code on the cluster. Name a Secret, or set cluster.kubernetes.allow_plaintext"
         )
 
 

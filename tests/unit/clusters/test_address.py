@@ -3,10 +3,11 @@
 import shutil
 import subprocess
 
+import dask
 import pytest
 from distributed import LocalCluster, Security
 
-from riskpipe.clusters.address import TlsFiles, at_address, check_address
+from riskpipe.clusters.address import at_address, check_address
 from riskpipe.errors import ClusterError, UsageError
 
 
@@ -21,10 +22,9 @@ def test_good_addresses(address):
 @pytest.mark.parametrize(
     "address", ["tcp://10.0.0.1:8786", "tcp://scheduler:8786", "tcp://0.0.0.0:8786", "tcp://localhost.evil.org:1"]
 )
-def test_plaintext_beyond_this_machine_is_refused_unless_allowed(address):
+def test_plaintext_beyond_this_machine_is_refused(address):
     with pytest.raises(UsageError, match="neither encrypted nor authenticated"):
         check_address(address)
-    check_address(address, allow_plaintext=True)
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def test_plaintext_beyond_this_machine_is_refused_unless_allowed(address):
 )
 def test_addresses_that_mean_nothing(address):
     with pytest.raises(UsageError, match=r"tls://"):
-        check_address(address, allow_plaintext=True)
+        check_address(address)
 
 
 def openssl(directory, *arguments):
@@ -69,7 +69,9 @@ def test_tls_with_certificates(pem):
     ) as cluster:
         address = cluster.scheduler_address
         assert address.startswith("tls://")
-        with at_address(address, tls=TlsFiles(cert, cert, key), deadline=30.0) as client:
+        pair = {f"distributed.comm.tls.client.{part}": str(pem / part) for part in ("cert", "key")}
+        named = dask.config.set({"distributed.comm.tls.ca-file": cert, **pair})
+        with named, at_address(address, deadline=30.0) as client:
             assert client.submit(lambda: 42).result(timeout=30) == 42
         with (
             pytest.raises(ClusterError, match="no scheduler answered"),
