@@ -66,8 +66,10 @@ def test_ids_are_read_only_when_a_term_asks_for_them() -> None:
     def never() -> list[str | None]:
         raise AssertionError
 
-    parse_selection(["book:fx/*,product:bond"]).trades("bond", BOOKS, never)
-    parse_selection(["status:failed"]).trades("bond", BOOKS, never)
+    assert parse_selection(["book:fx/*,product:bond"]).trades("bond", BOOKS, never).tolist() == [0, 0, 1, 0, 0]
+    assert parse_selection(["status:failed"]).trades("bond", BOOKS, never).all()
+    with pytest.raises(AssertionError):
+        parse_selection(["trade:X"]).trades("bond", BOOKS, never)
 
 
 def test_no_trades() -> None:

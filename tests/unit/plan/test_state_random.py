@@ -244,7 +244,8 @@ def test_the_fold_of_the_ledger_is_the_state_that_wrote_it(plan: StoredPlan, see
     again = RunState(plan).fold(history.records)
 
     assert again.planned_numbers == history.state.planned_numbers
-    assert _facts(again) == _facts(RunState(plan).fold(history.records))
+    if not history.reopened:
+        assert _left(again) == _left(history.state)
     # Reopening is not in the ledger: what was reopened and not reached is failed again.
     for node in history.reopened:
         if node.state == "reopened":
@@ -288,9 +289,12 @@ def _shuffled(records: list[Record], shuffler: random.Random) -> list[Record]:
 
 
 def _facts(state: RunState) -> tuple[object, ...]:
+    return (state.numbers_counts(state.planned_numbers), state.blocks_counts(), *_left(state))
+
+
+def _left(state: RunState) -> tuple[object, ...]:
+    """What is to be done, and the leaves: all that does not depend on which session did it."""
     return (
-        state.numbers_counts(state.planned_numbers),
-        state.blocks_counts(),
         sorted(todo.block_id for todo in state.pending()),
         [
             sorted((leaf.block.block_id, int(leaf.status), leaf.repeats, len(leaf.replaced_by)) for leaf in found)
