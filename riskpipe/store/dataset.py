@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from riskpipe.errors import StorageError
 from riskpipe.store.filesystem import Store
-from riskpipe.store.listing import NotRead, list_data, partitions, with_partitions
+from riskpipe.store.listing import FileFault, list_data, partitions, with_partitions
 from riskpipe.store.location import open_store, store_of_file
 from riskpipe.store.parquet import read_parquet
 from riskpipe.store.portfolio import content_sha256
@@ -20,13 +20,13 @@ from riskpipe.store.portfolio import content_sha256
 class DataSet:
     """The files of an input.
 
-    :param parts: paths relative to `store`, sorted. :param not_read: what else lies in the directory.
+    :param parts: paths relative to `store`, sorted. :param faults: of what else lies in the directory.
     :param is_directory: else it is the one file.
     """
 
     store: Store
     parts: tuple[str, ...]
-    not_read: tuple[NotRead, ...]
+    faults: tuple[FileFault, ...]
     is_directory: bool
 
     def read(self) -> pa.Table:
@@ -72,7 +72,7 @@ def open_dataset(location: str) -> DataSet:
         return DataSet(store, (name,), (), False)
     directory = open_store(location)
     listing = list_data(directory)
-    return DataSet(directory, tuple(entry.path for entry in listing.files), listing.not_read, True)
+    return DataSet(directory, tuple(entry.path for entry in listing.files), listing.faults, True)
 
 
 def _footers(tables: list[pa.Table]) -> dict[bytes, bytes]:

@@ -25,11 +25,12 @@ _NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 
 
 @dataclass(frozen=True)
-class NotRead:
-    """Something that is not read.
+class FileFault:
+    """Something wrong with files themselves, not with the rows in them.
 
     :param level: an error where data may be lost by it. :param path: relative to the store.
-    :param rule: "misplaced file", "not read", "unreadable".
+    :param rule: "misplaced file", "not read", "unreadable"; `store.portfolio` has further ones: "no such directory", "no
+        trades", "not parquet", "empty product".
     """
 
     level: Level
@@ -43,7 +44,7 @@ class Listing:
     """Both sorted by path."""
 
     files: tuple[FileEntry, ...]
-    not_read: tuple[NotRead, ...]
+    faults: tuple[FileFault, ...]
 
 
 def list_data(store: Store, depth: int = 0) -> Listing:
@@ -55,9 +56,9 @@ def list_data(store: Store, depth: int = 0) -> Listing:
     :raises StorageError: the directory itself cannot be listed.
     """
     files: list[FileEntry] = []
-    odd: list[NotRead] = []
+    odd: list[FileFault] = []
     for entry in _entries(store):
-        if isinstance(entry, NotRead):
+        if isinstance(entry, FileFault):
             odd.append(entry)
             continue
         problem = _why_not(store, entry, depth)
@@ -92,7 +93,7 @@ def _is_hidden(name: str) -> bool:
     return name.startswith(".") or (name.startswith("_") and "=" not in name) or name.endswith("_$folder$")
 
 
-def _why_not(store: Store, entry: FileEntry, depth: int) -> NotRead | None:
+def _why_not(store: Store, entry: FileEntry, depth: int) -> FileFault | None:
     """None: it is data."""
     *above, name = entry.path.split("/")
     below = above[depth:]
@@ -102,14 +103,14 @@ def _why_not(store: Store, entry: FileEntry, depth: int) -> NotRead | None:
             return None
         where = "<product>/<name>.parquet, or in directories <key>=<value> below the product" if depth else "its place"
         message = f"{entry.path} would be ignored: {'trades belong' if depth else 'a part file belongs'} in {where}"
-        return NotRead(Level.ERROR, entry.path, "misplaced file", message)
+        return FileFault(Level.ERROR, entry.path, "misplaced file", message)
     stem, _, last = name.lower().rpartition(".")
     unpacked = stem if f".{last}" in _COMPRESSED else name.lower()
     if unpacked.endswith(_LOOKS_LIKE) or _is_parquet(store, entry):
         message = f"{entry.path} holds Parquet data but is not read, for its name: let it end in .parquet, "
-        return NotRead(Level.ERROR, entry.path, "not read", message + "or let it begin with _ to leave it out")
+        return FileFault(Level.ERROR, entry.path, "not read", message + "or let it begin with _ to leave it out")
     message = f"{entry.path} is no Parquet file and is not read: move it away, or let its name begin with _"
-    return NotRead(Level.WARNING, entry.path, "not read", message)
+    return FileFault(Level.WARNING, entry.path, "not read", message)
 
 
 def _is_parquet(store: Store, entry: FileEntry) -> bool:
@@ -122,7 +123,7 @@ def _is_parquet(store: Store, entry: FileEntry) -> bool:
         return True  # nobody knows what is in it
 
 
-def _entries(store: Store) -> Iterator[FileEntry | NotRead]:
+def _entries(store: Store) -> Iterator[FileEntry | FileFault]:
     base = store.local_path()
     if base is not None:
         if not os.path.isdir(base):
@@ -137,7 +138,7 @@ def _entries(store: Store) -> Iterator[FileEntry | NotRead]:
             yield entry
 
 
-def _scan(directory: str, prefix: str, above: tuple[str, ...]) -> Iterator[FileEntry | NotRead]:
+def _scan(directory: str, prefix: str, above: tuple[str, ...]) -> Iterator[FileEntry | FileFault]:
     """Of a local directory, with what cannot be looked into.
 
     :param above: the real paths of the directories that lead here.
@@ -171,5 +172,5 @@ def _scan(directory: str, prefix: str, above: tuple[str, ...]) -> Iterator[FileE
             yield _lost(path, str(storage_error(error, entry.path, "read")))
 
 
-def _lost(path: str, why: str) -> NotRead:
-    return NotRead(Level.ERROR, path, "unreadable", f"{path} cannot be read: {why}; mend it or take it away")
+def _lost(path: str, why: str) -> FileFault:
+    return FileFault(Level.ERROR, path, "unreadable", f"{path} cannot be read: {why}; mend it or take it away")

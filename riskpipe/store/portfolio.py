@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from riskpipe.errors import InputError, Level, Reason, StorageError
 from riskpipe.store.filesystem import FileEntry, Store, explained
 from riskpipe.store.fingerprints import Span, is_unchanged, take_fingerprints
-from riskpipe.store.listing import is_text, list_data, partitions, with_partitions
+from riskpipe.store.listing import FileFault, is_text, list_data, partitions, with_partitions
 from riskpipe.store.parquet import READING, hexdigest, open_parquet, reading
 
 
@@ -49,24 +49,11 @@ class TradeFile:
 
 
 @dataclass(frozen=True)
-class PortfolioFault:
-    """Something wrong with the files themselves (not with the rows in them).
-
-    :param rule: "no such directory", "no trades", "not parquet", "empty product", and those of `store.listing`.
-    """
-
-    level: Level
-    path: str
-    rule: str
-    message: str
-
-
-@dataclass(frozen=True)
 class Discovery:
     """What there is in a portfolio, files sorted by path. Unknown products are the caller's matter."""
 
     files: tuple[TradeFile, ...]
-    faults: tuple[PortfolioFault, ...]
+    faults: tuple[FileFault, ...]
 
     @property
     def products(self) -> tuple[str, ...]:
@@ -80,23 +67,21 @@ def discover(store: Store) -> Discovery:
     """
     if not store.is_directory(""):
         where = store.full_path("")
-        return Discovery(
-            (), (PortfolioFault(Level.ERROR, where, "no such directory", f"there is no directory {where}"),)
-        )
+        return Discovery((), (FileFault(Level.ERROR, where, "no such directory", f"there is no directory {where}"),))
     listing = list_data(store, depth=1)
     files: list[TradeFile] = []
-    faults = [PortfolioFault(odd.level, odd.path, odd.rule, odd.message) for odd in listing.not_read]
+    faults = list(listing.faults)
     for found in store.overlapped(lambda entry: _inspect(store, entry), listing.files):
         (files if isinstance(found, TradeFile) else faults).append(found)  # type: ignore[arg-type]
     faults.sort(key=lambda fault: fault.path)
     faults += _empty_products(store, files, faults)
     if not any(file.rows for file in files) and not any(fault.level == Level.ERROR for fault in faults):
         where = store.full_path("")
-        faults.append(PortfolioFault(Level.ERROR, where, "no trades", f"there are no trades in {where}"))
+        faults.append(FileFault(Level.ERROR, where, "no trades", f"there are no trades in {where}"))
     return Discovery(tuple(files), tuple(faults))
 
 
-def _inspect(store: Store, entry: FileEntry) -> TradeFile | PortfolioFault:
+def _inspect(store: Store, entry: FileEntry) -> TradeFile | FileFault:
     product = entry.path.partition("/")[0]
     try:
         with open_parquet(store, entry.path) as file:
@@ -106,16 +91,16 @@ def _inspect(store: Store, entry: FileEntry) -> TradeFile | PortfolioFault:
                 offsets.append(offsets[-1] + metadata.row_group(group).num_rows)
             names = tuple(file.schema_arrow.names)
     except StorageError as error:
-        return PortfolioFault(Level.ERROR, entry.path, "not parquet", str(error))
+        return FileFault(Level.ERROR, entry.path, "not parquet", str(error))
     return TradeFile(product, entry.path, offsets[-1], entry.bytes, tuple(offsets), names)
 
 
-def _empty_products(store: Store, files: Sequence[TradeFile], faults: Sequence[PortfolioFault]) -> list[PortfolioFault]:
+def _empty_products(store: Store, files: Sequence[TradeFile], faults: Sequence[FileFault]) -> list[FileFault]:
     used = {file.product for file in files} | {
         fault.path.split("/")[0] for fault in faults if fault.level == Level.ERROR
     }
     return [
-        PortfolioFault(Level.WARNING, name, "empty product", f"the directory {name} has no *.parquet file")
+        FileFault(Level.WARNING, name, "empty product", f"the directory {name} has no *.parquet file")
         for name in store.list_directories()
         if name not in used and is_text(name) and not name.startswith((".", "_"))
     ]

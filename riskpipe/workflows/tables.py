@@ -52,7 +52,7 @@ def read_table(name: str, location: str, settings: InputSettings) -> ReadTable:
 
     try:
         files = open_dataset(location)
-        for odd in files.not_read:
+        for odd in files.faults:
             tell(odd.level, files.store.full_path(odd.path), odd.rule, odd.message)
         before = files.sha256()
         table = files.read()

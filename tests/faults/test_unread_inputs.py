@@ -87,7 +87,7 @@ def test_a_directory_that_may_not_be_read_is_named(tmp_path: Path) -> None:
         os.seteuid(0)
         shutil.rmtree(base, ignore_errors=True)
     assert [entry.path for entry in found.files] == ["b=2/x.parquet"]
-    (odd,) = found.not_read
+    (odd,) = found.faults
     assert (odd.level, odd.path, odd.rule) == ("error", "a=1", "unreadable")
     assert "permissions" in odd.message
 
