@@ -45,6 +45,11 @@ def coordinate(axis: str, strike_type: str | None, strike: float | None) -> floa
     return ATM_COORDINATE.get(axis, 0.0) if strike is None or strike_type in (None, "atm") else strike
 
 
+def _strike(points: Points, k: int, where_none: float) -> float:
+    strike = points.strike[k]
+    return where_none if strike is None else strike
+
+
 _OF_STRIKES = (
     Rule(
         "strike_type",
@@ -68,13 +73,13 @@ _OF_STRIKES = (
         "strike",
         "not finite",
         "a strike is NaN or infinite",
-        each(lambda points, k: not math.isfinite(points.strike[k] or 0.0)),
+        each(lambda points, k: not math.isfinite(_strike(points, k, 0.0))),
     ),
     Rule(
         "strike",
         "not positive",
         "a moneyness must be above zero",
-        each(lambda points, k: points.strike_type[k] == "moneyness" and (points.strike[k] or 1.0) <= 0.0),
+        each(lambda points, k: points.strike_type[k] == "moneyness" and _strike(points, k, 1.0) <= 0.0),
     ),
     Rule(
         "strike",
@@ -82,7 +87,7 @@ _OF_STRIKES = (
         "a delta must be a decimal between 0 and 1 such as 0.25, of puts too",
         each(
             lambda points, k: (
-                points.strike_type[k] in (*DELTA_TYPES, *SPREAD_TYPES) and not 0.0 < (points.strike[k] or 0.5) < 1.0
+                points.strike_type[k] in (*DELTA_TYPES, *SPREAD_TYPES) and not 0.0 < _strike(points, k, 0.5) < 1.0
             )
         ),
     ),

@@ -29,8 +29,8 @@ class FileFault:
     """Something wrong with files themselves, not with the rows in them.
 
     :param level: an error where data may be lost by it. :param path: relative to the store.
-    :param rule: "misplaced file", "not read", "unreadable"; `store.portfolio` has further ones: "no such directory", "no
-        trades", "not parquet", "empty product".
+    :param rule: "misplaced file", "not read", "unreadable"; `store.portfolio` has further ones: "no such directory",
+        "no trades", "not parquet", "empty product".
     """
 
     level: Level

@@ -172,6 +172,20 @@ FAULTS = {
         "strike": 1.0,
         "strike_type": "delta",
     },
+    "not positive (moneyness)": {
+        "kind": "black_vol",
+        "factor": "black_vol:X:1Y",
+        "tenor": "1Y",
+        "strike": 0.0,
+        "strike_type": "moneyness",
+    },
+    "not a delta": {
+        "kind": "fx_vol",
+        "factor": "fx_vol:X:1Y",
+        "tenor": "1Y",
+        "strike": 0.0,
+        "strike_type": "delta_put",
+    },
     "unknown instrument": {
         "kind": "par_rate",
         "factor": "par_rate:X:1Y",
