@@ -47,29 +47,38 @@ class Schedule:
         return len(self.start)
 
 
+@dataclass(frozen=True)
+class Adjustment:
+    """What moves the dates of n trades to business days.
+
+    :param start, maturity: conventions of the first and of the last date; None: as of all others.
+    """
+
+    calendar: Labels
+    convention: Labels
+    start: Labels | None = None
+    maturity: Labels | None = None
+
+
 def schedule(
     start: Days,
     maturity: Days,
     frequency: Labels,
-    calendar: Labels,
-    convention: Labels,
+    adjustment: Adjustment,
     *,
     after: int | None = None,
     before: int | None = None,
-    start_convention: Labels | None = None,
-    maturity_convention: Labels | None = None,
 ) -> Schedule:
     """Periods between `start` and `maturity`, counted back from maturity in months (clipped to month ends).
 
-    Every date, the maturity too, is adjusted by the trade's convention; a first date that would fall on the
-    same business day as the next is left out, as QuantLib does. No end-of-month rule.
+    Every date is adjusted; a first date that would fall on the same business day as the next is left out, as QuantLib
+    does. No end-of-month rule.
 
     :param start: int32[n], days since 1970-01-01.
     :param maturity: int32[n], after `start`.
     :param frequency: 1M, 3M, 6M, 1Y or 1T (one period).
     :param after: leave out the periods whose adjusted end is not after this day; None: all periods.
     :param before: leave out the periods whose adjusted start is after this day; None: all periods.
-    :param start_convention: adjusts the start, `maturity_convention` the maturity; None: as all other dates.
     :raises ValueError: unknown frequency, calendar or convention.
     """
     months = months_of(frequency)
@@ -91,17 +100,18 @@ def schedule(
     dates = _months_before(maturity[trade], steps * months[trade])
     first = ends - counts
     dates[first] = start
-    adjusted = adjust(dates, calendar.take(trade), convention.take(trade))
-    if start_convention is not None:
-        begins = adjust(start, calendar, start_convention)
+    calendar = adjustment.calendar
+    adjusted = adjust(dates, calendar.take(trade), adjustment.convention.take(trade))
+    if adjustment.start is not None:
+        begins = adjust(start, calendar, adjustment.start)
         for date in (first, first + 1):  # the start may be the date that is a whole number of steps back
             at_start = from_start & (dates[date] == start)
             adjusted[date] = np.where(at_start, begins, adjusted[date])
     keep = np.ones(trade.size, np.bool_)
     keep[first] = from_start & (adjusted[first] != adjusted[first + 1])
-    if maturity_convention is not None:
+    if adjustment.maturity is not None:
         last = skipped == 0
-        adjusted[ends[last] - 1] = adjust(maturity, calendar, maturity_convention)[last]
+        adjusted[ends[last] - 1] = adjust(maturity, calendar, adjustment.maturity)[last]
     return _periods(dates[keep], adjusted[keep], trade[keep], len(start), after, before)
 
 

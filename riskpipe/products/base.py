@@ -125,9 +125,9 @@ class Product(ABC):
         """
         return []
 
-    @abstractmethod
     def currency(self, trades: Trades) -> Labels:
-        """The currency of each trade's present value."""
+        """The currency of each trade's present value; unless told otherwise, that of the column currency."""
+        return trades.labels("currency")
 
     @abstractmethod
     def requirements(self, trades: Trades, conventions: Conventions) -> tuple[Need, ...]:

@@ -12,7 +12,7 @@ from riskpipe.market.conventions import Conventions
 from riskpipe.market.daycounts import year_fraction
 from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
-from riskpipe.market.schedules import LONGEST_ADJUSTMENT, schedule
+from riskpipe.market.schedules import LONGEST_ADJUSTMENT, Adjustment, schedule
 from riskpipe.products.base import COMMON_COLUMNS, Column, Need, Prepared, Product, RowFaults
 from riskpipe.products.debt import (
     CURRENCY,
@@ -55,9 +55,6 @@ class Bond(Product):
 
     def validate(self, trades: Trades, as_of: int) -> list[RowFaults]:
         return debt_faults(trades, as_of)
-
-    def currency(self, trades: Trades) -> Labels:
-        return trades.labels("currency")
 
     def requirements(self, trades: Trades, conventions: Conventions) -> tuple[Need, ...]:
         return debt_needs(trades)
@@ -119,18 +116,16 @@ class _Coupons:
 
 
 def _coupons(trades: Trades, as_of: int) -> _Coupons:
-    unadjusted = Labels.constant("unadjusted", len(trades))
+    calendar, convention = trades.labels("calendar"), trades.labels("business_day_convention")
     periods = schedule(
         trades.days("issue_date"),
         trades.days("maturity_date"),
         trades.labels("frequency"),
-        trades.labels("calendar"),
-        unadjusted,
+        Adjustment(calendar, Labels.constant("unadjusted", len(trades))),
         # one period more than needed: its payment may move beyond today
         after=as_of - LONGEST_ADJUSTMENT,
     )
     trade = periods.trades
-    calendar, convention = trades.labels("calendar"), trades.labels("business_day_convention")
     paid = adjust(periods.end, calendar.take(trade), convention.take(trade))
     tau = year_fraction(periods.start, periods.end, trades.labels("day_count").take(trade))
     amount = (faces(trades) * trades.numbers("coupon"))[trade] * tau

@@ -13,9 +13,17 @@ from riskpipe.market.growths import CurveNodes
 from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
 from riskpipe.market.nodes import VarianceNodes
-from riskpipe.market.schedules import schedule
+from riskpipe.market.schedules import Adjustment, schedule
 from riskpipe.products.base import COMMON_COLUMNS, Column, Need, Prepared, Product, RowFaults
-from riskpipe.products.floating import Coupons, FloatingLeg, Growth, fixing_faults, last_fixed_start
+from riskpipe.products.floating import (
+    Coupons,
+    FloatingLeg,
+    Growth,
+    fixing_faults,
+    last_fixed_start,
+    projection_curve,
+    rate_needs,
+)
 from riskpipe.products.flows import Amounts, Days, Floats, Integers, merged, offsets_of
 from riskpipe.products.legs import NO_NODES, KnownLeg, Leg, Matrix, Positions, PreparedLegs, Rows, Tile
 from riskpipe.products.lognormal import OF_RATES, negative_forwards, or_no_moneyness
@@ -83,15 +91,8 @@ class CapFloor(Product):
             *strike_faults(trades, "strike"),
         ]
 
-    def currency(self, trades: Trades) -> Labels:
-        return trades.labels("currency")
-
     def requirements(self, trades: Trades, conventions: Conventions) -> tuple[Need, ...]:
-        return (
-            Need("discount", ("zero_rate",), trades.labels("discount_curve")),
-            Need("projection", ("zero_rate",), _projection(trades, conventions)),
-            *volatility_needs(trades),
-        )
+        return (*rate_needs(trades, conventions), *volatility_needs(trades))
 
     def missing_points(self, trades: Trades, model: MarketModel) -> list[RowFaults]:
         before = last_fixed_start(trades.labels("index"), model)
@@ -102,7 +103,7 @@ class CapFloor(Product):
 
     def prepare(self, trades: Trades, model: MarketModel) -> Prepared:
         options = _optionlets(trades, model)
-        projection, curve = _projection(trades, model.conventions), trades.labels("discount_curve")
+        projection, curve = projection_curve(trades, model.conventions), trades.labels("discount_curve")
         nodes, (start, end, payment, known_node) = model.projected(
             *options.growth.requests(projection, curve), (curve.take(options.known.trade), options.known.day)
         )
@@ -200,16 +201,10 @@ class _Optionlets:
 
 
 def _leg(trades: Trades, as_of: int, before: int | None = None) -> FloatingLeg:
-    periods = schedule(
-        trades.days("start_date"),
-        trades.days("maturity_date"),
-        trades.labels("frequency"),
-        trades.labels("calendar"),
-        Labels.constant(_CONVENTION, len(trades)),
-        after=as_of,
-        before=before,
-    )
     calendar, notional = trades.labels("calendar"), trades.numbers("notional")
+    dates = (trades.days("start_date"), trades.days("maturity_date"))
+    adjustment = Adjustment(calendar, Labels.constant(_CONVENTION, len(trades)))
+    periods = schedule(*dates, trades.labels("frequency"), adjustment, after=as_of, before=before)
     zero = np.zeros(len(trades))
     return FloatingLeg(periods, trades.labels("index"), trades.labels("day_count"), calendar, notional, zero)
 
@@ -266,7 +261,3 @@ def _effective_time(model: MarketModel, options: _Optionlets, terms: Integers) -
 
 def _signs(trades: Trades) -> Floats:
     return np.where(trades.is_one("option_type", "cap"), 1.0, -1.0)
-
-
-def _projection(trades: Trades, conventions: Conventions) -> Labels:
-    return trades.labels("index").map(lambda name: conventions.index(name).curve)

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
-
-from riskpipe.market.conventions import Conventions
-from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
-from riskpipe.products.base import COMMON_COLUMNS, Column, Need, Prepared, Product, RowFaults
-from riskpipe.products.outright import outright_needs, prepare_outrights
+from riskpipe.products.base import COMMON_COLUMNS, Column, Prepared
+from riskpipe.products.outright import Outright, prepare_outrights
 from riskpipe.products.trades import Trades
-from riskpipe.products.validation import past_dates, unknown_currencies
 
 
-class CommodityForward(Product):
+class CommodityForward(Outright):
     """quantity x (forward for delivery_date - strike) x discount factor of the currency to delivery_date.
 
     Delivery today counts as done: the trade is worth nothing any more, as an FX forward on its delivery date.
@@ -22,6 +16,7 @@ class CommodityForward(Product):
 
     name = "commodity_forward"
     version = 1
+    day = "delivery_date"
     columns = (
         *COMMON_COLUMNS,
         Column("underlying", "string", "name of the forward prices"),
@@ -30,18 +25,6 @@ class CommodityForward(Product):
         Column("strike", "number", "price a unit, in the currency"),
         Column("delivery_date", "date", "of the forward, and when it is paid for"),
     )
-
-    def validate(self, trades: Trades, as_of: int) -> list[RowFaults]:
-        return [*unknown_currencies(trades, "currency"), *past_dates(trades, "delivery_date", as_of, "delivery")]
-
-    def currency(self, trades: Trades) -> Labels:
-        return trades.labels("currency")
-
-    def requirements(self, trades: Trades, conventions: Conventions) -> tuple[Need, ...]:
-        return outright_needs(trades, conventions)
-
-    def weight(self, trades: Trades, as_of: int) -> NDArray[np.float64]:
-        return np.full(len(trades), 0.2)
 
     def prepare(self, trades: Trades, model: MarketModel) -> Prepared:
         delivery = trades.days("delivery_date")

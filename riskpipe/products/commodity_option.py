@@ -7,7 +7,6 @@ from dataclasses import replace
 import numpy as np
 
 from riskpipe.market.conventions import Conventions
-from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
 from riskpipe.market.nodes import VarianceNodes
 from riskpipe.products.base import COMMON_COLUMNS, Column, Need, Prepared, Product, RowFaults
@@ -50,9 +49,6 @@ class CommodityOption(Product):
             *out_of_order(trades, "expiry_date", "delivery_date"),
             *rows_fault("strike", "positive", low, message),
         ]
-
-    def currency(self, trades: Trades) -> Labels:
-        return trades.labels("currency")
 
     def requirements(self, trades: Trades, conventions: Conventions) -> tuple[Need, ...]:
         normal, underlying = trades.is_one("model", BACHELIER), trades.labels("underlying")

@@ -10,7 +10,7 @@ from riskpipe.market.conventions import Conventions
 from riskpipe.market.daycounts import year_fraction
 from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
-from riskpipe.market.schedules import LONGEST_ADJUSTMENT, schedule
+from riskpipe.market.schedules import LONGEST_ADJUSTMENT, Adjustment, schedule
 from riskpipe.products.base import COMMON_COLUMNS, Column, Need, Prepared, Product, RowFaults
 from riskpipe.products.credit_models import Contracts, Coupons, isda_legs, midpoint_legs
 from riskpipe.products.flows import Amounts
@@ -82,9 +82,6 @@ class CreditDefaultSwap(Product):
             *schedule_faults(trades, "start_date", as_of, Labels.constant("following", len(trades))),
         ]
 
-    def currency(self, trades: Trades) -> Labels:
-        return trades.labels("currency")
-
     def requirements(self, trades: Trades, conventions: Conventions) -> tuple[Need, ...]:
         return (
             Need("discount", ("zero_rate",), trades.labels("discount_curve")),
@@ -112,12 +109,9 @@ def _contracts(trades: Trades, model: MarketModel) -> Contracts:
         start,
         maturity,
         trades.labels("frequency"),
-        calendar,
-        following,
+        Adjustment(calendar, following, start_convention, Labels.constant("unadjusted", n)),
         # one period more than needed: its payment may move beyond today
         after=as_of - LONGEST_ADJUSTMENT,
-        start_convention=start_convention,
-        maturity_convention=Labels.constant("unadjusted", n),
     )
     trade = periods.trades
     day_count = trades.labels("day_count").take(trade)

@@ -13,9 +13,16 @@ from riskpipe.market.conventions import Conventions
 from riskpipe.market.growths import CurveNodes, Request
 from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
-from riskpipe.market.schedules import Schedule, schedule
+from riskpipe.market.schedules import Adjustment, Schedule, schedule
 from riskpipe.products.base import COMMON_COLUMNS, Column, Need, Prepared, Product, RowFaults
-from riskpipe.products.floating import FloatingFlows, FloatingLeg, fixing_faults, floating_flows, last_fixed_start
+from riskpipe.products.floating import (
+    FloatingFlows,
+    FloatingLeg,
+    fixing_faults,
+    floating_flows,
+    last_fixed_start,
+    projection_curve,
+)
 from riskpipe.products.flows import Amounts, Integers, fixed_coupons, merged, offsets_of
 from riskpipe.products.legs import NO_NODES, KnownLeg, Leg, ProjectedLeg, leg_values
 from riskpipe.products.nodes import TradeNodes
@@ -89,7 +96,14 @@ class CrossCurrencySwap(Product):
         for side in _SIDES:
             currency, curve = trades.labels(f"{side}_currency"), trades.labels(f"{side}_discount_curve")
             needs.append(Need("discount", ("zero_rate",), curve, currency=currency))
-            needs.append(Need("projection", ("zero_rate",), _projection(trades, side, conventions), currency=currency))
+            needs.append(
+                Need(
+                    "projection",
+                    ("zero_rate",),
+                    projection_curve(trades, conventions, f"{side}_index"),
+                    currency=currency,
+                )
+            )
         return tuple(needs)
 
     def missing_points(self, trades: Trades, model: MarketModel) -> list[RowFaults]:
@@ -135,7 +149,7 @@ class _Side:
     def __init__(self, trades: Trades, side: str, model: MarketModel) -> None:
         self._trades = len(trades)
         self._curve = trades.labels(f"{side}_discount_curve")
-        self._projection = _projection(trades, side, model.conventions)
+        self._projection = projection_curve(trades, model.conventions, f"{side}_index")
         rows, floating = _floating(trades, side, model)
         growth = floating.growth.of(rows)
         started, self._growth = growth.telescoped(self._projection, self._curve)
@@ -154,21 +168,17 @@ class _Side:
         )
 
 
-def _projection(trades: Trades, side: str, conventions: Conventions) -> Labels:
-    return trades.labels(f"{side}_index").map(lambda name: conventions.index(name).curve)
-
-
 def _notional(trades: Trades, side: str) -> NDArray[np.float64]:
     return trades.numbers(f"{side}_notional") * (1.0 if side == "receive" else -1.0)
 
 
 def _schedule(trades: Trades, side: str, rows: Integers, after: int, before: int | None = None) -> Schedule:
+    calendar, convention = trades.labels("calendar"), trades.labels("business_day_convention")
     return schedule(
         trades.days("start_date")[rows],
         trades.days("maturity_date")[rows],
         trades.labels(f"{side}_frequency").take(rows),
-        trades.labels("calendar").take(rows),
-        trades.labels("business_day_convention").take(rows),
+        Adjustment(calendar.take(rows), convention.take(rows)),
         after=after,
         before=before,
     )

@@ -9,21 +9,25 @@ from numpy.typing import NDArray
 
 from riskpipe.kernels.arguments import NodeValues
 from riskpipe.kernels.asian import asian_options, shares
-from riskpipe.market.conventions import Conventions
 from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
-from riskpipe.products.base import COMMON_COLUMNS, Column, Need, Prepared, Product, RowFaults
+from riskpipe.products.base import COMMON_COLUMNS, Column, Prepared, RowFaults
 from riskpipe.products.fixing_dates import FIXING_FREQUENCIES, fixing_counts, fixing_dates
 from riskpipe.products.nodes import TradeNodes
 from riskpipe.products.trades import Trades
-from riskpipe.products.validation import out_of_order, past_dates, rows_fault, unknown_currencies
-from riskpipe.products.vanilla import OPTION_TYPE, VanillaOptions, prepare_on_underlying, underlying_needs
+from riskpipe.products.validation import out_of_order, rows_fault
+from riskpipe.products.vanilla import (
+    OPTION_TYPE,
+    UnderlyingOption,
+    VanillaOptions,
+    prepare_on_underlying,
+)
 
 # Measured: of arithmetic averages seven passes over the fixings, of geometric ones a logarithm each.
 _WEIGHT, _ARITHMETIC_WEIGHT, _GEOMETRIC_WEIGHT = 2.0, 0.45, 0.06
 
 
-class EquityAsianOption(Product):
+class EquityAsianOption(UnderlyingOption):
     """Option on the average of the spots on fixing dates, paid on the expiry date.
 
     The volatility is the constant one of the strike to the expiry date. Geometric averages are exact (Kemna and Vorst
@@ -59,18 +63,11 @@ class EquityAsianOption(Product):
         done, average = _done(trades, as_of), trades.numbers("running_average")
         lacking = (done > 0.0) & ~(average > 0.0)
         return [
-            *unknown_currencies(trades, "currency"),
-            *past_dates(trades, "expiry_date", as_of, "expiry"),
+            *super().validate(trades, as_of),
             *out_of_order(trades, "fixing_start", "expiry_date"),
             *rows_fault("fixings_done", "schedule", wrong, "fixings_done is not the number of fixings before today"),
             *rows_fault("running_average", "past_fixings", lacking, "past fixings need a running_average above zero"),
         ]
-
-    def currency(self, trades: Trades) -> Labels:
-        return trades.labels("currency")
-
-    def requirements(self, trades: Trades, conventions: Conventions) -> tuple[Need, ...]:
-        return underlying_needs(trades, conventions)
 
     def weight(self, trades: Trades, as_of: int) -> NDArray[np.float64]:
         left = np.maximum(_counts(trades) - _past_fixings(trades, as_of)[0], 1)

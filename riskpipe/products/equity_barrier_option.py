@@ -5,17 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from riskpipe.market.conventions import Conventions
-from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
 from riskpipe.products.barriers import BARRIER_COLUMNS, BARRIER_WEIGHT, prepare_barriers
-from riskpipe.products.base import COMMON_COLUMNS, Column, Need, Prepared, Product, RowFaults
+from riskpipe.products.base import COMMON_COLUMNS, Column, Prepared
 from riskpipe.products.trades import Trades
-from riskpipe.products.validation import past_dates, unknown_currencies
-from riskpipe.products.vanilla import OPTION_TYPE, prepare_on_underlying, spots, underlying_needs
+from riskpipe.products.vanilla import OPTION_TYPE, UnderlyingOption, prepare_on_underlying, spots
 
 
-class EquityBarrierOption(Product):
+class EquityBarrierOption(UnderlyingOption):
     """Reiner and Rubinstein (1991), at the constant rate, dividend yield and volatility to the expiry date.
 
     The volatility is that of the strike. A spot at or beyond the barrier has reached it: in is the vanilla option, out
@@ -34,15 +31,6 @@ class EquityBarrierOption(Product):
         Column("expiry_date", "date", "last day of the option and of the barrier, and when it pays"),
         *BARRIER_COLUMNS,
     )
-
-    def validate(self, trades: Trades, as_of: int) -> list[RowFaults]:
-        return [*unknown_currencies(trades, "currency"), *past_dates(trades, "expiry_date", as_of, "expiry")]
-
-    def currency(self, trades: Trades) -> Labels:
-        return trades.labels("currency")
-
-    def requirements(self, trades: Trades, conventions: Conventions) -> tuple[Need, ...]:
-        return underlying_needs(trades, conventions)
 
     def weight(self, trades: Trades, as_of: int) -> NDArray[np.float64]:
         return np.full(len(trades), BARRIER_WEIGHT)

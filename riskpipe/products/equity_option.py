@@ -5,20 +5,17 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from riskpipe.market.conventions import Conventions
-from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
 from riskpipe.products.american import ExercisableOptions
-from riskpipe.products.base import COMMON_COLUMNS, Column, Need, Prepared, Product, RowFaults
+from riskpipe.products.base import COMMON_COLUMNS, Column, Prepared
 from riskpipe.products.trades import Trades
-from riskpipe.products.validation import past_dates, unknown_currencies
-from riskpipe.products.vanilla import OPTION_TYPE, prepare_on_underlying, spots, underlying_needs
+from riskpipe.products.vanilla import OPTION_TYPE, UnderlyingOption, prepare_on_underlying, spots
 
 # Rates and volatilities move with every scenario; a fifth of it where the spot moves alone.
 AMERICAN_WEIGHT = 120.0
 
 
-class EquityOption(Product):
+class EquityOption(UnderlyingOption):
     """European or American exercise of an option on an equity.
 
     European: Black, Scholes and Merton (1973) on the forward to the expiry date. American: Andersen, Lake and
@@ -38,18 +35,6 @@ class EquityOption(Product):
         Column("expiry_date", "date", "last day of the option, and when it pays"),
         Column("exercise", "string", "style of exercise", choices=("european", "american")),
     )
-
-    def validate(self, trades: Trades, as_of: int) -> list[RowFaults]:
-        return [
-            *unknown_currencies(trades, "currency"),
-            *past_dates(trades, "expiry_date", as_of, "expiry"),
-        ]
-
-    def currency(self, trades: Trades) -> Labels:
-        return trades.labels("currency")
-
-    def requirements(self, trades: Trades, conventions: Conventions) -> tuple[Need, ...]:
-        return underlying_needs(trades, conventions)
 
     def weight(self, trades: Trades, as_of: int) -> NDArray[np.float64]:
         return np.where(trades.is_one("exercise", "american"), AMERICAN_WEIGHT, 1.0)

@@ -9,20 +9,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riskpipe.errors import Level, Reason
+from riskpipe.market.conventions import Conventions
 from riskpipe.market.daycounts import year_fraction
 from riskpipe.market.factors import date_of
 from riskpipe.market.growths import DailyGrowths, Grown, Request, joined
 from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
 from riskpipe.market.schedules import Schedule
-from riskpipe.products.base import RowFaults
+from riskpipe.products.base import Need, RowFaults
 from riskpipe.products.flows import Amounts, Days, Floats, Integers
 from riskpipe.products.overnight import NONE_MISSING, fixing_dates, projected, realised
+from riskpipe.products.trades import Trades
 
 _SEPARATOR = "\0"
 
 Lacking = tuple[str, int, Integers]
 """An index, a date in days, and the trades, int64."""
+
+
+def projection_curve(trades: Trades, conventions: Conventions, column: str = "index") -> Labels:
+    """The curve that each trade's index is projected from."""
+    return trades.labels(column).map(lambda name: conventions.index(name).curve)
+
+
+def rate_needs(trades: Trades, conventions: Conventions) -> tuple[Need, ...]:
+    """What a trade with the columns discount_curve and index depends on."""
+    return (
+        Need("discount", ("zero_rate",), trades.labels("discount_curve")),
+        Need("projection", ("zero_rate",), projection_curve(trades, conventions)),
+    )
 
 
 @dataclass(frozen=True)

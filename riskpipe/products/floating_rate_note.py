@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riskpipe.market.conventions import Conventions
-from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
 from riskpipe.market.schedules import Schedule, schedule
 from riskpipe.products.base import COMMON_COLUMNS, Column, Need, Prepared, Product, RowFaults
@@ -23,10 +22,17 @@ from riskpipe.products.debt import (
     recovery_factors,
     redemptions,
 )
-from riskpipe.products.floating import FloatingLeg, Growth, fixing_faults, floating_flows, last_fixed_start
+from riskpipe.products.floating import (
+    FloatingLeg,
+    Growth,
+    fixing_faults,
+    floating_flows,
+    last_fixed_start,
+    projection_curve,
+)
 from riskpipe.products.flows import Days, Integers, merged, offsets_of
 from riskpipe.products.legs import DefaultLeg, KnownLeg, PreparedLegs, ProjectedLeg, ProjectedSurvivalLeg, SurvivalLeg
-from riskpipe.products.schedule_columns import remaining_periods
+from riskpipe.products.schedule_columns import adjustment, remaining_periods
 from riskpipe.products.trades import Trades
 
 
@@ -55,11 +61,8 @@ class FloatingRateNote(Product):
     def validate(self, trades: Trades, as_of: int) -> list[RowFaults]:
         return debt_faults(trades, as_of)
 
-    def currency(self, trades: Trades) -> Labels:
-        return trades.labels("currency")
-
     def requirements(self, trades: Trades, conventions: Conventions) -> tuple[Need, ...]:
-        return (*debt_needs(trades), Need("projection", ("zero_rate",), _projection(trades, conventions)))
+        return (*debt_needs(trades), Need("projection", ("zero_rate",), projection_curve(trades, conventions)))
 
     def missing_points(self, trades: Trades, model: MarketModel) -> list[RowFaults]:
         running = _periods(trades, model.as_of, last_fixed_start(trades.labels("index"), model))
@@ -73,7 +76,7 @@ class FloatingRateNote(Product):
         periods = _periods(trades, model.as_of)
         floating = floating_flows(_leg(trades, periods), model)
         curve, credit = trades.labels("discount_curve"), trades.labels("credit_curve")
-        projection = _projection(trades, model.conventions)
+        projection = projection_curve(trades, model.conventions)
         risky = credit.codes >= 0
         free, unsure = _split(floating.growth, risky)
         started, growth = free.telescoped(projection, curve)
@@ -140,15 +143,8 @@ def _split(growth: Growth, risky: NDArray[np.bool_]) -> tuple[Growth, Growth]:
 
 
 def _periods(trades: Trades, as_of: int, before: int | None = None) -> Schedule:
-    return schedule(
-        trades.days("issue_date"),
-        trades.days("maturity_date"),
-        trades.labels("frequency"),
-        trades.labels("calendar"),
-        trades.labels("business_day_convention"),
-        after=as_of,
-        before=before,
-    )
+    dates = (trades.days("issue_date"), trades.days("maturity_date"))
+    return schedule(*dates, trades.labels("frequency"), adjustment(trades), after=as_of, before=before)
 
 
 def _leg(trades: Trades, periods: Schedule) -> FloatingLeg:
@@ -160,7 +156,3 @@ def _leg(trades: Trades, periods: Schedule) -> FloatingLeg:
         faces(trades),
         trades.numbers("spread"),
     )
-
-
-def _projection(trades: Trades, conventions: Conventions) -> Labels:
-    return trades.labels("index").map(lambda name: conventions.index(name).curve)

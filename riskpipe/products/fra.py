@@ -14,7 +14,14 @@ from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
 from riskpipe.market.nodes import DiscountNodes
 from riskpipe.products.base import COMMON_COLUMNS, Column, Need, Prepared, Product, RowFaults
-from riskpipe.products.floating import index_groups, lacking, missing_fixings, term_fixings
+from riskpipe.products.floating import (
+    index_groups,
+    lacking,
+    missing_fixings,
+    projection_curve,
+    rate_needs,
+    term_fixings,
+)
 from riskpipe.products.flows import Floats, Integers
 from riskpipe.products.nodes import evaluate_used
 from riskpipe.products.schedule_columns import day_count_column
@@ -57,14 +64,8 @@ class ForwardRateAgreement(Product):
             *past_dates(trades, "maturity_date", as_of, "maturity"),
         ]
 
-    def currency(self, trades: Trades) -> Labels:
-        return trades.labels("currency")
-
     def requirements(self, trades: Trades, conventions: Conventions) -> tuple[Need, ...]:
-        return (
-            Need("discount", ("zero_rate",), trades.labels("discount_curve")),
-            Need("projection", ("zero_rate",), _projection(trades, conventions)),
-        )
+        return rate_needs(trades, conventions)
 
     def missing_points(self, trades: Trades, model: MarketModel) -> list[RowFaults]:
         return missing_fixings(_terms(trades, model).missing)
@@ -74,7 +75,7 @@ class ForwardRateAgreement(Product):
 
     def prepare(self, trades: Trades, model: MarketModel) -> Prepared:
         terms = _terms(trades, model)
-        discount_curve, projection = trades.labels("discount_curve"), _projection(trades, model.conventions)
+        discount_curve, projection = trades.labels("discount_curve"), projection_curve(trades, model.conventions)
         start, end = trades.days("start_date"), trades.days("maturity_date")
         nodes, (payment, near, far) = model.discount((discount_curve, start), (projection, start), (projection, end))
         # What is known needs no forward: its growth is one, of the node that pays.
@@ -137,7 +138,3 @@ def _terms(trades: Trades, model: MarketModel) -> _Terms:
     amount = np.where(alive, np.where(known, settled, notional), 0.0)
     owed = np.where(alive & ~known, notional * (1.0 + rate * tau), 0.0)
     return _Terms(amount, owed, ratio, alive & ~known, missing)
-
-
-def _projection(trades: Trades, conventions: Conventions) -> Labels:
-    return trades.labels("index").map(lambda name: conventions.index(name).curve)

@@ -5,19 +5,16 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from riskpipe.market.conventions import Conventions
-from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
 from riskpipe.products.barriers import BARRIER_COLUMNS, BARRIER_WEIGHT, prepare_barriers
-from riskpipe.products.base import COMMON_COLUMNS, Column, Need, Prepared, Product, RowFaults
+from riskpipe.products.base import COMMON_COLUMNS, Column, Prepared, RowFaults
 from riskpipe.products.expired import expired_faults, expired_fixings, with_expired
-from riskpipe.products.pairs import broken_pairs, pair_needs, prepare_on_pair, second_currency, spot_rates
+from riskpipe.products.pairs import PairOption, prepare_on_pair, spot_rates
 from riskpipe.products.trades import Trades
-from riskpipe.products.validation import out_of_order, past_dates
 from riskpipe.products.vanilla import OPTION_TYPE
 
 
-class FxBarrierOption(Product):
+class FxBarrierOption(PairOption):
     """Reiner and Rubinstein (1991), at the constant rates and volatility to the delivery, in the second currency.
 
     In and out add up to the `fx_option`: the forward is to the delivery date, the variance that of the strike to the
@@ -39,19 +36,6 @@ class FxBarrierOption(Product):
         Column("delivery_date", "date", "when the currencies are exchanged"),
         *BARRIER_COLUMNS,
     )
-
-    def validate(self, trades: Trades, as_of: int) -> list[RowFaults]:
-        return [
-            *broken_pairs(trades),
-            *past_dates(trades, "delivery_date", as_of, "delivery"),
-            *out_of_order(trades, "expiry_date", "delivery_date"),
-        ]
-
-    def currency(self, trades: Trades) -> Labels:
-        return trades.labels("pair").map(second_currency)
-
-    def requirements(self, trades: Trades, conventions: Conventions) -> tuple[Need, ...]:
-        return pair_needs(trades, conventions)
 
     def missing_points(self, trades: Trades, model: MarketModel) -> list[RowFaults]:
         out = trades.is_one("barrier_type", "down_out") | trades.is_one("barrier_type", "up_out")

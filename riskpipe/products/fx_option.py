@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from riskpipe.market.conventions import Conventions
-from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
-from riskpipe.products.base import COMMON_COLUMNS, Column, Need, Prepared, Product, RowFaults
+from riskpipe.products.base import COMMON_COLUMNS, Column, Prepared, RowFaults
 from riskpipe.products.expired import expired_faults, with_expired
-from riskpipe.products.pairs import broken_pairs, pair_needs, prepare_on_pair, second_currency
+from riskpipe.products.pairs import PairOption, prepare_on_pair
 from riskpipe.products.trades import Trades
-from riskpipe.products.validation import out_of_order, past_dates
 from riskpipe.products.vanilla import OPTION_TYPE
 
 
-class FxOption(Product):
+class FxOption(PairOption):
     """Garman and Kohlhagen (1983), in the pair's second currency.
 
     The forward is to the delivery date by covered parity, the variance to the expiry date, and the payment is
@@ -34,19 +31,6 @@ class FxOption(Product):
         Column("expiry_date", "date", "last day of the option"),
         Column("delivery_date", "date", "when the currencies are exchanged"),
     )
-
-    def validate(self, trades: Trades, as_of: int) -> list[RowFaults]:
-        return [
-            *broken_pairs(trades),
-            *past_dates(trades, "delivery_date", as_of, "delivery"),
-            *out_of_order(trades, "expiry_date", "delivery_date"),
-        ]
-
-    def currency(self, trades: Trades) -> Labels:
-        return trades.labels("pair").map(second_currency)
-
-    def requirements(self, trades: Trades, conventions: Conventions) -> tuple[Need, ...]:
-        return pair_needs(trades, conventions)
 
     def missing_points(self, trades: Trades, model: MarketModel) -> list[RowFaults]:
         return expired_faults(trades, model)

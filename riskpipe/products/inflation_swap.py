@@ -60,9 +60,6 @@ class InflationSwap(Product):
             *past_dates(trades, "maturity_date", as_of, "maturity"),
         ]
 
-    def currency(self, trades: Trades) -> Labels:
-        return trades.labels("currency")
-
     def requirements(self, trades: Trades, conventions: Conventions) -> tuple[Need, ...]:
         return (
             Need("discount", ("zero_rate",), trades.labels("discount_curve")),

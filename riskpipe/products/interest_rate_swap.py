@@ -6,10 +6,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riskpipe.market.conventions import Conventions
-from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
 from riskpipe.products.base import COMMON_COLUMNS, Column, Need, Prepared, Product, RowFaults
-from riskpipe.products.floating import FloatingFlows, FloatingLeg, fixing_faults, floating_flows, last_fixed_start
+from riskpipe.products.floating import (
+    FloatingFlows,
+    FloatingLeg,
+    fixing_faults,
+    floating_flows,
+    last_fixed_start,
+    projection_curve,
+    rate_needs,
+)
 from riskpipe.products.flows import Amounts, fixed_coupons, merged, offsets_of
 from riskpipe.products.legs import NO_NODES, KnownLeg, PreparedLegs, ProjectedLeg
 from riskpipe.products.schedule_columns import (
@@ -56,14 +63,8 @@ class InterestRateSwap(Product):
     def validate(self, trades: Trades, as_of: int) -> list[RowFaults]:
         return [*unknown_currencies(trades, "currency"), *schedule_faults(trades, "start_date", as_of)]
 
-    def currency(self, trades: Trades) -> Labels:
-        return trades.labels("currency")
-
     def requirements(self, trades: Trades, conventions: Conventions) -> tuple[Need, ...]:
-        return (
-            Need("discount", ("zero_rate",), trades.labels("discount_curve")),
-            Need("projection", ("zero_rate",), _projection(trades, conventions)),
-        )
+        return rate_needs(trades, conventions)
 
     def missing_points(self, trades: Trades, model: MarketModel) -> list[RowFaults]:
         before = last_fixed_start(trades.labels("index"), model)
@@ -74,7 +75,7 @@ class InterestRateSwap(Product):
         return 0.3 + 0.03 * fixed + 0.1 * remaining_periods(trades, "start_date", "float_frequency", as_of)
 
     def prepare(self, trades: Trades, model: MarketModel) -> Prepared:
-        discount_curve, projection = trades.labels("discount_curve"), _projection(trades, model.conventions)
+        discount_curve, projection = trades.labels("discount_curve"), projection_curve(trades, model.conventions)
         floating = _floating(trades, model)
         started, growth = floating.growth.telescoped(projection, discount_curve)
         known = merged([_fixed(trades, model), floating.known, started])
@@ -90,10 +91,6 @@ class InterestRateSwap(Product):
                 ProjectedLeg(offsets_of(growth.trade, n), growth.coefficient, start_node, end_node, payment_node),
             ),
         )
-
-
-def _projection(trades: Trades, conventions: Conventions) -> Labels:
-    return trades.labels("index").map(lambda name: conventions.index(name).curve)
 
 
 def _fixed_notional(trades: Trades) -> NDArray[np.float64]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,9 +11,10 @@ from numpy.typing import NDArray
 from riskpipe.kernels.forwards import forward_contracts
 from riskpipe.market.conventions import Conventions
 from riskpipe.market.model import MarketModel
-from riskpipe.products.base import Need, Prepared
+from riskpipe.products.base import Need, Prepared, Product, RowFaults
 from riskpipe.products.nodes import TradeNodes
 from riskpipe.products.trades import Trades
+from riskpipe.products.validation import past_dates, unknown_currencies
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,25 @@ def outright_needs(trades: Trades, conventions: Conventions) -> tuple[Need, ...]
         Need("dividend", ("dividend_yield",), underlying, optional=True),
         Need("discount", ("zero_rate",), trades.labels("currency").map(conventions.discount_curve)),
     )
+
+
+class Outright(Product):
+    """A forward with the columns underlying, currency, quantity and strike.
+
+    :cvar day: the column of its date, on which it pays.
+    """
+
+    day: ClassVar[str]
+
+    def validate(self, trades: Trades, as_of: int) -> list[RowFaults]:
+        past = past_dates(trades, self.day, as_of, self.day.removesuffix("_date"))
+        return [*unknown_currencies(trades, "currency"), *past]
+
+    def requirements(self, trades: Trades, conventions: Conventions) -> tuple[Need, ...]:
+        return outright_needs(trades, conventions)
+
+    def weight(self, trades: Trades, as_of: int) -> NDArray[np.float64]:
+        return np.full(len(trades), 0.2)
 
 
 def prepare_outrights(

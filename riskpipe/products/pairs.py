@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 
 from riskpipe.market.conventions import Conventions
+from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
-from riskpipe.products.base import Need, RowFaults
+from riskpipe.products.base import Need, Product, RowFaults
 from riskpipe.products.nodes import TradeNodes
 from riskpipe.products.trades import Trades
-from riskpipe.products.validation import label_mask, rows_fault
+from riskpipe.products.validation import label_mask, out_of_order, past_dates, rows_fault
 from riskpipe.products.vanilla import VanillaOptions, prepare_vanilla
 
 FX_VOLATILITY = ("fx_vol", "black_vol")
@@ -41,6 +42,23 @@ def pair_needs(trades: Trades, conventions: Conventions) -> tuple[Need, ...]:
         Need("discount", ("zero_rate",), second.map(conventions.discount_curve), currency=second),
         Need("volatility", FX_VOLATILITY, pair),
     )
+
+
+class PairOption(Product):
+    """An option on the column pair until its expiry date, exchanged on its delivery date, in the second currency."""
+
+    def validate(self, trades: Trades, as_of: int) -> list[RowFaults]:
+        return [
+            *broken_pairs(trades),
+            *past_dates(trades, "delivery_date", as_of, "delivery"),
+            *out_of_order(trades, "expiry_date", "delivery_date"),
+        ]
+
+    def currency(self, trades: Trades) -> Labels:
+        return trades.labels("pair").map(second_currency)
+
+    def requirements(self, trades: Trades, conventions: Conventions) -> tuple[Need, ...]:
+        return pair_needs(trades, conventions)
 
 
 def spot_rates(trades: Trades, model: MarketModel) -> TradeNodes:

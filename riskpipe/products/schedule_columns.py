@@ -9,7 +9,7 @@ from riskpipe.market.calendar_names import CALENDARS, CENTRES, is_calendar
 from riskpipe.market.calendars import CONVENTIONS, adjust
 from riskpipe.market.daycounts import DAY_COUNTS
 from riskpipe.market.labels import Labels
-from riskpipe.market.schedules import FREQUENCIES, LONGEST_ADJUSTMENT, Schedule, period_count, schedule
+from riskpipe.market.schedules import FREQUENCIES, LONGEST_ADJUSTMENT, Adjustment, Schedule, period_count, schedule
 from riskpipe.products.base import Column, RowFaults
 from riskpipe.products.trades import Trades
 from riskpipe.products.validation import label_mask, rows_fault
@@ -73,15 +73,13 @@ def leg_schedule(trades: Trades, leg: str, after: int, before: int | None = None
     :param leg: "fixed" or "float", with which the column of its frequency begins.
     :param after, before: as `schedule` has them.
     """
-    return schedule(
-        trades.days("start_date"),
-        trades.days("maturity_date"),
-        trades.labels(f"{leg}_frequency"),
-        trades.labels("calendar"),
-        trades.labels("business_day_convention"),
-        after=after,
-        before=before,
-    )
+    dates = (trades.days("start_date"), trades.days("maturity_date"))
+    return schedule(*dates, trades.labels(f"{leg}_frequency"), adjustment(trades), after=after, before=before)
+
+
+def adjustment(trades: Trades) -> Adjustment:
+    """As the columns calendar and business_day_convention say."""
+    return Adjustment(trades.labels("calendar"), trades.labels("business_day_convention"))
 
 
 def remaining_periods(trades: Trades, start: str, frequency: str, as_of: int) -> NDArray[np.float64]:

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from riskpipe.kernels.rate_options import add_swaptions
 from riskpipe.market.conventions import Conventions
 from riskpipe.market.growths import CurveNodes
-from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
 from riskpipe.market.nodes import CubeNodes
 from riskpipe.market.surfaces import months_between
@@ -23,6 +22,7 @@ from riskpipe.products.floating import (
     fixing_faults,
     floating_flows,
     last_fixed_start,
+    projection_curve,
 )
 from riskpipe.products.flows import Amounts, Floats, fixed_coupons, merged, offsets_of
 from riskpipe.products.interest_rate_swap import InterestRateSwap
@@ -97,9 +97,6 @@ class Swaption(Product):
             *strike_faults(trades, "fixed_rate"),
         ]
 
-    def currency(self, trades: Trades) -> Labels:
-        return trades.labels("currency")
-
     def requirements(self, trades: Trades, conventions: Conventions) -> tuple[Need, ...]:
         return (*_SWAP.requirements(trades, conventions), *volatility_needs(trades, cube=True))
 
@@ -120,7 +117,7 @@ class Swaption(Product):
 
     def _options(self, trades: Trades, model: MarketModel) -> PreparedLegs:
         swaps = _Swaps(trades, model)
-        projection = trades.labels("index").map(lambda name: model.conventions.index(name).curve)
+        projection = projection_curve(trades, model.conventions)
         curve = trades.labels("discount_curve")
         known, growth = swaps.floating, swaps.growth
         nodes, positions = model.projected(
@@ -237,7 +234,7 @@ class _Swaps:
         self.lengths = fixed_coupons(fixed, trades.labels("fixed_day_count"), np.ones(len(trades)))
         self.annuity = merged([self.lengths])
         flows = _floating(trades, model)
-        projection = trades.labels("index").map(lambda name: model.conventions.index(name).curve)
+        projection = projection_curve(trades, model.conventions)
         started, self.growth = flows.growth.telescoped(projection, trades.labels("discount_curve"))
         self.floating = merged([flows.known, started])
         spread = trades.numbers("float_spread")

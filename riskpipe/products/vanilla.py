@@ -13,10 +13,11 @@ from riskpipe.market.conventions import Conventions
 from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
 from riskpipe.market.nodes import VarianceNodes
-from riskpipe.products.base import Column, Need, Prepared
+from riskpipe.products.base import Column, Need, Prepared, Product, RowFaults
 from riskpipe.products.lognormal import negative_forwards, or_no_moneyness
 from riskpipe.products.nodes import TradeNodes
 from riskpipe.products.trades import Trades
+from riskpipe.products.validation import past_dates, unknown_currencies
 
 BLACK_VOLATILITY = ("black_vol",)
 OPTION_TYPE = Column("option_type", "string", "right to buy or to sell the underlying", choices=("call", "put"))
@@ -78,6 +79,16 @@ def underlying_needs(trades: Trades, conventions: Conventions) -> tuple[Need, ..
         Need("discount", ("zero_rate",), trades.labels("currency").map(conventions.discount_curve)),
         Need("volatility", BLACK_VOLATILITY, underlying),
     )
+
+
+class UnderlyingOption(Product):
+    """An option with the columns underlying and currency that pays on its expiry date."""
+
+    def validate(self, trades: Trades, as_of: int) -> list[RowFaults]:
+        return [*unknown_currencies(trades, "currency"), *past_dates(trades, "expiry_date", as_of, "expiry")]
+
+    def requirements(self, trades: Trades, conventions: Conventions) -> tuple[Need, ...]:
+        return underlying_needs(trades, conventions)
 
 
 def prepare_vanilla(

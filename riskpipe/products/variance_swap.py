@@ -9,16 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riskpipe.kernels.variance_swap import variance_swaps
-from riskpipe.market.conventions import Conventions
 from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
 from riskpipe.market.nodes import VarianceNodes
-from riskpipe.products.base import COMMON_COLUMNS, Column, Need, Prepared, Product, RowFaults
+from riskpipe.products.base import COMMON_COLUMNS, Column, Prepared, RowFaults
 from riskpipe.products.lognormal import negative_forwards
 from riskpipe.products.nodes import TradeNodes
 from riskpipe.products.trades import Trades
-from riskpipe.products.validation import past_dates, rows_fault, unknown_currencies
-from riskpipe.products.vanilla import BLACK_VOLATILITY, underlying_needs
+from riskpipe.products.validation import rows_fault
+from riskpipe.products.vanilla import BLACK_VOLATILITY, UnderlyingOption
 
 # Panels of quadrature end at the strikes of the smile. Around today's forward they are at most a deviation wide in the
 # logarithm of the strike, from ten deviations on a tenth of the distance: there they matter where spots are shocked.
@@ -31,7 +30,7 @@ _DEVIATIONS, _REACH = 8.0, 0.5
 _WEIGHT = 100.0
 
 
-class VarianceSwap(Product):
+class VarianceSwap(UnderlyingOption):
     """Pays vega_notional / (2 strike_vol), in vol points, times realised variance less strike_vol squared.
 
     The variance to come is that of a strip of options over the surface (Demeterfi, Derman, Kamal and Zou 1999), between
@@ -62,17 +61,10 @@ class VarianceSwap(Product):
         start, expiry = trades.days("start_date"), trades.days("expiry_date")
         unknown = (start < as_of) & np.isnan(trades.numbers("realised_variance"))
         return [
-            *unknown_currencies(trades, "currency"),
-            *past_dates(trades, "expiry_date", as_of, "expiry"),
+            *super().validate(trades, as_of),
             *rows_fault("expiry_date", "date_order", expiry <= start, "expiry_date is not after start_date"),
             *rows_fault("realised_variance", "seasoned", unknown, "a swap that has started needs a realised_variance"),
         ]
-
-    def currency(self, trades: Trades) -> Labels:
-        return trades.labels("currency")
-
-    def requirements(self, trades: Trades, conventions: Conventions) -> tuple[Need, ...]:
-        return underlying_needs(trades, conventions)
 
     def weight(self, trades: Trades, as_of: int) -> NDArray[np.float64]:
         legs = 1.0 + (trades.days("start_date") > as_of)

@@ -15,7 +15,7 @@ from riskpipe.market.bootstrap.equations import Grid
 from riskpipe.market.calendars import add_business_days, adjust
 from riskpipe.market.daycounts import year_fraction
 from riskpipe.market.labels import Labels
-from riskpipe.market.schedules import schedule
+from riskpipe.market.schedules import Adjustment, schedule
 
 Days = NDArray[np.int32]
 Matrix = NDArray[Any]
@@ -86,9 +86,10 @@ def standard_contract(maturity: int, as_of: int, terms: CreditTerms) -> Standard
         raise ValueError("it matures before protection begins")
     begin = np.array([first if terms.frequency == "1T" else first - _LONGEST_PERIOD], np.int32)
     end = np.array([maturity], np.int32)
-    labels = (Labels.constant(name, 1) for name in (terms.frequency, terms.calendar, terms.convention))
-    unadjusted = Labels.constant("unadjusted", 1)
-    periods = schedule(begin, end, *labels, after=first, maturity_convention=unadjusted)
+    names = (terms.frequency, terms.calendar, terms.convention, "unadjusted")
+    frequency, calendar, convention, of_maturity = (Labels.constant(name, 1) for name in names)
+    adjustment = Adjustment(calendar, convention, maturity=of_maturity)
+    periods = schedule(begin, end, frequency, adjustment, after=first)
     extra = (np.arange(len(periods)) == len(periods) - 1).astype(np.int32)
     kept = np.arange(len(periods))
     if terms.isda:

@@ -5,7 +5,7 @@ import pytest
 import QuantLib as ql  # noqa: N813
 
 from riskpipe.market.labels import Labels
-from riskpipe.market.schedules import FREQUENCIES, Schedule, months_of, period_count, schedule
+from riskpipe.market.schedules import FREQUENCIES, Adjustment, Schedule, months_of, period_count, schedule
 
 EPOCH = 25569
 PERIODS = {
@@ -48,9 +48,11 @@ class RandomTrades:
         self.calendar = [str(v) for v in generator.choice(list(CALENDARS), size)]
         self.convention = [str(v) for v in generator.choice(list(CONVENTIONS), size)]
 
-    def schedule(self, **options: object) -> Schedule:
-        labels = (Labels.of(names) for names in (self.frequency, self.calendar, self.convention))
-        return schedule(self.start, self.maturity, *labels, **options)
+    def schedule(
+        self, after: int | None = None, start: Labels | None = None, maturity: Labels | None = None
+    ) -> Schedule:
+        labels = [Labels.of(names) for names in (self.frequency, self.calendar, self.convention)]
+        return schedule(self.start, self.maturity, labels[0], Adjustment(*labels[1:], start, maturity), after=after)
 
     def quantlib(self, k: int, last: int | None = None) -> list[int]:
         convention = CONVENTIONS[self.convention[k]]
@@ -81,7 +83,7 @@ def test_periods_are_quantlibs() -> None:
 
 def test_a_convention_of_its_own_for_the_maturity() -> None:
     trades = RandomTrades(1000, 16)
-    made = trades.schedule(maturity_convention=Labels.constant("unadjusted", 1000))
+    made = trades.schedule(maturity=Labels.constant("unadjusted", 1000))
     for k in range(1000):
         dates = trades.quantlib(k, ql.Unadjusted)
         rows = slice(made.offsets[k], made.offsets[k + 1])
@@ -91,7 +93,7 @@ def test_a_convention_of_its_own_for_the_maturity() -> None:
 
 def test_a_start_as_given_is_where_the_first_period_begins_and_changes_no_other_date() -> None:
     trades = RandomTrades(1000, 17)
-    given, moved = trades.schedule(start_convention=Labels.constant("unadjusted", 1000)), trades.schedule()
+    given, moved = trades.schedule(start=Labels.constant("unadjusted", 1000)), trades.schedule()
     first = given.start[given.offsets[:-1]]
     assert np.array_equal(first, trades.start)
     assert (first != moved.start[moved.offsets[:-1]]).mean() > 0.1
@@ -128,20 +130,22 @@ def test_a_trade_does_not_depend_on_its_neighbours() -> None:
     trades = RandomTrades(50, 14)
     made = trades.schedule()
     for k in range(50):
-        labels = (Labels.of(names[k : k + 1]) for names in (trades.frequency, trades.calendar, trades.convention))
-        alone = schedule(trades.start[k : k + 1], trades.maturity[k : k + 1], *labels)
+        names = (trades.frequency, trades.calendar, trades.convention)
+        frequency, *adjustment = (Labels.of(each[k : k + 1]) for each in names)
+        alone = schedule(trades.start[k : k + 1], trades.maturity[k : k + 1], frequency, Adjustment(*adjustment))
         assert np.array_equal(alone.end, made.end[made.offsets[k] : made.offsets[k + 1]])
 
 
 def test_start_and_maturity_on_one_business_day_make_no_period() -> None:
     saturday = np.array([20414], np.int32)
-    made = schedule(saturday, saturday + 1, *(Labels.of([v]) for v in ("3M", "TARGET", "following")))
+    frequency, calendar, convention = (Labels.of([name]) for name in ("3M", "TARGET", "following"))
+    made = schedule(saturday, saturday + 1, frequency, Adjustment(calendar, convention))
     assert made.offsets.tolist() == [0, 0]
 
 
 def test_no_trades() -> None:
     empty = np.zeros(0, np.int32)
-    made = schedule(empty, empty, Labels.of([]), Labels.of([]), Labels.of([]))
+    made = schedule(empty, empty, Labels.of([]), Adjustment(Labels.of([]), Labels.of([])))
     assert made.offsets.tolist() == [0]
 
 
@@ -166,7 +170,7 @@ def test_periods_before_a_day_are_those_of_the_whole_schedule() -> None:
     frequency = Labels.of([str(f) for f in random.choice(["1M", "3M", "6M", "1Y", "1T"], n)])
     calendar = Labels.of([str(c) for c in random.choice(["TARGET", "weekends"], n)])
     convention = Labels.of([str(c) for c in random.choice(["unadjusted", "following", "modified_following"], n)])
-    terms = (start, maturity, frequency, calendar, convention)
+    terms = (start, maturity, frequency, Adjustment(calendar, convention))
     for after in (None, today):
         whole = schedule(*terms, after=after)
         some = schedule(*terms, after=after, before=today + 20)
