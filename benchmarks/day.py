@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from riskpipe.plan.accounting import RunStatus
+from riskpipe.runs.publication import Publication
 
 TRADES, SCENARIOS, WORKERS = 500_000, 1_000, 2
 

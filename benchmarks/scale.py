@@ -25,7 +25,7 @@ from benchmarks.scale_cluster import MEGABYTE, counts
 from riskpipe.clusters.address import at_address
 from riskpipe.config.models import Retry
 from riskpipe.execute.dask_executor import DaskExecutor
-from riskpipe.execute.drive import drive
+from riskpipe.execute.drive import Ending, drive
 from riskpipe.execute.events import Event, Finished
 from riskpipe.execute.executor import Executor
 from riskpipe.execute.policy import RetryPolicy
@@ -203,7 +203,7 @@ def _drive(executor: Executor, blocks: int, seconds: float, look: Callable[[int]
             RetryPolicy(**Retry().model_dump()),
             split=lambda task: [],
             on_event=on_event,
-            stop=StopSignal(),
+            ending=Ending(StopSignal()),
             tick=tick,
         )
         spent = time.process_time() - started

@@ -16,7 +16,7 @@ from benchmarks.scale_model import Outcome, Run, simulate, workers_needed
 from riskpipe.clusters.local import local
 from riskpipe.config.models import Retry
 from riskpipe.execute.dask_executor import DaskExecutor
-from riskpipe.execute.drive import drive
+from riskpipe.execute.drive import Ending, drive
 from riskpipe.execute.policy import RetryPolicy
 from riskpipe.execute.signals import StopSignal
 from riskpipe.execute.task import Task
@@ -133,7 +133,7 @@ def against_reality(blocks: int = 60, seconds: float = 0.5) -> dict[str, float]:
             RetryPolicy(**Retry().model_dump()),
             split=lambda task: [],
             on_event=lambda event: None,
-            stop=StopSignal(),
+            ending=Ending(StopSignal()),
         )
         measured = time.monotonic() - started
     modelled = simulate(run).value_s

@@ -24,15 +24,14 @@ def init(
     """Write a sample book with its market, history, stresses and a commented configuration."""
     from riskpipe.config import schema_text
     from riskpipe.errors import UsageError
-    from riskpipe.sample.writer import write_sample
+    from riskpipe.sample.writer import write_sample, write_schema
 
     try:
         as_of: dict[str, Any] = {"as_of": date.fromisoformat(session.as_of)} if session.as_of else {}
     except ValueError:
         raise UsageError(f"--as-of: a date (YYYY-MM-DD) is wanted, got {session.as_of!r}") from None
-    done = write_sample(
-        directory, trades=trades, scenarios=scenarios, seed=seed, schema=schema_text(), force=force, **as_of
-    )
+    done = write_sample(directory, trades=trades, scenarios=scenarios, seed=seed, force=force, **as_of)
+    write_schema(directory, schema_text())
     products = {name: product.trades for name, product in done.products.items()}
     session.answer(
         {

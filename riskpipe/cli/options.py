@@ -8,6 +8,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import FrameType
 from typing import Annotated, Any, Concatenate, ParamSpec
 
@@ -62,34 +63,35 @@ NoColourOption = Annotated[
 ]
 
 
-def shared(
-    context: typer.Context,
-    config: ConfigOption = None,
-    as_of: AsOfOption = None,
-    set_: SetOption = None,
-    json: JsonOption = False,
-    quiet: QuietOption = False,
-    verbose: VerboseOption = False,
-    log_format: LogFormatOption = None,
-    no_color: NoColourOption = False,
-) -> Session:
-    """The session of a command: its own options over those given before its name."""
-    parent = context.parent.obj if context.parent and isinstance(context.parent.obj, Session) else Session()
-    return Session(
-        config=config or parent.config,
-        as_of=as_of or parent.as_of,
-        assignments=(*parent.assignments, *(set_ or ())),
-        json=json or parent.json,
-        quiet=quiet or parent.quiet,
-        verbose=verbose or parent.verbose,
-        log_format=log_format or parent.log_format,
-        colour=parent.colour and not no_color,
-        command=context.command_path,
-    )
+@dataclass(frozen=True)
+class Shared:
+    """The options that every command takes; Typer fills them in by their annotations."""
 
+    context: typer.Context
+    config: ConfigOption = None
+    as_of: AsOfOption = None
+    set_: SetOption = None
+    json: JsonOption = False
+    quiet: QuietOption = False
+    verbose: VerboseOption = False
+    log_format: LogFormatOption = None
+    no_color: NoColourOption = False
 
-def _session(values: dict[str, Any]) -> Session:
-    return shared(**values)
+    def session(self) -> Session:
+        """Of a command: its own options over those given before its name."""
+        context = self.context
+        parent = context.parent.obj if context.parent and isinstance(context.parent.obj, Session) else Session()
+        return Session(
+            config=self.config or parent.config,
+            as_of=self.as_of or parent.as_of,
+            assignments=(*parent.assignments, *(self.set_ or ())),
+            json=self.json or parent.json,
+            quiet=self.quiet or parent.quiet,
+            verbose=self.verbose or parent.verbose,
+            log_format=self.log_format or parent.log_format,
+            colour=parent.colour and not self.no_color,
+            command=context.command_path,
+        )
 
 
 def session_of(arguments: Sequence[str]) -> Session:
@@ -97,15 +99,20 @@ def session_of(arguments: Sequence[str]) -> Session:
 
     The shared options count wherever they stand; a value that is none is as if it had not been given.
     """
+
+    def alone(**values: Any) -> Session:
+        return Shared(**values).session()
+
+    _with_shared(alone, ())
     options = typer.Typer(add_completion=False)
-    options.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})(shared)
+    options.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})(alone)
     command = get_command(options)
     with command.make_context("riskpipe", list(arguments), resilient_parsing=True) as context:
         session: Session = command.invoke(context)
         return session
 
 
-_SHARED = tuple(inspect.signature(shared, eval_str=True).parameters.values())
+_SHARED = tuple(inspect.signature(Shared, eval_str=True).parameters.values())
 
 
 def _with_shared(function: Callable[..., Any], own: tuple[inspect.Parameter, ...]) -> None:
@@ -123,7 +130,7 @@ def everywhere(command: Callable[Concatenate[Session, P], ExitCode]) -> Callable
 
     @functools.wraps(command)
     def run(**values: Any) -> int:
-        session = _session({p.name: values.pop(p.name) for p in _SHARED})
+        session = Shared(**{p.name: values.pop(p.name) for p in _SHARED}).session()
         try:
             with ctrl_c(), captured(session.messages), reserved(functools.partial(_printed, session)):
                 code: ExitCode = function(session, **values)
@@ -165,7 +172,7 @@ def before_commands(*own: inspect.Parameter) -> Callable[..., None]:
 
     def keep(**values: Any) -> None:
         context: typer.Context = values["context"]
-        context.obj = _session({p.name: values[p.name] for p in _SHARED})
+        context.obj = Shared(**{p.name: values[p.name] for p in _SHARED}).session()
 
     _with_shared(keep, own)
     return keep

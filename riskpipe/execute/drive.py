@@ -66,6 +66,21 @@ class DriveResult:
     counts: Counts
 
 
+@dataclass(frozen=True)
+class Ending:
+    """What ends a drive before its tasks have.
+
+    :param stop: looked at between outcomes. On a stop nothing more is submitted, what has been started may end within
+        `grace_seconds`, and everything else that was taken becomes CancelledTask; the rest of the tasks is the
+        caller's to count. A second signal ends the wait.
+    :param fail_fast: the first Failed stops the drive likewise.
+    """
+
+    stop: StopSignal
+    fail_fast: bool = False
+    grace_seconds: float = 25.0
+
+
 def drive(
     tasks: Iterator[Task],
     executor: Executor,
@@ -73,11 +88,9 @@ def drive(
     *,
     split: Callable[[Task], list[Task]],
     on_event: OnEvent,
-    stop: StopSignal,
+    ending: Ending,
     clock: Clock | None = None,
     tick: Callable[[], None] = lambda: None,
-    fail_fast: bool = False,
-    grace_seconds: float = 25.0,
 ) -> DriveResult:
     """Run all tasks, and those that `on_event` returns, to an ending each.
 
@@ -85,20 +98,16 @@ def drive(
     :param split: cuts a task in two (or more); fewer than two parts: it cannot be cut, and fails.
     :param on_event: told every event in order. It may return further tasks (a merge, when the last of its
         values is in); they run before the rest of `tasks`.
-    :param stop: looked at between outcomes. On a stop nothing more is submitted, what has been started may
-        end within `grace_seconds`, and everything else that was taken becomes CancelledTask; the rest of
-        `tasks` is the caller's to count. A second signal ends the wait.
     :param tick: called at least once a second, unless the executor is serial.
-    :param fail_fast: the first Failed stops the drive likewise.
     :raises SchedulerLostError, ClusterError: after a CancelledTask for each task taken and not ended.
     """
-    driver = _Driver(tasks, executor, policy, split, on_event, stop, clock or SystemClock(), fail_fast)
+    driver = _Driver(tasks, executor, policy, split, on_event, ending, clock or SystemClock())
     try:
         while driver.unfinished() and not driver.stopping():
             tick()
             driver.advance(0.0 if driver.fill() else LONGEST_WAIT_SECONDS)
         if driver.stopping():
-            driver.drain(tick, grace_seconds)
+            driver.drain(tick)
     except ClusterError:
         driver.abandon()
         raise
@@ -113,9 +122,8 @@ class _Driver:
     policy: RetryPolicy
     split: Callable[[Task], list[Task]]
     on_event: OnEvent
-    stop: StopSignal
+    ending: Ending
     clock: Clock
-    fail_fast: bool
     counts: Counts = field(default_factory=Counts)
     exhausted: bool = False
     failed_fast: bool = False
@@ -129,12 +137,12 @@ class _Driver:
         return bool(self.ready or self.delayed or self.flight or not self.exhausted)
 
     def stopping(self) -> bool:
-        return self.stop.requested or self.failed_fast
+        return self.ending.stop.requested or self.failed_fast
 
     def state(self) -> DriveState:
         if not self.unfinished() and self.counts.cancelled == 0:
             return DriveState.COMPLETE
-        return DriveState.STOPPED if self.stop.requested else DriveState.FAILED_FAST
+        return DriveState.STOPPED if self.ending.stop.requested else DriveState.FAILED_FAST
 
     def fill(self) -> bool:
         """Top the window up by what the executor asks for; whether it may ask for more at once."""
@@ -158,11 +166,11 @@ class _Driver:
         elif self.delayed:
             self.clock.sleep(seconds)
 
-    def drain(self, tick: Callable[[], None], grace_seconds: float) -> None:
+    def drain(self, tick: Callable[[], None]) -> None:
         """Let what has been started end, while the grace lasts; cancel everything else."""
-        deadline = self.clock.now() + grace_seconds
+        deadline = self.clock.now() + self.ending.grace_seconds
         self.executor.cancel_queued()
-        while self.executor.running() and not self.stop.immediate:
+        while self.executor.running() and not self.ending.stop.immediate:
             remaining = deadline - self.clock.now()
             if remaining <= 0:
                 break
@@ -242,7 +250,7 @@ class _Driver:
 
     def _failed(self, task: Task, reason: Reason, message: str, mishap: Mishap) -> None:
         self.counts.failed += 1
-        self.failed_fast = self.failed_fast or self.fail_fast
+        self.failed_fast = self.failed_fast or self.ending.fail_fast
         self._tell(Failed(task, reason, message, mishap))
 
     def _cancelled(self, task: Task) -> None:

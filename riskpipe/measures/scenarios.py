@@ -30,6 +30,23 @@ class Scenarios:
     history_faults: tuple[MarketFault, ...] = ()
 
 
+@dataclass(frozen=True)
+class FactorRules:
+    """What else is known of the snapshot's factors.
+
+    :param returns: how history moves them, see `historical_columns`.
+    :param left_out: ids of those that the snapshot lacks for their errors.
+    :param units: of those that are quoted in a fraction of their currency, see `stress_columns`.
+    """
+
+    returns: Mapping[str, Return] | None = None
+    left_out: frozenset[str] = frozenset()
+    units: Mapping[str, float] | None = None
+
+
+NO_RULES = FactorRules()
+
+
 def build_scenarios(
     snapshot: MarketSnapshot,
     measures: tuple[str, ...],
@@ -37,20 +54,15 @@ def build_scenarios(
     *,
     stress: pa.Table | None = None,
     history: pa.Table | None = None,
-    returns: Mapping[str, Return] | None = None,
     selected: Callable[[str], bool] = lambda name: True,
-    left_out: frozenset[str] = frozenset(),
-    units: Mapping[str, float] | None = None,
+    rules: FactorRules = NO_RULES,
     derivative: Derivative | None = None,
 ) -> Scenarios:
     """All columns that `measures` need, in catalogue order after the base.
 
     Bump columns of one subject stay together, P&L columns may be cut anywhere.
 
-    :param returns: how history moves factors, see `historical_columns`.
     :param selected: keeps a stress or a day of history, by name.
-    :param left_out: ids of factors that the snapshot lacks for their errors.
-    :param units: of factors that are quoted in a fraction of their currency, see `stress_columns`.
     :param derivative: of the snapshot's derived points: they follow their quotes, exactly in stresses, to first order
         else. Measures by point have the quotes in their place.
     """
@@ -69,13 +81,15 @@ def build_scenarios(
     stress_faults: list[MarketFault] = []
     history_faults: list[MarketFault] = []
     if "stress" in measures and stress is not None:
-        columns, stress_faults = stress_columns(stress, snapshot, left_out, units)
+        columns, stress_faults = stress_columns(stress, snapshot, rules.left_out, rules.units)
         for name, factors, levels in columns:
             if selected(name):
                 builder.add(name, PNL_SETS["stress"], factors, levels, exact=True)
         stress_faults += _unmade_faults(builder.unmade)
     if "historical_var" in measures and history is not None:
-        columns, history_faults = historical_columns(history, snapshot, derivative.is_derived, returns, units)
+        columns, history_faults = historical_columns(
+            history, snapshot, derivative.is_derived, rules.returns, rules.units
+        )
         for name, factors, levels in columns:
             if selected(name):
                 builder.add(name, PNL_SETS["historical_var"], factors, levels)

@@ -18,6 +18,7 @@ from riskpipe.market.model import MarketModel
 from riskpipe.market.ranges import RANGES, Ranges
 from riskpipe.plan.costs import BYTES_PER_WEIGHT, MOST_WEIGHT_HELD, CostModel
 from riskpipe.plan.partition import ScenarioRange
+from riskpipe.plan.quarantine import Quarantine
 from riskpipe.plan.selection import Selection
 from riskpipe.products.base import Product, RowFaults
 from riskpipe.products.books import normal_book
@@ -49,45 +50,6 @@ class Fault:
     rows: int
     sample: tuple[str, ...]
     message: str
-
-
-@dataclass
-class Quarantine:
-    """Rows that get a reason in place of numbers, by file and row."""
-
-    path: list[str] = field(default_factory=list)
-    row: list[int] = field(default_factory=list)
-    reason: list[str] = field(default_factory=list)
-    message: list[str] = field(default_factory=list)
-    doubled: list[bool] = field(default_factory=list)
-
-    def add(self, path: str, rows: NDArray[np.int64], reason: Reason, message: str, *, doubled: bool = False) -> None:
-        """:param doubled: their trade ids are those of other rows too, so that they do not name them."""
-        self.path += [path] * len(rows)
-        self.row += rows.tolist()
-        self.reason += [reason.value] * len(rows)
-        self.message += [message] * len(rows)
-        self.doubled += [doubled] * len(rows)
-
-    def table(self) -> pa.Table:
-        """One row a trade, sorted by path and row: the first reason found, and whether its id is doubled."""
-        table = pa.table(
-            {
-                "path": pa.array(self.path, pa.string()),
-                "row": pa.array(self.row, pa.int64()),
-                "reason": pa.array(self.reason, pa.string()),
-                "message": pa.array(self.message, pa.string()),
-                "doubled": pa.array(self.doubled, pa.bool_()),
-                "order": pa.array(range(len(self.row)), pa.int64()),
-            }
-        ).sort_by([("path", "ascending"), ("row", "ascending"), ("order", "ascending")])
-        if not len(table):
-            return table.drop(["order"])
-        path, row = table.column("path").to_pylist(), table.column("row").to_pylist()
-        first = [k == 0 or (path[k], row[k]) != (path[k - 1], row[k - 1]) for k in range(len(table))]
-        doubled = np.logical_or.reduceat(table.column("doubled").to_numpy(), np.flatnonzero(first))
-        kept = table.filter(pa.array(first)).drop(["order", "doubled"])
-        return kept.append_column("doubled", pa.array(doubled))
 
 
 @dataclass(frozen=True)
@@ -147,6 +109,24 @@ class _RenamedBooks:
         return f"{what}: {', '.join(shown)}{more}"
 
 
+@dataclass(frozen=True)
+class Portfolio:
+    """Trade files, the store that they lie in, and the products that they may be of."""
+
+    files: Sequence[TradeFile]
+    store: Store
+    products: Mapping[str, Product]
+
+
+@dataclass(frozen=True)
+class Pricing:
+    """In which ranges of scenarios trades are to be priced, what that takes, and whether their P&L is stored."""
+
+    ranges: Sequence[ScenarioRange] = ()
+    costs: CostModel = field(default_factory=CostModel)
+    stored_pnl: bool = True
+
+
 class Survey:
     """The pass. Iterate `files()` to its end; then `faults`, `blocking`, `quarantine` and `trades` are whole.
 
@@ -156,29 +136,21 @@ class Survey:
 
     def __init__(
         self,
-        files: Sequence[TradeFile],
-        portfolio: Store,
-        products: Mapping[str, Product],
+        portfolio: Portfolio,
         as_of: int,
         model: MarketModel | None,
         base_currency: str,
         *,
         selection: Selection | None = None,
-        ranges: Sequence[ScenarioRange] = (),
-        costs: CostModel | None = None,
-        stored_pnl: bool = True,
+        pricing: Pricing | None = None,
         usual: Ranges = RANGES,
     ) -> None:
-        self._files = files
         self._portfolio = portfolio
-        self._products = products
         self._as_of = as_of
         self._model = model
         self._base_currency = base_currency
         self._selection = selection or Selection()
-        self._ranges = ranges
-        self._costs = costs or CostModel()
-        self._stored_pnl = stored_pnl
+        self._pricing = pricing or Pricing()
         self._usual = usual
         self._hashes: list[NDArray[np.uint64]] = []
         self._faults: dict[tuple[Level, str, str, str, str], tuple[int, tuple[str, ...]]] = {}
@@ -199,20 +171,20 @@ class Survey:
 
     def files(self) -> Iterator[FileSurvey]:
         """Survey file after file, then look for trade ids that occur twice, and tell of books with another name."""
-        for file in self._files:
+        for file in self._portfolio.files:
             yield self._survey(file)
         self._find_duplicates()
         self._tell_renamed()
 
     def _survey(self, file: TradeFile) -> FileSurvey:
-        product = self._products[file.product]
+        product = self._portfolio.products[file.product]
         columns = [column.name for column in all_columns(product)]
-        empty = (np.empty(0, np.bool_), np.empty((len(self._ranges), 0)), np.empty(0))
+        empty = (np.empty(0, np.bool_), np.empty((len(self._pricing.ranges), 0)), np.empty(0))
         parts = [empty]
         hashes = [np.empty(0, np.uint64)]
         first = 0
         try:
-            for batch in iter_batches(self._portfolio, file, columns, BATCH_ROWS):
+            for batch in iter_batches(self._portfolio.store, file, columns, BATCH_ROWS):
                 table = canonical(batch, product)
                 hashes.append(_hash(table.column("trade_id")))
                 parts.append(self._batch(file, product, Trades(table), batch, first))
@@ -237,7 +209,7 @@ class Survey:
         self._note(file, trades, check_rows(trades, product, original, self._as_of), first, good, every)
         self._renamed.add(file, trades, original, first)
         weight = np.ones(n)
-        seconds, valuations = np.zeros((len(self._ranges), n)), np.zeros(n)
+        seconds, valuations = np.zeros((len(self._pricing.ranges), n)), np.zeros(n)
         rows = np.flatnonzero(good)
         for found in self._examine(product, trades if good.all() else trades.take(rows), rows):
             self._note(file, trades, found.faults, first, good, found.rows)
@@ -251,9 +223,9 @@ class Survey:
         selected = self._selection.trades(product.name, trades.books, trades.trade_ids.to_pylist)
         self.valuations += float(valuations[selected].sum())
         bytes_ = np.zeros(n)
-        for k, columns in enumerate(self._ranges):
-            seconds[k] += self._costs.seconds_per_trade(product.name)
-            bytes_ = np.maximum(bytes_, self._costs.trade_bytes(columns.pnl_columns, self._stored_pnl))
+        for k, columns in enumerate(self._pricing.ranges):
+            seconds[k] += self._pricing.costs.seconds_per_trade(product.name)
+            bytes_ = np.maximum(bytes_, self._pricing.costs.trade_bytes(columns.pnl_columns, self._pricing.stored_pnl))
         return (
             selected,
             seconds * selected,
@@ -309,12 +281,12 @@ class Survey:
         rows: NDArray[np.int64],
         weight: NDArray[np.float64],
     ) -> None:
-        for k, columns in enumerate(self._ranges):
+        for k, columns in enumerate(self._pricing.ranges):
             priced = np.full(len(rows), float(columns.dense))
             for column in needs.pricing:
                 priced += columns.by_group[column]
             valuations[rows] += priced
-            seconds[k, rows] = weight * priced * self._costs.seconds_per_unit(product.name)
+            seconds[k, rows] = weight * priced * self._pricing.costs.seconds_per_unit(product.name)
 
     def _note(
         self,
@@ -355,10 +327,10 @@ class Survey:
         if not len(suspects):
             return
         where: dict[str, list[tuple[int, int]]] = {}
-        for k, file in enumerate(self._files):
+        for k, file in enumerate(self._portfolio.files):
             rows = np.flatnonzero(np.isin(self._hashes[k], suspects))
             if len(rows):
-                ids = read_rows(self._portfolio, file, 0, file.rows, ["trade_id"]).take(pa.array(rows))
+                ids = read_rows(self._portfolio.store, file, 0, file.rows, ["trade_id"]).take(pa.array(rows))
                 for row, trade_id in zip(rows.tolist(), read_trade_ids(ids), strict=True):
                     if trade_id:
                         where.setdefault(trade_id, []).append((k, row))
@@ -369,7 +341,7 @@ class Survey:
                     by_file.setdefault(k, []).append((row, trade_id))
         message = "trade_id occurs more than once in the portfolio; give each trade one row"
         for k, found in sorted(by_file.items()):
-            path = self._files[k].path
+            path = self._portfolio.files[k].path
             ids = tuple(trade_id for _, trade_id in found[:SAMPLES])
             self._count(Level.ERROR, path, "trade_id", "unique", message, len(found), ids)
             rows = np.array(sorted(row for row, _ in found), np.int64)

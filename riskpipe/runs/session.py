@@ -18,7 +18,7 @@ from typing import Any
 from riskpipe import __version__
 from riskpipe.config import Settings
 from riskpipe.errors import InfrastructureError, Reason, StorageError
-from riskpipe.execute.drive import DriveResult, DriveState, drive
+from riskpipe.execute.drive import DriveResult, DriveState, Ending, drive
 from riskpipe.execute.events import Event, Failed, Finished, Retried, SplitInto, Submitted
 from riskpipe.execute.executor import Executor
 from riskpipe.execute.policy import RetryPolicy
@@ -212,10 +212,8 @@ class Session:
                 RetryPolicy(**retry.model_dump()),
                 split=self._split,
                 on_event=self._on_event,
-                stop=self.stop,
+                ending=Ending(self.stop, fail_fast, self.settings.grace_seconds),
                 tick=self._tick,
-                fail_fast=fail_fast,
-                grace_seconds=self.settings.grace_seconds,
             )
         finally:
             self.stop.breaks_in = False

@@ -59,7 +59,6 @@ def write_sample(
     as_of: date = date(2026, 11, 20),
     force: bool = False,
     products: Mapping[str, float] | None = None,
-    schema: str | None = None,
     quoted: bool = True,
 ) -> SampleSummary:
     """Write a seeded, plausible cross-asset sample; the same arguments give the same bytes.
@@ -71,7 +70,6 @@ def write_sample(
     :param force: write into a directory that is not empty; an earlier sample in there is replaced.
     :param products: product -> share of the trades; None: a mixed book of all of them.
     :param quoted: whether the market gives some curves by their quotes (`riskpipe.sample.curve_quotes`).
-    :param schema: text of the configuration's JSON schema, written beside it for editors.
     :raises UsageError: an argument means nothing, or the directory is not empty.
     :raises StorageError: the directory cannot be written.
     """
@@ -79,7 +77,16 @@ def write_sample(
     counts = split_trades(trades, products)
     with explained(str(directory), "write"):
         _clear(directory, force)
-        return _write(directory, counts, scenarios, seed, as_of, schema, quoted=quoted)
+        return _write(directory, counts, scenarios, seed, as_of, quoted=quoted)
+
+
+def write_schema(directory: Path, schema: str) -> None:
+    """Beside the configuration, for editors: the text of its JSON schema.
+
+    :raises StorageError: it cannot be written.
+    """
+    with explained(str(directory), "write"):
+        (directory / SCHEMA_FILE).write_text(schema, encoding="utf-8")
 
 
 def _check_arguments(trades: int, scenarios: int, seed: int, as_of: date) -> None:
@@ -111,7 +118,6 @@ def _write(
     scenarios: int,
     seed: int,
     as_of: date,
-    schema: str | None,
     *,
     quoted: bool,
 ) -> SampleSummary:
@@ -132,8 +138,6 @@ def _write(
     others = [data / name for name in ("market.parquet", "history.parquet", "scenarios.parquet")]
     config = directory / CONFIG_FILE
     config.write_text(config_text(as_of, scenarios), encoding="utf-8")
-    if schema is not None:
-        (directory / SCHEMA_FILE).write_text(schema, encoding="utf-8")
     return SampleSummary(
         directory=directory,
         config=config,

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from riskpipe.config import Settings
 from riskpipe.errors import ExitCode, GateError, InputError, Level, RiskpipeError, StorageError
-from riskpipe.plan.survey import Fault, Survey
+from riskpipe.plan.survey import Fault, Portfolio, Survey
 from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import CHECKS as LAST_CHECK
 from riskpipe.store.location import open_store, store_of_file
@@ -98,15 +98,8 @@ def check(settings: Settings, path: str | None = None) -> CheckReport:
     :raises StorageError: the portfolio's directory cannot be listed.
     """
     inputs = open_inputs(settings)
-    survey = Survey(
-        inputs.files,
-        inputs.portfolio,
-        inputs.products,
-        inputs.as_of,
-        inputs.model,
-        settings.base_currency,
-        usual=settings.check.usual,
-    )
+    portfolio, usual = Portfolio(inputs.files, inputs.portfolio, inputs.products), settings.check.usual
+    survey = Survey(portfolio, inputs.as_of, inputs.model, settings.base_currency, usual=usual)
     deque(survey.files(), maxlen=0)
     faults = (*inputs.faults, *survey.faults)
     refused = _refusal(settings, (*inputs.blocking, *survey.blocking), faults)

@@ -26,7 +26,7 @@ from riskpipe.market.model import MarketModel
 from riskpipe.market.snapshot import MarketSnapshot
 from riskpipe.market.stresses import EMPTY
 from riskpipe.measures.families import Bumps
-from riskpipe.measures.scenarios import NOT_PRICED, Scenarios, build_scenarios
+from riskpipe.measures.scenarios import NOT_PRICED, FactorRules, Scenarios, build_scenarios
 from riskpipe.plan.block import digest_id
 from riskpipe.plan.selection import Selection
 from riskpipe.plan.survey import Fault
@@ -267,10 +267,8 @@ def _build_scenarios(
         Bumps(**settings.bumps.model_dump()),
         stress=tables["scenarios"],
         history=tables["history"],
-        returns=settings.history.returns,
         selected=lambda name: selection.value("scenario", name),
-        left_out=market.left_out.factors,
-        units=market.units,
+        rules=FactorRules(settings.history.returns, market.left_out.factors, market.units),
         derivative=market.derivative,
     )
     for name, faults in (

@@ -21,8 +21,9 @@ from riskpipe.measures.catalogue import PNL_SETS
 from riskpipe.plan.costs import CostModel
 from riskpipe.plan.partition import BLOCKS_A_WORKER, Limits, ScenarioRange, scenario_ranges
 from riskpipe.plan.plan import LONG_SECONDS, SHORT_SECONDS, PlanHeader, PlanTotals, StoredPlan, block_tables, write_plan
+from riskpipe.plan.quarantine import Quarantine
 from riskpipe.plan.selection import Selection
-from riskpipe.plan.survey import Fault, Quarantine, Survey
+from riskpipe.plan.survey import Fault, Portfolio, Pricing, Survey
 from riskpipe.runs.stored import open_plan, put_file
 from riskpipe.store.filesystem import Store, explained
 from riskpipe.store.location import open_store, store_of_file
@@ -118,16 +119,12 @@ def make_plan(settings: Settings, selection: Selection) -> Iterator[Planned]:
         raise InputError(f"no scenario is left to price:\n{explain(errors)}")
     costs = learnt_costs(open_store(settings.output))
     survey = Survey(
-        inputs.files,
-        inputs.portfolio,
-        inputs.products,
+        Portfolio(inputs.files, inputs.portfolio, inputs.products),
         inputs.as_of,
         inputs.model,
         settings.base_currency,
         selection=selection,
-        ranges=ranges,
-        costs=costs,
-        stored_pnl=bool(stored_pnl(settings)),
+        pricing=Pricing(ranges, costs, bool(stored_pnl(settings))),
         usual=settings.check.usual,
     )
     totals = PlanTotals()

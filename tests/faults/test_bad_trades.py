@@ -11,7 +11,7 @@ import pytest
 from spoiled import Answer, Book, assert_only_these_fail, rewrite, rows_where, run_directory, with_cells
 
 from riskpipe.config import load_settings
-from riskpipe.plan.survey import Survey
+from riskpipe.plan.survey import Portfolio, Survey
 from riskpipe.products.base import RowFaults
 from riskpipe.products.fx_forward import FxForward
 from riskpipe.products.trades import Trades
@@ -221,7 +221,7 @@ def test_a_product_whose_check_raises_loses_that_trade_alone(sound: Book) -> Non
     inputs = open_inputs(load_settings(sound.config, environment={}))
     forwards = [file for file in inputs.files if file.product == "fx_forward"]
     products = {"fx_forward": Brittle()}
-    survey = Survey(forwards, inputs.portfolio, products, inputs.as_of, inputs.model, "USD")
+    survey = Survey(Portfolio(forwards, inputs.portfolio, products), inputs.as_of, inputs.model, "USD")
     (found,) = survey.files()
     assert found.selected.all()
     (fault,) = survey.faults

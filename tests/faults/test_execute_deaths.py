@@ -16,7 +16,7 @@ from defaults import RETRY
 from riskpipe.clusters.local import local
 from riskpipe.errors import ClusterError, Reason
 from riskpipe.execute.dask_executor import DaskExecutor
-from riskpipe.execute.drive import drive
+from riskpipe.execute.drive import Ending, drive
 from riskpipe.execute.events import CancelledTask, Failed, Finished, Retried, SplitInto
 from riskpipe.execute.signals import StopSignal
 from riskpipe.execute.task import Lost, Task, TimedOut
@@ -70,16 +70,15 @@ class Bench:
         self.executor = DaskExecutor(client, {"value": make_value(str(self.path))}, **options)
         self.stop = StopSignal()
 
-    def drive(self, tasks, policy=None, tick=lambda: None, **options):
+    def drive(self, tasks, policy=None, tick=lambda: None, grace_seconds=25.0):
         return drive(
             iter(tasks),
             self.executor,
             policy or RETRY,
             split=halves,
             on_event=self.events.append,
-            stop=self.stop,
+            ending=Ending(self.stop, grace_seconds=grace_seconds),
             tick=tick,
-            **options,
         )
 
     def held(self):
@@ -280,7 +279,7 @@ def test_no_workers_for_too_long_is_an_error(tmp_path):
                 RETRY,
                 split=halves,
                 on_event=lambda event: None,
-                stop=StopSignal(),
+                ending=Ending(StopSignal()),
             )
 
 

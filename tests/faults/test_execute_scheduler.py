@@ -13,7 +13,7 @@ from defaults import RETRY
 from riskpipe.clusters.address import at_address
 from riskpipe.errors import ClusterError
 from riskpipe.execute.dask_executor import DaskExecutor
-from riskpipe.execute.drive import drive
+from riskpipe.execute.drive import Ending, drive
 from riskpipe.execute.events import CancelledTask, Finished
 from riskpipe.execute.executor import SchedulerLostError
 from riskpipe.execute.signals import StopSignal
@@ -79,7 +79,7 @@ def test_the_loss_of_the_scheduler_is_told_and_accounted_for(remote):
                 RETRY,
                 split=lambda task: [],
                 on_event=kill_after_some,
-                stop=StopSignal(),
+                ending=Ending(StopSignal()),
             )
         executor.close()
     ended = Counter(event.outcome.task.payload for event in events if isinstance(event, Finished))

@@ -21,7 +21,7 @@ from riskpipe.clusters.address import at_address
 from riskpipe.clusters.local import Local
 from riskpipe.clusters.settings import SETTINGS
 from riskpipe.execute.dask_executor import DaskExecutor
-from riskpipe.execute.drive import drive
+from riskpipe.execute.drive import Ending, drive
 from riskpipe.execute.events import Finished, Retried
 from riskpipe.execute.sharded_executor import ShardedExecutor
 from riskpipe.execute.signals import StopSignal
@@ -163,7 +163,7 @@ def test_a_killed_scheduler_is_replaced_while_the_others_go_on(tmp_path):
             replace(RETRY, worker_lost=0),
             split=lambda task: [],
             on_event=watch,
-            stop=StopSignal(),
+            ending=Ending(StopSignal()),
         )
     finally:
         executor.close()

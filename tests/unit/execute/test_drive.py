@@ -8,7 +8,7 @@ from defaults import RETRY
 
 from riskpipe.errors import Reason
 from riskpipe.execute.dask_executor import DaskExecutor
-from riskpipe.execute.drive import drive
+from riskpipe.execute.drive import Ending, drive
 from riskpipe.execute.events import CancelledTask, Failed, Finished, Retried, SplitInto, Submitted
 from riskpipe.execute.executor import SchedulerLostError, refill
 from riskpipe.execute.serial_executor import SerialExecutor
@@ -107,9 +107,9 @@ def halves(task):
 
 
 def run(tasks, executor, journal, policy=None, **options):
-    options.setdefault("stop", StopSignal())
-    options.setdefault("clock", FakeClock())
-    return drive(tasks, executor, policy or RETRY, split=halves, on_event=journal, **options)
+    clock = options.pop("clock", FakeClock())
+    ending = Ending(**{"stop": StopSignal(), **options})
+    return drive(tasks, executor, policy or RETRY, split=halves, on_event=journal, ending=ending, clock=clock)
 
 
 def done(task):
@@ -231,7 +231,7 @@ def test_a_task_that_cannot_be_split_fails_with_the_reason():
         RETRY,
         split=lambda task: [task],
         on_event=journal,
-        stop=StopSignal(),
+        ending=Ending(StopSignal()),
     )
     (failed,) = journal.of(Failed)
     assert failed.reason is Reason.OUT_OF_MEMORY

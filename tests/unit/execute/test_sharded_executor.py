@@ -9,7 +9,7 @@ import pytest
 from defaults import RETRY
 
 from riskpipe.errors import ClusterError, UsageError
-from riskpipe.execute.drive import drive
+from riskpipe.execute.drive import Ending, drive
 from riskpipe.execute.events import CancelledTask, Finished, Retried
 from riskpipe.execute.executor import SchedulerLostError, refill
 from riskpipe.execute.sharded_executor import ShardedExecutor
@@ -135,7 +135,7 @@ def run(executor, count, on_event=lambda event: None, stop=None):
         replace(RETRY, worker_lost=0),
         split=lambda task: [],
         on_event=record,
-        stop=stop or StopSignal(),
+        ending=Ending(stop or StopSignal()),
     )
     return result, events
 
@@ -227,7 +227,7 @@ def test_the_only_shard_that_lives_may_die_while_others_are_being_opened(sharded
         replace(RETRY, worker_lost=0),
         split=lambda task: [],
         on_event=events.append,
-        stop=StopSignal(),
+        ending=Ending(StopSignal()),
         tick=tick,
     )
     assert result.state == "complete"
@@ -257,7 +257,7 @@ def test_a_stop_while_no_shard_lives_ends_the_run(sharded, told):
         RETRY,
         split=lambda task: [],
         on_event=events.append,
-        stop=stop,
+        ending=Ending(stop),
         tick=tick,
     )
     assert result.state == "stopped"

@@ -16,8 +16,9 @@ from riskpipe.config import Settings
 from riskpipe.plan import survey as module
 from riskpipe.plan.costs import CostModel
 from riskpipe.plan.partition import ScenarioRange, scenario_ranges
+from riskpipe.plan.quarantine import Quarantine
 from riskpipe.plan.selection import parse_selection
-from riskpipe.plan.survey import FileSurvey, Quarantine, Survey
+from riskpipe.plan.survey import FileSurvey, Portfolio, Pricing, Survey
 from riskpipe.products.catalogue import Catalogue
 from riskpipe.workflows.inputs import OpenedInputs, open_inputs
 
@@ -54,14 +55,12 @@ def _settings(directory: Path, rows: Sequence[dict[str, Any]]) -> Settings:
 
 def _survey(inputs: OpenedInputs, *select: str, **options: Any) -> tuple[Survey, list[FileSurvey]]:
     found = Survey(
-        inputs.files,
-        inputs.portfolio,
-        inputs.products,
+        Portfolio(inputs.files, inputs.portfolio, inputs.products),
         inputs.as_of,
         inputs.model,
         "USD",
         selection=parse_selection(select),
-        ranges=_ranges(inputs),
+        pricing=Pricing(_ranges(inputs)),
         **options,
     )
     return found, list(found.files())
