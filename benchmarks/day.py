@@ -70,7 +70,6 @@ def one(config: str) -> dict[str, object]:
     from riskpipe.config import load_settings
     from riskpipe.plan.plan import StoredPlan
     from riskpipe.plan.selection import Selection
-    from riskpipe.runs.publication import Publication
     from riskpipe.valuation.run_block import BlockPayload
     from riskpipe.workflows.run import run
 
