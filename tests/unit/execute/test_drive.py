@@ -107,9 +107,10 @@ def halves(task):
 
 
 def run(tasks, executor, journal, policy=None, **options):
-    clock = options.pop("clock", FakeClock())
-    ending = Ending(**{"stop": StopSignal(), **options})
-    return drive(tasks, executor, policy or RETRY, split=halves, on_event=journal, ending=ending, clock=clock)
+    told = {name: options.pop(name) for name in ("stop", "fail_fast", "grace_seconds") if name in options}
+    ending = Ending(**{"stop": StopSignal(), **told})
+    options.setdefault("clock", FakeClock())
+    return drive(tasks, executor, policy or RETRY, split=halves, on_event=journal, ending=ending, **options)
 
 
 def done(task):

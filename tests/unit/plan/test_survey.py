@@ -60,8 +60,7 @@ def _survey(inputs: OpenedInputs, *select: str, **options: Any) -> tuple[Survey,
         inputs.model,
         "USD",
         selection=parse_selection(select),
-        pricing=Pricing(_ranges(inputs)),
-        **options,
+        pricing=Pricing(_ranges(inputs), **options),
     )
     return found, list(found.files())
 
