@@ -64,7 +64,7 @@ def test_a_clock_that_was_ahead_does_not_make_failures_win(
 def test_a_run_that_was_ahead_is_not_the_latest(
     monkeypatch: pytest.MonkeyPatch, settings_of: Callable, recorder: object, tmp_path: Path
 ) -> None:
-    options = {"resume": "never", "publish": "never", "observer": recorder}
+    options = {"resume": "never", "publication": Publication("never"), "observer": recorder}
     with clock_ahead(monkeypatch, 24.0):
         ahead = run.run(settings_of(*CUT), Selection(), **options)
     newest = run.run(settings_of(*CUT), Selection(), **options)

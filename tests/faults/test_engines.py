@@ -19,8 +19,8 @@ from riskpipe.workflows.retry import retry
 from riskpipe.workflows.run import run
 
 OLD = "0.0.9"
-IMPORTERS = ("workflows.run", "workflows.plan", "workflows.inputs", "workflows.session", "workflows.engine",
-             "workflows.publish", "valuation.spec")  # fmt: skip
+IMPORTERS = ("workflows.run", "workflows.plan", "workflows.inputs", "runs.session", "runs.engine", "runs.publication",
+             "valuation.spec")  # fmt: skip
 CUT = ("partition.max_trades=60", "measures=[pv, stress]")
 
 
