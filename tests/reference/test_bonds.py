@@ -35,8 +35,7 @@ def random_book(rates: Any, seed: int, as_of: int) -> dict[str, Any]:
     random = np.random.default_rng(seed)
     issue, maturity = rates.random_dates(random, TRADES, as_of, years=20)
 
-    def choose(values: Any) -> list[str]:
-        return [str(value) for value in random.choice(list(values), TRADES)]
+    choose = rates.chooser(random, TRADES)
 
     credit = choose(["ACME", "RISKY", ""])
     return {
@@ -77,13 +76,9 @@ def quantlib_values(rates: Any, market: Any, book: dict[str, Any]) -> list[float
             ql.Date(),
             rates.calendars[row["calendar"]],
         )
-        curve, credit = curves[row["discount_curve"]], row["credit_curve"]
-        if credit is None:
-            engine = ql.DiscountingBondEngine(curve)
-        else:
-            engine = ql.RiskyBondEngine(credits[credit], market.recoveries.get(credit, 0.4), curve)
-        bond.setPricingEngine(engine)
-        values.append(float(row["quantity"] * bond.NPV()))
+        credit = row["credit_curve"]
+        issuer = () if credit is None else (credits[credit], market.recoveries.get(credit, 0.4))
+        values.append(float(row["quantity"] * rates.bond_value(bond, curves[row["discount_curve"]], *issuer)))
     return values
 
 

@@ -9,10 +9,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import QuantLib as ql  # noqa: N813
+from curve_market import EURO_INDICES
 
 from riskpipe.errors import Reason
 from riskpipe.market.calendars import is_business_day
-from riskpipe.market.conventions import Conventions, IndexConvention
+from riskpipe.market.conventions import Conventions
 from riskpipe.market.model import MarketModel
 from riskpipe.market.snapshot import MarketSnapshot
 from riskpipe.products.cap_floor import CapFloor
@@ -20,12 +21,7 @@ from riskpipe.products.cap_floor import CapFloor
 PRODUCT = CapFloor()
 TRADES = 500
 TOLERANCE = 1e-10
-INDICES = {
-    "TERM": IndexConvention("TERM", "EUR.6M", day_count="ACT/360", fixing_lag=2, calendar="TARGET"),
-    "ESTR": IndexConvention("ESTR", "EUR.OIS", overnight=True, day_count="ACT/360", calendar="TARGET"),
-    "LATE": IndexConvention("LATE", "EUR.OIS", overnight=True, day_count="ACT/360", fixing_lag=2, calendar="TARGET"),
-}
-CONVENTIONS = Conventions(indices=INDICES)
+CONVENTIONS = Conventions(indices=EURO_INDICES)
 SHIFT = 0.03
 EXPIRIES = (30, 365, 1826, 3652)
 STRIKES = (-0.01, 0.0, 0.02, 0.05)
@@ -41,7 +37,7 @@ def make_market(rates: Any, as_of: int) -> Any:
             ("zero_rate", "EUR.OIS"): (pillars, [-0.019, -0.012, -0.01, -0.005, 0.0, 0.003, 0.005, 0.007, 0.008]),
             ("zero_rate", "EUR.6M"): (pillars, [-0.005, -0.005, -0.004, -0.003, 0.001, 0.006, 0.014, 0.02, 0.022]),
         },
-        fixings={name: {int(day): 0.005 + 0.01 * np.sin(day / 40) for day in days} for name in INDICES},
+        fixings={name: {int(day): 0.005 + 0.01 * np.sin(day / 40) for day in days} for name in EURO_INDICES},
     )
 
 
@@ -89,8 +85,7 @@ def random_book(rates: Any, seed: int, as_of: int, indices: tuple[str, ...]) -> 
     start[2:8], maturity[2:8] = as_of - 200, as_of + np.arange(6)
     start[8:14], maturity[8:14] = as_of + np.arange(6), as_of + 90
 
-    def choose(values: Any) -> list[str]:
-        return [str(value) for value in random.choice(list(values), TRADES)]
+    choose = rates.chooser(random, TRADES)
 
     return {
         "currency": ["EUR"] * TRADES,
@@ -131,7 +126,7 @@ class QuantLibCaps:
     def leg(self, row: dict[str, Any]) -> Any:
         rates, dates = self.rates, (row["start_date"], row["maturity_date"])
         schedule = rates.schedule(*dates, row["frequency"], row["calendar"], "modified_following")
-        make = ql.OvernightLeg if INDICES[row["index"]].overnight else ql.IborLeg
+        make = ql.OvernightLeg if EURO_INDICES[row["index"]].overnight else ql.IborLeg
         count = rates.day_counts[row["day_count"]]
         lookback = {"lookbackDays": 2} if row["index"] == "LATE" else {}
         return make([1.0], schedule, self.indices[row["index"]], count, ql.ModifiedFollowing, **lookback)
@@ -160,7 +155,7 @@ class QuantLibCaps:
         start, end = (self.days(d) for d in (coupon.accrualStartDate(), coupon.accrualEndDate()))
         kind = "normal_vol" if row["model"] == "bachelier" else "black_vol"
         today, strike = self.market.as_of, float(row["strike"])
-        if INDICES[row["index"]].overnight:
+        if EURO_INDICES[row["index"]].overnight:
             if row["index"] == "LATE":
                 start, end = (self.days(ql.TARGET().advance(self.rates.ql_date(d), -2, ql.Days)) for d in (start, end))
             read = max(start, today + 1)
@@ -172,7 +167,7 @@ class QuantLibCaps:
         deviation = self.vols.at(kind, read, strike) * np.sqrt(time)
         rate, discount = coupon.rate(), self.curves[row["discount_curve"]].discount(flow.date())
         side = ql.Option.Call if row["option_type"] == "cap" else ql.Option.Put
-        if INDICES[row["index"]].overnight and self.is_over(end):
+        if EURO_INDICES[row["index"]].overnight and self.is_over(end):
             deviation = 0.0
         if kind == "normal_vol":
             option = ql.bachelierBlackFormula(side, strike, rate, deviation, discount)

@@ -46,8 +46,7 @@ def random_book(rates: Any, seed: int, as_of: int, day_counts: list[str]) -> dic
     maturity[:5] = rates.day_number(GOOD_FRIDAY)
     start[:5] = np.minimum(start[:5], as_of + 30)
 
-    def choose(values: Any) -> list[str]:
-        return [str(value) for value in random.choice(list(values), TRADES)]
+    choose = rates.chooser(random, TRADES)
 
     day_count = choose(day_counts)
     return {

@@ -8,21 +8,17 @@ from typing import Any
 import numpy as np
 import pytest
 import QuantLib as ql  # noqa: N813
+from curve_market import EURO_INDICES
 
 from riskpipe.errors import Reason
 from riskpipe.market.calendars import is_business_day
-from riskpipe.market.conventions import Conventions, IndexConvention
+from riskpipe.market.conventions import Conventions
 from riskpipe.products.floating_rate_note import FloatingRateNote
 
 PRODUCT = FloatingRateNote()
 TRADES = 500
 TOLERANCE = 1e-10
-INDICES = {
-    "TERM": IndexConvention("TERM", "EUR.6M", day_count="ACT/360", fixing_lag=2, calendar="TARGET"),
-    "ESTR": IndexConvention("ESTR", "EUR.OIS", overnight=True, day_count="ACT/360", calendar="TARGET"),
-    "LATE": IndexConvention("LATE", "EUR.OIS", overnight=True, day_count="ACT/360", fixing_lag=2, calendar="TARGET"),
-}
-CONVENTIONS = Conventions(indices=INDICES)
+CONVENTIONS = Conventions(indices=EURO_INDICES)
 
 
 def make_market(rates: Any, as_of: int) -> Any:
@@ -38,7 +34,7 @@ def make_market(rates: Any, as_of: int) -> Any:
             ("hazard_rate", "RISKY"): (pillars[1:], [0.3, 0.25, 0.22, 0.2, 0.16, 0.1, 0.08, 0.07]),
         },
         recoveries={"RISKY": 0.25},
-        fixings={name: {int(day): 0.02 + 0.01 * np.sin(day / 40) for day in days} for name in INDICES},
+        fixings={name: {int(day): 0.02 + 0.01 * np.sin(day / 40) for day in days} for name in EURO_INDICES},
     )
 
 
@@ -47,12 +43,11 @@ def random_book(rates: Any, seed: int, as_of: int) -> dict[str, Any]:
     issue, maturity = rates.random_dates(random, TRADES, as_of, years=14)
     issue[:2], maturity[:2] = as_of - 100, as_of + 50 * 365
 
-    def choose(values: Any) -> list[str]:
-        return [str(value) for value in random.choice(list(values), TRADES)]
+    choose = rates.chooser(random, TRADES)
 
     return {
         "currency": ["EUR"] * TRADES,
-        "index": choose(INDICES),
+        "index": choose(EURO_INDICES),
         "discount_curve": choose(["EUR.OIS", "EUR.6M"]),
         "quantity": np.round(random.normal(0.0, 1000.0, TRADES)) + 0.5,
         "face": random.choice([100.0, 1000.0], TRADES),
@@ -99,13 +94,9 @@ def quantlib_values(rates: Any, market: Any, book: dict[str, Any]) -> list[float
         )
         # The bond adds the redemption to its coupons.
         bond = ql.Bond(0, target, rates.ql_date(row["issue_date"]), leg)
-        curve, credit = curves[row["discount_curve"]], row["credit_curve"]
-        if credit is None:
-            engine = ql.DiscountingBondEngine(curve)
-        else:
-            engine = ql.RiskyBondEngine(credits[credit], market.recoveries.get(credit, 0.4), curve)
-        bond.setPricingEngine(engine)
-        values.append(float(row["quantity"] * bond.NPV()))
+        credit = row["credit_curve"]
+        issuer = () if credit is None else (credits[credit], market.recoveries.get(credit, 0.4))
+        values.append(float(row["quantity"] * rates.bond_value(bond, curves[row["discount_curve"]], *issuer)))
     return values
 
 

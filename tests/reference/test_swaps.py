@@ -70,8 +70,7 @@ def random_book(rates: Any, seed: int, as_of: int) -> dict[str, Any]:
     random = np.random.default_rng(seed)
     start, maturity = rates.random_dates(random, TRADES, as_of)
 
-    def choose(values: Any) -> list[str]:
-        return [str(value) for value in random.choice(list(values), TRADES)]
+    choose = rates.chooser(random, TRADES)
 
     index, calendar, convention = choose(INDICES), choose(rates.calendars), choose(rates.conventions)
     frequency = choose(["1M", "3M", "6M", "1Y", "1T"])

@@ -106,8 +106,7 @@ def random_book(rates: Any, seed: int, indices: tuple[str, ...] = ("TERM",)) -> 
     maturity = np.maximum(maturity, start + 40)
     maturity[10:12] = start[10:12] + 50 * 365
 
-    def choose(values: Any) -> list[str]:
-        return [str(value) for value in random.choice(list(values), TRADES)]
+    choose = rates.chooser(random, TRADES)
 
     return {
         "currency": ["EUR"] * TRADES,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any, ClassVar
@@ -10,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import QuantLib as ql  # noqa: N813
 
-from riskpipe.market.conventions import Conventions
+from riskpipe.market.conventions import Conventions, IndexConvention
 from riskpipe.market.model import MarketModel
 from riskpipe.market.snapshot import MarketSnapshot
 from riskpipe.products.base import Product
@@ -20,6 +21,13 @@ from riskpipe.products.validation import canonical, check_rows
 EPOCH = date(1970, 1, 1)
 SERIAL_OF_EPOCH = 25569
 FAR = 109_000 - SERIAL_OF_EPOCH  # a day that no trade reaches
+
+EURO_INDICES = {
+    "TERM": IndexConvention("TERM", "EUR.6M", day_count="ACT/360", fixing_lag=2, calendar="TARGET"),
+    "ESTR": IndexConvention("ESTR", "EUR.OIS", overnight=True, day_count="ACT/360", calendar="TARGET"),
+    "LATE": IndexConvention("LATE", "EUR.OIS", overnight=True, day_count="ACT/360", fixing_lag=2, calendar="TARGET"),
+}
+"""A term rate, an overnight rate, and one that is fixed two days before."""
 
 
 def day_number(day: date) -> int:
@@ -150,6 +158,19 @@ class Rates:
         trades = Trades(table)
         assert check_rows(trades, product) == []
         return trades
+
+    @staticmethod
+    def chooser(random: np.random.Generator, size: int) -> Callable[[Iterable[str]], list[str]]:
+        """A function that draws `size` of some names."""
+        return lambda names: [str(name) for name in random.choice(list(names), size)]
+
+    @staticmethod
+    def bond_value(bond: Any, curve: Any, survival: Any = None, recovery: float = 0.4) -> float:
+        """Of a bond whose issuer may default, where `survival` is given."""
+        safe = survival is None
+        engine = ql.DiscountingBondEngine(curve) if safe else ql.RiskyBondEngine(survival, recovery, curve)
+        bond.setPricingEngine(engine)
+        return float(bond.NPV())
 
     @classmethod
     def schedule(

@@ -33,10 +33,10 @@ def assert_same_bits(first: Path, second: Path) -> None:
         assert a.num_rows > 0
         assert a.schema == b.schema
         for name in a.column_names:
-            assert _bits(a.column(name)).equals(_bits(b.column(name))), (table, name)
+            assert bits(a.column(name)).equals(bits(b.column(name))), (table, name)
 
 
-def _bits(column: pa.ChunkedArray) -> pa.ChunkedArray:
+def bits(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Floats as integers, so that -0.0 and 0.0 differ."""
     array = column.combine_chunks()
     if isinstance(array, pa.ChunkedArray):

@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from published import _bits, published
+from published import bits, published
 from typer.testing import CliRunner
 
 from riskpipe.cli.main import app
@@ -178,4 +178,4 @@ def _assert_same(clean: pa.Table, found: pa.Table, table: str) -> None:
     assert found.num_rows > 0
     assert found.num_rows == clean.num_rows, table
     for name in clean.column_names:
-        assert _bits(found.column(name)).equals(_bits(clean.column(name))), (table, name)
+        assert bits(found.column(name)).equals(bits(clean.column(name))), (table, name)
