@@ -10,6 +10,7 @@ import QuantLib as ql  # noqa: N813
 from numpy.typing import NDArray
 
 from benchmarks.market import AS_OF, QuantLibMarket, ql_date
+from riskpipe.arrays import FloatArray
 
 Columns = dict[str, Any]
 Row = dict[str, Any]
@@ -31,7 +32,7 @@ class Case(NamedTuple):
 
     columns: Columns
     build: Build
-    size: NDArray[np.float64]
+    size: FloatArray
     exact: Build | None = None
     agreement: float = 1e-9
     asked: int | None = None

@@ -22,6 +22,7 @@ import QuantLib as ql  # noqa: N813
 from numpy.typing import NDArray
 
 from benchmarks.products import Steps, rates
+from riskpipe.arrays import FloatArray
 from riskpipe.kernels.black import european_options
 
 TRADES, SCENARIOS = 4096, 512
@@ -64,14 +65,14 @@ def compiled(gcc: str, options: tuple[str, ...], directory: Path) -> Callable[..
     function = ctypes.CDLL(str(library)).european_options
     function.restype = None
 
-    def call(given: Arrays, out: NDArray[np.float64]) -> None:
+    def call(given: Arrays, out: FloatArray) -> None:
         pointers = [ctypes.c_void_p(each.ctypes.data) for each in (*given, out)]
         function(ctypes.c_int64(TRADES), ctypes.c_int64(SCENARIOS), *pointers)
 
     return call
 
 
-def loops(given: Arrays, expected: NDArray[np.float64]) -> tuple[list[Steps], float]:
+def loops(given: Arrays, expected: FloatArray) -> tuple[list[Steps], float]:
     """The C loops that gcc makes, and their largest difference to the kernel's values; none without gcc."""
     gcc, found, difference = shutil.which("gcc"), list[Steps](), 0.0
     size = np.abs(given[-1][:, None]) * (given[0][given[1]] + given[-3][:, None])

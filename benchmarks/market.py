@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import QuantLib as ql  # noqa: N813
-from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.market.conventions import Conventions, IndexConvention
 from riskpipe.market.model import MarketModel
 from riskpipe.market.snapshot import MarketSnapshot
@@ -110,7 +110,7 @@ class Market:
     def model(self, credit_model: str) -> MarketModel:
         return MarketModel(self.snapshot, replace(CONVENTIONS, credit_model=credit_model))
 
-    def group(self, kind: str, name: str, scenario: int) -> NDArray[np.float64]:
+    def group(self, kind: str, name: str, scenario: int) -> FloatArray:
         found = self.snapshot.group(kind, name)
         if found is None:
             raise KeyError(f"{kind}:{name}")
@@ -164,7 +164,7 @@ class QuantLibMarket:
         return ql.YieldTermStructureHandle(curve)
 
     @staticmethod
-    def _discount(rates: NDArray[np.float64]) -> Any:
+    def _discount(rates: FloatArray) -> Any:
         days = np.array([AS_OF, *PILLARS, FAR])
         factors = np.exp(-np.array([0.0, *rates, rates[-1]]) * (days - AS_OF) / 365.0)
         return ql.DiscountCurve([ql_date(day) for day in days], factors.tolist(), ql.Actual365Fixed())

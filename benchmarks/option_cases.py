@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import QuantLib as ql  # noqa: N813
-from numpy.typing import NDArray
 
 from benchmarks.cases import Build, Case, Columns, Row, Values
 from benchmarks.market import AS_OF, QuantLibMarket, ql_date
+from riskpipe.arrays import FloatArray
 
 LEVELS = {"SPX": 6700.0, "EURUSD": 1.16, "WTI": 61.0}
 BARRIERS = {
@@ -51,7 +51,7 @@ def _terms(random: np.random.Generator, n: int, name: str) -> Columns:
     return columns | {"underlying": [name] * n, "currency": ["USD"] * n, "quantity": np.ones(n)}
 
 
-def _size(name: str, n: int) -> NDArray[np.float64]:
+def _size(name: str, n: int) -> FloatArray:
     return np.full(n, LEVELS[name])
 
 

@@ -18,11 +18,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from benchmarks import bond_cases, credit_cases, forward_cases, option_cases, rate_option_cases, swap_cases
 from benchmarks.cases import Case, Columns, Row
 from benchmarks.market import AS_OF, SCENARIOS, Market, QuantLibMarket
+from riskpipe.arrays import FloatArray
 from riskpipe.products.catalogue import catalogue
 from riskpipe.products.trades import Trades
 from riskpipe.products.validation import canonical
@@ -128,7 +128,7 @@ def _rows(case: Case) -> list[Row]:
     return rows[: case.asked]
 
 
-def largest_difference(case: Case, theirs: QuantLibMarket, values: NDArray[np.float64]) -> float:
+def largest_difference(case: Case, theirs: QuantLibMarket, values: FloatArray) -> float:
     rows, build = _rows(case), case.exact or case.build
     theirs.move(0)
     value, largest = build(theirs, rows), 0.0

@@ -1,1 +1,1 @@
-"""Floor 0: numba kernels; arrays in, arrays out."""
+"""Numba kernels: arrays in, arrays out."""

@@ -18,7 +18,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from riskpipe.kernels.arguments import Floats, Indices, NodeValues, Offsets, Vanillas, Variances
+from riskpipe.arrays import FloatArray
+from riskpipe.kernels.arguments import Indices, NodeValues, Offsets, Vanillas, Variances
 from riskpipe.kernels.black import black
 from riskpipe.kernels.boundary import (
     DIVIDEND,
@@ -85,7 +86,13 @@ def _premium(
 
 @inline
 def _add_premiums(
-    work: Floats, quadrature: Floats, scheme: Scheme, lanes: int, first: Offsets, terms: Floats, one_each: bool
+    work: FloatArray,
+    quadrature: FloatArray,
+    scheme: Scheme,
+    lanes: int,
+    first: Offsets,
+    terms: FloatArray,
+    one_each: bool,
 ) -> None:
     """Early-exercise premiums of the scenarios whose boundaries have been solved for.
 
@@ -127,10 +134,10 @@ def _add_premiums(
 
 @inline
 def _solve(
-    work: Floats,
-    quadrature: Floats,
+    work: FloatArray,
+    quadrature: FloatArray,
     scheme: Scheme,
-    terms: Floats,
+    terms: FloatArray,
     first: Offsets,
     one_each: bool,
 ) -> None:
@@ -155,7 +162,7 @@ def _solve(
 
 
 @inline
-def _same(terms: Floats, s: int, t: int) -> bool:
+def _same(terms: FloatArray, s: int, t: int) -> bool:
     """Whether two scenarios have the same boundary."""
     rates = terms[_RATE_TERM, s] == terms[_RATE_TERM, t] and terms[_DIVIDEND_TERM, s] == terms[_DIVIDEND_TERM, t]
     return bool(rates and terms[_SIGMA_TERM, s] == terms[_SIGMA_TERM, t])
@@ -163,10 +170,10 @@ def _same(terms: Floats, s: int, t: int) -> bool:
 
 @inline
 def _solve_all(
-    work: Floats,
-    quadrature: Floats,
+    work: FloatArray,
+    quadrature: FloatArray,
     scheme: Scheme,
-    terms: Floats,
+    terms: FloatArray,
     first: Offsets,
 ) -> None:
     """Premiums of one option in every scenario; a boundary serves the next scenarios until another is needed."""
@@ -214,10 +221,10 @@ def _regime(sigma: float, rate: float, dividend: float) -> int:
 
 @inline
 def _normalise(
-    terms: Floats,
-    levels: Floats,
-    forwards: Floats,
-    factors: Floats,
+    terms: FloatArray,
+    levels: FloatArray,
+    forwards: FloatArray,
+    factors: FloatArray,
     strike: float,
     side: float,
 ) -> None:
@@ -240,11 +247,11 @@ def _normalise(
 
 @inline
 def _exercise(
-    work: Floats,
-    quadrature: Floats,
+    work: FloatArray,
+    quadrature: FloatArray,
     schemes: tuple[Scheme, Scheme],
-    terms: Floats,
-    solved: Floats,
+    terms: FloatArray,
+    solved: FloatArray,
     first: Offsets,
     regime: NDArray[np.int8],
 ) -> None:
@@ -291,7 +298,7 @@ def american_options(
     variances: Variances,
     options: Vanillas,
     schemes: tuple[Scheme, Scheme],
-    out: Floats,
+    out: FloatArray,
 ) -> None:
     """Present values of American options under scenarios.
 

@@ -19,7 +19,8 @@ import math
 
 import numpy as np
 
-from riskpipe.kernels.arguments import Averages, Fixings, Floats, Indices, NodeValues, Offsets, Vanillas, Variances
+from riskpipe.arrays import FloatArray
+from riskpipe.kernels.arguments import Averages, Fixings, Indices, NodeValues, Offsets, Vanillas, Variances
 from riskpipe.kernels.black import black
 from riskpipe.kernels.compiler import inline, kernel
 from riskpipe.kernels.mathematics import exp, fma, log, select, tail_ratio
@@ -37,14 +38,14 @@ _ROWS = 11
 
 @inline
 def _geometric(
-    work: Floats,
+    work: FloatArray,
     past_log: float,
     weight: float,
     mean_time: float,
     spread: float,
     strike: float,
     sign: float,
-    values: Floats,
+    values: FloatArray,
 ) -> None:
     """Undiscounted prices on the geometric average.
 
@@ -61,9 +62,9 @@ def _geometric(
 
 @inline
 def _root(
-    work: Floats,
+    work: FloatArray,
     fixings: NodeValues,
-    share: Floats,
+    share: FloatArray,
     weight: float,
     mean_time: float,
     root_spread: float,
@@ -105,14 +106,14 @@ def _root(
 
 @inline
 def _arithmetic(
-    work: Floats,
+    work: FloatArray,
     fixings: NodeValues,
-    time: Floats,
-    share: Floats,
+    time: FloatArray,
+    share: FloatArray,
     weight: float,
     living: int,
     sign: float,
-    values: Floats,
+    values: FloatArray,
 ) -> None:
     """Undiscounted prices on the arithmetic average, z* given: the lower bound and its correction."""
     forward, position = fixings
@@ -162,7 +163,7 @@ def asian_options(
     options: Vanillas,
     averages: Averages,
     fixings: Fixings,
-    out: Floats,
+    out: FloatArray,
 ) -> None:
     """Present values of Asian options under scenarios.
 
@@ -229,7 +230,7 @@ def asian_options(
 
 
 @kernel
-def shares(offset: Offsets, time: Floats) -> Floats:
+def shares(offset: Offsets, time: FloatArray) -> FloatArray:
     """k_i = sum_j min(t_i, t_j) / sqrt(sum_ij min(t_i, t_j)), over the fixings of each trade; zero where all are now.
 
     :param time: float64[m], ascending within a trade.

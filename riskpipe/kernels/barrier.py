@@ -13,7 +13,8 @@ import math
 
 import numpy as np
 
-from riskpipe.kernels.arguments import Barriers, Floats, Indices, NodeValues, Vanillas, Variances
+from riskpipe.arrays import FloatArray
+from riskpipe.kernels.arguments import Barriers, Indices, NodeValues, Vanillas, Variances
 from riskpipe.kernels.compiler import inline, kernel
 from riskpipe.kernels.mathematics import exp, exp_normal, fma, log, select, tail_ratio
 from riskpipe.kernels.volatility import smile_of, total_variance
@@ -113,10 +114,10 @@ def slow_hit_factor(reach: float, carry: float, rate: float, variance: float, et
 
 @inline
 def _fill(
-    work: Floats,
-    spot: Floats,
-    forward: Floats,
-    discount: Floats,
+    work: FloatArray,
+    spot: FloatArray,
+    forward: FloatArray,
+    discount: FloatArray,
     barrier: float,
 ) -> None:
     reach, carry, rate, variance = work[_REACH], work[_CARRY], work[_RATE], work[_VARIANCE]
@@ -129,14 +130,14 @@ def _fill(
 
 @inline
 def _add_options(
-    work: Floats,
-    forward: Floats,
+    work: FloatArray,
+    forward: FloatArray,
     strike: float,
     barrier: float,
     sign: float,
     eta: float,
-    weight: Floats,
-    values: Floats,
+    weight: FloatArray,
+    values: FloatArray,
 ) -> None:
     """Add weight[0] A + weight[1] B + weight[2] C + weight[3] D, undiscounted, to the values."""
     reach, carry, variance = work[_REACH], work[_CARRY], work[_VARIANCE]
@@ -161,7 +162,7 @@ def _add_options(
 
 
 @inline
-def _rebates(work: Floats, eta: float, at_hit: bool, out: Floats) -> None:
+def _rebates(work: FloatArray, eta: float, at_hit: bool, out: FloatArray) -> None:
     """Undiscounted value of one unit: at the hit, grown to expiry; or at expiry unless there was one."""
     reach, carry, rate, variance = work[_REACH], work[_CARRY], work[_RATE], work[_VARIANCE]
     if not at_hit:
@@ -214,7 +215,7 @@ def barrier_options(
     variances: Variances,
     options: Vanillas,
     barriers: Barriers,
-    out: Floats,
+    out: FloatArray,
 ) -> None:
     """Present values of barrier options under scenarios.
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 
-from riskpipe.kernels.arguments import Flags, Floats, Indices, NodeValues, Vanillas, Variances
+from riskpipe.arrays import FloatArray
+from riskpipe.kernels.arguments import Flags, Indices, NodeValues, Vanillas, Variances
 from riskpipe.kernels.compiler import inline, kernel
 from riskpipe.kernels.mathematics import exp_normal, fma, log, select, tail_ratio
 from riskpipe.kernels.volatility import smile_of, total_variance
@@ -77,7 +78,7 @@ def european_options(
     variances: Variances,
     options: Vanillas,
     normal: Flags,
-    out: Floats,
+    out: FloatArray,
 ) -> None:
     """Present values under scenarios: quantity x discount x the price of Black, or of Bachelier.
 

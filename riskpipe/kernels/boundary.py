@@ -10,8 +10,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.kernels.collocation import Scheme
 from riskpipe.kernels.compiler import inline
 from riskpipe.kernels.mathematics import cdf, exp, exp_normal, fma, log, select, tail_ratio
@@ -31,7 +31,7 @@ PARAMETERS = 9
 
 
 @inline
-def scratch(scheme: Scheme) -> NDArray[np.float64]:
+def scratch(scheme: Scheme) -> FloatArray:
     """An array for `boundaries`."""
     n, points = scheme.elapsed.shape
     return np.empty((PARAMETERS + 3 * n + n * points, LANES))
@@ -67,7 +67,7 @@ def _guess(time: float, sigma: float, rate: float, dividend: float, start: float
 
 
 @inline
-def _prepare(work: NDArray[np.float64], scheme: Scheme, lanes: int) -> None:
+def _prepare(work: FloatArray, scheme: Scheme, lanes: int) -> None:
     """From the rows sigma, rate and dividend: the other parameters, and dividend factors."""
     n, points = scheme.elapsed.shape
     sigma, inverse, drift = work[SIGMA], work[INVERSE], work[DRIFT]
@@ -86,7 +86,7 @@ def _prepare(work: NDArray[np.float64], scheme: Scheme, lanes: int) -> None:
 
 
 @inline
-def _begin(work: NDArray[np.float64], scheme: Scheme, lanes: int, drifting: bool) -> None:
+def _begin(work: FloatArray, scheme: Scheme, lanes: int, drifting: bool) -> None:
     """A first boundary; with `drifting` for the lanes alone that drift."""
     n = scheme.time.size
     sigma, rate, dividend, start = work[SIGMA], work[RATE], work[DIVIDEND], work[START]
@@ -102,7 +102,7 @@ def _begin(work: NDArray[np.float64], scheme: Scheme, lanes: int, drifting: bool
 
 
 @inline
-def interpolate(work: NDArray[np.float64], basis: NDArray[np.float64], out: NDArray[np.float64], lanes: int) -> None:
+def interpolate(work: FloatArray, basis: FloatArray, out: FloatArray, lanes: int) -> None:
     """Distance of the boundary from its start, at one time: the root of the polynomial in the squares."""
     for block in range(0, basis.size, 4):
         b0, b1, b2, b3 = basis[block], basis[block + 1], basis[block + 2], basis[block + 3]
@@ -120,7 +120,7 @@ def interpolate(work: NDArray[np.float64], basis: NDArray[np.float64], out: NDAr
 
 
 @inline
-def _contact(work: NDArray[np.float64], scheme: Scheme, lanes: int, i: int) -> None:
+def _contact(work: FloatArray, scheme: Scheme, lanes: int, i: int) -> None:
     """System A of the paper (equations 34 to 36), from smooth contact: numerator and denominator at node i."""
     n, points = scheme.elapsed.shape
     sigma, inverse, drift = work[SIGMA], work[INVERSE], work[DRIFT]
@@ -150,7 +150,7 @@ def _contact(work: NDArray[np.float64], scheme: Scheme, lanes: int, i: int) -> N
 
 
 @inline
-def _matching(work: NDArray[np.float64], scheme: Scheme, lanes: int, i: int) -> None:
+def _matching(work: FloatArray, scheme: Scheme, lanes: int, i: int) -> None:
     """System B of the paper (equations 31 to 33), from matching values: numerator and denominator at node i."""
     n, points = scheme.elapsed.shape
     sigma, inverse, drift = work[SIGMA], work[INVERSE], work[DRIFT]
@@ -174,7 +174,7 @@ def _matching(work: NDArray[np.float64], scheme: Scheme, lanes: int, i: int) -> 
 
 
 @inline
-def _move(work: NDArray[np.float64], scheme: Scheme, lanes: int, i: int, above_pull: float) -> None:
+def _move(work: FloatArray, scheme: Scheme, lanes: int, i: int, above_pull: float) -> None:
     """The boundary at node i, from numerator and denominator; by at most half and twice.
 
     :param above_pull: lanes that drift less stay where they are.
@@ -197,7 +197,7 @@ def _move(work: NDArray[np.float64], scheme: Scheme, lanes: int, i: int, above_p
 
 
 @inline
-def _swap(work: NDArray[np.float64], scheme: Scheme, lanes: int) -> None:
+def _swap(work: FloatArray, scheme: Scheme, lanes: int) -> None:
     """The new boundary becomes the old one."""
     n = scheme.time.size
     for i in range(n):
@@ -208,7 +208,7 @@ def _swap(work: NDArray[np.float64], scheme: Scheme, lanes: int) -> None:
 
 
 @inline
-def _sweep(work: NDArray[np.float64], scheme: Scheme, lanes: int, sweeps: int, above_pull: float) -> None:
+def _sweep(work: FloatArray, scheme: Scheme, lanes: int, sweeps: int, above_pull: float) -> None:
     """System A for those lanes whose drift is above a limit."""
     for _ in range(sweeps):
         for i in range(scheme.time.size):
@@ -218,7 +218,7 @@ def _sweep(work: NDArray[np.float64], scheme: Scheme, lanes: int, sweeps: int, a
 
 
 @inline
-def boundaries(work: NDArray[np.float64], scheme: Scheme, lanes: int) -> None:
+def boundaries(work: FloatArray, scheme: Scheme, lanes: int) -> None:
     """Boundaries of all lanes: system A, then system B for those lanes whose drift it does not bear.
 
     How a lane is treated follows from its own parameters alone, whatever its neighbours need.

@@ -6,9 +6,8 @@ from functools import cache
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from riskpipe.arrays import FloatArray
 
 
 class Scheme(NamedTuple):
@@ -26,14 +25,14 @@ class Scheme(NamedTuple):
     :ivar sweeps: how often the boundary is put through its equation.
     """
 
-    time: Array
-    elapsed: Array
-    left: Array
-    weight: Array
-    basis: Array
-    last_elapsed: Array
-    last_weight: Array
-    last_basis: Array
+    time: FloatArray
+    elapsed: FloatArray
+    left: FloatArray
+    weight: FloatArray
+    basis: FloatArray
+    last_elapsed: FloatArray
+    last_weight: FloatArray
+    last_basis: FloatArray
     sweeps: int
 
 
@@ -59,14 +58,14 @@ def collocation(nodes: int, points: int, last_points: int, sweeps: int) -> Schem
     )
 
 
-def _angles(points: int) -> tuple[Array, Array, Array]:
+def _angles(points: int) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Sines and cosines of angles in (0, pi / 2), and weights of d(sine)."""
     abscissa, weight = np.polynomial.legendre.leggauss(points)
     angle = 0.25 * np.pi * (1.0 + abscissa)
     return np.sin(angle), np.cos(angle), 0.25 * np.pi * weight * np.cos(angle)
 
 
-def _basis(position: Array, root: Array) -> Array:
+def _basis(position: FloatArray, root: FloatArray) -> FloatArray:
     """Barycentric weights of the nodes but the first, where the boundary's transform is zero.
 
     :param root: square roots of times, any shape.

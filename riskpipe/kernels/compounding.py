@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from riskpipe.kernels.arguments import Floats, Indices, Offsets
+from riskpipe.arrays import FloatArray
+from riskpipe.kernels.arguments import Indices, Offsets
 from riskpipe.kernels.compiler import kernel
 from riskpipe.kernels.mathematics import fma
 
 
 @kernel
-def compounded_growth(first: Floats, factor: Floats, start: Offsets, stop: Offsets, last: Floats) -> Floats:
+def compounded_growth(
+    first: FloatArray, factor: FloatArray, start: Offsets, stop: Offsets, last: FloatArray
+) -> FloatArray:
     """Products first[k] factor[start[k]] ... factor[stop[k] - 1] last[k], from left to right.
 
     :param first, last: float64[n].
@@ -28,11 +31,11 @@ def compounded_growth(first: Floats, factor: Floats, start: Offsets, stop: Offse
 
 @kernel
 def daily_growths(
-    days: tuple[Indices, Indices, Floats],
+    days: tuple[Indices, Indices, FloatArray],
     periods: tuple[Indices, Indices, Indices, Indices],
-    discount: Floats,
-    daily: Floats,
-    out: Floats,
+    discount: FloatArray,
+    daily: FloatArray,
+    out: FloatArray,
 ) -> None:
     """Growths by daily rates that count for longer or shorter than the days that they are of.
 

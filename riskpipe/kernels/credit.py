@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from riskpipe.arrays import FloatArray
 from riskpipe.kernels.arguments import (
     DefaultChains,
     DefaultTerms,
-    Floats,
     Indices,
     ProjectedSurvivalTerms,
     Recoveries,
@@ -27,7 +27,7 @@ _SMALL = 1e-4
 
 @kernel
 def add_survival(
-    rows: Indices, discount: UsedNodes, survival: UsedNodes, terms: SurvivalTerms, first: int, value: Floats
+    rows: Indices, discount: UsedNodes, survival: UsedNodes, terms: SurvivalTerms, first: int, value: FloatArray
 ) -> None:
     """value[k, first + s] += sum over the terms j of coefficient[j] D[node[j], s] Q[hazard_node[j], s].
 
@@ -50,7 +50,12 @@ def add_survival(
 
 @kernel
 def add_projected_survival(
-    rows: Indices, discount: UsedNodes, survival: UsedNodes, terms: ProjectedSurvivalTerms, first: int, value: Floats
+    rows: Indices,
+    discount: UsedNodes,
+    survival: UsedNodes,
+    terms: ProjectedSurvivalTerms,
+    first: int,
+    value: FloatArray,
 ) -> None:
     """value[k, first + s] += sum over terms of coefficient D[start, s] / D[end, s] D[payment, s] Q[hazard_node, s].
 
@@ -78,7 +83,7 @@ def add_default(
     terms: DefaultTerms,
     recoveries: Recoveries,
     first: int,
-    value: Floats,
+    value: FloatArray,
 ) -> None:
     """value[k, first + s] += sum over the terms j of coefficient[j] D[node, s] (Q[start, s] - Q[end, s]).
 
@@ -106,7 +111,7 @@ def add_default(
 
 
 @kernel
-def cumulative_rates(index: Indices, weight: Floats, levels: Floats, out: Floats) -> None:
+def cumulative_rates(index: Indices, weight: FloatArray, levels: FloatArray, out: FloatArray) -> None:
     """out[n, s] = minus the logarithm of the discount factor (or survival probability) of node n.
 
     :param index: int32[nodes, 2], factors; `weight` float64[nodes, 2].
@@ -135,7 +140,7 @@ def _ramp_series(g: float) -> float:
 
 @kernel
 def add_default_integrals(
-    rows: Indices, rates: UsedNodes, hazards: UsedNodes, chains: DefaultChains, first: int, value: Floats
+    rows: Indices, rates: UsedNodes, hazards: UsedNodes, chains: DefaultChains, first: int, value: FloatArray
 ) -> None:
     """Expected discounted payments on default, integrated exactly over steps of constant rates.
 

@@ -9,14 +9,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from riskpipe.kernels.arguments import CubeVariances, Floats, Indices, Variances
+from riskpipe.arrays import FloatArray
+from riskpipe.kernels.arguments import CubeVariances, Indices, Variances
 from riskpipe.kernels.compiler import kernel
 from riskpipe.kernels.mathematics import exp, fma
 from riskpipe.kernels.volatility import cube_of, cube_variance, smile_of, total_variance
 
 
 @kernel
-def exp_linear(index: Indices, weight: Floats, x: Floats, out: Floats) -> None:
+def exp_linear(index: Indices, weight: FloatArray, x: FloatArray, out: FloatArray) -> None:
     """Discount factors: out[k, s] = exp(-(weight[k, 0] x[index[k, 0], s] + weight[k, 1] x[index[k, 1], s])).
 
     :param index: int32[n, 2], rows of x.
@@ -33,7 +34,7 @@ def exp_linear(index: Indices, weight: Floats, x: Floats, out: Floats) -> None:
 
 
 @kernel
-def linear_times_exp(index: Indices, weight: Floats, x: Floats, out: Floats) -> None:
+def linear_times_exp(index: Indices, weight: FloatArray, x: FloatArray, out: FloatArray) -> None:
     """Forwards: out = (w0 x0 + w1 x1) exp(w2 x2 + w3 x3 + w4 x4 + w5 x5), x_j = x[index[k, j], s].
 
     :param index: int32[n, 6].
@@ -51,7 +52,7 @@ def linear_times_exp(index: Indices, weight: Floats, x: Floats, out: Floats) -> 
 
 
 @kernel
-def products(index: Indices, power: NDArray[np.int8], x: Floats, out: Floats) -> None:
+def products(index: Indices, power: NDArray[np.int8], x: FloatArray, out: FloatArray) -> None:
     """Exchange rates: out = x0^power0 x1^power1 with powers -1, 0 and 1 as division, nothing, multiplication.
 
     :param index: int32[n, 2].
@@ -72,7 +73,7 @@ def products(index: Indices, power: NDArray[np.int8], x: Floats, out: Floats) ->
 
 
 @kernel
-def scale_by_exp(index: Indices, weight: Floats, x: Floats, out: Floats) -> None:
+def scale_by_exp(index: Indices, weight: FloatArray, x: FloatArray, out: FloatArray) -> None:
     """Carry: out *= exp(w0 x0 + w1 x1 + w2 x2 + w3 x3), in place.
 
     :param index: int32[n, 4].
@@ -87,7 +88,7 @@ def scale_by_exp(index: Indices, weight: Floats, x: Floats, out: Floats) -> None
 
 
 @kernel
-def total_variances(variances: Variances, out: Floats) -> None:
+def total_variances(variances: Variances, out: FloatArray) -> None:
     """Total variances of `VarianceNodes`, one row a trade: float64[n, n_scenarios], overwritten."""
     for k in range(out.shape[0]):
         smile = smile_of(variances, k)
@@ -97,7 +98,7 @@ def total_variances(variances: Variances, out: Floats) -> None:
 
 
 @kernel
-def cube_variances(variances: CubeVariances, out: Floats) -> None:
+def cube_variances(variances: CubeVariances, out: FloatArray) -> None:
     """Total variances of `CubeNodes`, likewise."""
     for k in range(out.shape[0]):
         cube = cube_of(variances, k)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from riskpipe.kernels.arguments import Floats, Forwards, Indices, NodeValues, RateAgreements
+from riskpipe.arrays import FloatArray
+from riskpipe.kernels.arguments import Forwards, Indices, NodeValues, RateAgreements
 from riskpipe.kernels.compiler import kernel
 from riskpipe.kernels.mathematics import fma
 
@@ -13,8 +14,8 @@ def exchange_two_amounts(
     rate: NodeValues,
     bought_discount: NodeValues,
     sold_discount: NodeValues,
-    amounts: tuple[Floats, Floats],
-    out: Floats,
+    amounts: tuple[FloatArray, FloatArray],
+    out: FloatArray,
 ) -> None:
     """An amount against an amount of another currency: out = bought D_bought rate - sold D_sold.
 
@@ -38,7 +39,9 @@ def exchange_two_amounts(
 
 
 @kernel
-def forward_contracts(rows: Indices, forward: NodeValues, discount: NodeValues, terms: Forwards, out: Floats) -> None:
+def forward_contracts(
+    rows: Indices, forward: NodeValues, discount: NodeValues, terms: Forwards, out: FloatArray
+) -> None:
     """Present values of forwards: out = quantity discount (forward - strike).
 
     :param out: float64[m, S], written.
@@ -62,7 +65,7 @@ def forward_rate_agreements(
     end: NodeValues,
     payment: NodeValues,
     terms: RateAgreements,
-    out: Floats,
+    out: FloatArray,
 ) -> None:
     """Rate agreements settled at the start of their period: D (amount - owed / (1 + ratio (P(start) / P(end) - 1))).
 
@@ -88,7 +91,7 @@ def forward_rate_agreements(
 
 
 @kernel
-def add_converted(rows: Indices, rate: NodeValues, foreign: Floats, value: Floats) -> None:
+def add_converted(rows: Indices, rate: NodeValues, foreign: FloatArray, value: FloatArray) -> None:
     """value += rate foreign, in place.
 
     :param rate: units of the currency of `value` per one of `foreign`.

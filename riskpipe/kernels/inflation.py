@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from riskpipe.kernels.arguments import Floats, Indices, InflationGrowths, InflationPayments, NodeValues
+from riskpipe.arrays import FloatArray
+from riskpipe.kernels.arguments import Indices, InflationGrowths, InflationPayments, NodeValues
 from riskpipe.kernels.compiler import inline, kernel
 from riskpipe.kernels.mathematics import exp, fma, log
 
@@ -16,7 +17,7 @@ def compounded(rate: float, years: float) -> float:
 
 
 @kernel
-def growths(rate: Floats, years: Floats) -> Floats:
+def growths(rate: FloatArray, years: FloatArray) -> FloatArray:
     """(1 + rate)^years of each element, float64[n]: the same bits whatever the length of the arrays."""
     out = np.empty(rate.size)
     for k in range(rate.size):
@@ -26,7 +27,7 @@ def growths(rate: Floats, years: Floats) -> Floats:
 
 @kernel
 def inflation_payments(
-    rows: Indices, discount: NodeValues, growths: InflationGrowths, terms: InflationPayments, out: Floats
+    rows: Indices, discount: NodeValues, growths: InflationGrowths, terms: InflationPayments, out: FloatArray
 ) -> None:
     """out = D (known + amount_0 (1 + z_0)^years_0 + amount_1 (1 + z_1)^years_1), z_j = w0 x[i0] + w1 x[i1].
 

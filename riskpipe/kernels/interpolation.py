@@ -5,15 +5,16 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.kernels.compiler import kernel
 
 
 @kernel
 def bracket(
-    grid: NDArray[np.float64],
+    grid: FloatArray,
     start: NDArray[np.int64],
     stop: NDArray[np.int64],
-    key: NDArray[np.float64],
+    key: FloatArray,
 ) -> NDArray[np.int64]:
     """The last position in [start[k], stop[k]) whose grid value is at most key[k]; start[k] - 1 if none.
 

@@ -9,7 +9,8 @@ Source: Brigo and Mercurio, Interest Rate Models (2nd edition, 2006), section 1.
 
 from __future__ import annotations
 
-from riskpipe.kernels.arguments import Flags, Floats, Indices, KnownTerms, Offsets, ProjectedTerms, UsedNodes
+from riskpipe.arrays import FloatArray
+from riskpipe.kernels.arguments import Flags, Indices, KnownTerms, Offsets, ProjectedTerms, UsedNodes
 from riskpipe.kernels.compiler import kernel
 from riskpipe.kernels.mathematics import fma
 
@@ -23,7 +24,7 @@ def mark_nodes(rows: Indices, offsets: Offsets, nodes: Indices, used: Flags) -> 
 
 
 @kernel
-def add_discounted(rows: Indices, discount: UsedNodes, terms: KnownTerms, first: int, value: Floats) -> None:
+def add_discounted(rows: Indices, discount: UsedNodes, terms: KnownTerms, first: int, value: FloatArray) -> None:
     """value[k, first + s] += sum over the terms j of trade rows[k] of coefficient[j] D[node[j], s].
 
     :param rows: int32[m], trades.
@@ -56,7 +57,7 @@ def add_discounted(rows: Indices, discount: UsedNodes, terms: KnownTerms, first:
 
 
 @kernel
-def add_projected(rows: Indices, discount: UsedNodes, terms: ProjectedTerms, first: int, value: Floats) -> None:
+def add_projected(rows: Indices, discount: UsedNodes, terms: ProjectedTerms, first: int, value: FloatArray) -> None:
     """value[k, first + s] += sum over terms j of coefficient[j] D[start, s] / D[end, s] D[payment, s].
 
     A floating coupon N (P(start) / P(end) - 1) D(payment) is such a term and a discounted one of the amount -N.

@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.kernels.compiler import kernel
 
 
 @kernel
 def cut_rows(
-    seconds: NDArray[np.float64],
-    memory: NDArray[np.float64],
+    seconds: FloatArray,
+    memory: FloatArray,
     counted: NDArray[np.bool_],
     max_seconds: float,
     max_memory: float,

@@ -5,19 +5,20 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.kernels.compiler import kernel
 
 
 @kernel
 def pnl_into(
-    values: NDArray[np.float64],
-    base: NDArray[np.float64],
-    fx: NDArray[np.float64],
+    values: FloatArray,
+    base: FloatArray,
+    fx: FloatArray,
     fx_position: NDArray[np.int32],
-    fx0: NDArray[np.float64],
+    fx0: FloatArray,
     rows: NDArray[np.int32],
     columns: NDArray[np.int64],
-    out: NDArray[np.float64],
+    out: FloatArray,
 ) -> None:
     """out[rows[k], columns[s]] = values[k, s] x fx[p, s] - base[rows[k]] x fx0[p], p = fx_position[rows[k]].
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from riskpipe.arrays import FloatArray
 from riskpipe.kernels.arguments import (
     CubeVariances,
     Flags,
-    Floats,
     Indices,
     KnownTerms,
     Offsets,
@@ -39,7 +39,7 @@ def add_optionlets(
     options: RateOptions,
     normal: bool,
     first: int,
-    value: Floats,
+    value: FloatArray,
 ) -> None:
     """value[k, first + s] += sum over terms of amount D(payment) option(F), F = gearing P(start) / P(end) + constant.
 
@@ -74,7 +74,7 @@ def add_optionlets(
 
 
 @inline
-def _sum_known(row: int, discount: UsedNodes, terms: KnownTerms, total: Floats) -> None:
+def _sum_known(row: int, discount: UsedNodes, terms: KnownTerms, total: FloatArray) -> None:
     """total[s] = sum over the terms of a trade of coefficient D(node)."""
     offsets, node, coefficient = terms
     factors, position = discount
@@ -87,7 +87,7 @@ def _sum_known(row: int, discount: UsedNodes, terms: KnownTerms, total: Floats) 
 
 
 @inline
-def _add_projected(row: int, discount: UsedNodes, terms: ProjectedTerms, total: Floats) -> None:
+def _add_projected(row: int, discount: UsedNodes, terms: ProjectedTerms, total: FloatArray) -> None:
     """total[s] += sum over the terms of a trade of coefficient P(start) / P(end) D(payment)."""
     offsets, start, end, payment, coefficient = terms
     factors, position = discount
@@ -100,7 +100,7 @@ def _add_projected(row: int, discount: UsedNodes, terms: ProjectedTerms, total: 
 
 @inline
 def _par_yield_annuity(
-    row: int, lengths: tuple[Offsets, Floats], rate: Floats, factor: Floats, annuity: Floats
+    row: int, lengths: tuple[Offsets, FloatArray], rate: FloatArray, factor: FloatArray, annuity: FloatArray
 ) -> None:
     """annuity = sum over periods of length_i / ((1 + rate length_1) ... (1 + rate length_i)), by scenario."""
     offsets, length = lengths
@@ -120,10 +120,10 @@ def add_swaptions(
     discount: UsedNodes,
     variances: CubeVariances,
     swaps: SwapTerms,
-    options: tuple[Floats, Floats, Floats, Floats],
+    options: tuple[FloatArray, FloatArray, FloatArray, FloatArray],
     normal: Flags,
     first: int,
-    value: Floats,
+    value: FloatArray,
 ) -> None:
     """value[k, first + s] += amount annuity option(S, strike - spread), all of a swap of notional one.
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.kernels.compiler import kernel
 from riskpipe.kernels.mathematics import fma, to_bits
 
@@ -37,7 +38,7 @@ def zeros(groups: int, columns: int) -> NDArray[np.int64]:
 
 
 @kernel
-def summable(values: NDArray[np.float64]) -> NDArray[np.bool_]:
+def summable(values: FloatArray) -> NDArray[np.bool_]:
     """Rows in which every value is finite and within LARGEST_TERM: float64[m, S] -> bool[m]."""
     good = np.empty(values.shape[0], np.bool_)
     for i in range(values.shape[0]):
@@ -51,7 +52,7 @@ def summable(values: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 
 @kernel
-def accumulate(values: NDArray[np.float64], groups: NDArray[np.int32], first: int, limbs: NDArray[np.int64]) -> None:
+def accumulate(values: FloatArray, groups: NDArray[np.int32], first: int, limbs: NDArray[np.int64]) -> None:
     """Add each row of values to the sums of its group.
 
     :param values: float64[m, S], summable (see `summable`) in every row that is not skipped.
@@ -84,7 +85,7 @@ def in_range(limbs: NDArray[np.int64]) -> bool:
 
 
 @kernel
-def to_floats(limbs: NDArray[np.int64]) -> NDArray[np.float64]:
+def to_floats(limbs: NDArray[np.int64]) -> FloatArray:
     """The sums, float64[n_groups, columns]: functions of the exact sums, within 2 units in the last place."""
     total = np.empty((limbs.shape[0], limbs.shape[2]))
     for group in range(limbs.shape[0]):

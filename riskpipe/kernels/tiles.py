@@ -5,18 +5,19 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.kernels.compiler import kernel
 from riskpipe.kernels.mathematics import exp
 
 
 @kernel
 def fill_levels(
-    x0: NDArray[np.float64],
+    x0: FloatArray,
     indptr: NDArray[np.int64],
     factor: NDArray[np.int32],
-    value: NDArray[np.float64],
+    value: FloatArray,
     columns: NDArray[np.int64],
-    out: NDArray[np.float64],
+    out: FloatArray,
 ) -> None:
     """Levels of every factor in some scenarios: x0 everywhere, then the shocked ones.
 
@@ -35,7 +36,7 @@ def fill_levels(
 
 
 @kernel
-def exponentials(x: NDArray[np.float64]) -> NDArray[np.float64]:
+def exponentials(x: FloatArray) -> FloatArray:
     """e^x of each element, the same bits whatever the length and alignment of the array."""
     out = np.empty(x.shape[0])
     for k in range(x.shape[0]):

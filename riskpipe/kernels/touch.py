@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import math
 
-from riskpipe.kernels.arguments import Floats, Indices, NodeValues, Touches, Variances
+from riskpipe.arrays import FloatArray
+from riskpipe.kernels.arguments import Indices, NodeValues, Touches, Variances
 from riskpipe.kernels.barrier import CERTAIN, hit_probability
 from riskpipe.kernels.compiler import inline, kernel
 from riskpipe.kernels.mathematics import cdf, fma, log, select
@@ -50,7 +51,7 @@ def touch_options(
     discount: NodeValues,
     variances: Variances,
     touches: Touches,
-    out: Floats,
+    out: FloatArray,
 ) -> None:
     """Present values under scenarios, in the currency of the payment, which `discount` is of.
 

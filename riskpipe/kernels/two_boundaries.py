@@ -17,13 +17,11 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.kernels.black import black
 from riskpipe.kernels.compiler import inline, kernel
 from riskpipe.kernels.mathematics import cdf, exp, log, pdf
-
-Floats = NDArray[np.float64]
 
 NODES, POINTS, LAST_POINTS = 24, 12, 32
 # Bands that meet before so short a time (its root) are worth nothing that a price would show.
@@ -31,7 +29,7 @@ _SHORTEST = 1e-3
 _STEPS, _SETTLED = 20, 1e-10
 
 
-def _angles(points: int) -> tuple[Floats, Floats, Floats]:
+def _angles(points: int) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Sines and cosines of angles in (0, pi / 2), and the weights of d(sin^2)."""
     abscissa, weight = np.polynomial.legendre.leggauss(points)
     angle = 0.25 * np.pi * (1.0 + abscissa)
@@ -43,7 +41,7 @@ _LAST_SINE, _LAST_COSINE, _LAST_WEIGHT = _angles(LAST_POINTS)
 
 
 @inline
-def _square(squares: Floats, last: int, place: float) -> float:
+def _square(squares: FloatArray, last: int, place: float) -> float:
     """A boundary's squared distance from where it begins, by the cubic through the four nodes about a place.
 
     :param squares: float64[>= last + 1], at the places 0, 1, ..., last.
@@ -62,7 +60,14 @@ def _square(squares: Floats, last: int, place: float) -> float:
 
 @kernel
 def _contact(
-    upper: bool, node: int, unit: float, squares: Floats, distance: float, rate: float, dividend: float, sigma: float
+    upper: bool,
+    node: int,
+    unit: float,
+    squares: FloatArray,
+    distance: float,
+    rate: float,
+    dividend: float,
+    sigma: float,
 ) -> float:
     """What smooth contact lacks at a node, where the boundary is a distance from its beginning.
 
@@ -91,7 +96,7 @@ def _contact(
 
 
 @kernel
-def _next(upper: bool, node: int, unit: float, squares: Floats, rate: float, dividend: float, sigma: float) -> bool:
+def _next(upper: bool, node: int, unit: float, squares: FloatArray, rate: float, dividend: float, sigma: float) -> bool:
     """Solve for a boundary at a node, by secants; whether they settled."""
     if node == 1:
         old = sigma * unit * (1.5 if upper else 0.6)
@@ -116,13 +121,13 @@ def _next(upper: bool, node: int, unit: float, squares: Floats, rate: float, div
 
 
 @inline
-def _gap(upper: Floats, lower: Floats, last: int, place: float, begin: float) -> float:
+def _gap(upper: FloatArray, lower: FloatArray, last: int, place: float, begin: float) -> float:
     """Logarithm of upper over lower boundary."""
     return -begin - math.sqrt(_square(upper, last, place)) - math.sqrt(_square(lower, last, place))
 
 
 @kernel
-def _march(rate: float, dividend: float, sigma: float, unit: float, upper: Floats, lower: Floats) -> int:
+def _march(rate: float, dividend: float, sigma: float, unit: float, upper: FloatArray, lower: FloatArray) -> int:
     """Both boundaries from node to node, until they have met or the last; the last node.
 
     :return: 0 where one did not settle, minus the node where that was among the first.
@@ -144,7 +149,7 @@ def _march(rate: float, dividend: float, sigma: float, unit: float, upper: Float
 
 
 @inline
-def _meeting(upper: Floats, lower: Floats, last: int, begin: float) -> float:
+def _meeting(upper: FloatArray, lower: FloatArray, last: int, begin: float) -> float:
     """The place at which the boundaries meet, between the last two nodes."""
     low, high = last - 1.0, float(last)
     for _ in range(40):

@@ -7,7 +7,8 @@ import math
 
 import numpy as np
 
-from riskpipe.kernels.arguments import Floats, Indices, NodeValues, Strips, Variances, VarianceSwaps
+from riskpipe.arrays import FloatArray
+from riskpipe.kernels.arguments import Indices, NodeValues, Strips, Variances, VarianceSwaps
 from riskpipe.kernels.black import black
 from riskpipe.kernels.compiler import inline, kernel
 from riskpipe.kernels.mathematics import cdf, fma, log, pdf, select
@@ -35,7 +36,13 @@ def _beyond(forward: float, strike: float, variance: float, sign: float) -> floa
 
 @inline
 def _add_fair_variance(
-    leg: int, amount: float, forward: Floats, strips: Strips, variances: Variances, flat: Floats, out: Floats
+    leg: int,
+    amount: float,
+    forward: FloatArray,
+    strips: Strips,
+    variances: Variances,
+    flat: FloatArray,
+    out: FloatArray,
 ) -> None:
     """Add amount times the fair total variance of a leg in every scenario.
 
@@ -78,7 +85,7 @@ def variance_swaps(
     variances: Variances,
     strips: Strips,
     swaps: VarianceSwaps,
-    out: Floats,
+    out: FloatArray,
 ) -> None:
     """Present values of variance swaps under scenarios.
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from riskpipe.kernels.arguments import CubeVariances, Floats, Variances
+from riskpipe.arrays import FloatArray
+from riskpipe.kernels.arguments import CubeVariances, Variances
 from riskpipe.kernels.compiler import inline
 from riskpipe.kernels.mathematics import fma
 
 Quad = tuple[float, float, float, float]
-Rows = tuple[Floats, Floats, Floats, Floats]
+Rows = tuple[FloatArray, FloatArray, FloatArray, FloatArray]
 Smile = tuple[Rows, Quad, tuple[float, float]]
 """Of one trade: four volatilities by scenario (normal: of price a year), their weights in strike, and weights in years
 of the two squared volatilities that these make."""

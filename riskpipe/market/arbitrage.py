@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.errors import InputError, Level
 from riskpipe.market.factors import KINDS, NO_DATE, MarketFault, fault
 from riskpipe.market.model import MarketModel
@@ -23,8 +24,6 @@ from riskpipe.market.snapshot import FactorGroup
 from riskpipe.market.strike_checks import coordinate, strike_axis
 from riskpipe.market.strike_interpolation import LINEAR, REFINEMENT, SPLINE, strike_weights
 from riskpipe.market.underlyings import underlyings
-
-Vector = NDArray[np.float64]
 
 QUOTE_ERROR = 1e-5
 """Quotes are rounded: what so small an error in each volatility could explain is no arbitrage."""
@@ -51,18 +50,18 @@ class _Slice:
 
     ids: list[str]
     years: float
-    place: Vector
-    volatility: Vector
+    place: FloatArray
+    volatility: FloatArray
     normal: bool
 
-    def calls(self) -> tuple[Vector, Vector]:
+    def calls(self) -> tuple[FloatArray, FloatArray]:
         """Prices and vegas, float64[n]."""
         price = _bachelier if self.normal else _black
         pairs = zip(self.place.tolist(), (self.volatility * math.sqrt(self.years)).tolist(), strict=True)
         prices, densities = zip(*(price(place, deviation) for place, deviation in pairs), strict=True)
         return np.array(prices), np.array(densities) * math.sqrt(self.years)
 
-    def volatility_at(self, place: Vector, interpolation: str) -> Vector:
+    def volatility_at(self, place: FloatArray, interpolation: str) -> FloatArray:
         if len(self.place) == 1:
             return np.full(len(place), self.volatility[0])
         return np.asarray(strike_weights(interpolation, self.place, place) @ self.volatility)
@@ -134,7 +133,7 @@ def _slices(model: MarketModel, quoted: FactorGroup, served: FactorGroup, spline
     return slices
 
 
-def _places(model: MarketModel, quoted: FactorGroup, points: list[dict[str, Any]], is_cube: bool) -> Vector | None:
+def _places(model: MarketModel, quoted: FactorGroup, points: list[dict[str, Any]], is_cube: bool) -> FloatArray | None:
     """Where the points of one expiry are, as `_Slice.place`; None where that cannot be told."""
     normal = quoted.kind == "normal_vol"
     axis = strike_axis({row["strike_type"] or "atm" for row in points}) or "atm"
@@ -160,7 +159,7 @@ def _forward(model: MarketModel, group: FactorGroup, days: int) -> float | None:
     return None if found is None else float(found.forward[0])
 
 
-def _steps(piece: _Slice) -> tuple[Vector, Vector]:
+def _steps(piece: _Slice) -> tuple[FloatArray, FloatArray]:
     """Slopes of the call price between neighbouring strikes, and what rounded quotes may change them by."""
     place, (price, vega) = piece.place, piece.calls()
     if not piece.normal:

@@ -5,22 +5,22 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.kernels.interpolation import bracket
 from riskpipe.market.conventions import Conventions
 from riskpipe.market.snapshot import FactorGroup, MarketSnapshot
 
 Index = NDArray[np.int32]
-Weight = NDArray[np.float64]
 
 DAYS_A_YEAR = 365.0
 
 
 def linear_position(
-    grid: NDArray[np.float64],
+    grid: FloatArray,
     start: NDArray[np.int64],
     stop: NDArray[np.int64],
-    key: NDArray[np.float64],
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    key: FloatArray,
+) -> tuple[NDArray[np.int64], NDArray[np.int64], FloatArray]:
     """Neighbours of each key in its own range of the grid, and how far it is from the left to the right one.
 
     :return: left, right (equal at and beyond the ends, and for an empty range) and the fraction in [0, 1).
@@ -36,12 +36,12 @@ def linear_position(
 
 
 def curve_position(
-    grid: NDArray[np.float64],
+    grid: FloatArray,
     start: NDArray[np.int64],
     stop: NDArray[np.int64],
-    key: NDArray[np.float64],
+    key: FloatArray,
     flat_forward: NDArray[np.bool_],
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+) -> tuple[NDArray[np.int64], NDArray[np.int64], FloatArray]:
     """`linear_position`, but that where `flat_forward` a key beyond the last of two or more points has these as its
     neighbours, and a fraction above one."""
     left, right, fraction = linear_position(grid, start, stop, key)
@@ -78,11 +78,11 @@ class Curves:
             [_is_flat_forward(group, snapshot, conventions) for group in snapshot.groups], np.bool_
         )
 
-    def time(self, days: NDArray[np.int32]) -> NDArray[np.float64]:
+    def time(self, days: NDArray[np.int32]) -> FloatArray:
         """Years (ACT/365F) from the horizon date, zero before it."""
         return np.maximum(days.astype(np.float64) - self.origin, 0.0) / DAYS_A_YEAR
 
-    def log_discount(self, groups: NDArray[np.int32], days: NDArray[np.int32]) -> tuple[Index, Weight]:
+    def log_discount(self, groups: NDArray[np.int32], days: NDArray[np.int32]) -> tuple[Index, FloatArray]:
         """Weights w with -ln D = w0 x[i0] + w1 x[i1].
 
         Log-linear in the discount factor between points (or linear in the zero rate), from zero at time
@@ -105,7 +105,7 @@ class Curves:
         far = fraction * np.where(by_rate, time, right_time)
         return _pair(left, right), np.column_stack((near, far))
 
-    def forward_price(self, groups: NDArray[np.int32], days: NDArray[np.int32]) -> tuple[Index, Weight]:
+    def forward_price(self, groups: NDArray[np.int32], days: NDArray[np.int32]) -> tuple[Index, FloatArray]:
         """Weights of forward prices: linear in time between delivery dates, flat beyond, whatever the
         horizon.
 

@@ -8,13 +8,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.market.labels import Labels
 
 Days = NDArray[np.int32]
-Years = NDArray[np.float64]
 
 
-def year_fraction(start: Days, end: Days, day_count: Labels | str) -> Years:
+def year_fraction(start: Days, end: Days, day_count: Labels | str) -> FloatArray:
     """Year fractions from `start` to `end`; negative where end < start.
 
     :param start: int32[n], days since 1970-01-01.
@@ -37,21 +37,21 @@ def year_fraction(start: Days, end: Days, day_count: Labels | str) -> Years:
     return fractions
 
 
-def _rule(name: str) -> Callable[[Days, Days], Years]:
+def _rule(name: str) -> Callable[[Days, Days], FloatArray]:
     if name not in _RULES:
         raise ValueError(f"unknown day count {name!r}: one of {', '.join(DAY_COUNTS)}")
     return _RULES[name]
 
 
-def _actual_360(start: Days, end: Days) -> Years:
+def _actual_360(start: Days, end: Days) -> FloatArray:
     return np.asarray((end - start) / 360.0)
 
 
-def _actual_365_fixed(start: Days, end: Days) -> Years:
+def _actual_365_fixed(start: Days, end: Days) -> FloatArray:
     return np.asarray((end - start) / 365.0)
 
 
-def _actual_actual_isda(start: Days, end: Days) -> Years:
+def _actual_actual_isda(start: Days, end: Days) -> FloatArray:
     """Days in leap years over 366 plus days in other years over 365."""
     first, last = np.minimum(start, end), np.maximum(start, end)
     first_year, last_year = _year(first), _year(last)
@@ -61,7 +61,7 @@ def _actual_actual_isda(start: Days, end: Days) -> Years:
     return np.where(start == end, 0.0, np.where(start < end, total, -total))
 
 
-def _bond_basis(start: Days, end: Days) -> Years:
+def _bond_basis(start: Days, end: Days) -> FloatArray:
     """Months of 30 days; the 31st becomes the 30th, at the end only if the start lies on the 30th or 31st."""
     (y1, m1, d1), (y2, m2, d2) = _civil(start), _civil(end)
     d1 = np.minimum(d1, 30)
@@ -69,14 +69,14 @@ def _bond_basis(start: Days, end: Days) -> Years:
     return np.asarray((360 * (y2 - y1) + 30 * (m2 - m1) + (d2 - d1)) / 360.0)
 
 
-def _eurobond_basis(start: Days, end: Days) -> Years:
+def _eurobond_basis(start: Days, end: Days) -> FloatArray:
     """Months of 30 days; the 31st always becomes the 30th."""
     (y1, m1, d1), (y2, m2, d2) = _civil(start), _civil(end)
     d1, d2 = np.minimum(d1, 30), np.minimum(d2, 30)
     return np.asarray((360 * (y2 - y1) + 30 * (m2 - m1) + (d2 - d1)) / 360.0)
 
 
-_RULES: Final[dict[str, Callable[[Days, Days], Years]]] = {
+_RULES: Final[dict[str, Callable[[Days, Days], FloatArray]]] = {
     "ACT/360": _actual_360,
     "ACT/365F": _actual_365_fixed,
     "ACT/ACT": _actual_actual_isda,

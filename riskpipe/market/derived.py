@@ -16,11 +16,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.market.conventions import Conventions
 from riskpipe.market.factors import MARKET_SCHEMA, MarketFault
 from riskpipe.market.snapshot import MarketSnapshot
 
-Vector = NDArray[np.float64]
 GroupName = tuple[str, str]
 """Kind and name of a curve, surface or spot."""
 
@@ -41,8 +41,8 @@ class DerivedGroup:
 
     points: pa.Table
     inputs: tuple[str, ...]
-    slope: Vector
-    revalue: Callable[[Vector], Vector] | None = None
+    slope: FloatArray
+    revalue: Callable[[FloatArray], FloatArray] | None = None
     positive: bool = False
 
 
@@ -119,8 +119,8 @@ class _Resolved:
     inputs: NDArray[np.int64]
     row: NDArray[np.int64]
     column: NDArray[np.int64]
-    slope: Vector
-    revalue: Callable[[Vector], Vector] | None
+    slope: FloatArray
+    revalue: Callable[[FloatArray], FloatArray] | None
     positive: bool
 
 
@@ -154,8 +154,8 @@ class Derivative:
         return mask
 
     def extend(
-        self, factor: NDArray[np.integer], value: Vector, *, exact: bool = False
-    ) -> tuple[NDArray[np.integer], Vector, tuple[Unmade, ...]]:
+        self, factor: NDArray[np.integer], value: FloatArray, *, exact: bool = False
+    ) -> tuple[NDArray[np.integer], FloatArray, tuple[Unmade, ...]]:
         """A column's shocks with the derived points that follow from them.
 
         Points that cannot be made anew have none (NaN), and so has what is made of them: their trades fail.
@@ -187,7 +187,7 @@ class Derivative:
         found = np.flatnonzero(moved)
         return found, level[found], tuple(unmade)
 
-    def _levels(self, group: _Resolved, level: Vector, exact: bool) -> Vector:
+    def _levels(self, group: _Resolved, level: FloatArray, exact: bool) -> FloatArray:
         if exact and group.revalue is not None:
             absent = np.flatnonzero(~np.isfinite(level[group.inputs]))
             if len(absent):

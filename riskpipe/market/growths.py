@@ -12,13 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.kernels.compounding import daily_growths
 from riskpipe.market.labels import Labels
 from riskpipe.market.nodes import DiscountNodes
 
 Days = NDArray[np.int32]
 Positions = NDArray[np.int32]
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class DailyGrowths:
     curve: Labels
     start: Days
     end: Days
-    weight: Floats
+    weight: FloatArray
     first: Positions
     begin: Positions
     stop: Positions
@@ -100,7 +100,7 @@ class GrowthNodes:
     discount: DiscountNodes
     start: Positions
     end: Positions
-    weight: Floats
+    weight: FloatArray
     first: Positions
     begin: Positions
     stop: Positions
@@ -109,14 +109,14 @@ class GrowthNodes:
     def __len__(self) -> int:
         return len(self.discount) + len(self.begin)
 
-    def evaluate(self, x: Floats) -> Floats:
+    def evaluate(self, x: FloatArray) -> FloatArray:
         """float64[m + p, n_scenarios] from float64[n_factors, n_scenarios]."""
         out = np.empty((len(self), x.shape[1]))
         out[: len(self.discount)] = self.discount.evaluate(x)
         self.grow(out)
         return out
 
-    def grow(self, factors: Floats) -> None:
+    def grow(self, factors: FloatArray) -> None:
         """Fill the growths into the rows after the discount factors of float64[m + p, n_scenarios]."""
         m = len(self.discount)
         daily = np.empty((len(self.weight), factors.shape[1]))

@@ -10,14 +10,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.errors import Level
 from riskpipe.market.checks import canonical_table
 from riskpipe.market.factors import MarketFault, Move, Return, date_of, fault
 from riskpipe.market.history_rows import HistoryRows
 from riskpipe.market.snapshot import MarketSnapshot
 from riskpipe.market.stresses import EMPTY, Column
-
-Vector = NDArray[np.float64]
 
 TOO_SHORT = "too short"
 HISTORY_SCHEMA = pa.schema([("date", pa.date32()), ("factor", pa.string()), ("value", pa.float64())])
@@ -125,7 +124,7 @@ def _sunk(columns: list[Column], snapshot: MarketSnapshot) -> Iterator[MarketFau
     """Moves that lead to no level, prices and volatilities at zero or below, infinity: the level is unknown (NaN)."""
     positive = np.array([kind.positive for kind in snapshot.kind_of_factor], np.bool_)
     by_ratio = "a difference makes a price or a volatility zero or negative (history.returns: log moves it by ratios)"
-    rules: tuple[tuple[str, Callable[[NDArray[np.int32], Vector], NDArray[np.bool_]], str], ...] = (
+    rules: tuple[tuple[str, Callable[[NDArray[np.int32], FloatArray], NDArray[np.bool_]], str], ...] = (
         ("not positive", lambda factor, value: positive[factor] & (value <= 0.0), by_ratio),
         ("not finite", lambda factor, value: np.isinf(value), "a move makes a value infinite"),
     )

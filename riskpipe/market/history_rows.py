@@ -9,12 +9,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.errors import Level
 from riskpipe.market.factors import MarketFault, Move, date_of, fault
 from riskpipe.market.snapshot import MarketSnapshot
 
 Mask = NDArray[np.bool_]
-Vector = NDArray[np.float64]
 
 NO_MOVE = "its moves there and on the next date are unknown: what depends on it has no historical P&L (NUMERICAL)"
 _FIRST = "{first}"
@@ -73,7 +73,7 @@ class HistoryRows:
         # A ratio has no units, and keeps its bits.
         unit = np.array([*(units.get(name, 1.0) for name in self._snapshot.factor_ids), 1.0])
         unit[:-1][self.is_ratio] = 1.0
-        self._value: Vector = pc.fill_null(table.column("value"), np.nan).to_numpy() / unit[self._factor]
+        self._value: FloatArray = pc.fill_null(table.column("value"), np.nan).to_numpy() / unit[self._factor]
         says = ~np.isnan(self._value) | unread
         self._blank = undated & nameless & ~says
         self._later = ~undated & (self._day > self._snapshot.as_of)

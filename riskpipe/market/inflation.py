@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.market.curves import linear_position
 from riskpipe.market.snapshot import MarketSnapshot
 
@@ -31,8 +32,8 @@ class InflationNodes:
     """
 
     index: NDArray[np.int32]
-    weight: NDArray[np.float64]
-    years: NDArray[np.float64]
+    weight: FloatArray
+    years: FloatArray
 
 
 class InflationCurves:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.errors import Failure, InputError, Reason
 from riskpipe.market.conventions import Conventions
 from riskpipe.market.curves import Curves
@@ -61,11 +62,11 @@ class MarketModel:
         self._resolved: dict[tuple[tuple[str, ...], str, bool], tuple[int, ...] | None] = {}
 
     @property
-    def base(self) -> NDArray[np.float64]:
+    def base(self) -> FloatArray:
         """float64[n_factors, 1]: the factors' levels in the base scenario, for nodes to be evaluated under."""
         return np.ascontiguousarray(self.snapshot.x0[:, None])
 
-    def time(self, days: Days) -> NDArray[np.float64]:
+    def time(self, days: Days) -> FloatArray:
         """Years (ACT/365F) from as_of plus the horizon, zero for dates before it."""
         return self._curves.time(days)
 
@@ -246,8 +247,8 @@ class MarketModel:
         kinds: tuple[str, ...],
         surfaces: Labels,
         days: Days,
-        strikes: NDArray[np.float64],
-        forwards0: NDArray[np.float64],
+        strikes: FloatArray,
+        forwards0: FloatArray,
     ) -> VarianceNodes:
         """Total variance to each trade's expiry at its strike: one node a trade, in the trades' order.
 
@@ -260,8 +261,8 @@ class MarketModel:
         return self._surfaces.variance(self._groups(kinds, surfaces), days, strikes, forwards0)
 
     def kinks(
-        self, kinds: tuple[str, ...], surfaces: Labels, days: Days, forwards0: NDArray[np.float64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        self, kinds: tuple[str, ...], surfaces: Labels, days: Days, forwards0: FloatArray
+    ) -> tuple[FloatArray, NDArray[np.int64]]:
         """Strikes between which `variance` is smooth, and beyond which it is flat (`riskpipe.market.surfaces`)."""
         return self._surfaces.kinks(self._groups(kinds, surfaces), days, forwards0)
 
@@ -270,9 +271,9 @@ class MarketModel:
         kinds: tuple[str, ...],
         surfaces: Labels,
         days: Days,
-        months: NDArray[np.float64],
-        strikes: NDArray[np.float64],
-        forwards0: NDArray[np.float64],
+        months: FloatArray,
+        strikes: FloatArray,
+        forwards0: FloatArray,
     ) -> CubeNodes:
         """Likewise from surfaces that may depend on the tenor of an underlying: linear in it, flat beyond the ends.
 
@@ -289,7 +290,7 @@ class MarketModel:
         """
         return self._inflation.growth(self._groups(("inflation_zero",), curves), months, lag)
 
-    def fixings(self, names: Labels, days: Days, kind: str = "fixing") -> NDArray[np.float64]:
+    def fixings(self, names: Labels, days: Days, kind: str = "fixing") -> FloatArray:
         """Past fixings, float64[n]; NaN where there is none of exactly that date."""
         found = self._curves.exact(self._groups((kind,), names, optional=True), days)
         return np.where(found < 0, np.nan, self.snapshot.x0[found])

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.kernels import discount as kernels
 from riskpipe.kernels.arguments import CubeVariances, Variances
 
@@ -26,12 +27,12 @@ class DiscountNodes:
     """
 
     index: NDArray[np.int32]
-    weight: NDArray[np.float64]
+    weight: FloatArray
 
     def __len__(self) -> int:
         return len(self.index)
 
-    def evaluate(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+    def evaluate(self, x: FloatArray) -> FloatArray:
         out = np.empty((len(self), x.shape[1]))
         kernels.exp_linear(self.index, self.weight, x, out)
         return out
@@ -46,12 +47,12 @@ class ForwardNodes:
     """
 
     index: NDArray[np.int32]
-    weight: NDArray[np.float64]
+    weight: FloatArray
 
     def __len__(self) -> int:
         return len(self.index)
 
-    def evaluate(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+    def evaluate(self, x: FloatArray) -> FloatArray:
         out = np.empty((len(self), x.shape[1]))
         kernels.linear_times_exp(self.index, self.weight, x, out)
         return out
@@ -71,7 +72,7 @@ class FxNodes:
     def __len__(self) -> int:
         return len(self.index)
 
-    def evaluate(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+    def evaluate(self, x: FloatArray) -> FloatArray:
         out = np.empty((len(self), x.shape[1]))
         kernels.products(self.index, self.power, x, out)
         return out
@@ -88,12 +89,12 @@ class FxForwardNodes:
 
     spot: FxNodes
     index: NDArray[np.int32]
-    weight: NDArray[np.float64]
+    weight: FloatArray
 
     def __len__(self) -> int:
         return len(self.index)
 
-    def evaluate(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+    def evaluate(self, x: FloatArray) -> FloatArray:
         out = self.spot.evaluate(x)
         kernels.scale_by_exp(self.index, self.weight, x, out)
         return out
@@ -109,18 +110,18 @@ class VarianceNodes:
     """
 
     index: NDArray[np.int32]
-    strike_weight: NDArray[np.float64]
-    time_weight: NDArray[np.float64]
+    strike_weight: FloatArray
+    time_weight: FloatArray
 
     def __len__(self) -> int:
         return len(self.index)
 
-    def evaluate(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+    def evaluate(self, x: FloatArray) -> FloatArray:
         out = np.empty((len(self), x.shape[1]))
         kernels.total_variances(self.under(x), out)
         return out
 
-    def under(self, x: NDArray[np.float64]) -> Variances:
+    def under(self, x: FloatArray) -> Variances:
         """For kernels, which make the variances where they need them."""
         return self.index, self.strike_weight, self.time_weight, x
 
@@ -136,18 +137,18 @@ class CubeNodes:
     """
 
     index: NDArray[np.int32]
-    weight: NDArray[np.float64]
-    time_weight: NDArray[np.float64]
+    weight: FloatArray
+    time_weight: FloatArray
 
     def __len__(self) -> int:
         return len(self.index)
 
-    def evaluate(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+    def evaluate(self, x: FloatArray) -> FloatArray:
         out = np.empty((len(self), x.shape[1]))
         kernels.cube_variances(self.under(x), out)
         return out
 
-    def under(self, x: NDArray[np.float64]) -> CubeVariances:
+    def under(self, x: FloatArray) -> CubeVariances:
         """For kernels, as of `VarianceNodes`."""
         return self.index, self.weight, self.time_weight, x
 

@@ -7,8 +7,8 @@ from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.errors import Level
 from riskpipe.market.factors import NO_DATE, SPREAD_TYPES, MarketFault, date_of, fault, is_pair
 from riskpipe.market.labels import Labels
@@ -122,7 +122,7 @@ def _forwards(model: MarketModel, ranges: Ranges) -> Iterator[MarketFault]:
         yield fault(Level.WARNING, "value", "odd value", found[key], f"{first[key]}: {key} is {outside(key, ranges)}")
 
 
-def _carried(model: MarketModel, group: FactorGroup) -> NDArray[np.float64] | None:
+def _carried(model: MarketModel, group: FactorGroup) -> FloatArray | None:
     """What spot, rates and dividends make of each point of a curve of forward prices; None: not all are known."""
     days = model.snapshot.days[group.start : group.stop]
     n, x = len(days), np.ascontiguousarray(model.snapshot.x0[:, None])

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.market.delta import (
     CALL,
     PUT,
@@ -20,7 +20,6 @@ from riskpipe.market.delta import (
     strike_of,
 )
 
-Vector = NDArray[np.float64]
 ATM = 0
 
 
@@ -47,7 +46,7 @@ class Pillar:
         return "atm" if self.sign == ATM else f"the {self.delta:g}-delta {'call' if self.sign == CALL else 'put'}"
 
 
-def pillars_of(quotes: Sequence[Quote]) -> tuple[tuple[Pillar, ...], Vector]:
+def pillars_of(quotes: Sequence[Quote]) -> tuple[tuple[Pillar, ...], FloatArray]:
     """The pillars, and their volatilities as weights of the quotes, float64[n_pillars, n_quotes].
 
     Of spreads vol(call) = atm + butterfly + risk reversal / 2 and vol(put) = atm + butterfly - risk reversal / 2
@@ -73,8 +72,8 @@ def pillars_of(quotes: Sequence[Quote]) -> tuple[tuple[Pillar, ...], Vector]:
 
 
 def pillar_strikes(
-    pillars: Sequence[Pillar], volatilities: Vector, underlying: Underlying, convention: DeltaConvention
-) -> Vector:
+    pillars: Sequence[Pillar], volatilities: FloatArray, underlying: Underlying, convention: DeltaConvention
+) -> FloatArray:
     """Strikes of the pillars, float64[n], in their order.
 
     :raise BadSmileError: a volatility is not positive, a delta has no strike, or strikes are crossed: of two pillars

@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.errors import Level
 from riskpipe.market.factors import KINDS, NO_DATE, MarketFault, fault, kind_of, pillar_days
 
@@ -33,7 +32,7 @@ class Points:
         self.strike_type: Strings = table.column("strike_type").to_pylist()
         self.instrument: Strings = table.column("instrument").to_pylist()
         self.strike: list[float | None] = table.column("strike").to_pylist()
-        self.value: NDArray[np.float64] = pc.fill_null(table.column("value"), math.nan).to_numpy()
+        self.value: FloatArray = pc.fill_null(table.column("value"), math.nan).to_numpy()
         self.days = [self._days(tenor) for tenor in self.tenor]
         self.specs = [
             kind_of(kind, strike_type) if kind in self.kinds else None

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.errors import StorageError
 from riskpipe.kernels.tiles import fill_levels
 from riskpipe.market.derived import Derivative, Unmade
@@ -54,7 +55,7 @@ class ScenarioSet:
 
     indptr: NDArray[np.int64]
     factor: NDArray[np.int32]
-    value: NDArray[np.float64]
+    value: FloatArray
     horizon: NDArray[np.int16]
     sets: tuple[str, ...]
     set_code: NDArray[np.int16]
@@ -94,7 +95,7 @@ class ScenarioSet:
         first, last = np.searchsorted(self.set_code, [code, code + 1])
         return slice(int(first), int(last))
 
-    def levels(self, x0: NDArray[np.float64], columns: NDArray[np.integer]) -> NDArray[np.float64]:
+    def levels(self, x0: FloatArray, columns: NDArray[np.integer]) -> FloatArray:
         """Every factor's level in some columns.
 
         :param x0: float64[n_factors], the snapshot's levels.
@@ -177,7 +178,7 @@ class ScenarioSet:
         return found
 
 
-def _frozen(x0: NDArray[np.float64]) -> NDArray[np.float64]:
+def _frozen(x0: FloatArray) -> FloatArray:
     """A read-only view, so that the kernel is compiled for one kind of array alone."""
     view = np.ascontiguousarray(x0).view()
     view.flags.writeable = False
@@ -196,7 +197,7 @@ class ScenarioSetBuilder:
     derivative: Derivative | None = None
     unmade: list[tuple[str, Unmade]] = field(default_factory=list)
     _factors: list[NDArray[np.int32]] = field(default_factory=list)
-    _values: list[NDArray[np.float64]] = field(default_factory=list)
+    _values: list[FloatArray] = field(default_factory=list)
     _names: list[str] = field(default_factory=list)
     _codes: list[int] = field(default_factory=list)
     _horizons: list[int] = field(default_factory=list)
@@ -212,7 +213,7 @@ class ScenarioSetBuilder:
         name: str,
         set_name: str,
         factor: NDArray[np.integer],
-        value: NDArray[np.float64],
+        value: FloatArray,
         horizon: int = 0,
         cut: bool = True,
         exact: bool = False,

@@ -10,14 +10,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.market.delta import DeltaConvention, NoStrikeError, Underlying
 from riskpipe.market.pillars import BadSmileError, Quote, pillar_strikes, pillars_of
 from riskpipe.market.strangle import MarketStrangles
 from riskpipe.market.strike_interpolation import SPLINE, refined, strike_weights
-
-Vector = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -27,14 +25,14 @@ class Smile:
     :param volatilities: levels of the quotes -> float64[n]; raises `BadSmileError`.
     """
 
-    strikes: Vector
-    slope: Vector
-    volatilities: Callable[[Vector], Vector]
+    strikes: FloatArray
+    slope: FloatArray
+    volatilities: Callable[[FloatArray], FloatArray]
 
 
 def smile_of_deltas(
     quotes: Sequence[Quote],
-    levels: Vector,
+    levels: FloatArray,
     underlying: Underlying,
     convention: DeltaConvention,
     *,
@@ -61,7 +59,7 @@ def smile_of_deltas(
     return Smile(strikes[order], slope[order], lambda at: volatilities(at)[order])
 
 
-def smile_of_strikes(coordinates: Vector) -> Smile:
+def smile_of_strikes(coordinates: FloatArray) -> Smile:
     """The smile of volatilities at ascending coordinates: they themselves."""
     volatilities, slope = _linear(np.eye(len(coordinates)))
     return Smile(coordinates, slope, volatilities)
@@ -76,5 +74,5 @@ def refine(smile: Smile) -> Smile:
     return Smile(strikes, weights @ smile.slope, lambda levels: np.asarray(weights @ smile.volatilities(levels)))
 
 
-def _linear(weights: Vector) -> tuple[Callable[[Vector], Vector], Vector]:
+def _linear(weights: FloatArray) -> tuple[Callable[[FloatArray], FloatArray], FloatArray]:
     return (lambda levels: np.asarray(weights @ levels)), weights

@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.errors import InputError, Level
 from riskpipe.market.conventions import Conventions, SurfaceConvention
 from riskpipe.market.delta import (
@@ -46,7 +47,6 @@ from riskpipe.market.strike_checks import coordinate, strike_axis
 from riskpipe.market.strike_interpolation import SPLINE
 from riskpipe.market.underlyings import Underlyings, underlyings
 
-Vector = NDArray[np.float64]
 Row = dict[str, Any]
 
 _BY_DELTA = ("delta", "spread")
@@ -243,8 +243,8 @@ def _points(group: FactorGroup, piece: _Slice) -> list[Row]:
     return points
 
 
-def _revaluation(slices: Sequence[_Slice], ends: NDArray[np.int64]) -> Callable[[Vector], Vector]:
-    def revalue(levels: Vector) -> Vector:
+def _revaluation(slices: Sequence[_Slice], ends: NDArray[np.int64]) -> Callable[[FloatArray], FloatArray]:
+    def revalue(levels: FloatArray) -> FloatArray:
         parts = []
         for piece, own in zip(slices, np.split(levels, ends), strict=True):
             try:

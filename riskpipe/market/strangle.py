@@ -12,13 +12,11 @@ from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
-from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.market.delta import CALL, PUT, DeltaConvention, Underlying, strike_of
 from riskpipe.market.pillars import BadSmileError, Pillar, Quote, pillar_strikes
 from riskpipe.market.strike_interpolation import strike_weights
-
-Vector = NDArray[np.float64]
 
 _NORMAL = NormalDist()
 _STEP = 1e-5
@@ -34,7 +32,7 @@ class MarketStrangles:
 
     quotes: Sequence[Quote]
     pillars: Sequence[Pillar]
-    weights: Vector
+    weights: FloatArray
     underlying: Underlying
     convention: DeltaConvention
     interpolation: str
@@ -43,7 +41,7 @@ class MarketStrangles:
     def _butterflies(self) -> list[int]:
         return [k for k, quote in enumerate(self.quotes) if quote.strike_type == "butterfly"]
 
-    def volatilities(self, levels: Vector) -> Vector:
+    def volatilities(self, levels: FloatArray) -> FloatArray:
         """The pillars' volatilities, float64[n_pillars].
 
         :param levels: float64[n_quotes].
@@ -51,7 +49,7 @@ class MarketStrangles:
         """
         return self._volatilities(levels, self._fit(levels))
 
-    def slope(self, levels: Vector) -> Vector:
+    def slope(self, levels: FloatArray) -> FloatArray:
         """d(volatility)/d(quote), float64[n_pillars, n_quotes], by the implicit function theorem."""
         fitted = self._fit(levels)
         by_strangle = _jacobian(lambda strangles: self._excess(levels, strangles), fitted)
@@ -60,12 +58,12 @@ class MarketStrangles:
         direct[:, self._butterflies] = 0.0
         return np.asarray(direct - self.weights[:, self._butterflies] @ np.linalg.solve(by_strangle, by_quote))
 
-    def _volatilities(self, levels: Vector, strangles: Vector) -> Vector:
+    def _volatilities(self, levels: FloatArray, strangles: FloatArray) -> FloatArray:
         own = levels.copy()
         own[self._butterflies] = strangles
         return np.asarray(self.weights @ own)
 
-    def _fit(self, levels: Vector) -> Vector:
+    def _fit(self, levels: FloatArray) -> FloatArray:
         strangles = levels[self._butterflies]
         for _ in range(_TRIES):
             excess = self._excess(levels, strangles)
@@ -78,7 +76,7 @@ class MarketStrangles:
                 break
         raise BadSmileError("no smile prices the market strangles")
 
-    def _excess(self, levels: Vector, strangles: Vector) -> Vector:
+    def _excess(self, levels: FloatArray, strangles: FloatArray) -> FloatArray:
         """What the smile's premium of each market strangle is above its own, in volatility."""
         volatilities = self._volatilities(levels, strangles)
         strikes = pillar_strikes(self.pillars, volatilities, self.underlying, self.convention)
@@ -113,7 +111,7 @@ def _black(sign: int, forward: float, strike: float, deviation: float) -> float:
     return sign * (forward * _NORMAL.cdf(sign * d1) - strike * _NORMAL.cdf(sign * (d1 - deviation)))
 
 
-def _jacobian(function: Callable[[Vector], Vector], at: Vector) -> Vector:
+def _jacobian(function: Callable[[FloatArray], FloatArray], at: FloatArray) -> FloatArray:
     """Central differences, float64[m, n]."""
     columns = []
     for k in range(len(at)):

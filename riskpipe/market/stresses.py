@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.errors import Level
 from riskpipe.kernels.tiles import exponentials
 from riskpipe.market.checks import canonical_table
@@ -32,13 +33,11 @@ EMPTY, LEFT_OUT = "empty", "left out"
 
 _IN_UNITS = (SHIFT_TYPES.index("absolute"), SHIFT_TYPES.index("set"))
 
-Column = tuple[str, NDArray[np.int32], NDArray[np.float64]]
+Column = tuple[str, NDArray[np.int32], FloatArray]
 """A scenario's name, the factors it moves (ascending) and their shocked levels."""
 
 
-def bump(
-    snapshot: MarketSnapshot, factor_index: NDArray[np.integer], shift: float, shift_type: str
-) -> NDArray[np.float64]:
+def bump(snapshot: MarketSnapshot, factor_index: NDArray[np.integer], shift: float, shift_type: str) -> FloatArray:
     """Today's levels of some factors after one shift of all of them.
 
     :param shift_type: absolute (x + s), relative (x (1 + s)), log (x e^s) or set (s).
@@ -49,9 +48,7 @@ def bump(
     return _shifted(levels, np.full(len(levels), shift), np.full(len(levels), code))
 
 
-def _shifted(
-    x: NDArray[np.float64], shift: NDArray[np.float64], shift_type: NDArray[np.integer]
-) -> NDArray[np.float64]:
+def _shifted(x: FloatArray, shift: FloatArray, shift_type: NDArray[np.integer]) -> FloatArray:
     is_log = shift_type == SHIFT_TYPES.index("log")
     ratio = exponentials(np.where(is_log, shift, 0.0))
     conditions = [
@@ -119,7 +116,7 @@ class _Rows:
         self.scenario, self.scenarios = _encode(table.column("scenario"))
         self.factor, self.factors = _encode(table.column("factor"))
         self.shift_type, self.shift_types = _encode(table.column("shift_type"))
-        self.shift: NDArray[np.float64] = pc.fill_null(table.column("shift"), np.nan).to_numpy()
+        self.shift: FloatArray = pc.fill_null(table.column("shift"), np.nan).to_numpy()
         #: bool[n], rows of no scenario
         self.nameless = np.array([not name for name in self.scenarios] + [True], np.bool_)[self.scenario]
 
@@ -231,7 +228,7 @@ def _is_glob(text: str) -> bool:
 
 def _resolve(
     rows: _Rows, patterns: _Patterns, snapshot: MarketSnapshot, units: Mapping[str, float]
-) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float64]]:
+) -> tuple[NDArray[np.int64], NDArray[np.int32], FloatArray]:
     """Scenario, factor and level of every shocked point, sorted by scenario and factor."""
     sizes = np.array([len(match) for match in patterns.matches], np.int64)
     starts = np.concatenate(([0], np.cumsum(sizes)))[:-1]
@@ -262,7 +259,7 @@ def _levels_faults(
     rows: _Rows,
     scenario: NDArray[np.int64],
     factor: NDArray[np.int32],
-    value: NDArray[np.float64],
+    value: FloatArray,
     snapshot: MarketSnapshot,
 ) -> Iterator[MarketFault]:
     """Levels that cannot be, in one warning a rule; `value` has none (NaN) there, and what depends on them fails."""

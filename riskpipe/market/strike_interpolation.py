@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-Vector = NDArray[np.float64]
+from riskpipe.arrays import FloatArray
 
 LINEAR, LOG_LINEAR, SPLINE = "linear", "linear_log_strike", "cubic_spline"
 REFINEMENT = 32
 """Pieces that a cubic spline is cut into between two strikes."""
 
 
-def strike_weights(interpolation: str, strikes: Vector, at: Vector) -> Vector:
+def strike_weights(interpolation: str, strikes: FloatArray, at: FloatArray) -> FloatArray:
     """Weights w with vol(at) = w vol(strikes), each row adding up to one.
 
     :param strikes: float64[n], ascending; above zero for LOG_LINEAR.
@@ -27,14 +26,14 @@ def strike_weights(interpolation: str, strikes: Vector, at: Vector) -> Vector:
     return _linear_weights(strikes, inside)
 
 
-def refined(strikes: Vector) -> Vector:
+def refined(strikes: FloatArray) -> FloatArray:
     """REFINEMENT equal pieces of every gap, float64[REFINEMENT (n - 1) + 1], with the strikes themselves."""
     share = np.arange(REFINEMENT) / REFINEMENT
     between = strikes[:-1, None] + share * np.diff(strikes)[:, None]
     return np.append(between.ravel(), strikes[-1])
 
 
-def _linear_weights(grid: Vector, at: Vector) -> Vector:
+def _linear_weights(grid: FloatArray, at: FloatArray) -> FloatArray:
     weights = np.zeros((len(at), len(grid)))
     rows = np.arange(len(at))
     left = np.clip(np.searchsorted(grid, at, side="right") - 1, 0, max(len(grid) - 2, 0))
@@ -46,7 +45,7 @@ def _linear_weights(grid: Vector, at: Vector) -> Vector:
     return weights
 
 
-def _spline_weights(grid: Vector, at: Vector) -> Vector:
+def _spline_weights(grid: FloatArray, at: FloatArray) -> FloatArray:
     """Natural cubic spline: second derivatives are linear in the values (de Boor 2001, A practical guide to splines,
     chapter IV), so the spline is as well.
     """

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.market.conventions import Conventions
 from riskpipe.market.curves import DAYS_A_YEAR, linear_position
 from riskpipe.market.factors import DELTA_TYPES, KINDS, NO_DATE, SMILE, SPREAD_TYPES
@@ -21,11 +22,10 @@ _ABSOLUTE, _MONEYNESS, _OFFSET, _FLAT = range(4)
 _AXES = {"absolute": _ABSOLUTE, "moneyness": _MONEYNESS, "offset": _OFFSET, "atm": _FLAT}
 _DAYS_A_MONTH = 365.25 / 12.0
 
-Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 
-def months_between(start: NDArray[np.int32], end: NDArray[np.int32]) -> Floats:
+def months_between(start: NDArray[np.int32], end: NDArray[np.int32]) -> FloatArray:
     """Length of an underlying, to the nearest month (as QuantLib's SwaptionVolatilityStructure::swapLength)."""
     return np.round((end.astype(np.float64) - start) / _DAYS_A_MONTH)
 
@@ -54,7 +54,7 @@ class _Expiries:
 
     near: Integers
     far: Integers
-    time_weight: Floats
+    time_weight: FloatArray
 
 
 class Surfaces:
@@ -93,7 +93,7 @@ class Surfaces:
         self._living = np.minimum(first + past[last] - past[first], np.maximum(last - 1, first))
 
     def variance(
-        self, groups: NDArray[np.int32], days: NDArray[np.int32], strikes: Floats, forwards0: Floats
+        self, groups: NDArray[np.int32], days: NDArray[np.int32], strikes: FloatArray, forwards0: FloatArray
     ) -> VarianceNodes:
         """Weights of each trade's total variance; zero where the group is -1.
 
@@ -111,8 +111,8 @@ class Surfaces:
         )
 
     def kinks(
-        self, groups: NDArray[np.int32], days: NDArray[np.int32], forwards0: Floats
-    ) -> tuple[Floats, NDArray[np.int64]]:
+        self, groups: NDArray[np.int32], days: NDArray[np.int32], forwards0: FloatArray
+    ) -> tuple[FloatArray, NDArray[np.int64]]:
         """Strikes between which a trade's total variance is smooth, and beyond which it is flat: those of the points.
 
         :param groups: int32[n], none of them a cube; -1, like a surface at one strike, has none.
@@ -142,9 +142,9 @@ class Surfaces:
         self,
         groups: NDArray[np.int32],
         days: NDArray[np.int32],
-        months: Floats,
-        strikes: Floats,
-        forwards0: Floats,
+        months: FloatArray,
+        strikes: FloatArray,
+        forwards0: FloatArray,
     ) -> CubeNodes:
         """Likewise with a tenor of the underlying: at an expiry volatility is linear in it, flat beyond the ends.
 
@@ -176,8 +176,8 @@ class Surfaces:
         return self._first_slice[expiries]
 
     def _plane(
-        self, expiries: Integers, months: Floats, strikes: Floats, forwards0: Floats
-    ) -> tuple[NDArray[np.int32], Floats]:
+        self, expiries: Integers, months: FloatArray, strikes: FloatArray, forwards0: FloatArray
+    ) -> tuple[NDArray[np.int32], FloatArray]:
         first, last = self._first_slice[expiries], self._last_slice[expiries]
         short, long, fraction = linear_position(self._months, first, last, months)
         short_index, short_weight = self._strikes(short, strikes, forwards0)
@@ -186,8 +186,8 @@ class Surfaces:
         return np.hstack((short_index, long_index)), weight
 
     def _strikes(
-        self, slices: Integers, strikes: Floats, forwards0: Floats
-    ) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+        self, slices: Integers, strikes: FloatArray, forwards0: FloatArray
+    ) -> tuple[NDArray[np.int32], FloatArray]:
         axis = self._axis[slices]
         with np.errstate(divide="ignore", invalid="ignore"):
             key = np.select(

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.errors import InputError
 from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
-
-Vector = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -25,9 +24,9 @@ class Underlyings:
 
     is_pair: bool
     spot: float
-    forward: Vector
-    foreign_discount: Vector
-    years: Vector
+    forward: FloatArray
+    foreign_discount: FloatArray
+    years: FloatArray
 
 
 def underlyings(model: MarketModel, name: str, currency: str | None, days: NDArray[np.int32]) -> Underlyings | None:

@@ -14,9 +14,8 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.market.snapshot import FactorGroup, MarketSnapshot
-
-Vector = NDArray[np.float64]
 
 VOLATILITY_KINDS = ("black_vol", "normal_vol", "fx_vol")
 UNDERLYING_KINDS = ("spot", "forward_price")
@@ -39,7 +38,7 @@ class Subject:
 
     label: str
     factors: NDArray[np.int64]
-    levels: tuple[Vector, ...]
+    levels: tuple[FloatArray, ...]
 
 
 class Family(ABC):
@@ -62,7 +61,7 @@ class Family(ABC):
     def subjects(self, snapshot: MarketSnapshot, bumps: Bumps) -> Iterator[Subject]:
         """In the snapshot's order, whatever the portfolio needs."""
 
-    def reduce(self, base: Vector, values: Vector, shift: float) -> Mapping[str, Vector]:
+    def reduce(self, base: FloatArray, values: FloatArray, shift: float) -> Mapping[str, FloatArray]:
         """Numbers of one subject.
 
         :param base: float64[m], values in the base scenario.
@@ -80,7 +79,7 @@ def _factors(group: FactorGroup) -> NDArray[np.int64]:
     return np.arange(group.start, group.stop, dtype=np.int64)
 
 
-def reference_price(levels: Vector) -> float:
+def reference_price(levels: FloatArray) -> float:
     """What a relative shift of a spot or of a curve of forward prices is relative to: its first price.
 
     Where one of them is zero or negative, the largest in magnitude; one, where all are zero.
@@ -110,7 +109,7 @@ class SpotFamily(Family):
             step = bumps.spot * reference_price(levels)
             yield Subject(f"{group.kind}:{group.name}", factors, (levels + step, levels - step))
 
-    def reduce(self, base: Vector, values: Vector, shift: float) -> Mapping[str, Vector]:
+    def reduce(self, base: FloatArray, values: FloatArray, shift: float) -> Mapping[str, FloatArray]:
         up, down = values[:, 0], values[:, 1]
         return {
             "delta": (up - down) / (2.0 * shift),

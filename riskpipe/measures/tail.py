@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
+
+from riskpipe.arrays import FloatArray
 
 
-def value_at_risk(pnl: NDArray[np.float64], confidence: float = 0.99) -> float:
+def value_at_risk(pnl: FloatArray, confidence: float = 0.99) -> float:
     """The empirical quantile of the loss: the smallest loss l with F_n(l) >= confidence, as a positive number.
 
     With n scenarios it is the ceil(n x confidence)-th smallest loss: for 500 days and 99 % the 6th largest. No
@@ -20,7 +21,7 @@ def value_at_risk(pnl: NDArray[np.float64], confidence: float = 0.99) -> float:
     return float(losses[_rank(len(pnl), confidence) - 1])
 
 
-def expected_shortfall(pnl: NDArray[np.float64], confidence: float = 0.975) -> float:
+def expected_shortfall(pnl: FloatArray, confidence: float = 0.975) -> float:
     """The mean of the worst (1 - confidence) of the outcomes, the quantile's own outcome counted in part.
 
     ES = 1/(n (1-c)) [ sum of the losses beyond the quantile + (n (1-c) - their number) x VaR ]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.kernels.partition import cut_rows
 from riskpipe.market.scenarios import ScenarioSet
 from riskpipe.market.snapshot import MarketSnapshot
@@ -49,7 +50,7 @@ class ScenarioRange:
     stop: int
     measures: tuple[str, ...]
     dense: int
-    by_group: NDArray[np.float64]
+    by_group: FloatArray
     pnl_columns: int
 
 
@@ -96,9 +97,7 @@ def _describe(
     )
 
 
-def cut_trades(
-    seconds: NDArray[np.float64], bytes_: NDArray[np.float64], counts: NDArray[np.bool_], limits: Limits
-) -> NDArray[np.int64]:
+def cut_trades(seconds: FloatArray, bytes_: FloatArray, counts: NDArray[np.bool_], limits: Limits) -> NDArray[np.int64]:
     """Boundaries of blocks over the rows of a file: int64[n_blocks + 1], first 0, last n.
 
     :param seconds, bytes_: float64[n], of each row; rows that are not selected cost nothing.

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.errors import InputError
 from riskpipe.plan.block import BLOCK_ID_LENGTH, Block, digest_id
 from riskpipe.plan.costs import BYTES_PER_BLOCK, SECONDS_PER_BLOCK, WORKER_BASELINE_BYTES
@@ -58,7 +59,7 @@ class PlanTotals:
     long_blocks: int = 0
     products: dict[str, dict[str, float]] = field(default_factory=dict)
 
-    def add(self, product: str, trades: NDArray[np.int64], measures: int, seconds: NDArray[np.float64],
+    def add(self, product: str, trades: NDArray[np.int64], measures: int, seconds: FloatArray,
             bytes_: NDArray[np.int64], *, first_range: bool) -> None:  # fmt: skip
         """Count the blocks of one file and scenario range."""
         self.blocks += len(trades)
@@ -113,7 +114,7 @@ def _table(
     stops: NDArray[np.int64],
     trades: NDArray[np.int64],
     memory: NDArray[np.int64],
-    seconds: NDArray[np.float64],
+    seconds: FloatArray,
 ) -> pa.Table:
     n = len(starts)
     product = survey.file.product

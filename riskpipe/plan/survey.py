@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.errors import Level, Reason, StorageError, described, is_interrupt, printable
 from riskpipe.kernels.hashing import hash_strings
 from riskpipe.market.model import MarketModel
@@ -63,8 +64,8 @@ class FileSurvey:
 
     file: TradeFile
     selected: NDArray[np.bool_]
-    seconds: NDArray[np.float64]
-    bytes_: NDArray[np.float64]
+    seconds: FloatArray
+    bytes_: FloatArray
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class _Examined:
     faults: list[RowFaults]
     good: NDArray[np.int64]
     needs: Dependencies | None = None
-    weight: NDArray[np.float64] | None = None
+    weight: FloatArray | None = None
 
 
 @dataclass
@@ -202,7 +203,7 @@ class Survey:
 
     def _batch(
         self, file: TradeFile, product: Product, trades: Trades, original: pa.Table, first: int
-    ) -> tuple[NDArray[np.bool_], NDArray[np.float64], NDArray[np.float64]]:
+    ) -> tuple[NDArray[np.bool_], FloatArray, FloatArray]:
         n = len(trades)
         good = np.ones(n, np.bool_)
         every = np.arange(n, dtype=np.int64)
@@ -274,12 +275,12 @@ class Survey:
 
     def _add_seconds(
         self,
-        seconds: NDArray[np.float64],
-        valuations: NDArray[np.float64],
+        seconds: FloatArray,
+        valuations: FloatArray,
         product: Product,
         needs: Dependencies,
         rows: NDArray[np.int64],
-        weight: NDArray[np.float64],
+        weight: FloatArray,
     ) -> None:
         for k, columns in enumerate(self._pricing.ranges):
             priced = np.full(len(rows), float(columns.dense))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.kernels.american import american_options
 from riskpipe.kernels.collocation import Scheme, collocation
 from riskpipe.products.base import Prepared
@@ -37,7 +38,7 @@ class ExercisableOptions(Prepared):
     american: NDArray[np.bool_]
     spot: TradeNodes
 
-    def price(self, rows: NDArray[np.int32], x: NDArray[np.float64]) -> NDArray[np.float64]:
+    def price(self, rows: NDArray[np.int32], x: FloatArray) -> FloatArray:
         early = self.american[rows]
         if not early.any():
             return self.vanilla.price(rows, x)
@@ -47,10 +48,10 @@ class ExercisableOptions(Prepared):
         out[early] = self._american(rows[early], x)
         return out
 
-    def why_not(self, rows: NDArray[np.int32], x: NDArray[np.float64]) -> list[str]:
+    def why_not(self, rows: NDArray[np.int32], x: FloatArray) -> list[str]:
         return self.vanilla.why_not(rows, x)
 
-    def _american(self, rows: NDArray[np.int32], x: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _american(self, rows: NDArray[np.int32], x: FloatArray) -> FloatArray:
         out, vanilla = np.empty((len(rows), x.shape[1])), self.vanilla
         market = vanilla.market.under(rows, x)
         american_options(rows, self.spot.under(rows, x), *market, vanilla.terms, schemes(), out)

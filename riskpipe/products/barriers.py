@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.kernels.arguments import Barriers
 from riskpipe.kernels.barrier import barrier_options
 from riskpipe.products.base import Column, Prepared
@@ -39,24 +40,24 @@ class BarrierOptions(Prepared):
 
     vanilla: VanillaOptions
     spot: TradeNodes
-    barrier: NDArray[np.float64]
-    rebate: NDArray[np.float64]
-    eta: NDArray[np.float64]
+    barrier: FloatArray
+    rebate: FloatArray
+    eta: FloatArray
     is_in: NDArray[np.bool_]
     knocked: NDArray[np.bool_]
-    weight: NDArray[np.float64]
+    weight: FloatArray
 
     @property
     def terms(self) -> Barriers:
         return self.barrier, self.rebate, self.eta, self.is_in, self.knocked, self.weight
 
-    def price(self, rows: NDArray[np.int32], x: NDArray[np.float64]) -> NDArray[np.float64]:
+    def price(self, rows: NDArray[np.int32], x: FloatArray) -> FloatArray:
         out, vanilla = np.empty((len(rows), x.shape[1])), self.vanilla
         market = vanilla.market.under(rows, x)
         barrier_options(rows, self.spot.under(rows, x), *market, vanilla.terms, self.terms, out)
         return out
 
-    def why_not(self, rows: NDArray[np.int32], x: NDArray[np.float64]) -> list[str]:
+    def why_not(self, rows: NDArray[np.int32], x: FloatArray) -> list[str]:
         return self.vanilla.why_not(rows, x)
 
 
@@ -82,9 +83,7 @@ def prepare_barriers(trades: Trades, vanilla: VanillaOptions, spot: TradeNodes) 
     )
 
 
-def _knock_in_weight(
-    down: NDArray[np.bool_], call: NDArray[np.bool_], strike_above: NDArray[np.bool_]
-) -> NDArray[np.float64]:
+def _knock_in_weight(down: NDArray[np.bool_], call: NDArray[np.bool_], strike_above: NDArray[np.bool_]) -> FloatArray:
     """How A, B, C and D add up to a knock-in option, float64[n, 4]: Haug (2007), page 153.
 
     Whether paths that end in the money must have crossed the barrier (A), cannot have but by crossing back (C), or

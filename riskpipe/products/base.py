@@ -13,6 +13,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.errors import Level, Reason
 from riskpipe.market.conventions import Conventions
 from riskpipe.market.labels import Labels
@@ -94,7 +95,7 @@ class Prepared(ABC):
     """Trades turned into arrays once; prices any of them under any scenarios."""
 
     @abstractmethod
-    def price(self, rows: NDArray[np.int32], x: NDArray[np.float64]) -> NDArray[np.float64]:
+    def price(self, rows: NDArray[np.int32], x: FloatArray) -> FloatArray:
         """Present values in each trade's currency.
 
         :param rows: int32[m], positions among the prepared trades.
@@ -103,7 +104,7 @@ class Prepared(ABC):
             is the same to the last bit whatever else is in the call.
         """
 
-    def why_not(self, rows: NDArray[np.int32], x: NDArray[np.float64]) -> list[str]:
+    def why_not(self, rows: NDArray[np.int32], x: FloatArray) -> list[str]:
         """What keeps trades without a finite value from having one, for a message; "" where that cannot be told.
 
         :param rows: int32[m]; `x`: float64[n_factors, 1], one scenario.
@@ -137,7 +138,7 @@ class Product(ABC):
         """Needs that go by date rather than by name (fixings), found before anything runs."""
         return []
 
-    def weight(self, trades: Trades, as_of: int) -> NDArray[np.float64]:
+    def weight(self, trades: Trades, as_of: int) -> FloatArray:
         """Cost of one valuation of each trade, float64[n], in units of one European option; for planning only."""
         return np.ones(len(trades))
 

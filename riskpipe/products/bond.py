@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.market.calendars import adjust
 from riskpipe.market.conventions import Conventions
 from riskpipe.market.daycounts import year_fraction
@@ -59,7 +60,7 @@ class Bond(Product):
     def requirements(self, trades: Trades, conventions: Conventions) -> tuple[Need, ...]:
         return debt_needs(trades)
 
-    def weight(self, trades: Trades, as_of: int) -> NDArray[np.float64]:
+    def weight(self, trades: Trades, as_of: int) -> FloatArray:
         periods = remaining_periods(trades, "issue_date", "frequency", as_of)
         return 0.3 + np.where(trades.labels("credit_curve").codes < 0, 0.03, 0.22) * periods
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.kernels.rate_options import add_optionlets
 from riskpipe.market.conventions import Conventions
 from riskpipe.market.growths import CurveNodes
@@ -24,8 +25,8 @@ from riskpipe.products.floating import (
     projection_curve,
     rate_needs,
 )
-from riskpipe.products.flows import Amounts, Days, Floats, Integers, merged, offsets_of
-from riskpipe.products.legs import NO_NODES, KnownLeg, Leg, Matrix, Positions, PreparedLegs, Rows, Tile
+from riskpipe.products.flows import Amounts, Days, Integers, merged, offsets_of
+from riskpipe.products.legs import NO_NODES, KnownLeg, Leg, Positions, PreparedLegs, Rows, Tile
 from riskpipe.products.lognormal import OF_RATES, negative_forwards, or_no_moneyness
 from riskpipe.products.schedule_columns import (
     calendar_column,
@@ -98,7 +99,7 @@ class CapFloor(Product):
         before = last_fixed_start(trades.labels("index"), model)
         return fixing_faults(Coupons(_leg(trades, model.as_of, before), model))
 
-    def weight(self, trades: Trades, as_of: int) -> NDArray[np.float64]:
+    def weight(self, trades: Trades, as_of: int) -> FloatArray:
         return 0.3 + 0.6 * remaining_periods(trades, "start_date", "frequency", as_of)
 
     def prepare(self, trades: Trades, model: MarketModel) -> Prepared:
@@ -143,18 +144,18 @@ class _OptionletLeg(Leg):
     start: Positions
     end: Positions
     payment: Positions
-    gearing: Floats
-    constant: Floats
+    gearing: FloatArray
+    constant: FloatArray
     variance: VarianceNodes
-    strike: Floats
-    shift: Floats
-    sign: Floats
+    strike: FloatArray
+    shift: FloatArray
+    sign: FloatArray
     normal: bool
 
     def nodes(self) -> tuple[Positions, ...]:
         return self.start, self.end, self.payment
 
-    def add(self, rows: Rows, tile: Tile, first: int, value: Matrix) -> None:
+    def add(self, rows: Rows, tile: Tile, first: int, value: FloatArray) -> None:
         add_optionlets(
             rows,
             tile.discount,
@@ -166,7 +167,7 @@ class _OptionletLeg(Leg):
             value,
         )
 
-    def why_not(self, discount: CurveNodes, rows: Rows, x: Matrix) -> list[str]:
+    def why_not(self, discount: CurveNodes, rows: Rows, x: FloatArray) -> list[str]:
         factors = discount.evaluate(x)[:, 0]
         forward = self.gearing * (factors[self.start] / factors[self.end]) + self.constant
         terms = [slice(self.offsets[row], self.offsets[row + 1]) for row in rows]
@@ -191,9 +192,9 @@ class _Optionlets:
 
     trade: Integers
     growth: Growth
-    gearing: Floats
-    constant: Floats
-    amount: Floats
+    gearing: FloatArray
+    constant: FloatArray
+    amount: FloatArray
     fixing: Days
     last: Days
     overnight: NDArray[np.bool_]
@@ -238,7 +239,7 @@ def _variances(
     kinds: tuple[str, ...],
     options: _Optionlets,
     terms: Integers,
-    forward0: Floats,
+    forward0: FloatArray,
 ) -> VarianceNodes:
     trade = options.trade[terms]
     overnight = options.overnight[terms]
@@ -251,7 +252,7 @@ def _variances(
     return VarianceNodes(nodes.index, nodes.strike_weight, nodes.time_weight * scale[:, None])
 
 
-def _effective_time(model: MarketModel, options: _Optionlets, terms: Integers) -> Floats:
+def _effective_time(model: MarketModel, options: _Optionlets, terms: Integers) -> FloatArray:
     """float64[k], years: what a volatility that dies out over an overnight period is worth."""
     start, end = options.fixing[terms], options.last[terms]
     begin = model.time(start)
@@ -259,5 +260,5 @@ def _effective_time(model: MarketModel, options: _Optionlets, terms: Integers) -
     return np.asarray(begin + left * left * left / (3.0 * length * length))
 
 
-def _signs(trades: Trades) -> Floats:
+def _signs(trades: Trades) -> FloatArray:
     return np.where(trades.is_one("option_type", "cap"), 1.0, -1.0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.errors import Reason
 from riskpipe.market.calendars import adjust
 from riskpipe.market.daycounts import year_fraction
@@ -14,7 +15,7 @@ from riskpipe.market.model import MarketModel
 from riskpipe.market.schedules import Schedule
 from riskpipe.market.surfaces import months_between
 from riskpipe.products.base import RowFaults
-from riskpipe.products.flows import Amounts, Floats, Integers, offsets_of
+from riskpipe.products.flows import Amounts, Integers, offsets_of
 from riskpipe.products.legs import NO_NODES, KnownLeg, PreparedLegs
 from riskpipe.products.schedule_columns import leg_schedule
 from riskpipe.products.trades import Trades
@@ -78,7 +79,7 @@ def settled_in_cash(trades: Trades, model: MarketModel) -> PreparedLegs:
     return PreparedLegs(nodes, NO_NODES, (KnownLeg(offsets_of(paid.trade, len(trades)), paid.amount, node),))
 
 
-def _par_yield_annuities(trades: Trades, rate: Floats, as_of: int) -> tuple[Floats, Floats]:
+def _par_yield_annuities(trades: Trades, rate: FloatArray, as_of: int) -> tuple[FloatArray, FloatArray]:
     """Of the fixed periods, and of the floating ones by the same discount factors: float64[n] each.
 
     A factor is 1 / ((1 + rate tau_1) ... (1 + rate tau_i)) at the end of a fixed period i, log-linear in between.
@@ -98,11 +99,11 @@ def _par_yield_annuities(trades: Trades, rate: Floats, as_of: int) -> tuple[Floa
     return _sums(fixed.trades, annuity, len(trades)), _sums(trade, lengths * np.exp(-at_end), len(trades))
 
 
-def _sums(trade: Integers, terms: Floats, trades: int) -> Floats:
+def _sums(trade: Integers, terms: FloatArray, trades: int) -> FloatArray:
     return np.bincount(trade, terms, trades).astype(np.float64)
 
 
-def _lengths(periods: Schedule, day_count: Labels) -> Floats:
+def _lengths(periods: Schedule, day_count: Labels) -> FloatArray:
     return year_fraction(periods.start, periods.end, day_count.take(periods.trades))
 
 

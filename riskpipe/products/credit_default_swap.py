@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.market.calendars import adjust
 from riskpipe.market.conventions import Conventions
 from riskpipe.market.daycounts import year_fraction
@@ -88,7 +88,7 @@ class CreditDefaultSwap(Product):
             Need("credit", ("hazard_rate",), trades.labels("reference_entity")),
         )
 
-    def weight(self, trades: Trades, as_of: int) -> NDArray[np.float64]:
+    def weight(self, trades: Trades, as_of: int) -> FloatArray:
         return 0.3 + 0.25 * remaining_periods(trades, "start_date", "frequency", as_of)
 
     def prepare(self, trades: Trades, model: MarketModel) -> Prepared:

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from riskpipe.arrays import FloatArray
 from riskpipe.market.daycounts import year_fraction
 from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
-from riskpipe.products.flows import Amounts, Days, Floats, Integers, offsets_of
+from riskpipe.products.flows import Amounts, Days, Integers, offsets_of
 from riskpipe.products.legs import DefaultIntegralLeg, DefaultLeg, KnownLeg, PreparedLegs, SurvivalLeg
 
 _HALF_DAY = 1.0 / 730.0
@@ -36,9 +37,9 @@ class Coupons:
     end: Days
     paid: Days
     day_count: Labels
-    year_fraction: Floats
+    year_fraction: FloatArray
     extra: Days
-    premium: Floats
+    premium: FloatArray
 
     @property
     def observed(self) -> Days:
@@ -60,7 +61,7 @@ class Contracts:
     credit: Labels
     start: Days
     maturity: Days
-    loss: Floats
+    loss: FloatArray
     coupons: Coupons
     upfront: Amounts
 
@@ -170,7 +171,7 @@ def _pillars(model: MarketModel, curve: str, credit: str) -> Days:
     return np.unique(np.concatenate(days))
 
 
-def _amounts_on_default(contracts: Contracts, trade: Integers, day: Days, today: int) -> tuple[Floats, Floats]:
+def _amounts_on_default(contracts: Contracts, trade: Integers, day: Days, today: int) -> tuple[FloatArray, FloatArray]:
     """Paid on default in the step that ends at each date: at the step's start, and growth over the step."""
     coupons = contracts.coupons
     if not len(day):

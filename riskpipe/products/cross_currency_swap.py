@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.kernels.forwards import add_converted
 from riskpipe.market.calendars import adjust
 from riskpipe.market.conventions import Conventions
@@ -115,7 +116,7 @@ class CrossCurrencySwap(Product):
             faults += [replace(fault, rows=rows[fault.rows]) for fault in found]
         return faults
 
-    def weight(self, trades: Trades, as_of: int) -> NDArray[np.float64]:
+    def weight(self, trades: Trades, as_of: int) -> FloatArray:
         total = np.full(len(trades), 0.5)
         for side in _SIDES:
             each = np.where(trades.labels(f"{side}_index").codes < 0, 0.03, 0.1)
@@ -137,7 +138,7 @@ class _CrossCurrencySwaps(Prepared):
     paid: tuple[Leg, ...]
     rate: TradeNodes
 
-    def price(self, rows: NDArray[np.int32], x: NDArray[np.float64]) -> NDArray[np.float64]:
+    def price(self, rows: NDArray[np.int32], x: FloatArray) -> FloatArray:
         received, value = leg_values(self.nodes, NO_NODES, (self.received, self.paid), rows, x)
         add_converted(rows, self.rate.under(rows, x), received, value)
         return value
@@ -168,7 +169,7 @@ class _Side:
         )
 
 
-def _notional(trades: Trades, side: str) -> NDArray[np.float64]:
+def _notional(trades: Trades, side: str) -> FloatArray:
     return trades.numbers(f"{side}_notional") * (1.0 if side == "receive" else -1.0)
 
 

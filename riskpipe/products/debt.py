@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.market.calendars import adjust
 from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
 from riskpipe.products.base import Column, Need, RowFaults
-from riskpipe.products.flows import Amounts, Floats
+from riskpipe.products.flows import Amounts
 from riskpipe.products.schedule_columns import (
     calendar_column,
     convention_column,
@@ -55,7 +56,7 @@ def debt_needs(trades: Trades) -> tuple[Need, ...]:
     )
 
 
-def faces(trades: Trades) -> Floats:
+def faces(trades: Trades) -> FloatArray:
     """float64[n]: what is redeemed at maturity."""
     return trades.numbers("quantity") * trades.numbers("face")
 
@@ -73,6 +74,6 @@ def recovery_factors(credit: Labels, model: MarketModel) -> NDArray[np.int32]:
     return factors[credit.codes]
 
 
-def owed_on_default(trades: Trades, recovery: NDArray[np.int32]) -> Floats:
+def owed_on_default(trades: Trades, recovery: NDArray[np.int32]) -> FloatArray:
     """float64[n]: what a default pays, but for the recovery rate where that is a factor."""
     return faces(trades) * np.where(recovery < 0, DEFAULT_RECOVERY, 1.0)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.kernels.arguments import NodeValues
 from riskpipe.kernels.asian import asian_options, shares
 from riskpipe.market.labels import Labels
@@ -69,7 +70,7 @@ class EquityAsianOption(UnderlyingOption):
             *rows_fault("running_average", "past_fixings", lacking, "past fixings need a running_average above zero"),
         ]
 
-    def weight(self, trades: Trades, as_of: int) -> NDArray[np.float64]:
+    def weight(self, trades: Trades, as_of: int) -> FloatArray:
         left = np.maximum(_counts(trades) - _past_fixings(trades, as_of)[0], 1)
         geometric = trades.is_one("averaging", "geometric")
         return np.asarray(_WEIGHT + np.where(geometric, _GEOMETRIC_WEIGHT, _ARITHMETIC_WEIGHT) * left)
@@ -115,7 +116,7 @@ def _past_fixings(trades: Trades, as_of: int) -> tuple[NDArray[np.int64], NDArra
     )
 
 
-def _done(trades: Trades, as_of: int) -> NDArray[np.float64]:
+def _done(trades: Trades, as_of: int) -> FloatArray:
     given = trades.numbers("fixings_done")
     return np.where(np.isnan(given), _past_fixings(trades, as_of)[0].astype(np.float64), given)
 
@@ -125,17 +126,17 @@ class _AsianOptions(Prepared):
     """:param offset: int64[n + 1], of the fixings to come: `forward`, `time`, `share`."""
 
     vanilla: VanillaOptions
-    years: NDArray[np.float64]
+    years: FloatArray
     is_geometric: NDArray[np.bool_]
-    fixings: NDArray[np.float64]
-    done: NDArray[np.float64]
-    average: NDArray[np.float64]
+    fixings: FloatArray
+    done: FloatArray
+    average: FloatArray
     offset: NDArray[np.int64]
     forward: TradeNodes
-    time: NDArray[np.float64]
-    share: NDArray[np.float64]
+    time: FloatArray
+    share: FloatArray
 
-    def price(self, rows: NDArray[np.int32], x: NDArray[np.float64]) -> NDArray[np.float64]:
+    def price(self, rows: NDArray[np.int32], x: FloatArray) -> FloatArray:
         out, vanilla = np.empty((len(rows), x.shape[1])), self.vanilla
         discount, variances = vanilla.market.discount.under(rows, x), vanilla.market.variance.under(x)
         averages = (self.years, self.is_geometric, self.fixings, self.done, self.average)
@@ -143,10 +144,10 @@ class _AsianOptions(Prepared):
         asian_options(rows, self._forwards(rows, x), discount, variances, vanilla.terms, averages, fixings, out)
         return out
 
-    def why_not(self, rows: NDArray[np.int32], x: NDArray[np.float64]) -> list[str]:
+    def why_not(self, rows: NDArray[np.int32], x: FloatArray) -> list[str]:
         return self.vanilla.why_not(rows, x)
 
-    def _forwards(self, rows: NDArray[np.int32], x: NDArray[np.float64]) -> NodeValues:
+    def _forwards(self, rows: NDArray[np.int32], x: FloatArray) -> NodeValues:
         mine = np.zeros(len(self.offset) - 1, np.bool_)
         mine[rows] = True
         return self.forward.under(np.flatnonzero(np.repeat(mine, np.diff(self.offset))).astype(np.int32), x)

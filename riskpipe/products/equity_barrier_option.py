@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.market.model import MarketModel
 from riskpipe.products.barriers import BARRIER_COLUMNS, BARRIER_WEIGHT, prepare_barriers
 from riskpipe.products.base import COMMON_COLUMNS, Column, Prepared
@@ -32,7 +32,7 @@ class EquityBarrierOption(UnderlyingOption):
         *BARRIER_COLUMNS,
     )
 
-    def weight(self, trades: Trades, as_of: int) -> NDArray[np.float64]:
+    def weight(self, trades: Trades, as_of: int) -> FloatArray:
         return np.full(len(trades), BARRIER_WEIGHT)
 
     def prepare(self, trades: Trades, model: MarketModel) -> Prepared:

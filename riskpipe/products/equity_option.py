@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.market.model import MarketModel
 from riskpipe.products.american import ExercisableOptions
 from riskpipe.products.base import COMMON_COLUMNS, Column, Prepared
@@ -36,7 +36,7 @@ class EquityOption(UnderlyingOption):
         Column("exercise", "string", "style of exercise", choices=("european", "american")),
     )
 
-    def weight(self, trades: Trades, as_of: int) -> NDArray[np.float64]:
+    def weight(self, trades: Trades, as_of: int) -> FloatArray:
         return np.where(trades.is_one("exercise", "american"), AMERICAN_WEIGHT, 1.0)
 
     def prepare(self, trades: Trades, model: MarketModel) -> Prepared:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.kernels.forwards import exchange_two_amounts
 from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
@@ -23,14 +24,14 @@ class Exchanges(Prepared):
     :param discount: nodes; each trade's are `buy_position`, `sell_position` int32[n].
     """
 
-    buy_amount: NDArray[np.float64]
-    sell_amount: NDArray[np.float64]
+    buy_amount: FloatArray
+    sell_amount: FloatArray
     rate: TradeNodes
     discount: DiscountNodes
     buy_position: NDArray[np.int32]
     sell_position: NDArray[np.int32]
 
-    def price(self, rows: NDArray[np.int32], x: NDArray[np.float64]) -> NDArray[np.float64]:
+    def price(self, rows: NDArray[np.int32], x: FloatArray) -> FloatArray:
         discount, (buy, sell) = evaluate_used(self.discount, rows, x, self.buy_position, self.sell_position)
         out = np.empty((len(rows), x.shape[1]))
         amounts = (self.buy_amount, self.sell_amount)
@@ -40,8 +41,8 @@ class Exchanges(Prepared):
 
 def prepare_exchanges(
     model: MarketModel,
-    bought: tuple[Labels, NDArray[np.float64]],
-    sold: tuple[Labels, NDArray[np.float64]],
+    bought: tuple[Labels, FloatArray],
+    sold: tuple[Labels, FloatArray],
     delivery: NDArray[np.int32],
 ) -> Exchanges:
     """Each leg is discounted on its own currency's curve; what is delivered by today is over.

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.errors import Reason
 from riskpipe.market.factors import date_of
 from riskpipe.market.model import MarketModel
@@ -29,7 +30,7 @@ class WithExpired(Prepared):
     settled: Prepared
     expired: NDArray[np.bool_]
 
-    def price(self, rows: NDArray[np.int32], x: NDArray[np.float64]) -> NDArray[np.float64]:
+    def price(self, rows: NDArray[np.int32], x: FloatArray) -> FloatArray:
         over = self.expired[rows]
         if not over.any():
             return self.options.price(rows, x)
@@ -39,7 +40,7 @@ class WithExpired(Prepared):
             out[~over] = self.options.price(np.ascontiguousarray(rows[~over]), x)
         return out
 
-    def why_not(self, rows: NDArray[np.int32], x: NDArray[np.float64]) -> list[str]:
+    def why_not(self, rows: NDArray[np.int32], x: FloatArray) -> list[str]:
         living = iter(self.options.why_not(np.ascontiguousarray(rows[~self.expired[rows]]), x))
         return ["" if over else next(living) for over in self.expired[rows].tolist()]
 
@@ -69,7 +70,7 @@ def with_expired(
     model: MarketModel,
     options: Prepared,
     exercisable: NDArray[np.bool_] | None = None,
-    rebate: NDArray[np.float64] | None = None,
+    rebate: FloatArray | None = None,
 ) -> Prepared:
     """FX options with the columns pair, option_type, strike, notional, expiry_date and delivery_date.
 
@@ -95,6 +96,6 @@ def with_expired(
     return WithExpired(options, exchanges, expired)
 
 
-def expired_fixings(trades: Trades, model: MarketModel) -> NDArray[np.float64]:
+def expired_fixings(trades: Trades, model: MarketModel) -> FloatArray:
     """float64[n]: the exchange rate fixed on each expiry date, NaN where there is none."""
     return model.fixings(trades.labels("pair"), trades.days("expiry_date"))

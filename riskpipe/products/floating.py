@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.errors import Level, Reason
 from riskpipe.market.conventions import Conventions
 from riskpipe.market.daycounts import year_fraction
@@ -17,7 +18,7 @@ from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
 from riskpipe.market.schedules import Schedule
 from riskpipe.products.base import Need, RowFaults
-from riskpipe.products.flows import Amounts, Days, Floats, Integers
+from riskpipe.products.flows import Amounts, Days, Integers
 from riskpipe.products.overnight import NONE_MISSING, fixing_dates, projected, realised
 from riskpipe.products.trades import Trades
 
@@ -56,8 +57,8 @@ class FloatingLeg:
     index: Labels
     day_count: Labels
     calendar: Labels
-    notional: Floats
-    spread: Floats
+    notional: FloatArray
+    spread: FloatArray
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class Growth:
     trade: Integers
     start: Days
     end: Days
-    coefficient: Floats
+    coefficient: FloatArray
     period: NDArray[np.int32]
     daily: DailyGrowths
 
@@ -204,7 +205,7 @@ class Coupons:
             self._fill(rows, index, day_count, calendar, model)
         self.daily = joined(self._growths)
 
-    def growth(self, coefficient: Floats) -> Growth:
+    def growth(self, coefficient: FloatArray) -> Growth:
         """Amounts float64[k] times the growths."""
         return Growth(self.trade, self.until, self.periods.end, coefficient, self.period, self.daily)
 
@@ -244,7 +245,7 @@ class Coupons:
                 self.period[rows[open_]] = first + np.arange(len(growths))
                 self._growths.append(growths)
 
-    def _scale(self, rows: Integers, day_count: str) -> Floats:
+    def _scale(self, rows: Integers, day_count: str) -> FloatArray:
         """Length by the coupon's day count over length by the index's, in which its rate is quoted."""
         tau, index_tau = (
             self.tau[rows],
@@ -268,7 +269,7 @@ class TermFixings:
     """
 
     day: Days
-    rate: Floats
+    rate: FloatArray
     known: NDArray[np.bool_]
     missing: Days
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.market.conventions import Conventions
 from riskpipe.market.model import MarketModel
 from riskpipe.market.schedules import Schedule, schedule
@@ -68,7 +69,7 @@ class FloatingRateNote(Product):
         running = _periods(trades, model.as_of, last_fixed_start(trades.labels("index"), model))
         return fixing_faults(floating_flows(_leg(trades, running), model))
 
-    def weight(self, trades: Trades, as_of: int) -> NDArray[np.float64]:
+    def weight(self, trades: Trades, as_of: int) -> FloatArray:
         periods = remaining_periods(trades, "issue_date", "frequency", as_of)
         return 0.3 + np.where(trades.labels("credit_curve").codes < 0, 0.12, 0.32) * periods
 

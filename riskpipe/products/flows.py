@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.market.daycounts import year_fraction
 from riskpipe.market.labels import Labels
 from riskpipe.market.schedules import Schedule
 
 Days = NDArray[np.int32]
-Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 
@@ -27,7 +27,7 @@ class Amounts:
 
     trade: Integers
     day: Days
-    amount: Floats
+    amount: FloatArray
 
     def __len__(self) -> int:
         return len(self.trade)
@@ -65,7 +65,7 @@ def offsets_of(trade: Integers, trades: int) -> Integers:
     return offsets
 
 
-def fixed_coupons(periods: Schedule, day_count: Labels, amount: Floats) -> Amounts:
+def fixed_coupons(periods: Schedule, day_count: Labels, amount: FloatArray) -> Amounts:
     """Interest on `amount` float64[n], notional times rate a year, paid at the end of each period."""
     trade = periods.trades
     tau = year_fraction(periods.start, periods.end, day_count.take(trade))

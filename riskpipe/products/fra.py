@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.kernels.forwards import forward_rate_agreements
 from riskpipe.market.conventions import Conventions
 from riskpipe.market.daycounts import year_fraction
@@ -22,7 +23,7 @@ from riskpipe.products.floating import (
     rate_needs,
     term_fixings,
 )
-from riskpipe.products.flows import Floats, Integers
+from riskpipe.products.flows import Integers
 from riskpipe.products.nodes import evaluate_used
 from riskpipe.products.schedule_columns import day_count_column
 from riskpipe.products.trades import Trades
@@ -70,7 +71,7 @@ class ForwardRateAgreement(Product):
     def missing_points(self, trades: Trades, model: MarketModel) -> list[RowFaults]:
         return missing_fixings(_terms(trades, model).missing)
 
-    def weight(self, trades: Trades, as_of: int) -> NDArray[np.float64]:
+    def weight(self, trades: Trades, as_of: int) -> FloatArray:
         return np.full(len(trades), 0.3)
 
     def prepare(self, trades: Trades, model: MarketModel) -> Prepared:
@@ -89,11 +90,11 @@ class _ForwardRateAgreements(Prepared):
     start: NDArray[np.int32]
     end: NDArray[np.int32]
     payment: NDArray[np.int32]
-    amount: Floats
-    owed: Floats
-    ratio: Floats
+    amount: FloatArray
+    owed: FloatArray
+    ratio: FloatArray
 
-    def price(self, rows: NDArray[np.int32], x: NDArray[np.float64]) -> NDArray[np.float64]:
+    def price(self, rows: NDArray[np.int32], x: FloatArray) -> FloatArray:
         discount, (start, end, payment) = evaluate_used(self.nodes, rows, x, self.start, self.end, self.payment)
         out, terms = np.empty((len(rows), x.shape[1])), (self.amount, self.owed, self.ratio)
         forward_rate_agreements(rows, (discount, start), (discount, end), (discount, payment), terms, out)
@@ -107,9 +108,9 @@ class _Terms:
     :param open: bool[n]: the rate is still to be projected.
     """
 
-    amount: Floats
-    owed: Floats
-    ratio: Floats
+    amount: FloatArray
+    owed: FloatArray
+    ratio: FloatArray
     open: NDArray[np.bool_]
     missing: list[tuple[str, int, Integers]]
 

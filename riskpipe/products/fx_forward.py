@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.market.conventions import Conventions
 from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
@@ -52,7 +52,7 @@ class FxForward(Product):
             Need("discount", ("zero_rate",), sold.map(conventions.discount_curve), currency=sold),
         )
 
-    def weight(self, trades: Trades, as_of: int) -> NDArray[np.float64]:
+    def weight(self, trades: Trades, as_of: int) -> FloatArray:
         return np.full(len(trades), 0.2)
 
     def prepare(self, trades: Trades, model: MarketModel) -> Prepared:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.kernels.touch import DIGITAL_CALL, DIGITAL_PUT, NO_TOUCH, ONE_TOUCH, touch_options
 from riskpipe.market.conventions import Conventions
 from riskpipe.market.labels import Labels
@@ -66,7 +67,7 @@ class FxTouch(Product):
     def requirements(self, trades: Trades, conventions: Conventions) -> tuple[Need, ...]:
         return pair_needs(trades, conventions)
 
-    def weight(self, trades: Trades, as_of: int) -> NDArray[np.float64]:
+    def weight(self, trades: Trades, as_of: int) -> FloatArray:
         return np.full(len(trades), 1.1)
 
     def prepare(self, trades: Trades, model: MarketModel) -> Prepared:
@@ -93,14 +94,14 @@ class FxTouch(Product):
 class _FxTouches(Prepared):
     market: OptionMarket
     spot: TradeNodes
-    level: NDArray[np.float64]
-    eta: NDArray[np.float64]
-    half: NDArray[np.float64]
+    level: FloatArray
+    eta: FloatArray
+    half: FloatArray
     kind: NDArray[np.int8]
     touched: NDArray[np.bool_]
-    payout: NDArray[np.float64]
+    payout: FloatArray
 
-    def price(self, rows: NDArray[np.int32], x: NDArray[np.float64]) -> NDArray[np.float64]:
+    def price(self, rows: NDArray[np.int32], x: FloatArray) -> FloatArray:
         out = np.empty((len(rows), x.shape[1]))
         touches = (self.level, self.eta, self.half, self.kind, self.touched, self.payout)
         touch_options(rows, self.spot.under(rows, x), *self.market.under(rows, x), touches, out)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.kernels.inflation import growths, inflation_payments
 from riskpipe.market.conventions import Conventions
 from riskpipe.market.daycounts import year_fraction
@@ -15,7 +16,7 @@ from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
 from riskpipe.products.base import COMMON_COLUMNS, Column, Need, Prepared, Product, RowFaults
 from riskpipe.products.floating import lacking, missing_fixings
-from riskpipe.products.flows import Floats, Integers
+from riskpipe.products.flows import Integers
 from riskpipe.products.nodes import TradeNodes
 from riskpipe.products.overnight import NONE_MISSING
 from riskpipe.products.trades import Trades
@@ -70,7 +71,7 @@ class InflationSwap(Product):
     def missing_points(self, trades: Trades, model: MarketModel) -> list[RowFaults]:
         return missing_fixings(_observations(trades, model).missing, kind="index_fixing")
 
-    def weight(self, trades: Trades, as_of: int) -> NDArray[np.float64]:
+    def weight(self, trades: Trades, as_of: int) -> FloatArray:
         return np.full(len(trades), 0.8)
 
     def prepare(self, trades: Trades, model: MarketModel) -> Prepared:
@@ -97,14 +98,14 @@ class InflationSwap(Product):
 
 @dataclass(frozen=True)
 class _InflationSwaps(Prepared):
-    known: Floats
-    amount: Floats
+    known: FloatArray
+    amount: FloatArray
     index: NDArray[np.int32]
-    weight: Floats
-    years: Floats
+    weight: FloatArray
+    years: FloatArray
     discount: TradeNodes
 
-    def price(self, rows: NDArray[np.int32], x: NDArray[np.float64]) -> NDArray[np.float64]:
+    def price(self, rows: NDArray[np.int32], x: FloatArray) -> FloatArray:
         out, terms = np.empty((len(rows), x.shape[1])), (self.known, self.amount)
         growth = (self.index, self.weight, self.years, x)
         inflation_payments(rows, self.discount.under(rows, x), growth, terms, out)
@@ -122,9 +123,9 @@ class _Observations:
     """
 
     month: Months
-    share: Floats
-    fixing: Floats
-    base: Floats
+    share: FloatArray
+    fixing: FloatArray
+    base: FloatArray
     lag: Months
     missing: list[tuple[str, int, Integers]]
 
@@ -158,7 +159,7 @@ def _lacking(index: Labels, days: list[NDArray[np.int32]]) -> list[tuple[str, in
     return missing
 
 
-def _by_index(index: Labels, values: list[int] | list[bool]) -> Floats:
+def _by_index(index: Labels, values: list[int] | list[bool]) -> FloatArray:
     return np.array([*values, 0], np.float64)[index.codes]
 
 

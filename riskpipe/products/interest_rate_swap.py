@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.market.conventions import Conventions
 from riskpipe.market.model import MarketModel
 from riskpipe.products.base import COMMON_COLUMNS, Column, Need, Prepared, Product, RowFaults
@@ -70,7 +70,7 @@ class InterestRateSwap(Product):
         before = last_fixed_start(trades.labels("index"), model)
         return fixing_faults(_floating(trades, model, before))
 
-    def weight(self, trades: Trades, as_of: int) -> NDArray[np.float64]:
+    def weight(self, trades: Trades, as_of: int) -> FloatArray:
         fixed = remaining_periods(trades, "start_date", "fixed_frequency", as_of)
         return 0.3 + 0.03 * fixed + 0.1 * remaining_periods(trades, "start_date", "float_frequency", as_of)
 
@@ -93,7 +93,7 @@ class InterestRateSwap(Product):
         )
 
 
-def _fixed_notional(trades: Trades) -> NDArray[np.float64]:
+def _fixed_notional(trades: Trades) -> FloatArray:
     """Signed: above zero the fixed leg is received."""
     return np.where(trades.is_one("direction", "receive"), 1.0, -1.0) * trades.numbers("notional")
 

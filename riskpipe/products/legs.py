@@ -10,6 +10,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.kernels import credit, legs
 from riskpipe.kernels.arguments import KnownTerms, ProjectedTerms, UsedNodes
 from riskpipe.kernels.discount import exp_linear
@@ -19,7 +20,6 @@ from riskpipe.products.base import Prepared
 from riskpipe.products.nodes import take
 
 Rows = NDArray[np.int32]
-Matrix = NDArray[np.float64]
 Positions = NDArray[np.int32]
 
 # A tile's matrix of discount factors stays in a core's share of the cache.
@@ -38,7 +38,7 @@ class Tile:
     :param survival: probabilities at hazard nodes; `hazards` minus their logarithms.
     """
 
-    levels: Matrix
+    levels: FloatArray
     discount: UsedNodes
     rates: UsedNodes
     survival: UsedNodes
@@ -54,7 +54,7 @@ class Leg(ABC):
     """
 
     offsets: NDArray[np.int64]
-    coefficient: NDArray[np.float64]
+    coefficient: FloatArray
 
     needs_logarithms: ClassVar[bool] = False
 
@@ -71,10 +71,10 @@ class Leg(ABC):
         return (self,)
 
     @abstractmethod
-    def add(self, rows: Rows, tile: Tile, first: int, value: Matrix) -> None:
+    def add(self, rows: Rows, tile: Tile, first: int, value: FloatArray) -> None:
         """Add the leg's value for `rows` to the columns of `value` from `first` on."""
 
-    def why_not(self, discount: CurveNodes, rows: Rows, x: Matrix) -> list[str]:
+    def why_not(self, discount: CurveNodes, rows: Rows, x: FloatArray) -> list[str]:
         """As `Prepared.why_not`."""
         return [""] * len(rows)
 
@@ -92,7 +92,7 @@ class KnownLeg(Leg):
     def nodes(self) -> tuple[Positions, ...]:
         return (self.node,)
 
-    def add(self, rows: Rows, tile: Tile, first: int, value: Matrix) -> None:
+    def add(self, rows: Rows, tile: Tile, first: int, value: FloatArray) -> None:
         legs.add_discounted(rows, tile.discount, self.terms, first, value)
 
 
@@ -111,7 +111,7 @@ class ProjectedLeg(Leg):
     def nodes(self) -> tuple[Positions, ...]:
         return self.start, self.end, self.payment
 
-    def add(self, rows: Rows, tile: Tile, first: int, value: Matrix) -> None:
+    def add(self, rows: Rows, tile: Tile, first: int, value: FloatArray) -> None:
         legs.add_projected(rows, tile.discount, self.terms, first, value)
 
 
@@ -128,7 +128,7 @@ class SurvivalLeg(Leg):
     def hazard_nodes(self) -> tuple[Positions, ...]:
         return (self.hazard_node,)
 
-    def add(self, rows: Rows, tile: Tile, first: int, value: Matrix) -> None:
+    def add(self, rows: Rows, tile: Tile, first: int, value: FloatArray) -> None:
         terms = (self.offsets, self.node, self.hazard_node, self.coefficient)
         credit.add_survival(rows, tile.discount, tile.survival, terms, first, value)
 
@@ -148,7 +148,7 @@ class ProjectedSurvivalLeg(Leg):
     def hazard_nodes(self) -> tuple[Positions, ...]:
         return (self.hazard_node,)
 
-    def add(self, rows: Rows, tile: Tile, first: int, value: Matrix) -> None:
+    def add(self, rows: Rows, tile: Tile, first: int, value: FloatArray) -> None:
         terms = (self.offsets, self.start, self.end, self.payment, self.hazard_node, self.coefficient)
         credit.add_projected_survival(rows, tile.discount, tile.survival, terms, first, value)
 
@@ -171,7 +171,7 @@ class DefaultLeg(Leg):
     def hazard_nodes(self) -> tuple[Positions, ...]:
         return self.start, self.end
 
-    def add(self, rows: Rows, tile: Tile, first: int, value: Matrix) -> None:
+    def add(self, rows: Rows, tile: Tile, first: int, value: FloatArray) -> None:
         terms = (self.offsets, self.node, self.start, self.end, self.coefficient)
         recoveries = (self.recovery, tile.levels)
         credit.add_default(rows, tile.discount, tile.survival, terms, recoveries, first, value)
@@ -184,7 +184,7 @@ class DefaultIntegralLeg(Leg):
     :param slope: float64[terms], growth of the amount over the step that ends at the term's date.
     """
 
-    slope: NDArray[np.float64]
+    slope: FloatArray
     node: Positions
     hazard_node: Positions
 
@@ -196,7 +196,7 @@ class DefaultIntegralLeg(Leg):
     def hazard_nodes(self) -> tuple[Positions, ...]:
         return (self.hazard_node,)
 
-    def add(self, rows: Rows, tile: Tile, first: int, value: Matrix) -> None:
+    def add(self, rows: Rows, tile: Tile, first: int, value: FloatArray) -> None:
         chains = (self.offsets, self.node, self.hazard_node, self.coefficient, self.slope)
         credit.add_default_integrals(rows, tile.rates, tile.hazards, chains, first, value)
 
@@ -213,17 +213,17 @@ class PreparedLegs(Prepared):
         self.hazard = hazard
         self.legs = legs
 
-    def price(self, rows: Rows, x: Matrix) -> Matrix:
+    def price(self, rows: Rows, x: FloatArray) -> FloatArray:
         return leg_values(self.discount, self.hazard, (self.legs,), rows, x)[0]
 
-    def why_not(self, rows: Rows, x: Matrix) -> list[str]:
+    def why_not(self, rows: Rows, x: FloatArray) -> list[str]:
         found = [leg.why_not(self.discount, rows, x) for leg in self.legs]
         return [next(filter(None, causes), "") for causes in zip(*found, strict=True)]
 
 
 def leg_values(
-    discount: CurveNodes, hazard: DiscountNodes, sums: Sequence[tuple[Leg, ...]], rows: Rows, x: Matrix
-) -> list[Matrix]:
+    discount: CurveNodes, hazard: DiscountNodes, sums: Sequence[tuple[Leg, ...]], rows: Rows, x: FloatArray
+) -> list[FloatArray]:
     """Several sums of legs over the same nodes: float64[m, n_scenarios] each.
 
     :param sums: the legs of each sum, added in the order given.
@@ -267,14 +267,14 @@ class _Used:
         else:
             self.nodes = nodes if used.all() else take(nodes, np.flatnonzero(used))
         self.position = np.cumsum(used, dtype=np.int32) - np.int32(1)
-        self._buffers: tuple[Matrix, Matrix] = (np.empty(0), np.empty(0))
+        self._buffers: tuple[FloatArray, FloatArray] = (np.empty(0), np.empty(0))
 
     @property
     def rows(self) -> int:
         """Of the matrices that a call fills."""
         return len(self.nodes) if self.growths is None else len(self.growths) + len(self.growths.weight)
 
-    def evaluate(self, levels: Matrix, logarithms: bool) -> tuple[UsedNodes, UsedNodes]:
+    def evaluate(self, levels: FloatArray, logarithms: bool) -> tuple[UsedNodes, UsedNodes]:
         """Factors, and minus their logarithms if wanted; valid until the next call."""
         shape = (len(self.nodes if self.growths is None else self.growths), levels.shape[1])
         size = shape[0] * shape[1]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+
+from riskpipe.arrays import FloatArray
 
 OF_RATES = "raise shift, or use the model bachelier with normal volatilities"
 OF_COMMODITIES = "use the model bachelier with normal volatilities"
@@ -11,7 +12,7 @@ OF_COMMODITIES = "use the model bachelier with normal volatilities"
 _NO_MONEYNESS = "today's forward is not above zero and has no moneyness: quote the volatilities by strike or offset"
 
 
-def negative_forwards(forward: NDArray[np.float64], way_out: str = "", what: str = "the forward") -> list[str]:
+def negative_forwards(forward: FloatArray, way_out: str = "", what: str = "the forward") -> list[str]:
     """A reason for each forward (plus its shift) or strike that is below zero; "" for the others.
 
     :param forward: float64[m]; NaN where it plays no part.
@@ -25,7 +26,7 @@ def negative_forwards(forward: NDArray[np.float64], way_out: str = "", what: str
     ]
 
 
-def or_no_moneyness(causes: list[str], weight: NDArray[np.float64]) -> list[str]:
+def or_no_moneyness(causes: list[str], weight: FloatArray) -> list[str]:
     """The causes, and that of trades without any whose volatility is read by a moneyness that they have not.
 
     :param weight: float64[m, .], of volatilities.

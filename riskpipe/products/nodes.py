@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.kernels.arguments import NodeValues
 from riskpipe.market.model import MarketModel
 
@@ -17,7 +18,7 @@ class Nodes(Protocol):
 
     def __len__(self) -> int: ...
 
-    def evaluate(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+    def evaluate(self, x: FloatArray) -> FloatArray:
         """float64[n_nodes, n_scenarios] from float64[n_factors, n_scenarios]."""
         ...
 
@@ -32,8 +33,8 @@ def take(nodes: Any, positions: NDArray[np.integer]) -> Any:
 
 
 def evaluate_used(
-    nodes: Nodes, rows: NDArray[np.int32], x: NDArray[np.float64], *positions: NDArray[np.int32]
-) -> tuple[NDArray[np.float64], tuple[NDArray[np.int32], ...]]:
+    nodes: Nodes, rows: NDArray[np.int32], x: FloatArray, *positions: NDArray[np.int32]
+) -> tuple[FloatArray, tuple[NDArray[np.int32], ...]]:
     """Values of the nodes that `rows` use, and each trade's position among these.
 
     :param positions: int32[n] each, nodes by trade.
@@ -58,11 +59,11 @@ class TradeNodes:
     nodes: Nodes
     position: NDArray[np.int32]
 
-    def under(self, rows: NDArray[np.int32], x: NDArray[np.float64]) -> NodeValues:
+    def under(self, rows: NDArray[np.int32], x: FloatArray) -> NodeValues:
         """For kernels: what the nodes are worth, those that `rows` use."""
         values, (position,) = evaluate_used(self.nodes, rows, x, self.position)
         return values, position
 
-    def today(self, model: MarketModel) -> NDArray[np.float64]:
+    def today(self, model: MarketModel) -> FloatArray:
         """float64[n]: each trade's in the base scenario."""
         return np.asarray(self.nodes.evaluate(model.base)[self.position, 0])

@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.kernels.forwards import forward_contracts
 from riskpipe.market.conventions import Conventions
 from riskpipe.market.model import MarketModel
@@ -26,10 +27,10 @@ class Outrights(Prepared):
 
     forward: TradeNodes
     discount: TradeNodes
-    quantity: NDArray[np.float64]
-    strike: NDArray[np.float64]
+    quantity: FloatArray
+    strike: FloatArray
 
-    def price(self, rows: NDArray[np.int32], x: NDArray[np.float64]) -> NDArray[np.float64]:
+    def price(self, rows: NDArray[np.int32], x: FloatArray) -> FloatArray:
         out, terms = np.empty((len(rows), x.shape[1])), (self.strike, self.quantity)
         forward_contracts(rows, self.forward.under(rows, x), self.discount.under(rows, x), terms, out)
         return out
@@ -60,7 +61,7 @@ class Outright(Product):
     def requirements(self, trades: Trades, conventions: Conventions) -> tuple[Need, ...]:
         return outright_needs(trades, conventions)
 
-    def weight(self, trades: Trades, as_of: int) -> NDArray[np.float64]:
+    def weight(self, trades: Trades, as_of: int) -> FloatArray:
         return np.full(len(trades), 0.2)
 
 

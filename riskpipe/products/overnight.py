@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.kernels.compounding import compounded_growth
 from riskpipe.market.calendars import Calendar, add_business_days, adjust, business_days, without
 from riskpipe.market.daycounts import year_fraction
@@ -20,7 +21,6 @@ from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
 
 Days = NDArray[np.int32]
-Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 NONE_MISSING = np.int32(-(2**31))
@@ -40,7 +40,7 @@ class Realised:
         periods that have it, int64.
     """
 
-    growth: Floats
+    growth: FloatArray
     until: Days
     missing: Days
     skipped: tuple[tuple[int, Integers], ...] = ()
@@ -154,7 +154,7 @@ class _DailyFixings:
     calendar: np.busdaycalendar
     day_count: str
 
-    def compounded(self, start: Days, until: Days) -> tuple[Floats, Days]:
+    def compounded(self, start: Days, until: Days) -> tuple[FloatArray, Days]:
         """Growth from each start, int32[k], to `until`, and the first fixing date that is missing.
 
         A value date is a start or a business day after it; one array of factors from business day to business day
@@ -174,15 +174,15 @@ class _DailyFixings:
         growth = compounded_growth(first, between, low, np.maximum(high - 1, low), last)
         return growth, self._missing(fixed_on, fixing, low, high)
 
-    def _fixings(self, value_dates: Days) -> tuple[Days, Floats]:
+    def _fixings(self, value_dates: Days) -> tuple[Days, FloatArray]:
         fixed_on = fixing_dates(value_dates, self.lag, self.calendar)
         return fixed_on, self.model.fixings(Labels.constant(self.index, len(fixed_on)), fixed_on)
 
-    def _factors(self, start: Days, end: Days, fixing: Floats) -> Floats:
+    def _factors(self, start: Days, end: Days, fixing: FloatArray) -> FloatArray:
         return 1.0 + fixing * year_fraction(start, end, self.day_count)
 
     @staticmethod
-    def _missing(fixed_on: Days, fixing: Floats, low: Integers, high: Integers) -> Days:
+    def _missing(fixed_on: Days, fixing: FloatArray, low: Integers, high: Integers) -> Days:
         """int32[k]: of the start, else of the first business day in [low, high) that lacks its fixing."""
         count = len(low)
         gaps = np.flatnonzero(np.isnan(fixing[count:]))

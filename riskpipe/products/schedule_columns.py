@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.market.calendar_names import CALENDARS, CENTRES, is_calendar
 from riskpipe.market.calendars import CONVENTIONS, adjust
 from riskpipe.market.daycounts import DAY_COUNTS
@@ -82,7 +83,7 @@ def adjustment(trades: Trades) -> Adjustment:
     return Adjustment(trades.labels("calendar"), trades.labels("business_day_convention"))
 
 
-def remaining_periods(trades: Trades, start: str, frequency: str, as_of: int) -> NDArray[np.float64]:
+def remaining_periods(trades: Trades, start: str, frequency: str, as_of: int) -> FloatArray:
     """float64[n]: about how many periods are still to come."""
     begin = np.maximum(trades.days(start), np.int32(as_of))
     return period_count(begin, trades.days("maturity_date"), trades.labels(frequency)).astype(np.float64)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.kernels.rate_options import add_swaptions
 from riskpipe.market.conventions import Conventions
 from riskpipe.market.growths import CurveNodes
@@ -24,13 +25,12 @@ from riskpipe.products.floating import (
     last_fixed_start,
     projection_curve,
 )
-from riskpipe.products.flows import Amounts, Floats, fixed_coupons, merged, offsets_of
+from riskpipe.products.flows import Amounts, fixed_coupons, merged, offsets_of
 from riskpipe.products.interest_rate_swap import InterestRateSwap
 from riskpipe.products.legs import (
     NO_NODES,
     KnownLeg,
     Leg,
-    Matrix,
     Positions,
     PreparedLegs,
     ProjectedLeg,
@@ -107,7 +107,7 @@ class Swaption(Product):
         faults = fixing_faults(_floating(rest, model, before))
         return [*swap_rate_faults(trades, model), *(replace(fault, rows=living[fault.rows]) for fault in faults)]
 
-    def weight(self, trades: Trades, as_of: int) -> NDArray[np.float64]:
+    def weight(self, trades: Trades, as_of: int) -> FloatArray:
         fixed = remaining_periods(trades, "start_date", "fixed_frequency", as_of)
         return 1.2 + 0.03 * fixed + 0.06 * remaining_periods(trades, "start_date", "float_frequency", as_of)
 
@@ -178,12 +178,12 @@ class _SwaptionLeg(Leg):
     """
 
     legs: _SwaptionLegs
-    lengths: tuple[NDArray[np.int64], Floats]
+    lengths: tuple[NDArray[np.int64], FloatArray]
     variance: CubeNodes
-    strike: Floats
-    shift: Floats
-    sign: Floats
-    amount: Floats
+    strike: FloatArray
+    shift: FloatArray
+    sign: FloatArray
+    amount: FloatArray
     normal: NDArray[np.bool_]
 
     def nodes(self) -> tuple[Positions, ...]:
@@ -193,7 +193,7 @@ class _SwaptionLeg(Leg):
         legs = self.legs
         return legs.fixed, legs.known, legs.projected, legs.spreads, legs.settlement
 
-    def add(self, rows: Rows, tile: Tile, first: int, value: Matrix) -> None:
+    def add(self, rows: Rows, tile: Tile, first: int, value: FloatArray) -> None:
         legs = self.legs
         floating = (legs.known.terms, legs.projected.terms)
         add_swaptions(
@@ -207,7 +207,7 @@ class _SwaptionLeg(Leg):
             value,
         )
 
-    def why_not(self, discount: CurveNodes, rows: Rows, x: Matrix) -> list[str]:
+    def why_not(self, discount: CurveNodes, rows: Rows, x: FloatArray) -> list[str]:
         floating, fixed, spread = _swap_values(self.legs, discount, rows, x)
         with np.errstate(all="ignore"):
             forward = floating / fixed + self.shift[rows]
@@ -277,12 +277,12 @@ def _variances(trades: Trades, model: MarketModel, legs: _SwaptionLegs, nodes: C
     return found
 
 
-def _base_values(legs: _SwaptionLegs, nodes: CurveNodes, model: MarketModel, n: int) -> list[Floats]:
+def _base_values(legs: _SwaptionLegs, nodes: CurveNodes, model: MarketModel, n: int) -> list[FloatArray]:
     """Values today of the floating leg, the fixed lengths and the spread: float64[n] each."""
     return _swap_values(legs, nodes, np.arange(n, dtype=np.int32), model.base)
 
 
-def _swap_values(legs: _SwaptionLegs, nodes: CurveNodes, rows: Rows, x: Matrix) -> list[Floats]:
+def _swap_values(legs: _SwaptionLegs, nodes: CurveNodes, rows: Rows, x: FloatArray) -> list[FloatArray]:
     """Likewise of some trades, in one scenario."""
     sums: tuple[tuple[Leg, ...], ...] = ((legs.known, legs.projected), (legs.fixed,), (legs.spreads,))
     return [value[:, 0] for value in leg_values(nodes, NO_NODES, sums, rows, x)]

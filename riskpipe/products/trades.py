@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.market.labels import Labels
 
 
@@ -41,7 +42,7 @@ class Trades:
         codes = pc.fill_null(array.indices, -1).to_numpy(zero_copy_only=False).astype(np.int32)
         return Labels(codes, tuple(array.dictionary.to_pylist()))
 
-    def numbers(self, column: str, default: float = np.nan) -> NDArray[np.float64]:
+    def numbers(self, column: str, default: float = np.nan) -> FloatArray:
         """float64[n]; nulls, and a missing column, are `default`."""
         if not self.has(column):
             return np.full(len(self), default)

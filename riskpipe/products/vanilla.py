@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.kernels.arguments import NodeValues, Vanillas, Variances
 from riskpipe.kernels.black import european_options
 from riskpipe.market.conventions import Conventions
@@ -34,7 +35,7 @@ class OptionMarket:
     discount: TradeNodes
     variance: VarianceNodes
 
-    def under(self, rows: NDArray[np.int32], x: NDArray[np.float64]) -> tuple[NodeValues, NodeValues, Variances]:
+    def under(self, rows: NDArray[np.int32], x: FloatArray) -> tuple[NodeValues, NodeValues, Variances]:
         """Forwards, discount factors and variances, as kernels take them."""
         return self.forward.under(rows, x), self.discount.under(rows, x), self.variance.under(x)
 
@@ -49,9 +50,9 @@ class VanillaOptions(Prepared):
     """
 
     market: OptionMarket
-    strike: NDArray[np.float64]
-    sign: NDArray[np.float64]
-    quantity: NDArray[np.float64]
+    strike: FloatArray
+    sign: FloatArray
+    quantity: FloatArray
     normal: NDArray[np.bool_]
     way_out: str = ""
 
@@ -59,12 +60,12 @@ class VanillaOptions(Prepared):
     def terms(self) -> Vanillas:
         return self.strike, self.sign, self.quantity
 
-    def price(self, rows: NDArray[np.int32], x: NDArray[np.float64]) -> NDArray[np.float64]:
+    def price(self, rows: NDArray[np.int32], x: FloatArray) -> FloatArray:
         out = np.empty((len(rows), x.shape[1]))
         european_options(rows, *self.market.under(rows, x), self.terms, self.normal, out)
         return out
 
-    def why_not(self, rows: NDArray[np.int32], x: NDArray[np.float64]) -> list[str]:
+    def why_not(self, rows: NDArray[np.int32], x: FloatArray) -> list[str]:
         values, position = self.market.forward.under(rows, x)
         forward = np.where(self.normal[rows], np.nan, values[position[rows], 0])
         return or_no_moneyness(negative_forwards(forward, self.way_out), self.market.variance.strike_weight[rows])
@@ -97,7 +98,7 @@ def prepare_vanilla(
     forward: TradeNodes,
     discount: tuple[Labels, NDArray[np.int32]],
     volatility: tuple[tuple[str, ...], Labels],
-    quantity: NDArray[np.float64],
+    quantity: FloatArray,
 ) -> VanillaOptions:
     """Options with the columns option_type, strike and expiry_date.
 

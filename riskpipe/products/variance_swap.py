@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.kernels.variance_swap import variance_swaps
 from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
@@ -66,7 +67,7 @@ class VarianceSwap(UnderlyingOption):
             *rows_fault("realised_variance", "seasoned", unknown, "a swap that has started needs a realised_variance"),
         ]
 
-    def weight(self, trades: Trades, as_of: int) -> NDArray[np.float64]:
+    def weight(self, trades: Trades, as_of: int) -> FloatArray:
         legs = 1.0 + (trades.days("start_date") > as_of)
         return np.asarray(_WEIGHT * legs)
 
@@ -96,8 +97,8 @@ class _Strip:
 
     forward: TradeNodes
     offset: NDArray[np.int64]
-    strike: NDArray[np.float64]
-    weight: NDArray[np.float64]
+    strike: FloatArray
+    weight: FloatArray
     variance: VarianceNodes
 
 
@@ -130,8 +131,8 @@ def _strip(trades: Trades, model: MarketModel, trade: NDArray[np.int64], days: N
 
 
 def _panels(
-    owner: NDArray[np.int64], kink: NDArray[np.float64], centre: NDArray[np.float64], deviation: NDArray[np.float64]
-) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+    owner: NDArray[np.int64], kink: FloatArray, centre: FloatArray, deviation: FloatArray
+) -> tuple[NDArray[np.int64], FloatArray, FloatArray]:
     """Leg, strike and weight (of d strike) of every point of quadrature between the kinks of a leg.
 
     :param owner: int64[kinks], ascending legs; `kink`: their strikes, ascending.
@@ -162,14 +163,14 @@ def _panels(
     return legs[order_of], strikes[order_of], weights[order_of]
 
 
-def _units(logarithm: NDArray[np.float64], deviation: NDArray[np.float64]) -> NDArray[np.float64]:
+def _units(logarithm: FloatArray, deviation: FloatArray) -> FloatArray:
     """Panels from the centre to a strike: deviations up to `_NEAR`, and from there on ever wider ones."""
     distance = np.abs(logarithm) / deviation
     far = _NEAR * (1.0 + np.log(np.maximum(distance, _NEAR) / _NEAR))
     return np.asarray(np.sign(logarithm) * np.where(distance > _NEAR, far, distance))
 
 
-def _logarithms(units: NDArray[np.float64], deviation: NDArray[np.float64]) -> NDArray[np.float64]:
+def _logarithms(units: FloatArray, deviation: FloatArray) -> FloatArray:
     """The inverse of `_units`."""
     distance = np.abs(units)
     far = _NEAR * np.exp(np.maximum(distance, _NEAR) / _NEAR - 1.0)
@@ -187,19 +188,19 @@ class _VarianceSwaps(Prepared):
     legs: NDArray[np.int32]
     strip: _Strip
     discount: TradeNodes
-    past: NDArray[np.float64]
-    years: NDArray[np.float64]
-    strike_variance: NDArray[np.float64]
-    notional: NDArray[np.float64]
+    past: FloatArray
+    years: FloatArray
+    strike_variance: FloatArray
+    notional: FloatArray
 
-    def price(self, rows: NDArray[np.int32], x: NDArray[np.float64]) -> NDArray[np.float64]:
+    def price(self, rows: NDArray[np.int32], x: FloatArray) -> FloatArray:
         strip, legs, out = self.strip, self.legs[rows].ravel(), np.empty((len(rows), x.shape[1]))
         market = (strip.forward.under(legs[legs >= 0], x), self.discount.under(rows, x), strip.variance.under(x))
         swaps = (self.past, self.years, self.strike_variance, self.notional)
         variance_swaps(rows, self.legs, *market, (strip.offset, strip.strike, strip.weight), swaps, out)
         return out
 
-    def why_not(self, rows: NDArray[np.int32], x: NDArray[np.float64]) -> list[str]:
+    def why_not(self, rows: NDArray[np.int32], x: FloatArray) -> list[str]:
         forward = self.strip.forward.nodes.evaluate(x)[self.strip.forward.position, 0]
         lowest = np.where(self.legs[rows] >= 0, forward[self.legs[rows]], np.inf).min(axis=1)
         return negative_forwards(lowest)

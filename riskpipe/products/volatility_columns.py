@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.products.base import Column, Need, RowFaults
 from riskpipe.products.trades import Trades
 from riskpipe.products.validation import rows_fault
@@ -27,7 +27,7 @@ def volatility_needs(trades: Trades, *, cube: bool = False) -> tuple[Need, ...]:
     )
 
 
-def shifts(trades: Trades) -> NDArray[np.float64]:
+def shifts(trades: Trades) -> FloatArray:
     """float64[n]; zero for normal rates."""
     return np.where(trades.is_one("model", BLACK), trades.numbers("shift", 0.0), 0.0)
 

@@ -9,8 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from riskpipe.arrays import FloatArray
 from riskpipe.results.alignment import FORMER_BOOK, Pair, Positions, coded, matched, row_codes, together
-from riskpipe.results.differences import ADDITIVE, Compared, Mask, TableDiff, Tolerance, Total, Vector
+from riskpipe.results.differences import ADDITIVE, Compared, Mask, TableDiff, Tolerance, Total
 
 SAMPLES = 5
 _LOOKED_AT = 500
@@ -98,7 +99,7 @@ class Comparison:
         values = [table[name][int(row)].as_py() for name in self._compared.label]
         return " ".join(str(value) for value in values if value is not None)
 
-    def _vectors(self, left: pa.Table, right: pa.Table) -> tuple[list[tuple[Vector, Vector]], Mask]:
+    def _vectors(self, left: pa.Table, right: pa.Table) -> tuple[list[tuple[FloatArray, FloatArray]], Mask]:
         """Of each pair of vectors the elements that differ most, and whether any is beyond the tolerance."""
         n = left.num_rows
         worst_a, worst_b, changed = np.full(n, np.nan), np.full(n, np.nan), np.zeros(n, np.bool_)
@@ -115,7 +116,9 @@ class Comparison:
             changed[rows] = self._tolerance.beyond(x.ravel(), y.ravel()).reshape(x.shape).any(axis=1)
         return [(worst_a, worst_b)], changed
 
-    def _rank(self, left: pa.Table, right: pa.Table, numbers: Sequence[tuple[Vector, Vector]], rows: Positions) -> None:
+    def _rank(
+        self, left: pa.Table, right: pa.Table, numbers: Sequence[tuple[FloatArray, FloatArray]], rows: Positions
+    ) -> None:
         """Keep the largest changes of all so far; rows without a number in base currency come first."""
         x, y = numbers[-1]
         size = np.abs(y[rows] - x[rows])
@@ -155,7 +158,7 @@ class Comparison:
     def _add(
         totals: dict[tuple[str, str], Total],
         codes: Positions,
-        numbers: Vector,
+        numbers: FloatArray,
         side: str,
         texts: list[str | None],
         measures: list[str | None],
@@ -184,12 +187,12 @@ class Comparison:
         return {name: table[name][int(row)].as_py() for name in shown}
 
 
-def _numbers(column: pa.ChunkedArray) -> Vector:
+def _numbers(column: pa.ChunkedArray) -> FloatArray:
     """float64[n], NaN where null."""
     return np.ascontiguousarray(column.cast(pa.float64()).to_numpy(), np.float64)
 
 
-def _matrix(column: pa.ChunkedArray, rows: Positions, width: int) -> Vector:
+def _matrix(column: pa.ChunkedArray, rows: Positions, width: int) -> FloatArray:
     flat = pc.list_flatten(column.take(pa.array(rows))).to_numpy()
     return np.asarray(flat, np.float64).reshape(-1, width)
 

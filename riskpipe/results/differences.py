@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.measures.catalogue import FAMILIES
 
-Vector = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 ADDITIVE = frozenset({"pv", *(m for family in FAMILIES if family.additive for m in family.measures)})
@@ -27,7 +27,7 @@ class Tolerance:
     absolute: float = 0.0
     relative: float = 0.0
 
-    def beyond(self, a: Vector, b: Vector) -> Mask:
+    def beyond(self, a: FloatArray, b: FloatArray) -> Mask:
         """bool[n]; NaN stands for no number, which only no number equals."""
         same: Mask = a.view(np.int64) == b.view(np.int64)
         if not self.absolute and not self.relative:

@@ -12,12 +12,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.store.ledger import BlockDone, SessionEnded, SessionStarted, read_ledger
 from riskpipe.store.parquet import read_parquet
 from riskpipe.store.run_folder import RunFolder
 from riskpipe.store.tables import AttemptStatus
-
-Vector = NDArray[np.float64]
 
 SECONDS = ("queue_s", "fetch_s", "price_s", "write_s")
 SLOWEST = 10
@@ -143,7 +142,7 @@ def _workers(done: pa.Table) -> Iterator[dict[str, Any]]:
     yield from rows[:MOST_LANES]
 
 
-def _seconds(column: pa.ChunkedArray) -> Vector:
+def _seconds(column: pa.ChunkedArray) -> FloatArray:
     """float64[n]: since 1970, UTC; NaN where null."""
     return np.asarray(column.cast(pa.int64()).to_numpy(), np.float64) / 1e6
 
@@ -208,7 +207,9 @@ def _timeline(done: pa.Table, products: Sequence[str], window: _Window) -> Timel
     )
 
 
-def _bars(blocks: pa.Table, rows: NDArray[np.int64], x: Vector, w: Vector, codes: NDArray[np.int64]) -> Iterator[Bar]:
+def _bars(
+    blocks: pa.Table, rows: NDArray[np.int64], x: FloatArray, w: FloatArray, codes: NDArray[np.int64]
+) -> Iterator[Bar]:
     for row in rows:
         block = blocks.slice(int(row), 1).to_pylist()[0]
         title = (
@@ -218,7 +219,9 @@ def _bars(blocks: pa.Table, rows: NDArray[np.int64], x: Vector, w: Vector, codes
         yield Bar(float(x[row]), float(w[row]), int(codes[row]), 1.0, title)
 
 
-def _cells(blocks: pa.Table, rows: NDArray[np.int64], x: Vector, w: Vector, codes: NDArray[np.int64]) -> Iterator[Bar]:
+def _cells(
+    blocks: pa.Table, rows: NDArray[np.int64], x: FloatArray, w: FloatArray, codes: NDArray[np.int64]
+) -> Iterator[Bar]:
     """Cells of equal width in place of blocks too many to draw."""
     covered = _covered(x[rows], w[rows], CELLS)
     cell = np.minimum(((x[rows] + w[rows] / 2) * CELLS).astype(np.int64), CELLS - 1)
@@ -229,13 +232,13 @@ def _cells(blocks: pa.Table, rows: NDArray[np.int64], x: Vector, w: Vector, code
         yield Bar(k / CELLS, 1 / CELLS, product, min(busy, 1.0), f"{len(inside)} blocks, {busy:.0%} busy")
 
 
-def _covered(x: Vector, w: Vector, cells: int) -> Vector:
+def _covered(x: FloatArray, w: FloatArray, cells: int) -> FloatArray:
     """float64[cells]: how much of the line the intervals [x, x + w) cover within each of its equal parts, in shares of
     the whole line; overlaps count as often as they are."""
     edges = np.linspace(0.0, 1.0, cells + 1)
     starts, stops = np.sort(x), np.sort(np.minimum(x + w, 1.0))
 
-    def below(points: Vector) -> Vector:  # sum over the points p < e of (e - p)
+    def below(points: FloatArray) -> FloatArray:  # sum over the points p < e of (e - p)
         sums = np.concatenate([[0.0], np.cumsum(points)])
         k = np.searchsorted(points, edges)
         return np.asarray(k * edges - sums[k])

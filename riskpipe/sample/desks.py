@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.market.labels import Labels
 from riskpipe.sample.extra_points import CAPPED, INFLATION
 from riskpipe.sample.universe import CURRENCIES, EQUITY_INDICES, FX_SMILES, INDICES, ISSUERS, STOCKS
@@ -203,7 +204,7 @@ class DeskTable:
     def books(self, codes: NDArray[np.int32]) -> Labels:
         return Labels(codes, tuple(desk.book for desk in self.desks))
 
-    def draw_instruments(self, codes: NDArray[np.int32], uniform: NDArray[np.float64]) -> Labels:
+    def draw_instruments(self, codes: NDArray[np.int32], uniform: FloatArray) -> Labels:
         """An instrument a trade, by inverting its desk's distribution at `uniform` in [0, 1)."""
         chosen = np.empty(len(codes), np.int32)
         for desk in np.unique(codes):

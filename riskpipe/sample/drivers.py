@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.sample.market_table import Point
 from riskpipe.sample.universe import (
     BY_CODE,
@@ -62,8 +63,8 @@ class FactorModel:
 
     drivers: tuple[Driver, ...]
     index: NDArray[np.int32]
-    weight: NDArray[np.float64]
-    noise: NDArray[np.float64]
+    weight: FloatArray
+    noise: FloatArray
     logarithmic: NDArray[np.bool_]
 
 
@@ -195,7 +196,7 @@ _LOADINGS = {
 }
 
 
-def common_weights(drivers: Sequence[Driver]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def common_weights(drivers: Sequence[Driver]) -> tuple[FloatArray, FloatArray]:
     """Weights on the global drivers, [n_drivers, 6], and on the driver's own shock, [n_drivers]."""
     common = np.zeros((len(drivers), len(GLOBALS)))
     for k, driver in enumerate(drivers):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.market.labels import Labels
 from riskpipe.sample.option_recipes import equity_options, fx_options
-from riskpipe.sample.pricing import Floats
 from riskpipe.sample.trade_terms import Columns, Draw, significant
 from riskpipe.sample.universe import EQUITY_BY_NAME
 
@@ -91,7 +91,7 @@ def fx_touches(draw: Draw) -> Columns:
     }
 
 
-def _barriers(draw: Draw, spot: Floats, deviation: Floats) -> Columns:
+def _barriers(draw: Draw, spot: FloatArray, deviation: FloatArray) -> Columns:
     kind = _pick(draw, ("up_in", "up_out", "down_in", "down_out"))
     away = deviation * draw.rng.uniform(0.5, 2.0, len(draw))
     barrier = significant(spot * np.exp(np.where(kind.codes < 2, away, -away)), 4)

@@ -6,8 +6,9 @@ from collections.abc import Collection
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from riskpipe.arrays import FloatArray
 from riskpipe.sample.day_numbers import add_months, to_iso
 from riskpipe.sample.market_table import Point, curve_points, years_to
 
@@ -42,7 +43,7 @@ def extra_facts(products: Collection[str], as_of: int) -> list[Point]:
     return _price_indices(as_of) if "inflation_swap" in products else []
 
 
-def inflation_level(days: ArrayLike, as_of: int) -> NDArray[np.float64]:
+def inflation_level(days: ArrayLike, as_of: int) -> FloatArray:
     """Every price index in the month of a day, whichever: smooth growth to about 130 today."""
     months = np.asarray(days, np.int64).astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
     today = int(np.datetime64(as_of, "D").astype("datetime64[M]").astype(np.int64))

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.market.dates import FOOTER_KEY
 from riskpipe.market.factors import MARKET_SCHEMA
 from riskpipe.sample.day_numbers import last_business_days, to_iso
@@ -47,12 +48,12 @@ def write_history(path: Path, points: Sequence[Point], as_of: int, scenarios: in
     return len(days) * len(points)
 
 
-def levels_of(points: Sequence[Point], days: NDArray[np.int32], seed: int) -> NDArray[np.float64]:
+def levels_of(points: Sequence[Point], days: NDArray[np.int32], seed: int) -> FloatArray:
     """The whole history at once, [n_days, n_points]: for tests and small samples."""
     return np.concatenate([levels for _, levels in _chunks(points, days, seed)])
 
 
-def _chunks(points: Sequence[Point], days: NDArray[np.int32], seed: int) -> Iterator[tuple[int, NDArray[np.float64]]]:
+def _chunks(points: Sequence[Point], days: NDArray[np.int32], seed: int) -> Iterator[tuple[int, FloatArray]]:
     model = factor_model(points)
     today = values_of(points)
     states = driver_states(model, len(days), generator(seed, "history", "drivers"))
@@ -69,9 +70,7 @@ def _chunks(points: Sequence[Point], days: NDArray[np.int32], seed: int) -> Iter
         yield start, levels
 
 
-def _levels(
-    model: FactorModel, today: NDArray[np.float64], states: NDArray[np.float64], noise: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _levels(model: FactorModel, today: FloatArray, states: FloatArray, noise: FloatArray) -> FloatArray:
     """Today's levels moved by driver states, [n_days, n_points], in quotes of seven digits."""
     move = noise * model.noise
     for j in range(MAX_LOADINGS):
@@ -80,7 +79,7 @@ def _levels(
     return np.asarray(moved.astype(np.float32).astype(np.float64))
 
 
-def driver_states(model: FactorModel, n_days: int, rng: np.random.Generator) -> NDArray[np.float64]:
+def driver_states(model: FactorModel, n_days: int, rng: np.random.Generator) -> FloatArray:
     """Accumulated driver shocks, [n_days, n_drivers].
 
     Global shocks are multivariate Student t; a common log-vol, autoregressive of order one (Taylor 1986),
@@ -117,7 +116,7 @@ def _file_schema(repeated: dict[str, pa.DictionaryArray]) -> pa.Schema:
     )
 
 
-def _table(days: NDArray[np.int32], repeated: dict[str, pa.DictionaryArray], levels: NDArray[np.float64]) -> pa.Table:
+def _table(days: NDArray[np.int32], repeated: dict[str, pa.DictionaryArray], levels: FloatArray) -> pa.Table:
     n_days, n_points = levels.shape
     rows = pa.array(np.tile(np.arange(n_points, dtype=np.int32), n_days))
     arrays = {name: column.take(rows) for name, column in repeated.items()}

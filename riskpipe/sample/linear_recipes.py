@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.market.labels import Labels
 from riskpipe.sample.day_numbers import add_months, business_days
 from riskpipe.sample.extra_points import inflation_level
@@ -102,10 +103,10 @@ def cross_currency_swaps(draw: Draw) -> Columns:
 
 def _side(
     currency: Labels,
-    notional: NDArray[np.float64],
+    notional: FloatArray,
     fixed: NDArray[np.bool_],
-    rate: NDArray[np.float64],
-    spread: NDArray[np.float64],
+    rate: FloatArray,
+    spread: FloatArray,
 ) -> Columns:
     index = currency.map(lambda code: BY_CODE[code].discount_curve)
     return {
@@ -122,9 +123,9 @@ def _side(
 
 def _choose(
     mask: NDArray[np.bool_],
-    first: Labels | NDArray[np.float64] | NDArray[np.int32] | NDArray[np.bool_],
-    second: Labels | NDArray[np.float64] | NDArray[np.int32] | NDArray[np.bool_],
-) -> Labels | NDArray[np.float64]:
+    first: Labels | FloatArray | NDArray[np.int32] | NDArray[np.bool_],
+    second: Labels | FloatArray | NDArray[np.int32] | NDArray[np.bool_],
+) -> Labels | FloatArray:
     """The first's value where the mask holds, the second's elsewhere."""
     if isinstance(first, Labels) and isinstance(second, Labels):
         shifted = np.where(second.codes < 0, np.int32(-1), second.codes + np.int32(len(first.names)))

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.market.factors import MARKET_SCHEMA, pillar_days
 
 
@@ -67,7 +67,7 @@ def columns(points: Sequence[Point]) -> dict[str, list[str | float | None]]:
     return {field: [getattr(p, field, None) for p in points] for field in MARKET_SCHEMA.names}
 
 
-def values_of(points: Sequence[Point]) -> NDArray[np.float64]:
+def values_of(points: Sequence[Point]) -> FloatArray:
     return np.array([p.value for p in points])
 
 

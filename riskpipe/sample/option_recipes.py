@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.market.labels import Labels
 from riskpipe.sample.day_numbers import add_months, business_days
-from riskpipe.sample.pricing import Floats
 from riskpipe.sample.trade_terms import Columns, Days, Draw, each, significant
 from riskpipe.sample.universe import COMMODITY_BY_NAME, EQUITY_BY_NAME
 
@@ -98,7 +98,7 @@ def _either(draw: Draw, when_long: Labels, when_short: Labels) -> Labels:
     return Labels(codes.astype(np.int32), (*when_long.names, *when_short.names))
 
 
-def _fx_digits(rates: Floats) -> Floats:
+def _fx_digits(rates: FloatArray) -> FloatArray:
     return np.where(rates > 20.0, np.round(rates, 2), np.round(rates, 4))
 
 

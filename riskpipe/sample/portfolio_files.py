@@ -15,11 +15,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.errors import UsageError
 from riskpipe.market.factors import nearest
 from riskpipe.market.labels import Labels
 from riskpipe.sample.desks import DeskTable
-from riskpipe.sample.pricing import Floats, Quotes
+from riskpipe.sample.pricing import Quotes
 from riskpipe.sample.random_streams import generator
 from riskpipe.sample.recipes import RECIPES
 from riskpipe.sample.trade_terms import Draw
@@ -57,7 +58,7 @@ def split_trades(trades: int, shares: Mapping[str, float] | None) -> dict[str, i
     return {name: int(count) for name, count in zip(wanted, counts, strict=True) if count}
 
 
-def _apportion(total: int, shares: Floats) -> NDArray[np.int64]:
+def _apportion(total: int, shares: FloatArray) -> NDArray[np.int64]:
     """Whole numbers in proportion to shares (largest remainders), at least one each if `total` suffices."""
     exact = total * shares / shares.sum()
     counts: NDArray[np.int64] = np.floor(exact).astype(np.int64)
@@ -142,7 +143,7 @@ def _numbered(prefix: str) -> tuple[str, ...]:
     return tuple(f"{prefix}-{k:04d}" for k in range(1, COUNTERPARTIES + 1))
 
 
-def _array(values: Labels | Floats | NDArray[np.int32] | NDArray[np.bool_], name: str) -> pa.Array:
+def _array(values: Labels | FloatArray | NDArray[np.int32] | NDArray[np.bool_], name: str) -> pa.Array:
     if isinstance(values, Labels):
         # Each name once: pyarrow does not write a dictionary with doubles the same way twice.
         values = values.map(str)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.market.labels import Labels
 from riskpipe.sample.market_table import Point
 from riskpipe.sample.universe import (
@@ -18,7 +18,6 @@ from riskpipe.sample.universe import (
 )
 from riskpipe.sample.vol_surfaces import atm_variance
 
-Floats = NDArray[np.float64]
 STEPS_A_YEAR = 12
 HORIZON_YEARS = 42
 
@@ -26,11 +25,11 @@ HORIZON_YEARS = 42
 class Tables:
     """Functions of time, tabulated monthly and read off by linear interpolation, for many names at once."""
 
-    def __init__(self, values: dict[str, Floats]) -> None:
+    def __init__(self, values: dict[str, FloatArray]) -> None:
         self._row = {name: k for k, name in enumerate(values)}
         self._values = np.array(list(values.values()))
 
-    def at(self, names: Labels, years: Floats) -> Floats:
+    def at(self, names: Labels, years: FloatArray) -> FloatArray:
         """Values, [n], at times clipped to the table."""
         rows = np.array([self._row[name] for name in names.names], np.int64)[names.codes]
         x = np.clip(years, 0.0, HORIZON_YEARS - 0.001) * STEPS_A_YEAR
@@ -56,7 +55,7 @@ class Quotes:
         self._hazard = Tables({name: np.interp(grid, *hs) for name, hs in _curves(points, "hazard_rate").items()})
         self._variance = Tables({name: atm_variance(smile, grid) for name, smile in _smiles().items()})
 
-    def par_rate(self, curves: Labels, start: Floats, end: Floats) -> Floats:
+    def par_rate(self, curves: Labels, start: FloatArray, end: FloatArray) -> FloatArray:
         """Fixed rate, paid yearly on ACT/365F, of a swap between two times; what lies before today is left out."""
         start = np.maximum(start, 0.0)
         end = np.maximum(end, start + 1.0 / STEPS_A_YEAR)
@@ -64,30 +63,30 @@ class Quotes:
         continuous = floating / (self._annuity.at(curves, end) - self._annuity.at(curves, start))
         return np.asarray(np.expm1(continuous))
 
-    def fx_forward(self, pairs: Labels, years: Floats) -> Floats:
+    def fx_forward(self, pairs: Labels, years: FloatArray) -> FloatArray:
         """Units of the second currency for one of the first, by covered parity."""
         base = pairs.map(lambda pair: BY_CODE[pair[:3]].discount_curve)
         quote = pairs.map(lambda pair: BY_CODE[pair[3:]].discount_curve)
         spot = np.array([BY_CODE[p[3:]].scale / BY_CODE[p[:3]].scale for p in pairs.names])[pairs.codes]
         return np.asarray(spot * self._discount.at(base, years) / self._discount.at(quote, years))
 
-    def equity_forward(self, names: Labels, years: Floats) -> Floats:
+    def equity_forward(self, names: Labels, years: FloatArray) -> FloatArray:
         spot = np.array([EQUITY_BY_NAME[name].spot for name in names.names])[names.codes]
         curve = names.map(lambda name: BY_CODE[EQUITY_BY_NAME[name].currency].discount_curve)
         return np.asarray(spot * self._growth.at(names, years) / self._discount.at(curve, years))
 
-    def commodity_forward(self, names: Labels, years: Floats) -> Floats:
+    def commodity_forward(self, names: Labels, years: FloatArray) -> FloatArray:
         return self._forward.at(names, years)
 
-    def hazard_rate(self, issuers: Labels, years: Floats) -> Floats:
+    def hazard_rate(self, issuers: Labels, years: FloatArray) -> FloatArray:
         return self._hazard.at(issuers, years)
 
-    def deviation(self, names: Labels, years: Floats) -> Floats:
+    def deviation(self, names: Labels, years: FloatArray) -> FloatArray:
         """At-the-money vol times the square root of time: how far a strike may lie from its forward."""
         return np.asarray(np.sqrt(self._variance.at(names, np.maximum(years, 1.0 / 365.0))))
 
 
-def _curves(points: Sequence[Point], kind: str) -> dict[str, tuple[Floats, Floats]]:
+def _curves(points: Sequence[Point], kind: str) -> dict[str, tuple[FloatArray, FloatArray]]:
     """Times and values of every curve of a kind."""
     found: dict[str, list[tuple[float, float]]] = {}
     for point in points:
@@ -96,7 +95,7 @@ def _curves(points: Sequence[Point], kind: str) -> dict[str, tuple[Floats, Float
     return {name: (np.array([t for t, _ in tv]), np.array([v for _, v in tv])) for name, tv in found.items()}
 
 
-def _integral(values: Floats) -> Floats:
+def _integral(values: FloatArray) -> FloatArray:
     steps = (values[1:] + values[:-1]) / (2.0 * STEPS_A_YEAR)
     return np.concatenate([[0.0], np.cumsum(steps)])
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.market.labels import Labels
 from riskpipe.sample.day_numbers import add_months, business_days
-from riskpipe.sample.pricing import Floats
 from riskpipe.sample.trade_terms import Columns, Days, Draw, each, override, past_rates
 from riskpipe.sample.universe import BY_CODE, INDEX_BY_NAME, ISSUER_BY_NAME
 
@@ -30,7 +30,7 @@ def interest_rate_swaps(draw: Draw) -> Columns:
     par *= each(index, lambda name: 360.0 / 365.0 if INDEX_BY_NAME[name].fixed_day_count == "ACT/360" else 1.0)
     age = np.maximum(-draw.years(start), 0.0)
     noise = 0.0010 * draw.rng.standard_normal(len(draw))
-    rate: Floats = np.maximum(par + past_rates(currency, age) + noise, -0.005)
+    rate: FloatArray = np.maximum(par + past_rates(currency, age) + noise, -0.005)
     spread = np.where(draw.rng.random(len(draw)) < 0.1, draw.rng.integers(-25, 26, len(draw)) / 10_000.0, 0.0)
     return {
         "currency": currency,
@@ -112,7 +112,7 @@ def bond_dates(draw: Draw, government: NDArray[np.bool_]) -> tuple[Days, Days]:
     return issue, np.maximum(add_months(issue, months) + broken, draw.as_of + 10).astype(np.int32)
 
 
-def _coupons(draw: Draw, curve: Labels, currency: Labels, issue: Days, maturity: Days) -> Floats:
+def _coupons(draw: Draw, curve: Labels, currency: Labels, issue: Days, maturity: Days) -> FloatArray:
     """Yield at issue, to the next lower eighth of a per cent (a tenth in yen)."""
     today = draw.quotes.par_rate(curve, np.zeros(len(draw)), draw.years(maturity))
     credit = np.array([ISSUER_BY_NAME[n].spread if n in ISSUER_BY_NAME else 0.0 for n in draw.instruments.names])
@@ -157,7 +157,7 @@ def credit_default_swaps(draw: Draw) -> Columns:
     }
 
 
-def _upfronts(draw: Draw, coupon: Floats, recovery: Floats, years: Floats) -> Floats:
+def _upfronts(draw: Draw, coupon: FloatArray, recovery: FloatArray, years: FloatArray) -> FloatArray:
     """What the buyer pays at the start for a coupon off market, at a flat hazard rate; to the basis point."""
     hazard = draw.quotes.hazard_rate(draw.instruments, years)
     rate = hazard + 0.03

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.market.delta import Underlying
 from riskpipe.sample.day_numbers import add_months, business_days, last_business_days, to_iso
 from riskpipe.sample.delta_quotes import by_delta, in_spreads, underlying
@@ -64,7 +65,7 @@ def fact_points(as_of: int, rng: np.random.Generator) -> list[Point]:
     return recoveries + fixings
 
 
-def discount_rate(currency: Currency, years: NDArray[np.float64]) -> NDArray[np.float64]:
+def discount_rate(currency: Currency, years: FloatArray) -> FloatArray:
     """Zero rates of the discount curve (Nelson and Siegel 1987), continuously compounded."""
     level, slope, curvature, decay = currency.zero
     x = np.maximum(years, 1e-9) / decay
@@ -72,7 +73,7 @@ def discount_rate(currency: Currency, years: NDArray[np.float64]) -> NDArray[np.
     return np.asarray(level + slope * loading + curvature * (loading - np.exp(-x)))
 
 
-def projection_rate(index: SwapIndex, years: NDArray[np.float64]) -> NDArray[np.float64]:
+def projection_rate(index: SwapIndex, years: FloatArray) -> FloatArray:
     """Zero rates of the index's own curve: the discount curve plus a basis that narrows with time."""
     rate = discount_rate(BY_CODE[index.currency], years)
     return rate if index.basis is None else rate + index.basis * (0.5 + 0.5 * np.exp(-years / 10.0))
@@ -82,7 +83,7 @@ def _rates(as_of: int) -> list[Point]:
     years = np.array([years_to(tenor, as_of) for tenor in CURVE_TENORS])
     points: list[Point] = []
 
-    def add(name: str, currency: str, rates: NDArray[np.float64]) -> None:
+    def add(name: str, currency: str, rates: FloatArray) -> None:
         points.extend(curve_points("zero_rate", name, currency, CURVE_TENORS, as_of, np.round(rates, 6)))
 
     for currency in CURRENCIES:
@@ -170,7 +171,7 @@ def forward_days(as_of: int) -> NDArray[np.int32]:
     return business_days(add_months(np.full(len(FORWARD_MONTHS), twentieth), FORWARD_MONTHS))
 
 
-def commodity_forward(commodity: Commodity, years: NDArray[np.float64], as_of: int) -> NDArray[np.float64]:
+def commodity_forward(commodity: Commodity, years: FloatArray, as_of: int) -> FloatArray:
     """A carry that relaxes from near to far over a year, and a season that peaks in mid-January."""
     near, far = commodity.carry
     trend = far * years + (near - far) * -np.expm1(-years)
@@ -204,7 +205,7 @@ def _commodities(as_of: int) -> list[Point]:
     return points
 
 
-def _significant(values: NDArray[np.float64], digits: int) -> NDArray[np.float64]:
+def _significant(values: FloatArray, digits: int) -> FloatArray:
     return np.array([float(f"{value:.{digits}g}") for value in values])
 
 

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.market.labels import Labels
 from riskpipe.sample.day_numbers import business_days
-from riskpipe.sample.pricing import Floats, Quotes
+from riskpipe.sample.pricing import Quotes
 from riskpipe.sample.universe import BY_CODE
 
 Days = NDArray[np.int32]
-Columns = dict[str, Labels | Floats | Days | NDArray[np.bool_]]
+Columns = dict[str, Labels | FloatArray | Days | NDArray[np.bool_]]
 """Strings as labels, numbers as float64 (NaN: null), dates as int32 days, and booleans."""
 
 
@@ -37,10 +38,10 @@ class Draw:
         return len(self.instruments)
 
     @property
-    def sign(self) -> Floats:
+    def sign(self) -> FloatArray:
         return np.where(self.long, 1.0, -1.0)
 
-    def years(self, days: Days) -> Floats:
+    def years(self, days: Days) -> FloatArray:
         return np.asarray((days - self.as_of) / 365.0)
 
     def choice(self, values: tuple[int, ...], weights: tuple[float, ...]) -> NDArray[np.int64]:
@@ -48,7 +49,7 @@ class Draw:
         drawn = np.searchsorted(cumulative[:-1], self.rng.random(len(self)), side="right")
         return np.asarray(np.array(values)[drawn])
 
-    def notional(self, currencies: Labels, millions: float) -> Floats:
+    def notional(self, currencies: Labels, millions: float) -> FloatArray:
         """Log-normal sizes about a median in millions of US dollars' worth, two significant digits."""
         median = 1e6 * millions * each(currencies, lambda code: BY_CODE[code].scale)
         return significant(median * np.exp(0.9 * self.rng.standard_normal(len(self))), 2)
@@ -58,7 +59,7 @@ class Draw:
         years = median_years * np.exp(1.0 * self.rng.standard_normal(len(self)))
         return business_days(self.as_of + 1 + (np.minimum(years, longest) * 365.0).astype(np.int32))
 
-    def strikes(self, forwards: Floats, deviations: Floats) -> Floats:
+    def strikes(self, forwards: FloatArray, deviations: FloatArray) -> FloatArray:
         """About the forward, half a deviation wide: what was at the money when it was dealt."""
         moves = np.clip(self.rng.standard_normal(len(self)), -3.0, 3.0)
         return np.asarray(forwards * np.exp(0.6 * deviations * moves))
@@ -67,7 +68,7 @@ class Draw:
         return Labels((self.rng.random(len(self)) < 0.5).astype(np.int32), ("call", "put"))
 
 
-def each(labels: Labels, function: Callable[[str], float]) -> Floats:
+def each(labels: Labels, function: Callable[[str], float]) -> FloatArray:
     """A number a trade, from its name."""
     return np.array([function(name) for name in labels.names], np.float64)[labels.codes]
 
@@ -77,14 +78,14 @@ def override(labels: Labels, mask: NDArray[np.bool_], name: str) -> Labels:
     return Labels(np.where(mask, np.int32(len(labels.names)), labels.codes), (*labels.names, name))
 
 
-def significant(values: Floats, digits: int) -> Floats:
+def significant(values: FloatArray, digits: int) -> FloatArray:
     """Rounded to significant digits; values above zero."""
     decimals = digits - 1 - np.floor(np.log10(values)).astype(np.int64)
     unit = 10.0 ** np.abs(decimals)
     return np.where(decimals > 0, np.round(values * unit) / unit, np.round(values / unit) * unit)
 
 
-def past_rates(currencies: Labels, age: Floats) -> Floats:
+def past_rates(currencies: Labels, age: FloatArray) -> FloatArray:
     """How far above today's level a currency's rates stood so many years ago: low until 2021, high after."""
     ages = (0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0)
     cycle = np.interp(age, ages, (0.0, 0.003, 0.005, 0.006, -0.004, -0.020, -0.019, -0.013))

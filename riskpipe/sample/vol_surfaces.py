@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.sample.universe import Smile
 
 RELAXATION = 2.0
 """Speed a year with which the variance rate goes from its short to its long level."""
 
 
-def atm_variance(smile: Smile, years: NDArray[np.float64]) -> NDArray[np.float64]:
+def atm_variance(smile: Smile, years: FloatArray) -> FloatArray:
     """At-the-money total variance, the integral of a variance rate that relaxes exponentially."""
     extra = (1.0 - np.exp(-RELAXATION * years)) / RELAXATION
     return np.asarray(smile.long**2 * years + (smile.short**2 - smile.long**2) * extra)
 
 
-def vol_surface(smile: Smile, years: NDArray[np.float64], moneyness: NDArray[np.float64]) -> NDArray[np.float64]:
+def vol_surface(smile: Smile, years: FloatArray, moneyness: FloatArray) -> FloatArray:
     """Black vols on a grid of expiries and strikes over forward.
 
     w(k) = theta/2 (1 + rho phi k + sqrt((phi k + rho)^2 + 1 - rho^2)), phi = eta / sqrt(theta (1 + theta)).

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.store.filesystem import Store
 from riskpipe.store.parquet import WrittenFile, read_parquet
 from riskpipe.store.sorted_merge import Source
@@ -34,7 +35,7 @@ def concatenate_pnl(payload: ConcatenationPayload) -> WrittenFile:
     """Concatenate vectors, trade by trade; a trade that failed in one range fails as a whole."""
     context = open_context(payload.root, payload.run_id)
     ranges = [_read_range(context.store, sources) for sources in payload.ranges]
-    parts: dict[str, list[tuple[pa.Table, NDArray[np.float64], NDArray[np.bool_]]]] = {}
+    parts: dict[str, list[tuple[pa.Table, FloatArray, NDArray[np.bool_]]]] = {}
     for table in ranges:
         for set_name in pc.unique(table.column("scenario_set")).to_pylist():
             rows = table.filter(pc.equal(table.column("scenario_set"), set_name))
@@ -60,7 +61,7 @@ def _read_range(store: Store, sources: Sequence[Source]) -> pa.Table:
     )
 
 
-def _matrix(rows: pa.Table) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+def _matrix(rows: pa.Table) -> tuple[FloatArray, NDArray[np.bool_]]:
     """float64[n, width] (zeros where null) and which rows are valid."""
     lists = rows.column("pnl").combine_chunks()
     valid = np.asarray(lists.is_valid().to_numpy(zero_copy_only=False), np.bool_)
@@ -71,7 +72,7 @@ def _matrix(rows: pa.Table) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     return matrix, valid
 
 
-def _concatenated(pieces: Sequence[tuple[pa.Table, NDArray[np.float64], NDArray[np.bool_]]]) -> pa.Table:
+def _concatenated(pieces: Sequence[tuple[pa.Table, FloatArray, NDArray[np.bool_]]]) -> pa.Table:
     rows = pieces[0][0]
     for other, _, _ in pieces[1:]:
         if not rows.column("trade_id").equals(other.column("trade_id")):

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.errors import Failure, Reason, described, is_interrupt, out_of_memory, printable
 from riskpipe.kernels.pnl import pnl_into
 from riskpipe.kernels.sums import LARGEST_TERM, summable
@@ -23,8 +24,6 @@ from riskpipe.products.dependencies import Dependencies, dependencies
 from riskpipe.products.trades import Trades
 from riskpipe.store.process import hold_standard_descriptors
 from riskpipe.valuation.context import ColumnClass, Context
-
-Vector = NDArray[np.float64]
 
 # SEVERAL is not applicable, too: the trade depends on more than one factor, and their numbers do not add up.
 OK, FAILED, NOT_APPLICABLE, SEVERAL = np.uint8(0), np.uint8(1), np.uint8(2), np.uint8(3)
@@ -46,7 +45,7 @@ class Sensitivity:
     measure: str
     shift: float
     shift_type: str
-    value: Vector
+    value: FloatArray
 
 
 @dataclass
@@ -61,11 +60,11 @@ class Part:
 
     trades: Trades
     currency: list[str | None]
-    conversion: Vector
-    values: dict[str, Vector] = field(default_factory=dict)
+    conversion: FloatArray
+    values: dict[str, FloatArray] = field(default_factory=dict)
     statuses: dict[str, NDArray[np.uint8]] = field(default_factory=dict)
     sensitivities: list[Sensitivity] = field(default_factory=list)
-    pnl: dict[str, Vector] = field(default_factory=dict)
+    pnl: dict[str, FloatArray] = field(default_factory=dict)
     failures: dict[int, tuple[str, Failure]] = field(default_factory=dict)
 
     def fail(self, positions: NDArray[np.integer], stage: str, reason: Reason, message: str) -> None:
@@ -168,7 +167,7 @@ class _Valuation:
                 self._pnl(part, measure, set_name, base, bad)
         return part
 
-    def _price(self, rows: NDArray[np.int32], x: Vector, horizon: int = 0) -> Vector:
+    def _price(self, rows: NDArray[np.int32], x: FloatArray, horizon: int = 0) -> FloatArray:
         if horizon not in self._prepared:
             self._prepared[horizon] = self._product.prepare(self._trades, self._context.model(horizon))
         columns = x.shape[1]
@@ -179,7 +178,7 @@ class _Valuation:
         return values if columns >= LANES else np.ascontiguousarray(values[:, :columns])
 
     def _set(
-        self, part: Part, measure: str, value: Vector, bad: NDArray[np.bool_], good: NDArray[np.uint8] | None = None
+        self, part: Part, measure: str, value: FloatArray, bad: NDArray[np.bool_], good: NDArray[np.uint8] | None = None
     ) -> None:
         """:param good: the status of trades that are not bad; None: OK."""
         if measure not in self._measures:
@@ -191,7 +190,7 @@ class _Valuation:
     # -- failures
 
     def _fail(
-        self, part: Part, stage: str, what: str, rows: NDArray[np.int32], value: Vector, column: int | None = None
+        self, part: Part, stage: str, what: str, rows: NDArray[np.int32], value: FloatArray, column: int | None = None
     ) -> None:
         """Note numbers that are not finite, or too large to be summed, each with what can be told of its cause.
 
@@ -216,7 +215,7 @@ class _Valuation:
         ]
         part.fail_each(rows, stage, Reason.NUMERICAL, messages)
 
-    def _without_level(self, rows: NDArray[np.int32], levels: Vector) -> list[str]:
+    def _without_level(self, rows: NDArray[np.int32], levels: FloatArray) -> list[str]:
         """For each trade a factor that it depends on and that has no level; nothing where all have one.
 
         :param levels: float64[n_factors].
@@ -240,7 +239,7 @@ class _Valuation:
         what: str,
         columns: NDArray[np.integer],
         rows: NDArray[np.int32],
-        values: Vector,
+        values: FloatArray,
     ) -> None:
         """Likewise in several columns: each trade by the first that is at fault.
 
@@ -258,7 +257,7 @@ class _Valuation:
             return self._rows
         return self._needs.touched(columns.groups, len(self._context.snapshot.groups), converted=converted)
 
-    def _family(self, part: Part, family: Family, base: Vector, bad: NDArray[np.bool_]) -> None:
+    def _family(self, part: Part, family: Family, base: FloatArray, bad: NDArray[np.bool_]) -> None:
         n = len(self._trades)
         wanted = [m for m in family.measures if m in self._measures]
         totals = {m: np.zeros(n) for m in wanted}
@@ -287,8 +286,8 @@ class _Valuation:
         wanted: list[str],
         columns: ColumnClass,
         rows: NDArray[np.int32],
-        base: Vector,
-        totals: dict[str, Vector],
+        base: FloatArray,
+        totals: dict[str, FloatArray],
         subjects: NDArray[np.int64],
         broken: NDArray[np.bool_],
     ) -> None:
@@ -342,7 +341,7 @@ class _Valuation:
 
     # -- P&L
 
-    def _pnl(self, part: Part, measure: str, set_name: str, base: Vector, bad: NDArray[np.bool_]) -> None:
+    def _pnl(self, part: Part, measure: str, set_name: str, base: FloatArray, bad: NDArray[np.bool_]) -> None:
         within = self._context.set_columns(set_name, *self._range)
         pnl = np.zeros((len(self._trades), within.stop - within.start))
         for columns in self._context.classes(within):
@@ -361,11 +360,11 @@ class _Valuation:
 
     def _pnl_tile(
         self,
-        pnl: Vector,
+        pnl: FloatArray,
         tile: NDArray[np.int64],
         first_column: int,
         rows: NDArray[np.int32],
-        base: Vector,
+        base: FloatArray,
         horizon: int,
     ) -> None:
         x = self._context.scenarios.levels(self._x0, tile)

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.errors import Failure, Reason
 from riskpipe.kernels.sums import accumulate, zeros
 from riskpipe.measures.catalogue import ADDITIVE_MEASURES, PNL_SETS, VALUATION_MEASURES
@@ -314,7 +315,7 @@ def _sum(
     )
 
 
-def _base_values(part: Part, measure: str) -> NDArray[np.float64] | None:
+def _base_values(part: Part, measure: str) -> FloatArray | None:
     if measure not in part.values:
         return None
     return np.ascontiguousarray((part.values[measure] * part.conversion)[:, None])

@@ -8,9 +8,9 @@ from typing import get_args
 import defaults
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from valuations import EVERY_MEASURE, OpenRun, open_run, same_bits, settings_at, trades_of, write_book
 
+from riskpipe.arrays import FloatArray
 from riskpipe.config.models import Measure
 from riskpipe.market.labels import Labels
 from riskpipe.market.snapshot import MarketSnapshot
@@ -131,7 +131,7 @@ def test_dv01_moves_every_curve_of_a_currency_together(snapshot: MarketSnapshot)
 # -- brute force over the sample
 
 
-def _bumped(sample: OpenRun, family: Family, k: int) -> dict[str, NDArray[np.float64]]:
+def _bumped(sample: OpenRun, family: Family, k: int) -> dict[str, FloatArray]:
     """Label -> all levels in the subject's k-th column."""
     found = {}
     snapshot = sample.context.snapshot

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import numpy as np
 import pyarrow as pa
 import pytest
-from numpy.typing import NDArray
 from valuations import OpenRun
 
+from riskpipe.arrays import FloatArray
 from riskpipe.products.base import Product
 from riskpipe.products.catalogue import PRODUCTS
 from riskpipe.products.trades import Trades
@@ -32,7 +32,7 @@ def size_columns(product: Product) -> tuple[str, ...]:
     return SIZES.get(product.name, tuple(names & {"notional", "quantity"}))
 
 
-def resized(product: Product, trades: Trades, factor: NDArray[np.float64]) -> Trades:
+def resized(product: Product, trades: Trades, factor: FloatArray) -> Trades:
     """The same trades, so many times as large."""
     table = trades.table
     columns = size_columns(product)
@@ -44,13 +44,13 @@ def resized(product: Product, trades: Trades, factor: NDArray[np.float64]) -> Tr
 
 
 @pytest.fixture(scope="module")
-def value(sample: OpenRun) -> Callable[[Product, Trades], NDArray[np.float64]]:
+def value(sample: OpenRun) -> Callable[[Product, Trades], FloatArray]:
     """float64[n, 21]: the base and twenty days of history."""
     scenarios, model = sample.context.scenarios, sample.context.model()
     columns = np.r_[0, np.arange(len(scenarios))[scenarios.columns_of("historical")][:20]]
     levels = scenarios.levels(sample.context.snapshot.x0, columns)
 
-    def price(product: Product, trades: Trades) -> NDArray[np.float64]:
+    def price(product: Product, trades: Trades) -> FloatArray:
         return product.prepare(trades, model).price(np.arange(len(trades), dtype=np.int32), levels)
 
     return price
@@ -58,7 +58,7 @@ def value(sample: OpenRun) -> Callable[[Product, Trades], NDArray[np.float64]]:
 
 @every_product
 def test_twice_the_size_is_worth_twice_as_much(
-    product: Product, sample_trades: FindTrades, value: Callable[[Product, Trades], NDArray[np.float64]]
+    product: Product, sample_trades: FindTrades, value: Callable[[Product, Trades], FloatArray]
 ) -> None:
     trades = sample_trades(product)
     once, twice = (value(product, resized(product, trades, np.full(len(trades), size))) for size in (1.0, 2.0))
@@ -68,7 +68,7 @@ def test_twice_the_size_is_worth_twice_as_much(
 
 @every_product
 def test_the_price_of_a_sum_is_the_sum_of_the_prices(
-    product: Product, sample_trades: FindTrades, value: Callable[[Product, Trades], NDArray[np.float64]]
+    product: Product, sample_trades: FindTrades, value: Callable[[Product, Trades], FloatArray]
 ) -> None:
     """A trade cut in two parts."""
     trades = sample_trades(product)
@@ -83,7 +83,7 @@ def test_the_price_of_a_sum_is_the_sum_of_the_prices(
 
 @every_product
 def test_the_other_side_has_the_opposite_value(
-    product: Product, sample_trades: FindTrades, value: Callable[[Product, Trades], NDArray[np.float64]]
+    product: Product, sample_trades: FindTrades, value: Callable[[Product, Trades], FloatArray]
 ) -> None:
     """Of a size below zero where there may be one, and of the other direction."""
     trades = sample_trades(product)
@@ -106,7 +106,7 @@ def test_the_first_scenario_is_the_base(
     product: Product,
     sample: OpenRun,
     sample_trades: FindTrades,
-    value: Callable[[Product, Trades], NDArray[np.float64]],
+    value: Callable[[Product, Trades], FloatArray],
 ) -> None:
     """To the last bit the present value that the run reports."""
     trades = sample_trades(product)

@@ -12,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 from valuations import OpenRun, same_bits, with_levels
 
+from riskpipe.arrays import FloatArray
 from riskpipe.errors import Reason
 from riskpipe.market.factors import KINDS
 from riskpipe.market.model import MarketModel
@@ -39,7 +40,7 @@ def model(sample: OpenRun) -> MarketModel:
 
 
 @pytest.fixture(scope="session")
-def levels(sample: OpenRun) -> NDArray[np.float64]:
+def levels(sample: OpenRun) -> FloatArray:
     """float64[n_factors, 61]: the base and 60 days of history."""
     scenarios = sample.context.scenarios
     columns = np.r_[0, np.arange(len(scenarios))[scenarios.columns_of("historical")]]
@@ -60,12 +61,12 @@ def prepared(model: MarketModel, sample_trades: FindTrades) -> Callable[[Product
 
 @pytest.fixture(scope="session")
 def prices(
-    prepared: Callable[[Product], Prepared], sample_trades: FindTrades, levels: NDArray[np.float64]
-) -> Callable[[Product], NDArray[np.float64]]:
+    prepared: Callable[[Product], Prepared], sample_trades: FindTrades, levels: FloatArray
+) -> Callable[[Product], FloatArray]:
     """All of a product's trades under all scenarios, in one call."""
-    made: dict[str, NDArray[np.float64]] = {}
+    made: dict[str, FloatArray] = {}
 
-    def find(product: Product) -> NDArray[np.float64]:
+    def find(product: Product) -> FloatArray:
         if product.name not in made:
             made[product.name] = prepared(product).price(_rows(len(sample_trades(product))), levels)
         return made[product.name]
@@ -107,7 +108,7 @@ def test_sample_trades_are_valid(product: Product, sample_trades: FindTrades, mo
 
 
 @every_product
-def test_an_empty_block(product: Product, model: MarketModel, levels: NDArray[np.float64]) -> None:
+def test_an_empty_block(product: Product, model: MarketModel, levels: FloatArray) -> None:
     schema = pa.schema([(c.name, pa.null()) for c in all_columns(product)])
     trades = Trades(canonical(schema.empty_table(), product))
     needs = dependencies(product, trades, model, "USD")
@@ -123,7 +124,7 @@ def test_an_empty_block(product: Product, model: MarketModel, levels: NDArray[np
 
 @every_product
 def test_prices_are_finite_and_shaped(
-    product: Product, prices: Callable[[Product], NDArray[np.float64]], sample_trades: FindTrades
+    product: Product, prices: Callable[[Product], FloatArray], sample_trades: FindTrades
 ) -> None:
     values = prices(product)
 
@@ -153,10 +154,10 @@ def test_currency_weight_and_needs_are_whole(product: Product, sample_trades: Fi
 @every_product
 def test_a_trade_alone_has_the_price_that_it_has_in_the_batch(
     product: Product,
-    prices: Callable[[Product], NDArray[np.float64]],
+    prices: Callable[[Product], FloatArray],
     sample_trades: FindTrades,
     model: MarketModel,
-    levels: NDArray[np.float64],
+    levels: FloatArray,
 ) -> None:
     trades, values = sample_trades(product), prices(product)
 
@@ -168,10 +169,10 @@ def test_a_trade_alone_has_the_price_that_it_has_in_the_batch(
 @every_product
 def test_preparation_does_not_depend_on_the_other_trades(
     product: Product,
-    prices: Callable[[Product], NDArray[np.float64]],
+    prices: Callable[[Product], FloatArray],
     sample_trades: FindTrades,
     model: MarketModel,
-    levels: NDArray[np.float64],
+    levels: FloatArray,
 ) -> None:
     trades, values = sample_trades(product), prices(product)
     order = np.random.default_rng(5).permutation(len(trades))
@@ -184,9 +185,9 @@ def test_preparation_does_not_depend_on_the_other_trades(
 @every_product
 def test_split_over_rows_does_not_change_a_bit(
     product: Product,
-    prices: Callable[[Product], NDArray[np.float64]],
+    prices: Callable[[Product], FloatArray],
     prepared: Callable[[Product], Prepared],
-    levels: NDArray[np.float64],
+    levels: FloatArray,
 ) -> None:
     values, whole = prices(product), prepared(product)
     order = np.random.default_rng(6).permutation(len(values)).astype(np.int32)
@@ -200,9 +201,9 @@ def test_split_over_rows_does_not_change_a_bit(
 def test_split_over_scenarios_does_not_change_a_bit(
     product: Product,
     width: int,
-    prices: Callable[[Product], NDArray[np.float64]],
+    prices: Callable[[Product], FloatArray],
     prepared: Callable[[Product], Prepared],
-    levels: NDArray[np.float64],
+    levels: FloatArray,
 ) -> None:
     values, whole = prices(product), prepared(product)
     rows = _rows(len(values))
@@ -215,9 +216,9 @@ def test_split_over_scenarios_does_not_change_a_bit(
 @every_product
 def test_scenarios_in_any_order(
     product: Product,
-    prices: Callable[[Product], NDArray[np.float64]],
+    prices: Callable[[Product], FloatArray],
     prepared: Callable[[Product], Prepared],
-    levels: NDArray[np.float64],
+    levels: FloatArray,
 ) -> None:
     values = prices(product)
     order = np.random.default_rng(8).permutation(levels.shape[1])
@@ -234,7 +235,7 @@ def _groups_of(needs: Dependencies, row: int) -> set[int]:
 @every_product
 def test_nothing_beyond_the_stated_needs_is_read(
     product: Product,
-    prices: Callable[[Product], NDArray[np.float64]],
+    prices: Callable[[Product], FloatArray],
     prepared: Callable[[Product], Prepared],
     sample_trades: FindTrades,
     model: MarketModel,
@@ -315,7 +316,7 @@ def test_a_missing_need_is_a_failure_of_the_trades_that_have_it(
 
 @every_product
 def test_a_day_forward_is_a_finite_price(
-    product: Product, sample: OpenRun, sample_trades: FindTrades, levels: NDArray[np.float64]
+    product: Product, sample: OpenRun, sample_trades: FindTrades, levels: FloatArray
 ) -> None:
     trades = sample_trades(product)
 
@@ -327,10 +328,10 @@ def test_a_day_forward_is_a_finite_price(
 @every_product
 def test_pickles(
     product: Product,
-    prices: Callable[[Product], NDArray[np.float64]],
+    prices: Callable[[Product], FloatArray],
     prepared: Callable[[Product], Prepared],
     sample: OpenRun,
-    levels: NDArray[np.float64],
+    levels: FloatArray,
 ) -> None:
     again: Prepared = pickle.loads(pickle.dumps(prepared(product)))
 

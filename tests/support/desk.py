@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from valuations import trades_of, write_book
 
+from riskpipe.arrays import FloatArray
 from riskpipe.market.conventions import Conventions
 from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
@@ -24,10 +25,10 @@ EURUSD = 1.25
 @dataclass
 class _Positions(Prepared):
     factor: int
-    quantity: NDArray[np.float64]
+    quantity: FloatArray
     behaviour: Labels
 
-    def price(self, rows: NDArray[np.int32], x: NDArray[np.float64]) -> NDArray[np.float64]:
+    def price(self, rows: NDArray[np.int32], x: FloatArray) -> FloatArray:
         spot = x[self.factor]
         values = self.quantity[rows][:, None] * spot
         for k, row in enumerate(rows):

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import QuantLib as ql  # noqa: N813
-from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.market.conventions import Conventions
 from riskpipe.market.model import MarketModel
 from riskpipe.market.snapshot import MarketSnapshot
@@ -20,7 +20,6 @@ from riskpipe.products.validation import all_columns, canonical, check_rows
 AS_OF = 20777  # 2026-11-20
 TODAY = ql.Date(20, 11, 2026)
 DAY_COUNT = ql.Actual365Fixed()
-Array = NDArray[np.float64]
 
 
 @dataclass
@@ -31,16 +30,16 @@ class FlatMarket:
         today's. A pair's spot is that of its first currency's equity over 100, its vol likewise half.
     """
 
-    spot: Array
-    rate: Array
-    dividend: Array
-    vol: Array
+    spot: FloatArray
+    rate: FloatArray
+    dividend: FloatArray
+    vol: FloatArray
 
     def __post_init__(self) -> None:
         n = len(self.spot)
         self.currencies = [f"C{chr(65 + k // 26)}{chr(65 + k % 26)}" for k in range(n)]
         self.equities = [f"E{k}" for k in range(n)]
-        rows: list[tuple[str, str, str | None, Array]] = []
+        rows: list[tuple[str, str, str | None, FloatArray]] = []
         for k in range(n):
             rows.append(("spot", self.equities[k], None, self.spot[k]))
             rows.append(("zero_rate", f"{self.currencies[k]}.OIS", "10Y", self.rate[k]))
@@ -71,7 +70,7 @@ class FlatMarket:
     def pair(self, k: int) -> str:
         return self.currencies[k] + self.currencies[-1]
 
-    def price(self, product: Product, columns: dict[str, Any]) -> Array:
+    def price(self, product: Product, columns: dict[str, Any]) -> FloatArray:
         """Present values, float64[trades, S]; the trades must be valid."""
         trades = make_trades(product, columns)
         assert product.validate(trades, AS_OF) == []

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.config import Settings, load_settings
 from riskpipe.market.derived import Derivative
 from riskpipe.market.factors import MARKET_SCHEMA
@@ -92,7 +92,7 @@ def open_run(settings: Settings, selection: Selection | None = None) -> OpenRun:
     return OpenRun(folder, Context(folder), blocks, ranges, derivative)
 
 
-def with_levels(snapshot: MarketSnapshot, levels: NDArray[np.float64]) -> MarketSnapshot:
+def with_levels(snapshot: MarketSnapshot, levels: FloatArray) -> MarketSnapshot:
     """The same factors at other levels, whatever these are: the checks of `from_table` are left out."""
     position = snapshot.factors.column_names.index("value")
     return MarketSnapshot(
@@ -150,7 +150,7 @@ def _factor(point: Mapping[str, Any]) -> str:
     return ":".join(str(part) for part in parts if part is not None)
 
 
-def same_bits(first: NDArray[np.float64], second: NDArray[np.float64]) -> bool:
+def same_bits(first: FloatArray, second: FloatArray) -> bool:
     """Equal as bit patterns: -0.0 is not 0.0, and NaN is NaN."""
     a, b = np.ascontiguousarray(first), np.ascontiguousarray(second)
     return a.shape == b.shape and a.tobytes() == b.tobytes()

@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.market.bootstrap.equations import Grid
 from riskpipe.market.calendars import add_business_days, adjust
 from riskpipe.market.daycounts import year_fraction
@@ -63,7 +64,7 @@ class StandardContract:
     end: Days
     paid: Days
     extra: Days
-    years: NDArray[np.float64]
+    years: FloatArray
     handed_back: float
     settled: int
     terms: CreditTerms
@@ -184,9 +185,7 @@ def _chain(contract: StandardContract, observed: Days, pillars: tuple[NDArray[np
     return np.unique([first, *inside[(inside > first) & (inside < last)].tolist(), last]).astype(np.int32)
 
 
-def _accrued_in_steps(
-    contract: StandardContract, observed: Days, chain: Days
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _accrued_in_steps(contract: StandardContract, observed: Days, chain: Days) -> tuple[FloatArray, FloatArray]:
     """Years of premium that a default owes in each step of the chain: at the step's start, and growth over the step."""
     coupon = np.searchsorted(observed, chain[1:])
     a_day = contract.years / (contract.end + contract.extra - contract.start)

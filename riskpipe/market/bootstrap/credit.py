@@ -9,8 +9,8 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 import QuantLib as ql  # noqa: N813
-from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.errors import Level
 from riskpipe.market.bootstrap.contracts import ContractLegs, CreditTerms, StandardContract, standard_contract
 from riskpipe.market.bootstrap.equations import Grid, triangular_solve
@@ -28,9 +28,6 @@ from riskpipe.market.bootstrap.quotes import (
 from riskpipe.market.conventions import Conventions
 from riskpipe.market.derived import Derivation, DerivedGroup, GroupName, with_points, without_groups
 from riskpipe.market.factors import MarketFault, fault
-
-Vector = NDArray[np.float64]
-Matrix = NDArray[np.float64]
 
 RECOVERY: Final = 0.4
 """Of a name without a recovery of its own, as bonds have it."""
@@ -85,13 +82,13 @@ class CreditCurve:
         return quotes + self._discount.ids + ((self._recovery_id,) if self._recovery_id else ())
 
     @property
-    def levels(self) -> Vector:
+    def levels(self) -> FloatArray:
         """Today's, of the inputs."""
         quotes = [quote.value for quote in self.quotes]
         recovery = [self._recovery] if self._recovery_id else []
         return np.array([*quotes, *self._discount.value.tolist(), *recovery])
 
-    def solve(self, levels: Vector) -> Vector:
+    def solve(self, levels: FloatArray) -> FloatArray:
         """Hazard rates to the pillars, one after the other for the rate between two pillars.
 
         :param levels: float64[inputs].
@@ -116,7 +113,7 @@ class CreditCurve:
             integral, before = integral + forward * width, float(years[k])
         return np.ascontiguousarray(hazards[:, 0].real)
 
-    def slope(self, hazards: Vector, levels: Vector) -> Matrix:
+    def slope(self, hazards: FloatArray, levels: FloatArray) -> FloatArray:
         """d(hazard rates)/d(inputs) by the implicit function theorem, float64[pillars, inputs].
 
         Derivatives of par spreads are by a complex step, which is exact (Squire and Trapp 1998).
@@ -136,7 +133,7 @@ class CreditCurve:
                 right[k, -1] = (protection / premium).real[0]
         return triangular_solve(own, right)
 
-    def _split(self, levels: Vector) -> tuple[Vector, Vector, float]:
+    def _split(self, levels: FloatArray) -> tuple[FloatArray, FloatArray, float]:
         """Spreads, the discount curve's levels, the recovery."""
         first, points = len(self.quotes), len(self._discount.ids)
         if not np.isfinite(levels).all():

@@ -12,12 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.market.curves import DAYS_A_YEAR, curve_position
 
 Days = NDArray[np.int64]
-Vector = NDArray[np.float64]
-Matrix = NDArray[np.float64]
-Zeros = Mapping[str, Vector]
+Zeros = Mapping[str, FloatArray]
 """Name of a curve -> its zero rates, float64[nodes]."""
 
 
@@ -30,7 +29,7 @@ class Grid:
     interpolation: str
     extrapolation: str = "flat_zero"
 
-    def weights(self, days: Days) -> tuple[NDArray[np.int64], NDArray[np.int64], Vector, Vector]:
+    def weights(self, days: Days) -> tuple[NDArray[np.int64], NDArray[np.int64], FloatArray, FloatArray]:
         """left, right, near, far with -ln D(days) = near z[left] + far z[right], as `market.curves.Curves` has it."""
         key = days.astype(np.float64)
         grid = self.days.astype(np.float64)
@@ -43,7 +42,7 @@ class Grid:
         far = fraction * np.where(by_rate, time, (grid[right] - self.as_of) / DAYS_A_YEAR)
         return left, right, near, far
 
-    def log_discount(self, days: Days) -> Matrix:
+    def log_discount(self, days: Days) -> FloatArray:
         """float64[n, nodes], W with -ln D(days) = W z."""
         left, right, near, far = self.weights(days)
         rows = np.arange(len(days))
@@ -69,7 +68,7 @@ class Known:
     """Sum of amount x D(paid); `discount` "": undiscounted."""
 
     discount: str
-    amount: Vector
+    amount: FloatArray
     paid: Days
 
 
@@ -86,10 +85,10 @@ class ParRate:
 class _Exponentials:
     """sum of amount x exp(-(sum over curves of rows z)); `rows[curve]` is float64[n, nodes]."""
 
-    amount: Vector
-    rows: Mapping[str, Matrix]
+    amount: FloatArray
+    rows: Mapping[str, FloatArray]
 
-    def value(self, zeros: Zeros) -> tuple[float, dict[str, Vector]]:
+    def value(self, zeros: Zeros) -> tuple[float, dict[str, FloatArray]]:
         """The sum, and its gradient by curve."""
         exponent = np.zeros(len(self.amount))
         for curve, rows in self.rows.items():
@@ -110,7 +109,7 @@ class Equation:
         self._numerator = _joined([(sign, leg) for sign, leg in par.legs], grids)
         self._annuity = _joined([(1.0, par.annuity)], grids)
 
-    def value(self, zeros: Zeros) -> tuple[float, dict[str, Vector]]:
+    def value(self, zeros: Zeros) -> tuple[float, dict[str, FloatArray]]:
         """The par rate, and its derivative by each curve's zero rates."""
         above, above_slope = self._numerator.value(zeros)
         below, below_slope = self._annuity.value(zeros)
@@ -126,8 +125,8 @@ class Equation:
 
 def _joined(legs: Iterable[tuple[float, Floating | Known]], grids: Mapping[str, Grid]) -> _Exponentials:
     """All legs as one sum: a period of a floating leg is two terms."""
-    amounts: list[Vector] = []
-    parts: list[tuple[str, Matrix, int]] = []  # curve, rows, first term
+    amounts: list[FloatArray] = []
+    parts: list[tuple[str, FloatArray, int]] = []  # curve, rows, first term
     size = 0
     for sign, leg in legs:
         count = len(leg.paid)
@@ -142,14 +141,14 @@ def _joined(legs: Iterable[tuple[float, Floating | Known]], grids: Mapping[str, 
             rows = grids[leg.discount].log_discount(leg.paid)
             parts += [(leg.discount, rows, size + k * count) for k in range(copies)]
         size += copies * count
-    rows_of: dict[str, Matrix] = {}
+    rows_of: dict[str, FloatArray] = {}
     for curve, rows, first in parts:
         whole = rows_of.setdefault(curve, np.zeros((size, rows.shape[1])))
         whole[first : first + len(rows)] += rows
     return _Exponentials(np.concatenate(amounts), rows_of)
 
 
-def triangular_solve(lower: Matrix, right: Matrix) -> Matrix:
+def triangular_solve(lower: FloatArray, right: FloatArray) -> FloatArray:
     """X with `lower` X = `right`, by forward substitution.
 
     What is above the diagonal is not looked at: a quote depends on no node beyond its own. Not LAPACK, whose sums

@@ -11,8 +11,9 @@ import numpy as np
 import QuantLib as ql  # noqa: N813
 from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
+
 Days = NDArray[np.int64]
-Vector = NDArray[np.float64]
 
 DAY_COUNTERS: Final[dict[str, Any]] = {
     "ACT/360": ql.Actual360(),
@@ -55,7 +56,7 @@ def to_period(tenor: str) -> Any:
     return None if match is None else ql.Period(int(match[1]), _UNITS[match[2]])
 
 
-def zero_curve(as_of: int, days: Days, zeros: Vector, interpolation: str, extrapolation: str = "flat_zero") -> Any:
+def zero_curve(as_of: int, days: Days, zeros: FloatArray, interpolation: str, extrapolation: str = "flat_zero") -> Any:
     """riskpipe's curve (`riskpipe.market.curves`) as QuantLib's, beyond its ends too.
 
     A zero rate that is flat beyond the last point is a discount factor that is log-linear up to a far point of the

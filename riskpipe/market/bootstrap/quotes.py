@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.errors import Level
 from riskpipe.market.factors import MARKET_SCHEMA, MarketFault, date_of, fault, is_iso_date, pillar_days
 
@@ -52,7 +53,7 @@ class CurvePoints:
 
     ids: tuple[str, ...]
     days: NDArray[np.int64]
-    value: NDArray[np.float64]
+    value: FloatArray
 
 
 class BootstrapError(ValueError):
@@ -137,9 +138,7 @@ def _points(rows: list[tuple[int, str, float]], as_of: int) -> CurvePoints:
     return CurvePoints(ids, np.array(days, np.int64), np.array(value, np.float64))
 
 
-def derived_rows(
-    kind: str, name: str, currency: str | None, days: NDArray[np.int64], value: NDArray[np.float64]
-) -> pa.Table:
+def derived_rows(kind: str, name: str, currency: str | None, days: NDArray[np.int64], value: FloatArray) -> pa.Table:
     """Points of a curve as rows of the market, dated by their pillars."""
     tenors = [date_of(int(day)).isoformat() for day in days]
     columns = {

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import QuantLib as ql  # noqa: N813
-from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.errors import Level
 from riskpipe.market.bootstrap.equations import Equation, Grid, triangular_solve
 from riskpipe.market.bootstrap.instruments import Instruments, needs
@@ -32,8 +32,6 @@ from riskpipe.market.bootstrap.terms import Terms, terms_of
 from riskpipe.market.conventions import Conventions
 from riskpipe.market.derived import Derivation, DerivedGroup, GroupName, with_points, without_groups
 from riskpipe.market.factors import MarketFault, fault
-
-Vector = NDArray[np.float64]
 
 _ACCURACY = 1e-15
 _REPRICED = 1e-11
@@ -72,12 +70,12 @@ class RateCurve:
         return (*quotes, *(factor for points in self._others.values() for factor in points.ids))
 
     @property
-    def levels(self) -> Vector:
+    def levels(self) -> FloatArray:
         """Today's, of the inputs."""
         quotes = [quote.value for quote in self.quotes]
         return np.array([*quotes, *(value for points in self._others.values() for value in points.value.tolist())])
 
-    def solve(self, levels: Vector) -> Vector:
+    def solve(self, levels: FloatArray) -> FloatArray:
         """Zero rates at the pillars, by QuantLib's PiecewiseYieldCurve.
 
         :param levels: float64[inputs].
@@ -93,7 +91,7 @@ class RateCurve:
             self._check(zeros, levels)
         return np.asarray(zeros)
 
-    def _factors(self, levels: Vector) -> Vector:
+    def _factors(self, levels: FloatArray) -> FloatArray:
         """Discount factors at the pillars."""
         interpolation, extrapolation = self._conventions.interpolation, self._conventions.extrapolation
         for name, values in self._split(levels).items():
@@ -108,7 +106,7 @@ class RateCurve:
         curve = kind(to_date(self._as_of), helpers, TIME, ql.IterativeBootstrap(_ACCURACY))
         return np.array([curve.discount(helper.pillarDate()) for helper in helpers])
 
-    def _split(self, levels: Vector) -> dict[str, Vector]:
+    def _split(self, levels: FloatArray) -> dict[str, FloatArray]:
         """The other curves' levels by name."""
         found, first = {}, len(self.quotes)
         for name, points in self._others.items():
@@ -126,7 +124,7 @@ class RateCurve:
         }
         return [Equation(par, grids) for par in self._pars]
 
-    def rates(self, zeros: Vector, levels: Vector) -> Vector:
+    def rates(self, zeros: FloatArray, levels: FloatArray) -> FloatArray:
         """Par rates of the quoted instruments.
 
         :param zeros: float64[pillars]; `levels`: of the inputs, of which those of the other curves count.
@@ -134,14 +132,14 @@ class RateCurve:
         known = {self._name: zeros, **self._split(levels)}
         return np.array([equation.value(known)[0] for equation in self._equations])
 
-    def _check(self, zeros: Vector, levels: Vector) -> None:
+    def _check(self, zeros: FloatArray, levels: FloatArray) -> None:
         """QuantLib's curve must reprice the quotes by riskpipe's own cash flows."""
         for quote, off in zip(self.quotes, self.rates(zeros, levels) - levels[: len(self.quotes)], strict=True):
             if not abs(off) <= _REPRICED:
                 reason = f"the curve that it makes reprices it {off:.1e} off"
                 raise BootstrapError("not repriced", [quote], reason)
 
-    def moved(self, levels: Vector, zeros: Vector) -> Vector:
+    def moved(self, levels: FloatArray, zeros: FloatArray) -> FloatArray:
         """`solve` from near by, by Newton's method on the same equations; QuantLib where that leads nowhere.
 
         :param zeros: to begin with.
@@ -162,7 +160,7 @@ class RateCurve:
                 return found
         return self.solve(levels)
 
-    def slope(self, zeros: Vector, levels: Vector) -> NDArray[np.float64]:
+    def slope(self, zeros: FloatArray, levels: FloatArray) -> FloatArray:
         """d(zero rates)/d(inputs) by the implicit function theorem, float64[pillars, inputs]."""
         rates = {self._name: zeros, **self._split(levels)}
         size = len(self.quotes)

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.market.factors import MARKET_SCHEMA
 from riskpipe.market.snapshot import MarketSnapshot
 
@@ -123,7 +123,7 @@ def level(snapshot: MarketSnapshot) -> Mapping[str, float]:
 
 
 @pytest.fixture
-def shocked(snapshot: MarketSnapshot) -> NDArray[np.float64]:
+def shocked(snapshot: MarketSnapshot) -> FloatArray:
     """float64[n_factors, 37]: the base and 36 random scenarios."""
     noise = np.random.default_rng(7).normal(0.0, 0.1, (len(snapshot), 37))
     noise[:, 0] = 0.0

@@ -9,11 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.measures.tail import expected_shortfall, value_at_risk
-
-Vector = NDArray[np.float64]
 
 pnl_vectors = arrays(np.float64, st.integers(1, 300), elements=st.floats(-1e9, 1e9, allow_subnormal=False))
 pairs = st.integers(1, 200).flatmap(
@@ -21,7 +19,7 @@ pairs = st.integers(1, 200).flatmap(
 )
 
 
-def _shuffled(losses: list[float]) -> Vector:
+def _shuffled(losses: list[float]) -> FloatArray:
     return -np.random.default_rng(3).permutation(np.array(losses, np.float64))
 
 
@@ -95,7 +93,7 @@ def test_the_vector_is_left_alone() -> None:
 
 
 @given(pnl_vectors)
-def test_es_is_at_least_var_of_the_same_level(pnl: Vector) -> None:
+def test_es_is_at_least_var_of_the_same_level(pnl: FloatArray) -> None:
     for confidence in (0.9, 0.975, 0.99):
         var, es = value_at_risk(pnl, confidence), expected_shortfall(pnl, confidence)
         assert es >= var - 1e-9 * max(1.0, abs(var))
@@ -103,7 +101,7 @@ def test_es_is_at_least_var_of_the_same_level(pnl: Vector) -> None:
 
 
 @given(pnl_vectors)
-def test_var_is_the_loss_of_some_scenario_that_few_exceed(pnl: Vector) -> None:
+def test_var_is_the_loss_of_some_scenario_that_few_exceed(pnl: FloatArray) -> None:
     var, losses = value_at_risk(pnl), -pnl
 
     assert var in losses
@@ -112,7 +110,7 @@ def test_var_is_the_loss_of_some_scenario_that_few_exceed(pnl: Vector) -> None:
 
 
 @given(pnl_vectors)
-def test_monotone_in_confidence_and_in_losses(pnl: Vector) -> None:
+def test_monotone_in_confidence_and_in_losses(pnl: FloatArray) -> None:
     scale = 1e-9 * max(1.0, float(np.abs(pnl).max()))
     levels = (0.5, 0.9, 0.95, 0.975, 0.99)
     for measure in (value_at_risk, expected_shortfall):
@@ -122,7 +120,7 @@ def test_monotone_in_confidence_and_in_losses(pnl: Vector) -> None:
 
 
 @given(pnl_vectors, st.floats(-1e6, 1e6), st.floats(0.01, 100.0))
-def test_translation_and_scale(pnl: Vector, cash: float, factor: float) -> None:
+def test_translation_and_scale(pnl: FloatArray, cash: float, factor: float) -> None:
     scale = 1e-9 * (1.0 + float(np.abs(pnl).max()) + abs(cash)) * max(1.0, factor)
     for measure in (value_at_risk, expected_shortfall):
         assert measure(pnl + cash) == pytest.approx(measure(pnl) - cash, abs=scale)
@@ -130,7 +128,7 @@ def test_translation_and_scale(pnl: Vector, cash: float, factor: float) -> None:
 
 
 @given(pairs)
-def test_es_is_subadditive(vectors: tuple[Vector, Vector]) -> None:
+def test_es_is_subadditive(vectors: tuple[FloatArray, FloatArray]) -> None:
     one, other = vectors
     apart = expected_shortfall(one) + expected_shortfall(other)
 
@@ -148,7 +146,7 @@ def test_var_is_not_subadditive() -> None:
 
 
 @given(pnl_vectors, st.randoms(use_true_random=False))
-def test_order_does_not_matter(pnl: Vector, random: object) -> None:
+def test_order_does_not_matter(pnl: FloatArray, random: object) -> None:
     order = list(range(len(pnl)))
     random.shuffle(order)  # type: ignore[attr-defined]
 

@@ -10,8 +10,8 @@ import pytest
 from defaults import BUMPS, LIMITS
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.market.snapshot import MarketSnapshot
 from riskpipe.measures.catalogue import PNL_SETS, scenario_set_of
 from riskpipe.measures.scenarios import build_scenarios
@@ -23,7 +23,7 @@ rows = st.lists(
 )
 
 
-def _columns(given_rows: list[tuple[float, float, bool]]) -> tuple[NDArray[np.float64], ...]:
+def _columns(given_rows: list[tuple[float, float, bool]]) -> tuple[FloatArray, ...]:
     seconds, memory, counts = (np.array([row[k] for row in given_rows]) for k in range(3))
     return seconds.astype(np.float64), memory.astype(np.float64), counts.astype(np.bool_)
 

@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from numpy.typing import NDArray
 from scipy.stats import kurtosis
 
+from riskpipe.arrays import FloatArray
 from riskpipe.market.factors import MARKET_SCHEMA, days_of
 from riskpipe.market.history import historical_columns
 from riskpipe.market.snapshot import MarketSnapshot
@@ -29,34 +29,34 @@ BACK_OIL = [p.factor for p in POINTS if p.factor.startswith("forward_price:WTI")
 
 
 @pytest.fixture(scope="module")
-def levels() -> NDArray[np.float64]:
+def levels() -> FloatArray:
     return levels_of(POINTS, DAYS, 7)
 
 
 @pytest.fixture(scope="module")
-def moves(levels: NDArray[np.float64]) -> NDArray[np.float64]:
+def moves(levels: FloatArray) -> FloatArray:
     rates = np.array([point.kind == "zero_rate" for point in POINTS])
     moved = np.diff(levels, axis=0)
     moved[:, ~rates] = np.diff(np.log(levels[:, ~rates]), axis=0)
     return moved
 
 
-def _correlation(moves: NDArray[np.float64], first: str, second: str) -> float:
+def _correlation(moves: FloatArray, first: str, second: str) -> float:
     return float(np.corrcoef(moves[:, POSITION[first]], moves[:, POSITION[second]])[0, 1])
 
 
-def test_the_last_day_is_today_exactly(levels: NDArray[np.float64]) -> None:
+def test_the_last_day_is_today_exactly(levels: FloatArray) -> None:
     assert np.array_equal(levels[-1], values_of(POINTS))
     assert not np.array_equal(levels[-2], values_of(POINTS))
 
 
-def test_everything_but_rates_stays_above_zero(levels: NDArray[np.float64]) -> None:
+def test_everything_but_rates_stays_above_zero(levels: FloatArray) -> None:
     assert np.isfinite(levels).all()
     rates = np.array([point.kind == "zero_rate" for point in POINTS])
     assert (levels[:, ~rates] > 0.0).all()
 
 
-def test_moves_are_fat_tailed_and_cluster(moves: NDArray[np.float64]) -> None:
+def test_moves_are_fat_tailed_and_cluster(moves: FloatArray) -> None:
     tails = kurtosis(moves, axis=0, fisher=False)
     assert 4.0 < np.median(tails) < 12.0
     spots = [k for k, point in enumerate(POINTS) if point.kind == "spot"]
@@ -68,7 +68,7 @@ def test_moves_are_fat_tailed_and_cluster(moves: NDArray[np.float64]) -> None:
     assert abs(np.corrcoef(moves[1:, spots[0]], moves[:-1, spots[0]])[0, 1]) < 0.15
 
 
-def test_sizes_of_moves_are_those_of_markets(moves: NDArray[np.float64]) -> None:
+def test_sizes_of_moves_are_those_of_markets(moves: FloatArray) -> None:
     daily = dict(zip(POSITION, moves.std(axis=0), strict=True))
     assert 0.006 < daily["spot:SPX"] < 0.020
     assert 0.003 < daily["spot:EURUSD"] < 0.009
@@ -79,7 +79,7 @@ def test_sizes_of_moves_are_those_of_markets(moves: NDArray[np.float64]) -> None
     assert daily[FRONT_OIL] > 1.2 * daily[BACK_OIL]
 
 
-def test_asset_classes_move_together(moves: NDArray[np.float64]) -> None:
+def test_asset_classes_move_together(moves: FloatArray) -> None:
     assert _correlation(moves, "spot:SPX", "black_vol:SPX:1M:100") < -0.5
     assert _correlation(moves, "spot:SPX", "spot:DAX") > 0.6
     assert _correlation(moves, "spot:SPX", "hazard_rate:US_BANK_01:5Y") < -0.25
@@ -91,14 +91,14 @@ def test_asset_classes_move_together(moves: NDArray[np.float64]) -> None:
     assert _correlation(moves, FRONT_OIL, FRONT_OIL.replace("WTI", "BRENT")) > 0.9
 
 
-def test_three_components_explain_a_curve(moves: NDArray[np.float64]) -> None:
+def test_three_components_explain_a_curve(moves: FloatArray) -> None:
     columns = [k for k, point in enumerate(POINTS) if point.kind == "zero_rate" and point.name == "EUR.ESTR"]
     values = np.linalg.eigvalsh(np.cov(moves[:, columns].T))[::-1]
     assert values[:3].sum() / values.sum() > 0.97
     assert 0.5 < values[0] / values.sum() < 0.97
 
 
-def test_curves_keep_their_shape_on_every_day(levels: NDArray[np.float64]) -> None:
+def test_curves_keep_their_shape_on_every_day(levels: FloatArray) -> None:
     for curve in {point.name for point in POINTS if point.kind == "zero_rate"}:
         columns = [k for k, point in enumerate(POINTS) if point.kind == "zero_rate" and point.name == curve]
         t = np.array([POINTS[k].years for k in columns])
@@ -108,7 +108,7 @@ def test_curves_keep_their_shape_on_every_day(levels: NDArray[np.float64]) -> No
         assert np.abs(np.diff(forward, axis=1)).max() < 0.012, curve
 
 
-def test_the_file_holds_every_point_of_every_day(tmp_path: Path, levels: NDArray[np.float64]) -> None:
+def test_the_file_holds_every_point_of_every_day(tmp_path: Path, levels: FloatArray) -> None:
     path = tmp_path / "history.parquet"
     rows = write_history(path, POINTS, AS_OF, 500, 7)
     table = pq.read_table(path)

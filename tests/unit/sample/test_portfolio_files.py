@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.errors import UsageError
 from riskpipe.market.factors import days_of
 from riskpipe.market.labels import Labels
@@ -231,7 +232,7 @@ def test_new_swaps_are_near_par(book: Path) -> None:
 def test_strikes_lie_about_the_forward(book: Path) -> None:
     fx, equity, oil = (_read(book, p) for p in ("fx_option", "equity_option", "commodity_option"))
 
-    def years(table: pa.Table, column: str) -> NDArray[np.float64]:
+    def years(table: pa.Table, column: str) -> FloatArray:
         return np.asarray((_days(table, column) - AS_OF) / 365.0)
 
     pairs, stocks, fuels = _labels(fx, "pair"), _labels(equity, "underlying"), _labels(oil, "underlying")

@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from derived import derived_model
-from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.config import load_settings
 from riskpipe.market.arbitrage import arbitrage_faults
 from riskpipe.market.factors import days_of
@@ -43,7 +43,7 @@ def _trades(sample: SampleSummary, product: Product) -> Trades:
     return Trades(canonical(table, product))
 
 
-def _prices(sample: SampleSummary, product: Product, trades: Trades) -> NDArray[np.float64]:
+def _prices(sample: SampleSummary, product: Product, trades: Trades) -> FloatArray:
     model = _model(sample.directory, sample.config)
     x = np.ascontiguousarray(model.snapshot.x0[:, None])
     return product.prepare(trades, model).price(np.arange(len(trades), dtype=np.int32), x)[:, 0]

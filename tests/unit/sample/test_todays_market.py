@@ -9,9 +9,9 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from derived import derived_model
-from numpy.typing import NDArray
 from scipy.stats import norm
 
+from riskpipe.arrays import FloatArray
 from riskpipe.market.arbitrage import arbitrage_faults
 from riskpipe.market.checks import check_market_table
 from riskpipe.market.conventions import Conventions
@@ -191,7 +191,7 @@ def test_crosses_follow_from_the_dollar_pairs() -> None:
     assert spot[3] == pytest.approx(BY_CODE["EUR"].spot / BY_CODE["GBP"].spot)
 
 
-def _call(k: NDArray[np.float64], deviation: NDArray[np.float64]) -> NDArray[np.float64]:
+def _call(k: FloatArray, deviation: FloatArray) -> FloatArray:
     """Undiscounted, on a forward of 1 (Black 1976)."""
     d1 = -np.log(k) / deviation + deviation / 2.0
     return np.asarray(norm.cdf(d1) - k * norm.cdf(d1 - deviation))
