@@ -68,8 +68,8 @@ class _Processor:
 def one(config: str) -> dict[str, object]:
     """The day, in this process; its figures."""
     from riskpipe.config import load_settings
-    from riskpipe.plan.plan import StoredPlan
     from riskpipe.plan.selection import Selection
+    from riskpipe.plan.stored_plan import StoredPlan
     from riskpipe.valuation.run_block import BlockPayload
     from riskpipe.workflows.run import run
 

@@ -24,7 +24,7 @@ TRADES_A_PRODUCT, SCENARIOS = 1_000, 100
 def one(root: str, run_id: str, product: str) -> dict[str, float]:
     """In this process, which has done nothing yet: the first block of a product."""
     started = time.perf_counter()
-    from riskpipe.plan.plan import StoredPlan
+    from riskpipe.plan.stored_plan import StoredPlan
     from riskpipe.valuation.run_block import BlockPayload, run_block
 
     imported = time.perf_counter()

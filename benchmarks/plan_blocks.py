@@ -19,8 +19,8 @@ TRADES_A_FILE = 250_000
 def plan(directory: Path, trades: int, trades_a_block: int, scenarios_a_block: int) -> dict[str, float]:
     """Plan a book of `trades` FX forwards in blocks of so many trades and scenarios; figures of this process."""
     from riskpipe.config import load_settings
-    from riskpipe.plan.plan import StoredPlan
     from riskpipe.plan.selection import Selection
+    from riskpipe.plan.stored_plan import StoredPlan
     from riskpipe.workflows.plan import make_plan
 
     settings = load_settings(

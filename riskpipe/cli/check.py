@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from riskpipe.cli.session import Session
+from riskpipe.cli.invocation import Invocation
 from riskpipe.cli.text import count, plural
 from riskpipe.errors import ExitCode
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def check(
-    session: Session,
+    invocation: Invocation,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -31,12 +31,12 @@ def check(
     """Check portfolio, market, history and scenarios: every fault at once; nothing is priced."""
     from riskpipe.workflows.check import check as workflow
 
-    report = workflow(session.settings(), None if output is None else str(output.absolute()))
-    session.answer(report.to_json(), _lines(report, session))
+    report = workflow(invocation.settings(), None if output is None else str(output.absolute()))
+    invocation.answer(report.to_json(), _lines(report, invocation))
     return report.exit_code
 
 
-def _lines(report: CheckReport, session: Session) -> list[str]:
+def _lines(report: CheckReport, invocation: Invocation) -> list[str]:
     ordered = sorted(report.faults, key=lambda fault: (fault.level, fault.table, fault.file, fault.column))
     lines = [line for fault in ordered for line in _fault(fault)]
     counts = f"{plural(report.errors, 'error')}, {plural(report.warnings, 'warning')}"
@@ -45,9 +45,9 @@ def _lines(report: CheckReport, session: Session) -> list[str]:
         lines.append(f"all of them: {report.path}")
     if report.blocking:
         level = "warnings" if report.gated else "errors"
-        lines.append(f"nothing can be priced: mend the {level}, then {session.next_command('check')}")
+        lines.append(f"nothing can be priced: mend the {level}, then {invocation.next_command('check')}")
     else:
-        lines.append(f"next: {session.next_command('plan')}")
+        lines.append(f"next: {invocation.next_command('plan')}")
     return lines
 
 

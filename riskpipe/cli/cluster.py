@@ -6,12 +6,12 @@ from typing import Annotated
 
 import typer
 
-from riskpipe.cli.session import Session
+from riskpipe.cli.invocation import Invocation
 from riskpipe.errors import ExitCode
 
 
 def render(
-    session: Session,
+    invocation: Invocation,
     run_size: Annotated[
         float,
         typer.Option("--run-size", min=0.0, metavar="SECONDS", help="Pricing seconds of the run, as `plan` projects."),
@@ -22,19 +22,19 @@ def render(
 
     from riskpipe.workflows.cluster import render as workflow
 
-    resources = workflow(session.settings(), run_size)
+    resources = workflow(invocation.settings(), run_size)
     text = yaml.safe_dump_all(resources, sort_keys=False, width=120)
-    session.answer({"resources": resources}, [text.rstrip()])
+    invocation.answer({"resources": resources}, [text.rstrip()])
     return ExitCode.DONE
 
 
 def collect(
-    session: Session,
+    invocation: Invocation,
     all_: Annotated[bool, typer.Option("--all", help="Of every output, not only of the configured one.")] = False,
 ) -> ExitCode:
     """Delete DaskClusters whose driver is gone."""
     from riskpipe.workflows.cluster import collect_orphans
 
-    names = collect_orphans(session.settings(), everywhere=all_)
-    session.answer({"deleted": names}, [f"deleted {name}" for name in names] or ["nothing to delete"])
+    names = collect_orphans(invocation.settings(), everywhere=all_)
+    invocation.answer({"deleted": names}, [f"deleted {name}" for name in names] or ["nothing to delete"])
     return ExitCode.DONE

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from riskpipe.cli.session import Session
+from riskpipe.cli.invocation import Invocation
 from riskpipe.cli.text import columns, count, plural, size
 from riskpipe.errors import ExitCode
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 
 def compact(
-    session: Session,
+    invocation: Invocation,
     table: Annotated[str, typer.Argument(metavar="TABLE", help="A published table, such as valuations.")],
 ) -> ExitCode:
     """Put the small files of a published table together, day by day (all days, or that of --as-of)."""
     from riskpipe.workflows.compact import compact as workflow
 
-    settings = session.settings()
-    report = workflow(settings, table, settings.as_of if session.as_of else None)
-    session.answer(report.to_json(), _lines(report))
+    settings = invocation.settings()
+    report = workflow(settings, table, settings.as_of if invocation.as_of else None)
+    invocation.answer(report.to_json(), _lines(report))
     return ExitCode.DONE
 
 

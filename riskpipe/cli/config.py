@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from riskpipe.cli.session import Session
+from riskpipe.cli.invocation import Invocation
 from riskpipe.cli.streams import write
 from riskpipe.cli.text import columns
 from riskpipe.errors import ExitCode
@@ -16,24 +16,24 @@ if TYPE_CHECKING:
 
 
 def show(
-    session: Session,
+    invocation: Invocation,
     origin: Annotated[bool, typer.Option("--origin", help="One line a key, with where its value came from.")] = False,
 ) -> ExitCode:
     """Show every key with its value, defaults included; secrets in URIs are masked."""
     from riskpipe.config import dotted, resolved, resolved_yaml
 
-    resolution = session.resolution()
+    resolution = invocation.resolution()
     settings = resolution.settings
     answer = {"file": resolution.file, "sha256": settings.sha256, "settings": resolved(settings)}
     if origin:
         answer["origins"] = {dotted(path): source for path, source in resolution.origins.items()}
-        session.answer(answer, _origins(resolution))
+        invocation.answer(answer, _origins(resolution))
     else:
-        session.answer(answer, [resolved_yaml(settings).rstrip()])
+        invocation.answer(answer, [resolved_yaml(settings).rstrip()])
     return ExitCode.DONE
 
 
-def schema(session: Session) -> ExitCode:
+def schema(invocation: Invocation) -> ExitCode:
     """Print the JSON schema of the configuration, for editors."""
     from riskpipe.config import schema_text
 

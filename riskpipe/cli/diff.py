@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from riskpipe.cli.session import Session
+from riskpipe.cli.invocation import Invocation
 from riskpipe.cli.text import columns, count, plural
 from riskpipe.errors import ExitCode
 
@@ -20,7 +20,7 @@ RUN_HELP = "An id, a unique prefix, latest, published (of --as-of) or published:
 
 
 def diff(
-    session: Session,
+    invocation: Invocation,
     run_a: Annotated[str, typer.Argument(metavar="RUN_A", help=RUN_HELP)],
     run_b: Annotated[str, typer.Argument(metavar="RUN_B", help="As RUN_A.")],
     output_b: Annotated[
@@ -37,8 +37,8 @@ def diff(
     from riskpipe.workflows.diff import diff as workflow
 
     tolerance = Tolerance(absolute, relative)
-    report = workflow(session.settings(), run_a, run_b, output_b=output_b, tolerance=tolerance, largest=largest)
-    session.answer(report.to_json(), _lines(report))
+    report = workflow(invocation.settings(), run_a, run_b, output_b=output_b, tolerance=tolerance, largest=largest)
+    invocation.answer(report.to_json(), _lines(report))
     return report.exit_code
 
 

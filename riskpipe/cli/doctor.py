@@ -8,7 +8,7 @@ from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
-from riskpipe.cli.session import Session
+from riskpipe.cli.invocation import Invocation
 from riskpipe.cli.text import columns, size
 from riskpipe.clusters.findings import Finding
 from riskpipe.errors import ExitCode, Level
@@ -21,14 +21,14 @@ OPTIONAL_PACKAGES = ("dask-kubernetes", "kr8s")
 LITTLE_MEMORY = 2 * 2**30
 
 
-def doctor(session: Session) -> ExitCode:
+def doctor(invocation: Invocation) -> ExitCode:
     """Look at versions, configuration, output, kernel cache, cores and memory; exits 6 if one is wrong."""
-    findings = [*_versions(), *_machine(), *_configured(session)]
+    findings = [*_versions(), *_machine(), *_configured(invocation)]
     wrong = any(finding.level == Level.ERROR for finding in findings)
     code = ExitCode.INFRASTRUCTURE if wrong else ExitCode.DONE
     rows = [[finding.level, finding.what, finding.detail] for finding in findings]
     lines = [line.rstrip() for line in columns(["", "", ""], rows)[1:]]
-    session.answer({"findings": [asdict(finding) for finding in findings], "exit_code": code}, lines)
+    invocation.answer({"findings": [asdict(finding) for finding in findings], "exit_code": code}, lines)
     return code
 
 
@@ -57,11 +57,11 @@ def _machine() -> Iterator[Finding]:
     yield Finding(Level.OK, "kernel cache", f"{cache_directory()} for {CPU}")
 
 
-def _configured(session: Session) -> Iterator[Finding]:
+def _configured(invocation: Invocation) -> Iterator[Finding]:
     from riskpipe.errors import ConfigurationError
 
     try:
-        resolution = session.resolution()
+        resolution = invocation.resolution()
     except ConfigurationError as error:
         for fault in error.faults:
             yield Finding(Level.WARNING, "configuration", fault)

@@ -8,13 +8,13 @@ from typing import Annotated, Any
 
 import typer
 
-from riskpipe.cli.session import Session
+from riskpipe.cli.invocation import Invocation
 from riskpipe.cli.text import plural, size
 from riskpipe.errors import ExitCode
 
 
 def init(
-    session: Session,
+    invocation: Invocation,
     directory: Annotated[Path, typer.Argument(metavar="[DIR]", help="A new or empty directory.")] = Path(),
     trades: Annotated[int, typer.Option("--trades", min=1, help="Trades in the book.")] = 20_000,
     scenarios: Annotated[int, typer.Option("--scenarios", min=1, help="One-day moves in the history.")] = 500,
@@ -27,13 +27,13 @@ def init(
     from riskpipe.sample.writer import write_sample, write_schema
 
     try:
-        as_of: dict[str, Any] = {"as_of": date.fromisoformat(session.as_of)} if session.as_of else {}
+        as_of: dict[str, Any] = {"as_of": date.fromisoformat(invocation.as_of)} if invocation.as_of else {}
     except ValueError:
-        raise UsageError(f"--as-of: a date (YYYY-MM-DD) is wanted, got {session.as_of!r}") from None
+        raise UsageError(f"--as-of: a date (YYYY-MM-DD) is wanted, got {invocation.as_of!r}") from None
     done = write_sample(directory, trades=trades, scenarios=scenarios, seed=seed, force=force, **as_of)
     write_schema(directory, schema_text())
     products = {name: product.trades for name, product in done.products.items()}
-    session.answer(
+    invocation.answer(
         {
             "directory": str(done.directory),
             "config": str(done.config),

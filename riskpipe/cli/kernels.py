@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from riskpipe.cli.session import Session
+from riskpipe.cli.invocation import Invocation
 from riskpipe.cli.text import plural, size
 from riskpipe.errors import ExitCode
 
 
-def compile_(session: Session) -> ExitCode:
+def compile_(invocation: Invocation) -> ExitCode:
     """Compile every kernel into the cache, so that a worker's first block need not (for images)."""
     from riskpipe.workflows.warm_up import compile_kernels
 
@@ -16,5 +16,5 @@ def compile_(session: Session) -> ExitCode:
         f"{done.directory}: {plural(len(done.kernels), 'kernel')} for {done.cpu}, {size(done.bytes)}",
         f"{done.made} compiled in {done.seconds:.0f} s, the others were there already",
     ]
-    session.answer(done.to_json(), lines)
+    invocation.answer(done.to_json(), lines)
     return ExitCode.DONE

@@ -15,9 +15,9 @@ from typing import Annotated, Any, Concatenate, ParamSpec
 import typer
 from typer.main import get_command
 
+from riskpipe.cli.invocation import Invocation
 from riskpipe.cli.messages import LogFormat, captured
 from riskpipe.cli.outcome import report
-from riskpipe.cli.session import Session
 from riskpipe.cli.streams import reserved
 from riskpipe.errors import ExitCode, Interrupt
 
@@ -77,11 +77,11 @@ class Shared:
     log_format: LogFormatOption = None
     no_color: NoColourOption = False
 
-    def session(self) -> Session:
+    def invocation(self) -> Invocation:
         """Of a command: its own options over those given before its name."""
         context = self.context
-        parent = context.parent.obj if context.parent and isinstance(context.parent.obj, Session) else Session()
-        return Session(
+        parent = context.parent.obj if context.parent and isinstance(context.parent.obj, Invocation) else Invocation()
+        return Invocation(
             config=self.config or parent.config,
             as_of=self.as_of or parent.as_of,
             assignments=(*parent.assignments, *(self.set_ or ())),
@@ -94,22 +94,22 @@ class Shared:
         )
 
 
-def session_of(arguments: Sequence[str]) -> Session:
-    """The session of a command line as a whole, of one that will be refused too.
+def invocation_of(arguments: Sequence[str]) -> Invocation:
+    """The invocation of a command line as a whole, of one that will be refused too.
 
     The shared options count wherever they stand; a value that is none is as if it had not been given.
     """
 
-    def alone(**values: Any) -> Session:
-        return Shared(**values).session()
+    def alone(**values: Any) -> Invocation:
+        return Shared(**values).invocation()
 
     _with_shared(alone, ())
     options = typer.Typer(add_completion=False)
     options.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})(alone)
     command = get_command(options)
     with command.make_context("riskpipe", list(arguments), resilient_parsing=True) as context:
-        session: Session = command.invoke(context)
-        return session
+        invocation: Invocation = command.invoke(context)
+        return invocation
 
 
 _SHARED = tuple(inspect.signature(Shared, eval_str=True).parameters.values())
@@ -122,28 +122,28 @@ def _with_shared(function: Callable[..., Any], own: tuple[inspect.Parameter, ...
     function.__annotations__ = {p.name: p.annotation for p in parameters}
 
 
-def everywhere(command: Callable[Concatenate[Session, P], ExitCode]) -> Callable[..., int]:
-    """A command `f(session, ...) -> exit code` as Typer wants it: with shared options, errors as codes."""
+def everywhere(command: Callable[Concatenate[Invocation, P], ExitCode]) -> Callable[..., int]:
+    """A command `f(invocation, ...) -> exit code` as Typer wants it: with shared options, errors as codes."""
     own = tuple(inspect.signature(command, eval_str=True).parameters.values())[1:]
 
     function: Callable[..., ExitCode] = command
 
     @functools.wraps(command)
     def run(**values: Any) -> int:
-        session = Shared(**{p.name: values.pop(p.name) for p in _SHARED}).session()
+        invocation = Shared(**{p.name: values.pop(p.name) for p in _SHARED}).invocation()
         try:
-            with ctrl_c(), captured(session.messages), reserved(functools.partial(_printed, session)):
-                code: ExitCode = function(session, **values)
+            with ctrl_c(), captured(invocation.messages), reserved(functools.partial(_printed, invocation)):
+                code: ExitCode = function(invocation, **values)
             return code
         except BaseException as error:
-            return report(error, session)
+            return report(error, invocation)
 
     _with_shared(run, own)
     return run
 
 
-def _printed(session: Session, line: str) -> None:
-    session.messages.write("info", line, printed=True)
+def _printed(invocation: Invocation, line: str) -> None:
+    invocation.messages.write("info", line, printed=True)
 
 
 @contextmanager
@@ -172,7 +172,7 @@ def before_commands(*own: inspect.Parameter) -> Callable[..., None]:
 
     def keep(**values: Any) -> None:
         context: typer.Context = values["context"]
-        context.obj = Shared(**{p.name: values[p.name] for p in _SHARED}).session()
+        context.obj = Shared(**{p.name: values[p.name] for p in _SHARED}).invocation()
 
     _with_shared(keep, own)
     return keep

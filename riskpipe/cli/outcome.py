@@ -9,7 +9,7 @@ from contextlib import suppress
 
 import typer
 
-from riskpipe.cli.session import Session
+from riskpipe.cli.invocation import Invocation
 from riskpipe.cli.streams import ReaderGoneError
 from riskpipe.errors import (
     ConfigurationError,
@@ -26,32 +26,32 @@ from riskpipe.store.masking import masked
 _DASK_S_CONFIG = os.path.join("dask", "config.py")
 
 
-def report(error: BaseException, session: Session) -> int:
+def report(error: BaseException, invocation: Invocation) -> int:
     """Tell what went wrong and return the exit code; local variables are never shown."""
     if isinstance(error, ReaderGoneError):
         return error.exit_code
     if is_interrupt(error):
         code = ExitCode.of_signal(getattr(error, "signal_number", signal.SIGINT))
-        return _fail(session, code, "Interrupted", "interrupted")
+        return _fail(invocation, code, "Interrupted", "interrupted")
     if isinstance(error, ConfigurationError):
-        return _fail(session, error.exit_code, type(error).__name__, str(error), error.faults)
+        return _fail(invocation, error.exit_code, type(error).__name__, str(error), error.faults)
     if isinstance(error, RiskpipeError):
-        return _fail(session, error.exit_code, type(error).__name__, str(error))
+        return _fail(invocation, error.exit_code, type(error).__name__, str(error))
     if isinstance(error, typer.Exit):
         return error.exit_code
     fault = _of_dask_s_settings(error)
     if fault is not None:
-        return _fail(session, ConfigurationError.exit_code, ConfigurationError.__name__, fault)
+        return _fail(invocation, ConfigurationError.exit_code, ConfigurationError.__name__, fault)
     fault = _of_the_machine(error)
     if fault is not None:
-        _trace(error, session)
-        return _fail(session, InfrastructureError.exit_code, type(error).__name__, fault)
-    return _bug(error, session)
+        _trace(error, invocation)
+        return _fail(invocation, InfrastructureError.exit_code, type(error).__name__, fault)
+    return _bug(error, invocation)
 
 
-def usage(message: str, session: Session, command: str) -> ExitCode:
+def usage(message: str, invocation: Invocation, command: str) -> ExitCode:
     """A command line that Typer refused."""
-    return _fail(session, UsageError.exit_code, UsageError.__name__, f"{message} (see `{command} --help`)")
+    return _fail(invocation, UsageError.exit_code, UsageError.__name__, f"{message} (see `{command} --help`)")
 
 
 def _of_dask_s_settings(error: BaseException) -> str | None:
@@ -84,29 +84,29 @@ def _of_the_machine(error: BaseException) -> str | None:
     return str(storage_error(error, str(error.filename or "this machine's files or network"), "use"))
 
 
-def _trace(error: BaseException, session: Session) -> None:
-    if session.verbose:
+def _trace(error: BaseException, invocation: Invocation) -> None:
+    if invocation.verbose:
         try:
             lines = traceback.format_exception(error)
         except BaseException:  # its message cannot be made
             lines = [*traceback.format_tb(error.__traceback__), described(error)]
-        session.messages.write("error", masked("".join(lines)).rstrip())
+        invocation.messages.write("error", masked("".join(lines)).rstrip())
 
 
-def _bug(error: BaseException, session: Session) -> ExitCode:
-    _trace(error, session)
-    hint = "please report it" if session.verbose else "-v shows where it happened"
-    return _fail(session, ExitCode.BUG, "Bug", f"this is a bug in riskpipe: {described(error)} ({hint})")
+def _bug(error: BaseException, invocation: Invocation) -> ExitCode:
+    _trace(error, invocation)
+    hint = "please report it" if invocation.verbose else "-v shows where it happened"
+    return _fail(invocation, ExitCode.BUG, "Bug", f"this is a bug in riskpipe: {described(error)} ({hint})")
 
 
-def _fail(session: Session, code: ExitCode, kind: str, message: str, faults: list[str] | None = None) -> ExitCode:
+def _fail(invocation: Invocation, code: ExitCode, kind: str, message: str, faults: list[str] | None = None) -> ExitCode:
     message = masked(message)
     content: dict[str, object] = {"type": kind, "message": message}
     if faults is not None:
         content["faults"] = [masked(fault) for fault in faults]
     for line in message.splitlines() or [""]:
-        session.messages.write("error", line, type=kind)
-    if session.json:
+        invocation.messages.write("error", line, type=kind)
+    if invocation.json:
         with suppress(RiskpipeError):  # a stdout that takes nothing: the code, at least, is right
-            session.answer({"error": content, "exit_code": code}, [])
+            invocation.answer({"error": content, "exit_code": code}, [])
     return code

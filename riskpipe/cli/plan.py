@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from riskpipe.cli.invocation import Invocation
 from riskpipe.cli.parameters import SelectOption
-from riskpipe.cli.session import Session
 from riskpipe.cli.text import columns, count, duration, plural, size
 from riskpipe.errors import ExitCode
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def plan(
-    session: Session,
+    invocation: Invocation,
     select: SelectOption = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write the plan (Parquet).")
@@ -28,14 +28,14 @@ def plan(
     from riskpipe.workflows.plan import plan as workflow
 
     path = None if output is None else str(output.absolute())
-    report = workflow(session.settings(), parse_selection(select or []), path)
-    session.answer(report.to_json(), _lines(report, session))
+    report = workflow(invocation.settings(), parse_selection(select or []), path)
+    invocation.answer(report.to_json(), _lines(report, invocation))
     for warning in report.warnings:
-        session.messages.write("warning", warning)
+        invocation.messages.write("warning", warning)
     return ExitCode.DONE
 
 
-def _lines(report: PlanReport, session: Session) -> list[str]:
+def _lines(report: PlanReport, invocation: Invocation) -> list[str]:
     rows = [
         [row.product, count(row.trades), count(row.blocks), duration(row.projected_seconds)]
         for row in report.by_product
@@ -50,4 +50,4 @@ def _lines(report: PlanReport, session: Session) -> list[str]:
     ]
     if report.path:
         lines.append(f"plan written to {report.path}")
-    return [*lines, f"next: {session.next_command('run')}"]
+    return [*lines, f"next: {invocation.next_command('run')}"]

@@ -11,7 +11,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from riskpipe.cli.options import session_of
+from riskpipe.cli.options import invocation_of
 from riskpipe.cli.outcome import report, usage
 from riskpipe.cli.streams import LostAnswerError, ReaderGoneError
 from riskpipe.errors import ExitCode
@@ -41,7 +41,7 @@ class Program(TyperGroup):
             except typer.Abort:  # Ctrl-C, as some versions of Typer pass it on
                 code = ExitCode.SIGINT
             except (ReaderGoneError, LostAnswerError) as error:  # of a help text
-                code = report(error, session_of(arguments))
+                code = report(error, invocation_of(arguments))
         code = code if isinstance(code, int) else ExitCode.DONE
         if standalone_mode:
             sys.exit(code)
@@ -53,7 +53,7 @@ def _refused(error: Any, arguments: list[str]) -> int:
     if not error.format_message():  # no command was named: Typer has shown the help
         return ExitCode.USAGE
     command = context.command_path if context else "riskpipe"
-    return usage(error.format_message(), session_of(arguments), command)
+    return usage(error.format_message(), invocation_of(arguments), command)
 
 
 @contextmanager

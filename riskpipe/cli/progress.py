@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from riskpipe.cli.invocation import Invocation
 from riskpipe.cli.messages import LogFormat, Messages
-from riskpipe.cli.session import Session
 from riskpipe.cli.text import count, duration, plural
 
 if TYPE_CHECKING:
@@ -20,12 +20,12 @@ HEARTBEAT_SECONDS = 30.0
 
 
 @contextmanager
-def observer(session: Session) -> Iterator[Observer]:
+def observer(invocation: Invocation) -> Iterator[Observer]:
     """The observer that fits the options and the terminal; what it drew is gone when the context ends."""
-    messages = session.messages
-    if session.quiet:
+    messages = invocation.messages
+    if invocation.quiet:
         yield Quiet(messages)
-    elif session.log_format is LogFormat.auto and messages.on_terminal():
+    elif invocation.log_format is LogFormat.auto and messages.on_terminal():
         with Bar(messages) as bar:
             yield bar
     else:

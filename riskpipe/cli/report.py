@@ -7,14 +7,14 @@ from typing import Annotated
 
 import typer
 
+from riskpipe.cli.invocation import Invocation
 from riskpipe.cli.parameters import RunArgument
-from riskpipe.cli.session import Session
 from riskpipe.cli.text import size
 from riskpipe.errors import ExitCode
 
 
 def report(
-    session: Session,
+    invocation: Invocation,
     run: RunArgument = "latest",
     output: Annotated[
         Path | None,
@@ -24,6 +24,6 @@ def report(
     """Write a run's report: one HTML page with results, failures and where the time went."""
     from riskpipe.workflows.report import report as workflow
 
-    written = workflow(session.settings(), run, None if output is None else str(output.absolute()))
-    session.answer(written.to_json(), [f"{written.path}: report of run {written.run_id}, {size(written.bytes)}"])
+    written = workflow(invocation.settings(), run, None if output is None else str(output.absolute()))
+    invocation.answer(written.to_json(), [f"{written.path}: report of run {written.run_id}, {size(written.bytes)}"])
     return ExitCode.DONE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from riskpipe.cli.invocation import Invocation
 from riskpipe.cli.parameters import (
     AcceptEngineOption,
     FailFastOption,
@@ -11,12 +12,11 @@ from riskpipe.cli.parameters import (
     SelectOption,
     WaitOption,
 )
-from riskpipe.cli.session import Session
 from riskpipe.errors import ExitCode
 
 
 def retry(
-    session: Session,
+    invocation: Invocation,
     run: RunArgument = "latest",
     select: SelectOption = None,
     fail_fast: FailFastOption = False,
@@ -33,8 +33,8 @@ def retry(
     from riskpipe.workflows.retry import retry as workflow
 
     selection = parse_selection(select or [])
-    settings = session.settings()
-    with observer(session) as watching:
+    settings = invocation.settings()
+    with observer(invocation) as watching:
         status = workflow(
             settings,
             run,
@@ -45,5 +45,5 @@ def retry(
             wait=wait,
             accept_engine=accept_engine,
         )
-    session.answer(status.to_json(), summary(status, session))
+    invocation.answer(status.to_json(), summary(status, invocation))
     return status.exit_code

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from riskpipe.cli.invocation import Invocation
 from riskpipe.cli.parameters import (
     AcceptEngineOption,
     FailFastOption,
@@ -14,12 +15,11 @@ from riskpipe.cli.parameters import (
     SelectOption,
     WaitOption,
 )
-from riskpipe.cli.session import Session
 from riskpipe.errors import ExitCode
 
 
 def run(
-    session: Session,
+    invocation: Invocation,
     select: SelectOption = None,
     resume: Annotated[
         str,
@@ -43,8 +43,8 @@ def run(
     from riskpipe.workflows.run import run as workflow
 
     selection = parse_selection(select or [])
-    settings = session.settings()
-    with observer(session) as watching:
+    settings = invocation.settings()
+    with observer(invocation) as watching:
         status = workflow(
             settings,
             selection,
@@ -55,5 +55,5 @@ def run(
             accept_engine=accept_engine,
             observer=watching,
         )
-    session.answer(status.to_json(), summary(status, session))
+    invocation.answer(status.to_json(), summary(status, invocation))
     return status.exit_code

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from riskpipe.cli.invocation import Invocation
 from riskpipe.cli.parameters import RunArgument
-from riskpipe.cli.session import Session
 from riskpipe.cli.text import columns, count, duration, plural
 from riskpipe.errors import ExitCode
 from riskpipe.plan.accounting import RunLifecycle
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
 WATCH_SECONDS = 2.0
 
 
-def list_(session: Session) -> ExitCode:
+def list_(invocation: Invocation) -> ExitCode:
     """List the runs of the output, oldest first."""
     from riskpipe.workflows.runs import list_runs
 
-    statuses = list_runs(session.settings())
-    lines = _table(statuses) if statuses else [f"no runs yet; next: {session.next_command('run')}"]
-    session.answer({"runs": [status.to_json() for status in statuses]}, lines)
+    statuses = list_runs(invocation.settings())
+    lines = _table(statuses) if statuses else [f"no runs yet; next: {invocation.next_command('run')}"]
+    invocation.answer({"runs": [status.to_json() for status in statuses]}, lines)
     return ExitCode.DONE
 
 
 def show(
-    session: Session,
+    invocation: Invocation,
     run: RunArgument = "latest",
     watch: Annotated[bool, typer.Option("--watch", help="Follow the run until it ends.")] = False,
 ) -> ExitCode:
@@ -39,27 +39,27 @@ def show(
     from riskpipe.cli.summary import summary
     from riskpipe.workflows.runs import show as workflow
 
-    settings = session.settings()
+    settings = invocation.settings()
     status = workflow(settings, run)
     if watch and status.state is RunLifecycle.RUNNING:
-        with observer(session) as watching:
+        with observer(invocation) as watching:
             while status.state is RunLifecycle.RUNNING:
                 watching.update(status)
                 time.sleep(WATCH_SECONDS)
                 status = workflow(settings, status.run_id)
-    session.answer(status.to_json(), summary(status, session))
+    invocation.answer(status.to_json(), summary(status, invocation))
     return ExitCode.DONE
 
 
 def collect(
-    session: Session,
+    invocation: Invocation,
     keep: Annotated[int, typer.Option("--keep", min=1, metavar="N", help="Runs to keep, the newest.")],
 ) -> ExitCode:
     """Delete the oldest runs; what is published stays, and so does a run that goes on."""
     from riskpipe.workflows.runs import collect as workflow
 
-    removed = workflow(session.settings(), keep)
-    session.answer({"removed": removed}, [*removed, f"{plural(len(removed), 'run')} deleted"])
+    removed = workflow(invocation.settings(), keep)
+    invocation.answer({"removed": removed}, [*removed, f"{plural(len(removed), 'run')} deleted"])
     return ExitCode.DONE
 
 

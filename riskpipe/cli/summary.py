@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from riskpipe.cli.session import Session
+from riskpipe.cli.invocation import Invocation
 from riskpipe.cli.text import columns, count, duration, plural
 from riskpipe.plan.accounting import RunLifecycle
 
@@ -18,7 +18,7 @@ MOST_REASONS = 5
 MOST_CHARACTERS = 400
 
 
-def summary(status: RunStatus, session: Session) -> list[str]:
+def summary(status: RunStatus, invocation: Invocation) -> list[str]:
     """Lines for a person; everything is also in the status' JSON."""
     lines = [_title(status), "", *_table(status), ""]
     if status.failures_by_reason:
@@ -29,7 +29,7 @@ def summary(status: RunStatus, session: Session) -> list[str]:
     lines.append(_where(status))
     step = next_step(status)
     if step:
-        lines.append(f"next: {session.next_command(step)}")
+        lines.append(f"next: {invocation.next_command(step)}")
     return lines
 
 

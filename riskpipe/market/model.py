@@ -12,7 +12,7 @@ from riskpipe.market.curves import Curves
 from riskpipe.market.factors import nearest
 from riskpipe.market.fx import FxGraph, Route
 from riskpipe.market.growths import CurveNodes, Grown, Request, grown
-from riskpipe.market.inflation import InflationCurves, InflationNodes
+from riskpipe.market.inflation_curves import InflationCurves, InflationNodes
 from riskpipe.market.labels import Labels
 from riskpipe.market.nodes import (
     CubeNodes,

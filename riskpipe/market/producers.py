@@ -23,7 +23,7 @@ def _rates(table: pa.Table, as_of: int, conventions: Conventions, left_out: froz
 def _credit(table: pa.Table, as_of: int, conventions: Conventions, left_out: frozenset[GroupName]) -> Derivation:
     if not _is_quoted("cds_spread", table, left_out):
         return Derivation(table, left_out=left_out)
-    from riskpipe.market.bootstrap.credit import bootstrap_credit
+    from riskpipe.market.bootstrap.hazard_rates import bootstrap_credit
 
     return bootstrap_credit(table, as_of, conventions, left_out)
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
-from riskpipe.kernels.partition import cut_rows
+from riskpipe.kernels.greedy_cuts import cut_rows
 from riskpipe.market.scenarios import ScenarioSet
 from riskpipe.market.snapshot import MarketSnapshot
 from riskpipe.measures.catalogue import PNL_SETS, scenario_set_of

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from riskpipe.errors import Failure, Reason
 from riskpipe.plan.accounting import Counts
 from riskpipe.plan.block import Block, BlockState
-from riskpipe.plan.plan import StoredPlan
 from riskpipe.plan.recorded import Recorded
+from riskpipe.plan.stored_plan import StoredPlan
 from riskpipe.store.ledger import (
     BlockDone,
     BlockFailed,

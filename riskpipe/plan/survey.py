@@ -24,7 +24,7 @@ from riskpipe.plan.selection import Selection
 from riskpipe.products.base import Product, RowFaults
 from riskpipe.products.books import normal_book
 from riskpipe.products.dependencies import Dependencies, dependencies
-from riskpipe.products.ranges import odd_terms
+from riskpipe.products.term_ranges import odd_terms
 from riskpipe.products.trades import Trades
 from riskpipe.products.validation import all_columns, canonical, check_rows, read_trade_ids, renamed_books
 from riskpipe.store.filesystem import Store

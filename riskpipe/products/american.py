@@ -11,7 +11,7 @@ from riskpipe.arrays import FloatArray
 from riskpipe.kernels.american import american_options
 from riskpipe.kernels.collocation import Scheme, collocation
 from riskpipe.products.base import Prepared
-from riskpipe.products.nodes import TradeNodes
+from riskpipe.products.shared_nodes import TradeNodes
 from riskpipe.products.vanilla import VanillaOptions
 
 # The least that keeps errors against high precision below 1e-6 of the strike (median 5e-9) under ordinary markets;

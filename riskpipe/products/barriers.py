@@ -11,7 +11,7 @@ from riskpipe.arrays import FloatArray
 from riskpipe.kernels.arguments import Barriers
 from riskpipe.kernels.barrier import barrier_options
 from riskpipe.products.base import Column, Prepared
-from riskpipe.products.nodes import TradeNodes
+from riskpipe.products.shared_nodes import TradeNodes
 from riskpipe.products.trades import Trades
 from riskpipe.products.vanilla import VanillaOptions
 

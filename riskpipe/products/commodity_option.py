@@ -11,8 +11,8 @@ from riskpipe.market.model import MarketModel
 from riskpipe.market.nodes import VarianceNodes
 from riskpipe.products.base import COMMON_COLUMNS, Column, Need, Prepared, Product, RowFaults
 from riskpipe.products.lognormal import OF_COMMODITIES
-from riskpipe.products.nodes import TradeNodes
 from riskpipe.products.outright import outright_needs
+from riskpipe.products.shared_nodes import TradeNodes
 from riskpipe.products.trades import Trades
 from riskpipe.products.validation import out_of_order, past_dates, rows_fault, unknown_currencies
 from riskpipe.products.vanilla import BLACK_VOLATILITY, OPTION_TYPE, prepare_vanilla

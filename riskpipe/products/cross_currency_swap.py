@@ -26,7 +26,6 @@ from riskpipe.products.floating import (
 )
 from riskpipe.products.flows import Amounts, Integers, fixed_coupons, merged, offsets_of
 from riskpipe.products.legs import NO_NODES, KnownLeg, Leg, ProjectedLeg, leg_values
-from riskpipe.products.nodes import TradeNodes
 from riskpipe.products.schedule_columns import (
     calendar_column,
     convention_column,
@@ -35,6 +34,7 @@ from riskpipe.products.schedule_columns import (
     remaining_periods,
     schedule_faults,
 )
+from riskpipe.products.shared_nodes import TradeNodes
 from riskpipe.products.trades import Trades
 from riskpipe.products.validation import rows_fault, unknown_currencies
 

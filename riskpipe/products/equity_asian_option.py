@@ -14,7 +14,7 @@ from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
 from riskpipe.products.base import COMMON_COLUMNS, Column, Prepared, RowFaults
 from riskpipe.products.fixing_dates import FIXING_FREQUENCIES, fixing_counts, fixing_dates
-from riskpipe.products.nodes import TradeNodes
+from riskpipe.products.shared_nodes import TradeNodes
 from riskpipe.products.trades import Trades
 from riskpipe.products.validation import out_of_order, rows_fault
 from riskpipe.products.vanilla import (

@@ -13,7 +13,7 @@ from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
 from riskpipe.market.nodes import DiscountNodes
 from riskpipe.products.base import Prepared
-from riskpipe.products.nodes import TradeNodes, evaluate_used
+from riskpipe.products.shared_nodes import TradeNodes, evaluate_used
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,8 @@ from riskpipe.products.floating import (
     term_fixings,
 )
 from riskpipe.products.flows import Integers
-from riskpipe.products.nodes import evaluate_used
 from riskpipe.products.schedule_columns import day_count_column
+from riskpipe.products.shared_nodes import evaluate_used
 from riskpipe.products.trades import Trades
 from riskpipe.products.validation import past_dates, rows_fault, unknown_currencies
 

@@ -13,8 +13,8 @@ from riskpipe.market.conventions import Conventions
 from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
 from riskpipe.products.base import COMMON_COLUMNS, Column, Need, Prepared, Product, RowFaults
-from riskpipe.products.nodes import TradeNodes
 from riskpipe.products.pairs import FX_VOLATILITY, broken_pairs, first_currency, pair_needs, second_currency, spot_rates
+from riskpipe.products.shared_nodes import TradeNodes
 from riskpipe.products.trades import Trades
 from riskpipe.products.validation import past_dates, rows_fault, unknown_currencies
 from riskpipe.products.vanilla import OptionMarket

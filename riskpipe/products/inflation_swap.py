@@ -11,14 +11,14 @@ from riskpipe.arrays import FloatArray
 from riskpipe.kernels.inflation import growths, inflation_payments
 from riskpipe.market.conventions import Conventions
 from riskpipe.market.daycounts import year_fraction
-from riskpipe.market.inflation import Months, first_day, month_of
+from riskpipe.market.inflation_curves import Months, first_day, month_of
 from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
 from riskpipe.products.base import COMMON_COLUMNS, Column, Need, Prepared, Product, RowFaults
 from riskpipe.products.floating import lacking, missing_fixings
 from riskpipe.products.flows import Integers
-from riskpipe.products.nodes import TradeNodes
 from riskpipe.products.overnight import NONE_MISSING
+from riskpipe.products.shared_nodes import TradeNodes
 from riskpipe.products.trades import Trades
 from riskpipe.products.validation import past_dates, rows_fault, unknown_currencies
 

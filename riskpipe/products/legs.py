@@ -11,13 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
-from riskpipe.kernels import credit, legs
+from riskpipe.kernels import credit as credit
+from riskpipe.kernels import legs
 from riskpipe.kernels.arguments import KnownTerms, ProjectedTerms, UsedNodes
 from riskpipe.kernels.discount import exp_linear
 from riskpipe.market.growths import CurveNodes, GrowthNodes
 from riskpipe.market.nodes import DiscountNodes
 from riskpipe.products.base import Prepared
-from riskpipe.products.nodes import take
+from riskpipe.products.shared_nodes import take
 
 Rows = NDArray[np.int32]
 Positions = NDArray[np.int32]

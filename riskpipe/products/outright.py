@@ -13,7 +13,7 @@ from riskpipe.kernels.forwards import forward_contracts
 from riskpipe.market.conventions import Conventions
 from riskpipe.market.model import MarketModel
 from riskpipe.products.base import Need, Prepared, Product, RowFaults
-from riskpipe.products.nodes import TradeNodes
+from riskpipe.products.shared_nodes import TradeNodes
 from riskpipe.products.trades import Trades
 from riskpipe.products.validation import past_dates, unknown_currencies
 

@@ -8,7 +8,7 @@ from riskpipe.market.conventions import Conventions
 from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
 from riskpipe.products.base import Need, Product, RowFaults
-from riskpipe.products.nodes import TradeNodes
+from riskpipe.products.shared_nodes import TradeNodes
 from riskpipe.products.trades import Trades
 from riskpipe.products.validation import label_mask, out_of_order, past_dates, rows_fault
 from riskpipe.products.vanilla import VanillaOptions, prepare_vanilla

@@ -16,7 +16,7 @@ from riskpipe.market.model import MarketModel
 from riskpipe.market.nodes import VarianceNodes
 from riskpipe.products.base import Column, Need, Prepared, Product, RowFaults
 from riskpipe.products.lognormal import negative_forwards, or_no_moneyness
-from riskpipe.products.nodes import TradeNodes
+from riskpipe.products.shared_nodes import TradeNodes
 from riskpipe.products.trades import Trades
 from riskpipe.products.validation import past_dates, unknown_currencies
 

@@ -15,7 +15,7 @@ from riskpipe.market.model import MarketModel
 from riskpipe.market.nodes import VarianceNodes
 from riskpipe.products.base import COMMON_COLUMNS, Column, Prepared, RowFaults
 from riskpipe.products.lognormal import negative_forwards
-from riskpipe.products.nodes import TradeNodes
+from riskpipe.products.shared_nodes import TradeNodes
 from riskpipe.products.trades import Trades
 from riskpipe.products.validation import rows_fault
 from riskpipe.products.vanilla import BLACK_VOLATILITY, UnderlyingOption

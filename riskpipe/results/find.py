@@ -18,11 +18,11 @@ from riskpipe.runs.outputs import correction_payloads, table_sources
 from riskpipe.store.filesystem import Store
 from riskpipe.store.ledger import BlockDone, Record, read_ledger
 from riskpipe.store.parquet import open_parquet, read_parquet
-from riskpipe.store.publish import read_current
+from riskpipe.store.published import read_current
+from riskpipe.store.result_tables import SCHEMAS, SORT_KEYS, conform, metadata
 from riskpipe.store.run_folder import RunFolder
 from riskpipe.store.run_ids import resolve_run
 from riskpipe.store.sorted_merge import WINDOW_BYTES, Source, merge_sorted
-from riskpipe.store.tables import SCHEMAS, SORT_KEYS, conform, metadata
 from riskpipe.valuation.book_sums import PartialFile, read_sums
 from riskpipe.valuation.context import open_context
 

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from riskpipe.arrays import FloatArray
 from riskpipe.store.ledger import BlockDone, SessionEnded, SessionStarted, read_ledger
 from riskpipe.store.parquet import read_parquet
+from riskpipe.store.result_tables import AttemptStatus
 from riskpipe.store.run_folder import RunFolder
-from riskpipe.store.tables import AttemptStatus
 
 SECONDS = ("queue_s", "fetch_s", "price_s", "write_s")
 SLOWEST = 10

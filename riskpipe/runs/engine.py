@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from riskpipe import __version__
 from riskpipe.errors import UsageError
-from riskpipe.plan.plan import PlanHeader
+from riskpipe.plan.stored_plan import PlanHeader
 from riskpipe.products.catalogue import catalogue
 
 

@@ -16,7 +16,7 @@ from riskpipe.runs.outputs import sources
 from riskpipe.runs.session import Session
 from riskpipe.store.parquet import read_parquet
 from riskpipe.store.portfolio import TradeFile
-from riskpipe.store.tables import SCHEMAS, table_sink
+from riskpipe.store.result_tables import SCHEMAS, table_sink
 from riskpipe.valuation.context import open_context
 from riskpipe.valuation.run_block import read_trades
 

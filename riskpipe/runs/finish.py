@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from riskpipe.errors import Level, Reason, StorageError
-from riskpipe.measures.scenarios import NOT_PRICED
+from riskpipe.measures.run_scenarios import NOT_PRICED
 from riskpipe.plan.accounting import RunLifecycle, RunStatus
 from riskpipe.runs.failures import BlockFacts, write_failures
 from riskpipe.runs.publication import Decision, Publication, decide, publish_tables
@@ -28,7 +28,7 @@ from riskpipe.store.ledger import (
     read_ledger,
 )
 from riskpipe.store.parquet import read_parquet
-from riskpipe.store.tables import SCHEMAS, AttemptStatus, table_sink
+from riskpipe.store.result_tables import SCHEMAS, AttemptStatus, table_sink
 from riskpipe.valuation.context import open_context
 
 ROWS_AT_A_TIME = 20_000

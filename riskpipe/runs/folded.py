@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from riskpipe.plan.plan import StoredPlan
 from riskpipe.plan.state import RunState
+from riskpipe.plan.stored_plan import StoredPlan
 from riskpipe.runs.combined_files import CombinedFiles
 from riskpipe.runs.stored import open_plan
 from riskpipe.store.ledger import Combined, OutputLost, Record

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from riskpipe.measures.catalogue import PNL_SETS
 from riskpipe.plan.block import Block, BlockState, digest_id
-from riskpipe.plan.plan import StoredPlan
 from riskpipe.plan.state import Leaf, RunState
+from riskpipe.plan.stored_plan import StoredPlan
 from riskpipe.runs.combined_files import FAN_IN
 from riskpipe.runs.folded import FoldedRun
 from riskpipe.store.parquet import read_parquet

@@ -10,7 +10,7 @@ from typing import Any
 from riskpipe import __version__
 from riskpipe.fault_points import FaultPoint, fault_point
 from riskpipe.plan.accounting import PublishRule
-from riskpipe.plan.plan import PlanHeader
+from riskpipe.plan.stored_plan import PlanHeader
 from riskpipe.runs.aggregate import aggregates_table, scenarios_table
 from riskpipe.runs.folded import fold
 from riskpipe.runs.losses import missing_outputs
@@ -21,12 +21,12 @@ from riskpipe.store.filesystem import Store
 from riskpipe.store.ledger import BlockDone, BlockFailed, BlockSplit, Published, Record, read_ledger
 from riskpipe.store.parquet import WrittenFile, read_parquet
 from riskpipe.store.portfolio import content_sha256
-from riskpipe.store.publish import publish_day, read_current
+from riskpipe.store.published import publish_day, read_current
+from riskpipe.store.result_tables import SORT_KEYS
 from riskpipe.store.run_folder import RunFolder
 from riskpipe.store.run_ids import run_order
 from riskpipe.store.sorted_merge import Source
 from riskpipe.store.stage import stage, stage_merged
-from riskpipe.store.tables import SORT_KEYS
 from riskpipe.valuation.book_sums import PartialFile, read_sums
 from riskpipe.valuation.context import open_context
 

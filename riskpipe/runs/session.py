@@ -28,8 +28,8 @@ from riskpipe.execute.task import Displaced, Mishap, Task
 from riskpipe.fault_points import FaultPoint, fault_point
 from riskpipe.plan.accounting import Observer, RunLifecycle, RunStatus
 from riskpipe.plan.block import Block
-from riskpipe.plan.plan import StoredPlan
 from riskpipe.plan.state import RunState
+from riskpipe.plan.stored_plan import StoredPlan
 from riskpipe.runs.attempts import cause_of, done_record
 from riskpipe.runs.folded import FoldedRun, fold
 from riskpipe.runs.losses import loss_error, lost_outputs, missing_outputs
@@ -59,9 +59,9 @@ from riskpipe.store.ledger import (
 )
 from riskpipe.store.parquet import ChangedFileError
 from riskpipe.store.process import ProcessIdentity
+from riskpipe.store.result_tables import SORT_KEYS
 from riskpipe.store.run_folder import RunFolder
 from riskpipe.store.sorted_merge import Source
-from riskpipe.store.tables import SORT_KEYS
 from riskpipe.valuation.book_sums import PartialFile, SumPayload
 from riskpipe.valuation.context import open_context
 from riskpipe.valuation.run_block import BlockPayload, void_block

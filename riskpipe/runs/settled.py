@@ -13,7 +13,7 @@ from riskpipe.runs.outputs import whole_failures
 from riskpipe.runs.publication import Publication, allowed, was_published
 from riskpipe.runs.status import as_seen_now, read_status
 from riskpipe.store.ledger import read_ledger
-from riskpipe.store.publish import read_current
+from riskpipe.store.published import read_current
 from riskpipe.store.run_folder import RunFolder
 
 Repeats = Callable[[FoldedRun], bool]

@@ -16,7 +16,7 @@ from riskpipe.runs.stored import open_plan
 from riskpipe.store.filesystem import Store
 from riskpipe.store.lease import holder
 from riskpipe.store.ledger import BlockDone, Published, Record, SessionEnded, SessionStarted, read_ledger
-from riskpipe.store.publish import read_current
+from riskpipe.store.published import read_current
 from riskpipe.store.run_folder import RunFolder
 
 

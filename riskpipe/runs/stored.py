@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 
 from riskpipe.fault_points import FaultPoint, fault_point
-from riskpipe.plan.plan import StoredPlan
+from riskpipe.plan.stored_plan import StoredPlan
 from riskpipe.store.filesystem import Store
 from riskpipe.store.local_files import local_file
 from riskpipe.store.run_folder import RunFolder

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from riskpipe.store.filesystem import Store
 from riskpipe.store.parquet import WrittenFile, atomic_parquet, open_parquet, reading
-from riskpipe.store.tables import InvalidResultError
+from riskpipe.store.result_tables import InvalidResultError
 
 WINDOW_BYTES = 256 << 20
 _LEAST_BATCH = 256

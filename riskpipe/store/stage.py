@@ -12,9 +12,9 @@ import pyarrow as pa
 from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import published_day
 from riskpipe.store.parquet import ROW_GROUP_ROWS, Remnant, WrittenFile
+from riskpipe.store.result_tables import SCHEMAS, SORT_KEYS, Provenance, TableSink, metadata, table_sink
 from riskpipe.store.run_folder import RunFolder
 from riskpipe.store.sorted_merge import WINDOW_BYTES, Source, merge_sorted, merge_to_file
-from riskpipe.store.tables import SCHEMAS, SORT_KEYS, Provenance, TableSink, metadata, table_sink
 
 FILE_BYTES = 256 << 20
 _ROW_GROUP_BYTES = 64 << 20

@@ -16,7 +16,7 @@ from riskpipe.errors import InputError
 from riskpipe.kernels.sums import LIMBS, in_range
 from riskpipe.store.filesystem import Store
 from riskpipe.store.parquet import WrittenFile, read_parquet
-from riskpipe.store.tables import write_result
+from riskpipe.store.result_tables import write_result
 from riskpipe.valuation.context import open_context
 
 Key = tuple[str, str, str, int]

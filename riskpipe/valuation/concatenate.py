@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from riskpipe.arrays import FloatArray
 from riskpipe.store.filesystem import Store
 from riskpipe.store.parquet import WrittenFile, read_parquet
+from riskpipe.store.result_tables import ResultStatus, write_result
 from riskpipe.store.sorted_merge import Source
-from riskpipe.store.tables import ResultStatus, write_result
 from riskpipe.valuation.context import open_context
 
 

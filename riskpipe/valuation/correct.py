@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from riskpipe.plan.block import Block
 from riskpipe.store.parquet import WrittenFile
-from riskpipe.store.tables import write_result
+from riskpipe.store.result_tables import write_result
 from riskpipe.valuation.context import open_context
 from riskpipe.valuation.run_block import read_trades, value_block
 

@@ -17,7 +17,7 @@ from riskpipe.kernels.sums import accumulate, zeros
 from riskpipe.measures.catalogue import ADDITIVE_MEASURES, PNL_SETS, VALUATION_MEASURES
 from riskpipe.plan.block import Block
 from riskpipe.products.trades import Trades
-from riskpipe.store.tables import SCHEMAS, SORT_KEYS, ResultStatus
+from riskpipe.store.result_tables import SCHEMAS, SORT_KEYS, ResultStatus
 from riskpipe.valuation.price import FAILED, NOT_APPLICABLE, OK, SEVERAL, Part, Sensitivity
 from riskpipe.valuation.spec import ValuationSpec
 

@@ -20,7 +20,7 @@ from riskpipe.products.trades import Trades
 from riskpipe.products.validation import all_columns, canonical
 from riskpipe.store.parquet import WrittenFile, write_parquet
 from riskpipe.store.portfolio import read_rows
-from riskpipe.store.tables import SCHEMAS, write_result
+from riskpipe.store.result_tables import SCHEMAS, write_result
 from riskpipe.valuation.context import Context, open_context
 from riskpipe.valuation.peak_memory import PeakMemory
 from riskpipe.valuation.price import Part, isolate, value_trades

@@ -15,8 +15,8 @@ from riskpipe.measures.families import Bumps
 from riskpipe.store.fingerprints import Span
 from riskpipe.store.parquet import ChangedFileError
 from riskpipe.store.portfolio import TradeFile
+from riskpipe.store.result_tables import Provenance
 from riskpipe.store.run_folder import RunFolder
-from riskpipe.store.tables import Provenance
 
 
 @dataclass(frozen=True)

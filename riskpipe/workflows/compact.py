@@ -19,10 +19,10 @@ from riskpipe.store.lease import Lease
 from riskpipe.store.location import open_store
 from riskpipe.store.parquet import WrittenFile, open_parquet
 from riskpipe.store.portfolio import content_sha256
-from riskpipe.store.publish import describe_table, read_current, replace_table
+from riskpipe.store.published import describe_table, read_current, replace_table
+from riskpipe.store.result_tables import SCHEMA_VERSION, SCHEMAS, Provenance, metadata
 from riskpipe.store.run_folder import RunFolder
 from riskpipe.store.stage import FILE_BYTES, stage
-from riskpipe.store.tables import SCHEMA_VERSION, SCHEMAS, Provenance, metadata
 
 OWNER = "compact"
 ROWS_AT_A_TIME = 65_536

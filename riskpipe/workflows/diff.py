@@ -26,7 +26,7 @@ from riskpipe.results.differences import (
 from riskpipe.results.find import Results, find_results
 from riskpipe.store.filesystem import MissingFileError
 from riskpipe.store.location import open_store
-from riskpipe.store.tables import SCHEMAS
+from riskpipe.store.result_tables import SCHEMAS
 
 WINDOW_BYTES = 64 << 20
 _FACTS = ("as_of", "engine_version")

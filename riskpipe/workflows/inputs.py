@@ -26,12 +26,12 @@ from riskpipe.market.model import MarketModel
 from riskpipe.market.snapshot import MarketSnapshot
 from riskpipe.market.stresses import EMPTY
 from riskpipe.measures.families import Bumps
-from riskpipe.measures.scenarios import NOT_PRICED, FactorRules, Scenarios, build_scenarios
+from riskpipe.measures.run_scenarios import NOT_PRICED, FactorRules, Scenarios, build_scenarios
 from riskpipe.plan.block import digest_id
 from riskpipe.plan.selection import Selection
 from riskpipe.plan.survey import Fault
 from riskpipe.products.catalogue import Catalogue, catalogue
-from riskpipe.products.ranges import check_ranges
+from riskpipe.products.term_ranges import check_ranges
 from riskpipe.products.validation import all_columns, check_schema
 from riskpipe.store.filesystem import Store
 from riskpipe.store.listing import with_partitions

@@ -20,9 +20,17 @@ from riskpipe.errors import InputError, Level, StorageError, UsageError
 from riskpipe.measures.catalogue import PNL_SETS
 from riskpipe.plan.costs import CostModel
 from riskpipe.plan.partition import BLOCKS_A_WORKER, Limits, ScenarioRange, scenario_ranges
-from riskpipe.plan.plan import LONG_SECONDS, SHORT_SECONDS, PlanHeader, PlanTotals, StoredPlan, block_tables, write_plan
 from riskpipe.plan.quarantine import Quarantine
 from riskpipe.plan.selection import Selection
+from riskpipe.plan.stored_plan import (
+    LONG_SECONDS,
+    SHORT_SECONDS,
+    PlanHeader,
+    PlanTotals,
+    StoredPlan,
+    block_tables,
+    write_plan,
+)
 from riskpipe.plan.survey import Fault, Portfolio, Pricing, Survey
 from riskpipe.runs.stored import open_plan, put_file
 from riskpipe.store.filesystem import Store, explained

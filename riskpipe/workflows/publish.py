@@ -17,7 +17,7 @@ from riskpipe.runs.stored import open_plan
 from riskpipe.store.filesystem import Store
 from riskpipe.store.lease import Lease
 from riskpipe.store.location import open_store
-from riskpipe.store.publish import read_current
+from riskpipe.store.published import read_current
 from riskpipe.store.run_ids import resolve_run
 
 

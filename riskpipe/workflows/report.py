@@ -25,9 +25,9 @@ from riskpipe.runs.stored import open_plan
 from riskpipe.store.filesystem import Store
 from riskpipe.store.location import open_store, store_of_file
 from riskpipe.store.parquet import open_parquet, read_parquet
+from riskpipe.store.result_tables import ResultStatus
 from riskpipe.store.run_folder import RunFolder
 from riskpipe.store.run_ids import resolve_run
-from riskpipe.store.tables import ResultStatus
 
 MOST_BOOKS = 300
 MOST_DESKS = 10

@@ -20,9 +20,9 @@ from riskpipe.runs.settled import settled
 from riskpipe.runs.stored import open_plan
 from riskpipe.store.lease import Lease
 from riskpipe.store.ledger import BlockSplit
+from riskpipe.store.result_tables import ResultStatus
 from riskpipe.store.run_folder import RunFolder
 from riskpipe.store.run_ids import resolve_run
-from riskpipe.store.tables import ResultStatus
 from riskpipe.valuation.context import open_context
 from riskpipe.valuation.run_block import read_trades
 from riskpipe.workflows.planned_inputs import refuse_changed_inputs

@@ -27,7 +27,7 @@ from riskpipe.store.ledger import read_ledger
 from riskpipe.store.location import store_of_file
 from riskpipe.store.parquet import read_parquet, write_parquet
 from riskpipe.store.portfolio import content_sha256
-from riskpipe.store.publish import published_runs
+from riskpipe.store.published import published_runs
 from riskpipe.store.run_folder import RunFolder
 from riskpipe.store.run_ids import list_runs, new_run_id, resolve_run
 from riskpipe.valuation.context import open_context

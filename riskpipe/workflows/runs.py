@@ -12,7 +12,7 @@ from riskpipe.runs.status import as_seen_now, published_days, status_of
 from riskpipe.store import run_ids
 from riskpipe.store.lease import Lease
 from riskpipe.store.location import open_store
-from riskpipe.store.publish import read_current
+from riskpipe.store.published import read_current
 from riskpipe.store.run_folder import RunFolder
 from riskpipe.store.run_ids import resolve_run
 

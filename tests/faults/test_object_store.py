@@ -27,7 +27,7 @@ from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import CURRENT, LEASES
 from riskpipe.store.ledger import BlockDone, BlockFailed, read_ledger
 from riskpipe.store.location import open_store
-from riskpipe.store.publish import read_current
+from riskpipe.store.published import read_current
 from riskpipe.store.run_folder import RunFolder
 from riskpipe.store.run_ids import list_runs
 from riskpipe.workflows.retry import retry

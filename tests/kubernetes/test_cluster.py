@@ -17,9 +17,9 @@ from pem import pair
 
 from riskpipe.clusters.kind import ClusterIdentity
 from riskpipe.clusters.kubernetes.api import Kube
-from riskpipe.clusters.kubernetes.cluster import on_kubernetes
+from riskpipe.clusters.kubernetes.cluster_options import Driver, KubernetesOptions, PodOptions
+from riskpipe.clusters.kubernetes.lifecycle import on_kubernetes
 from riskpipe.clusters.kubernetes.names import SESSION_ID, selector
-from riskpipe.clusters.kubernetes.options import Driver, KubernetesOptions, PodOptions
 from riskpipe.clusters.kubernetes.preflight import preflight
 from riskpipe.clusters.kubernetes.reaper import reap
 from riskpipe.clusters.kubernetes.resource import dask_cluster, scheduler_address

@@ -16,10 +16,10 @@ import pyarrow as pa
 
 from riskpipe.store.filesystem import Store
 from riskpipe.store.location import open_store
-from riskpipe.store.publish import publish_day
+from riskpipe.store.published import publish_day
+from riskpipe.store.result_tables import Provenance
 from riskpipe.store.run_folder import RunFolder
 from riskpipe.store.stage import stage
-from riskpipe.store.tables import Provenance
 
 AS_OF = date(2026, 11, 20)
 

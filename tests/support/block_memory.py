@@ -14,7 +14,7 @@ from contextlib import suppress
 import psutil
 import pyarrow as pa
 
-from riskpipe.plan.plan import StoredPlan
+from riskpipe.plan.stored_plan import StoredPlan
 from riskpipe.store.location import open_store
 from riskpipe.store.run_folder import RunFolder
 from riskpipe.valuation.run_block import BlockPayload, run_block

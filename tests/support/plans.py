@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from riskpipe.plan.block import Block
-from riskpipe.plan.plan import PLAN_VERSION, SCHEMA, PlanHeader, StoredPlan, write_plan
+from riskpipe.plan.stored_plan import PLAN_VERSION, SCHEMA, PlanHeader, StoredPlan, write_plan
 from riskpipe.store.ledger import BlockDone, BlockFailed, BlockSplit
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from riskpipe.clusters.kubernetes.options import Json, own_namespace
+from riskpipe.clusters.kubernetes.cluster_options import Json, own_namespace
 from riskpipe.clusters.kubernetes.resource import API_VERSION, KIND
 from riskpipe.errors import ClusterError
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from riskpipe.clusters.kubernetes.options import Json
+from riskpipe.clusters.kubernetes.cluster_options import Json
 
 # These never go away by themselves.
 HOPELESS = frozenset({"InvalidImageName", "ErrImageNeverPull"})

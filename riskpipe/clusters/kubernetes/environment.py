@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from riskpipe.clusters.kubernetes.options import KubernetesOptions
+from riskpipe.clusters.kubernetes.cluster_options import KubernetesOptions
 from riskpipe.clusters.settings import ENVIRONMENT, SETTINGS
 
 AUTHORITY, CERTIFICATE, KEY = "ca.crt", "tls.crt", "tls.key"

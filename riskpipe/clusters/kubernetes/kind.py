@@ -12,8 +12,8 @@ from pydantic import Field
 from riskpipe.clusters.findings import Finding
 from riskpipe.clusters.kind import ClusterKind, ClusterRequest, Sizing
 from riskpipe.clusters.kubernetes.api import Kube
+from riskpipe.clusters.kubernetes.cluster_options import Driver, Json, KubernetesOptions, own_namespace
 from riskpipe.clusters.kubernetes.names import SESSION_ID
-from riskpipe.clusters.kubernetes.options import Driver, Json, KubernetesOptions, own_namespace
 from riskpipe.clusters.kubernetes.reaper import reap
 from riskpipe.clusters.kubernetes.resource import dask_cluster
 from riskpipe.clusters.sizing import needed_workers, workers_for_deadline
@@ -60,7 +60,7 @@ class Kubernetes(ClusterKind):
             )
 
     def open(self, request: ClusterRequest) -> AbstractContextManager[Client]:
-        from riskpipe.clusters.kubernetes.cluster import on_kubernetes
+        from riskpipe.clusters.kubernetes.lifecycle import on_kubernetes
 
         return on_kubernetes(
             request.options,

@@ -6,9 +6,9 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
+from riskpipe.clusters.kubernetes.cluster_options import Json, KubernetesOptions, PodOptions
 from riskpipe.clusters.kubernetes.environment import pod_environment
 from riskpipe.clusters.kubernetes.memory import worker_memory
-from riskpipe.clusters.kubernetes.options import Json, KubernetesOptions, PodOptions
 
 COMM_PORT = 8786
 HTTP_PORT = 8787

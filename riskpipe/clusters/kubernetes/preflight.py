@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from riskpipe.clusters.findings import Finding
 from riskpipe.clusters.kubernetes.api import Kube
 from riskpipe.clusters.kubernetes.certificates import certificate_faults
-from riskpipe.clusters.kubernetes.cluster import tls_files
-from riskpipe.clusters.kubernetes.options import Driver, KubernetesOptions
+from riskpipe.clusters.kubernetes.cluster_options import Driver, KubernetesOptions
+from riskpipe.clusters.kubernetes.lifecycle import tls_files
 from riskpipe.clusters.kubernetes.resource import API_VERSION, check_options
 from riskpipe.errors import Level, RiskpipeError
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from distributed import Client
 
 from riskpipe.clusters.kubernetes.api import Kube
+from riskpipe.clusters.kubernetes.cluster_options import Json
 from riskpipe.clusters.kubernetes.diagnosis import (
     PODS_SHOWN,
     PodTrouble,
@@ -20,7 +21,6 @@ from riskpipe.clusters.kubernetes.diagnosis import (
     troubles,
     without_pods,
 )
-from riskpipe.clusters.kubernetes.options import Json
 from riskpipe.errors import ClusterError
 
 POLL_SECONDS = 0.5

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 from riskpipe.clusters.kubernetes.api import Kube
+from riskpipe.clusters.kubernetes.cluster_options import Driver, Json
 from riskpipe.clusters.kubernetes.names import DRIVER, SESSION, selector
-from riskpipe.clusters.kubernetes.options import Driver, Json
 from riskpipe.store.process import ProcessIdentity
 
 logger = logging.getLogger(__name__)

@@ -6,8 +6,8 @@ import json
 from dataclasses import asdict
 
 from riskpipe.clusters.kind import ClusterIdentity
+from riskpipe.clusters.kubernetes.cluster_options import Driver, Json, KubernetesOptions
 from riskpipe.clusters.kubernetes.names import DRIVER, cluster_name, labels
-from riskpipe.clusters.kubernetes.options import Driver, Json, KubernetesOptions
 from riskpipe.clusters.kubernetes.pods import COMM_PORT, HTTP_PORT, merged, protocol, scheduler_pod, worker_pod
 from riskpipe.errors import UsageError
 from riskpipe.store.process import ProcessIdentity

@@ -14,10 +14,10 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from riskpipe import errors
+from riskpipe.cli.invocation import Invocation
 from riskpipe.cli.main import app
 from riskpipe.cli.options import before_commands, everywhere
 from riskpipe.cli.program import Program
-from riskpipe.cli.session import Session
 from riskpipe.cli.streams import LostAnswerError, ReaderGoneError
 
 SHARED = {"config", "as_of", "set_", "json", "quiet", "verbose", "log_format", "no_color"}
@@ -54,7 +54,7 @@ def program(error: BaseException | None = None, code: int = 0) -> typer.Typer:
     """A program of one command, `fail`, that raises or returns as told."""
     small = typer.Typer(cls=Program, callback=before_commands(), pretty_exceptions_enable=False)
 
-    def fail(session: Session) -> int:
+    def fail(invocation: Invocation) -> int:
         secret = "a local variable"
         if error is not None:
             raise error
@@ -188,7 +188,7 @@ def test_a_missing_configuration_names_init(tmp_path: Path, monkeypatch: pytest.
 def test_log_records_and_warnings_of_libraries_come_in_the_same_form() -> None:
     small = typer.Typer(cls=Program, callback=before_commands(), pretty_exceptions_enable=False)
 
-    def noisy(session: Session) -> int:
+    def noisy(invocation: Invocation) -> int:
         logging.getLogger("a.library").warning("slow %s", "disk")
         with warnings.catch_warnings():
             warnings.simplefilter("always")

@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 import pytest
 from rich.console import Console
 
+from riskpipe.cli.invocation import Invocation
 from riskpipe.cli.messages import LogFormat, Messages
 from riskpipe.cli.progress import Bar, Heartbeat, Quiet, observer, progress_line
-from riskpipe.cli.session import Session
 from riskpipe.plan.accounting import RunStatus
 
 
@@ -61,7 +61,7 @@ def test_json_lines_carry_the_counts(running: RunStatus, capsys: pytest.CaptureF
 
 
 def test_quiet_keeps_warnings(running: RunStatus, capsys: pytest.CaptureFixture[str]) -> None:
-    with observer(Session(quiet=True)) as quiet:
+    with observer(Invocation(quiet=True)) as quiet:
         assert type(quiet) is Quiet
         quiet.update(running)
         quiet.message("info", "planned")
@@ -93,7 +93,7 @@ def test_a_bar_on_a_terminal_only(
     ours, theirs = pty.openpty()
     with os.fdopen(theirs, "w") as stream, open(os.devnull, "w") as nowhere, monkeypatch.context() as patch:
         patch.setattr("sys.stderr", stream if terminal else nowhere)
-        with observer(Session(log_format=log_format)) as watching:
+        with observer(Invocation(log_format=log_format)) as watching:
             assert type(watching) is kind
     os.close(ours)
 

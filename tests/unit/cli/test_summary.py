@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from riskpipe.cli.session import Session
+from riskpipe.cli.invocation import Invocation
 from riskpipe.cli.summary import MOST_LINES, summary
 from riskpipe.plan.accounting import Counts, RunStatus
 
@@ -16,7 +16,7 @@ RUN = "20261120-193055-3f9a1c"
 
 def test_a_complete_run(status: MakeStatus) -> None:
     whole = Counts(planned=120, ok=120)
-    assert summary(status(blocks=whole), Session()) == [
+    assert summary(status(blocks=whole), Invocation()) == [
         "run 20261120-193055-3f9a1c of 2026-11-20: complete in 1:20; 200,000 trades, 100.0M valuations (1.25M/s)",
         "",
         "         planned     ok  reused  failed  not applicable  cancelled",
@@ -29,7 +29,7 @@ def test_a_complete_run(status: MakeStatus) -> None:
 
 
 def test_no_rate_when_a_part_was_done_before(status: MakeStatus) -> None:
-    assert summary(status(), Session())[0].endswith("complete in 1:20; 200,000 trades")
+    assert summary(status(), Invocation())[0].endswith("complete in 1:20; 200,000 trades")
 
 
 @pytest.mark.parametrize(
@@ -41,11 +41,11 @@ def test_no_rate_when_a_part_was_done_before(status: MakeStatus) -> None:
     ],
 )
 def test_no_rate_of_what_was_not_valued(status: MakeStatus, state: str, blocks: Counts) -> None:
-    assert "valuations" not in summary(status(state=state, blocks=blocks), Session())[0]
+    assert "valuations" not in summary(status(state=state, blocks=blocks), Invocation())[0]
 
 
 def test_a_run_that_another_one_replaced_says_so(status: MakeStatus) -> None:
-    lines = summary(status(published=False, superseded_by="20261120-201500-000000-8"), Session())
+    lines = summary(status(published=False, superseded_by="20261120-201500-000000-8"), Invocation())
     assert lines[-2].startswith("superseded by run 20261120-201500-000000-8; results under")
 
 
@@ -53,7 +53,7 @@ def test_the_way_out_at_a_messages_end_is_read(status: MakeStatus) -> None:
     message = (
         f"not published: run {RUN} lacks {'bucketed_delta, ' * 12}and would replace the day; --replace-day allows it"
     )
-    assert message in summary(status(published=False, messages=(message,)), Session())
+    assert message in summary(status(published=False, messages=(message,)), Invocation())
 
 
 def test_never_more_than_15_lines(status: MakeStatus) -> None:
@@ -63,7 +63,7 @@ def test_never_more_than_15_lines(status: MakeStatus) -> None:
         messages=tuple(f"message {k}\nwith {'a long ' * 100} tail" for k in range(50)),
         published=False,
     )
-    lines = summary(worst, Session())
+    lines = summary(worst, Invocation())
     assert len(lines) <= MOST_LINES
     assert all("\n" not in line for line in lines)
     assert "REASON_12 13, REASON_11 12, REASON_10 11, REASON_9 10, REASON_8 9, 8 other reasons 36" in lines[6]
@@ -92,11 +92,11 @@ def test_never_more_than_15_lines(status: MakeStatus) -> None:
     ],
 )
 def test_the_next_command(status: MakeStatus, changes: dict[str, object], step: str) -> None:
-    assert summary(status(**changes), Session())[-1] == f"next: riskpipe {step}"
+    assert summary(status(**changes), Invocation())[-1] == f"next: riskpipe {step}"
 
 
 def test_the_next_command_means_the_same_configuration(status: MakeStatus) -> None:
-    session = Session(config="my desk/a.yaml", as_of="2026-11-19", assignments=("retry.storage=1",))
-    assert summary(status(), session)[-1].endswith(
+    invocation = Invocation(config="my desk/a.yaml", as_of="2026-11-19", assignments=("retry.storage=1",))
+    assert summary(status(), invocation)[-1].endswith(
         "3f9a1c -c 'my desk/a.yaml' --as-of 2026-11-19 --set retry.storage=1"
     )

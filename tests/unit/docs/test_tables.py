@@ -17,7 +17,7 @@ from riskpipe.measures.catalogue import MEASURES
 from riskpipe.plan.accounting import Counts, RunLifecycle, RunStatus
 from riskpipe.products.catalogue import PRODUCTS
 from riskpipe.store import ledger
-from riskpipe.store.tables import SCHEMAS
+from riskpipe.store.result_tables import SCHEMAS
 
 PUBLISHED = ("valuations", "sensitivities", "scenario_pnl", "scenarios", "aggregates")
 OF_A_RUN = ("blocks.parquet", "failures.parquet")

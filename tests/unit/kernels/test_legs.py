@@ -6,7 +6,8 @@ import mpmath
 import numpy as np
 import pytest
 
-from riskpipe.kernels import credit, legs
+from riskpipe.kernels import credit as credit
+from riskpipe.kernels import legs
 
 TRADES, NODES, WIDTH, FIRST = 6, 11, 19, 3
 COUNTS = [0, 1, 3, 4, 5, 9]

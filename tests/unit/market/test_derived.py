@@ -19,7 +19,7 @@ from riskpipe.market.derived import (
 from riskpipe.market.factors import MARKET_SCHEMA
 from riskpipe.market.scenarios import ScenarioSetBuilder
 from riskpipe.market.snapshot import MarketSnapshot
-from riskpipe.measures.scenarios import build_scenarios
+from riskpipe.measures.run_scenarios import build_scenarios
 
 AS_OF = 20_000
 QUOTES = ("par_rate:USD.SOFR:1Y", "par_rate:USD.SOFR:2Y")

@@ -16,7 +16,7 @@ from riskpipe.market.odd_values import odd_facts, odd_levels
 from riskpipe.market.ranges import RANGES
 from riskpipe.products.base import Column
 from riskpipe.products.catalogue import PRODUCTS, catalogue
-from riskpipe.products.ranges import check_ranges, odd_terms, range_key
+from riskpipe.products.term_ranges import check_ranges, odd_terms, range_key
 from riskpipe.products.trades import Trades
 from riskpipe.products.validation import all_columns
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from riskpipe.arrays import FloatArray
 from riskpipe.market.snapshot import MarketSnapshot
 from riskpipe.measures.catalogue import PNL_SETS, scenario_set_of
-from riskpipe.measures.scenarios import build_scenarios
+from riskpipe.measures.run_scenarios import build_scenarios
 from riskpipe.plan.partition import Limits, cut_trades, scenario_ranges
 
 rows = st.lists(

@@ -17,7 +17,7 @@ from plans import block, header, stored
 from riskpipe.errors import InputError
 from riskpipe.plan.block import BLOCK_ID_LENGTH, Block, digest_id
 from riskpipe.plan.partition import Limits, ScenarioRange
-from riskpipe.plan.plan import (
+from riskpipe.plan.stored_plan import (
     BLOCKS_PER_ROW_GROUP,
     HEADER_KEY,
     PLAN_VERSION,

@@ -10,8 +10,8 @@ from plans import block, done, failed, split, stored
 from riskpipe.errors import Failure, Reason
 from riskpipe.plan.accounting import Counts
 from riskpipe.plan.block import Block
-from riskpipe.plan.plan import StoredPlan
 from riskpipe.plan.state import RunState
+from riskpipe.plan.stored_plan import StoredPlan
 from riskpipe.store.ledger import Record, SessionStarted
 
 TWO = ("pv", "vega")

@@ -16,8 +16,8 @@ from plans import block, done, failed, split, stored
 
 from riskpipe.plan.accounting import Counts
 from riskpipe.plan.block import Block, BlockState
-from riskpipe.plan.plan import StoredPlan
 from riskpipe.plan.state import RunState
+from riskpipe.plan.stored_plan import StoredPlan
 from riskpipe.store.ledger import OutputLost, Record
 
 MEASURES = ("pv", "vega")

@@ -14,11 +14,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from riskpipe.errors import StorageError
-from riskpipe.store import tables
+from riskpipe.store import result_tables as tables
 from riskpipe.store.filesystem import Store
 from riskpipe.store.location import open_store
 from riskpipe.store.parquet import atomic_parquet, open_parquet, read_metadata, read_parquet, write_parquet
-from riskpipe.store.tables import SCHEMAS, InvalidResultError, Provenance, conform, table_sink, write_result
+from riskpipe.store.result_tables import SCHEMAS, InvalidResultError, Provenance, conform, table_sink, write_result
 
 # contracts.md, "Results", plus what was agreed since: aggregates.scenario, and the internal partials.
 CONTRACT = {

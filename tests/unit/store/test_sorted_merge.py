@@ -16,8 +16,8 @@ from riskpipe.store import sorted_merge as merge_module
 from riskpipe.store.filesystem import Store
 from riskpipe.store.location import open_store
 from riskpipe.store.parquet import write_parquet
+from riskpipe.store.result_tables import InvalidResultError
 from riskpipe.store.sorted_merge import Source, merge_sorted
-from riskpipe.store.tables import InvalidResultError
 
 SCHEMA = pa.schema(
     [

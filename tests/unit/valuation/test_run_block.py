@@ -13,7 +13,7 @@ from valuations import OpenRun
 
 from riskpipe.errors import Failure, Reason
 from riskpipe.store.parquet import read_parquet
-from riskpipe.store.tables import SORT_KEYS, metadata
+from riskpipe.store.result_tables import SORT_KEYS, metadata
 from riskpipe.valuation.run_block import BlockPayload, BlockResult, run_block, void_block
 
 OpenDesk = Callable[..., OpenRun]

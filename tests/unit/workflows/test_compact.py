@@ -17,7 +17,7 @@ from riskpipe.cli.main import app
 from riskpipe.errors import LeaseError, UsageError
 from riskpipe.store.lease import Lease
 from riskpipe.store.location import open_store
-from riskpipe.store.tables import Provenance, metadata, table_sink
+from riskpipe.store.result_tables import Provenance, metadata, table_sink
 from riskpipe.workflows.compact import compact
 from riskpipe.workflows.diff import diff
 

@@ -10,8 +10,8 @@ from pem import DAY, pair
 
 from riskpipe.clusters.address import TlsFiles
 from riskpipe.clusters.kubernetes.certificates import certificate_faults, read_certificate
-from riskpipe.clusters.kubernetes.cluster import tls_files
-from riskpipe.clusters.kubernetes.options import KubernetesOptions
+from riskpipe.clusters.kubernetes.cluster_options import KubernetesOptions
+from riskpipe.clusters.kubernetes.lifecycle import tls_files
 from riskpipe.errors import ClusterError
 
 NOW = datetime.now(UTC)

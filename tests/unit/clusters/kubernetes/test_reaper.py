@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from riskpipe.clusters.kubernetes.cluster_options import Driver
 from riskpipe.clusters.kubernetes.names import DRIVER, SESSION
-from riskpipe.clusters.kubernetes.options import Driver
 from riskpipe.clusters.kubernetes.reaper import why_orphan
 from riskpipe.store.process import ProcessIdentity
 

@@ -12,9 +12,9 @@ import pytest
 import yaml
 
 from riskpipe.clusters.kind import ClusterIdentity
+from riskpipe.clusters.kubernetes.cluster_options import Driver, KubernetesOptions, PodOptions
 from riskpipe.clusters.kubernetes.environment import dask_environment
 from riskpipe.clusters.kubernetes.names import DRIVER, MAX_NAME, cluster_name, labels, output_label
-from riskpipe.clusters.kubernetes.options import Driver, KubernetesOptions, PodOptions
 from riskpipe.clusters.kubernetes.resource import dask_cluster, pods
 from riskpipe.clusters.settings import SETTINGS
 from riskpipe.errors import UsageError

@@ -17,9 +17,9 @@ from riskpipe.clusters.address import TlsFiles, connect
 from riskpipe.clusters.initialise import Initialise, initialise_workers
 from riskpipe.clusters.kind import ClusterIdentity
 from riskpipe.clusters.kubernetes.api import Kube
+from riskpipe.clusters.kubernetes.cluster_options import Driver, Json, KubernetesOptions
 from riskpipe.clusters.kubernetes.environment import AUTHORITY, CERTIFICATE, KEY
 from riskpipe.clusters.kubernetes.names import SESSION_ID
-from riskpipe.clusters.kubernetes.options import Driver, Json, KubernetesOptions
 from riskpipe.clusters.kubernetes.readiness import POLL_SECONDS, Wait
 from riskpipe.clusters.kubernetes.reaper import reap
 from riskpipe.clusters.kubernetes.resource import check_options, dask_cluster, scheduler_address

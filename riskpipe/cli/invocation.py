@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Session:
+class Invocation:
     """The options given before and after the command's name, taken together."""
 
     config: str | None = None

@@ -19,18 +19,19 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
 from riskpipe.errors import StorageError
-from riskpipe.store import local_store, tables
+from riskpipe.store import local_store
+from riskpipe.store import result_tables as tables
 from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import published_day
 from riskpipe.store.location import open_store
 from riskpipe.store.object_store import ObjectStore
 from riskpipe.store.parquet import ROW_GROUP_ROWS, WrittenFile, open_parquet, read_parquet
 from riskpipe.store.portfolio import content_sha256
-from riskpipe.store.publish import publish_day, read_current
+from riskpipe.store.published import publish_day, read_current
+from riskpipe.store.result_tables import SCHEMAS, Provenance, write_result
 from riskpipe.store.run_folder import RunFolder
 from riskpipe.store.sorted_merge import Source
 from riskpipe.store.stage import stage, stage_merged
-from riskpipe.store.tables import SCHEMAS, Provenance, write_result
 
 DAY = date(2026, 11, 20)
 NOW = datetime(2026, 11, 20, 19, 30, 55, tzinfo=UTC)
@@ -312,7 +313,7 @@ KILLED_AT_STEP = """
     from riskpipe.store.location import open_store
     from riskpipe.store.run_folder import RunFolder
     from riskpipe.store.parquet import WrittenFile
-    from riskpipe.store.publish import publish_day
+    from riskpipe.store.published import publish_day
 
     root, run, step = sys.argv[1], sys.argv[2], int(sys.argv[3])
     tables = {t: [WrittenFile(**f) for f in files] for t, files in json.load(sys.stdin).items()}
