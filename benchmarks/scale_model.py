@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 ARRIVE, FINISH, LOSE, READY = range(4)
-MOP_UP_SECONDS = 1.0
+REBALANCE_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -235,7 +235,7 @@ class _Simulation:
         if shard.queue:
             self._begin(now, number, shard.queue.popleft())
         elif fullest.queue:
-            self._begin(now + MOP_UP_SECONDS, number, fullest.queue.pop())
+            self._begin(now + REBALANCE_SECONDS, number, fullest.queue.pop())
         else:
             shard.idle += 1
 

@@ -47,7 +47,7 @@ class ShardThread:
         self._open_shard = open_shard
         self._wake = wake
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._keep, name=f"riskpipe-shard-{number}")
+        self._thread = threading.Thread(target=self._run, name=f"riskpipe-shard-{number}")
 
     def start(self) -> None:
         self._thread.start()
@@ -59,7 +59,7 @@ class ShardThread:
     def join(self) -> None:
         self._thread.join()
 
-    def _keep(self) -> None:
+    def _run(self) -> None:
         try:
             with self._open_shard(self.number, self._wake, self._over.is_set) as shard:
                 self.shard = shard

@@ -76,7 +76,7 @@ def test_what_the_driver_does_alone_counts():
 
 
 def test_the_last_blocks_of_one_shard_are_mopped_up_by_another():
-    """Odd numbers over two shards end within a block and the mop-up of each other."""
+    """Odd numbers over two shards end within a block and the rebalancing between them."""
     run = replace(EVEN, workers=4, shards=2, compute_hours=101 * 10.0 / 3600.0)
     assert simulate(run).value_s <= 26 * 10.0 + 2.0
 

@@ -1,4 +1,4 @@
-"""Shards in this process: dealing, losses, late ones, mopping up, closing."""
+"""Shards in this process: assignment, losses, late ones, rebalancing, closing."""
 
 import threading
 from collections import Counter, deque
