@@ -1,1 +1,1 @@
-"""Files: Parquet, the layout of a run, ledger, lease, publication; on this machine or in an object store."""
+"""Files: Parquet, a run's folder, ledger, lease, publication; on this machine or in an object store."""

@@ -14,6 +14,7 @@ from riskpipe.runs.folded import FoldedRun
 from riskpipe.runs.opening import Opened, open_output, with_session
 from riskpipe.runs.outputs import failed_trades_of, unfinished
 from riskpipe.runs.parts import failed_trades
+from riskpipe.runs.planned_inputs import refuse_changed_inputs
 from riskpipe.runs.publication import FOR_A_RUN, Publication
 from riskpipe.runs.session import Session
 from riskpipe.runs.settled import settled
@@ -25,7 +26,6 @@ from riskpipe.store.run_folder import RunFolder
 from riskpipe.store.run_ids import resolve_run
 from riskpipe.valuation.context import open_context
 from riskpipe.valuation.run_block import read_trades
-from riskpipe.workflows.planned_inputs import refuse_changed_inputs
 
 
 def retry(

@@ -2,41 +2,29 @@
 
 from __future__ import annotations
 
-import json
-import time
 from datetime import UTC, datetime
 
-from riskpipe import __version__
-from riskpipe.config import Settings, resolved_yaml
-from riskpipe.errors import Level, Reason, StorageError, UsageError
-from riskpipe.fault_points import FaultPoint, fault_point
-from riskpipe.measures.families import Bumps
+from riskpipe.config import Settings
+from riskpipe.errors import Reason, StorageError, UsageError
 from riskpipe.plan.accounting import Observer, RunLifecycle, RunStatus
 from riskpipe.plan.selection import Selection
 from riskpipe.runs.engine import engine_differences, refuse_other_engine
 from riskpipe.runs.folded import FoldedRun
+from riskpipe.runs.new_run import create
 from riskpipe.runs.opening import Opened, open_output, with_session
+from riskpipe.runs.planned_inputs import refuse_other_inputs, same_inputs
 from riskpipe.runs.publication import FOR_A_RUN, Publication
 from riskpipe.runs.session import Session
 from riskpipe.runs.settled import settled
 from riskpipe.runs.status import read_status
-from riskpipe.runs.stored import PLAN_FILE, open_plan, put_file
+from riskpipe.runs.stored import open_plan
 from riskpipe.store.filesystem import Store
 from riskpipe.store.lease import Lease
 from riskpipe.store.ledger import read_ledger
-from riskpipe.store.location import store_of_file
-from riskpipe.store.parquet import read_parquet, write_parquet
-from riskpipe.store.portfolio import content_sha256
+from riskpipe.store.parquet import read_parquet
 from riskpipe.store.published import published_runs
 from riskpipe.store.run_folder import RunFolder
 from riskpipe.store.run_ids import list_runs, new_run_id, resolve_run
-from riskpipe.valuation.context import open_context
-from riskpipe.valuation.spec import ValuationSpec
-from riskpipe.workflows.check import checks_table
-from riskpipe.workflows.plan import Planned, make_plan
-from riskpipe.workflows.planned_inputs import refuse_other_inputs, same_inputs
-
-RUN_VERSION = 1
 
 
 def run(
@@ -71,7 +59,7 @@ def run(
             return Opened(folder, {}, _try_storage_again)
         new_id = new_run_id(store, datetime.now(UTC), published_runs(store))
         lease.name(new_id)
-        return _create(store, settings, selection, new_id, log)
+        return create(store, settings, selection, new_id, log)
 
     return with_session(store, settings, opened, fail_fast, publication, observer, wait)
 
@@ -129,66 +117,3 @@ def _unfinished(folder: RunFolder, settings: Settings, selection: Selection, obs
     if same and settings.on_invalid == "error" and len(read_parquet(folder.store, folder.quarantine)):
         return None  # a new run says what is wrong with the trades, and prices none
     return folder if same else None
-
-
-def _create(store: Store, settings: Settings, selection: Selection, run_id: str, observer: Observer) -> Opened:
-    """Check, plan, and put everything that the workers need in place; the plan comes last and makes it a run."""
-    started = time.monotonic()
-    folder = RunFolder(store, run_id)
-    observer.message("info", "checking and planning")
-    with make_plan(settings, selection) as planned:
-        phases = {"plan": time.monotonic() - started}
-        errors = sum(1 for fault in planned.faults if fault.level == Level.ERROR)
-        if errors:
-            observer.message("warning", f"{errors} faults in the inputs; they are in {folder.checks}")
-        _write_run(folder, settings, planned)
-    return Opened(folder, phases)
-
-
-def _write_run(folder: RunFolder, settings: Settings, planned: Planned) -> None:
-    fault_point(FaultPoint.WRITE_RUN)
-    inputs = planned.inputs
-    header = planned.plan.header
-    folder.store.write_bytes(
-        folder.run,
-        json.dumps(
-            {
-                "schema_version": RUN_VERSION,
-                "run_id": folder.run_id,
-                "as_of": header.as_of,
-                "created_at": datetime.now(UTC).isoformat(),
-                "engine_version": __version__,
-                "config_sha256": settings.sha256,
-                "inputs_sha256": inputs.sha256,
-            },
-            indent=2,
-        ).encode(),
-    )
-    folder.store.write_bytes(folder.config, resolved_yaml(settings).encode())
-    folder.store.write_bytes(folder.inputs, json.dumps(inputs.hashes, indent=2, sort_keys=True).encode())
-    sha256 = {PLAN_FILE: content_sha256(*store_of_file(planned.plan.path))}
-    for path, writable in ((folder.market, inputs.snapshot), (folder.scenarios, inputs.scenarios.columns)):
-        with folder.store.atomic_sink(path) as sink:
-            writable.write(sink.name)
-            sha256[path.rpartition("/")[2]] = content_sha256(*store_of_file(sink.name))
-    quarantine = write_parquet(folder.store, folder.quarantine, planned.quarantine.table())
-    sha256[folder.quarantine.rpartition("/")[2]] = quarantine.sha256
-    spec = ValuationSpec(
-        run_id=folder.run_id,
-        as_of=settings.as_of,
-        measures=tuple(settings.measures),
-        bumps=Bumps(**settings.bumps.model_dump()),
-        conventions=settings.conventions(),
-        portfolio=settings.inputs.portfolio,
-        files={file.path: file for file in inputs.files},
-        selection=tuple(tuple(terms) for terms in header.selection),
-        stored_pnl=planned.stored_pnl,
-        config_sha256=settings.sha256,
-        inputs_sha256=inputs.sha256,
-        engine_version=__version__,
-        files_sha256=sha256,
-    )
-    folder.store.write_bytes(folder.valuation, spec.to_json().encode())
-    write_parquet(folder.store, folder.checks, checks_table(list(planned.faults)))
-    put_file(folder.store, folder.plan, planned.plan.path)
-    open_context.cache_clear()

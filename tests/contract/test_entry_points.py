@@ -12,11 +12,11 @@ import pytest
 from valuations import open_run, settings_at, write_book
 
 from riskpipe.errors import UsageError
+from riskpipe.inputs.opened import open_inputs
 from riskpipe.plan.selection import parse_selection
 from riskpipe.products.catalogue import PRODUCTS, catalogue
 from riskpipe.products.trades import Trades
 from riskpipe.products.validation import canonical
-from riskpipe.workflows.inputs import open_inputs
 
 CASH = '''
 """Cash on account: its amount, in any currency."""

@@ -11,11 +11,11 @@ import pytest
 from spoiled import Answer, Book, assert_only_these_fail, rewrite, rows_where, run_directory, with_cells
 
 from riskpipe.config import load_settings
+from riskpipe.inputs.opened import open_inputs
 from riskpipe.plan.survey import Portfolio, Survey
 from riskpipe.products.base import RowFaults
 from riskpipe.products.fx_forward import FxForward
 from riskpipe.products.trades import Trades
-from riskpipe.workflows.inputs import open_inputs
 
 INVALID, MISSING = "INVALID_TRADE", "MISSING_MARKET_DATA"
 

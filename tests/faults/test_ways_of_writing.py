@@ -14,8 +14,8 @@ import pytest
 from spoiled import Book, assert_only_these_fail, rewrite, with_cells
 
 from riskpipe.config import load_settings
+from riskpipe.inputs.opened import hash_inputs, open_inputs
 from riskpipe.plan.selection import Selection
-from riskpipe.workflows.inputs import hash_inputs, open_inputs
 
 Change = Callable[[pa.Table], pa.Table]
 

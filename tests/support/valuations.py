@@ -22,6 +22,8 @@ from riskpipe.plan.selection import Selection
 from riskpipe.products.base import Product
 from riskpipe.products.trades import Trades
 from riskpipe.products.validation import all_columns
+from riskpipe.runs.new_run import write_run
+from riskpipe.runs.planning import make_plan
 from riskpipe.store.columns import ARROW_TYPES
 from riskpipe.store.filesystem import Store
 from riskpipe.store.location import open_store
@@ -29,8 +31,6 @@ from riskpipe.store.run_folder import RunFolder
 from riskpipe.valuation.context import Context
 from riskpipe.valuation.price import Part, value_trades
 from riskpipe.valuation.run_block import BlockPayload, read_trades
-from riskpipe.workflows.plan import make_plan
-from riskpipe.workflows.run import _write_run
 
 RUN_ID = "20261120-193055-3f9a1c"
 
@@ -84,7 +84,7 @@ def open_run(settings: Settings, selection: Selection | None = None) -> OpenRun:
     """Plan, and put in place what workers open."""
     folder = RunFolder(open_store(settings.output), RUN_ID)
     with make_plan(settings, selection or Selection()) as planned:
-        _write_run(folder, settings, planned)
+        write_run(folder, settings, planned)
         blocks = tuple(block for _, block in planned.plan.blocks())
         ranges = planned.ranges
         derivative = planned.inputs.derivative

@@ -13,7 +13,7 @@ import pytest
 from riskpipe.config import Settings
 from riskpipe.plan.block import Block
 from riskpipe.plan.selection import parse_selection
-from riskpipe.workflows.plan import make_plan
+from riskpipe.runs.planning import make_plan
 
 SettingsOf = Callable[..., Settings]
 FEW = ("measures=[pv, vega, stress]", "partition.max_trades=30")

@@ -13,6 +13,7 @@ from desk import Desk, desk_book
 from valuations import settings_at, trades_of
 
 from riskpipe.config import Settings
+from riskpipe.inputs.opened import OpenedInputs, open_inputs
 from riskpipe.plan import survey as module
 from riskpipe.plan.costs import CostModel
 from riskpipe.plan.partition import ScenarioRange, scenario_ranges
@@ -20,7 +21,6 @@ from riskpipe.plan.quarantine import Quarantine
 from riskpipe.plan.selection import parse_selection
 from riskpipe.plan.survey import FileSurvey, Portfolio, Pricing, Survey
 from riskpipe.products.catalogue import Catalogue
-from riskpipe.workflows.inputs import OpenedInputs, open_inputs
 
 ROWS = [
     {"trade_id": "A", "book": "x"},
@@ -38,7 +38,7 @@ ROWS = [
 def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Sequence[dict[str, Any]]], OpenedInputs]:
     products = Catalogue()
     products["desk"] = Desk()
-    monkeypatch.setattr("riskpipe.workflows.inputs.catalogue", lambda: products)
+    monkeypatch.setattr("riskpipe.inputs.opened.catalogue", lambda: products)
 
     def make(rows: Sequence[dict[str, Any]]) -> OpenedInputs:
         inputs = open_inputs(_settings(tmp_path, rows))

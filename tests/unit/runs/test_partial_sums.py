@@ -43,7 +43,7 @@ def products(monkeypatch: pytest.MonkeyPatch) -> dict[str, Product]:
     """The catalogue of the test; change it to mend a product."""
     known = Catalogue()
     known.update({**{product.name: product for product in PRODUCTS}, "desk": Desk()})
-    for room in ("riskpipe.workflows.inputs", "riskpipe.runs.engine", "riskpipe.valuation.context"):
+    for room in ("riskpipe.inputs.opened", "riskpipe.runs.engine", "riskpipe.valuation.context"):
         monkeypatch.setattr(f"{room}.catalogue", lambda: known)
     open_context.cache_clear()
     return known

@@ -23,7 +23,7 @@ def open_desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> OpenDesk:
     """open_desk(rows, "partition.max_trades=2") plans a book of desk trades."""
     products = Catalogue()
     products["desk"] = Desk()
-    for room in ("riskpipe.workflows.inputs", "riskpipe.valuation.context"):
+    for room in ("riskpipe.inputs.opened", "riskpipe.valuation.context"):
         monkeypatch.setattr(f"{room}.catalogue", lambda: products)
     open_context.cache_clear()
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from riskpipe.inputs.opened import OpenedInputs, RefusedInputs, hash_inputs, open_inputs
 from riskpipe.plan.selection import Selection
-from riskpipe.workflows.inputs import OpenedInputs, RefusedInputs, hash_inputs, open_inputs
 
 
 def test_inputs_that_can_be_used(settings_of) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from riskpipe.config.models import Settings
 from riskpipe.errors import InputError
+from riskpipe.inputs.opened import hash_inputs
 from riskpipe.plan.selection import Selection, parse_selection
 from riskpipe.plan.stored_plan import PlanHeader
 from riskpipe.runs.stored import open_plan
 from riskpipe.store.run_folder import RunFolder
-from riskpipe.workflows.inputs import hash_inputs
 
 
 def same_inputs(folder: RunFolder, settings: Settings, selection: Selection) -> bool:

@@ -14,6 +14,9 @@ import pyarrow as pa
 from riskpipe import __version__
 from riskpipe.config import Settings
 from riskpipe.errors import Level, StorageError
+from riskpipe.inputs.input_tables import table_sha256, unknown_column_faults
+from riskpipe.inputs.inspection import Inspection
+from riskpipe.inputs.market_input import Market, open_market
 from riskpipe.market.dates import (
     MARKET_COLUMNS,
     OTHER_DAY,
@@ -38,9 +41,6 @@ from riskpipe.store.listing import with_partitions
 from riskpipe.store.location import open_store
 from riskpipe.store.parquet import open_parquet
 from riskpipe.store.portfolio import TradeFile, content_sha256, discover, fingerprinted
-from riskpipe.workflows.inspection import Inspection
-from riskpipe.workflows.market_input import Market, open_market
-from riskpipe.workflows.tables import table_sha256, unknown_column_faults
 
 _WAYS_OUT = {
     "no such directory": ": correct inputs.portfolio in the configuration",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from riskpipe.errors import Level
+from riskpipe.inputs.inspection import Inspection
 from riskpipe.market.arbitrage import arbitrage_faults
 from riskpipe.market.checks import canonical_table, check_market_table
 from riskpipe.market.consistency import consistency_faults
@@ -23,7 +24,6 @@ from riskpipe.market.odd_values import odd_facts, odd_levels
 from riskpipe.market.producers import PRODUCERS
 from riskpipe.market.snapshot import MarketSnapshot
 from riskpipe.plan.survey import Fault
-from riskpipe.workflows.inspection import Inspection
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ import pyarrow as pa
 
 from riskpipe.config import Settings
 from riskpipe.errors import Level
+from riskpipe.inputs.input_tables import read_table
 from riskpipe.market.factors import MarketFault, days_of
 from riskpipe.plan.survey import Fault
 from riskpipe.products.catalogue import Catalogue
 from riskpipe.store.filesystem import Store
-from riskpipe.workflows.tables import read_table
 
 
 @dataclass
