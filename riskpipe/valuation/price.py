@@ -7,7 +7,7 @@ the trades, and of P&L columns, gives the same bits.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -84,7 +84,7 @@ def value_trades(
 
     :raises Exception: whatever the product's code raises; see `isolate`.
     """
-    return _Valuation(context, product, trades, measures, start, stop).part()
+    return _Valuation(context, product, trades, measures, start, stop).run()
 
 
 def isolate(trades: Trades, value: Callable[[Trades], Part]) -> Iterator[Part]:
@@ -127,7 +127,49 @@ def _trouble(value: float, converted: float) -> str:
     return "is not a finite number"
 
 
+class _FamilySums:
+    """What the numbers of a family's subjects add up to, by the trades' positions.
+
+    :ivar totals: measure that is wanted -> float64[n], NaN where a number of a subject is none.
+    :ivar subjects: int64[n], how many subjects the trade depends on.
+    :ivar broken: bool[n], trades that have no total: by a subject, or from the beginning.
+    """
+
+    def __init__(self, family: Family, measures: tuple[str, ...], bad: NDArray[np.bool_]) -> None:
+        self.family = family
+        self.totals = {m: np.zeros(len(bad)) for m in family.measures if m in measures}
+        self.subjects = np.zeros(len(bad), np.int64)
+        self.broken = bad.copy()
+
+    def add(
+        self, rows: NDArray[np.int32], numbers: Mapping[str, FloatArray], finite: NDArray[np.bool_]
+    ) -> dict[str, FloatArray]:
+        """Add one subject's numbers, each by measure float64[m] of the trades at `rows`.
+
+        :param finite: bool[m], trades all of whose numbers are.
+        :return: the numbers that were added.
+        """
+        self.broken[rows[~finite]] = True
+        self.subjects[rows] += 1
+        added = {measure: np.where(finite, numbers[measure], np.nan) for measure in self.totals}
+        for measure, total in self.totals.items():
+            total[rows] += added[measure]
+        return added
+
+    def status(self) -> NDArray[np.uint8]:
+        """uint8[n]"""
+        good = np.where(self.subjects == 0, NOT_APPLICABLE, OK)
+        if self.family.total == "only":
+            good = np.where(self.subjects > 1, SEVERAL, good)
+        return np.where(self.broken, FAILED, good)
+
+
 class _Valuation:
+    """The values in the base scenario, then each measure's, into `part`.
+
+    :ivar base: float64[n], in the trades' currencies. :ivar bad: bool[n], trades that have none.
+    """
+
     def __init__(
         self,
         context: Context,
@@ -151,21 +193,21 @@ class _Valuation:
         base = self._currency.map(lambda _: self._base_currency)
         self._fx, self._fx_position = context.model().fx(self._currency, base)
         self._fx0 = self._fx.evaluate(self._x0[:, None])
-
-    def part(self) -> Part:
-        base = self._price(self._rows, np.ascontiguousarray(self._x0[:, None]))[:, 0]
         conversion = self._fx0[self._fx_position, 0]
-        part = Part(self._trades, self._currency.to_list(), conversion)
-        bad = ~summable(np.stack([base, base * conversion], axis=1))
-        lost = np.flatnonzero(bad).astype(np.int32)
-        self._fail(part, "price", "the present value", lost, base[lost])
-        self._set(part, "pv", base, bad)
+        self.part = Part(trades, self._currency.to_list(), conversion)
+        self.base = self._price(self._rows, np.ascontiguousarray(self._x0[:, None]))[:, 0]
+        self.bad = ~summable(np.stack([self.base, self.base * conversion], axis=1))
+
+    def run(self) -> Part:
+        lost = np.flatnonzero(self.bad).astype(np.int32)
+        self._fail("price", "the present value", lost, self.base[lost])
+        self._set("pv", self.base, np.where(self.bad, FAILED, OK))
         for family in families(self._measures):
-            self._family(part, family, base, bad)
+            self._family(family)
         for measure, set_name in PNL_SETS.items():
             if measure in self._measures:
-                self._pnl(part, measure, set_name, base, bad)
-        return part
+                self._pnl(measure, set_name)
+        return self.part
 
     def _price(self, rows: NDArray[np.int32], x: FloatArray, horizon: int = 0) -> FloatArray:
         if horizon not in self._prepared:
@@ -177,20 +219,16 @@ class _Valuation:
         values = self._prepared[horizon].price(rows, x)
         return values if columns >= LANES else np.ascontiguousarray(values[:, :columns])
 
-    def _set(
-        self, part: Part, measure: str, value: FloatArray, bad: NDArray[np.bool_], good: NDArray[np.uint8] | None = None
-    ) -> None:
-        """:param good: the status of trades that are not bad; None: OK."""
-        if measure not in self._measures:
-            return
-        status = np.where(bad, FAILED, OK if good is None else good)
-        part.values[measure] = np.where(status == OK, value, np.nan)
-        part.statuses[measure] = status.astype(np.uint8)
+    def _set(self, measure: str, value: FloatArray, status: NDArray[np.uint8]) -> None:
+        """A number for each trade whose status is OK, if the measure is wanted."""
+        if measure in self._measures:
+            self.part.values[measure] = np.where(status == OK, value, np.nan)
+            self.part.statuses[measure] = status
 
     # -- failures
 
     def _fail(
-        self, part: Part, stage: str, what: str, rows: NDArray[np.int32], value: FloatArray, column: int | None = None
+        self, stage: str, what: str, rows: NDArray[np.int32], value: FloatArray, column: int | None = None
     ) -> None:
         """Note numbers that are not finite, or too large to be summed, each with what can be told of its cause.
 
@@ -208,12 +246,12 @@ class _Valuation:
             absent = self._without_level(rows[lost], x[:, 0])
             for k, cause, unknown in zip(lost.tolist(), found, absent, strict=True):
                 causes[k] = unknown or cause
-        converted = value * part.conversion[rows]
+        converted = value * self.part.conversion[rows]
         messages = [
             f"{what} {_trouble(*numbers)}{where}" + (f": {cause}" if cause else "")
             for cause, *numbers in zip(causes, value.tolist(), converted.tolist(), strict=True)
         ]
-        part.fail_each(rows, stage, Reason.NUMERICAL, messages)
+        self.part.fail_each(rows, stage, Reason.NUMERICAL, messages)
 
     def _without_level(self, rows: NDArray[np.int32], levels: FloatArray) -> list[str]:
         """For each trade a factor that it depends on and that has no level; nothing where all have one.
@@ -234,7 +272,6 @@ class _Valuation:
 
     def _fail_columns(
         self,
-        part: Part,
         stage: str,
         what: str,
         columns: NDArray[np.integer],
@@ -248,7 +285,7 @@ class _Valuation:
         first = np.argmax(~(np.abs(values) <= LARGEST_TERM), axis=1)
         for k in np.unique(first).tolist():
             mine = np.flatnonzero(first == k)
-            self._fail(part, stage, what, rows[mine], values[mine, k], int(columns[k]))
+            self._fail(stage, what, rows[mine], values[mine, k], int(columns[k]))
 
     # -- sensitivities
 
@@ -257,63 +294,46 @@ class _Valuation:
             return self._rows
         return self._needs.touched(columns.groups, len(self._context.snapshot.groups), converted=converted)
 
-    def _family(self, part: Part, family: Family, base: FloatArray, bad: NDArray[np.bool_]) -> None:
-        n = len(self._trades)
-        wanted = [m for m in family.measures if m in self._measures]
-        totals = {m: np.zeros(n) for m in wanted}
-        subjects = np.zeros(n, np.int64)
-        broken = bad.copy()
+    def _family(self, family: Family) -> None:
+        sums = _FamilySums(family, self._measures, self.bad)
         for columns in self._context.classes(self._context.set_columns(family.name, *self._range)):
             rows = self._touched(columns, converted=False)
-            rows = rows[~bad[rows]]
+            rows = rows[~self.bad[rows]]
             if len(rows):
-                self._subjects(part, family, wanted, columns, rows, base, totals, subjects, broken)
-        for total in totals.values():
-            unsummable = ~summable(np.stack([total, total * part.conversion], axis=1)) & ~broken
+                self._subjects(sums, columns, rows)
+        for total in sums.totals.values():
+            converted = total * self.part.conversion
+            unsummable = ~summable(np.stack([total, converted], axis=1)) & ~sums.broken
             lost = np.flatnonzero(unsummable).astype(np.int32)
-            self._fail(part, family.name, family.name, lost, total[lost])
-            broken |= unsummable
-        for measure in wanted:
-            good = np.where(subjects == 0, NOT_APPLICABLE, OK)
-            if family.total == "only":
-                good = np.where(subjects > 1, SEVERAL, good)
-            self._set(part, measure, totals[measure], broken, good)
+            self._fail(family.name, family.name, lost, total[lost])
+            sums.broken |= unsummable
+        status = sums.status()
+        for measure, total in sums.totals.items():
+            self._set(measure, total, status)
 
-    def _subjects(
-        self,
-        part: Part,
-        family: Family,
-        wanted: list[str],
-        columns: ColumnClass,
-        rows: NDArray[np.int32],
-        base: FloatArray,
-        totals: dict[str, FloatArray],
-        subjects: NDArray[np.int64],
-        broken: NDArray[np.bool_],
-    ) -> None:
+    def _subjects(self, sums: _FamilySums, columns: ColumnClass, rows: NDArray[np.int32]) -> None:
+        """The numbers of those subjects whose columns are in one class, for the trades that these touch."""
+        family, width = sums.family, sums.family.width
         scenarios = self._context.scenarios
         values = self._price(rows, scenarios.levels(self._x0, columns.columns), columns.horizon)
-        for first in range(0, len(columns.columns), family.width):
-            shift = self._shift(columns.columns[first : first + family.width])
-            numbers = family.reduce(base[rows], values[:, first : first + family.width], shift)
+        for first in range(0, len(columns.columns), width):
+            mine = slice(first, first + width)
+            subject = columns.columns[mine]
+            shift = self._shift(subject)
+            numbers = family.reduce(self.base[rows], values[:, mine], shift)
             finite = np.logical_and.reduce([np.isfinite(v) for v in numbers.values()])
             if not finite.all():
-                lost = np.flatnonzero(~finite & ~broken[rows])
-                mine = slice(first, first + family.width)
-                column, value = columns.columns[mine], values[lost, mine]
-                self._fail_columns(part, family.name, family.name, column, rows[lost], value)
-                broken[rows[~finite]] = True
-            subjects[rows] += 1
-            label = scenarios.names[int(columns.columns[first])].as_py()
-            reported = self._reported(family, columns.columns[first], shift)
-            for measure in wanted:
-                value = np.where(finite, numbers[measure], np.nan)
-                totals[measure][rows] += value
-                if family.horizon:
-                    continue
+                lost = np.flatnonzero(~finite & ~sums.broken[rows])
+                self._fail_columns(family.name, family.name, subject, rows[lost], values[lost, mine])
+            added = sums.add(rows, numbers, finite)
+            if family.horizon:
+                continue
+            label = scenarios.names[int(subject[0])].as_py()
+            reported = self._reported(family, subject[0], shift)
+            for measure, value in added.items():
                 # On one point of a curve most trades do not depend: an exact zero has no row.
                 kept = ~finite | (value != 0.0) if family.total == "none" else np.ones(len(rows), np.bool_)
-                part.sensitivities.append(
+                self.part.sensitivities.append(
                     Sensitivity(rows[kept], label, measure, reported, family.shift_type, value[kept])
                 )
 
@@ -341,36 +361,36 @@ class _Valuation:
 
     # -- P&L
 
-    def _pnl(self, part: Part, measure: str, set_name: str, base: FloatArray, bad: NDArray[np.bool_]) -> None:
+    def _pnl(self, measure: str, set_name: str) -> None:
         within = self._context.set_columns(set_name, *self._range)
         pnl = np.zeros((len(self._trades), within.stop - within.start))
         for columns in self._context.classes(within):
             rows = self._touched(columns, converted=True)
-            rows = rows[~bad[rows]]
+            rows = rows[~self.bad[rows]]
             for first in range(0, len(columns.columns), TILE):
                 tile = columns.columns[first : first + TILE]
-                self._pnl_tile(pnl, tile, within.start, rows, base, columns.horizon)
-        broken = bad | ~summable(pnl)
-        lost = np.flatnonzero(broken & ~bad)
+                self._pnl_tile(pnl, tile - within.start, tile, rows, columns.horizon)
+        broken = self.bad | ~summable(pnl)
+        lost = np.flatnonzero(broken & ~self.bad)
         within_set = np.arange(within.start, within.stop)
-        self._fail_columns(part, set_name, f"a {set_name} P&L", within_set, lost.astype(np.int32), pnl[lost])
+        self._fail_columns(set_name, f"a {set_name} P&L", within_set, lost.astype(np.int32), pnl[lost])
         pnl[broken] = np.nan
-        part.pnl[set_name] = pnl
-        self._set(part, measure, np.zeros(len(base)), broken)
+        self.part.pnl[set_name] = pnl
+        self._set(measure, np.zeros(len(pnl)), np.where(broken, FAILED, OK))
 
     def _pnl_tile(
         self,
         pnl: FloatArray,
+        targets: NDArray[np.int64],
         tile: NDArray[np.int64],
-        first_column: int,
         rows: NDArray[np.int32],
-        base: FloatArray,
         horizon: int,
     ) -> None:
+        """Fill in what the trades at `rows` gain under the scenarios of `tile`, into the columns `targets` of `pnl`."""
         x = self._context.scenarios.levels(self._x0, tile)
         fx = self._fx.evaluate(x)
         step = max(1, CHUNK_VALUES // len(tile))
         for begin in range(0, len(rows), step):
             chunk = rows[begin : begin + step]
             values = self._price(chunk, x, horizon)
-            pnl_into(values, base, fx, self._fx_position, self._fx0[:, 0], chunk, tile - first_column, pnl)
+            pnl_into(values, self.base, fx, self._fx_position, self._fx0[:, 0], chunk, targets, pnl)
