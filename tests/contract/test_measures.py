@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import get_args
 
 import defaults
 import numpy as np
 import pytest
+from pydantic import TypeAdapter
 from valuations import EVERY_MEASURE, OpenRun, open_run, same_bits, settings_at, trades_of, write_book
 
 from riskpipe.arrays import FloatArray
@@ -61,7 +61,7 @@ def parts(sample: OpenRun) -> dict[str, Part]:
 
 def test_names_are_unique_and_those_of_the_configuration() -> None:
     assert len(set(MEASURES)) == len(MEASURES)
-    assert set(MEASURES) == set(get_args(Measure)) == set(EVERY_MEASURE)
+    assert set(MEASURES) == set(TypeAdapter(Measure).json_schema()["enum"]) == set(EVERY_MEASURE)
     assert len({family.name for family in FAMILIES}) == len(FAMILIES)
     assert set(ADDITIVE_MEASURES) < set(VALUATION_MEASURES) < set(MEASURES)
     assert not {"delta", "gamma"} & set(ADDITIVE_MEASURES), "numbers per unit of different spots do not add up"
