@@ -12,6 +12,7 @@ import QuantLib as ql  # noqa: N813
 
 from riskpipe.arrays import FloatArray
 from riskpipe.market.conventions import Conventions, IndexConvention
+from riskpipe.market.factors import KINDS
 from riskpipe.market.model import MarketModel
 from riskpipe.market.snapshot import MarketSnapshot
 
@@ -87,25 +88,31 @@ def _table() -> pa.Table:
     return pa.table({name: [row.get(name) for row in rows] for name in columns})
 
 
+def moved_levels(snapshot: MarketSnapshot) -> FloatArray:
+    """float64[n_factors, SCENARIOS]: each curve, surface and spot moves in parallel; column 0 is unshocked."""
+    random = np.random.default_rng(1)
+    levels = np.repeat(snapshot.x0[:, None], SCENARIOS, axis=1)
+    for group in snapshot.groups:
+        shock = random.standard_normal(SCENARIOS)
+        shock[0] = 0.0
+        if group.kind in ("zero_rate", "dividend_yield", "inflation_zero"):
+            levels[group.start : group.stop] += 0.001 * shock
+        elif not KINDS[group.kind].fact:
+            levels[group.start : group.stop] *= np.exp(0.03 * shock)
+    return levels
+
+
 @dataclass
 class Market:
-    """The model, and the levels of all factors under the scenarios: each curve and surface moves in parallel.
+    """The model, and the levels of all factors under the scenarios.
 
-    :ivar levels: float64[n_factors, SCENARIOS]; column 0 is unshocked.
+    :ivar levels: of `moved_levels`.
     """
 
     snapshot: MarketSnapshot = field(default_factory=lambda: MarketSnapshot.from_table(_table(), AS_OF))
 
     def __post_init__(self) -> None:
-        snapshot, random = self.snapshot, np.random.default_rng(1)
-        self.levels = np.repeat(snapshot.x0[:, None], SCENARIOS, axis=1)
-        for group in snapshot.groups:
-            shock = random.standard_normal(SCENARIOS)
-            shock[0] = 0.0
-            if group.kind in ("zero_rate", "dividend_yield", "inflation_zero"):
-                self.levels[group.start : group.stop] += 0.001 * shock
-            elif group.kind != "index_fixing":
-                self.levels[group.start : group.stop] *= np.exp(0.03 * shock)
+        self.levels = moved_levels(self.snapshot)
 
     def model(self, credit_model: str) -> MarketModel:
         return MarketModel(self.snapshot, replace(CONVENTIONS, credit_model=credit_model))

@@ -3,7 +3,7 @@
 Every scenario moves spots, volatilities and rates. Preparation is left out on both sides: dates and schedules here,
 the building of instruments there; QuantLib's quotes and curves are set once a scenario for all trades. The values of
 both must agree. Seconds are those of the processor, so that another program takes less away from the figures; still,
-compare the ratios.
+compare the ratios. A product that has no case here is timed on trades of the sample, without a peer.
 
 Run: python -m benchmarks products
 """
@@ -11,21 +11,27 @@ Run: python -m benchmarks products
 from __future__ import annotations
 
 import itertools
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from benchmarks import bond_cases, credit_cases, forward_cases, option_cases, rate_option_cases, swap_cases
 from benchmarks.cases import Case, Columns, Row
-from benchmarks.market import AS_OF, SCENARIOS, Market, QuantLibMarket
+from benchmarks.market import AS_OF, SCENARIOS, Market, QuantLibMarket, moved_levels
 from riskpipe.arrays import FloatArray
-from riskpipe.products.catalogue import catalogue
+from riskpipe.config import load_settings
+from riskpipe.inputs.opened import RefusedInputs, open_inputs
+from riskpipe.products.catalogue import PRODUCTS, catalogue
 from riskpipe.products.trades import Trades
 from riskpipe.products.validation import canonical
+from riskpipe.sample import write_sample
 
 TRADES = 500
 TILE = 128
@@ -168,17 +174,39 @@ def rates(*sides: Steps) -> list[float]:
     return [float(np.median(rate)) for rate in found]
 
 
+def measure_alone(product: str) -> dict[str, Any]:
+    """Figures of a product that has no case: trades of the sample in the sample's market, without a peer."""
+    with tempfile.TemporaryDirectory(prefix="riskpipe-bench-") as directory:
+        sample = write_sample(Path(directory), trades=TRADES, scenarios=1, products={product: 1.0})
+        inputs = open_inputs(load_settings(sample.config, environment={}))
+        table = pq.read_table(Path(directory) / "data/portfolio" / product)
+    if isinstance(inputs, RefusedInputs):
+        raise ValueError(f"{product}: the sample is refused")
+    trades, model = Trades(canonical(table, catalogue()[product])), inputs.model
+    start = time.process_time()
+    prepared = catalogue()[product].prepare(trades, model)
+    preparation = time.process_time() - start
+    rows, levels = np.arange(len(trades), dtype=np.int32), moved_levels(model.snapshot)
+    tiles = [np.ascontiguousarray(levels[:, k : k + TILE]) for k in range(0, SCENARIOS, TILE)]
+    (ours,) = rates((len(trades) * TILE, [partial(prepared.price, rows, tile) for tile in tiles]))
+    return {
+        "valuations_per_second": ours,
+        "reached": True,
+        "preparation_us_per_trade": 1e6 * preparation / len(trades),
+    }
+
+
 def _line(label: str, found: Mapping[str, Any]) -> str:
-    ours, reference = found["valuations_per_second"] / 1e6, found["quantlib_valuations_per_second"] / 1e6
+    ours = found["valuations_per_second"] / 1e6
+    if "ratio" not in found:
+        return f"{label:32} {ours:13.3g} {'-':>13} {'-':>8} {'-':>9} {'-':>11}"
+    reference = found["quantlib_valuations_per_second"] / 1e6
     required = "-" if found["required_ratio"] is None else f"{found['required_ratio']:.0f}"
     line = f"{label:32} {ours:13.3g} {reference:13.3g} {found['ratio']:8.3g} {required:>9}"
     return f"{line} {found['largest_difference']:11.1e}{'' if found['reached'] else '  NOT REACHED'}"
 
 
 def main() -> dict[str, dict[str, Any]]:
-    missing = set(catalogue()) - {entry.product for entry in ENTRIES.values()}
-    if missing:
-        raise ValueError(f"no benchmark of {', '.join(sorted(missing))}")
     market = Market()
     theirs = QuantLibMarket(market)
     results: dict[str, dict[str, Any]] = {}
@@ -186,7 +214,16 @@ def main() -> dict[str, dict[str, Any]]:
     for label, entry in ENTRIES.items():
         results[label] = measure(entry, market, theirs)
         print(_line(label, results[label]), flush=True)
+    for product in alone():
+        results[product] = measure_alone(product)
+        print(_line(product, results[product]), flush=True)
     return results
+
+
+def alone() -> list[str]:
+    """Products that have no line of their own among `ENTRIES`."""
+    compared = {entry.product for entry in ENTRIES.values()}
+    return [product.name for product in PRODUCTS if product.name not in compared]
 
 
 if __name__ == "__main__":

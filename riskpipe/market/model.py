@@ -202,6 +202,17 @@ class MarketModel:
         weights[missing] = 0.0
         return ForwardNodes(np.hstack((level_index, rate_index, yield_index)), weights), position
 
+    def levels(self, kind: str, names: Labels) -> tuple[FxNodes, Positions]:
+        """Of factors that are one point each, such as correlations.
+
+        :return: nodes, each name once, and int32[n] positions.
+        """
+        codes, _, position = distinct(self._groups((kind,), names), np.zeros(len(names), np.int32))
+        start = np.array([self.snapshot.groups[g].start for g in codes], np.int32)
+        index = np.stack([start, start], axis=1) if len(codes) else np.empty((0, 2), np.int32)
+        power = np.tile(np.array([1, 0], np.int8), (len(codes), 1))
+        return FxNodes(index, power), position
+
     def fx(self, base: Labels, quote: Labels) -> tuple[FxNodes, Positions]:
         """Today's exchange rates, quote units per one of base.
 

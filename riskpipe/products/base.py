@@ -74,13 +74,13 @@ class RowFaults:
 class Need:
     """A family of factors, per trade, without which the trade has no price (or, optional, is priced without).
 
-    :param role: "underlying" (the spot or forwards that delta and gamma are taken to), "discount", "projection",
-        "volatility", "credit", "dividend", "conversion".
+    :param role: what it is for the trade, as the column of a fault names it: "underlying", "discount", "volatility".
     :param kinds: factor kinds, the first that the snapshot has under that name is the one used; `("fx",)` is a
         currency pair such as EURUSD, found directly, inverted or crossed.
     :param cube: a volatility surface may depend on the tenor of an underlying.
     :param currency: in which the trade takes spots, forward prices and zero rates; None: that of its present value.
         Of prices in another one the trade has none; of rates it is said.
+    :param today_only: `prepare` alone reads it (a smile at today's forward): no scenario moves the price through it.
     """
 
     role: str
@@ -89,6 +89,7 @@ class Need:
     optional: bool = False
     cube: bool = False
     currency: Labels | None = None
+    today_only: bool = False
 
 
 class Prepared(ABC):

@@ -22,11 +22,13 @@ class Dependencies:
 
     :param pricing: columns int32[n] of group indices (-1: none) that the price in the trade's currency depends on.
     :param conversion: likewise, of the conversion of the trade's currency to the base currency.
+    :param today: likewise, of what is read at today's levels alone.
     :param faults: trades with a need that the snapshot does not meet.
     """
 
     pricing: tuple[NDArray[np.int32], ...]
     conversion: tuple[NDArray[np.int32], ...]
+    today: tuple[NDArray[np.int32], ...]
     faults: tuple[RowFaults, ...]
 
     def touched(self, groups: NDArray[np.integer], n_groups: int, *, converted: bool) -> NDArray[np.int32]:
@@ -40,9 +42,9 @@ class Dependencies:
         return np.flatnonzero(mask).astype(np.int32)
 
     def used(self, n_groups: int) -> NDArray[np.bool_]:
-        """bool[n_groups]: some trade depends on the group."""
+        """bool[n_groups]: some trade depends on the group, be it on today's levels alone."""
         lookup = np.zeros(n_groups + 1, np.bool_)
-        for column in self.pricing + self.conversion:
+        for column in self.pricing + self.conversion + self.today:
             lookup[column] = True
         return lookup[:n_groups]
 
@@ -53,13 +55,16 @@ def dependencies(product: Product, trades: Trades, model: MarketModel, base_curr
     conversion = Need("conversion", ("fx",), currency.map(lambda c: f"{c}{base_currency}"))
     faults: list[RowFaults] = []
     pricing: list[NDArray[np.int32]] = []
+    today: list[NDArray[np.int32]] = []
     for need in product.requirements(trades, model.conventions):
-        pricing += _columns(need, model, faults)
+        (today if need.today_only else pricing).extend(_columns(need, model, faults))
         faults += _foreign(need, model, need.currency or currency)
     converted = _columns(conversion, model, faults)
     if not pricing:
         pricing = [np.full(len(trades), -1, np.int32)]
-    return Dependencies(tuple(pricing), tuple(converted), (*faults, *product.missing_points(trades, model)))
+    return Dependencies(
+        tuple(pricing), tuple(converted), tuple(today), (*faults, *product.missing_points(trades, model))
+    )
 
 
 def _columns(need: Need, model: MarketModel, faults: list[RowFaults]) -> list[NDArray[np.int32]]:

@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 from riskpipe.arrays import FloatArray
 from riskpipe.market.labels import Labels
 from riskpipe.sample.option_recipes import equity_options, fx_options
+from riskpipe.sample.recipe import Desk, Recipe, equally
 from riskpipe.sample.trade_terms import Columns, Draw, significant
-from riskpipe.sample.universe import EQUITY_BY_NAME
+from riskpipe.sample.universe import EQUITY_BY_NAME, FX_SMILES
 
 
 def fx_barrier_options(draw: Draw) -> Columns:
@@ -112,3 +113,18 @@ def _days(columns: Columns) -> NDArray[np.int32]:
     days = columns["expiry_date"]
     assert not isinstance(days, Labels)
     return days.astype(np.int32)
+
+
+_INDICES = ("SPX", "SX5E", "UKX", "NKY")
+
+RECIPES = {
+    "fx_barrier_option": Recipe("FXB", 0.01, fx_barrier_options, (Desk("fx/exotic/barriers", 1, equally(FX_SMILES)),)),
+    "equity_barrier_option": Recipe(
+        "EQB", 0.01, equity_barrier_options, (Desk("equity/exotic/barriers", 1, equally(("NDX", *_INDICES))),)
+    ),
+    "fx_touch": Recipe("FXT", 0.01, fx_touches, (Desk("fx/exotic/touches", 1, equally(FX_SMILES)),)),
+    "equity_asian_option": Recipe(
+        "EQA", 0.005, equity_asian_options, (Desk("equity/exotic/asians", 1, equally(_INDICES)),)
+    ),
+    "variance_swap": Recipe("VAR", 0.005, variance_swaps, (Desk("equity/exotic/variance", 1, equally(_INDICES)),)),
+}

@@ -1,8 +1,7 @@
-"""Points that only some products need: written where the book has these products."""
+"""Points that only some products need: their recipes name what makes them."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import replace
 
 import numpy as np
@@ -32,17 +31,6 @@ _SWAPTION_TENORS = ("1Y", "2Y", "5Y", "10Y", "30Y")
 _SWAPTION_OFFSETS = (-0.01, 0.0, 0.01)
 
 
-def extra_points(products: Collection[str], as_of: int) -> list[Point]:
-    """What scenarios can move, beyond what every sample has."""
-    makers = {"inflation_swap": _inflation_curves, "cap_floor": _cap_surfaces, "swaption": _swaption_cubes}
-    return [point for product, make in makers.items() if product in products for point in make(as_of)]
-
-
-def extra_facts(products: Collection[str], as_of: int) -> list[Point]:
-    """Observed values, beyond those of every sample."""
-    return _price_indices(as_of) if "inflation_swap" in products else []
-
-
 def inflation_level(days: ArrayLike, as_of: int) -> FloatArray:
     """Every price index in the month of a day, whichever: smooth growth to about 130 today."""
     months = np.asarray(days, np.int64).astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
@@ -50,7 +38,7 @@ def inflation_level(days: ArrayLike, as_of: int) -> FloatArray:
     return np.asarray(130.0 * (1.0 + _GROWTH) ** ((months - today) / 12.0))
 
 
-def _inflation_curves(as_of: int) -> list[Point]:
+def inflation_curves(as_of: int) -> list[Point]:
     years = np.array([years_to(tenor, as_of) for tenor in _INFLATION_TENORS])
     return [
         point
@@ -66,7 +54,7 @@ def _inflation_curves(as_of: int) -> list[Point]:
     ]
 
 
-def _cap_surfaces(as_of: int) -> list[Point]:
+def cap_surfaces(as_of: int) -> list[Point]:
     """A hump in time and a smile about three per cent."""
     points = []
     for name in CAPPED:
@@ -81,7 +69,7 @@ def _cap_surfaces(as_of: int) -> list[Point]:
     return points
 
 
-def _swaption_cubes(as_of: int) -> list[Point]:
+def swaption_cubes(as_of: int) -> list[Point]:
     """Lower for long expiries and tenors, with a smile in offsets from the forward."""
     points = []
     for currency, level in SWAPPED.items():
@@ -99,7 +87,7 @@ def _swaption_cubes(as_of: int) -> list[Point]:
     return points
 
 
-def _price_indices(as_of: int) -> list[Point]:
+def price_indices(as_of: int) -> list[Point]:
     """Of the months that are published, up to the second before today's."""
     month = np.datetime64(as_of, "D").astype("datetime64[M]").astype("datetime64[D]").astype(np.int64)
     days = add_months(np.full(_INFLATION_MONTHS, month), np.arange(-_INFLATION_MONTHS - 1, -1))

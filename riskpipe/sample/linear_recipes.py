@@ -8,11 +8,12 @@ from numpy.typing import NDArray
 from riskpipe.arrays import FloatArray
 from riskpipe.market.labels import Labels
 from riskpipe.sample.day_numbers import add_months, business_days
-from riskpipe.sample.extra_points import inflation_level
+from riskpipe.sample.extra_points import INFLATION, inflation_curves, inflation_level, price_indices
 from riskpipe.sample.option_recipes import commodity_options, equity_options
 from riskpipe.sample.rate_recipes import bond_dates, swap_dates
+from riskpipe.sample.recipe import Desk, Recipe, equally, issuers, stocks
 from riskpipe.sample.trade_terms import Columns, Draw, each
-from riskpipe.sample.universe import BY_CODE, INDEX_BY_NAME, ISSUER_BY_NAME
+from riskpipe.sample.universe import BY_CODE, CURRENCIES, INDEX_BY_NAME, INDICES, ISSUER_BY_NAME
 
 
 def equity_forwards(draw: Draw) -> Columns:
@@ -151,3 +152,54 @@ def inflation_swaps(draw: Draw) -> Columns:
         "start_date": start,
         "maturity_date": add_months(start, 12 * years),
     }
+
+
+_TERM_RATES = equally(index.name for index in INDICES if not index.convention.overnight)
+_GOVERNMENTS = ("USD.GOVT", "EUR.GOVT", "GBP.GOVT")
+_WORLD = ("SX5E", "UKX", "NKY")
+
+RECIPES = {
+    "equity_forward": Recipe(
+        "EQF",
+        0.01,
+        equity_forwards,
+        (
+            Desk("equity/us/forwards", 3, (("SPX", 3.0), ("NDX", 1.0), *stocks("US"))),
+            Desk("equity/world/forwards", 2, equally(_WORLD)),
+        ),
+    ),
+    "commodity_forward": Recipe(
+        "CMF",
+        0.01,
+        commodity_forwards,
+        (
+            Desk("commodity/energy/forwards", 2, equally(("WTI", "BRENT", "HENRYHUB", "TTF"))),
+            Desk("commodity/metals/forwards", 1, equally(("GOLD", "COPPER"))),
+        ),
+    ),
+    "fra": Recipe("FRA", 0.02, forward_rate_agreements, (Desk("rates/short/fras", 1, _TERM_RATES),)),
+    "floating_rate_note": Recipe(
+        "FRN",
+        0.02,
+        floating_rate_notes,
+        (
+            Desk("rates/governments/floaters", 1, equally(_GOVERNMENTS), 0.6),
+            Desk("credit/all/floaters", 2, issuers(), 0.6),
+        ),
+        counterparty=False,
+    ),
+    "cross_currency_swap": Recipe(
+        "XCS",
+        0.02,
+        cross_currency_swaps,
+        (Desk("rates/all/crosscurrency", 1, equally(c.code for c in CURRENCIES if c.code != "USD")),),
+    ),
+    "inflation_swap": Recipe(
+        "INF",
+        0.01,
+        inflation_swaps,
+        (Desk("rates/all/inflation", 1, equally(INFLATION)),),
+        points=inflation_curves,
+        facts=price_indices,
+    ),
+}

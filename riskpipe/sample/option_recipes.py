@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from riskpipe.arrays import FloatArray
 from riskpipe.market.labels import Labels
 from riskpipe.sample.day_numbers import add_months, business_days
+from riskpipe.sample.desks import COMMODITY_OPTIONS, EQUITY_OPTIONS, FX_FORWARDS, FX_OPTIONS
+from riskpipe.sample.recipe import Recipe
 from riskpipe.sample.trade_terms import Columns, Days, Draw, each, significant
 from riskpipe.sample.universe import COMMODITY_BY_NAME, EQUITY_BY_NAME
 
@@ -109,3 +111,11 @@ def _third_friday(as_of: int, months: NDArray[np.int64]) -> Days:
     # 1970-01-01 was a Thursday, so a day is a Friday when it is 1 modulo 7.
     friday = day + (1 - day) % 7 + 14
     return business_days(friday, roll="backward")
+
+
+RECIPES = {
+    "fx_forward": Recipe("FXF", 0.17, fx_forwards, FX_FORWARDS),
+    "fx_option": Recipe("FXO", 0.12, fx_options, FX_OPTIONS),
+    "equity_option": Recipe("EQO", 0.10, equity_options, EQUITY_OPTIONS),
+    "commodity_option": Recipe("CMO", 0.04, commodity_options, COMMODITY_OPTIONS),
+}

@@ -77,7 +77,7 @@ def write_product(directory: Path, product: str, trades: int, quotes: Quotes, as
     Memory is bounded by one row group whatever the number of trades.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    desks = DeskTable(product)
+    desks = DeskTable(RECIPES[product].desks)
     ends = np.cumsum(_apportion(trades, desks.shares))
     starts = range(0, trades, ROWS_A_GROUP)
     files = range(0, len(starts), GROUPS_A_FILE)

@@ -6,8 +6,9 @@ import numpy as np
 
 from riskpipe.market.labels import Labels
 from riskpipe.sample.day_numbers import add_months, business_days
-from riskpipe.sample.extra_points import LOGNORMAL_CAPS, SHIFT
+from riskpipe.sample.extra_points import CAPPED, LOGNORMAL_CAPS, SHIFT, cap_surfaces, swaption_cubes
 from riskpipe.sample.rate_recipes import interest_rate_swaps, swap_dates
+from riskpipe.sample.recipe import Desk, Recipe, equally
 from riskpipe.sample.trade_terms import Columns, Draw, each
 from riskpipe.sample.universe import BY_CODE, INDEX_BY_NAME
 
@@ -61,3 +62,17 @@ def swaptions(draw: Draw) -> Columns:
         "model": Labels(lognormal.astype(np.int32), ("bachelier", "black")),
         "shift": np.where(lognormal, SHIFT, np.nan),
     }
+
+
+RECIPES = {
+    "cap_floor": Recipe(
+        "CAP", 0.02, caps_and_floors, (Desk("rates/options/caps", 1, equally(CAPPED)),), points=cap_surfaces
+    ),
+    "swaption": Recipe(
+        "SWO",
+        0.02,
+        swaptions,
+        (Desk("rates/options/swaptions", 1, equally(("USD.SOFR", "EUR.EURIBOR6M", "GBP.SONIA"))),),
+        points=swaption_cubes,
+    ),
+}

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from riskpipe.arrays import FloatArray
 from riskpipe.market.labels import Labels
 from riskpipe.sample.day_numbers import add_months, business_days
+from riskpipe.sample.desks import BONDS, CREDIT_DEFAULT_SWAPS, SWAPS
+from riskpipe.sample.recipe import Recipe
 from riskpipe.sample.trade_terms import Columns, Days, Draw, each, override, past_rates
 from riskpipe.sample.universe import BY_CODE, INDEX_BY_NAME, ISSUER_BY_NAME
 
@@ -187,3 +189,10 @@ def _next_roll_day(days: Days) -> Days:
     month, day = _months_and_days(days)
     month = month + (day > 20)
     return _twentieth(month + (5 - month) % 6)
+
+
+RECIPES = {
+    "interest_rate_swap": Recipe("IRS", 0.28, interest_rate_swaps, SWAPS),
+    "bond": Recipe("BND", 0.07, bonds, BONDS, counterparty=False),
+    "credit_default_swap": Recipe("CDS", 0.05, credit_default_swaps, CREDIT_DEFAULT_SWAPS),
+}

@@ -15,7 +15,6 @@ from riskpipe.market.dates import FOOTER_KEY
 from riskpipe.market.factors import days_of
 from riskpipe.sample.config_file import SCHEMA_FILE, config_text
 from riskpipe.sample.curve_quotes import as_quoted
-from riskpipe.sample.extra_points import extra_facts, extra_points
 from riskpipe.sample.history_file import write_history
 from riskpipe.sample.market_table import market_table
 from riskpipe.sample.portfolio_files import ProductSummary, split_trades, write_product
@@ -123,8 +122,10 @@ def _write(
 ) -> SampleSummary:
     today = days_of(as_of)
     data = directory / "data"
-    points = [*shockable_points(today), *extra_points(counts, today)]
-    facts = [*fact_points(today, generator(seed, "market", "fixings")), *extra_facts(counts, today)]
+    recipes = [RECIPES[product] for product in counts]
+    points = [*shockable_points(today), *(point for recipe in recipes for point in recipe.points(today))]
+    facts = fact_points(today, generator(seed, "market", "fixings"))
+    facts += (point for recipe in recipes for point in recipe.facts(today))
     quotes = Quotes(points)
     products = {
         product: write_product(data / "portfolio" / product, product, count, quotes, today, seed)

@@ -1,10 +1,10 @@
-"""Every product has a line in `make bench`, and its values there agree with QuantLib's."""
+"""Every product has a line in `make bench`; where QuantLib has a peer, the values agree."""
 
 import numpy as np
 import pytest
 
 from benchmarks.market import Market, QuantLibMarket
-from benchmarks.products import ENTRIES, largest_difference, trades_of
+from benchmarks.products import ENTRIES, alone, largest_difference, measure_alone, trades_of
 from riskpipe.products.catalogue import catalogue
 
 TRADES = 6
@@ -13,7 +13,11 @@ LINES = [label for label in ENTRIES if label != "equity_asian_option, arithmetic
 
 
 def test_catalogue() -> None:
-    assert {entry.product for entry in ENTRIES.values()} == set(catalogue())
+    assert {entry.product for entry in ENTRIES.values()} | set(alone()) == set(catalogue())
+
+
+def test_a_product_without_a_peer_is_timed_on_the_sample() -> None:
+    assert measure_alone("fx_forward")["valuations_per_second"] > 0.0
 
 
 @pytest.fixture(scope="module")

@@ -15,9 +15,10 @@ import pytest
 from riskpipe.config import load_settings
 from riskpipe.errors import StorageError, UsageError
 from riskpipe.market.checks import check_market_table
-from riskpipe.market.factors import days_of
+from riskpipe.market.factors import KINDS, days_of
 from riskpipe.sample import SampleSummary, write_sample
 from riskpipe.sample.history_file import HISTORY_SCHEMA
+from riskpipe.sample.recipes import RECIPES
 from riskpipe.workflows.check import check
 
 INPUTS = {"portfolio", "market", "history", "scenarios"}
@@ -43,11 +44,11 @@ def test_the_same_arguments_give_the_same_bytes(tmp_path: Path) -> None:
     assert same == {"riskpipe.yaml", "data/scenarios.parquet"}
 
 
-@pytest.mark.parametrize("trades", [1, 20, 20_001])
+@pytest.mark.parametrize("trades", [1, len(RECIPES), 20_001])
 def test_exactly_as_many_trades_as_asked_for(tmp_path: Path, trades: int) -> None:
     summary = write_sample(tmp_path / "s", trades=trades, scenarios=2)
     assert summary.trades == _rows(tmp_path / "s") == trades
-    assert len(summary.products) == min(trades, 20)
+    assert len(summary.products) == min(trades, len(RECIPES))
     assert {p.name for p in (tmp_path / "s/data/portfolio").iterdir()} == set(summary.products)
 
 
@@ -71,7 +72,9 @@ def test_history_ends_with_the_market(sample: SampleSummary) -> None:
     today = market.slice(0, sample.factors)
     assert last.drop_columns(["date"]).equals(today)
     moving = set(market["factor"].to_pylist()) - set(last["factor"].to_pylist())
-    assert {name.split(":")[0] for name in moving} == {"fixing", "index_fixing", "recovery"}
+    assert {name.split(":")[0] for name in moving} == {
+        kind for kind in market["kind"].unique().to_pylist() if KINDS[kind].move == "none"
+    }
     assert check_market_table(market, days_of(date(2026, 11, 20))) == []
 
 
