@@ -26,6 +26,7 @@ from riskpipe.products.fx_option import FxOption
 from riskpipe.products.fx_touch import FxTouch
 from riskpipe.products.inflation_swap import InflationSwap
 from riskpipe.products.interest_rate_swap import InterestRateSwap
+from riskpipe.products.quanto_equity_option import QuantoEquityOption
 from riskpipe.products.swaption import Swaption
 from riskpipe.products.variance_swap import VarianceSwap
 
@@ -52,6 +53,7 @@ PRODUCTS: tuple[Product, ...] = (
     FxTouch(),
     EquityAsianOption(),
     VarianceSwap(),
+    QuantoEquityOption(),
 )
 
 

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
 from riskpipe.market.labels import Labels
+from riskpipe.sample.market_table import Point
 from riskpipe.sample.option_recipes import equity_options, fx_options
 from riskpipe.sample.recipe import Desk, Recipe, equally
 from riskpipe.sample.trade_terms import Columns, Draw, significant
@@ -71,6 +72,20 @@ def variance_swaps(draw: Draw) -> Columns:
     }
 
 
+def quanto_equity_options(draw: Draw) -> Columns:
+    """On indices, paid in dollars; those on American ones in euros."""
+    columns = equity_options(draw)
+    del columns["exercise"]
+    return columns | {"pair": draw.instruments.map(lambda name: _QUANTO_PAIRS[name][0])}
+
+
+def _correlations(as_of: int) -> list[Point]:
+    return [
+        Point(f"correlation:{name}:{pair}", "correlation", f"{name}:{pair}", None, value)
+        for name, (pair, value) in _QUANTO_PAIRS.items()
+    ]
+
+
 def fx_touches(draw: Draw) -> Columns:
     """Touches and digitals, half a deviation to two from the spot; a third pays in the first currency."""
     pairs = draw.instruments
@@ -115,6 +130,13 @@ def _days(columns: Columns) -> NDArray[np.int32]:
     return days.astype(np.int32)
 
 
+_QUANTO_PAIRS = {
+    "SPX": ("EURUSD", 0.25),
+    "SX5E": ("EURUSD", 0.15),
+    "UKX": ("GBPUSD", -0.20),
+    "NKY": ("USDJPY", 0.45),
+}
+"""Index -> the pair that gives what it is paid in, and their correlation."""
 _INDICES = ("SPX", "SX5E", "UKX", "NKY")
 
 RECIPES = {
@@ -125,6 +147,13 @@ RECIPES = {
     "fx_touch": Recipe("FXT", 0.01, fx_touches, (Desk("fx/exotic/touches", 1, equally(FX_SMILES)),)),
     "equity_asian_option": Recipe(
         "EQA", 0.005, equity_asian_options, (Desk("equity/exotic/asians", 1, equally(_INDICES)),)
+    ),
+    "quanto_equity_option": Recipe(
+        "QEO",
+        0.005,
+        quanto_equity_options,
+        (Desk("equity/exotic/quantos", 1, equally(_QUANTO_PAIRS)),),
+        facts=_correlations,
     ),
     "variance_swap": Recipe("VAR", 0.005, variance_swaps, (Desk("equity/exotic/variance", 1, equally(_INDICES)),)),
 }
