@@ -245,7 +245,7 @@ class ScenarioSetBuilder:
             self.unmade += [(name, each) for each in unmade]
         self._factors.append(factors.astype(np.int32))
         self._values.append(values)
-        self._leads.append(int(np.searchsorted(factors, ascending[0])) if len(ascending) else 0)
+        self._leads.append(int(np.searchsorted(factors, factor[0])) if len(factor) else 0)
         self._names.append(name)
         self._codes.append(len(self._sets) - 1)
         self._horizons.append(horizon)

@@ -10,7 +10,9 @@ from riskpipe.measures.families import (
     Family,
     SpotFamily,
     ThetaFamily,
+    VannaFamily,
     VegaFamily,
+    VolgaFamily,
 )
 
 FAMILIES: tuple[Family, ...] = (
@@ -21,6 +23,8 @@ FAMILIES: tuple[Family, ...] = (
     ThetaFamily(),
     BucketedDeltaFamily(),
     BucketedVegaFamily(),
+    VolgaFamily(),
+    VannaFamily(),
 )
 
 PNL_SETS = {"stress": "stress", "historical_var": "historical"}

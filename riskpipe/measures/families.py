@@ -44,6 +44,8 @@ class Subject:
 class Family(ABC):
     """One set of bump columns and the measures made of it.
 
+    :cvar kinds: factor kinds that some subject bumps.
+    :cvar central: the first two columns of a subject are up and down from today's levels.
     :cvar total: how a trade's single number in `valuations` comes from its subjects: their sum, or the only one
         (numbers per unit of different spots do not add up).
     :cvar additive: whether numbers of different trades add up, in base currency, to the number of a book.
@@ -51,7 +53,9 @@ class Family(ABC):
 
     name: ClassVar[str]
     measures: ClassVar[tuple[str, ...]]
+    kinds: ClassVar[tuple[str, ...]]
     width: ClassVar[int] = 1
+    central: ClassVar[bool] = False
     shift_type: ClassVar[Literal["absolute", "relative"]] = "absolute"
     total: ClassVar[Literal["sum", "only", "none"]] = "sum"
     additive: ClassVar[bool] = True
@@ -79,6 +83,12 @@ def _factors(group: FactorGroup) -> NDArray[np.int64]:
     return np.arange(group.start, group.stop, dtype=np.int64)
 
 
+def _volatilities(snapshot: MarketSnapshot, group: FactorGroup) -> NDArray[np.int64]:
+    """Of a surface, without its risk reversals and butterflies."""
+    factors = _factors(group)
+    return factors[[snapshot.kind_of_factor[k].positive for k in factors]]
+
+
 def reference_price(levels: FloatArray) -> float:
     """What a relative shift of a spot or of a curve of forward prices is relative to: its first price.
 
@@ -97,13 +107,15 @@ class SpotFamily(Family):
 
     name = "spot"
     measures = ("delta", "gamma")
+    kinds = UNDERLYING_KINDS
     width = 2
+    central = True
     shift_type = "relative"
     total = "only"
     additive = False
 
     def subjects(self, snapshot: MarketSnapshot, bumps: Bumps) -> Iterator[Subject]:
-        for group in _groups(snapshot, UNDERLYING_KINDS):
+        for group in _groups(snapshot, self.kinds):
             factors = _factors(group)
             levels = snapshot.x0[factors]
             step = bumps.spot * reference_price(levels)
@@ -122,11 +134,11 @@ class VegaFamily(Family):
 
     name = "vega"
     measures = ("vega",)
+    kinds = VOLATILITY_KINDS
 
     def subjects(self, snapshot: MarketSnapshot, bumps: Bumps) -> Iterator[Subject]:
-        for group in _groups(snapshot, VOLATILITY_KINDS):
-            factors = _factors(group)
-            factors = factors[[snapshot.kind_of_factor[k].positive for k in factors]]
+        for group in _groups(snapshot, self.kinds):
+            factors = _volatilities(snapshot, group)
             yield Subject(f"{group.kind}:{group.name}", factors, (snapshot.x0[factors] + bumps.volatility,))
 
 
@@ -135,10 +147,11 @@ class Dv01Family(Family):
 
     name = "dv01"
     measures = ("dv01",)
+    kinds = ("zero_rate",)
 
     def subjects(self, snapshot: MarketSnapshot, bumps: Bumps) -> Iterator[Subject]:
         by_currency: dict[str, list[NDArray[np.int64]]] = {}
-        for group in _groups(snapshot, ("zero_rate",)):
+        for group in _groups(snapshot, self.kinds):
             by_currency.setdefault(group.currency or group.name, []).append(_factors(group))
         for currency, parts in sorted(by_currency.items()):
             factors = np.concatenate(parts)
@@ -150,9 +163,10 @@ class Cs01Family(Family):
 
     name = "cs01"
     measures = ("cs01",)
+    kinds = ("hazard_rate",)
 
     def subjects(self, snapshot: MarketSnapshot, bumps: Bumps) -> Iterator[Subject]:
-        for group in _groups(snapshot, ("hazard_rate",)):
+        for group in _groups(snapshot, self.kinds):
             factors = _factors(group)
             yield Subject(f"{group.kind}:{group.name}", factors, (snapshot.x0[factors] + bumps.hazard,))
 
@@ -162,6 +176,7 @@ class ThetaFamily(Family):
 
     name = "theta"
     measures = ("theta",)
+    kinds = ()
     horizon = 1
 
     def subjects(self, snapshot: MarketSnapshot, bumps: Bumps) -> Iterator[Subject]:
@@ -178,6 +193,7 @@ class BucketedDeltaFamily(Family):
 
     name = "bucketed_delta"
     measures = ("bucketed_delta",)
+    kinds = ("zero_rate", "par_rate", "hazard_rate", "cds_spread", *UNDERLYING_KINDS)
     total = "none"
 
     def subjects(self, snapshot: MarketSnapshot, bumps: Bumps) -> Iterator[Subject]:
@@ -188,7 +204,7 @@ class BucketedDeltaFamily(Family):
             "cds_spread": bumps.hazard,
         }
         ids = snapshot.factors.column("factor")
-        for group in _groups(snapshot, (*absolute, *UNDERLYING_KINDS)):
+        for group in _groups(snapshot, self.kinds):
             for factor in range(group.start, group.stop):
                 level = snapshot.x0[factor : factor + 1]
                 # A price of zero moves as the others of its curve.
@@ -202,11 +218,71 @@ class BucketedVegaFamily(Family):
 
     name = "bucketed_vega"
     measures = ("bucketed_vega",)
+    kinds = VOLATILITY_KINDS
     total = "none"
 
     def subjects(self, snapshot: MarketSnapshot, bumps: Bumps) -> Iterator[Subject]:
         ids = snapshot.factors.column("factor")
-        for group in _groups(snapshot, VOLATILITY_KINDS):
+        for group in _groups(snapshot, self.kinds):
             for factor in range(group.start, group.stop):
                 level = snapshot.x0[factor : factor + 1] + bumps.volatility
                 yield Subject(ids[factor].as_py(), np.array([factor]), (level,))
+
+
+class VolgaFamily(Family):
+    """Change of vega for +1 vol point on a whole surface, vega itself being a change: v(s+2h) - 2 v(s+h) + v(s).
+
+    Forward, as vega is, so that no volatility is bumped below zero.
+    """
+
+    name = "volga"
+    measures = ("volga",)
+    kinds = VOLATILITY_KINDS
+    width = 2
+
+    def subjects(self, snapshot: MarketSnapshot, bumps: Bumps) -> Iterator[Subject]:
+        for group in _groups(snapshot, self.kinds):
+            factors = _volatilities(snapshot, group)
+            once = snapshot.x0[factors] + bumps.volatility
+            yield Subject(f"{group.kind}:{group.name}", factors, (once, once + bumps.volatility))
+
+    def reduce(self, base: FloatArray, values: FloatArray, shift: float) -> Mapping[str, FloatArray]:
+        once, twice = values[:, 0], values[:, 1]
+        return {"volga": (twice - once) - (once - base)}
+
+
+class VannaFamily(Family):
+    """Change of delta for +1 vol point on the underlying's whole surface, delta as `SpotFamily` has it.
+
+    Of underlyings that have a surface of their name. Labelled by the underlying, as delta is.
+    """
+
+    name = "vanna"
+    measures = ("vanna",)
+    kinds = (*UNDERLYING_KINDS, *VOLATILITY_KINDS)
+    width = 4
+    central = True
+    shift_type = "relative"
+    total = "only"
+    additive = False
+
+    def subjects(self, snapshot: MarketSnapshot, bumps: Bumps) -> Iterator[Subject]:
+        surfaces: dict[str, list[NDArray[np.int64]]] = {}
+        for group in _groups(snapshot, VOLATILITY_KINDS):
+            surfaces.setdefault(group.name, []).append(_volatilities(snapshot, group))
+        for group in _groups(snapshot, UNDERLYING_KINDS):
+            if group.name not in surfaces:
+                continue
+            prices, vols = _factors(group), np.concatenate(surfaces[group.name])
+            level, vol = snapshot.x0[prices], snapshot.x0[vols]
+            step, bumped = bumps.spot * reference_price(level), vol + bumps.volatility
+            columns = ((level + step, bumped), (level - step, bumped), (level + step, vol), (level - step, vol))
+            yield Subject(
+                f"{group.kind}:{group.name}",
+                np.concatenate([prices, vols]),
+                tuple(np.concatenate(column) for column in columns),
+            )
+
+    def reduce(self, base: FloatArray, values: FloatArray, shift: float) -> Mapping[str, FloatArray]:
+        bumped, today = values[:, 0] - values[:, 1], values[:, 2] - values[:, 3]
+        return {"vanna": (bumped - today) / (2.0 * shift)}

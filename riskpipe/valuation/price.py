@@ -319,7 +319,7 @@ class _Valuation:
         for first in range(0, len(columns.columns), width):
             mine = slice(first, first + width)
             subject = columns.columns[mine]
-            shift = self._shift(subject)
+            shift = self._shift(family, subject)
             numbers = family.reduce(self.base[rows], values[:, mine], shift)
             finite = np.logical_and.reduce([np.isfinite(v) for v in numbers.values()])
             if not finite.all():
@@ -337,13 +337,14 @@ class _Valuation:
                     Sensitivity(rows[kept], label, measure, reported, family.shift_type, value[kept])
                 )
 
-    def _shift(self, columns: NDArray[np.int64]) -> float:
+    def _shift(self, family: Family, columns: NDArray[np.int64]) -> float:
+        """The size of a subject's bump, of the first factor that was asked for."""
         scenarios = self._context.scenarios
         if scenarios.indptr[columns[0]] == scenarios.indptr[columns[0] + 1]:
             return 1.0
         first = self._lead(columns[0])
         level = self._x0[scenarios.factor[first]]
-        if len(columns) == 1:
+        if not family.central:
             return float(scenarios.value[first] - level)
         return float(scenarios.value[first] - scenarios.value[self._lead(columns[1])]) / 2.0
 

@@ -16,6 +16,7 @@ from riskpipe.config import Settings, load_settings
 from riskpipe.market.derived import Derivative
 from riskpipe.market.factors import MARKET_SCHEMA
 from riskpipe.market.snapshot import MarketSnapshot
+from riskpipe.measures.catalogue import MEASURES as EVERY_MEASURE
 from riskpipe.plan.block import Block
 from riskpipe.plan.partition import ScenarioRange
 from riskpipe.plan.selection import Selection
@@ -34,19 +35,6 @@ from riskpipe.valuation.run_block import BlockPayload, read_trades
 
 RUN_ID = "20261120-193055-3f9a1c"
 
-EVERY_MEASURE = (
-    "pv",
-    "delta",
-    "gamma",
-    "vega",
-    "dv01",
-    "cs01",
-    "theta",
-    "bucketed_delta",
-    "bucketed_vega",
-    "stress",
-    "historical_var",
-)
 MEASURES = f"measures=[{', '.join(EVERY_MEASURE)}]"
 
 
