@@ -7,13 +7,12 @@ from pathlib import Path
 import pytest
 from published import assert_same_bits, published
 
+from riskpipe.measures.catalogue import MEASURES, VALUATION_MEASURES
 from riskpipe.plan.accounting import SilentObserver
 from riskpipe.plan.selection import Selection
 from riskpipe.workflows.run import run
 
-ALL_MEASURES = (
-    "measures=[pv, delta, gamma, vega, dv01, cs01, theta, bucketed_delta, bucketed_vega, stress, historical_var]"
-)
+ALL_MEASURES = f"measures=[{', '.join(MEASURES)}]"
 
 CUTS = {
     "one block a file": (),
@@ -53,7 +52,7 @@ def test_every_trade_has_every_measure_once(reference, small_book) -> None:
     valuations = published(reference, "valuations")
     keys = list(zip(valuations.column("trade_id").to_pylist(), valuations.column("measure").to_pylist(), strict=True))
 
-    assert len(set(keys)) == len(keys) == 400 * 7
+    assert len(set(keys)) == len(keys) == 400 * len(VALUATION_MEASURES)
 
 
 def test_rows_are_in_order(reference) -> None:

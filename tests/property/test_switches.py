@@ -12,12 +12,13 @@ import pytest
 from published import TABLES, numbers
 
 from riskpipe.config import load_settings
+from riskpipe.measures.catalogue import MEASURES
 from riskpipe.plan.accounting import SilentObserver
 from riskpipe.plan.selection import Selection
 from riskpipe.sample import write_sample
 from riskpipe.workflows.run import run
 
-EVERYTHING = "pv, delta, gamma, vega, dv01, cs01, theta, bucketed_delta, bucketed_vega, stress, historical_var"
+EVERYTHING = ", ".join(MEASURES)
 # Buckets are 2,400 columns: a cut falls into the history's 20, which come last, and the blocks are few.
 CUTS = {"with both buckets": 878, "with buckets of rates": 283, "without": 7, "buckets alone": 1500}
 

@@ -9,6 +9,7 @@ import pytest
 
 from riskpipe.config import Resolution, load_settings, resolve
 from riskpipe.errors import ConfigurationError
+from riskpipe.measures.catalogue import MEASURES
 
 GOOD = """\
 as_of: 2026-11-20
@@ -175,8 +176,7 @@ warnings_as_errors: 1
         "FILE:2:1: base_curency: unknown key; did you mean base_currency?",
         "FILE:3:1: inputs.market: missing; text that is not empty is wanted",
         "FILE:5:1: measures: named twice: pv",
-        "FILE:5:16: measures[1]: one of pv, delta, gamma, vega, dv01, cs01, theta, bucketed_delta, "
-        "bucketed_vega, stress, historical_var is wanted, got 'dleta'",
+        f"FILE:5:16: measures[1]: one of {', '.join(MEASURES)} is wanted, got 'dleta'",
         "FILE:5:23: measures[2]: historical_var needs inputs.history",
         "FILE:7:3: partition.max_trade: unknown key; did you mean max_trades?",
         "FILE:8:3: partition.max_trades: a whole number >= 1 is wanted, got 'many'",
