@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from riskpipe.errors import Level
 from riskpipe.market.factors import (
+    KINDS,
     MARKET_SCHEMA,
     NO_DATE,
     REQUIRED_COLUMNS,
@@ -155,6 +156,11 @@ def _coordinates(points: Points, k: int) -> tuple[object, ...]:
     return (date, points.underlying_tenor[k], None if strike_type == "atm" else strike, strike_type or "atm")
 
 
+def _several(points: Points, rows: Sequence[int]) -> list[int]:
+    single = points.kind[rows[0]] in _SINGLE and len({_coordinates(points, k) for k in rows}) > 1
+    return list(rows) if single else []
+
+
 def _rising_survival(points: Points, rows: Sequence[int]) -> list[int]:
     ordered = sorted((points.days[k], k) for k in rows if _is_hazard_ahead(points, k))
     integrals = [(days - points.as_of) * points.value[k] for days, k in ordered]
@@ -165,6 +171,8 @@ def _is_hazard_ahead(points: Points, k: int) -> bool:
     return points.kind[k] == "hazard_rate" and points.days[k] > points.as_of
 
 
+_SINGLE = tuple(name for name, kind in KINDS.items() if "tenor" not in kind.needs)
+
 _OF_GROUPS = (
     Rule("factor", "duplicate point", "two factors are the same point of a curve", _twins),
     Rule(
@@ -172,6 +180,12 @@ _OF_GROUPS = (
         "contradicting currency",
         "the points of one name differ in currency",
         _in_different_currencies,
+    ),
+    Rule(
+        "tenor",
+        "several points",
+        f"{', '.join(_SINGLE)} have one point a name: there is no curve of them",
+        _several,
     ),
     Rule("value", "rising survival", "the survival probability rises at this point", _rising_survival, Level.WARNING),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import calendar
+import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -53,6 +54,7 @@ class Kind:
     :param move: how history moves it: "absolute" differences, ratios ("log" of values above zero, "relative" of any)
         or "none" (held still).
     :param positive: the value must be above zero, under every scenario too.
+    :param bounds: the least and the largest value that there can be, under every scenario too.
     :param fact: observed in the past: scenarios may not move it.
     :param made: of derived points alone: neither in inputs nor named by scenarios.
     """
@@ -61,6 +63,7 @@ class Kind:
     needs: tuple[str, ...] = ()
     move: Move = "absolute"
     positive: bool = False
+    bounds: tuple[float, float] = (-math.inf, math.inf)
     volatility: bool = False
     fact: bool = False
     made: bool = False
@@ -76,11 +79,11 @@ KINDS: dict[str, Kind] = {
         Kind("dividend_yield", ("tenor",)),
         Kind("hazard_rate", ("tenor",)),
         Kind("cds_spread", ("tenor",)),
-        Kind("recovery", move="none"),
+        Kind("recovery", move="none", bounds=(0.0, 1.0)),
         Kind("black_vol", ("tenor",), move="log", positive=True, volatility=True),
         Kind("normal_vol", ("tenor",), move="log", positive=True, volatility=True),
         Kind("fx_vol", ("tenor",), move="log", positive=True, volatility=True),
-        Kind("correlation", move="none"),
+        Kind("correlation", move="none", bounds=(-1.0, 1.0)),
         Kind("fixing", ("tenor",), move="none", fact=True),
         Kind("index_fixing", ("tenor",), move="none", positive=True, fact=True),
         Kind("inflation_zero", ("tenor",)),

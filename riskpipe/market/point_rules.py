@@ -40,7 +40,9 @@ def _is_not_positive(kind: str) -> Rule:
     return Rule("value", "not positive", f"{kind} must be above zero", each(breaks))
 
 
-def _is_outside(kind: str, low: float, high: float) -> Rule:
+def _is_outside(kind: str, bounds: tuple[float, float]) -> Rule:
+    low, high = bounds
+
     def breaks(points: Points, k: int) -> bool:
         value = points.value[k]
         return points.kind[k] == kind and math.isfinite(value) and not low <= value <= high
@@ -79,8 +81,7 @@ _OF_VALUES = (
         each(lambda points, k: not math.isfinite(points.value[k])),
     ),
     *(_is_not_positive(kind) for kind, spec in KINDS.items() if spec.positive),
-    _is_outside("recovery", 0.0, 1.0),
-    _is_outside("correlation", -1.0, 1.0),
+    *(_is_outside(kind, spec.bounds) for kind, spec in KINDS.items() if math.isfinite(spec.bounds[1])),
     Rule(
         "value",
         "negative forward",

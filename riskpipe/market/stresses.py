@@ -264,11 +264,17 @@ def _levels_faults(
 ) -> Iterator[MarketFault]:
     """Levels that cannot be, in one warning a rule; `value` has none (NaN) there, and what depends on them fails."""
     positive = np.array([kind.positive for kind in snapshot.kind_of_factor], np.bool_)
+    low, high = np.array([kind.bounds for kind in snapshot.kind_of_factor]).reshape(-1, 2).T
     for rule, mask, message in (
         (
             "not positive",
             positive[factor] & (value <= 0.0),
             "a shift makes a price or volatility zero or negative",
+        ),
+        (
+            "out of range",
+            (value < low[factor]) | (value > high[factor]),
+            "a shift makes a recovery or a correlation one that cannot be",
         ),
         ("not finite", ~np.isfinite(value), "a shift makes a value infinite"),
     ):

@@ -198,8 +198,8 @@ class Surfaces:
             if self._logarithmic.any():
                 key = np.where(self._logarithmic[slices], np.log(np.maximum(key, 0.0)), key)
             left, right, fraction = linear_position(self._coordinate, self._start[slices], self._stop[slices], key)
-        # A forward of zero or below has no moneyness, and its trade no volatility.
-        fraction = np.where((axis == _MONEYNESS) & (forwards0 <= 0.0), np.nan, fraction)
+        # A forward of zero or below has no moneyness, and its trade no volatility; nor has a place that is not known.
+        fraction = np.where(((axis == _MONEYNESS) & (forwards0 <= 0.0)) | np.isnan(key), np.nan, fraction)
         index = self._factor[np.column_stack((left, right))]
         return index, np.column_stack((1.0 - fraction, fraction))
 

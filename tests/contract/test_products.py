@@ -262,7 +262,7 @@ def test_nan_in_a_needed_factor_fails_the_trade_with_a_reason(
     needs = dependencies(product, trades, model, "USD")
     snapshot = model.snapshot
     sound = sample.value(product, trades, ("pv",)).values["pv"]
-    groups = [next(iter(column[column >= 0]), -1) for column in needs.pricing]
+    groups = [next(iter(column[column >= 0]), -1) for column in (*needs.pricing, *needs.today)]
     assert max(groups) >= 0
 
     for group in (snapshot.groups[g] for g in set(groups) if g >= 0):
@@ -272,10 +272,12 @@ def test_nan_in_a_needed_factor_fails_the_trade_with_a_reason(
         context.snapshot = with_levels(snapshot, broken)
         part = OpenRun(sample.folder, context, (), (), sample.derivative).value(product, trades, ("pv",))
         failed = part.statuses["pv"] == FAILED
-        touched = needs.touched(np.array([snapshot.groups.index(group)]), len(snapshot.groups), converted=True)
+        index = snapshot.groups.index(group)
+        touched = set(needs.touched(np.array([index]), len(snapshot.groups), converted=True).tolist())
+        touched |= {row for column in needs.today for row in np.flatnonzero(column == index).tolist()}
 
         assert failed.any(), f"{group.kind}:{group.name} is said to be needed and changes nothing"
-        assert set(np.flatnonzero(failed)) <= set(touched.tolist())
+        assert set(np.flatnonzero(failed)) <= touched
         assert (part.statuses["pv"][~failed] == OK).all()
         assert same_bits(part.values["pv"][~failed], sound[~failed])
         assert np.isnan(part.values["pv"][failed]).all()

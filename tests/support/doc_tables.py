@@ -9,6 +9,7 @@ for every product that has none yet (its docstring and its columns; then put int
 from __future__ import annotations
 
 import inspect
+import math
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -113,7 +114,9 @@ def _kinds() -> str:
     def rows() -> Iterator[Sequence[str]]:
         for kind in (kind for kind in KINDS.values() if not kind.made):
             needs = ", ".join(f"`{name}`" for name in kind.needs) or "-"
-            yield f"`{kind.name}`", needs, "above zero" if kind.positive else "any number", _MOVES[kind.move]
+            low, high = kind.bounds
+            bounded = f"{low:g} to {high:g}" if math.isfinite(high) else "any number"
+            yield f"`{kind.name}`", needs, "above zero" if kind.positive else bounded, _MOVES[kind.move]
 
     return _table(("kind", "also needs", "value", "historical move"), rows())
 

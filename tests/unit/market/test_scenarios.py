@@ -366,6 +366,8 @@ def test_shifts_are_in_the_units_of_the_quote(snapshot) -> None:
         ("black_vol:SPX:*", "absolute", -0.3, "not positive"),
         ("spot:SPX", "relative", -1.0, "not positive"),
         ("spot:SPX", "log", 2000.0, "not finite"),
+        ("recovery:ACME", "absolute", 0.7, "out of range"),
+        ("recovery:ACME", "absolute", -0.5, "out of range"),
     ],
 )
 def test_levels_that_cannot_be(snapshot, factor, shift_type, shift, rule) -> None:

@@ -153,6 +153,7 @@ FAULTS = {
     "not positive": {"value": 0.0},
     "not positive (vol)": {"kind": "black_vol", "factor": "black_vol:X:1Y", "tenor": "1Y", "value": -0.2},
     "out of range": {"kind": "recovery", "factor": "recovery:X", "value": 1.2},
+    "out of range (correlation)": {"kind": "correlation", "factor": "correlation:X", "value": -1.01},
     "negative hazard": {"kind": "hazard_rate", "factor": "hazard_rate:X:1Y", "tenor": "1Y", "value": -0.01},
     "bad tenor": {"kind": "zero_rate", "factor": "zero_rate:X:1Q", "tenor": "1Q"},
     "bad tenor (underlying)": {"underlying_tenor": "1Q"},
@@ -236,6 +237,8 @@ def test_faults_of_points_against_each_other(rows, point, table_of, as_of) -> No
                 point("black_vol", "Y", 0.2, "1Y", strike=100.0, strike_type="absolute"),
                 point("hazard_rate", "Y", 0.05, "1Y"),
                 point("hazard_rate", "Y", 0.01, "2Y"),
+                point("correlation", "Y:EURUSD", 0.2, "1Y"),
+                point("correlation", "Y:EURUSD", 0.3, "2Y"),
                 point("black_vol", "Z", 0.2, "1Y", strike=1.0, strike_type="atm"),
             ]
         ),
@@ -245,6 +248,7 @@ def test_faults_of_points_against_each_other(rows, point, table_of, as_of) -> No
     assert found == {
         ("duplicate point", "error", 2),
         ("contradicting currency", "error", 2),
+        ("several points", "error", 2),
         ("mixed strike types", "error", 2),
         ("rising survival", "warning", 1),
         ("ignored", "warning", 1),
