@@ -46,6 +46,7 @@ class Family(ABC):
 
     :cvar kinds: factor kinds that some subject bumps.
     :cvar central: the first two columns of a subject are up and down from today's levels.
+    :cvar by_first: only a trade that depends on a subject's first factor has its numbers; else, on any of its factors.
     :cvar total: how a trade's single number in `valuations` comes from its subjects: their sum, or the only one
         (numbers per unit of different spots do not add up).
     :cvar additive: whether numbers of different trades add up, in base currency, to the number of a book.
@@ -56,6 +57,7 @@ class Family(ABC):
     kinds: ClassVar[tuple[str, ...]]
     width: ClassVar[int] = 1
     central: ClassVar[bool] = False
+    by_first: ClassVar[bool] = False
     shift_type: ClassVar[Literal["absolute", "relative"]] = "absolute"
     total: ClassVar[Literal["sum", "only", "none"]] = "sum"
     additive: ClassVar[bool] = True
@@ -254,7 +256,8 @@ class VolgaFamily(Family):
 class VannaFamily(Family):
     """Change of delta for +1 vol point on the underlying's whole surface, delta as `SpotFamily` has it.
 
-    Of underlyings that have a surface of their name. Labelled by the underlying, as delta is.
+    Of underlyings that have a surface of their name. Labelled by the underlying, as delta is. A trade that the surface
+    moves and the underlying does not has no delta to it that could change (a quanto option, and the pair's).
     """
 
     name = "vanna"
@@ -262,6 +265,7 @@ class VannaFamily(Family):
     kinds = (*UNDERLYING_KINDS, *VOLATILITY_KINDS)
     width = 4
     central = True
+    by_first = True
     shift_type = "relative"
     total = "only"
     additive = False

@@ -18,11 +18,12 @@ from riskpipe.errors import Failure, Reason, described, is_interrupt, out_of_mem
 from riskpipe.kernels.pnl import pnl_into
 from riskpipe.kernels.sums import LARGEST_TERM, summable
 from riskpipe.measures.catalogue import PNL_SETS, families
-from riskpipe.measures.families import Family, reference_price
+from riskpipe.measures.families import Family
 from riskpipe.products.base import Prepared, Product
 from riskpipe.products.dependencies import Dependencies, dependencies
 from riskpipe.products.trades import Trades
 from riskpipe.store.process import hold_standard_descriptors
+from riskpipe.valuation.bumps import FirstBumps
 from riskpipe.valuation.context import ColumnClass, Context
 
 # SEVERAL is not applicable, too: the trade depends on more than one factor, and their numbers do not add up.
@@ -180,6 +181,7 @@ class _Valuation:
         stop: int,
     ) -> None:
         self._context = context
+        self._bumps = FirstBumps(context.scenarios, context.snapshot)
         self._product = product
         self._trades = trades
         self._measures = measures
@@ -319,46 +321,32 @@ class _Valuation:
         for first in range(0, len(columns.columns), width):
             mine = slice(first, first + width)
             subject = columns.columns[mine]
-            shift = self._shift(family, subject)
-            numbers = family.reduce(self.base[rows], values[:, mine], shift)
+            shift = self._bumps.size(family, subject)
+            at = self._own(family, subject[0], rows)
+            own, bumped = rows[at], values[at, mine]
+            numbers = family.reduce(self.base[own], bumped, shift)
             finite = np.logical_and.reduce([np.isfinite(v) for v in numbers.values()])
             if not finite.all():
-                lost = np.flatnonzero(~finite & ~sums.broken[rows])
-                self._fail_columns(family.name, family.name, subject, rows[lost], values[lost, mine])
-            added = sums.add(rows, numbers, finite)
+                lost = np.flatnonzero(~finite & ~sums.broken[own])
+                self._fail_columns(family.name, family.name, subject, own[lost], bumped[lost])
+            added = sums.add(own, numbers, finite)
             if family.horizon:
                 continue
             label = scenarios.names[int(subject[0])].as_py()
-            reported = self._reported(family, subject[0], shift)
+            reported = self._bumps.reported(family, subject[0], shift)
             for measure, value in added.items():
                 # On one point of a curve most trades do not depend: an exact zero has no row.
-                kept = ~finite | (value != 0.0) if family.total == "none" else np.ones(len(rows), np.bool_)
+                kept = ~finite | (value != 0.0) if family.total == "none" else np.ones(len(own), np.bool_)
                 self.part.sensitivities.append(
-                    Sensitivity(rows[kept], label, measure, reported, family.shift_type, value[kept])
+                    Sensitivity(own[kept], label, measure, reported, family.shift_type, value[kept])
                 )
 
-    def _shift(self, family: Family, columns: NDArray[np.int64]) -> float:
-        """The size of a subject's bump, of the first factor that was asked for."""
-        scenarios = self._context.scenarios
-        if scenarios.indptr[columns[0]] == scenarios.indptr[columns[0] + 1]:
-            return 1.0
-        first = self._lead(columns[0])
-        level = self._x0[scenarios.factor[first]]
-        if not family.central:
-            return float(scenarios.value[first] - level)
-        return float(scenarios.value[first] - scenarios.value[self._lead(columns[1])]) / 2.0
-
-    def _lead(self, column: np.int64) -> int:
-        """Where the shocks have the first that was asked for of a column."""
-        return int(self._context.scenarios.indptr[column]) + int(self._context.scenarios.lead[column])
-
-    def _reported(self, family: Family, column: np.int64, shift: float) -> float:
-        """The shift as a person names it: relative ones as a share of the level."""
-        if family.shift_type == "absolute" or not shift:
-            return shift
-        scenarios, snapshot = self._context.scenarios, self._context.snapshot
-        group = snapshot.groups[snapshot.group_of_factor[scenarios.factor[self._lead(column)]]]
-        return shift / reference_price(self._x0[group.start : group.stop])
+    def _own(self, family: Family, column: np.int64, rows: NDArray[np.int32]) -> NDArray[np.int64] | slice:
+        """Positions among `rows`, which a subject's columns touch, of the trades that it has numbers for."""
+        if not family.by_first:
+            return slice(None)
+        group, groups = self._bumps.group(column), len(self._context.snapshot.groups)
+        return np.flatnonzero(np.isin(rows, self._needs.touched(np.array([group]), groups, converted=False)))
 
     # -- P&L
 

@@ -163,7 +163,7 @@ def test_sensitivities_are_differences_of_prices(
 
 
 @every_product
-@pytest.mark.parametrize("measure", ["delta", "vega", "dv01", "cs01"])
+@pytest.mark.parametrize("measure", ["delta", "vega", "dv01", "cs01", "volga", "vanna"])
 def test_trades_that_no_subject_touches_are_exactly_the_not_applicable_ones(
     product: str, measure: str, sample: OpenRun, parts: dict[str, Part], snapshot: MarketSnapshot
 ) -> None:
@@ -172,7 +172,8 @@ def test_trades_that_no_subject_touches_are_exactly_the_not_applicable_ones(
     needs = dependencies(catalogue()[product], trades, sample.context.model(), "USD")
     touching = np.zeros(len(trades), np.int64)
     for subject in family.subjects(snapshot, defaults.BUMPS):
-        factors, _, _ = sample.derivative.extend(subject.factors, snapshot.x0[subject.factors])
+        asked = subject.factors[:1] if family.by_first else subject.factors
+        factors, _, _ = sample.derivative.extend(asked, snapshot.x0[asked])
         groups = np.unique(snapshot.group_of_factor[factors])
         touching[needs.touched(groups, len(snapshot.groups), converted=False)] += 1
     applicable = touching == 1 if family.total == "only" else touching > 0
@@ -181,6 +182,12 @@ def test_trades_that_no_subject_touches_are_exactly_the_not_applicable_ones(
     np.testing.assert_array_equal(np.isin(part.statuses[measure], (NOT_APPLICABLE, SEVERAL)), ~applicable)
     assert np.isnan(part.values[measure][~applicable]).all()
     assert part.failures == {}
+
+
+def test_vanna_is_there_where_delta_is(parts: dict[str, Part]) -> None:
+    """Every underlying of the sample's has a surface of its name; those of pairs move quanto options, too."""
+    for product, part in parts.items():
+        np.testing.assert_array_equal(part.statuses["vanna"], part.statuses["delta"], product)
 
 
 def test_some_trades_are_without_each_measure_and_some_with_it(parts: dict[str, Part]) -> None:
