@@ -74,6 +74,9 @@ def test_strikes_are_those_of_quantlib(sign, delta, volatility, on, convention) 
         assume(False)
     oracle = calculator(sign, volatility, on, convention)
     assert oracle.deltaFromStrike(found) == pytest.approx(sign * delta, abs=1e-10)
+    # QuantLib refuses deltas beyond the foreign discount factor, which premium-adjusted ones of puts may be.
+    if convention.spot and delta > on.foreign_discount:
+        return
     # QuantLib's own inverses, of the normal distribution and of premium-adjusted deltas, are good to about 1e-9.
     assert found == pytest.approx(oracle.strikeFromDelta(sign * delta), rel=1e-8)
 
