@@ -9,10 +9,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationIn
 
 from riskpipe.config.values import CurrencyCode, OneOf, unwanted
 from riskpipe.market.calendar_names import CALENDARS
-from riskpipe.market.calendars import CONVENTIONS
 from riskpipe.market.conventions import Conventions, CurveConvention, IndexConvention, SurfaceConvention
-from riskpipe.market.daycounts import DAY_COUNTS
-from riskpipe.market.schedules import FREQUENCIES
+from riskpipe.market.date_rules import CONVENTIONS, DAY_COUNTS, FREQUENCIES
 
 CALENDAR_PATTERN = "^({0})([+]({0}))*$".format("|".join(CALENDARS))
 DayCount = Annotated[str, OneOf(DAY_COUNTS)]

@@ -16,6 +16,20 @@ Indices = NDArray[np.int32]
 Offsets = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
+# --- dates, in days since 1970-01-01 ---
+BusinessTable = tuple[int, Indices, Indices]
+"""Of a calendar: a first day; of each day from it on, which business day is the first at or after it, int32[days]; the
+business days, int32[m], ascending."""
+
+Window = tuple[int, int]
+"""Two days."""
+
+Periods = tuple[Indices, Indices, Indices, Indices]
+"""start, end, unadjusted start, unadjusted end, int32[k] each."""
+
+Flows = tuple[Offsets, Indices, FloatArray]
+"""trade int64[k], day int32[k], amount float64[k]."""
+
 # --- the market ---
 NodeValues = tuple[FloatArray, Indices]
 """values float64[nodes, S] of market nodes; position int32[n], the node of each trade (or term)."""

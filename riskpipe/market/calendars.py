@@ -1,52 +1,81 @@
 """Holiday calendars and business-day conventions, over whole arrays of dates.
 
-The holidays come from QuantLib, listed once a process and calendar, and are used through numpy's business-day
-functions. Outside the years that QuantLib knows (1901 to 2199) only weekends are holidays.
+The holidays come from QuantLib, listed once a process and calendar, and are used through tables of all days of the
+years that QuantLib knows (1901 to 2199). Outside these years only weekends are holidays, and numpy's business-day
+functions serve.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from riskpipe.kernels.arguments import BusinessTable
+from riskpipe.kernels.business_days import FOLLOWING, MODIFIED_FOLLOWING, PRECEDING, roll, step
 from riskpipe.market.calendar_names import CALENDARS, QUANTLIB, is_calendar
+from riskpipe.market.date_rules import CONVENTIONS
 from riskpipe.market.labels import Labels
 
-CONVENTIONS: Final = ("unadjusted", "following", "modified_following", "preceding")
-
 _ROLLS: Final = {
-    "following": "following",
-    "modified_following": "modifiedfollowing",
-    "preceding": "preceding",
+    "following": ("following", FOLLOWING),
+    "modified_following": ("modifiedfollowing", MODIFIED_FOLLOWING),
+    "preceding": ("preceding", PRECEDING),
 }
+_FIRST, _LAST = -25_202, 84_005  # 1901-01-01 and 2199-12-31
 _EXCEL_EPOCH: Final = 25569  # QuantLib's serial number of 1970-01-01
 
 Days = NDArray[np.int32]
-Calendar = Labels | str | np.busdaycalendar
+Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class BusinessDays:
+    """A calendar.
+
+    :param holidays: as numpy has them, for days that the table does not reach.
+    :param table: of 1901 to 2199.
+    """
+
+    holidays: np.busdaycalendar
+    table: BusinessTable
+
+    @staticmethod
+    def of(holidays: NDArray[np.datetime64]) -> BusinessDays:
+        """Weekends (Saturday, Sunday) and these are holidays."""
+        calendar = np.busdaycalendar(holidays=holidays)
+        # a month more: from a holiday at the end a business day follows
+        days = np.arange(_FIRST, _LAST + 31, dtype=np.int32)
+        is_open = np.empty(len(days), np.bool_)
+        is_open[:] = np.is_busday(days.astype("datetime64[D]"), busdaycal=calendar)
+        following = np.cumsum(is_open, dtype=np.int32) - is_open.astype(np.int32)
+        return BusinessDays(calendar, (_FIRST, following[: _LAST + 1 - _FIRST], days[is_open]))
+
+
+Calendar = Labels | str | BusinessDays
 
 
 @lru_cache(maxsize=256)
-def business_calendar(name: str) -> np.busdaycalendar:
-    """Weekends (Saturday, Sunday) and holidays of a calendar; of a joint one `A+B`, the holidays of either.
+def business_calendar(name: str) -> BusinessDays:
+    """Weekends and holidays of a calendar; of a joint one `A+B`, the holidays of either.
 
     :raises ValueError: the name is no calendar.
     """
     if not is_calendar(name):
         raise ValueError(f"unknown calendar {name!r}: one of {', '.join(CALENDARS)}, or joint ones such as TARGET+USNY")
-    holidays = np.concatenate([_holidays(part) for part in name.split("+")])
-    return np.busdaycalendar(holidays=holidays)
+    return BusinessDays.of(np.concatenate([_holidays(part) for part in name.split("+")]))
 
 
-def without(calendar: str, days: Days) -> np.busdaycalendar:
+def without(calendar: str, days: Days) -> BusinessDays:
     """A calendar in which `days` int32[n] are holidays too."""
     named = business_calendar(calendar)
     if not len(days):
         return named
-    return np.busdaycalendar(holidays=np.concatenate((named.holidays, days.astype("datetime64[D]"))))
+    return BusinessDays.of(np.concatenate((named.holidays.holidays, days.astype("datetime64[D]"))))
 
 
 def quantlib_calendar(name: str) -> Any:
@@ -72,26 +101,43 @@ def _holidays(name: str) -> NDArray[np.datetime64]:
     return (serials - _EXCEL_EPOCH).astype("datetime64[D]")
 
 
-def adjust(days: Days, calendar: Calendar, convention: Labels | str) -> Days:
+def adjust(days: Days, calendar: Calendar, convention: Labels | str, offsets: Integers | None = None) -> Days:
     """Dates moved to business days.
 
-    :param days: int32[n], days since 1970-01-01.
-    :param calendar: of each date, or one for all, by name or as numpy has it.
+    :param days: int32[k], days since 1970-01-01.
+    :param calendar: of each date, or one for all.
     :param convention: unadjusted, following, modified_following or preceding, of each date or one for all.
-    :return: int32[n].
+    :param offsets: int64[n + 1]: calendars and conventions are of n rows, row r having the dates offsets[r] to
+        offsets[r + 1].
+    :return: int32[k].
     :raises ValueError: unknown calendar or convention.
     """
     adjusted = np.array(days, np.int32)
-    for busdays, dates in _calendars(calendar, len(days)):
-        rules = convention if isinstance(convention, str) else convention.take(dates)
-        for rule, among in _groups(rules, dates.size):
+    if offsets is None:
+        offsets = np.arange(len(days) + 1)
+    for dates, rows in _calendars(calendar, len(offsets) - 1):
+        rules = convention if isinstance(convention, str) else convention.take(rows)
+        for rule, among in _groups(rules, rows.size):
             _check_convention(rule)
             if rule == "unadjusted":
                 continue
-            rows = dates[among]
-            stamps = days[rows].astype("datetime64[D]")
-            adjusted[rows] = np.busday_offset(stamps, 0, _ROLLS[rule], busdaycal=busdays).astype(np.int32)  # type: ignore[call-overload]
+            numpys, code = _ROLLS[rule]
+            if roll(rows[among], offsets, dates.table, code, adjusted):
+                _roll_far(adjusted, _positions(rows[among], offsets), dates, numpys)
     return adjusted
+
+
+def _roll_far(days: Days, at: Integers, dates: BusinessDays, rule: str) -> None:
+    """Move those of the days at `at` that are outside the table, in place."""
+    far = at[(days[at] < _FIRST) | (days[at] > _LAST)]
+    stamps = days[far].astype("datetime64[D]")
+    days[far] = np.busday_offset(stamps, 0, rule, busdaycal=dates.holidays).astype(np.int32)  # type: ignore[call-overload]
+
+
+def _positions(rows: Integers, offsets: Integers) -> Integers:
+    """Of what the rows have."""
+    counts = offsets[rows + 1] - offsets[rows]
+    return np.repeat(offsets[rows] - np.cumsum(counts) + counts, counts) + np.arange(counts.sum())
 
 
 def add_business_days(days: Days, count: int | NDArray[np.integer], calendar: Calendar) -> Days:
@@ -102,26 +148,31 @@ def add_business_days(days: Days, count: int | NDArray[np.integer], calendar: Ca
     :param calendar: of each date, or one for all.
     :return: int32[n].
     """
-    counts = np.broadcast_to(np.asarray(count, np.int64), np.shape(days))
-    moved = np.empty(len(days), np.int32)
-    for busdays, rows in _calendars(calendar, len(days)):
-        stamps, steps = days[rows].astype("datetime64[D]"), counts[rows]
-        # numpy first rolls a holiday to a business day: backwards, so that the roll costs no step
-        later = np.busday_offset(stamps, steps, "preceding", busdaycal=busdays)
-        earlier = np.busday_offset(stamps, steps, "following", busdaycal=busdays)
-        moved[rows] = np.where(steps > 0, later, earlier).astype(np.int32)
+    counts = np.broadcast_to(np.asarray(count, np.int64), np.shape(days)).copy()
+    moved = np.array(days, np.int32)
+    for dates, rows in _calendars(calendar, len(days)):
+        if step(rows, counts, dates.table, moved):
+            moved[rows] = _step_far(days[rows], counts[rows], dates)
     return moved
+
+
+def _step_far(days: Days, counts: Integers, dates: BusinessDays) -> Days:
+    stamps = days.astype("datetime64[D]")
+    # numpy first rolls a holiday to a business day: backwards, so that the roll costs no step
+    later = np.busday_offset(stamps, counts, "preceding", busdaycal=dates.holidays)
+    earlier = np.busday_offset(stamps, counts, "following", busdaycal=dates.holidays)
+    return np.where(counts > 0, later, earlier).astype(np.int32)
 
 
 def is_business_day(days: Days, calendar: Calendar) -> NDArray[np.bool_]:
     """bool[n]: neither a weekend nor a holiday."""
     result = np.empty(len(days), np.bool_)
-    for busdays, rows in _calendars(calendar, len(days)):
-        result[rows] = np.is_busday(days[rows].astype("datetime64[D]"), busdaycal=busdays)
+    for dates, rows in _calendars(calendar, len(days)):
+        result[rows] = np.is_busday(days[rows].astype("datetime64[D]"), busdaycal=dates.holidays)
     return result
 
 
-def business_days(start: int, stop: int, calendar: str | np.busdaycalendar) -> Days:
+def business_days(start: int, stop: int, calendar: str | BusinessDays) -> Days:
     """The business days in [start, stop), ascending."""
     days = np.arange(start, max(start, stop), dtype=np.int32)
     return days[is_business_day(days, calendar)]
@@ -132,16 +183,16 @@ def _check_convention(name: str) -> None:
         raise ValueError(f"unknown business-day convention {name!r}: one of {', '.join(CONVENTIONS)}")
 
 
-def _calendars(calendar: Calendar, size: int) -> Iterator[tuple[np.busdaycalendar, NDArray[np.int64]]]:
+def _calendars(calendar: Calendar, size: int) -> Iterator[tuple[BusinessDays, Integers]]:
     """Each distinct calendar with the positions that it is of."""
-    if isinstance(calendar, np.busdaycalendar):
+    if isinstance(calendar, BusinessDays):
         yield calendar, np.arange(size)
         return
     for name, rows in _groups(calendar, size):
         yield business_calendar(name), rows
 
 
-def _groups(labels: Labels | str, size: int) -> Iterator[tuple[str, NDArray[np.int64]]]:
+def _groups(labels: Labels | str, size: int) -> Iterator[tuple[str, Integers]]:
     """Each distinct name with the positions that carry it."""
     if isinstance(labels, str):
         yield labels, np.arange(size)

@@ -52,13 +52,20 @@ class Labels:
         """A name per trade made of two; -1 where either is missing. `function` is called once a distinct pair."""
         width = len(other.names) + 1
         pairs = (self.codes.astype(np.int64) + 1) * width + other.codes + 1
-        distinct, inverse = np.unique(pairs, return_inverse=True)
+        cells = (len(self.names) + 1) * width
+        if cells > max(64 * len(pairs), 1024):
+            distinct, pairs = np.unique(pairs, return_inverse=True)
+        else:  # a table of all pairs takes less time than a sort
+            distinct = np.flatnonzero(np.bincount(pairs, minlength=cells))
+            place = np.empty(cells, np.int64)
+            place[distinct] = np.arange(len(distinct))
+            pairs = place[pairs]
         names: list[str | None] = []
-        for pair in distinct:
-            a, b = divmod(int(pair), width)
+        for pair in distinct.tolist():
+            a, b = divmod(pair, width)
             names.append(function(self.names[a - 1], other.names[b - 1]) if a and b else None)
         encoded = Labels.of(names)
-        return Labels(encoded.codes[inverse].astype(np.int32), encoded.names)
+        return Labels(encoded.codes[pairs], encoded.names)
 
     def to_list(self) -> list[str | None]:
         return [None if code < 0 else self.names[code] for code in self.codes]

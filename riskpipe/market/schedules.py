@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from riskpipe.kernels.periods import join_periods, step_dates, step_range, whole_periods
 from riskpipe.market.calendars import adjust
+from riskpipe.market.date_rules import FREQUENCIES, FREQUENCY_MONTHS
 from riskpipe.market.labels import Labels
-
-FREQUENCY_MONTHS: Final = {"1M": 1, "3M": 3, "6M": 6, "1Y": 12, "1T": 0}
-FREQUENCIES: Final = tuple(FREQUENCY_MONTHS)
 
 Days = NDArray[np.int32]
 Integers = NDArray[np.int64]
 
 LONGEST_ADJUSTMENT: Final = 31
 """No adjustment moves a date further than so many days: the longest run of holidays is far below a month."""
+
+_EVER = (-(2**40), 2**40)  # beyond every date
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class Schedule:
     unadjusted_start: Days
     unadjusted_end: Days
 
-    @property
+    @cached_property
     def trades(self) -> Integers:
         """int64[periods]: the trade of each period."""
         return np.repeat(np.arange(len(self.offsets) - 1), np.diff(self.offsets))
@@ -82,37 +84,34 @@ def schedule(
     :raises ValueError: unknown frequency, calendar or convention.
     """
     months = months_of(frequency)
-    whole = _whole_periods(start, maturity, months)
-    kept, from_start = whole, np.ones(len(start), np.bool_)
-    if after is not None:
-        early = np.maximum(start, np.int32(after - LONGEST_ADJUSTMENT))
-        kept = np.minimum(whole, _whole_periods(np.minimum(early, maturity), maturity, months) + 1)
-        from_start = kept == whole
-    skipped = np.zeros_like(kept)
-    if before is not None:
-        late = np.minimum(np.maximum(start, np.int32(before + LONGEST_ADJUSTMENT)), maturity)
-        skipped = np.minimum(_whole_periods(late, maturity, months), kept)
-    # dates of each trade: its start, then `kept` steps back from maturity to `skipped` steps (0 is maturity itself)
-    counts = kept + 2 - skipped
-    trade = np.repeat(np.arange(len(start)), counts)
-    ends = np.cumsum(counts)
-    steps = np.repeat(ends + skipped, counts) - 1 - np.arange(trade.size)
-    dates = _months_before(maturity[trade], steps * months[trade])
-    first = ends - counts
-    dates[first] = start
-    calendar = adjustment.calendar
-    adjusted = adjust(dates, calendar.take(trade), adjustment.convention.take(trade))
+    window = (_EVER[0] if after is None else after, _EVER[1] if before is None else before)
+    near_enough = (window[0] - LONGEST_ADJUSTMENT, window[1] + LONGEST_ADJUSTMENT)
+    far, near, whole = (np.empty(len(start), np.int64) for _ in range(3))
+    step_range(start, maturity, months, near_enough, far, near, whole)
+    from_start = far == whole
+    # dates of each trade: its start, then `far` steps back from maturity to `near` steps (0 is maturity itself)
+    offsets = _offsets(far + 2 - near)
+    dates = np.empty(offsets[-1], np.int32)
+    step_dates(start, maturity, months, near, offsets, dates)
+    first, calendar = offsets[:-1], adjustment.calendar
+    adjusted = adjust(dates, calendar, adjustment.convention, offsets)
     if adjustment.start is not None:
         begins = adjust(start, calendar, adjustment.start)
         for date in (first, first + 1):  # the start may be the date that is a whole number of steps back
             at_start = from_start & (dates[date] == start)
             adjusted[date] = np.where(at_start, begins, adjusted[date])
-    keep = np.ones(trade.size, np.bool_)
-    keep[first] = from_start & (adjusted[first] != adjusted[first + 1])
     if adjustment.maturity is not None:
-        last = skipped == 0
-        adjusted[ends[last] - 1] = adjust(maturity, calendar, adjustment.maturity)[last]
-    return _periods(dates[keep], adjusted[keep], trade[keep], len(start), after, before)
+        last = near == 0
+        adjusted[offsets[1:][last] - 1] = adjust(maturity, calendar, adjustment.maturity)[last]
+    ends = np.empty_like(offsets)
+    begin, end, unadjusted_begin, unadjusted_end = (np.empty(len(dates), np.int32) for _ in range(4))
+    periods = (begin, end, unadjusted_begin, unadjusted_end)
+    join_periods(offsets, from_start, dates, adjusted, window, ends, periods)
+    return Schedule(ends, *(days[: ends[-1]].copy() for days in periods))
+
+
+def _offsets(counts: Integers) -> Integers:
+    return np.concatenate((np.zeros(1, np.int64), np.cumsum(counts)))
 
 
 def months_of(frequency: Labels) -> Integers:
@@ -131,44 +130,6 @@ def months_of(frequency: Labels) -> Integers:
 
 def period_count(start: Days, maturity: Days, frequency: Labels) -> Integers:
     """int64[n]: about how many periods lie between two dates, at least one; for estimates of cost."""
-    return _whole_periods(np.minimum(start, maturity), maturity, months_of(frequency)) + 1
-
-
-def _periods(
-    dates: Days, adjusted: Days, trade: Integers, trades: int, after: int | None, before: int | None
-) -> Schedule:
-    """Consecutive dates of one trade become periods."""
-    same = trade[1:] == trade[:-1]
-    if after is not None:
-        same &= adjusted[1:] > after
-    if before is not None:
-        same &= adjusted[:-1] <= before
-    begin = np.flatnonzero(same)
-    offsets = np.zeros(trades + 1, np.int64)
-    np.cumsum(np.bincount(trade[begin], minlength=trades), out=offsets[1:])
-    return Schedule(offsets, adjusted[begin], adjusted[begin + 1], dates[begin], dates[begin + 1])
-
-
-def _whole_periods(start: Days, maturity: Days, months: Integers) -> Integers:
-    """How many whole periods fit between the dates; 0 where there is but one (1T)."""
-    apart = _month(maturity) - _month(start)
-    whole = np.where(months > 0, apart // np.maximum(months, 1), 0)
-    return whole - ((whole > 0) & (_months_before(maturity, whole * months) < start))
-
-
-def _month(days: Days) -> Integers:
-    return days.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
-
-
-def _month_start(month: Integers) -> Integers:
-    return month.astype("datetime64[M]").astype("datetime64[D]").astype(np.int64)
-
-
-def _months_before(days: Days, months: Integers) -> Days:
-    """The same day of an earlier month, clipped to that month's end."""
-    month = _month(days)
-    day = days - _month_start(month)
-    target = month - months
-    begin = _month_start(target)
-    length = _month_start(target + 1) - begin
-    return np.asarray(begin + np.minimum(day, length - 1), np.int32)
+    count = np.empty(len(start), np.int64)
+    whole_periods(np.minimum(start, maturity), maturity, months_of(frequency), count)
+    return count + 1

@@ -127,7 +127,7 @@ def _coupons(trades: Trades, as_of: int) -> _Coupons:
         after=as_of - LONGEST_ADJUSTMENT,
     )
     trade = periods.trades
-    paid = adjust(periods.end, calendar.take(trade), convention.take(trade))
+    paid = adjust(periods.end, calendar, convention, periods.offsets)
     tau = year_fraction(periods.start, periods.end, trades.labels("day_count").take(trade))
     amount = (faces(trades) * trades.numbers("coupon"))[trade] * tau
     start = _default_starts(trade, periods.start, paid)

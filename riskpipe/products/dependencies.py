@@ -49,8 +49,13 @@ class Dependencies:
         return lookup[:n_groups]
 
 
-def dependencies(product: Product, trades: Trades, model: MarketModel, base_currency: str) -> Dependencies:
-    """Resolve every need of every trade against the snapshot, once a distinct name."""
+def dependencies(
+    product: Product, trades: Trades, model: MarketModel, base_currency: str, *, checked: bool = False
+) -> Dependencies:
+    """Resolve every need of every trade against the snapshot, once a distinct name.
+
+    :param checked: the trades have no faults: needs that go by date, which take their schedules, are not looked for.
+    """
     currency = product.currency(trades)
     conversion = Need("conversion", ("fx",), currency.map(lambda c: f"{c}{base_currency}"))
     faults: list[RowFaults] = []
@@ -62,9 +67,9 @@ def dependencies(product: Product, trades: Trades, model: MarketModel, base_curr
     converted = _columns(conversion, model, faults)
     if not pricing:
         pricing = [np.full(len(trades), -1, np.int32)]
-    return Dependencies(
-        tuple(pricing), tuple(converted), tuple(today), (*faults, *product.missing_points(trades, model))
-    )
+    if not checked:
+        faults += product.missing_points(trades, model)
+    return Dependencies(tuple(pricing), tuple(converted), tuple(today), tuple(faults))
 
 
 def _columns(need: Need, model: MarketModel, faults: list[RowFaults]) -> list[NDArray[np.int32]]:

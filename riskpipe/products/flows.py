@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
+from riskpipe.kernels.amounts import merge
 from riskpipe.market.daycounts import year_fraction
 from riskpipe.market.labels import Labels
 from riskpipe.market.schedules import Schedule
@@ -48,14 +49,9 @@ def merged(parts: list[Amounts]) -> Amounts:
     trade = np.concatenate([part.trade for part in parts])
     day = np.concatenate([part.day for part in parts])
     amount = np.concatenate([part.amount for part in parts])
-    key = (trade << 32) + day
-    order = np.argsort(key, kind="stable")
-    key = key[order]
-    new = np.ones(len(key), np.bool_)
-    new[1:] = key[1:] != key[:-1]
-    first = order[new]
-    total = np.bincount(np.cumsum(new) - 1, amount[order], len(first)).astype(np.float64)
-    return Amounts(trade[first], day[first], total).where(total != 0.0)
+    into = (np.empty_like(trade), np.empty_like(day), np.empty_like(amount))
+    count = merge(trade, day, amount, int(trade.max(initial=-1)) + 1, into)
+    return Amounts(*(column[:count].copy() for column in into))
 
 
 def offsets_of(trade: Integers, trades: int) -> Integers:

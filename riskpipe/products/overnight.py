@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
 from riskpipe.kernels.compounding import compounded_growth
-from riskpipe.market.calendars import Calendar, add_business_days, adjust, business_days, without
+from riskpipe.market.calendars import BusinessDays, Calendar, add_business_days, adjust, business_days, without
 from riskpipe.market.daycounts import year_fraction
 from riskpipe.market.growths import DailyGrowths
 from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
+from riskpipe.market.nodes import distinct
 
 Days = NDArray[np.int32]
 Integers = NDArray[np.int64]
@@ -54,7 +55,7 @@ class FixingDays:
     :param skipped: int32[m], ascending: its business days on which the index plainly was not.
     """
 
-    calendar: np.busdaycalendar
+    calendar: BusinessDays
     skipped: Days
 
 
@@ -100,12 +101,11 @@ def realised(
     if not running.size:
         return Realised(growth, until, missing)
     until[running] = np.minimum(end[running], np.int32(first_open))
-    pairs = np.stack((start[running], until[running]), axis=1)
-    distinct, inverse = np.unique(pairs, axis=0, return_inverse=True)
+    begin, stop, which = distinct(start[running], until[running])
     days = fixing_days(model, index, calendar)
     daily = _DailyFixings(model, index, lag, days.calendar, day_count)
-    amount, lacking = daily.compounded(distinct[:, 0], distinct[:, 1])
-    growth[running], missing[running] = amount[inverse.reshape(-1)], lacking[inverse.reshape(-1)]
+    amount, lacking = daily.compounded(begin, stop)
+    growth[running], missing[running] = amount[which], lacking[which]
     first = fixing_dates(start[running], lag, days.calendar)
     last = fixing_dates(until[running] - np.int32(1), lag, days.calendar)
     inside = ((day, running[(first <= day) & (day <= last)]) for day in days.skipped.tolist())
@@ -151,7 +151,7 @@ class _DailyFixings:
     model: MarketModel
     index: str
     lag: int
-    calendar: np.busdaycalendar
+    calendar: BusinessDays
     day_count: str
 
     def compounded(self, start: Days, until: Days) -> tuple[FloatArray, Days]:

@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
 from riskpipe.market.calendar_names import CALENDARS, CENTRES, is_calendar
-from riskpipe.market.calendars import CONVENTIONS, adjust
-from riskpipe.market.daycounts import DAY_COUNTS
+from riskpipe.market.calendars import adjust
+from riskpipe.market.date_rules import CONVENTIONS, DAY_COUNTS, FREQUENCIES
 from riskpipe.market.labels import Labels
-from riskpipe.market.schedules import FREQUENCIES, LONGEST_ADJUSTMENT, Adjustment, Schedule, period_count, schedule
+from riskpipe.market.schedules import LONGEST_ADJUSTMENT, Adjustment, Schedule, period_count, schedule
 from riskpipe.products.base import Column, RowFaults
 from riskpipe.products.trades import Trades
 from riskpipe.products.validation import label_mask, rows_fault

@@ -23,6 +23,7 @@ class Trades:
 
     def __init__(self, table: pa.Table) -> None:
         self.table = table
+        self._labels: dict[str, Labels] = {}
 
     def __len__(self) -> int:
         return int(self.table.num_rows)
@@ -31,7 +32,12 @@ class Trades:
         return column in self.table.column_names
 
     def labels(self, column: str) -> Labels:
-        """A string column, dictionary-encoded. A missing column is all null."""
+        """A string column, dictionary-encoded, once. A missing column is all null."""
+        if column not in self._labels:
+            self._labels[column] = self._encoded(column)
+        return self._labels[column]
+
+    def _encoded(self, column: str) -> Labels:
         if not self.has(column):
             return Labels(np.full(len(self), -1, np.int32), ())
         array = self.table.column(column).combine_chunks()

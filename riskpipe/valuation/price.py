@@ -191,7 +191,7 @@ class _Valuation:
         self._rows = np.arange(len(trades), dtype=np.int32)
         self._base_currency = context.spec.conventions.base_currency
         self._currency = product.currency(trades)
-        self._needs: Dependencies = dependencies(product, trades, context.model(), self._base_currency)
+        self._needs: Dependencies = dependencies(product, trades, context.model(), self._base_currency, checked=True)
         base = self._currency.map(lambda _: self._base_currency)
         self._fx, self._fx_position = context.model().fx(self._currency, base)
         self._fx0 = self._fx.evaluate(self._x0[:, None])

@@ -15,7 +15,7 @@ from riskpipe.clusters.catalogue import CLUSTERS
 from riskpipe.config import Settings, load_settings, masked, resolved, resolved_yaml, schema_text
 from riskpipe.config.market_section import CALENDARS
 from riskpipe.config.values import parse_size
-from riskpipe.market import daycounts
+from riskpipe.market import date_rules
 from riskpipe.market.conventions import IndexConvention
 from riskpipe.measures.catalogue import MEASURES
 from riskpipe.sample.config_file import config_text
@@ -164,7 +164,7 @@ def test_the_schema_offers_the_names_of_the_catalogues() -> None:
 
     assert schema["properties"]["measures"]["items"]["enum"] == list(MEASURES)
     assert schema["$defs"]["Cluster"]["properties"]["kind"]["enum"] == list(CLUSTERS)
-    assert day_count["enum"] == list(daycounts.DAY_COUNTS)
+    assert day_count["enum"] == list(date_rules.DAY_COUNTS)
 
 
 def test_the_sample_configuration_is_valid(tmp_path: Path) -> None:

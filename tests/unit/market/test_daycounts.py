@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import QuantLib as ql  # noqa: N813
 
-from riskpipe.market.daycounts import DAY_COUNTS, year_fraction
+from riskpipe.market.date_rules import DAY_COUNTS
+from riskpipe.market.daycounts import year_fraction
 from riskpipe.market.labels import Labels
 
 EPOCH = 25569

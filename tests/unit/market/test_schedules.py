@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import QuantLib as ql  # noqa: N813
 
+from riskpipe.market.date_rules import FREQUENCIES
 from riskpipe.market.labels import Labels
-from riskpipe.market.schedules import FREQUENCIES, Adjustment, Schedule, months_of, period_count, schedule
+from riskpipe.market.schedules import Adjustment, Schedule, months_of, period_count, schedule
 
 EPOCH = 25569
 PERIODS = {
