@@ -27,6 +27,7 @@ _ROLLS: Final = {
     "preceding": ("preceding", PRECEDING),
 }
 _FIRST, _LAST = -25_202, 84_005  # 1901-01-01 and 2199-12-31
+_MARGIN: Final = 31  # days
 _EXCEL_EPOCH: Final = 25569  # QuantLib's serial number of 1970-01-01
 
 Days = NDArray[np.int32]
@@ -48,12 +49,12 @@ class BusinessDays:
     def of(holidays: NDArray[np.datetime64]) -> BusinessDays:
         """Weekends (Saturday, Sunday) and these are holidays."""
         calendar = np.busdaycalendar(holidays=holidays)
-        # a month more: from a holiday at the end a business day follows
-        days = np.arange(_FIRST, _LAST + 31, dtype=np.int32)
+        # business days around the ends are needed, too
+        days = np.arange(_FIRST - _MARGIN, _LAST + 1 + _MARGIN, dtype=np.int32)
         is_open = np.empty(len(days), np.bool_)
         is_open[:] = np.is_busday(days.astype("datetime64[D]"), busdaycal=calendar)
         following = np.cumsum(is_open, dtype=np.int32) - is_open.astype(np.int32)
-        return BusinessDays(calendar, (_FIRST, following[: _LAST + 1 - _FIRST], days[is_open]))
+        return BusinessDays(calendar, (_FIRST, following[_MARGIN:-_MARGIN].copy(), days[is_open]))
 
 
 Calendar = Labels | str | BusinessDays

@@ -93,6 +93,33 @@ def test_add_business_days_is_quantlibs(count: int) -> None:
     assert calendars.add_business_days(days, counts, Labels.of(names)).tolist() == expected
 
 
+@pytest.mark.parametrize("edge", ["1901-01-01", "2199-12-31"])
+def test_where_quantlibs_years_end_nothing_changes_but_holidays(edge: str) -> None:
+    """Weekends alone are the same day by day on both sides, by numpy's functions."""
+    middle = int(np.datetime64(edge).astype(int))
+    days = np.arange(middle - 100, middle + 100, dtype=np.int32)
+    for convention, roll in (("following", "following"), ("modified_following", "modifiedfollowing")):
+        expected = np.busday_offset(days.astype("datetime64[D]"), 0, roll).astype(np.int32)  # type: ignore[call-overload]
+        assert calendars.adjust(days, "weekends", convention).tolist() == expected.tolist()
+    for count, roll in ((-70, "following"), (0, "following"), (70, "preceding")):
+        expected = np.busday_offset(days.astype("datetime64[D]"), count, roll).astype(np.int32)  # type: ignore[call-overload]
+        assert calendars.add_business_days(days, count, "weekends").tolist() == expected.tolist()
+    # the holiday at either edge leads across it
+    holiday = np.array([middle], np.int32)
+    before, after = (calendars.adjust(holiday, "TARGET+USNY+JPTO", rule)[0] for rule in ("preceding", "following"))
+    assert before < middle < after or before == middle == after
+    far = np.array([np.datetime64("9999-01-01").astype(int)], np.int32)  # a Friday, which no calendar knows
+    assert calendars.adjust(far, "TARGET", "following").tolist() == far.tolist()
+
+
+def test_adjusted_by_rows() -> None:
+    days, offsets = random_days(60, 7), np.array([0, 0, 13, 14, 60])
+    names, rules = ["TARGET", "USNY", "TARGET", "GBLO+JPTO+USGS"], ["preceding", "following", "unadjusted", "following"]
+    of = np.repeat(np.arange(4), np.diff(offsets))
+    expected = calendars.adjust(days, Labels.of(names).take(of), Labels.of(rules).take(of))
+    assert calendars.adjust(days, Labels.of(names), Labels.of(rules), offsets).tolist() == expected.tolist()
+
+
 def test_business_days_of_an_interval() -> None:
     christmas = 20446  # 2025-12-24, a Wednesday
     days = calendars.business_days(christmas, christmas + 7, "TARGET")
