@@ -92,15 +92,15 @@ among them, right for used nodes alone."""
 KnownTerms = tuple[Offsets, Indices, FloatArray]
 """offsets int64[n + 1]; node int32[k], of payment; coefficient float64[k], in currency."""
 
-ProjectedTerms = tuple[Offsets, Indices, Indices, Indices, FloatArray]
-"""offsets int64[n + 1]; start, end int32[k], nodes of the projection curve; payment int32[k], of the discount curve;
-coefficient float64[k], in currency."""
+ProjectedTerms = tuple[Offsets, Indices, Indices, FloatArray]
+"""offsets int64[n + 1]; growth int32[k], nodes of growths P(start) / P(end) of the projection curve; payment int32[k],
+of the discount curve; coefficient float64[k], in currency."""
 
 SurvivalTerms = tuple[Offsets, Indices, Indices, FloatArray]
 """offsets int64[n + 1]; node int32[k], of payment; hazard node int32[k], of the survival that it hangs on; coefficient
 float64[k], in currency."""
 
-ProjectedSurvivalTerms = tuple[Offsets, Indices, Indices, Indices, Indices, FloatArray]
+ProjectedSurvivalTerms = tuple[Offsets, Indices, Indices, Indices, FloatArray]
 """As `ProjectedTerms`, with hazard nodes int32[k] before the coefficients."""
 
 DefaultTerms = tuple[Offsets, Indices, Indices, Indices, FloatArray]
@@ -115,9 +115,9 @@ chain is not used."""
 Recoveries = tuple[Indices, FloatArray]
 """int32[n], the factor of the recovery rate that multiplies a trade's terms, -1: none; the factors' levels."""
 
-OptionletTerms = tuple[Offsets, Indices, Indices, Indices, FloatArray, FloatArray, FloatArray]
-"""offsets int64[n + 1]; start, end, payment int32[k], as of `ProjectedTerms`; gearing, constant, amount float64[k]: the
-rate is gearing P(start) / P(end) + constant."""
+OptionletTerms = tuple[Offsets, Indices, Indices, FloatArray, FloatArray, FloatArray]
+"""offsets int64[n + 1]; growth, payment int32[k], as of `ProjectedTerms`; gearing, constant, amount float64[k]: the
+rate is gearing x growth + constant."""
 
 RateOptions = tuple[FloatArray, FloatArray, FloatArray]
 """strike, shift (of lognormal rates), sign (+1 for caps and payers, -1 for floors and receivers), float64[n] each."""

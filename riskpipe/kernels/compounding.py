@@ -1,4 +1,4 @@
-"""Compounding of daily rates."""
+"""Growths: ratios of discount factors, and daily rates compounded."""
 
 from __future__ import annotations
 
@@ -8,6 +8,43 @@ from riskpipe.arrays import FloatArray
 from riskpipe.kernels.arguments import Indices, Offsets
 from riskpipe.kernels.compiler import kernel
 from riskpipe.kernels.mathematics import fma
+
+
+@kernel
+def ratios(numerator: Indices, denominator: Indices, discount: FloatArray, out: FloatArray) -> None:
+    """out[k, s] = D[numerator[k], s] / D[denominator[k], s].
+
+    :param discount: float64[nodes, n_scenarios].
+    :param out: float64[n, n_scenarios], overwritten.
+    """
+    for k in range(numerator.size):
+        a, b, row = discount[numerator[k]], discount[denominator[k]], out[k]
+        for s in range(row.size):
+            row[s] = a[s] / b[s]
+
+
+@kernel
+def distinct_ratios(numerator: Indices, denominator: Indices, nodes: int) -> tuple[Indices, Indices, Indices]:
+    """Each pair once, in the order in which they come, and where each given pair is among them.
+
+    :param numerator, denominator: int32[n], below `nodes`.
+    :return: int32[m], int32[m], int32[n].
+    """
+    # pairs of one numerator, of which there are few, in a chain: the last that was found, then each one's predecessor
+    last, previous = np.full(nodes, -1, np.int32), np.empty(numerator.size, np.int32)
+    over, under, place = np.empty_like(numerator), np.empty_like(numerator), np.empty_like(numerator)
+    count = 0
+    for k in range(numerator.size):
+        a, b = numerator[k], denominator[k]
+        at = last[a]
+        while at >= 0 and under[at] != b:
+            at = previous[at]
+        if at < 0:
+            at = np.int32(count)
+            over[at], under[at], previous[at], last[a] = a, b, last[a], at
+            count += 1
+        place[k] = at
+    return over[:count].copy(), under[:count].copy(), place
 
 
 @kernel

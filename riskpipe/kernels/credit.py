@@ -57,22 +57,21 @@ def add_projected_survival(
     first: int,
     value: FloatArray,
 ) -> None:
-    """value[k, first + s] += sum over terms of coefficient D[start, s] / D[end, s] D[payment, s] Q[hazard_node, s].
+    """value[k, first + s] += sum over terms of coefficient D[growth, s] D[payment, s] Q[hazard_node, s].
 
     Parameters are those of `add_survival`.
     """
     factors, position = discount
     alive, hazard_position = survival
-    offsets, start, end, payment, hazard_node, coefficient = terms
+    offsets, growth, payment, hazard_node, coefficient = terms
     width = factors.shape[1]
     for k in range(rows.size):
         total = value[k, first : first + width]
         for j in range(offsets[rows[k]], offsets[rows[k] + 1]):
             c, q = coefficient[j], hazard_position[hazard_node[j]]
-            a, b, n = position[start[j]], position[end[j]], position[payment[j]]
+            g, n = position[growth[j]], position[payment[j]]
             for s in range(width):
-                growth = factors[a, s] / factors[b, s]
-                total[s] = fma(c * growth * factors[n, s], alive[q, s], total[s])
+                total[s] = fma(c * factors[g, s] * factors[n, s], alive[q, s], total[s])
 
 
 @kernel

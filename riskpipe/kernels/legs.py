@@ -58,19 +58,36 @@ def add_discounted(rows: Indices, discount: UsedNodes, terms: KnownTerms, first:
 
 @kernel
 def add_projected(rows: Indices, discount: UsedNodes, terms: ProjectedTerms, first: int, value: FloatArray) -> None:
-    """value[k, first + s] += sum over terms j of coefficient[j] D[start, s] / D[end, s] D[payment, s].
+    """value[k, first + s] += sum over terms j of coefficient[j] D[growth, s] D[payment, s].
 
-    A floating coupon N (P(start) / P(end) - 1) D(payment) is such a term and a discounted one of the amount -N.
-    Parameters are those of `add_discounted`.
+    The row D[growth] is P(start) / P(end). A floating coupon N (P(start) / P(end) - 1) D(payment) is such a term and a
+    discounted one of the amount -N. Parameters are those of `add_discounted`.
     """
     factors, position = discount
-    offsets, start, end, payment, coefficient = terms
+    offsets, growth, payment, coefficient = terms
     width = factors.shape[1]
     for k in range(rows.size):
         total = value[k, first : first + width]
-        for j in range(offsets[rows[k]], offsets[rows[k] + 1]):
-            c = coefficient[j]
-            a, b, n = position[start[j]], position[end[j]], position[payment[j]]
+        j, stop = offsets[rows[k]], offsets[rows[k] + 1]
+        while j + 4 <= stop:
+            c0, c1, c2, c3 = coefficient[j], coefficient[j + 1], coefficient[j + 2], coefficient[j + 3]
+            g0, g1 = position[growth[j]], position[growth[j + 1]]
+            g2, g3 = position[growth[j + 2]], position[growth[j + 3]]
+            n0, n1 = position[payment[j]], position[payment[j + 1]]
+            n2, n3 = position[payment[j + 2]], position[payment[j + 3]]
             for s in range(width):
-                growth = factors[a, s] / factors[b, s]
-                total[s] = fma(c * growth, factors[n, s], total[s])
+                total[s] = fma(
+                    c3 * factors[g3, s],
+                    factors[n3, s],
+                    fma(
+                        c2 * factors[g2, s],
+                        factors[n2, s],
+                        fma(c1 * factors[g1, s], factors[n1, s], fma(c0 * factors[g0, s], factors[n0, s], total[s])),
+                    ),
+                )
+            j += 4
+        while j < stop:
+            c0, g0, n0 = coefficient[j], position[growth[j]], position[payment[j]]
+            for s in range(width):
+                total[s] = fma(c0 * factors[g0, s], factors[n0, s], total[s])
+            j += 1

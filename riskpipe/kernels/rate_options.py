@@ -41,7 +41,7 @@ def add_optionlets(
     first: int,
     value: FloatArray,
 ) -> None:
-    """value[k, first + s] += sum over terms of amount D(payment) option(F), F = gearing P(start) / P(end) + constant.
+    """value[k, first + s] += sum over terms of amount D(payment) option(F), F = gearing x growth + constant.
 
     :param variances: one a term.
     :param options: of the trades.
@@ -49,7 +49,7 @@ def add_optionlets(
     :param first: column of `value` that the first scenario goes to.
     :param value: float64[m, n_scenarios], added to.
     """
-    offsets, start, end, payment, gearing, constant, amount = terms
+    offsets, growth, payment, gearing, constant, amount = terms
     factors, position = discount
     strike, shift, sign = options
     width = factors.shape[1]
@@ -59,16 +59,16 @@ def add_optionlets(
         rate, displacement, side = strike[row], shift[row], sign[row]
         for j in range(offsets[row], offsets[row + 1]):
             g, c, n = gearing[j], constant[j], amount[j]
-            near, far, d = factors[position[start[j]]], factors[position[end[j]]], factors[position[payment[j]]]
+            grown, d = factors[position[growth[j]]], factors[position[payment[j]]]
             smile = smile_of(variances, j)
             if normal:
                 for s in range(width):
-                    forward = fma(g, near[s] / far[s], c)
+                    forward = fma(g, grown[s], c)
                     option = bachelier(forward, rate, total_variance(smile, s), side)
                     total[s] = fma(n * d[s], option, total[s])
             else:
                 for s in range(width):
-                    forward = fma(g, near[s] / far[s], c)
+                    forward = fma(g, grown[s], c)
                     option = shifted_black(forward, rate, displacement, total_variance(smile, s), side)
                     total[s] = fma(n * d[s], option, total[s])
 
@@ -88,14 +88,13 @@ def _sum_known(row: int, discount: UsedNodes, terms: KnownTerms, total: FloatArr
 
 @inline
 def _add_projected(row: int, discount: UsedNodes, terms: ProjectedTerms, total: FloatArray) -> None:
-    """total[s] += sum over the terms of a trade of coefficient P(start) / P(end) D(payment)."""
-    offsets, start, end, payment, coefficient = terms
+    """total[s] += sum over the terms of a trade of coefficient x growth x D(payment)."""
+    offsets, growth, payment, coefficient = terms
     factors, position = discount
     for j in range(offsets[row], offsets[row + 1]):
-        c, near = coefficient[j], factors[position[start[j]]]
-        far, d = factors[position[end[j]]], factors[position[payment[j]]]
+        c, grown, d = coefficient[j], factors[position[growth[j]]], factors[position[payment[j]]]
         for s in range(total.size):
-            total[s] = fma(c * (near[s] / far[s]), d[s], total[s])
+            total[s] = fma(c * grown[s], d[s], total[s])
 
 
 @inline

@@ -1,19 +1,20 @@
-"""Growths by daily rates that count on other days than those that they are of: compounding with a lookback.
+"""Growths over periods: ratios of discount factors, or products of daily rates.
 
-Without one, the growth over a period is the ratio of two discount factors. With one, the rate of Wednesday, which is
-for a day, counts for the three of a weekend, and the product over the days has to be made.
+The latter where rates count on other days than those that they are of, for compounding with a lookback: the rate of
+Wednesday, which is for a day, counts for the three of a weekend, and the product over the days has to be made.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
-from riskpipe.kernels.compounding import daily_growths
+from riskpipe.kernels.compounding import daily_growths, distinct_ratios, ratios
 from riskpipe.market.labels import Labels
 from riskpipe.market.nodes import DiscountNodes
 
@@ -74,30 +75,38 @@ def joined(parts: Sequence[DailyGrowths]) -> DailyGrowths:
 
 @dataclass(frozen=True)
 class Grown:
-    """What `MarketModel.discount` makes a node a row of: a curve's factor at a date, or a growth in its place.
+    """What `MarketModel.projected` makes a node a row of: a growth over a period.
 
-    :param curve, day: of each row, where `period` is -1; else there is no curve.
+    :param curve, start, end: of k rows, where `period` is -1: the growth is P(start) / P(end).
     :param period: int32[k], among `growths`; -1: none.
     """
 
     curve: Labels
-    day: Days
+    start: Days
+    end: Days
     period: Positions
     growths: DailyGrowths
+
+    def __len__(self) -> int:
+        return len(self.period)
+
+    def dates(self) -> list[tuple[Labels, Days]]:
+        """Curves and dates of the discount factors that growths are made of: of the ratios, then of the days."""
+        plain = np.flatnonzero(self.period < 0)
+        curve, days = self.curve.take(plain), self.growths
+        return [(curve, self.start[plain]), (curve, self.end[plain]), (days.curve, days.start), (days.curve, days.end)]
 
 
 Request = tuple[Labels, Days] | Grown
 
 
 @dataclass(frozen=True)
-class GrowthNodes:
-    """Discount factors, and after them growths over them.
+class DailyNodes:
+    """Products of daily rates, p of them.
 
-    :param discount: m nodes.
-    :param start, end: int32[d], among these; the others as `DailyGrowths` has them.
+    :param start, end: int32[d], among discount nodes; the others as `DailyGrowths` has them.
     """
 
-    discount: DiscountNodes
     start: Positions
     end: Positions
     weight: FloatArray
@@ -107,46 +116,28 @@ class GrowthNodes:
     last: Positions
 
     def __len__(self) -> int:
-        return len(self.discount) + len(self.begin)
+        return len(self.begin)
 
-    def evaluate(self, x: FloatArray) -> FloatArray:
-        """float64[m + p, n_scenarios] from float64[n_factors, n_scenarios]."""
-        out = np.empty((len(self), x.shape[1]))
-        out[: len(self.discount)] = self.discount.evaluate(x)
-        self.grow(out)
-        return out
-
-    def grow(self, factors: FloatArray) -> None:
-        """Fill the growths into the rows after the discount factors of float64[m + p, n_scenarios]."""
-        m = len(self.discount)
-        daily = np.empty((len(self.weight), factors.shape[1]))
-        days, periods = (self.start, self.end, self.weight), (self.first, self.begin, self.stop, self.last)
-        daily_growths(days, periods, factors[:m], daily, factors[m:])
-
-    def needed(self, used: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """bool[d]: the days of the growths among the nodes `used` bool[m + p]; marks their discount factors too."""
-        m = len(self.discount)
-        periods = np.flatnonzero(used[m:])
+    def needed(self, periods: Positions) -> NDArray[np.bool_]:
+        """bool[d]: the days of some periods."""
         edges = np.zeros(len(self.weight) + 1, np.int64)
         np.add.at(edges, self.begin[periods], 1)
         np.add.at(edges, np.maximum(self.stop, self.begin)[periods], -1)
         days = np.cumsum(edges[:-1]) > 0
         for stub in (self.first[periods], self.last[periods]):
             days[stub[stub >= 0]] = True
-        used[self.start[days]] = True
-        used[self.end[days]] = True
         return days
 
-    def take(self, used: NDArray[np.bool_], days: NDArray[np.bool_]) -> GrowthNodes:
-        """The nodes `used`, with the days that `needed` told of them."""
-        m = len(self.discount)
-        kept, periods, place = np.flatnonzero(used[:m]), used[m:], np.cumsum(days, dtype=np.int32) - np.int32(1)
-        node = np.cumsum(used[:m], dtype=np.int32) - np.int32(1)
+    def take(self, periods: Positions, days: NDArray[np.bool_], node: Positions) -> DailyNodes:
+        """Some periods, and their days.
+
+        :param node: int32[m], the new position of each discount node.
+        """
+        place = np.cumsum(days, dtype=np.int32) - np.int32(1)
         first, begin, stop, last = (of[periods] for of in (self.first, self.begin, self.stop, self.last))
         length = np.maximum(stop - begin, 0)
         moved = np.where(length > 0, place[np.minimum(begin, len(days) - 1)], 0).astype(np.int32)
-        return GrowthNodes(
-            DiscountNodes(self.discount.index[kept], self.discount.weight[kept]),
+        return DailyNodes(
             node[self.start[days]],
             node[self.end[days]],
             self.weight[days],
@@ -157,27 +148,82 @@ class GrowthNodes:
         )
 
 
+@dataclass(frozen=True)
+class GrowthNodes:
+    """Discount factors, after them growths by daily rates, and after these ratios of discount factors.
+
+    Trades whose coupons run over the same periods share these ratios, and the divisions.
+
+    :param discount: m nodes.
+    :param daily: p growths.
+    :param numerator, denominator: int32[q], among the discount nodes.
+    """
+
+    discount: DiscountNodes
+    daily: DailyNodes
+    numerator: Positions
+    denominator: Positions
+
+    def __len__(self) -> int:
+        return len(self.discount) + len(self.daily) + len(self.numerator)
+
+    def evaluate(self, x: FloatArray) -> FloatArray:
+        """float64[m + p + q, n_scenarios] from float64[n_factors, n_scenarios]."""
+        out = np.empty((len(self), x.shape[1]))
+        out[: len(self.discount)] = self.discount.evaluate(x)
+        self.grow(out)
+        return out
+
+    def grow(self, factors: FloatArray) -> None:
+        """Fill the growths into the rows after the discount factors of float64[m + p + q, n_scenarios]."""
+        m, daily = len(self.discount), self.daily
+        after = m + len(daily)
+        rates = np.empty((len(daily.weight), factors.shape[1]))
+        days, periods = (daily.start, daily.end, daily.weight), (daily.first, daily.begin, daily.stop, daily.last)
+        daily_growths(days, periods, factors[:m], rates, factors[m:after])
+        ratios(self.numerator, self.denominator, factors[:m], factors[after:])
+
+    def take(self, used: NDArray[np.bool_]) -> GrowthNodes:
+        """The nodes `used` bool[m + p + q]; discount factors that their growths are made of are marked there, too."""
+        m = len(self.discount)
+        after = m + len(self.daily)
+        periods, pairs = np.flatnonzero(used[m:after]).astype(np.int32), used[after:]
+        days = self.daily.needed(periods)
+        numerator, denominator = self.numerator[pairs], self.denominator[pairs]
+        for made_of in (self.daily.start[days], self.daily.end[days], numerator, denominator):
+            used[made_of] = True
+        kept, node = np.flatnonzero(used[:m]), np.cumsum(used[:m], dtype=np.int32) - np.int32(1)
+        discount = DiscountNodes(self.discount.index[kept], self.discount.weight[kept])
+        return GrowthNodes(discount, self.daily.take(periods, days, node), node[numerator], node[denominator])
+
+
 CurveNodes = DiscountNodes | GrowthNodes
 
 
 def grown(
-    nodes: DiscountNodes, requests: Sequence[Request], positions: list[Positions], days: list[Positions]
-) -> tuple[GrowthNodes, list[Positions]]:
-    """Nodes with the growths of all requests, and for each request its positions.
+    nodes: DiscountNodes, requests: Sequence[Request], positions: Sequence[Positions]
+) -> tuple[CurveNodes, list[Positions]]:
+    """Nodes with the growths of all requests, and for each request its positions; `nodes` where there are none.
 
-    :param positions: of each request's curves and dates among `nodes`.
-    :param days: likewise of the starts and ends of each `Grown`'s days, in turn.
+    :param positions: among `nodes`, of each plain request, and of the `dates` of each other.
     """
-    parts, found, growths, first = [], [], iter(zip(days[::2], days[1::2], strict=True)), len(nodes)
-    ends: list[tuple[Positions, Positions]] = []
-    for request, position in zip(requests, positions, strict=True):
-        if isinstance(request, Grown):
-            parts.append(request.growths)
-            ends.append(next(growths))
-            position = np.where(request.period >= 0, request.period + np.int32(first), position).astype(np.int32)
-            first += len(request.growths)
+    given = iter(positions)
+    made = [(request, list(islice(given, 4 if isinstance(request, Grown) else 1))) for request in requests]
+    wanted = [(request, of) for request, of in made if isinstance(request, Grown)]
+    if not any(len(request) for request, _ in wanted):
+        empty = np.empty(0, np.int32)
+        return nodes, [empty if isinstance(request, Grown) else of[0] for request, of in made]
+    every = joined([request.growths for request, _ in wanted])
+    start, end, day_start, day_end = (np.concatenate([of[k] for _, of in wanted]) for k in range(4))
+    numerator, denominator, place = distinct_ratios(start, end, len(nodes))
+    found, period, pair = [], len(nodes), 0
+    for request, of in made:
+        if not isinstance(request, Grown):
+            found.append(of[0])
+            continue
+        position = request.period + np.int32(period)
+        position[request.period < 0] = place[pair : pair + len(of[0])] + np.int32(len(nodes) + len(every))
         found.append(position)
-    every = joined(parts)
-    start, end = (np.concatenate([pair[k] for pair in ends]) for k in range(2))
-    columns = (every.weight, every.first, every.begin, every.stop, every.last)
-    return GrowthNodes(nodes, start, end, *columns), found
+        period, pair = period + len(request.growths), pair + len(of[0])
+    daily = DailyNodes(day_start, day_end, every.weight, every.first, every.begin, every.stop, every.last)
+    return GrowthNodes(nodes, daily, numerator, denominator), found

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -160,17 +162,13 @@ class MarketModel:
         return DiscountNodes(*self._curves.log_discount(group, day)), np.split(position, bounds)
 
     def projected(self, *requests: Request) -> tuple[CurveNodes, list[Positions]]:
-        """Discount factors of zero curves at dates, and growths by daily rates (`riskpipe.market.growths`).
+        """Discount factors of zero curves at dates, and growths over periods (`riskpipe.market.growths`).
 
         :return: nodes, and for each request its positions; without growths those of `discount`.
         """
-        plain = [(request.curve, request.day) if isinstance(request, Grown) else request for request in requests]
-        growths = [request.growths for request in requests if isinstance(request, Grown)]
-        if not any(len(part) for part in growths):
-            return self.discount(*plain)
-        days = [(part.curve, day) for part in growths for day in (part.start, part.end)]
-        nodes, positions = self.discount(*plain, *days)
-        return grown(nodes, requests, positions[: len(plain)], positions[len(plain) :])
+        dates = [request.dates() if isinstance(request, Grown) else [request] for request in requests]
+        nodes, positions = self.discount(*itertools.chain.from_iterable(dates))
+        return grown(nodes, requests, positions)
 
     def forwards(self, underlyings: Labels, currencies: Labels, days: Days) -> tuple[ForwardNodes, Positions]:
         """Forwards of equities and commodities.

@@ -143,6 +143,13 @@ class Product(ABC):
         """Cost of one valuation of each trade, float64[n], in units of one European option; for planning only."""
         return np.ones(len(trades))
 
+    def pricing_order(self, trades: Trades) -> NDArray[np.int32]:
+        """Positions int32[n] of all trades, those that need the same of the market beside each other: for speed alone.
+
+        Scenarios are priced in this order, in which what neighbours share stays in the cache.
+        """
+        return np.arange(len(trades), dtype=np.int32)
+
     @abstractmethod
     def prepare(self, trades: Trades, model: MarketModel) -> Prepared:
         """Arrays for all trades (which have passed `validate` and have every need met) at the model's date."""

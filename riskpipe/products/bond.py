@@ -28,7 +28,7 @@ from riskpipe.products.debt import (
 )
 from riskpipe.products.flows import Amounts, Days, Integers, merged, offsets_of
 from riskpipe.products.legs import DefaultLeg, KnownLeg, PreparedLegs, SurvivalLeg
-from riskpipe.products.schedule_columns import remaining_periods
+from riskpipe.products.schedule_columns import by_coupon_phase, remaining_periods
 from riskpipe.products.trades import Trades
 
 
@@ -63,6 +63,9 @@ class Bond(Product):
     def weight(self, trades: Trades, as_of: int) -> FloatArray:
         periods = remaining_periods(trades, "issue_date", "frequency", as_of)
         return 0.3 + np.where(trades.labels("credit_curve").codes < 0, 0.03, 0.22) * periods
+
+    def pricing_order(self, trades: Trades) -> NDArray[np.int32]:
+        return by_coupon_phase(trades)
 
     def prepare(self, trades: Trades, model: MarketModel) -> Prepared:
         coupons = _coupons(trades, model.as_of)

@@ -29,6 +29,7 @@ from riskpipe.products.flows import Amounts, Days, Integers, merged, offsets_of
 from riskpipe.products.legs import NO_NODES, KnownLeg, Leg, Positions, PreparedLegs, Rows, Tile
 from riskpipe.products.lognormal import OF_RATES, negative_forwards, or_no_moneyness
 from riskpipe.products.schedule_columns import (
+    by_coupon_phase,
     calendar_column,
     day_count_column,
     frequency_column,
@@ -102,14 +103,17 @@ class CapFloor(Product):
     def weight(self, trades: Trades, as_of: int) -> FloatArray:
         return 0.3 + 0.6 * remaining_periods(trades, "start_date", "frequency", as_of)
 
+    def pricing_order(self, trades: Trades) -> NDArray[np.int32]:
+        return by_coupon_phase(trades)
+
     def prepare(self, trades: Trades, model: MarketModel) -> Prepared:
         options = _optionlets(trades, model)
         projection, curve = projection_curve(trades, model.conventions), trades.labels("discount_curve")
-        nodes, (start, end, payment, known_node) = model.projected(
+        nodes, (growth, payment, known_node) = model.projected(
             *options.growth.requests(projection, curve), (curve.take(options.known.trade), options.known.day)
         )
         factors = nodes.evaluate(model.base)[:, 0]
-        forward0 = options.gearing * (factors[start] / factors[end]) + options.constant
+        forward0 = options.gearing * factors[growth] + options.constant
         n, normal = len(trades), trades.is_one("model", BACHELIER)[options.trade]
         legs: list[Leg] = [KnownLeg(offsets_of(options.known.trade, n), options.known.amount, known_node)]
         for name, kinds in KINDS.items():
@@ -118,8 +122,7 @@ class CapFloor(Product):
                 leg = _OptionletLeg(
                     offsets_of(options.trade[terms], n),
                     options.amount[terms],
-                    start[terms],
-                    end[terms],
+                    growth[terms],
                     payment[terms],
                     options.gearing[terms],
                     options.constant[terms],
@@ -135,14 +138,13 @@ class CapFloor(Product):
 
 @dataclass(frozen=True)
 class _OptionletLeg(Leg):
-    """Options on rates of one model: coefficient D(payment) option(gearing P(start) / P(end) + constant).
+    """Options on rates of one model: coefficient D(payment) option(gearing x growth + constant).
 
     :param variance: one a term.
     :param strike, shift, sign: float64[n], of the trades.
     """
 
-    start: Positions
-    end: Positions
+    growth: Positions
     payment: Positions
     gearing: FloatArray
     constant: FloatArray
@@ -153,14 +155,14 @@ class _OptionletLeg(Leg):
     normal: bool
 
     def nodes(self) -> tuple[Positions, ...]:
-        return self.start, self.end, self.payment
+        return self.growth, self.payment
 
     def add(self, rows: Rows, tile: Tile, first: int, value: FloatArray) -> None:
         add_optionlets(
             rows,
             tile.discount,
             self.variance.under(tile.levels),
-            (self.offsets, self.start, self.end, self.payment, self.gearing, self.constant, self.coefficient),
+            (self.offsets, self.growth, self.payment, self.gearing, self.constant, self.coefficient),
             (self.strike, self.shift, self.sign),
             self.normal,
             first,
@@ -169,7 +171,7 @@ class _OptionletLeg(Leg):
 
     def why_not(self, discount: CurveNodes, rows: Rows, x: FloatArray) -> list[str]:
         factors = discount.evaluate(x)[:, 0]
-        forward = self.gearing * (factors[self.start] / factors[self.end]) + self.constant
+        forward = self.gearing * factors[self.growth] + self.constant
         terms = [slice(self.offsets[row], self.offsets[row + 1]) for row in rows]
         # Without terms of this leg a trade has no forward that could be negative.
         lowest = np.array([forward[mine].min(initial=np.inf) for mine in terms]) + self.shift[rows]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
 from riskpipe.market.calendars import adjust
@@ -15,6 +16,7 @@ from riskpipe.products.base import COMMON_COLUMNS, Column, Need, Prepared, Produ
 from riskpipe.products.credit_models import Contracts, Coupons, isda_legs, midpoint_legs
 from riskpipe.products.flows import Amounts
 from riskpipe.products.schedule_columns import (
+    by_coupon_phase,
     calendar_column,
     day_count_column,
     frequency_column,
@@ -90,6 +92,9 @@ class CreditDefaultSwap(Product):
 
     def weight(self, trades: Trades, as_of: int) -> FloatArray:
         return 0.3 + 0.25 * remaining_periods(trades, "start_date", "frequency", as_of)
+
+    def pricing_order(self, trades: Trades) -> NDArray[np.int32]:
+        return by_coupon_phase(trades)
 
     def prepare(self, trades: Trades, model: MarketModel) -> Prepared:
         name = model.conventions.credit_model

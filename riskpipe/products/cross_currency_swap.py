@@ -27,6 +27,7 @@ from riskpipe.products.floating import (
 from riskpipe.products.flows import Amounts, Integers, fixed_coupons, merged, offsets_of
 from riskpipe.products.legs import NO_NODES, KnownLeg, Leg, ProjectedLeg, leg_values
 from riskpipe.products.schedule_columns import (
+    by_coupon_phase,
     calendar_column,
     convention_column,
     day_count_column,
@@ -123,12 +124,15 @@ class CrossCurrencySwap(Product):
             total += each * remaining_periods(trades, "start_date", f"{side}_frequency", as_of)
         return total
 
+    def pricing_order(self, trades: Trades) -> NDArray[np.int32]:
+        return by_coupon_phase(trades, "receive_discount_curve")
+
     def prepare(self, trades: Trades, model: MarketModel) -> Prepared:
         received = _Side(trades, "receive", model)
         paid = _Side(trades, "pay", model)
         nodes, positions = model.projected(*received.requests(), *paid.requests())
         rate = TradeNodes(*model.fx(trades.labels("receive_currency"), trades.labels("pay_currency")))
-        return _CrossCurrencySwaps(nodes, received.legs(positions[:4]), paid.legs(positions[4:]), rate)
+        return _CrossCurrencySwaps(nodes, received.legs(positions[:3]), paid.legs(positions[3:]), rate)
 
 
 @dataclass(frozen=True)

@@ -31,15 +31,15 @@ class Dependencies:
     today: tuple[NDArray[np.int32], ...]
     faults: tuple[RowFaults, ...]
 
-    def touched(self, groups: NDArray[np.integer], n_groups: int, *, converted: bool) -> NDArray[np.int32]:
-        """Rows that depend on any of `groups`, ascending; with `converted`, through the conversion as well."""
+    def touched(self, groups: NDArray[np.integer], n_groups: int, *, converted: bool) -> NDArray[np.bool_]:
+        """bool[n]: the trade depends on any of `groups`; with `converted`, through the conversion as well."""
         lookup = np.zeros(n_groups + 1, np.bool_)
         lookup[groups] = True
         columns = self.pricing + self.conversion if converted else self.pricing
         mask = np.zeros(len(columns[0]) if columns else 0, np.bool_)
         for column in columns:
             mask |= lookup[column]
-        return np.flatnonzero(mask).astype(np.int32)
+        return mask
 
     def used(self, n_groups: int) -> NDArray[np.bool_]:
         """bool[n_groups]: some trade depends on the group, be it on today's levels alone."""

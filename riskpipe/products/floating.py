@@ -85,16 +85,13 @@ class Growth:
         """The same of trades that were counted among `rows`, ascending."""
         return replace(self, trade=rows[self.trade])
 
-    def requests(self, projection: Labels, discount_curve: Labels) -> tuple[Request, Request, Request]:
-        """Curves and dates of P(start), P(end) and D(end), as `MarketModel.projected` takes them.
-
-        A growth by days takes the place of P(start), and one that of P(end).
+    def requests(self, projection: Labels, discount_curve: Labels) -> tuple[Request, Request]:
+        """Growths, and curves and dates of D(end), as `MarketModel.projected` takes them.
 
         :param projection, discount_curve: of each trade.
         """
-        curve = projection.take(self.trade).where(self.period < 0)
-        start = Grown(curve, self.start, self.period, self.daily)
-        return start, (curve, self.end), (discount_curve.take(self.trade), self.end)
+        growth = Grown(projection.take(self.trade), self.start, self.end, self.period, self.daily)
+        return growth, (discount_curve.take(self.trade), self.end)
 
     def telescoped(self, projection: Labels, discount_curve: Labels) -> tuple[Amounts, Growth]:
         """Where one curve does both, P(start) / P(end) D(end) is P(start): known amounts, and what is left."""

@@ -33,7 +33,7 @@ from riskpipe.products.floating import (
 )
 from riskpipe.products.flows import Days, Integers, merged, offsets_of
 from riskpipe.products.legs import DefaultLeg, KnownLeg, PreparedLegs, ProjectedLeg, ProjectedSurvivalLeg, SurvivalLeg
-from riskpipe.products.schedule_columns import adjustment, remaining_periods
+from riskpipe.products.schedule_columns import adjustment, by_coupon_phase, remaining_periods
 from riskpipe.products.trades import Trades
 
 
@@ -73,6 +73,9 @@ class FloatingRateNote(Product):
         periods = remaining_periods(trades, "issue_date", "frequency", as_of)
         return 0.3 + np.where(trades.labels("credit_curve").codes < 0, 0.12, 0.32) * periods
 
+    def pricing_order(self, trades: Trades) -> NDArray[np.int32]:
+        return by_coupon_phase(trades)
+
     def prepare(self, trades: Trades, model: MarketModel) -> Prepared:
         periods = _periods(trades, model.as_of)
         floating = floating_flows(_leg(trades, periods), model)
@@ -98,7 +101,7 @@ class FloatingRateNote(Product):
             (credit.take(default.trade), default.end),
             kind="hazard_rate",
         )
-        start, end, payment = positions[6:9]
+        unsure_growth, unsure_payment = positions[5:7]
         n, recovery = len(trades), recovery_factors(credit, model)
         owed = owed_on_default(trades, recovery)[default.trade]
         return PreparedLegs(
@@ -108,9 +111,9 @@ class FloatingRateNote(Product):
                 KnownLeg(offsets_of(sure.trade, n), sure.amount, positions[0]),
                 SurvivalLeg(offsets_of(promised.trade, n), promised.amount, positions[1], promised_survival),
                 DefaultLeg(offsets_of(default.trade, n), owed, positions[2], from_, to, recovery),
-                ProjectedLeg(offsets_of(growth.trade, n), growth.coefficient, *positions[3:6]),
+                ProjectedLeg(offsets_of(growth.trade, n), growth.coefficient, *positions[3:5]),
                 ProjectedSurvivalLeg(
-                    offsets_of(unsure.trade, n), unsure.coefficient, start, end, payment, unsure_survival
+                    offsets_of(unsure.trade, n), unsure.coefficient, unsure_growth, unsure_payment, unsure_survival
                 ),
             ),
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
 from riskpipe.market.conventions import Conventions
@@ -20,6 +21,7 @@ from riskpipe.products.floating import (
 from riskpipe.products.flows import Amounts, fixed_coupons, merged, offsets_of
 from riskpipe.products.legs import NO_NODES, KnownLeg, PreparedLegs, ProjectedLeg
 from riskpipe.products.schedule_columns import (
+    by_coupon_phase,
     calendar_column,
     convention_column,
     day_count_column,
@@ -74,12 +76,15 @@ class InterestRateSwap(Product):
         fixed = remaining_periods(trades, "start_date", "fixed_frequency", as_of)
         return 0.3 + 0.03 * fixed + 0.1 * remaining_periods(trades, "start_date", "float_frequency", as_of)
 
+    def pricing_order(self, trades: Trades) -> NDArray[np.int32]:
+        return by_coupon_phase(trades)
+
     def prepare(self, trades: Trades, model: MarketModel) -> Prepared:
         discount_curve, projection = trades.labels("discount_curve"), projection_curve(trades, model.conventions)
         floating = _floating(trades, model)
         started, growth = floating.growth.telescoped(projection, discount_curve)
         known = merged([_fixed(trades, model), floating.known, started])
-        nodes, (known_node, start_node, end_node, payment_node) = model.projected(
+        nodes, (known_node, growth_node, payment_node) = model.projected(
             (discount_curve.take(known.trade), known.day), *growth.requests(projection, discount_curve)
         )
         n = len(trades)
@@ -88,7 +93,7 @@ class InterestRateSwap(Product):
             NO_NODES,
             (
                 KnownLeg(offsets_of(known.trade, n), known.amount, known_node),
-                ProjectedLeg(offsets_of(growth.trade, n), growth.coefficient, start_node, end_node, payment_node),
+                ProjectedLeg(offsets_of(growth.trade, n), growth.coefficient, growth_node, payment_node),
             ),
         )
 

@@ -23,9 +23,11 @@ from riskpipe.products.shared_nodes import take
 Rows = NDArray[np.int32]
 Positions = NDArray[np.int32]
 
-# A tile's matrix of discount factors stays in a core's share of the cache.
-_TILE_VALUES = 1 << 17
-_NARROWEST, _WIDEST = 32, 512
+# Of a tile's matrix of discount factors. Only what neighbouring trades use has to stay in the cache, and they use the
+# same (`Product.pricing_order`); wide rows take less time a value.
+_TILE_VALUES = 1 << 22
+_NARROWEST, _WIDEST = 32, 128
+_CACHE_LINE = 8  # values
 
 NO_NODES = DiscountNodes(np.zeros((0, 2), np.int32), np.zeros((0, 2)))
 
@@ -101,16 +103,15 @@ class KnownLeg(Leg):
 class ProjectedLeg(Leg):
     """Amounts times the growth of a projection curve between two dates."""
 
-    start: Positions
-    end: Positions
+    growth: Positions
     payment: Positions
 
     @property
     def terms(self) -> ProjectedTerms:
-        return self.offsets, self.start, self.end, self.payment, self.coefficient
+        return self.offsets, self.growth, self.payment, self.coefficient
 
     def nodes(self) -> tuple[Positions, ...]:
-        return self.start, self.end, self.payment
+        return self.growth, self.payment
 
     def add(self, rows: Rows, tile: Tile, first: int, value: FloatArray) -> None:
         legs.add_projected(rows, tile.discount, self.terms, first, value)
@@ -138,19 +139,18 @@ class SurvivalLeg(Leg):
 class ProjectedSurvivalLeg(Leg):
     """Amounts times the growth of a projection curve between two dates, paid if a name has survived."""
 
-    start: Positions
-    end: Positions
+    growth: Positions
     payment: Positions
     hazard_node: Positions
 
     def nodes(self) -> tuple[Positions, ...]:
-        return self.start, self.end, self.payment
+        return self.growth, self.payment
 
     def hazard_nodes(self) -> tuple[Positions, ...]:
         return (self.hazard_node,)
 
     def add(self, rows: Rows, tile: Tile, first: int, value: FloatArray) -> None:
-        terms = (self.offsets, self.start, self.end, self.payment, self.hazard_node, self.coefficient)
+        terms = (self.offsets, self.growth, self.payment, self.hazard_node, self.coefficient)
         credit.add_projected_survival(rows, tile.discount, tile.survival, terms, first, value)
 
 
@@ -262,8 +262,7 @@ class _Used:
                 legs.mark_nodes(rows, offsets, column, used)
         self.growths: GrowthNodes | None = None
         if isinstance(nodes, GrowthNodes):
-            days = nodes.needed(used)
-            self.growths = nodes.take(used, days)
+            self.growths = nodes.take(used)
             self.nodes = self.growths.discount
         else:
             self.nodes = nodes if used.all() else take(nodes, np.flatnonzero(used))
@@ -273,14 +272,14 @@ class _Used:
     @property
     def rows(self) -> int:
         """Of the matrices that a call fills."""
-        return len(self.nodes) if self.growths is None else len(self.growths) + len(self.growths.weight)
+        return len(self.nodes) if self.growths is None else len(self.growths) + len(self.growths.daily.weight)
 
     def evaluate(self, levels: FloatArray, logarithms: bool) -> tuple[UsedNodes, UsedNodes]:
         """Factors, and minus their logarithms if wanted; valid until the next call."""
         shape = (len(self.nodes if self.growths is None else self.growths), levels.shape[1])
         size = shape[0] * shape[1]
         if self._buffers[0].size < size:
-            self._buffers = (np.empty(size), np.empty(size if logarithms else 0))
+            self._buffers = (_aligned(size), _aligned(size if logarithms else 0))
         factors = self._buffers[0][:size].reshape(shape)
         exp_linear(self.nodes.index, self.nodes.weight, levels, factors[: len(self.nodes)])
         if self.growths is not None:
@@ -290,6 +289,13 @@ class _Used:
         rates = self._buffers[1][:size].reshape(shape)
         credit.cumulative_rates(self.nodes.index, self.nodes.weight, levels, rates[: len(self.nodes)])
         return (factors, self.position), (rates, self.position)
+
+
+def _aligned(size: int) -> FloatArray:
+    """float64[size] that begins where a line of the cache does: loads of whole vectors cross none."""
+    values = np.empty(size + _CACHE_LINE)
+    first = -(values.ctypes.data // values.itemsize) % _CACHE_LINE
+    return values[first : first + size]
 
 
 def _tile_width(nodes: int, scenarios: int) -> int:

@@ -15,6 +15,8 @@ from riskpipe.products.base import Column, RowFaults
 from riskpipe.products.trades import Trades
 from riskpipe.products.validation import label_mask, rows_fault
 
+_QUARTER_DAYS = 1461  # a year of 365 1/4 days
+
 
 def frequency_column(name: str, description: str) -> Column:
     return Column(name, "string", description, choices=FREQUENCIES)
@@ -87,3 +89,15 @@ def remaining_periods(trades: Trades, start: str, frequency: str, as_of: int) ->
     """float64[n]: about how many periods are still to come."""
     begin = np.maximum(trades.days(start), np.int32(as_of))
     return period_count(begin, trades.days("maturity_date"), trades.labels(frequency)).astype(np.float64)
+
+
+def by_coupon_phase(trades: Trades, curve: str = "discount_curve") -> NDArray[np.int32]:
+    """An order for `Product.pricing_order`: by curve, then by the time of year of the maturity.
+
+    Periods are counted back from maturity, so that neighbours have nearly all dates in common.
+
+    :param curve: the column that names it.
+    """
+    phase = trades.days("maturity_date").astype(np.int64) * 4 % _QUARTER_DAYS
+    key = trades.labels(curve).codes * np.int64(_QUARTER_DAYS) + phase
+    return np.argsort(key, kind="stable").astype(np.int32)

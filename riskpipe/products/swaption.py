@@ -39,7 +39,7 @@ from riskpipe.products.legs import (
     leg_values,
 )
 from riskpipe.products.lognormal import OF_RATES, negative_forwards, or_no_moneyness
-from riskpipe.products.schedule_columns import leg_schedule, paid_before, remaining_periods
+from riskpipe.products.schedule_columns import by_coupon_phase, leg_schedule, paid_before, remaining_periods
 from riskpipe.products.trades import Trades
 from riskpipe.products.validation import out_of_order, rows_fault
 from riskpipe.products.volatility_columns import (
@@ -111,6 +111,9 @@ class Swaption(Product):
         fixed = remaining_periods(trades, "start_date", "fixed_frequency", as_of)
         return 1.2 + 0.03 * fixed + 0.06 * remaining_periods(trades, "start_date", "float_frequency", as_of)
 
+    def pricing_order(self, trades: Trades) -> NDArray[np.int32]:
+        return by_coupon_phase(trades)
+
     def prepare(self, trades: Trades, model: MarketModel) -> Prepared:
         options, expired = self._options(trades, model), expired_in_cash(trades, model.as_of)
         return WithExpired(options, settled_in_cash(trades, model), expired) if expired.any() else options
@@ -132,11 +135,11 @@ class Swaption(Product):
             KnownLeg(offsets_of(flows.trade, n), flows.amount, node)
             for flows, node in zip(
                 (swaps.annuity, known, swaps.spreads, swaps.settlement),
-                (positions[0], positions[1], positions[5], positions[6]),
+                (positions[0], positions[1], positions[4], positions[5]),
                 strict=True,
             )
         )
-        projected = ProjectedLeg(offsets_of(growth.trade, n), growth.coefficient, *positions[2:5])
+        projected = ProjectedLeg(offsets_of(growth.trade, n), growth.coefficient, *positions[2:4])
         legs = _SwaptionLegs(annuity, floating, projected, spreads, settlement)
         leg = _SwaptionLeg(
             annuity.offsets,

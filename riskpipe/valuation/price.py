@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -291,16 +292,22 @@ class _Valuation:
 
     # -- sensitivities
 
+    @cached_property
+    def _order(self) -> NDArray[np.int32]:
+        return self._product.pricing_order(self._trades)
+
     def _touched(self, columns: ColumnClass, *, converted: bool) -> NDArray[np.int32]:
-        if columns.horizon:
-            return self._rows
-        return self._needs.touched(columns.groups, len(self._context.snapshot.groups), converted=converted)
+        """Trades that the columns move, less those without a value, in the order in which they are priced."""
+        moved = np.ones(len(self._trades), np.bool_)
+        if not columns.horizon:
+            groups = len(self._context.snapshot.groups)
+            moved = self._needs.touched(columns.groups, groups, converted=converted)
+        return self._order[(moved & ~self.bad)[self._order]]
 
     def _family(self, family: Family) -> None:
         sums = _FamilySums(family, self._measures, self.bad)
         for columns in self._context.classes(self._context.set_columns(family.name, *self._range)):
             rows = self._touched(columns, converted=False)
-            rows = rows[~self.bad[rows]]
             if len(rows):
                 self._subjects(sums, columns, rows)
         for total in sums.totals.values():
@@ -346,7 +353,7 @@ class _Valuation:
         if not family.by_first:
             return slice(None)
         group, groups = self._bumps.group(column), len(self._context.snapshot.groups)
-        return np.flatnonzero(np.isin(rows, self._needs.touched(np.array([group]), groups, converted=False)))
+        return np.flatnonzero(self._needs.touched(np.array([group]), groups, converted=False)[rows])
 
     # -- P&L
 
@@ -355,7 +362,6 @@ class _Valuation:
         pnl = np.zeros((len(self._trades), within.stop - within.start))
         for columns in self._context.classes(within):
             rows = self._touched(columns, converted=True)
-            rows = rows[~self.bad[rows]]
             for first in range(0, len(columns.columns), TILE):
                 tile = columns.columns[first : first + TILE]
                 self._pnl_tile(pnl, tile - within.start, tile, rows, columns.horizon)

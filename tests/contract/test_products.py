@@ -273,7 +273,7 @@ def test_nan_in_a_needed_factor_fails_the_trade_with_a_reason(
         part = OpenRun(sample.folder, context, (), (), sample.derivative).value(product, trades, ("pv",))
         failed = part.statuses["pv"] == FAILED
         index = snapshot.groups.index(group)
-        touched = set(needs.touched(np.array([index]), len(snapshot.groups), converted=True).tolist())
+        touched = set(np.flatnonzero(needs.touched(np.array([index]), len(snapshot.groups), converted=True)).tolist())
         touched |= {row for column in needs.today for row in np.flatnonzero(column == index).tolist()}
 
         assert failed.any(), f"{group.kind}:{group.name} is said to be needed and changes nothing"

@@ -56,8 +56,8 @@ def test_discounted_terms() -> None:
 def test_projected_terms() -> None:
     t = Terms(2)
     before = t.value.copy()
-    legs.add_projected(t.rows, t.factors, (t.offsets, t.a, t.b, t.c, t.coefficient), FIRST, t.value)
-    t.check(before, lambda j, row: t.coefficient[j] * t.d(t.a[j]) / t.d(t.b[j]) * t.d(t.c[j]))
+    legs.add_projected(t.rows, t.factors, (t.offsets, t.a, t.b, t.coefficient), FIRST, t.value)
+    t.check(before, lambda j, row: t.coefficient[j] * t.d(t.a[j]) * t.d(t.b[j]))
 
 
 def test_terms_on_survival() -> None:

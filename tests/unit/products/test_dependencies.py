@@ -74,7 +74,7 @@ def test_a_cross_depends_on_both_spots(model: MarketModel) -> None:
 
 def _touched(model: MarketModel, needs: Dependencies, *groups: tuple[str, str], converted: bool) -> list[int]:
     index = np.array([model.snapshot.group_index(*group) for group in groups], np.int64)
-    return needs.touched(index, len(model.snapshot.groups), converted=converted).tolist()
+    return np.flatnonzero(needs.touched(index, len(model.snapshot.groups), converted=converted)).tolist()
 
 
 def test_touched_rows(model: MarketModel) -> None:
@@ -95,7 +95,7 @@ def test_rows_without_a_group_are_not_touched_by_the_last_one(model: MarketModel
 
     assert model.snapshot.groups[last].name != "DAX"
     assert any((column == -1).any() for column in (*needs.pricing, np.array([-1])))
-    assert needs.touched(np.array([last]), last + 1, converted=True).tolist() == (
+    assert np.flatnonzero(needs.touched(np.array([last]), last + 1, converted=True)).tolist() == (
         [0] if model.snapshot.groups[last].name == "USD.OIS" else []
     )
 
@@ -138,5 +138,5 @@ def test_no_trades(model: MarketModel) -> None:
     needs = dependencies(EquityOption(), _options(), model, "USD")
 
     assert needs.faults == ()
-    assert needs.touched(np.arange(3), len(model.snapshot.groups), converted=True).tolist() == []
+    assert np.flatnonzero(needs.touched(np.arange(3), len(model.snapshot.groups), converted=True)).tolist() == []
     assert not needs.used(len(model.snapshot.groups)).any()
