@@ -118,7 +118,17 @@ def test_an_empty_block(product: Product, model: MarketModel, levels: FloatArray
     assert all(len(need.labels) == 0 for need in product.requirements(trades, model.conventions))
     assert needs.faults == ()
     assert product.weight(trades, model.as_of).shape == (0,)
+    assert product.pricing_order(trades).shape == (0,)
     assert product.prepare(trades, model).price(_rows(0), levels).shape == (0, levels.shape[1])
+
+
+@every_product
+def test_an_order_of_pricing_has_every_trade_once(product: Product, sample_trades: FindTrades) -> None:
+    trades = sample_trades(product)
+    order = product.pricing_order(trades)
+
+    assert order.dtype == np.int32
+    assert sorted(order.tolist()) == list(range(len(trades)))
 
 
 @every_product
