@@ -14,15 +14,17 @@ from riskpipe.kernels.mathematics import exp
 def fill_levels(
     x0: FloatArray,
     indptr: NDArray[np.int64],
-    factor: NDArray[np.int32],
     value: FloatArray,
+    first: NDArray[np.int64],
+    factor: NDArray[np.int32],
     columns: NDArray[np.int64],
     out: FloatArray,
 ) -> None:
     """Levels of every factor in some scenarios: x0 everywhere, then the shocked ones.
 
     :param x0: float64[n_factors].
-    :param indptr: int64[n_columns + 1], of the sparse columns (factor, value).
+    :param indptr: int64[n_columns + 1]; the shocked levels of column c are `value[indptr[c]:indptr[c + 1]]`.
+    :param first: int64[n_columns]; they are those of `factor[first[c]]` and of the factors after it.
     :param columns: int64[m], the columns wanted, in any order.
     :param out: float64[n_factors, m], overwritten.
     """
@@ -31,8 +33,10 @@ def fill_levels(
         for s in range(columns.shape[0]):
             row[s] = x0[f]
     for s in range(columns.shape[0]):
-        for k in range(indptr[columns[s]], indptr[columns[s] + 1]):
-            out[factor[k], s] = value[k]
+        begin = indptr[columns[s]]
+        shift = first[columns[s]] - begin
+        for k in range(begin, indptr[columns[s] + 1]):
+            out[factor[k + shift], s] = value[k]
 
 
 @kernel

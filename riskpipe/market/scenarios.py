@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -21,8 +22,11 @@ from riskpipe.market.stresses import bump, stress_columns
 __all__ = ["BASE", "ScenarioSet", "ScenarioSetBuilder", "bump", "stress_columns"]
 
 BASE = "base"
+_STEP = 1 << 23
+Number = TypeVar("Number", bound=np.generic)
 
-_SHOCKS = pa.large_list(pa.struct([pa.field("factor", pa.int32(), False), pa.field("value", pa.float64(), False)]))
+_FACTORS = pa.large_list(pa.field("item", pa.int32(), False))
+_LEVELS = pa.large_list(pa.field("item", pa.float64(), False))
 _SCHEMA = pa.schema(
     [
         pa.field("scenario", pa.string(), False),
@@ -30,7 +34,8 @@ _SCHEMA = pa.schema(
         pa.field("horizon", pa.int16(), False),
         pa.field("cut", pa.bool_(), False),
         pa.field("lead", pa.int32(), False),
-        pa.field("shocks", _SHOCKS, False),
+        pa.field("factors", pa.dictionary(pa.int32(), _FACTORS), False),
+        pa.field("levels", _LEVELS, False),
     ]
 )
 
@@ -40,11 +45,15 @@ class ScenarioSet:
     """Columns 0..n-1 of shocked factor levels; column 0 is the base, without any.
 
     All arrays are read-only. Levels, not shifts: they are resolved once, so that every process prices the
-    same bits.
+    same bits. Columns that shock the same factors, as the days of a history do, share the list of them, their sparsity
+    pattern.
 
-    :param indptr: int64[n + 1]; column k shocks `factor[indptr[k]:indptr[k + 1]]`, ascending and distinct.
-    :param factor: int32[nnz], positions in x0.
+    :param indptr: int64[n + 1]; the levels of column k are `value[indptr[k]:indptr[k + 1]]`.
     :param value: float64[nnz], shocked levels.
+    :param pattern: int32[n], which pattern a column has: its factors are, in the order of its levels,
+        `factor[pattern_indptr[p]:pattern_indptr[p + 1]]` with p = pattern[k], ascending and distinct.
+    :param pattern_indptr: int64[n_patterns + 1].
+    :param factor: int32[...], positions in x0.
     :param horizon: int16[n], calendar days forward.
     :param sets: names of the scenario sets, each a range of columns; `set_code` int16[n], ascending.
     :param names: string[n], of the scenario, or the ISO date of a day of history.
@@ -54,8 +63,10 @@ class ScenarioSet:
     """
 
     indptr: NDArray[np.int64]
-    factor: NDArray[np.int32]
     value: FloatArray
+    pattern: NDArray[np.int32]
+    pattern_indptr: NDArray[np.int64]
+    factor: NDArray[np.int32]
     horizon: NDArray[np.int16]
     sets: tuple[str, ...]
     set_code: NDArray[np.int16]
@@ -68,7 +79,8 @@ class ScenarioSet:
             array.flags.writeable = False
 
     def _arrays(self) -> tuple[NDArray[np.generic], ...]:
-        return (self.indptr, self.factor, self.value, self.horizon, self.set_code, self.cut, self.lead)
+        shocks = (self.indptr, self.value, self.pattern, self.pattern_indptr, self.factor)
+        return (*shocks, self.horizon, self.set_code, self.cut, self.lead)
 
     def __len__(self) -> int:
         return len(self.indptr) - 1
@@ -76,9 +88,9 @@ class ScenarioSet:
     @cached_property
     def sha256(self) -> str:
         """Of the content: shocks, horizons, sets, names, permitted cuts."""
-        digest = hashlib.sha256(f"riskpipe scenarios 2 {len(self)} {len(self.factor)}\n".encode())
+        digest = hashlib.sha256(f"riskpipe scenarios 3 {len(self)} {len(self.value)} {len(self.factor)}\n".encode())
         for array in self._arrays():
-            digest.update(np.ascontiguousarray(array).tobytes())
+            digest.update(np.ascontiguousarray(array).data)  # no copy
         for text in (*self.sets, *self.names.to_pylist()):
             encoded = text.encode()
             digest.update(len(encoded).to_bytes(8, "little") + encoded)
@@ -95,6 +107,17 @@ class ScenarioSet:
         first, last = np.searchsorted(self.set_code, [code, code + 1])
         return slice(int(first), int(last))
 
+    @cached_property
+    def first(self) -> NDArray[np.int64]:
+        """int64[n], read-only: where in `factor` a column's factors begin."""
+        return _frozen(self.pattern_indptr[self.pattern])
+
+    def shocks(self, column: int | np.integer) -> tuple[NDArray[np.int32], FloatArray]:
+        """The factors that a column shocks, ascending, and their levels."""
+        p = self.pattern[column]
+        factors = self.factor[self.pattern_indptr[p] : self.pattern_indptr[p + 1]]
+        return factors, self.value[self.indptr[column] : self.indptr[column + 1]]
+
     def levels(self, x0: FloatArray, columns: NDArray[np.integer]) -> FloatArray:
         """Every factor's level in some columns.
 
@@ -104,10 +127,11 @@ class ScenarioSet:
         """
         out = np.empty((len(x0), len(columns)))
         fill_levels(
-            _frozen(x0),
+            _frozen(np.ascontiguousarray(x0)),
             self.indptr,
-            self.factor,
             self.value,
+            self.first,
+            self.factor,
             np.array(columns, np.int64),
             out,
         )
@@ -121,30 +145,27 @@ class ScenarioSet:
         :return: indptr int64[m + 1] and groups int32[...], positions in `snapshot.groups`, ascending in each
             row.
         """
-        columns = np.asarray(columns, np.int64)
-        sizes = self.indptr[columns + 1] - self.indptr[columns]
-        ends = np.cumsum(sizes)
-        total = int(ends[-1]) if len(ends) else 0
-        entries = np.arange(total) + np.repeat(self.indptr[columns] - (ends - sizes), sizes)
-        groups = snapshot.group_of_factor[self.factor[entries]]
-        rows = np.repeat(np.arange(len(columns)), sizes)
-        # Factors ascend in a column and groups are ranges of factors: equal groups are neighbours.
-        first = np.ones(total, np.bool_)
-        first[1:] = (groups[1:] != groups[:-1]) | (rows[1:] != rows[:-1])
-        counts = np.bincount(rows[first], minlength=len(columns))
-        return np.concatenate(([0], np.cumsum(counts))).astype(np.int64), groups[first]
+        patterns, which = np.unique(self.pattern[np.asarray(columns, np.int64)], return_inverse=True)
+        # Factors ascend in a pattern and groups are ranges of factors: equal groups are neighbours.
+        found = []
+        for p in patterns:
+            groups = snapshot.group_of_factor[self.factor[self.pattern_indptr[p] : self.pattern_indptr[p + 1]]]
+            found.append(groups[np.diff(groups, prepend=-1) > 0])
+        sizes = np.array([len(groups) for groups in found], np.int64)[which]
+        rows = [found[k] for k in which]
+        return np.append(0, np.cumsum(sizes)).astype(np.int64), np.concatenate([np.empty(0, np.int32), *rows])
 
     def write(self, path: str | Path) -> None:
         """Write an Arrow IPC file, a scenario a row, to exactly this path (atomicity is the caller's)."""
-        points = [pa.array(self.factor), pa.array(self.value)]
-        shocks = pa.StructArray.from_arrays(points, fields=list(_SHOCKS.value_type))
+        patterns = pa.LargeListArray.from_arrays(pa.array(self.pattern_indptr), pa.array(self.factor), type=_FACTORS)
         columns = [
             self.names,
             pa.DictionaryArray.from_arrays(pa.array(self.set_code), pa.array(self.sets, pa.string())),
             pa.array(self.horizon),
             pa.array(self.cut),
             pa.array(self.lead),
-            pa.LargeListArray.from_arrays(pa.array(self.indptr), shocks, type=_SHOCKS),
+            pa.DictionaryArray.from_arrays(pa.array(self.pattern), patterns),
+            pa.LargeListArray.from_arrays(pa.array(self.indptr), pa.array(self.value), type=_LEVELS),
         ]
         schema = _SCHEMA.with_metadata({"riskpipe.sha256": self.sha256})
         with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
@@ -159,11 +180,13 @@ class ScenarioSet:
         try:
             batch = pa.ipc.open_file(pa.memory_map(str(path), "r")).get_batch(0)
             sha256 = batch.schema.metadata[b"riskpipe.sha256"].decode()
-            shocks, sets = batch.column("shocks"), batch.column("scenario_set")
+            levels, factors, sets = (batch.column(name) for name in ("levels", "factors", "scenario_set"))
             found = cls(
-                indptr=shocks.offsets.to_numpy(),
-                factor=shocks.values.field("factor").to_numpy(),
-                value=shocks.values.field("value").to_numpy(),
+                indptr=levels.offsets.to_numpy(),
+                value=levels.values.to_numpy(),
+                pattern=factors.indices.to_numpy(),
+                pattern_indptr=factors.dictionary.offsets.to_numpy(),
+                factor=factors.dictionary.values.to_numpy(),
                 horizon=batch.column("horizon").to_numpy(),
                 sets=tuple(sets.dictionary.to_pylist()),
                 set_code=sets.indices.to_numpy(),
@@ -178,11 +201,31 @@ class ScenarioSet:
         return found
 
 
-def _frozen(x0: FloatArray) -> FloatArray:
+def _frozen(array: NDArray[Number]) -> NDArray[Number]:
     """A read-only view, so that the kernel is compiled for one kind of array alone."""
-    view = np.ascontiguousarray(x0).view()
+    view = array.view()
     view.flags.writeable = False
     return view
+
+
+class _Levels:
+    """An array that grows at its end, in steps: large ones by the system's pages, without a copy beside them."""
+
+    def __init__(self) -> None:
+        self._buffer: FloatArray = np.empty(1 << 10)
+        self._size = 0
+
+    def append(self, values: FloatArray) -> None:
+        wanted = self._size + len(values)
+        if wanted > len(self._buffer):
+            self._buffer.resize(wanted + min(wanted, _STEP), refcheck=False)
+        self._buffer[self._size : wanted] = values
+        self._size = wanted
+
+    def take(self) -> FloatArray:
+        """What there is; the last call."""
+        self._buffer.resize(self._size, refcheck=False)
+        return self._buffer
 
 
 @dataclass
@@ -196,8 +239,11 @@ class ScenarioSetBuilder:
     snapshot: MarketSnapshot
     derivative: Derivative | None = None
     unmade: list[tuple[str, Unmade]] = field(default_factory=list)
+    _patterns: dict[bytes, int] = field(default_factory=dict)
+    _pattern: list[int] = field(default_factory=list)
     _factors: list[NDArray[np.int32]] = field(default_factory=list)
-    _values: list[FloatArray] = field(default_factory=list)
+    _sizes: list[int] = field(default_factory=list)
+    _levels: _Levels = field(default_factory=_Levels)
     _names: list[str] = field(default_factory=list)
     _codes: list[int] = field(default_factory=list)
     _horizons: list[int] = field(default_factory=list)
@@ -243,8 +289,8 @@ class ScenarioSetBuilder:
         if self.derivative is not None:
             factors, values, unmade = self.derivative.extend(factors, values, exact=exact)
             self.unmade += [(name, each) for each in unmade]
-        self._factors.append(factors.astype(np.int32))
-        self._values.append(values)
+        self._add_pattern(factors.astype(np.int32))
+        self._levels.append(values)
         self._leads.append(int(np.searchsorted(factors, factor[0])) if len(factor) else 0)
         self._names.append(name)
         self._codes.append(len(self._sets) - 1)
@@ -252,12 +298,22 @@ class ScenarioSetBuilder:
         self._cuts.append(cut)
         return len(self._names) - 1
 
+    def _add_pattern(self, factors: NDArray[np.int32]) -> None:
+        pattern = self._patterns.setdefault(hashlib.sha256(factors.data).digest(), len(self._factors))
+        if pattern == len(self._factors):
+            self._factors.append(factors)
+        self._pattern.append(pattern)
+        self._sizes.append(len(factors))
+
     def build(self) -> ScenarioSet:
-        sizes = [len(factor) for factor in self._factors]
+        """The set; the builder is used up."""
+        lengths = [len(factors) for factors in self._factors]
         return ScenarioSet(
-            indptr=np.concatenate(([0], np.cumsum(sizes))).astype(np.int64),
+            indptr=np.append(0, np.cumsum(self._sizes)).astype(np.int64),
+            value=self._levels.take(),
+            pattern=np.array(self._pattern, np.int32),
+            pattern_indptr=np.append(0, np.cumsum(lengths)).astype(np.int64),
             factor=np.concatenate(self._factors),
-            value=np.concatenate(self._values),
             horizon=np.array(self._horizons, np.int16),
             sets=tuple(self._sets),
             set_code=np.array(self._codes, np.int16),

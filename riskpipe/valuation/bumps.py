@@ -21,20 +21,19 @@ class FirstBumps:
 
     def group(self, column: np.int64) -> int:
         """Position among the snapshot's groups."""
-        return int(self.snapshot.group_of_factor[self.scenarios.factor[self._first(column)]])
+        return int(self.snapshot.group_of_factor[self._first(column)[0]])
 
     def size(self, family: Family, columns: NDArray[np.int64]) -> float:
         """In units of the factor; one where nothing is bumped.
 
         :param columns: of one subject.
         """
-        scenarios = self.scenarios
-        if scenarios.indptr[columns[0]] == scenarios.indptr[columns[0] + 1]:
+        if not len(self.scenarios.shocks(columns[0])[0]):
             return 1.0
-        first = self._first(columns[0])
+        factor, level = self._first(columns[0])
         if not family.central:
-            return float(scenarios.value[first] - self.snapshot.x0[scenarios.factor[first]])
-        return float(scenarios.value[first] - scenarios.value[self._first(columns[1])]) / 2.0
+            return level - float(self.snapshot.x0[factor])
+        return (level - self._first(columns[1])[1]) / 2.0
 
     def reported(self, family: Family, column: np.int64, size: float) -> float:
         """Relative ones as a share of the level."""
@@ -43,6 +42,8 @@ class FirstBumps:
         group = self.snapshot.groups[self.group(column)]
         return size / reference_price(self.snapshot.x0[group.start : group.stop])
 
-    def _first(self, column: np.int64) -> int:
-        """Where the shocks have it."""
-        return int(self.scenarios.indptr[column]) + int(self.scenarios.lead[column])
+    def _first(self, column: np.int64) -> tuple[int, float]:
+        """Its position in x0, and its level."""
+        factors, levels = self.scenarios.shocks(column)
+        lead = self.scenarios.lead[column]
+        return int(factors[lead]), float(levels[lead])

@@ -55,9 +55,10 @@ def _column(derivative: Derivative, shocks: dict[str, float], *, exact: bool = F
     builder = ScenarioSetBuilder(snapshot, derivative)
     builder.add("shock", "stress", factor, np.array(list(shocks.values())), exact=exact)
     built = builder.build()
-    assert built.factor[built.indptr[1] + built.lead[1]] == factor[0]
-    assert (np.diff(built.factor) > 0).all()
-    return {snapshot.factor_ids[f]: v for f, v in zip(built.factor, built.value, strict=True)}
+    factors, levels = built.shocks(1)
+    assert factors[built.lead[1]] == factor[0]
+    assert (np.diff(factors) > 0).all()
+    return {snapshot.factor_ids[f]: v for f, v in zip(factors, levels, strict=True)}
 
 
 def test_derived_points_follow_their_quotes() -> None:

@@ -33,8 +33,8 @@ def scenarios(builder) -> ScenarioSet:
 
 
 def _shocks(scenarios: ScenarioSet, column: int) -> dict[int, float]:
-    mine = slice(scenarios.indptr[column], scenarios.indptr[column + 1])
-    return dict(zip(scenarios.factor[mine].tolist(), scenarios.value[mine].tolist(), strict=True))
+    factors, levels = scenarios.shocks(column)
+    return dict(zip(factors.tolist(), levels.tolist(), strict=True))
 
 
 # --- the set ---
@@ -106,7 +106,7 @@ def test_file_round_trip_is_exact_and_mapped(scenarios, snapshot, tmp_path) -> N
     before = pa.total_allocated_bytes()
     again = ScenarioSet.open(path)
     assert pa.total_allocated_bytes() - before < scenarios.factor.nbytes  # the shocks are views of the mapping
-    for name in ("indptr", "factor", "value", "horizon", "set_code", "cut"):
+    for name in ("indptr", "value", "pattern", "pattern_indptr", "factor", "horizon", "set_code", "cut", "lead"):
         ours, theirs = getattr(scenarios, name), getattr(again, name)
         assert ours.dtype == theirs.dtype
         assert ours.tobytes() == theirs.tobytes()
@@ -120,6 +120,33 @@ def test_file_round_trip_is_exact_and_mapped(scenarios, snapshot, tmp_path) -> N
     assert again.levels(snapshot.x0, columns).tobytes() == scenarios.levels(snapshot.x0, columns).tobytes()
     again.write(tmp_path / "again.arrow")
     assert (tmp_path / "again.arrow").read_bytes() == path.read_bytes()
+
+
+def test_columns_of_the_same_factors_share_their_list(snapshot) -> None:
+    builder = ScenarioSetBuilder(snapshot)
+    for day in range(40):
+        builder.add(
+            str(day),
+            "historical",
+            np.array([5, 2, 7]) if day % 8 else np.array([2]),
+            np.full(3 if day % 8 else 1, 1.0 + day),
+        )
+    scenarios = builder.build()
+    assert scenarios.factor.tolist() == [2, 2, 5, 7]
+    assert len(scenarios.value) == 5 + 35 * 3
+    for day in range(40):
+        assert _shocks(scenarios, day + 1) == dict.fromkeys((2, 5, 7) if day % 8 else (2,), 1.0 + day)
+
+
+def test_many_levels_are_kept_while_the_set_grows(snapshot) -> None:
+    """Beyond the first buffers of the builder."""
+    builder, rng = ScenarioSetBuilder(snapshot), np.random.default_rng(2)
+    levels = rng.normal(size=(500, len(snapshot)))
+    for day, row in enumerate(levels):
+        builder.add(str(day), "historical", np.arange(len(snapshot)), row)
+    scenarios = builder.build()
+    assert scenarios.value.tobytes() == levels.tobytes()
+    assert np.array_equal(scenarios.levels(snapshot.x0, np.arange(1, 501)), levels.T)
 
 
 def test_base_alone_round_trips(snapshot, tmp_path) -> None:
