@@ -195,6 +195,11 @@ class History(Section):
         description="By glob over kind:name, the last that matches: absolute (today + after - before), relative or log "
         "(today x after / before; log wants them above zero). Without an entry as the kind moves.",
     )
+    horizon_days: Count = Field(
+        default=1,
+        description="Dates of the history that a move spans: 10 is the move of two weeks, from every date that has one "
+        "so many dates later. Moves over several days overlap.",
+    )
 
 
 class Settings(Section):

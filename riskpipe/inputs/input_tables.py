@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
-
-import pyarrow as pa
+from typing import Generic, TypeVar
 
 from riskpipe.config.models import Inputs as InputSettings
 from riskpipe.errors import Level, StorageError
 from riskpipe.market.dates import AS_OF_COLUMNS, MARKET_COLUMNS
 from riskpipe.market.factors import MARKET_SCHEMA
-from riskpipe.market.history import HISTORY_SCHEMA
+from riskpipe.market.history_source import HISTORY_SCHEMA
 from riskpipe.market.stresses import SCENARIO_SCHEMA
 from riskpipe.plan.survey import Fault
 from riskpipe.store.columns import unknown_columns
@@ -26,26 +25,30 @@ KNOWN_COLUMNS = {
 _SHOWN = 12
 
 
-@dataclass
-class ReadTable:
-    """What `read_table` found.
+T = TypeVar("T")
 
-    :param table: None: it cannot be read, which an error among the faults says.
-    :param sha256: of all its files; empty without a table.
+
+@dataclass
+class ReadInput(Generic[T]):
+    """What `read_input` found.
+
+    :param content: None: it cannot be read, which an error among the faults says.
+    :param sha256: of all its files; empty without content.
     :param faults: errors leave nothing to be priced.
     """
 
-    table: pa.Table | None = None
+    content: T | None = None
     sha256: str = ""
     faults: list[Fault] = field(default_factory=list)
 
 
-def read_table(name: str, location: str, settings: InputSettings) -> ReadTable:
+def read_input(name: str, location: str, settings: InputSettings, read: Callable[[DataSet], T]) -> ReadInput[T]:
     """One input, a file or a directory of files, with its faults but those of its rows.
 
     :param name: "market", "history" or "scenarios".
+    :param read: what is made of it; what it raises as StorageError is a fault, and so is a file that changes meanwhile.
     """
-    found = ReadTable()
+    found: ReadInput[T] = ReadInput()
 
     def tell(level: Level, file: str, rule: str, message: str) -> None:
         found.faults.append(Fault(level, name, file, "", rule, 0, (), message))
@@ -55,7 +58,8 @@ def read_table(name: str, location: str, settings: InputSettings) -> ReadTable:
         for odd in files.faults:
             tell(odd.level, files.store.full_path(odd.path), odd.rule, odd.message)
         before = files.sha256()
-        table = files.read()
+        content = read(files)
+        names = files.schema.names
         found.sha256 = files.sha256()
     except MissingFileError:
         way_out = f"correct inputs.{name} in the configuration, or put the file there"
@@ -67,13 +71,13 @@ def read_table(name: str, location: str, settings: InputSettings) -> ReadTable:
     if found.sha256 != before:
         tell(Level.ERROR, location, "unreadable", "it changed while it was read: start again when it is written")
         return found
-    found.table = table
-    found.faults += unknown_column_faults(settings, name, location, table.column_names, KNOWN_COLUMNS[name])
+    found.content = content
+    found.faults += unknown_column_faults(settings, name, location, names, KNOWN_COLUMNS[name])
     return found
 
 
 def table_sha256(location: str) -> str:
-    """Of the files of an input, as `read_table` has it. :raises StorageError: it cannot be read."""
+    """Of the files of an input, as `read_input` has it. :raises StorageError: it cannot be read."""
     files: DataSet = open_dataset(location)
     return files.sha256()
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-
-import pyarrow as pa
+from typing import TypeVar
 
 from riskpipe.config import Settings
 from riskpipe.errors import Level
-from riskpipe.inputs.input_tables import read_table
+from riskpipe.inputs.input_tables import read_input
 from riskpipe.market.factors import MarketFault, days_of
 from riskpipe.plan.survey import Fault
 from riskpipe.products.catalogue import Catalogue
+from riskpipe.store.dataset import DataSet
 from riskpipe.store.filesystem import Store
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -45,11 +48,11 @@ class Inspection:
             blocking=blocking,
         )
 
-    def read(self, name: str, location: str) -> pa.Table | None:
-        """The table of an input; None where it cannot be read, which is a fault that stands in the way."""
-        found = read_table(name, location, self.settings.inputs)
+    def read(self, name: str, location: str, read: Callable[[DataSet], T]) -> T | None:
+        """What is made of an input; None where it cannot be read, which is a fault that stands in the way."""
+        found = read_input(name, location, self.settings.inputs, read)
         for fault in found.faults:
             self.add(fault, blocking=fault.level == Level.ERROR)
-        if found.table is not None:
+        if found.content is not None:
             self.hashes[name] = found.sha256
-        return found.table
+        return found.content

@@ -12,9 +12,7 @@ from riskpipe.inputs.inspection import Inspection
 from riskpipe.market.arbitrage import arbitrage_faults
 from riskpipe.market.checks import canonical_table, check_market_table
 from riskpipe.market.consistency import consistency_faults
-from riskpipe.market.dates import (
-    market_date_faults,
-)
+from riskpipe.market.dates import market_date_faults
 from riskpipe.market.derived import Derivative, derive
 from riskpipe.market.factors import MARKET_SCHEMA, REQUIRED_COLUMNS
 from riskpipe.market.left_out import LeftOut, without_errors
@@ -24,6 +22,7 @@ from riskpipe.market.odd_values import odd_facts, odd_levels
 from riskpipe.market.producers import PRODUCERS
 from riskpipe.market.snapshot import MarketSnapshot
 from riskpipe.plan.survey import Fault
+from riskpipe.store.dataset import DataSet
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ class Market:
 def open_market(inspection: Inspection) -> Market | None:
     """The market, less what has faults; None where nothing is left, which is a fault that stands in the way."""
     location = inspection.settings.inputs.market
-    table = inspection.read("market", location)
+    table = inspection.read("market", location, DataSet.read)
     if table is None:
         return None
     as_of = inspection.as_of

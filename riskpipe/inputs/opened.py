@@ -14,6 +14,7 @@ import pyarrow as pa
 from riskpipe import __version__
 from riskpipe.config import Settings
 from riskpipe.errors import Level, StorageError
+from riskpipe.inputs.history_input import open_history
 from riskpipe.inputs.input_tables import table_sha256, unknown_column_faults
 from riskpipe.inputs.inspection import Inspection
 from riskpipe.inputs.market_input import Market, open_market
@@ -21,10 +22,10 @@ from riskpipe.market.dates import (
     MARKET_COLUMNS,
     OTHER_DAY,
     days_of_directories,
-    history_date_faults,
 )
 from riskpipe.market.derived import Derivative
 from riskpipe.market.factors import days_of
+from riskpipe.market.history import HistoricalMoves
 from riskpipe.market.model import MarketModel
 from riskpipe.market.snapshot import MarketSnapshot
 from riskpipe.market.stresses import EMPTY
@@ -36,6 +37,7 @@ from riskpipe.plan.survey import Fault
 from riskpipe.products.catalogue import Catalogue, catalogue
 from riskpipe.products.term_ranges import check_ranges
 from riskpipe.products.validation import all_columns, check_schema
+from riskpipe.store.dataset import DataSet
 from riskpipe.store.filesystem import Store
 from riskpipe.store.listing import with_partitions
 from riskpipe.store.location import open_store
@@ -136,14 +138,9 @@ def open_inputs(settings: Settings, selection: Selection | None = None) -> Opene
     inspection = Inspection(settings, products, open_store(settings.inputs.portfolio))
     files = _open_portfolio(inspection, selection)
     market = open_market(inspection)
-    tables = {
-        "scenarios": _read_optional(inspection, "scenarios", settings.inputs.scenarios, "stress"),
-        "history": _read_optional(inspection, "history", settings.inputs.history, "historical_var"),
-    }
-    if tables["history"] is not None:
-        for fault in history_date_faults(tables["history"], inspection.as_of, Level(settings.check.market_date)):
-            inspection.add_found("history", settings.inputs.history or "", fault, blocking=fault.level == Level.ERROR)
-    scenarios = None if market is None else _build_scenarios(inspection, market, selection, tables)
+    stress = _read_stresses(inspection)
+    history = open_history(inspection, market)
+    scenarios = None if market is None else _build_scenarios(inspection, market, selection, stress, history)
     seen = (settings, products, inspection.portfolio, files, tuple(inspection.faults))
     if inspection.blocking or market is None or scenarios is None:
         return RefusedInputs(*seen, tuple(inspection.blocking), None if market is None else market.model)
@@ -251,24 +248,29 @@ def _check_columns(inspection: Inspection, file: TradeFile) -> bool:
     return not faults
 
 
-def _read_optional(inspection: Inspection, name: str, location: str | None, measure: str) -> pa.Table | None:
-    if location is None or measure not in inspection.settings.measures:
+def _read_stresses(inspection: Inspection) -> pa.Table | None:
+    location = inspection.settings.inputs.scenarios
+    if location is None or "stress" not in inspection.settings.measures:
         return None
-    return inspection.read(name, location)
+    return inspection.read("scenarios", location, DataSet.read)
 
 
 def _build_scenarios(
-    inspection: Inspection, market: Market, selection: Selection, tables: Mapping[str, pa.Table | None]
+    inspection: Inspection,
+    market: Market,
+    selection: Selection,
+    stress: pa.Table | None,
+    history: HistoricalMoves | None,
 ) -> Scenarios:
     settings = inspection.settings
     scenarios = build_scenarios(
         market.model.snapshot,
         tuple(settings.measures),
         Bumps(**settings.bumps.model_dump()),
-        stress=tables["scenarios"],
-        history=tables["history"],
+        stress=stress,
+        history=history,
         selected=lambda name: selection.value("scenario", name),
-        rules=FactorRules(settings.history.returns, market.left_out.factors, market.units),
+        rules=FactorRules(market.left_out.factors, market.units),
         derivative=market.derivative,
     )
     for name, faults in (

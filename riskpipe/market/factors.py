@@ -112,7 +112,7 @@ class MarketFault:
     :param column: the column at fault.
     :param rows: how many rows break the rule; 0 where the whole column is meant.
     :param sample: a few factor ids (or scenario names, or dates) among them.
-    :param ids: all of them.
+    :param ids: all of them; empty of a history, whose rows are counted as they are read.
     """
 
     level: Level

@@ -1,70 +1,144 @@
-"""Historical scenarios: the one-day moves of the past, applied to today's levels."""
+"""Historical scenarios: the moves of the past, over a day or several, applied to today's levels."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections import deque
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
 from riskpipe.errors import Level
 from riskpipe.market.checks import canonical_table
-from riskpipe.market.factors import MarketFault, Move, Return, date_of, fault
-from riskpipe.market.history_rows import HistoryRows
+from riskpipe.market.factors import SAMPLE_SIZE, MarketFault, Move, Return, date_of, fault
+from riskpipe.market.history_rows import UNKNOWN, HistoryRows
+from riskpipe.market.history_source import HISTORY_SCHEMA, HistorySource
 from riskpipe.market.snapshot import MarketSnapshot
 from riskpipe.market.stresses import EMPTY, Column
 
 TOO_SHORT = "too short"
-HISTORY_SCHEMA = pa.schema([("date", pa.date32()), ("factor", pa.string()), ("value", pa.float64())])
+_BY_RATIO = "a difference makes a price or a volatility zero or negative (history.returns: log moves it by ratios)"
+_SUNK = (("not positive", _BY_RATIO), ("not finite", "a move makes a value infinite"))
 
 
-def historical_columns(
-    table: pa.Table,
-    snapshot: MarketSnapshot,
-    derived: NDArray[np.bool_] | None = None,
-    returns: Mapping[str, Return] | None = None,
-    units: Mapping[str, float] | None = None,
-) -> tuple[list[Column], list[MarketFault]]:
-    """One column for each date of the history after its first: the move since the date before, applied to
-    today.
+@dataclass(frozen=True)
+class HistoryRules:
+    """How a history moves today's factors.
+
+    :param returns: glob over kind:name -> how these move; the last that matches wins.
+    :param horizon_days: dates of the history that a move spans.
+    :param units: factor -> how many of what it is quoted in make one of its currency; the history is in the quote's.
+    :param derived: bool[n_factors], points that follow others: a history that lacks them lacks nothing. None: no such.
+    """
+
+    returns: Mapping[str, Return] = field(default_factory=dict)
+    horizon_days: int = 1
+    units: Mapping[str, float] = field(default_factory=dict)
+    derived: NDArray[np.bool_] | None = None
+
+
+class HistoricalMoves:
+    """One scenario for each date of the history that has one `horizon_days` dates before it: the move since then,
+    applied to today. Moves over several days overlap.
 
     Rates, hazard rates, spreads and yields move by differences, spots, forwards and volatilities by ratios, unless
     `returns` says otherwise; fixings, recoveries and correlations stay. Factors are matched by id. A factor that
-    lacks a value on a date does not move on that date nor on the next one: a gap is not filled, and its move is not
+    lacks a value on a date has no move to that date nor from it: a gap is not filled, and its move is not
     spread or lumped together. Of one whose value cannot be (`HistoryRows`) these two moves are unknown (NaN), as is a
     move to a level that cannot be. Days after as_of are not used.
 
-    :param table: the market table's columns and `date`; rows in any order.
-    :param derived: bool[n_factors], points that follow others: a history that lacks them lacks nothing.
-    :param returns: glob over kind:name -> how these move; the last that matches wins.
-    :param units: factor -> how many of what it is quoted in make one of its currency; the history is in the quote's.
-    :return: (ISO date, factors, levels) in the order of dates, none if a column is missing or unusable, or where there
-        are no two dates; and every fault.
+    :ivar faults: of the rows, once this is made; those of the moves come with the last column.
     """
-    if not table.num_rows:
-        return [], [fault(Level.ERROR, "date", EMPTY, (), "the table has no rows: there is no historical scenario")]
-    canonical, faults = canonical_table(table, HISTORY_SCHEMA, tuple(HISTORY_SCHEMA.names))
-    if any(not f.rows for f in faults):
-        return [], faults
-    moves, idle = _moves(snapshot, returns or {})
-    rows = HistoryRows(canonical, snapshot, moves, units or {}, _unread(table.column("value"), canonical))
-    faults += idle + rows.faults
-    if len(rows.dates) < 2:
-        message = "moves need two dates at least: there is no historical scenario"
-        return [], [*faults, fault(Level.ERROR, "date", TOO_SHORT, (), message)]
-    faults += _gaps(rows, snapshot, np.zeros(len(snapshot), np.bool_) if derived is None else derived)
-    columns = _columns(rows, snapshot)
-    return columns, faults + list(_sunk(columns, snapshot))
+
+    def __init__(
+        self,
+        source: HistorySource,
+        distinct: pa.Table,
+        snapshot: MarketSnapshot,
+        rules: HistoryRules,
+    ) -> None:
+        """
+        :param source: the market table's columns and `date`; rows in any order.
+        :param distinct: of it (`riskpipe.market.history_source.distinct_values`).
+        :raises StorageError: the rows cannot be read.
+        """
+        self._snapshot, self._horizon = snapshot, rules.horizon_days
+        self._rows: HistoryRows | None = None
+        self.faults: list[MarketFault] = []
+        if not source.rows:
+            message = "the table has no rows: there is no historical scenario"
+            self.faults = [fault(Level.ERROR, "date", EMPTY, (), message)]
+            return
+        self.faults = canonical_table(source.schema.empty_table(), HISTORY_SCHEMA, tuple(HISTORY_SCHEMA.names))[1]
+        if self.faults:
+            return
+        moves, idle = _moves(snapshot, rules.returns)
+        rows = HistoryRows(source, distinct, snapshot, moves, rules.units)
+        self.faults = [*rows.unread, *idle, *rows.faults]
+        if len(rows.dates) <= self._horizon:
+            least = "two dates" if self._horizon == 1 else f"{self._horizon + 1} dates"
+            message = f"moves need {least} at least: there is no historical scenario"
+            self.faults.append(fault(Level.ERROR, "date", TOO_SHORT, (), message))
+            return
+        moving = np.array([move != "none" for move in moves], np.bool_)
+        self.faults += _gaps(rows, snapshot, moving if rules.derived is None else moving & ~rules.derived)
+        self._rows = rows
+
+    def columns(self) -> Iterator[Column]:
+        """(ISO date, factors, levels) in the order of dates; none if a column is missing or unusable, or where there
+        are too few dates. Once: levels are let go as they are used.
+        """
+        rows, self._rows = self._rows, None
+        if rows is None:
+            return
+        sunk = [_Sunk() for _ in _SUNK]
+        past: deque[FloatArray] = deque(maxlen=self._horizon)
+        for day, levels in zip(rows.dates, rows.levels.drain(), strict=True):
+            after = levels[rows.moving]
+            if len(past) == self._horizon:
+                yield self._column(date_of(int(day)).isoformat(), past[0], after, rows, sunk)
+            past.append(after)
+        for (rule, message), found in zip(_SUNK, sunk, strict=True):
+            self.faults += found.faults(rule, message)
+
+    def _column(self, name: str, before: FloatArray, after: FloatArray, rows: HistoryRows, sunk: list[_Sunk]) -> Column:
+        factors, is_ratio = rows.factors[rows.moving], rows.is_ratio[rows.moving]
+        today = self._snapshot.x0[factors]
+        unknown = (before == UNKNOWN) | (after == UNKNOWN)
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            shocked = np.where(is_ratio, today * (after / before), today + (after - before))
+        shocked[unknown] = np.nan
+        given = unknown | ~(np.isnan(before) | np.isnan(after))
+        factors, shocked = factors[given], shocked[given]
+        positive = rows.positive[rows.moving][given]
+        for found, bad in zip(sunk, (positive & (shocked <= 0.0), np.isinf(shocked)), strict=True):
+            found.add(name, [self._snapshot.factor_ids[k] for k in factors[bad]])
+            shocked[bad] = np.nan
+        return name, factors, shocked
 
 
-def _unread(given: pa.ChunkedArray, canonical: pa.Table) -> NDArray[np.bool_]:
-    """bool[n]: there is a value, which could not be read."""
-    lost = pc.is_null(canonical.column("value")).to_numpy() & ~pc.is_null(given, nan_is_null=True).to_numpy()
-    return np.asarray(lost, np.bool_)
+@dataclass
+class _Sunk:
+    """Moves that lead to no level, prices and volatilities at zero or below, infinity: the level is unknown (NaN)."""
+
+    rows: int = 0
+    first: str = ""
+    sample: dict[str, None] = field(default_factory=dict)
+
+    def add(self, name: str, ids: list[str]) -> None:
+        if ids:
+            self.rows += len(ids)
+            self.first = self.first or name
+            self.sample.update(dict.fromkeys(ids))
+
+    def faults(self, rule: str, message: str) -> Iterator[MarketFault]:
+        if self.rows:
+            what = f"{message}, first on {self.first}: what depends on it has no historical P&L (NUMERICAL)"
+            yield MarketFault(Level.ERROR, "value", rule, self.rows, tuple(self.sample)[:SAMPLE_SIZE], what)
 
 
 def _moves(snapshot: MarketSnapshot, returns: Mapping[str, Return]) -> tuple[list[Move], list[MarketFault]]:
@@ -86,12 +160,17 @@ def _moves(snapshot: MarketSnapshot, returns: Mapping[str, Return]) -> tuple[lis
     return moves, [fault(Level.WARNING, "factor", "unknown factor", idle, message)] if idle else []
 
 
-def _gaps(rows: HistoryRows, snapshot: MarketSnapshot, derived: NDArray[np.bool_]) -> Iterator[MarketFault]:
-    """Warnings: what does not move, wholly or on some dates, and what is not used."""
-    absent = (np.isnan(rows.levels) & ~rows.unknown).sum(axis=0)
-    never = np.flatnonzero(rows.moving & ~derived & (absent == len(rows.dates)))
-    sometimes = np.flatnonzero(rows.moving & (absent > 0) & (absent < len(rows.dates)))
-    foreign = list(rows.foreign())
+def _gaps(rows: HistoryRows, snapshot: MarketSnapshot, due: NDArray[np.bool_]) -> Iterator[MarketFault]:
+    """Warnings: what does not move, wholly or on some dates, and what is not used.
+
+    :param due: bool[n_factors], what the history should have.
+    """
+    absent = np.full(len(snapshot), len(rows.dates))
+    absent[rows.factors] = sum(np.isnan(piece).sum(axis=0) for _, piece in rows.levels.pieces())
+    moving = np.zeros(len(snapshot), np.bool_)
+    moving[rows.factors] = rows.moving
+    never = np.flatnonzero(due & (absent == len(rows.dates)))
+    sometimes = np.flatnonzero(moving & (absent > 0) & (absent < len(rows.dates)))
     if len(never):
         ids = [snapshot.factor_ids[k] for k in never]
         message = "factors of today that the history lacks: they do not move"
@@ -100,41 +179,6 @@ def _gaps(rows: HistoryRows, snapshot: MarketSnapshot, derived: NDArray[np.bool_
         ids = [snapshot.factor_ids[k] for k in sometimes]
         message = f"values are missing on some dates ({int(absent[sometimes].sum())} in all): no move around a gap"
         yield fault(Level.WARNING, "factor", "gaps", ids, message)
-    if foreign:
+    if rows.foreign:
         message = "factors of the history that today's market lacks: they are not used"
-        yield fault(Level.WARNING, "factor", "not of today", foreign, message)
-
-
-def _columns(rows: HistoryRows, snapshot: MarketSnapshot) -> list[Column]:
-    moving = np.flatnonzero(rows.moving).astype(np.int32)
-    today, is_ratio = snapshot.x0[moving], rows.is_ratio[moving]
-    columns: list[Column] = []
-    for k in range(1, len(rows.dates)):
-        before, after = rows.levels[k - 1, moving], rows.levels[k, moving]
-        unknown = rows.unknown[k - 1, moving] | rows.unknown[k, moving]
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            shocked = np.where(is_ratio, today * (after / before), today + (after - before))
-        shocked[unknown] = np.nan
-        given = unknown | ~(np.isnan(before) | np.isnan(after))
-        columns.append((date_of(int(rows.dates[k])).isoformat(), moving[given], shocked[given]))
-    return columns
-
-
-def _sunk(columns: list[Column], snapshot: MarketSnapshot) -> Iterator[MarketFault]:
-    """Moves that lead to no level, prices and volatilities at zero or below, infinity: the level is unknown (NaN)."""
-    positive = np.array([kind.positive for kind in snapshot.kind_of_factor], np.bool_)
-    by_ratio = "a difference makes a price or a volatility zero or negative (history.returns: log moves it by ratios)"
-    rules: tuple[tuple[str, Callable[[NDArray[np.int32], FloatArray], NDArray[np.bool_]], str], ...] = (
-        ("not positive", lambda factor, value: positive[factor] & (value <= 0.0), by_ratio),
-        ("not finite", lambda factor, value: np.isinf(value), "a move makes a value infinite"),
-    )
-    for rule, is_bad, message in rules:
-        found: list[tuple[str, int]] = []
-        for name, factor, value in columns:
-            bad = is_bad(factor, value)
-            found += [(name, int(k)) for k in factor[bad]]
-            value[bad] = np.nan
-        if found:
-            ids = [snapshot.factor_ids[k] for _, k in found]
-            what = f"{message}, first on {found[0][0]}: what depends on it has no historical P&L (NUMERICAL)"
-            yield fault(Level.ERROR, "value", rule, ids, what)
+        yield fault(Level.WARNING, "factor", "not of today", rows.foreign, message)

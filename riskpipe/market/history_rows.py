@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -10,16 +11,52 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
-from riskpipe.errors import Level
-from riskpipe.market.factors import MarketFault, Move, date_of, fault
+from riskpipe.errors import Level, StorageError
+from riskpipe.market.dated_levels import DatedLevels
+from riskpipe.market.factors import MarketFault, Move, fault
+from riskpipe.market.history_faults import (
+    BLANK,
+    CLASH,
+    INFINITE,
+    LATER,
+    NAMELESS,
+    NO_RATIO,
+    NO_RATIO_OF,
+    NOT_POSITIVE,
+    TWICE,
+    UNDATED,
+    UNREADABLE,
+    RowFaults,
+    RowRule,
+)
+from riskpipe.market.history_source import HISTORY_SCHEMA, HistorySource, comparable
 from riskpipe.market.snapshot import MarketSnapshot
+from riskpipe.store.columns import composed, read_column
 
 Mask = NDArray[np.bool_]
+Integers = NDArray[np.int64]
 
-NO_MOVE = "its moves there and on the next date are unknown: what depends on it has no historical P&L (NUMERICAL)"
-_FIRST = "{first}"
-"""In messages: the first date at fault."""
-_NO_RATIO = "is zero or negative and has no ratio: let it move by differences (history.returns: absolute)"
+_CHANGED = "the history changed while it was read"
+UNKNOWN = np.inf
+"""In place of a level that is there and cannot be."""
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """Some rows.
+
+    :param number: of each in the history. :param name: position among the distinct names.
+    :param day: 0 where it is undated.
+    :param value: in units of the factor's currency, NaN where there is none. :param unread: there is one, which could
+        not be read.
+    """
+
+    number: Integers
+    name: Integers
+    day: Integers
+    undated: Mask
+    value: FloatArray
+    unread: Mask
 
 
 class HistoryRows:
@@ -27,153 +64,217 @@ class HistoryRows:
 
     A value that is null or NaN says nothing, as a row that is not there. A level that cannot be (a negative price, two
     values on a date) is no level but unknown, and so is what a row may have had that does not say of which date or
-    factor it is.
+    factor it is. Rows are read in batches, and what is kept of them is a float64 a level.
 
     :ivar dates: int64[n_dates], days since 1970-01-01, ascending, none after as_of.
-    :ivar levels: float64[n_dates, n_factors], NaN where there is none.
-    :ivar unknown: bool[n_dates, n_factors], NaN for an error.
-    :ivar is_ratio, moving: bool[n_factors].
-    :ivar faults: of the rows.
+    :ivar factors: int32[n_columns], positions in x0 of the factors that it names, ascending.
+    :ivar levels: by date and column: NaN where there is none, `UNKNOWN` for an error.
+    :ivar is_ratio, moving, positive: bool[n_columns].
+    :ivar foreign: factors that today's market does not have.
+    :ivar unread: faults of cells that could not be read; `faults`: of rows, all else.
     """
 
     def __init__(
         self,
-        table: pa.Table,
+        source: HistorySource,
+        distinct: pa.Table,
         snapshot: MarketSnapshot,
         moves: Sequence[Move],
         units: Mapping[str, float],
-        unread: Mask,
     ) -> None:
         """
-        :param table: canonical columns date, factor and value.
+        :param source: of columns that can be read. :param distinct: of it, see `distinct_values`.
         :param moves: of each factor. :param units: see `riskpipe.market.stresses.stress_columns`.
-        :param unread: bool[n], rows whose value is there and could not be read.
+        :raises StorageError: the rows cannot be read.
         """
-        self.is_log = np.array([move == "log" for move in moves], np.bool_)
-        self.is_relative = np.array([move == "relative" for move in moves], np.bool_)
-        self.is_ratio = self.is_log | self.is_relative
+        self._source, self._snapshot = source, snapshot
+        self._read_names(distinct)
+        self._read_dates(distinct)
+        self._know_columns([moves[k] for k in self.factors], units)
+        self._faults = RowFaults(self._names, snapshot.as_of)
+        self.levels = DatedLevels(len(self.dates), len(self.factors))
+        self._lost_columns: set[int] = set()
+        self._lost_dates: set[int] = set()
+        said = sum(self._read(batch) for batch in self._batches(tell=True))
+        if said != sum(np.count_nonzero(~np.isnan(piece)) for _, piece in self.levels.pieces()):
+            self._settle_repeated()
+        ever = self._ever()
+        self._doubt(ever)
+        self.unread = self._faults.found(unread=True)
+        self.faults = self._faults.found(unread=False) + self._stuck(ever)
+
+    # -- what there is
+
+    def _read_names(self, distinct: pa.Table) -> None:
+        """The distinct names, and which of today's factors each is."""
+        raw = distinct.column("factor")
+        names, unread = read_column(raw, distinct.schema.field("factor"), "string", optional=False)
+        names = composed(names)
+        self._raw, self._unread_names = raw.combine_chunks(), unread
+        self._null = pc.index_in(pa.nulls(1, self._raw.type), value_set=self._raw)[0]
+        self._names: list[str | None] = names.to_pylist()
+        self._nameless: Mask = np.array([not name for name in self._names], np.bool_)
+        known = pc.index_in(names, value_set=self._snapshot.factors.column("factor").combine_chunks())
+        factor = pc.fill_null(known, -1).to_numpy().astype(np.int64)
+        self.factors: NDArray[np.int32] = np.unique(factor[factor >= 0]).astype(np.int32)
+        #: column of each name, -1 for factors that today's market does not have
+        self._column = np.where(factor >= 0, np.searchsorted(self.factors, factor), -1)
+        lost = zip(self._names, self._nameless, factor, strict=True)
+        self.foreign = list(dict.fromkeys(str(name) for name, nameless, k in lost if not nameless and k < 0))
+
+    def _read_dates(self, distinct: pa.Table) -> None:
+        field = distinct.schema.field("date")
+        days = read_column(distinct.column("date"), field, "date", optional=False)[0].drop_null()
+        found = np.unique(days.cast(pa.int32()).to_numpy().astype(np.int64))
+        self.dates: Integers = found[found <= self._snapshot.as_of]
+
+    def _know_columns(self, moves: Sequence[Move], units: Mapping[str, float]) -> None:
+        kinds, ids = self._snapshot.kind_of_factor, self._snapshot.factor_ids
+        self._is_log = np.array([move == "log" for move in moves], np.bool_)
+        self._is_relative = np.array([move == "relative" for move in moves], np.bool_)
+        self.positive = np.array([kinds[k].positive for k in self.factors], np.bool_)
+        self.is_ratio = self._is_log | self._is_relative
         self.moving = np.array([move != "none" for move in moves], np.bool_)
-        self._positive = np.array([kind.positive for kind in snapshot.kind_of_factor], np.bool_)
-        self._snapshot = snapshot
-        self._read(table, units, unread)
-        self.faults: list[MarketFault] = []
-        bad = self._bad_cells(unread)
-        self._pivot(bad)
-        self._doubts()
-
-    def _read(self, table: pa.Table, units: Mapping[str, float], unread: Mask) -> None:
-        self._ids = table.column("factor")
-        known = pc.index_in(self._ids, value_set=self._snapshot.factors.column("factor").combine_chunks())
-        #: position in x0, -1 for factors that today's market does not have
-        self._factor: NDArray[np.int64] = pc.fill_null(known, -1).to_numpy().astype(np.int64)
-        days = table.column("date").cast(pa.int32())
-        undated: Mask = pc.is_null(days).to_numpy()
-        nameless: Mask = pc.is_null(self._ids).to_numpy() | pc.equal(pc.fill_null(self._ids, ""), "").to_numpy()
-        self._day: NDArray[np.int64] = pc.fill_null(days, 0).to_numpy().astype(np.int64)
         # A ratio has no units, and keeps its bits.
-        unit = np.array([*(units.get(name, 1.0) for name in self._snapshot.factor_ids), 1.0])
-        unit[:-1][self.is_ratio] = 1.0
-        self._value: FloatArray = pc.fill_null(table.column("value"), np.nan).to_numpy() / unit[self._factor]
-        says = ~np.isnan(self._value) | unread
-        self._blank = undated & nameless & ~says
-        self._later = ~undated & (self._day > self._snapshot.as_of)
-        self._undated = undated & ~self._blank
-        self._nameless = nameless & ~self._blank & ~self._later
-        dated = ~undated & ~self._later
-        self.dates = np.unique(self._day[dated])
-        self._date = np.searchsorted(self.dates, np.where(dated, self._day, 0))
-        self._mine = dated & ~nameless & (self._factor >= 0) & says
-        self._foreign = ~nameless & (self._factor < 0)
+        self._unit = np.array([*(units.get(ids[k], 1.0) for k in self.factors), 1.0])
+        self._unit[:-1][self.is_ratio] = 1.0
 
-    # -- what is wrong
+    # -- rows
 
-    def _bad_cells(self, unread: Mask) -> Mask:
-        """bool[n], rows whose value cannot be."""
-        mine, value, factor = self._mine, self._value, self._factor
-        low, is_log, positive = mine & (value <= 0.0), self.is_log[factor], self._positive[factor]
-        clash, twice = self._repeated()
-        cells: tuple[tuple[str, str, Mask, str], ...] = (
-            ("value", "not finite", mine & np.isinf(value), "a value is infinite"),
-            ("value", "unreadable", mine & unread, "a value cannot be read"),
-            ("value", "not positive", low & positive, "a price or a volatility is zero or negative"),
-            ("value", "not positive", low & is_log & ~positive, f"a value {_NO_RATIO}"),
-            ("value", "not positive", mine & self.is_relative[factor] & (value == 0.0), f"a value {_NO_RATIO}"),
-            ("factor", "duplicate", clash, "a factor has different values on a date"),
+    def _batches(self, *, tell: bool = False) -> Iterator[_Batch]:
+        """All rows. :param tell: what cannot be read, to the faults."""
+        first = 0
+        fields = {name: self._source.schema.field(name) for name in HISTORY_SCHEMA.names}
+        for table in self._source.batches(HISTORY_SCHEMA.names):
+            name = self._name(comparable(table.column("factor"), fields["factor"]))
+            dates, undatable = read_column(table.column("date"), fields["date"], "date", optional=False)
+            values, unreadable = read_column(table.column("value"), fields["value"], "number", optional=False)
+            if tell:
+                nameless = [replace(reason, rows=reason.rows[name]) for reason in self._unread_names]
+                for column, lost in (("date", undatable), ("factor", nameless), ("value", unreadable)):
+                    self._faults.tell_unread(column, lost, first, name)
+            yield _Batch(
+                number=np.arange(first, first + len(name)),
+                name=name,
+                day=pc.fill_null(dates.cast(pa.int32()), 0).to_numpy().astype(np.int64),
+                undated=pc.is_null(dates).to_numpy(),
+                value=pc.fill_null(values, np.nan).to_numpy() / self._unit[self._column[name]],
+                unread=np.logical_or.reduce([np.zeros(len(name), np.bool_), *(reason.rows for reason in unreadable)]),
+            )
+            first += len(name)
+
+    def _name(self, column: pa.ChunkedArray) -> Integers:
+        """int64[n]: position of each row's name among the distinct ones."""
+        found = []
+        for chunk in column.chunks:
+            is_coded = pa.types.is_dictionary(chunk.type)
+            codes = pc.index_in(chunk.dictionary if is_coded else chunk, value_set=self._raw)
+            if is_coded:
+                codes = pc.fill_null(codes.take(chunk.indices), self._null)
+            found.append(codes)
+        if any(codes.null_count for codes in found):
+            raise StorageError(_CHANGED)
+        return np.concatenate([np.empty(0, np.int64), *(codes.to_numpy() for codes in found)])
+
+    def _read(self, batch: _Batch) -> int:
+        """Put the levels of some rows into their cells, and count them."""
+        says = ~np.isnan(batch.value) | batch.unread
+        nameless = self._nameless[batch.name]
+        blank = batch.undated & nameless & ~says
+        later = self._is_later(batch)
+        undated, nameless = batch.undated & ~blank, nameless & ~blank & ~later
+        for rule, mask in ((BLANK, blank), (LATER, later), (UNDATED, undated), (NAMELESS, nameless)):
+            self._tell(rule, batch, np.flatnonzero(mask))
+        self._lost_columns |= {*self._column[batch.name[undated]].tolist()} - {-1}
+        self._lost_dates |= {*np.searchsorted(self.dates, batch.day[nameless & ~undated]).tolist()}
+        rows, date, column = self._cells(batch)
+        bad = self._bad(batch, rows, column)
+        self.levels.put(date, column, np.where(bad, UNKNOWN, batch.value[rows]))
+        return len(rows)
+
+    def _is_later(self, batch: _Batch) -> Mask:
+        return ~batch.undated & (batch.day > self._snapshot.as_of)
+
+    def _cells(self, batch: _Batch) -> tuple[Integers, Integers, Integers]:
+        """The rows that say something of a factor of today on a date; their dates; their columns."""
+        says = ~np.isnan(batch.value) | batch.unread
+        column = self._column[batch.name]
+        rows = np.flatnonzero(~batch.undated & ~self._is_later(batch) & (column >= 0) & says)
+        date = np.searchsorted(self.dates, batch.day[rows])
+        if len(rows) and not np.array_equal(np.append(self.dates, -1)[date], batch.day[rows]):
+            raise StorageError(_CHANGED)
+        return rows, date, column[rows]
+
+    def _tell(self, rule: RowRule, batch: _Batch, rows: Integers) -> None:
+        self._faults.tell(rule, batch.number[rows], batch.name[rows], batch.day[rows])
+
+    def _bad(self, batch: _Batch, rows: Integers, column: Integers) -> Mask:
+        """bool[len(rows)], rows whose value cannot be."""
+        value, positive, is_log = batch.value[rows], self.positive[column], self._is_log[column]
+        low = value <= 0.0
+        no_ratio = (low & is_log & ~positive) | (self._is_relative[column] & (value == 0.0))
+        cells = (
+            (INFINITE, np.isinf(value)),
+            (UNREADABLE, batch.unread[rows]),
+            (NOT_POSITIVE, low & positive),
+            (NO_RATIO_OF, no_ratio),
         )
-        bad = np.zeros(len(mine), np.bool_)
-        for column, rule, mask, message in cells:
+        bad = np.zeros(len(rows), np.bool_)
+        for rule, mask in cells:
             bad |= mask
-            self._tell(Level.ERROR, column, rule, mask, f"{message}, first on {_FIRST}; {NO_MOVE}")
-        blank = "a row is blank"
-        later = f"days after as_of ({date_of(self._snapshot.as_of)}) are not used, the first of them {_FIRST}"
-        again = f"a factor has the same value on a date twice, first on {_FIRST}"
-        undated = "a row has no date: where the factor has no value, it is unknown"
-        nameless = "a row has no factor: the factors that have no value on its date are unknown there"
-        rows: tuple[tuple[Level, str, str, Mask, str], ...] = (
-            (Level.WARNING, "factor", "duplicate", twice, again),
-            (Level.WARNING, "date", "blank", self._blank, blank),
-            (Level.WARNING, "date", "after as_of", self._later, later),
-            (Level.ERROR, "date", "null", self._undated, undated),
-            (Level.ERROR, "factor", "null", self._nameless, nameless),
-        )
-        for level, column, rule, mask, message in rows:
-            self._tell(level, column, rule, mask, message)
+            self._tell(rule, batch, rows[mask])
         return bad
 
-    def _tell(self, level: Level, column: str, rule: str, mask: Mask, message: str) -> None:
-        found = np.flatnonzero(mask)
-        if not len(found):
-            return
-        ids = self._ids.take(pa.array(found)).to_pylist()
-        labels = [factor or f"row {k}" for factor, k in zip(ids, found, strict=True)]
-        message = message.replace(_FIRST, date_of(int(self._day[found].min())).isoformat())
-        self.faults.append(fault(level, column, rule, labels, message))
+    def _settle_repeated(self) -> None:
+        """Cells that several rows give: which of them have different values, and are unknown."""
+        n_columns = len(self.factors)
+        times = np.zeros(len(self.dates) * n_columns, np.uint8)
+        for batch in self._batches():
+            _, date, column = self._cells(batch)
+            keys, count = np.unique(date * n_columns + column, return_counts=True)
+            times[keys] = np.minimum(times[keys] + count, 2)
+        found: list[tuple[Integers, Integers, FloatArray, Integers, Integers]] = []
+        for batch in self._batches():
+            rows, date, column = self._cells(batch)
+            key = date * n_columns + column
+            rows, key = rows[times[key] > 1], key[times[key] > 1]
+            found.append((key, batch.number[rows], batch.value[rows], batch.name[rows], batch.day[rows]))
+        key, number, value, name, day = (np.concatenate(part) for part in zip(*found, strict=True))
+        order = np.lexsort((value, key))
+        again = np.append(False, key[order][1:] == key[order][:-1])
+        differs = again & np.append(False, value[order][1:] != value[order][:-1])
+        clash = np.isin(key, key[order][differs])
+        twice = np.zeros(len(key), np.bool_)
+        twice[order[again]] = True
+        for rule, mask in ((CLASH, clash), (TWICE, twice & ~clash)):
+            self._faults.tell(rule, number[mask], name[mask], day[mask])
+        date, column = np.divmod(key[clash], n_columns)
+        self.levels.put(date, column, np.full(len(date), UNKNOWN))
 
-    def _repeated(self) -> tuple[Mask, Mask]:
-        """Rows of a factor that has different values on their date; rows that say again what another said."""
-        rows = np.flatnonzero(self._mine)
-        key = self._date[rows] * len(self._snapshot) + self._factor[rows]
-        clash, twice = np.zeros(len(self._mine), np.bool_), np.zeros(len(self._mine), np.bool_)
-        seen = np.zeros(len(self.dates) * len(self._snapshot), np.bool_)
-        seen[key] = True
-        if np.count_nonzero(seen) == len(key):  # as in every good history, which need not be sorted then
-            return clash, twice
-        order = np.lexsort((self._value[rows], key))
-        sorted_key, sorted_value = key[order], self._value[rows][order]
-        again = np.zeros(len(rows), np.bool_)
-        again[1:] = sorted_key[1:] == sorted_key[:-1]
-        differs = again.copy()
-        differs[1:] &= sorted_value[1:] != sorted_value[:-1]
-        twice[rows[order[again]]] = True
-        clash[rows] = np.isin(key, sorted_key[differs])
-        return clash, twice & ~clash
+    # -- what is not known
 
-    # -- what is known
+    def _ever(self) -> Mask:
+        """bool[n_columns]: there is a level on some date."""
+        found = np.zeros(len(self.factors), np.bool_)
+        for _, piece in self.levels.pieces():
+            found |= np.isfinite(piece).any(axis=0)
+        return found
 
-    def _pivot(self, bad: Mask) -> None:
-        shape = len(self.dates), len(self._snapshot)
-        self.levels, self.unknown = np.full(shape, np.nan), np.zeros(shape, np.bool_)
-        good = self._mine & ~bad
-        self.levels[self._date[good], self._factor[good]] = self._value[good]
-        bad = bad & self._mine
-        self.unknown[self._date[bad], self._factor[bad]] = True
+    def _doubt(self, ever: Mask) -> None:
+        """What rows without a date or a factor may have been is unknown; so are moves of what has no ratio today."""
+        lost = np.array(sorted(self._lost_columns), np.int64)
+        for dates, piece in self.levels.pieces():
+            absent = piece[:, lost]
+            piece[:, lost] = np.where(np.isnan(absent), UNKNOWN, absent)
+            for date in self._lost_dates & {*range(dates.start, dates.stop)}:
+                row = piece[date - dates.start]
+                row[np.isnan(row) & ever] = UNKNOWN
+            piece[:, self._is_stuck(ever)] = UNKNOWN
 
-    def _doubts(self) -> None:
-        """What rows without a date or a factor may have been; factors of today that have no ratio."""
-        absent = np.isnan(self.levels)
-        ever = ~absent.all(axis=0)
-        lost = np.unique(self._factor[self._undated & (self._factor >= 0)])
-        self.unknown[:, lost] |= absent[:, lost]
-        dates = np.unique(self._date[self._nameless & ~self._undated])
-        self.unknown[dates] |= absent[dates] & ever
-        stuck = np.flatnonzero(self.is_log & (self._snapshot.x0 <= 0.0) & ever)
-        self.unknown[:, stuck] = True
-        if len(stuck):
-            ids = [self._snapshot.factor_ids[k] for k in stuck]
-            message = f"today's value {_NO_RATIO}; until then what depends on it has no historical P&L (NUMERICAL)"
-            self.faults.append(fault(Level.ERROR, "value", "not positive", ids, message))
+    def _is_stuck(self, ever: Mask) -> Mask:
+        return self._is_log & (self._snapshot.x0[self.factors] <= 0.0) & ever
 
-    def foreign(self) -> Iterator[str]:
-        """Factors that today's market does not have."""
-        if self._foreign.any():
-            yield from pc.unique(self._ids.filter(pa.array(self._foreign))).to_pylist()
+    def _stuck(self, ever: Mask) -> list[MarketFault]:
+        ids = [self._snapshot.factor_ids[k] for k in self.factors[self._is_stuck(ever)]]
+        message = f"today's value {NO_RATIO}; until then what depends on it has no historical P&L (NUMERICAL)"
+        return [fault(Level.ERROR, "value", "not positive", ids, message)] if ids else []

@@ -22,7 +22,7 @@ from riskpipe.market.stresses import bump, stress_columns
 __all__ = ["BASE", "ScenarioSet", "ScenarioSetBuilder", "bump", "stress_columns"]
 
 BASE = "base"
-_STEP = 1 << 23
+_STEP = 1 << 19
 Number = TypeVar("Number", bound=np.generic)
 
 _FACTORS = pa.large_list(pa.field("item", pa.int32(), False))

@@ -9,8 +9,8 @@ import pyarrow as pa
 
 from riskpipe.errors import Level
 from riskpipe.market.derived import Derivative, Unmade
-from riskpipe.market.factors import Return, fault
-from riskpipe.market.history import TOO_SHORT, historical_columns
+from riskpipe.market.factors import fault
+from riskpipe.market.history import TOO_SHORT, HistoricalMoves
 from riskpipe.market.scenarios import ScenarioSet, ScenarioSetBuilder, stress_columns
 from riskpipe.market.snapshot import MarketFault, MarketSnapshot
 from riskpipe.market.stresses import EMPTY, LEFT_OUT
@@ -34,12 +34,10 @@ class Scenarios:
 class FactorRules:
     """What else is known of the snapshot's factors.
 
-    :param returns: how history moves them, see `historical_columns`.
     :param left_out: ids of those that the snapshot lacks for their errors.
     :param units: of those that are quoted in a fraction of their currency, see `stress_columns`.
     """
 
-    returns: Mapping[str, Return] | None = None
     left_out: frozenset[str] = frozenset()
     units: Mapping[str, float] | None = None
 
@@ -53,7 +51,7 @@ def build_scenarios(
     bumps: Bumps,
     *,
     stress: pa.Table | None = None,
-    history: pa.Table | None = None,
+    history: HistoricalMoves | None = None,
     selected: Callable[[str], bool] = lambda name: True,
     rules: FactorRules = NO_RULES,
     derivative: Derivative | None = None,
@@ -62,6 +60,7 @@ def build_scenarios(
 
     Bump columns of one subject stay together, P&L columns may be cut anywhere.
 
+    :param history: its moves, which are used up.
     :param selected: keeps a stress or a day of history, by name.
     :param derivative: of the snapshot's derived points: they follow their quotes, exactly in stresses, to first order
         else. Measures by point have the quotes in their place.
@@ -79,7 +78,6 @@ def build_scenarios(
                 builder.add(subject.label, family.name, subject.factors, levels, horizon=family.horizon, cut=cut)
                 first_of_family = False
     stress_faults: list[MarketFault] = []
-    history_faults: list[MarketFault] = []
     if "stress" in measures and stress is not None:
         columns, stress_faults = stress_columns(stress, snapshot, rules.left_out, rules.units)
         for name, factors, levels in columns:
@@ -87,13 +85,10 @@ def build_scenarios(
                 builder.add(name, PNL_SETS["stress"], factors, levels, exact=True)
         stress_faults += _unmade_faults(builder.unmade)
     if "historical_var" in measures and history is not None:
-        columns, history_faults = historical_columns(
-            history, snapshot, derivative.is_derived, rules.returns, rules.units
-        )
-        for name, factors, levels in columns:
+        for name, factors, levels in history.columns():
             if selected(name):
                 builder.add(name, PNL_SETS["historical_var"], factors, levels)
-    return Scenarios(builder.build(), tuple(stress_faults), tuple(history_faults))
+    return Scenarios(builder.build(), tuple(stress_faults), tuple(history.faults) if history is not None else ())
 
 
 def _unmade_faults(unmade: Iterable[tuple[str, Unmade]]) -> list[MarketFault]:

@@ -1,10 +1,12 @@
-"""A table that is one Parquet file, or a directory of them: found, read, hashed."""
+"""A table that is one Parquet file, or a directory of them: found, read whole or in pieces, hashed."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import pyarrow as pa
 
@@ -12,8 +14,10 @@ from riskpipe.errors import StorageError
 from riskpipe.store.filesystem import Store
 from riskpipe.store.listing import FileFault, list_data, partitions, with_partitions
 from riskpipe.store.location import open_store, store_of_file
-from riskpipe.store.parquet import read_parquet
+from riskpipe.store.parquet import open_parquet, read_parquet
 from riskpipe.store.portfolio import content_sha256
+
+BATCH_ROWS = 32_768
 
 
 @dataclass(frozen=True)
@@ -37,21 +41,66 @@ class DataSet:
         """
         if not self.is_directory:
             return read_parquet(self.store, self.parts[0])
+        return self._joined([self._plain(path, read_parquet(self.store, path)) for path in self._found()])
+
+    @cached_property
+    def rows(self) -> int:
+        """How many there are, by the footers. :raises StorageError: as `read`."""
+        count = 0
+        for path in self.parts:
+            with open_parquet(self.store, path) as file:
+                count += file.metadata.num_rows
+        return count
+
+    @cached_property
+    def schema(self) -> pa.Schema:
+        """Of `read`, by the footers alone. :raises StorageError: as `read`."""
+        if not self.is_directory:
+            return self._schema_of(self.parts[0])
+        empty = [self._plain(path, self._schema_of(path).empty_table()) for path in self._found()]
+        return self._joined(empty).schema
+
+    def batches(self, columns: Collection[str]) -> Iterator[pa.Table]:
+        """The rows of `read` in pieces of at most `BATCH_ROWS`; text may be dictionaries.
+
+        :param columns: those that the pieces have, of those that the schema has.
+        :raises StorageError: as `read`.
+        """
+        schema = pa.schema([field for field in self.schema if field.name in columns])
+        text = [field.name for field in schema if pa.types.is_string(field.type)]
+        for path in self._found():
+            with open_parquet(self.store, path, dictionaries=text) as file:
+                names = file.schema_arrow.names
+                mine = [name for name in names if name in columns] or names[:1]
+                for batch in file.iter_batches(BATCH_ROWS, columns=mine, use_threads=False):
+                    table = pa.Table.from_batches([batch])
+                    if self.is_directory:
+                        table = _joined([schema.empty_table(), self._plain(path, table, schema.names)])
+                    yield table.select(schema.names)
+
+    def _found(self) -> tuple[str, ...]:
         if not self.parts:
             raise StorageError(f"cannot read {self.store.full_path('')}: a directory without Parquet files")
-        tables = [self._part(path) for path in self.parts]
+        return self.parts
+
+    def _schema_of(self, path: str) -> pa.Schema:
+        with open_parquet(self.store, path) as file:
+            return file.schema_arrow
+
+    def _plain(self, path: str, table: pa.Table, names: Collection[str] | None = None) -> pa.Table:
+        """A file's table with the columns that its directories name, of types that are the same in every file."""
+        found = partitions(path).items()
+        given = {k: v for k, v in found if k not in table.column_names and (names is None or k in names)}
+        return _plain(with_partitions(table, given))
+
+    def _joined(self, tables: list[pa.Table]) -> pa.Table:
         try:
-            whole = pa.concat_tables(tables, promote_options="permissive")
+            whole = _joined(tables)
         except pa.ArrowException as error:
             where = self.store.full_path("")
             why = str(error).splitlines()[0]
             raise StorageError(f"cannot read {where}: its files do not fit together ({why})") from error
         return whole.replace_schema_metadata(_footers(tables))
-
-    def _part(self, path: str) -> pa.Table:
-        table = read_parquet(self.store, path)
-        given = {key: value for key, value in partitions(path).items() if key not in table.column_names}
-        return _plain(with_partitions(table, given))
 
     def sha256(self) -> str:
         """Of the file's bytes, or of every file's path and bytes. :raises StorageError: one cannot be read."""
@@ -73,6 +122,10 @@ def open_dataset(location: str) -> DataSet:
     directory = open_store(location)
     listing = list_data(directory)
     return DataSet(directory, tuple(entry.path for entry in listing.files), listing.faults, True)
+
+
+def _joined(tables: list[pa.Table]) -> pa.Table:
+    return pa.concat_tables(tables, promote_options="permissive")
 
 
 def _footers(tables: list[pa.Table]) -> dict[bytes, bytes]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ from riskpipe.fault_points import FaultPoint
 from riskpipe.plan.selection import Selection
 from riskpipe.store.filesystem import Store
 from riskpipe.store.location import open_store
-from riskpipe.store.parquet import read_parquet
+from riskpipe.store.parquet import open_parquet
 from riskpipe.store.portfolio import InputChangedError
 from riskpipe.store.run_ids import list_runs
 from riskpipe.workflows.run import run
@@ -139,13 +141,14 @@ def test_an_input_that_changes_while_it_is_read(name: str, book: Path, tmp_path:
     desk = Book(book, tmp_path / "out")
     path = book / "data" / f"{name}.parquet"
 
-    def read(store: Store, part: str, *more: Any) -> pa.Table:
-        table = read_parquet(store, part, *more)
+    @contextmanager
+    def opened(store: Store, part: str, *more: Any, **options: Any) -> Iterator[Any]:
+        with open_parquet(store, part, *more, **options) as file:
+            yield file
         if part == path.name:
             rewrite(path, lambda rows: rows.slice(0, len(rows) - 1))
-        return table
 
-    monkeypatch.setattr("riskpipe.store.dataset.read_parquet", read)
+    monkeypatch.setattr("riskpipe.store.dataset.open_parquet", opened)
 
     answer = desk.riskpipe("run")
 

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from defaults import BUMPS
+from histories import moves_of
 
 from riskpipe.market.conventions import Conventions
 from riskpipe.market.derived import (
@@ -17,6 +18,7 @@ from riskpipe.market.derived import (
     without_groups,
 )
 from riskpipe.market.factors import MARKET_SCHEMA
+from riskpipe.market.history import HistoryRules
 from riskpipe.market.scenarios import ScenarioSetBuilder
 from riskpipe.market.snapshot import MarketSnapshot
 from riskpipe.measures.run_scenarios import build_scenarios
@@ -161,7 +163,8 @@ def test_a_history_without_derived_points_lacks_nothing() -> None:
     derivative = _derivative(CURVE)
     days = pa.array([AS_OF - 1, AS_OF - 1, AS_OF, AS_OF], pa.int32()).cast(pa.date32())
     history = pa.table({"date": days, "factor": [*QUOTES, *QUOTES], "value": [0.03, 0.04, 0.031, 0.04]})
-    found = build_scenarios(derivative.snapshot, ("historical_var",), BUMPS, history=history, derivative=derivative)
+    moves = moves_of(history, derivative.snapshot, HistoryRules(derived=derivative.is_derived))
+    found = build_scenarios(derivative.snapshot, ("historical_var",), BUMPS, history=moves, derivative=derivative)
     assert found.history_faults == ()
     assert found.columns.levels(derivative.snapshot.x0, np.array([1]))[
         derivative.snapshot.factor_index(NEAR), 0

@@ -6,9 +6,10 @@ from datetime import date, timedelta
 import numpy as np
 import pyarrow as pa
 import pytest
+from histories import historical_columns
 
 from riskpipe.market.factors import KINDS, date_of
-from riskpipe.market.history import historical_columns
+from riskpipe.market.history import HistoryRules
 from riskpipe.market.snapshot import MarketSnapshot
 
 Rows = list[dict[str, object]]
@@ -146,7 +147,7 @@ def test_a_bad_cell_makes_two_moves_of_its_factor_unknown(history, days, snapsho
         ("value", "not positive"): 2,
         ("factor", "duplicate"): 2,
     }
-    assert all(f"first on {days[1]}; its moves there" in f.message for f in faults)
+    assert all(f"first on {days[1]}; its moves to and from there" in f.message for f in faults)
 
 
 @pytest.mark.parametrize("nothing", [None, float("nan"), "no row"])
@@ -202,7 +203,7 @@ def test_a_history_in_pence(point, table_of, as_of, days) -> None:
         for day, value in zip(days, values, strict=False)
     ]
     units = {"spot:VOD": 100.0, "spot:BP": 100.0}
-    columns, _ = historical_columns(_table(rows), snapshot, returns={"spot:VOD": "absolute"}, units=units)
+    columns, _ = historical_columns(_table(rows), snapshot, HistoryRules({"spot:VOD": "absolute"}, units=units))
     (levels,) = _levels(columns, snapshot).values()
     assert levels == {"spot:VOD": pytest.approx(73.3, rel=1e-14), "spot:BP": pytest.approx(5.5, rel=1e-14)}
 
@@ -283,7 +284,7 @@ def test_oil_in_april_2020(returns, oil, point, table_of, as_of, days) -> None:
     """The front contract's closes of 17, 20 and 21 April 2020, as differences and as ratios; the last glob counts."""
     snapshot = _oil(point, table_of, as_of)
     past = _past(days, oil=(18.27, -37.63, 10.01, 10.01), spx=(100.0, 90.0, 99.0, 99.0))
-    columns, faults = historical_columns(past, snapshot, returns=returns)
+    columns, faults = historical_columns(past, snapshot, HistoryRules(returns))
     assert {fault.level for fault in faults} <= {"warning"}
     at = snapshot.factor_index("forward_price:WTI:1M")
     np.testing.assert_allclose([dict(zip(f.tolist(), v, strict=True))[at] for _, f, v in columns], oil, rtol=1e-14)
@@ -308,24 +309,24 @@ def test_a_negative_price_of_today_has_no_ratio(point, table_of, as_of, days) ->
     columns, faults = historical_columns(past, snapshot)
     assert np.isnan([value for _, _, value in columns]).all()
     assert "today's value is zero or negative" in next(fault.message for fault in faults if fault.level == "error")
-    columns, faults = historical_columns(past, snapshot, returns={"forward_price:*": "absolute"})
+    columns, faults = historical_columns(past, snapshot, HistoryRules({"forward_price:*": "absolute"}))
     at = snapshot.factor_index("forward_price:WTI:1M")
     np.testing.assert_allclose([v[f.tolist().index(at)] for _, f, v in columns], [-27.63] * 3, rtol=1e-14)
 
 
 def test_zero_has_no_ratio_either(point, table_of, as_of, days) -> None:
     past = _past(days, rate=(0.01, 0.0, 0.01, 0.02))
-    columns, faults = historical_columns(past, _oil(point, table_of, as_of), returns={"zero_rate:*": "relative"})
+    columns, faults = historical_columns(past, _oil(point, table_of, as_of), HistoryRules({"zero_rate:*": "relative"}))
     np.testing.assert_allclose([value[0] for _, _, value in columns], [np.nan, np.nan, -0.02], rtol=1e-14)
     assert [(fault.rule, fault.rows) for fault in faults if fault.level == "error"] == [("not positive", 1)]
     past = _past(days, rate=(0.01, -0.02, 0.01, 0.02))
-    columns, _ = historical_columns(past, _oil(point, table_of, as_of), returns={"zero_rate:*": "relative"})
+    columns, _ = historical_columns(past, _oil(point, table_of, as_of), HistoryRules({"zero_rate:*": "relative"}))
     np.testing.assert_allclose([value[0] for _, _, value in columns], [0.02, 0.005, -0.02], rtol=1e-14)
 
 
 def test_a_difference_may_not_sink_a_price_that_must_be_above_zero(point, table_of, as_of, days) -> None:
     past = _past(days, spx=(6000.0, 500.0, 600.0, 700.0))
-    columns, faults = historical_columns(past, _oil(point, table_of, as_of), returns={"spot:*": "absolute"})
+    columns, faults = historical_columns(past, _oil(point, table_of, as_of), HistoryRules({"spot:*": "absolute"}))
     np.testing.assert_allclose([value[0] for _, _, value in columns], [np.nan, 5100.0, 5100.0], rtol=1e-14)
     (fault,) = [fault for fault in faults if fault.level == "error"]
     assert (fault.rule, fault.sample) == ("not positive", ("spot:SPX",))
@@ -347,7 +348,7 @@ def test_globs_without_a_match_and_what_is_not_to_be_moved(rows, spread_quotes, 
                zip(days, ((0.1, 0.01, 0.0), (0.11, -0.01, 0.01)), strict=False)
                for quote, value in zip(quotes, values, strict=True)]  # fmt: skip
     returns = {"recovery:*": "absolute", "Spot:*": "log", "*": "log"}
-    ((_, factor, value),), faults = historical_columns(_table(history), snapshot, returns=returns)
+    ((_, factor, value),), faults = historical_columns(_table(history), snapshot, HistoryRules(returns))
     found = {snapshot.factor_ids[k]: level for k, level in zip(factor, value, strict=True)}
     assert [found[quote["factor"]] for quote in quotes] == pytest.approx([0.088, -0.03, 0.01])
     (fault,) = [fault for fault in faults if fault.rule == "unknown factor"]

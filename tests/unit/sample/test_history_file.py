@@ -9,11 +9,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from histories import historical_columns
 from scipy.stats import kurtosis
 
 from riskpipe.arrays import FloatArray
 from riskpipe.market.factors import MARKET_SCHEMA, days_of
-from riskpipe.market.history import historical_columns
 from riskpipe.market.snapshot import MarketSnapshot
 from riskpipe.sample.day_numbers import last_business_days
 from riskpipe.sample.history_file import levels_of, write_history
