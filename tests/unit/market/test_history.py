@@ -353,3 +353,79 @@ def test_globs_without_a_match_and_what_is_not_to_be_moved(rows, spread_quotes, 
     assert [found[quote["factor"]] for quote in quotes] == pytest.approx([0.088, -0.03, 0.01])
     (fault,) = [fault for fault in faults if fault.rule == "unknown factor"]
     assert (fault.level, fault.sample) == ("warning", ("recovery:*", "Spot:*"))
+
+
+def test_moves_over_several_days_overlap(point, table_of, as_of) -> None:
+    """Against closed forms: every date that has one h dates before it; ratios and differences telescope."""
+    rng = np.random.default_rng(4)
+    dates = [date_of(as_of) - timedelta(days=back) for back in range(40, 0, -1)]
+    spx, rate = 5000.0 * np.exp(np.cumsum(rng.normal(0, 0.01, 40))), 0.02 + np.cumsum(rng.normal(0, 1e-4, 40))
+    names = {"spot:SPX": spx, "zero_rate:X:1Y": rate}
+    rows = [{"factor": k, "date": d, "value": v} for k, vs in names.items() for d, v in zip(dates, vs, strict=True)]
+    snapshot = MarketSnapshot.from_table(
+        table_of([point("spot", "SPX", 70.0), point("zero_rate", "X", 0.03, "1Y")]), as_of
+    )
+    for days in (1, 3, 10):
+        columns, faults = historical_columns(_table(rows), snapshot, HistoryRules(horizon_days=days))
+        assert faults == []
+        assert [name for name, _, _ in columns] == [d.isoformat() for d in dates[days:]]
+        levels = list(_levels(columns, snapshot).values())
+        steps = np.log(spx[1:] / spx[:-1])
+        ratios = [70.0 * np.exp(steps[k : k + days].sum()) for k in range(40 - days)]
+        np.testing.assert_allclose([level["spot:SPX"] for level in levels], ratios, rtol=1e-13)
+        differences = 0.03 + rate[days:] - rate[:-days]
+        np.testing.assert_allclose([level["zero_rate:X:1Y"] for level in levels], differences, rtol=1e-13)
+
+
+def test_a_gap_and_a_bad_value_reach_the_moves_to_and_from_them_alone(history, days, snapshot) -> None:
+    bad = [row for row in history if (row["factor"], row["date"]) != ("spot:SPX", days[1])]
+    bad = [{**row, "value": -1.0} if (row["factor"], row["date"]) == ("spot:DAX", days[0]) else row for row in bad]
+    columns, faults = historical_columns(_table(bad), snapshot, HistoryRules(horizon_days=2))
+    first, second = _levels(columns, snapshot).values()
+    assert "spot:SPX" in first
+    assert "spot:SPX" not in second
+    assert np.isnan(first["spot:DAX"])
+    assert (
+        second["spot:DAX"]
+        == _levels(*[historical_columns(_table(history), snapshot, HistoryRules(horizon_days=2))[0]], snapshot)[
+            days[3].isoformat()
+        ]["spot:DAX"]
+    )
+    assert {fault.rule for fault in faults} == {"gaps", "not positive"}
+
+
+def test_a_move_of_several_days_needs_as_many_dates_and_one(history, snapshot) -> None:
+    columns, faults = historical_columns(_table(history), snapshot, HistoryRules(horizon_days=4))
+    assert columns == []
+    assert [(fault.rule, fault.message) for fault in faults] == [
+        ("too short", "moves need 5 dates at least: there is no historical scenario")
+    ]
+
+
+def test_what_is_said_twice_in_distant_rows(history, days, snapshot) -> None:
+    """Different values are unknown and counted, all of them; equal ones are a warning."""
+    (spx,) = [row for row in history if (row["factor"], row["date"]) == ("spot:SPX", days[1])]
+    (dax,) = [row for row in history if (row["factor"], row["date"]) == ("spot:DAX", days[2])]
+    bad = [{**spx, "value": spx["value"] * 1.01}, dax, *history, spx, dax]
+    _, faults = historical_columns(_table(bad), snapshot)
+    assert _changed(history, days, snapshot, bad) == {"spot:SPX": {days[1].isoformat(), days[2].isoformat()}}
+    assert {(f.level, f.rule, f.rows, f.sample) for f in faults} == {
+        ("error", "duplicate", 3, ("spot:SPX",)),
+        ("warning", "duplicate", 2, ("spot:DAX",)),
+    }
+    assert f"first on {days[1]}" in next(f.message for f in faults if f.level == "error")
+
+
+def test_text_that_is_not_utf_8_is_no_name(history, days, snapshot) -> None:
+    table = _table(history)
+    at = next(k for k, row in enumerate(history) if (row["factor"], row["date"]) == ("spot:SPX", days[1]))
+    names = [name.encode() for name in table["factor"].to_pylist()]
+    names[at] = b"spot:\xff"
+    table = table.set_column(1, "factor", pa.array(names, pa.binary()))
+    columns, faults = historical_columns(table, snapshot)
+    assert [(f.column, f.rule, f.rows, f.sample) for f in faults] == [
+        ("factor", "utf_8", 1, (f"row {at}",)),
+        ("factor", "null", 1, (f"row {at}",)),
+    ]
+    levels = _levels(columns, snapshot)
+    assert [bool(np.isnan(levels[day.isoformat()]["spot:SPX"])) for day in days[1:]] == [True, True, False]
