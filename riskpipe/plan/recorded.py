@@ -8,26 +8,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riskpipe.store.parquet import WrittenFile
+from riskpipe.store.pieces import Piece
 
 _DIGEST_BYTES = 32
 _NOTHING = bytes(_DIGEST_BYTES)
 
 
 class Recorded:
-    """By table and block: the SHA-256 and the size of the block's file. Arrays for the plan's blocks, 40 bytes each."""
+    """By table and block: the SHA-256 and the size of the block's file. Arrays for the plan's blocks, 40 bytes each.
+
+    P&L vectors, of which a block may leave several files, are kept as they were recorded.
+    """
 
     def __init__(self, blocks: int) -> None:
         self._blocks = blocks
         self._digests: dict[str, NDArray[np.uint8]] = {}
         self._bytes: dict[str, NDArray[np.int64]] = {}
         self._parts: dict[str, dict[str, tuple[str, int]]] = {}
+        self._vectors: dict[int | str, tuple[Piece, ...]] = {}
 
-    def note(self, block: int | str, outputs: Mapping[str, WrittenFile]) -> None:
+    def note(self, block: int | str, outputs: Mapping[str, WrittenFile], vectors: tuple[Piece, ...] = ()) -> None:
         """A block's outputs, in place of those noted before.
 
         :param block: its position in the plan, or the id of a part.
         """
         self.forget(block)
+        if vectors:
+            self._vectors[block] = vectors
         for table, file in outputs.items():
             if isinstance(block, str):
                 self._parts.setdefault(table, {})[block] = (file.sha256, file.bytes)
@@ -40,6 +47,7 @@ class Recorded:
 
     def forget(self, block: int | str) -> None:
         """The block has no outputs."""
+        self._vectors.pop(block, None)
         if isinstance(block, str):
             for files in self._parts.values():
                 files.pop(block, None)
@@ -55,6 +63,22 @@ class Recorded:
             return None
         digest = self._digests[table][block].tobytes()
         return None if digest == _NOTHING else digest.hex()
+
+    def size(self, table: str, block: int | str) -> int:
+        """Bytes of a block's file; 0: it has no such table."""
+        if isinstance(block, str):
+            return self._parts.get(table, {}).get(block, (None, 0))[1]
+        return int(self._bytes[table][block]) if table in self._bytes else 0
+
+    def vectors(self, block: int | str) -> tuple[Piece, ...]:
+        """The files of a block's P&L vectors, in order."""
+        return self._vectors.get(block, ())
+
+    def all_vectors(self) -> Iterator[tuple[int | str, Piece]]:
+        """Block and file of all P&L vectors."""
+        for block, pieces in self._vectors.items():
+            for piece in pieces:
+                yield block, piece
 
     def tables(self) -> list[str]:
         """Tables of which any block has a file."""

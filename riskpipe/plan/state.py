@@ -19,15 +19,7 @@ from riskpipe.plan.accounting import Counts
 from riskpipe.plan.block import Block, BlockState
 from riskpipe.plan.recorded import Recorded
 from riskpipe.plan.stored_plan import StoredPlan
-from riskpipe.store.ledger import (
-    BlockDone,
-    BlockFailed,
-    BlockSplit,
-    BlockVoid,
-    OutputLost,
-    Record,
-    SessionStarted,
-)
+from riskpipe.store.records import BlockDone, BlockFailed, BlockSplit, BlockVoid, OutputLost, Record, SessionStarted
 
 
 @dataclass
@@ -142,7 +134,7 @@ class RunState:
             self._engine = record.version
         elif isinstance(record, BlockDone):
             self._done(record.block_id, (record.ok, record.failed, record.not_applicable))
-            self.files.note(self.place(record.block_id), record.outputs)
+            self.files.note(self.place(record.block_id), record.outputs, record.vectors)
             self.engines.add(self._engine)
         elif isinstance(record, BlockFailed):
             if record.final:
@@ -150,7 +142,7 @@ class RunState:
         elif isinstance(record, BlockSplit):
             self._split(record.block_id, record.children)
         elif isinstance(record, BlockVoid):
-            self.files.note(self.place(record.block_id), record.outputs)
+            self.files.note(self.place(record.block_id), record.outputs, record.vectors)
         elif isinstance(record, OutputLost):
             self._lost(record.name)
 

@@ -16,9 +16,10 @@ from riskpipe.runs.aggregate import aggregates_table
 from riskpipe.runs.folded import FoldedRun, fold
 from riskpipe.runs.outputs import correction_payloads, table_sources
 from riskpipe.store.filesystem import Store
-from riskpipe.store.ledger import BlockDone, Record, read_ledger
+from riskpipe.store.ledger import read_ledger
 from riskpipe.store.parquet import open_parquet, read_parquet
 from riskpipe.store.published import read_current
+from riskpipe.store.records import BlockDone, Record
 from riskpipe.store.result_tables import SCHEMAS, SORT_KEYS, conform, metadata
 from riskpipe.store.run_folder import RunFolder
 from riskpipe.store.run_ids import resolve_run
@@ -122,7 +123,7 @@ def _noting(outputs: set[str], records: Iterable[Record]) -> Iterator[Record]:
     """The records; paths of the files that blocks wrote are added to `outputs`."""
     for record in records:
         if isinstance(record, BlockDone):
-            outputs.update(file.path for file in record.outputs.values())
+            outputs.update(file.path for file in (*record.outputs.values(), *record.vectors))
         yield record
 
 

@@ -13,8 +13,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
-from riskpipe.store.ledger import BlockDone, SessionEnded, SessionStarted, read_ledger
+from riskpipe.store.ledger import read_ledger
 from riskpipe.store.parquet import read_parquet
+from riskpipe.store.records import BlockDone, SessionEnded, SessionStarted
 from riskpipe.store.result_tables import AttemptStatus
 from riskpipe.store.run_folder import RunFolder
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from riskpipe.execute.task import Displaced, Lost, Mishap, Raised, Task, TimedOut
 from riskpipe.plan.block import Block
-from riskpipe.store.ledger import BlockDone
+from riskpipe.store.records import BlockDone
 from riskpipe.valuation.run_block import BlockResult
 
 
@@ -47,4 +47,5 @@ def done_record(block: Block, attempt: int, worker: str, queued_at: float, resul
         failed=result.failed,
         not_applicable=result.not_applicable,
         outputs=result.outputs,
+        vectors=result.vectors,
     )

@@ -8,6 +8,8 @@ import numpy as np
 
 from riskpipe.plan.block import Block, BlockState, digest_id
 from riskpipe.plan.state import RunState
+from riskpipe.store.parquet import WrittenFile
+from riskpipe.store.portfolio import content_sha256
 from riskpipe.store.run_folder import RunFolder
 from riskpipe.store.sorted_merge import Source
 from riskpipe.valuation.book_sums import PartialFile, SumPayload
@@ -27,22 +29,25 @@ class CombinedFiles:
         self._open = np.full(-(-blocks // FAN_IN), FAN_IN, np.int32)
         if blocks % FAN_IN:
             self._open[-1] = blocks % FAN_IN
-        self._done: dict[str, tuple[str, str]] = {}
+        self._done: dict[str, WrittenFile] = {}
         self.roots: tuple[str, ...] = ()
 
-    def done(self, name: str, path: str, sha256: str) -> None:
+    def done(self, name: str, file: WrittenFile) -> None:
         """A combined file is in place."""
-        self._done[name] = (path, sha256)
+        self._done[name] = file
 
     def lost(self, name: str) -> None:
         """A file is not in place any more."""
         self._done.pop(name, None)
 
-    def forget_merged(self) -> None:
-        """Merged files that went with their publication."""
-        there = {entry.path for entry in self._folder.store.list_files(self._folder.merged)}
-        for name, path, _ in self.files():
-            if path.startswith(f"{self._folder.merged}/") and path not in there:
+    def forget_staged(self) -> None:
+        """What was staged and went with its publication, or has another file in its place since a table was exchanged."""
+        store = self._folder.store
+        there = {entry.path: entry.bytes for entry in store.list_files(self._folder.staging)}
+        for name, file in list(self._done.items()):
+            if not file.path.startswith(f"{self._folder.staging}/"):
+                continue
+            if there.get(file.path) != file.bytes or content_sha256(store, file.path) != file.sha256:
                 self.lost(name)
 
     def has(self, name: str) -> bool:
@@ -50,19 +55,24 @@ class CombinedFiles:
 
     def sha256(self, name: str) -> str | None:
         """Of a file that is in place; None: it is not."""
-        return self._done[name][1] if name in self._done else None
+        return self._done[name].sha256 if name in self._done else None
 
     def files(self) -> list[tuple[str, str, str]]:
         """Name, path and SHA-256 of all that is in place."""
-        return [(name, *file) for name, file in self._done.items()]
+        return [(name, file.path, file.sha256) for name, file in self._done.items()]
 
     def sums(self, name: str) -> PartialFile:
         """The file of partial sums of that name, as it is recorded."""
         return PartialFile(self._folder.combined_file(name), sha256=self.sha256(name))
 
-    def merged(self, name: str) -> Source:
-        """The file of that name that stands for several outputs of a table, as it is recorded."""
-        return Source(self._folder.merged_file(name), sha256=self.sha256(name))
+    def file(self, name: str) -> WrittenFile:
+        """A file that is in place."""
+        return self._done[name]
+
+    def source(self, name: str, path: str) -> Source:
+        """The file of that name that stands for several outputs of a table, as far as it is recorded."""
+        file = self._done.get(name)
+        return Source(path) if file is None else Source(path, sha256=file.sha256, bytes=file.bytes)
 
     def begin(self, state: RunState) -> None:
         """Count what earlier sessions did."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from riskpipe import __version__
 from riskpipe.errors import UsageError
 from riskpipe.plan.stored_plan import PlanHeader
@@ -19,6 +21,11 @@ def engine_differences(header: PlanHeader) -> list[str]:
         if here != version:
             found.append(f"product {name} version {version}, here {'none' if here is None else here}")
     return found
+
+
+def engines_of(engines: Iterable[str]) -> str:
+    """What footers say of the versions that made a publication: those that did blocks, and this one."""
+    return ", ".join(sorted({*engines, __version__}))
 
 
 def refuse_other_engine(header: PlanHeader, run_id: str, accept: bool) -> None:

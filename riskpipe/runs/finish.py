@@ -18,16 +18,9 @@ from riskpipe.runs.failures import BlockFacts, write_failures
 from riskpipe.runs.publication import Decision, Publication, decide, publish_tables
 from riskpipe.runs.session import Session
 from riskpipe.runs.status import read_summary
-from riskpipe.store.ledger import (
-    BlockDone,
-    BlockFailed,
-    BlockSplit,
-    Published,
-    Record,
-    SessionStarted,
-    read_ledger,
-)
+from riskpipe.store.ledger import read_ledger
 from riskpipe.store.parquet import read_parquet
+from riskpipe.store.records import BlockDone, BlockFailed, BlockSplit, Published, Record, SessionStarted
 from riskpipe.store.result_tables import SCHEMAS, AttemptStatus, table_sink
 from riskpipe.valuation.context import open_context
 
@@ -51,7 +44,7 @@ def finish(session: Session, publication: Publication) -> RunStatus:
         started = time.monotonic()
         session.lease.check(confirm=True)
         session.observer.message("info", "publishing")
-        tables = publish_tables(session.folder, session.sources, session.sums, session.state.engines)
+        tables = publish_tables(session.folder, session.parts, session.sums, session.state.engines)
         session.record(Published(tuple(tables), time.time()))
         session.phases["publish"] = time.monotonic() - started
     elif decision.why is not None:

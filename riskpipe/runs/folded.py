@@ -9,7 +9,8 @@ from riskpipe.plan.state import RunState
 from riskpipe.plan.stored_plan import StoredPlan
 from riskpipe.runs.combined_files import CombinedFiles
 from riskpipe.runs.stored import open_plan
-from riskpipe.store.ledger import Combined, OutputLost, Record
+from riskpipe.store.parquet import WrittenFile
+from riskpipe.store.records import Combined, OutputLost, Record
 from riskpipe.store.run_folder import RunFolder
 
 
@@ -32,7 +33,7 @@ class FoldedRun:
         """What a record says, into all that is folded from the ledger."""
         self.state.apply(record)
         if isinstance(record, Combined):
-            self.combined.done(record.name, record.path, record.sha256)
+            self.combined.done(record.name, WrittenFile(record.path, record.rows, record.bytes, record.sha256))
         elif isinstance(record, OutputLost):
             self.combined.lost(record.name)
 

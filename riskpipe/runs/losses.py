@@ -8,8 +8,8 @@ from riskpipe.errors import StorageError
 from riskpipe.plan.block import BlockState
 from riskpipe.runs.folded import FoldedRun
 from riskpipe.store.filesystem import MissingFileError, Store
-from riskpipe.store.ledger import OutputLost
 from riskpipe.store.portfolio import content_sha256
+from riskpipe.store.records import OutputLost
 from riskpipe.store.run_folder import RunFolder
 
 MISSING, CHANGED, RESIZED = "it is missing", "its content is not what was written", "its size is not what was written"
@@ -25,16 +25,28 @@ def missing_outputs(run: FoldedRun) -> Iterator[OutputLost]:
         for block_id, path, size, _ in _recorded(run, table):
             if there.get(path) != size:
                 yield OutputLost(block_id, path, RESIZED if path in there else MISSING)
+    yield from _missing_vectors(run)
     made = {entry.path for entry in folder.store.list_files(folder.combined)}
     for name, path, _ in run.combined.files():
         if path.startswith(f"{folder.combined}/") and path not in made:
             yield OutputLost(name, path, MISSING)
 
 
+def _missing_vectors(run: FoldedRun) -> Iterator[OutputLost]:
+    files = list(_vectors(run))
+    directory = f"{run.folder.block_outputs}/scenario_pnl"
+    listed = run.folder.store.list_files(directory, recursive=False) if files else []
+    there = {entry.path: entry.bytes for entry in listed}
+    for block_id, path, size, _ in files:
+        if there.get(path) != size:
+            yield OutputLost(block_id, path, RESIZED if path in there else MISSING)
+
+
 def lost_outputs(run: FoldedRun) -> Iterator[OutputLost]:
     """Recorded files that are not there, or of another content: all of them are read."""
-    blocks = ((i, path, sha256) for t in run.state.files.tables() for i, path, _, sha256 in _recorded(run, t))
-    for name, path, sha256 in (*blocks, *run.combined.files()):
+    tables = (file for table in run.state.files.tables() for file in _recorded(run, table))
+    made = ((name, path, 0, sha256) for name, path, sha256 in run.combined.files())
+    for name, path, _, sha256 in (*tables, *_vectors(run), *made):
         try:
             if content_sha256(run.folder.store, path) != sha256:
                 yield OutputLost(name, path, CHANGED)
@@ -48,6 +60,13 @@ def _recorded(run: FoldedRun, table: str) -> Iterator[tuple[str, str, int, str]]
         if run.state.status_of(place) == BlockState.DONE:
             block_id = place if isinstance(place, str) else run.plan.id_at(place)
             yield block_id, run.folder.block_output(table, block_id), size, sha256
+
+
+def _vectors(run: FoldedRun) -> Iterator[tuple[str, str, int, str]]:
+    """The same of the files of P&L vectors."""
+    for place, piece in run.state.files.all_vectors():
+        if run.state.status_of(place) == BlockState.DONE:
+            yield place if isinstance(place, str) else run.plan.id_at(place), piece.path, piece.bytes, piece.sha256
 
 
 def counted_losses(store: Store, lost: Sequence[OutputLost]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,6 +22,9 @@ from riskpipe.valuation.concatenate import ConcatenationPayload
 from riskpipe.valuation.context import open_context
 from riskpipe.valuation.correct import CorrectionPayload
 from riskpipe.valuation.merge_files import MergePayload
+
+VECTORS = "scenario_pnl"
+"""The table whose files can stand in the published day as a block wrote them (store.pieces)."""
 
 # Scenario range (its first column) -> row of the file -> P&L measures that failed there.
 Failed = dict[int, dict[int, set[str]]]
@@ -64,8 +66,8 @@ def failed_trades_of(run: FoldedRun, block_id: str, columns: list[str] | None = 
 
 def table_sources(run: FoldedRun, table: str) -> list[Source]:
     """What a published table is merged from: the blocks' files, or whole vectors where scenarios were cut."""
-    payloads = concatenation_payloads(run) if table == "scenario_pnl" else ()
-    whole = [Source(run.folder.combined_file(p.name), sha256=run.combined.sha256(p.name)) for p in payloads]
+    payloads = concatenation_payloads(run) if table == VECTORS else ()
+    whole = [run.combined.source(p.name, run.folder.combined_file(p.name)) for p in payloads]
     return whole or list(sources(run, table))
 
 
@@ -93,13 +95,23 @@ def sources(run: FoldedRun, table: str) -> Iterator[Source]:
     split = {index for block_id in run.state.children if (index := run.plan.index_of(block_id)) is not None}
     for index in range(len(run.plan)):
         if index not in split:
-            if (sha256 := run.state.files.sha256(table, index)) is not None:
-                yield Source(run.folder.block_output(table, run.plan.id_at(index)), sha256=sha256)
+            yield from _files_of(run, table, run.plan.id_at(index), index)
             continue
         for leaf in run.state.leaves(index, run.plan.block(index)):
-            if (sha256 := run.state.sha256(table, leaf.block.block_id)) is not None:
-                path = run.folder.block_output(table, leaf.block.block_id)
-                yield Source(path, dropped_ids(run, leaf), sha256)
+            block_id = leaf.block.block_id
+            yield from _files_of(run, table, block_id, run.state.place(block_id), dropped_ids(run, leaf))
+
+
+def _files_of(
+    run: FoldedRun, table: str, block_id: str, place: int | str, drop: frozenset[str] = frozenset()
+) -> Iterator[Source]:
+    """A block's files of a table. Of runs of versions before pieces, vectors lie in one file like other tables."""
+    files = run.state.files
+    for piece in files.vectors(place) if table == VECTORS else ():
+        keys = (piece.first, piece.last)
+        yield Source(piece.path, drop, piece.sha256, rows=(0, piece.rows), bytes=piece.bytes, keys=keys)
+    if (sha256 := files.sha256(table, place)) is not None:
+        yield Source(run.folder.block_output(table, block_id), drop, sha256, bytes=files.size(table, place))
 
 
 def concatenation_payloads(run: FoldedRun) -> Iterator[ConcatenationPayload]:
@@ -183,17 +195,20 @@ def _distinct_ranges(starts: NDArray[np.int64], measures: pa.ChunkedArray) -> It
 def _concatenation_payload(run: FoldedRun, group: list[int]) -> ConcatenationPayload:
     ranges = []
     content: list[object] = []
-    found: list[tuple[str, frozenset[str], bool]]
     for index in group:
         block_id = run.plan.id_at(index)
         if block_id not in run.state.children and run.state.status[index] == BlockState.DONE:
-            found = [(block_id, frozenset(), True)]
+            found = [(block_id, frozenset[str](), True)]
         else:
             leaves = list(run.state.leaves(index, run.plan.block(index)))
             found = [
                 (leaf.block.block_id, dropped_ids(run, leaf), bool(leaf.status == BlockState.DONE)) for leaf in leaves
             ]
-        path, sha256 = partial(run.folder.block_output, "scenario_pnl"), partial(run.state.sha256, "scenario_pnl")
-        ranges.append(tuple(Source(path(name), drop, sha256(name)) for name, drop, _ in found))
-        content.append([(name, sorted(drop), done, sha256(name)) for name, drop, done in found])
+        files = [
+            (done, source)
+            for name, drop, done in found
+            for source in _files_of(run, VECTORS, name, run.state.place(name), drop)
+        ]
+        ranges.append(tuple(source for _, source in files))
+        content.append([(source.path, sorted(source.drop), done, source.sha256) for done, source in files])
     return ConcatenationPayload(*run.folder.place, digest_id("concatenation", content), tuple(ranges))

@@ -6,7 +6,7 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any
 
 from riskpipe.plan.block import Block
-from riskpipe.store.ledger import BlockSplit
+from riskpipe.store.records import BlockSplit
 from riskpipe.store.run_folder import RunFolder
 from riskpipe.valuation.context import open_context
 from riskpipe.valuation.run_block import read_trades

@@ -7,26 +7,25 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from riskpipe import __version__
 from riskpipe.fault_points import FaultPoint, fault_point
 from riskpipe.plan.accounting import PublishRule
 from riskpipe.plan.stored_plan import PlanHeader
 from riskpipe.runs.aggregate import aggregates_table, scenarios_table
+from riskpipe.runs.engine import engines_of
 from riskpipe.runs.folded import fold
 from riskpipe.runs.losses import missing_outputs
 from riskpipe.runs.outputs import whole_failures
 from riskpipe.runs.session import Session
 from riskpipe.runs.stored import open_plan
 from riskpipe.store.filesystem import Store
-from riskpipe.store.ledger import BlockDone, BlockFailed, BlockSplit, Published, Record, read_ledger
+from riskpipe.store.ledger import read_ledger
 from riskpipe.store.parquet import WrittenFile, read_parquet
 from riskpipe.store.portfolio import content_sha256
 from riskpipe.store.published import publish_day, read_current
-from riskpipe.store.result_tables import SORT_KEYS
+from riskpipe.store.records import BlockDone, BlockFailed, BlockSplit, Published, Record
 from riskpipe.store.run_folder import RunFolder
 from riskpipe.store.run_ids import run_order
-from riskpipe.store.sorted_merge import Source
-from riskpipe.store.stage import stage, stage_merged
+from riskpipe.store.stage import stage
 from riskpipe.valuation.book_sums import PartialFile, read_sums
 from riskpipe.valuation.context import open_context
 
@@ -158,26 +157,22 @@ def stands(folder: RunFolder, as_of: str) -> bool:
 
 def publish_tables(
     folder: RunFolder,
-    sources: Mapping[str, Sequence[Source]],
+    parts: Mapping[str, Sequence[WrittenFile]],
     sums: Sequence[PartialFile],
     engines: Iterable[str],
 ) -> dict[str, list[WrittenFile]]:
-    """Stage every table of a run whose outputs are combined, and put the day in place.
+    """Stage what is left to stage of a run whose outputs are combined, and put the day in place.
 
-    :param sources: files, few enough to be merged at once, of the tables with a row a trade (`outputs.merge_payloads`).
+    :param parts: of the tables with a row a trade, as workers have staged them.
     :param engines: versions of riskpipe that did the blocks; this one puts them together.
     :param sums: the files that hold the run's sums.
     """
-    fault_point(FaultPoint.PUBLISH, sources)
+    fault_point(FaultPoint.PUBLISH, parts)
     context = open_context(*folder.place)
     context.verify()
     spec = context.spec
-    versions = ", ".join(sorted({*engines, __version__}))
-    provenance = replace(spec.provenance, engine_version=versions)
-    staged: dict[str, list[WrittenFile]] = {}
-    for table in SORT_KEYS:
-        if sources[table]:
-            staged[table] = stage_merged(folder, table, sources[table], provenance)
+    provenance = replace(spec.provenance, engine_version=engines_of(engines))
+    staged = {table: list(files) for table, files in parts.items()}
     books = read_sums(folder.store, sums)
     for table, rows in (
         ("aggregates", aggregates_table(spec, context.scenarios, books)),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -31,6 +31,8 @@ from riskpipe.plan.block import Block
 from riskpipe.plan.state import RunState
 from riskpipe.plan.stored_plan import StoredPlan
 from riskpipe.runs.attempts import cause_of, done_record
+from riskpipe.runs.day_parts import clear_staged, day_parts, part_payloads, standing
+from riskpipe.runs.engine import engines_of
 from riskpipe.runs.folded import FoldedRun, fold
 from riskpipe.runs.losses import loss_error, lost_outputs, missing_outputs
 from riskpipe.runs.outputs import (
@@ -44,26 +46,24 @@ from riskpipe.runs.parts import halves
 from riskpipe.runs.worker_functions import FUNCTIONS
 from riskpipe.store.filesystem import MissingFileError
 from riskpipe.store.lease import Lease
-from riskpipe.store.ledger import (
+from riskpipe.store.ledger import LedgerWriter, new_session_id, read_ledger
+from riskpipe.store.parquet import ChangedFileError, WrittenFile
+from riskpipe.store.process import ProcessIdentity
+from riskpipe.store.records import (
     BlockFailed,
     BlockSplit,
     BlockVoid,
     Combined,
-    LedgerWriter,
     OutputLost,
     Record,
     SessionEnded,
     SessionStarted,
-    new_session_id,
-    read_ledger,
 )
-from riskpipe.store.parquet import ChangedFileError
-from riskpipe.store.process import ProcessIdentity
 from riskpipe.store.result_tables import SORT_KEYS
 from riskpipe.store.run_folder import RunFolder
-from riskpipe.store.sorted_merge import Source
 from riskpipe.valuation.book_sums import PartialFile, SumPayload
 from riskpipe.valuation.context import open_context
+from riskpipe.valuation.merge_files import MergePayload, PartPayload
 from riskpipe.valuation.run_block import BlockPayload, void_block
 
 UPDATE_SECONDS = 0.5
@@ -88,7 +88,7 @@ class Session:
     valuing_since: float | None = None
     updated: float = 0.0
     sums: tuple[PartialFile, ...] = ()
-    sources: dict[str, list[Source]] = field(default_factory=dict)
+    parts: dict[str, list[WrittenFile]] = field(default_factory=dict)
     publishable: bool = False
     lost: list[OutputLost] = field(default_factory=list)
 
@@ -161,7 +161,7 @@ class Session:
         Only when all of it is in place is the session `publishable`: a stop may come at any point here.
 
         :param executor: None: one in this process.
-        :param merge: the run is to be published: find what its tables are merged from, and merge many files into few.
+        :param merge: the run is to be published: make the files of its day, of the tables that have a row a trade.
         """
         executor = executor or SerialExecutor(FUNCTIONS)
         started = time.monotonic()
@@ -174,7 +174,7 @@ class Session:
         for leaf in unfinished(self.state):
             payload = BlockPayload(*self.folder.place, leaf.block)
             made = void_block(payload, self.state.why(leaf.block.block_id))
-            self.record(BlockVoid(leaf.block.block_id, made.outputs))
+            self.record(BlockVoid(leaf.block.block_id, made.outputs, made.vectors))
         for level in self.run.combined.levels(self.state):
             tasks_of_level = (self._sum_task(payload) for payload in level)
             if self._drive(tasks_of_level, executor, fail_fast=True).state is not DriveState.COMPLETE:
@@ -191,16 +191,31 @@ class Session:
         return True
 
     def _merge(self, executor: Executor) -> bool:
+        """The files of the day, each made by a worker; those that are left from a session that was killed are kept."""
+        payloads: dict[str, list[PartPayload]] = {}
+        engine_version = engines_of(self.state.engines)
+        footer_stands = engine_version == open_context(*self.folder.place).spec.provenance.engine_version
         for table in SORT_KEYS:
             found = table_sources(self.run, table)
-            while level := merge_payloads(self.folder, table, found):
-                left = (payload for payload in level if not self.run.combined.has(payload.name))
-                tasks = (Task(key=payload.name, payload=payload, function="merge") for payload in left)
-                if self._drive(tasks, executor, fail_fast=True).state is not DriveState.COMPLETE:
+            alone, rest = standing(found) if footer_stands else ([], found)
+            while level := merge_payloads(self.folder, table, rest):
+                if not self._combine(executor, "merge", level):
                     return False
-                found = [self.run.combined.merged(payload.name) for payload in level]
-            self.sources[table] = found
+                rest = [self.run.combined.source(p.name, self.folder.merged_file(p.name)) for p in level]
+            if found:
+                parts = day_parts(self.folder.store, alone, rest)
+                payloads[table] = part_payloads(self.folder, table, parts, engine_version)
+        clear_staged(self.folder, {p.path for of in payloads.values() for p in of if self.run.combined.has(p.name)})
+        if not self._combine(executor, "part", [payload for of in payloads.values() for payload in of]):
+            return False
+        self.parts = {table: [self.run.combined.file(p.name) for p in of] for table, of in payloads.items()}
         return True
+
+    def _combine(self, executor: Executor, function: str, payloads: Sequence[MergePayload | PartPayload]) -> bool:
+        """Whether what these ask for is in place, after what is not yet was made."""
+        left = (payload for payload in payloads if not self.run.combined.has(payload.name))
+        tasks = (Task(key=payload.name, payload=payload, function=function) for payload in left)
+        return self._drive(tasks, executor, fail_fast=True).state is DriveState.COMPLETE
 
     def _drive(self, tasks: Iterator[Task], executor: Executor, *, fail_fast: bool) -> DriveResult:
         retry = self.settings.retry
@@ -278,7 +293,7 @@ class Session:
     def _finished(self, task: Task, result: Any, worker: str) -> list[Task]:
         queued_at = self.queued.pop(task.key, time.time())
         if not isinstance(task.payload, BlockPayload):
-            self.record(Combined(task.key, result.path, result.sha256))
+            self.record(Combined(task.key, result.path, result.sha256, result.rows, result.bytes))
             return []
         block = task.payload.block
         self.record(done_record(block, task.attempt, worker, queued_at, result))
@@ -361,7 +376,7 @@ def open_session(folder: RunFolder, settings: Settings, lease: Lease, observer: 
     folder.store.delete_temporary(folder.root)
     open_context(*folder.place).verify()
     run = fold(folder, read_ledger(folder))
-    run.combined.forget_merged()
+    run.combined.forget_staged()
     lost = list(missing_outputs(run))
     name = new_session_id(folder, datetime.now(UTC))
     started = time.monotonic()

@@ -15,8 +15,9 @@ from riskpipe.plan.state import RunState
 from riskpipe.runs.stored import open_plan
 from riskpipe.store.filesystem import Store
 from riskpipe.store.lease import holder
-from riskpipe.store.ledger import BlockDone, Published, Record, SessionEnded, SessionStarted, read_ledger
+from riskpipe.store.ledger import read_ledger
 from riskpipe.store.published import read_current
+from riskpipe.store.records import BlockDone, Published, Record, SessionEnded, SessionStarted
 from riskpipe.store.run_folder import RunFolder
 
 

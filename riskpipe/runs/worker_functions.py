@@ -19,7 +19,7 @@ from riskpipe.store.parquet import WrittenFile
 from riskpipe.valuation.book_sums import sum_partials
 from riskpipe.valuation.concatenate import concatenate_pnl
 from riskpipe.valuation.correct import correct_sums
-from riskpipe.valuation.merge_files import merge_files
+from riskpipe.valuation.merge_files import make_part, merge_files
 from riskpipe.valuation.run_block import BlockResult, run_block
 
 if TYPE_CHECKING:
@@ -52,12 +52,18 @@ def merge(task: Task) -> WrittenFile:
     return merge_files(task.payload)
 
 
+def part(task: Task) -> WrittenFile:
+    fault_point(FaultPoint.PART, task)
+    return make_part(task.payload)
+
+
 FUNCTIONS: Mapping[str, Function] = {
     "value": value,
     "sum": sum_up,
     "concatenate": concatenate,
     "correct": correct,
     "merge": merge,
+    "part": part,
 }
 
 

@@ -15,162 +15,21 @@ import hashlib
 import json
 import re
 import secrets
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
-from typing import Any, ClassVar, get_args
 
 from riskpipe.errors import StorageError
 from riskpipe.fault_points import FaultPoint, fault_point
 from riskpipe.store.filesystem import Store
-from riskpipe.store.parquet import WrittenFile
+from riskpipe.store.records import VERSION, Record, decode, encode
 from riskpipe.store.run_folder import RunFolder
 
-VERSION = 2
 FLUSH_RECORDS = 256
 FLUSH_SECONDS = 0.25
 FLUSH_SHARE = 0.01
 
 _SEGMENT = re.compile(r"((?:(\d{6,})-)?\d{8}T\d{6}(?:\.\d{6})?Z-[0-9a-f]{6})-(\d{6,})\.jsonl")
-
-
-@dataclass(frozen=True)
-class SessionStarted:
-    """A process began to work on the run. Times everywhere are seconds since 1970, UTC."""
-
-    type: ClassVar[str] = "session_started"
-    session: str
-    at: float
-    host: str
-    pid: int
-    version: str
-
-
-@dataclass(frozen=True)
-class BlockDone:
-    """A block's outputs are in place.
-
-    :param parent_block_id: the block that it was split from.
-    :param attempt: 1 for the first.
-    :param queue_s, fetch_s, price_s, write_s: wall seconds; cpu_s: of the worker's process.
-    :param ok, failed, not_applicable: cells (trade x measure) by outcome.
-    :param outputs: by table.
-    """
-
-    type: ClassVar[str] = "block_done"
-    block_id: str
-    parent_block_id: str | None
-    attempt: int
-    worker: str
-    host: str
-    queued_at: float
-    started_at: float
-    ended_at: float
-    queue_s: float
-    fetch_s: float
-    price_s: float
-    write_s: float
-    cpu_s: float
-    peak_rss_bytes: int
-    projected_bytes: int
-    projected_s: float
-    rows: int
-    bytes_in: int
-    bytes_out: int
-    ok: int
-    failed: int
-    not_applicable: int
-    outputs: Mapping[str, WrittenFile] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class BlockFailed:
-    """An attempt at a block failed as a whole.
-
-    :param reason: of `riskpipe.errors.Reason`.
-    :param final: no further attempt in this session.
-    """
-
-    type: ClassVar[str] = "block_failed"
-    block_id: str
-    parent_block_id: str | None
-    attempt: int
-    reason: str
-    message: str
-    worker: str | None
-    retryable: bool
-    final: bool
-
-
-@dataclass(frozen=True)
-class BlockSplit:
-    """A block was replaced by its children, as the planner describes them."""
-
-    type: ClassVar[str] = "block_split"
-    block_id: str
-    children: tuple[Mapping[str, Any], ...]
-    reason: str
-
-
-@dataclass(frozen=True)
-class BlockVoid:
-    """A block that failed as a whole has its rows, with the reason in place of numbers."""
-
-    type: ClassVar[str] = "block_void"
-    block_id: str
-    outputs: Mapping[str, WrittenFile] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class OutputLost:
-    """A file that was in place is missing, or its content is another: it is to be made again.
-
-    :param name: of the block, or of the combined file.
-    """
-
-    type: ClassVar[str] = "output_lost"
-    name: str
-    path: str
-    why: str
-
-
-@dataclass(frozen=True)
-class Combined:
-    """A file combined of blocks' outputs is in place: sums, whole P&L vectors, a correction, a merged file.
-
-    :param name: follows from what it is made of.
-    """
-
-    type: ClassVar[str] = "combined"
-    name: str
-    path: str
-    sha256: str
-
-
-@dataclass(frozen=True)
-class Published:
-    """The run's tables were published."""
-
-    type: ClassVar[str] = "published"
-    tables: tuple[str, ...]
-    at: float
-
-
-@dataclass(frozen=True)
-class SessionEnded:
-    """The process stopped in order; a session without this record was killed."""
-
-    type: ClassVar[str] = "session_ended"
-    session: str
-    state: str
-    exit_code: int
-    at: float
-
-
-Record = (
-    SessionStarted | BlockDone | BlockFailed | BlockSplit | BlockVoid | OutputLost | Combined | Published | SessionEnded
-)
 
 
 def new_session_id(folder: RunFolder, now: datetime) -> str:
@@ -180,86 +39,6 @@ def new_session_id(folder: RunFolder, now: datetime) -> str:
     """
     last = max((segment.number for segment in _segments(folder)), default=0)
     return f"{last + 1:06d}-{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
-
-
-def encode(record: Record) -> str:
-    """One line of JSON, without the line feed."""
-    return json.dumps({"v": VERSION, "type": record.type, **_plain(record)}, separators=(",", ":"))
-
-
-def _plain(record: Any) -> dict[str, Any]:
-    plain = dict(vars(record))
-    if isinstance(record, BlockDone | BlockVoid):
-        plain["outputs"] = {
-            table: dict(vars(file)) if is_dataclass(file) else file for table, file in record.outputs.items()
-        }
-    return plain
-
-
-def decode(line: str | bytes) -> Record:
-    """The record of a line; fields that this version does not know are left out.
-
-    :raises ValueError: not JSON, a newer version, an unknown type or a field missing.
-    """
-    values = json.loads(line)
-    version, kind = values.pop("v"), values.pop("type")
-    if version > VERSION:
-        raise ValueError(f"version {version} of the ledger, this riskpipe reads up to {VERSION}: install a newer one")
-    make = _DECODERS.get(kind)
-    if make is None:
-        raise ValueError(f"unknown record type {kind!r}")
-    return make(values)
-
-
-def _decode_written(kind: Any, values: dict[str, Any]) -> Record:
-    values["outputs"] = {table: _build(WrittenFile, file) for table, file in values["outputs"].items()}
-    record: Record = _build(kind, values)
-    return record
-
-
-def _decode_split(values: dict[str, Any]) -> BlockSplit:
-    values["children"] = tuple(values["children"])
-    record: BlockSplit = _build(BlockSplit, values)
-    return record
-
-
-def _decode_merge_done(values: dict[str, Any]) -> Combined:
-    """The record of version 1 in the place of `combined`."""
-    values["name"] = values.pop("group")
-    record: Combined = _build(Combined, values)
-    return record
-
-
-def _decode_published(values: dict[str, Any]) -> Published:
-    values["tables"] = tuple(values["tables"])
-    record: Published = _build(Published, values)
-    return record
-
-
-def _build(kind: Any, values: dict[str, Any]) -> Any:
-    # Filling the dictionary of a frozen dataclass at once takes a fraction of the time of its __init__, which
-    # sets every field through object.__setattr__: it counts for a million records.
-    names = _FIELDS[kind]
-    if values.keys() != names:
-        missing = names - values.keys()
-        if missing:
-            raise ValueError(f"{kind.__name__} without {', '.join(sorted(missing))}")
-        values = {name: value for name, value in values.items() if name in names}
-    record = kind.__new__(kind)
-    record.__dict__.update(values)
-    return record
-
-
-_DECODERS: dict[str, Callable[[dict[str, Any]], Record]] = {
-    **{kind.type: partial(_decode_written, kind) for kind in (BlockDone, BlockVoid)},
-    BlockSplit.type: _decode_split,
-    Published.type: _decode_published,
-    "merge_done": _decode_merge_done,
-    **{kind.type: partial(_build, kind) for kind in (SessionStarted, BlockFailed, OutputLost, Combined, SessionEnded)},
-}
-_FIELDS: dict[Any, frozenset[str]] = {
-    kind: frozenset(f.name for f in fields(kind)) for kind in (WrittenFile, *get_args(Record))
-}
 
 
 class LedgerWriter:

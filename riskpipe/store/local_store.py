@@ -27,6 +27,8 @@ T = TypeVar("T")
 _CANNOT_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS)
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
+# Another device; too many names; not by this file system, or not by this user (fs.protected_hardlinks).
+_CANNOT_LINK = (errno.EXDEV, errno.EMLINK, errno.EPERM, errno.EACCES, errno.ENOTSUP, errno.ENOSYS)
 _CANNOT_EXCHANGE = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EPERM)
 
 
@@ -65,9 +67,28 @@ class LocalStore(Store):
             file.write(data)
 
     def copy(self, source: str, target: str) -> None:
+        """A second name of the same file, where the file system has that."""
+        if self._link(self.full_path(source), self.full_path(target)):
+            return
         with self.open_input_file(source) as file, self.atomic_sink(target) as sink:
             while piece := file.read(8 << 20):
                 sink.write(piece)
+
+    def _link(self, source: str, target: str) -> bool:
+        directory = os.path.dirname(target)
+        with explained(target, "write"):
+            make_directories(directory)
+            temporary = os.path.join(directory, TEMPORARY_PREFIX + uuid.uuid4().hex)
+            try:
+                os.link(source, temporary)
+            except OSError as error:
+                if error.errno in _CANNOT_LINK:
+                    return False
+                raise
+            os.replace(temporary, target)
+            with suppress(FileNotFoundError):  # rename(2) leaves both where they are the same file already
+                os.unlink(temporary)
+        return True
 
     def _move(self, path: str, target: str) -> None:
         with explained(self.full_path(target), "write"):

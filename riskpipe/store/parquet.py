@@ -227,6 +227,13 @@ def open_parquet(
         yield file
 
 
+def refuse_changed(store: Store, path: str, sha256: str) -> None:
+    """:raises ChangedFileError: a file is not of this content. :raises StorageError: it cannot be read."""
+    full = store.full_path(path)
+    with store.open_input_file(path) as source, explained(full, "read"):
+        _refuse_changed(source, full, sha256)
+
+
 def _refuse_changed(source: Any, full_path: str, sha256: str) -> None:
     if hexdigest(source) != sha256:
         raise ChangedFileError(f"{full_path} is not the file that was written there: something else changed it")

@@ -18,6 +18,7 @@ from riskpipe.store.filesystem import Store
 from riskpipe.store.parquet import ROW_GROUP_ROWS, ParquetSink, Remnant, WrittenFile, atomic_parquet, read_metadata
 
 SCHEMA_VERSION = 1
+LEAST_ROW_GROUP = 1024
 PREFIX = "riskpipe."
 
 _TIMESTAMP = pa.timestamp("us", tz="UTC")
@@ -254,6 +255,12 @@ def table_sink(
         footer[f"{PREFIX}begins_at"] = str(os.path.getsize(before.path))
     with atomic_parquet(store, path, SCHEMAS[table], footer, before) as sink:
         yield TableSink(table, sink)
+
+
+def row_group_rows(rows: pa.Table, size: int) -> int:
+    """How many such rows make a row group of about `size` bytes."""
+    width = rows.nbytes // max(rows.num_rows, 1) + 1
+    return int(min(ROW_GROUP_ROWS, max(size // width, LEAST_ROW_GROUP)))
 
 
 def write_result(store: Store, path: str, table: str, data: pa.Table, provenance: Provenance) -> WrittenFile:

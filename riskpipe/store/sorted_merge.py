@@ -8,7 +8,7 @@ nothing here loops over rows and the order does not depend on how the sources we
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,14 +20,13 @@ from numpy.typing import NDArray
 
 from riskpipe.store.filesystem import Store
 from riskpipe.store.parquet import WrittenFile, atomic_parquet, open_parquet, reading
+from riskpipe.store.pieces import Key
 from riskpipe.store.result_tables import InvalidResultError
 
 WINDOW_BYTES = 256 << 20
 _LEAST_BATCH = 256
 MOST_SOURCES = 512
 """Files that are merged at once, if the store lets so many be open."""
-
-Key = tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -36,11 +35,24 @@ class Source:
 
     :param drop: trades whose rows here do not count, because another source has them.
     :param sha256: what its content must be; None: it is not looked at.
+    :param check: whether who reads it looks: of several that read parts of it, one does.
+    :param rows: first and last (exclusive) of the rows that count; None: all.
+    :param bytes: its size, where that is known.
+    :param keys: of its first and last row, if it is a piece that can be published as it is.
     """
 
     path: str
     drop: frozenset[str] = field(default_factory=frozenset)
     sha256: str | None = None
+    check: bool = True
+    rows: tuple[int, int] | None = None
+    bytes: int = 0
+    keys: tuple[Key, Key] | None = None
+
+    @property
+    def expected(self) -> str | None:
+        """What its content is held against."""
+        return self.sha256 if self.check else None
 
 
 def merge_sorted(
@@ -74,7 +86,7 @@ def merge_sorted(
             for group, path in zip(groups, paths, strict=True):
                 merge_to_file(store, group, schema, keys, path, window_bytes)
             layer = [Source(path) for path in paths]
-        yield from _merge_open(store, layer, _window_schema(schema), keys, window_bytes)
+        yield from merge_open(store, layer, schema, keys, window_bytes)
     finally:
         if depth:
             store.delete_tree(scratch)
@@ -95,7 +107,7 @@ def merge_to_file(
 ) -> WrittenFile:
     """As `merge_sorted`, into one file that can take the sources' place. At most `most_open` of them."""
     with atomic_parquet(store, path, schema, transient=True) as sink:
-        for window in _merge_open(store, sources, _window_schema(schema), keys, window_bytes):
+        for window in merge_open(store, sources, schema, keys, window_bytes):
             sink.write(window.cast(schema))
     return sink.written
 
@@ -107,11 +119,13 @@ def _window_schema(schema: pa.Schema) -> pa.Schema:
     )
 
 
-def _merge_open(
+def merge_open(
     store: Store, sources: Sequence[Source], schema: pa.Schema, keys: tuple[str, ...], window_bytes: int
 ) -> Iterator[pa.Table]:
+    """As `merge_sorted`, of at most `most_open` sources."""
+    columns = _window_schema(schema)
     with ExitStack() as stack:
-        cursors = list(store.overlapped(lambda source: _Cursor(store, source, schema, stack), sources))
+        cursors = list(store.overlapped(lambda source: _Cursor(store, source, columns, stack), sources))
         width = max((cursor.row_bytes for cursor in cursors), default=1)
         # A cursor holds up to two batches, and ordering a window takes a second copy of it.
         batch_rows = max(window_bytes // (4 * width * max(len(cursors), 1)), _LEAST_BATCH)
@@ -145,7 +159,8 @@ class _Cursor:
     def __init__(self, store: Store, source: Source, schema: pa.Schema, stack: ExitStack) -> None:
         self.path = store.full_path(source.path)
         coded = [field.name for field in schema if pa.types.is_dictionary(field.type)]
-        self._file = stack.enter_context(open_parquet(store, source.path, coded, source.sha256))
+        self._file = stack.enter_context(open_parquet(store, source.path, coded, source.expected))
+        self._range = source.rows or (0, self._file.metadata.num_rows)
         self._present = [name for name in schema.names if name in self._file.schema_arrow.names]
         self._schema = schema
         self._drop = pa.array(sorted(source.drop), pa.string()) if source.drop else None
@@ -162,9 +177,20 @@ class _Cursor:
         return int(encoded // max(metadata.num_rows, 1) + 12 * len(self._schema))
 
     def start(self, batch_rows: int) -> None:
-        self._batches = self._file.iter_batches(batch_size=batch_rows, columns=self._present)
+        groups, skipped = self._row_groups()
+        batches = self._file.iter_batches(batch_size=batch_rows, row_groups=groups, columns=self._present)
+        first, last = self._range
+        self._batches = _within(batches, first - skipped, last - skipped)
         self._batch_rows = batch_rows
         self.refill(None)
+
+    def _row_groups(self) -> tuple[list[int], int]:
+        """Those that hold rows of the range, and how many rows come before them."""
+        metadata = self._file.metadata
+        ends = np.cumsum([metadata.row_group(g).num_rows for g in range(metadata.num_row_groups)], dtype=np.int64)
+        first, last = np.searchsorted(ends, self._range[0], "right"), np.searchsorted(ends, self._range[1], "left")
+        groups = list(range(int(first), min(int(last) + 1, len(ends))))
+        return groups, int(ends[first - 1]) if first else 0
 
     @property
     def is_done(self) -> bool:
@@ -203,6 +229,18 @@ class _Cursor:
         if self._drop is not None:
             table = table.filter(pc.invert(pc.is_in(table["trade_id"], value_set=self._drop)))
         return table
+
+
+def _within(batches: Iterable[pa.RecordBatch], first: int, last: int) -> Iterator[pa.RecordBatch]:
+    """The rows from `first` on and before `last`."""
+    before = 0
+    for batch in batches:
+        start, stop = max(first - before, 0), min(last - before, batch.num_rows)
+        before += batch.num_rows
+        if start < stop:
+            yield batch.slice(start, stop - start)
+        if before >= last:
+            return
 
 
 def _in_order(parts: list[pa.Table], paths: list[str], keys: tuple[str, ...]) -> pa.Table:

@@ -6,51 +6,77 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from datetime import date
 
 import pyarrow as pa
 
 from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import published_day
-from riskpipe.store.parquet import ROW_GROUP_ROWS, Remnant, WrittenFile
-from riskpipe.store.result_tables import SCHEMAS, SORT_KEYS, Provenance, TableSink, metadata, table_sink
+from riskpipe.store.parquet import Remnant, WrittenFile
+from riskpipe.store.result_tables import (
+    SCHEMAS,
+    SORT_KEYS,
+    Provenance,
+    TableSink,
+    metadata,
+    row_group_rows,
+    table_sink,
+)
 from riskpipe.store.run_folder import RunFolder
-from riskpipe.store.sorted_merge import WINDOW_BYTES, Source, merge_sorted, merge_to_file
+from riskpipe.store.sorted_merge import WINDOW_BYTES, Source, merge_open, merge_to_file
 
 FILE_BYTES = 256 << 20
 _ROW_GROUP_BYTES = 64 << 20
-_LEAST_ROW_GROUP = 1024
 # Beyond it a replacement begins afresh: a sparse file is copied in full by some tools.
 _MOST_HOLE = 4 << 30
 # The same in every row of a day, so not read from the blocks: a reused block was made under another run's id.
 _CONSTANT = ("as_of_date", "run_id")
 
 
-def stage_merged(
-    folder: RunFolder,
+def merge_part(
+    store: Store,
     table: str,
     sources: Sequence[Source],
+    path: str,
     provenance: Provenance,
+    replaces: str | None = None,
     window_bytes: int = WINDOW_BYTES,
-    file_bytes: int = FILE_BYTES,
-) -> list[WrittenFile]:
-    """The day's files of a table that has a row a trade, merged from the blocks' files.
+) -> WrittenFile:
+    """One file of a day of a table that has a row a trade, merged from blocks' files; without rows if there are none.
 
     Rows are in the order of `SORT_KEYS[table]`, whatever the blocks. Memory is bounded by about three windows.
 
-    :param sources: each sorted by (book, trade_id); as_of_date and run_id are taken from `provenance` instead.
-    :return: `part-000.parquet`, ... of about `file_bytes`; one without rows if there are none.
+    :param sources: at most `most_open`, each sorted by (book, trade_id); as_of_date and run_id are taken from
+        `provenance` instead.
+    :param replaces: the published file whose bytes it keeps before its own (parquet.Remnant).
     :raises InvalidResultError: sources that are not sorted, rows that are there twice, or a broken contract.
-    :raises StorageError: a source cannot be read, or the output not written.
+    :raises StorageError: a source cannot be read, or the file not written.
     """
-    scratch = f"{folder.staging}/merge-{table}"
-    windows = merge_sorted(folder.store, sources, _varying(table), SORT_KEYS[table], scratch, window_bytes)
-    return stage(folder, table, windows, provenance, file_bytes)
+    before = _remnant(store, [] if replaces is None else [replaces])
+    windows = merge_open(store, sources, _varying(table), SORT_KEYS[table], window_bytes)
+    with table_sink(store, path, table, provenance, before) as sink:
+        for rows in _row_groups(windows):
+            sink.write(_with_constants(rows, table, provenance), max(rows.num_rows, 1))
+    return sink.written
+
+
+def part_paths(
+    folder: RunFolder, table: str, as_of: date, count: int, merged: bool = True
+) -> tuple[list[str], str | None]:
+    """Where the files of a table's day are put together; and the published file whose bytes the only one is to keep.
+
+    :param merged: they are written anew, by `merge_part`; else they keep nothing of what they replace.
+    """
+    published = _published(folder.store, table, as_of)
+    directory = folder.staged_day(table, as_of)
+    paths = [f"{directory}/{name}" for name in _names(count, published, always=not merged)]
+    return paths, published[0] if merged and count == len(published) == 1 else None
 
 
 def merge_some(
     store: Store, table: str, sources: Sequence[Source], path: str, window_bytes: int = WINDOW_BYTES
 ) -> WrittenFile:
-    """Some of the sources of `stage_merged` as one file, which then stands for them."""
+    """Some of the sources of `merge_part` as one file, which then stands for them."""
     return merge_to_file(store, sources, _varying(table), SORT_KEYS[table], path, window_bytes)
 
 
@@ -65,14 +91,14 @@ def stage(
     provenance: Provenance,
     file_bytes: int = FILE_BYTES,
 ) -> list[WrittenFile]:
-    """The day's files of a table whose rows come in order; see `stage_merged`. Replaces what was staged before.
+    """The day's files of a table whose rows come in its order. Replaces what was staged before.
 
     They are made to replace what is published now (see publish.py): a single part begins with what the published part
     holds, several parts take numbers that the published ones do not have.
     """
     directory = folder.staged_day(table, provenance.as_of_date)
     folder.store.delete_tree(directory)
-    published = [e.path for e in folder.store.list_files(published_day(table, provenance.as_of_date), recursive=False)]
+    published = _published(folder.store, table, provenance.as_of_date)
     before = _remnant(folder.store, published)
     with ExitStack() as stack:
         parts = _Parts(folder.store, directory, table, provenance, file_bytes, stack, before)
@@ -90,17 +116,32 @@ def _remnant(store: Store, published: Sequence[str]) -> Remnant | None:
     return Remnant(local, begins_at) if begins_at <= _MOST_HOLE else None
 
 
+def _published(store: Store, table: str, as_of: date) -> list[str]:
+    return [entry.path for entry in store.list_files(published_day(table, as_of), recursive=False)]
+
+
 def _renumbered(store: Store, parts: list[WrittenFile], published: Sequence[str]) -> list[WrittenFile]:
-    # A reader that listed the replaced day's parts must miss them, rather than find another run's under their names.
-    if not published or max(len(parts), len(published)) == 1:
-        return parts
-    taken = [int(number) for path in published for number in re.findall(r"part-(\d+)\.parquet$", path)]
-    first = max(taken, default=-1) + 1 if min(taken, default=0) < len(parts) else 0
+    names = _names(len(parts), published)
     renamed = [
-        replace(part, path=store.rename(part.path, f"part-{first + number:03d}.parquet"))
-        for number, part in reversed(list(enumerate(parts)))  # from the last: numbers only grow
+        replace(part, path=store.rename(part.path, name))
+        for part, name in reversed(list(zip(parts, names, strict=True)))  # from the last: numbers only grow
     ]
     return renamed[::-1]
+
+
+def _names(count: int, published: Sequence[str], always: bool = False) -> list[str]:
+    """The names of a day's files: a single one takes the place of a single one, else none takes a published one's.
+
+    A reader that listed the replaced day's parts must miss them, rather than find another run's under their names.
+
+    :param always: also a single one takes a name of its own.
+    """
+    first = 0
+    if published and (always or max(count, len(published)) > 1):
+        taken = [int(number) for path in published for number in re.findall(r"part-(\d+)\.parquet$", path)]
+        first = max(taken, default=-1) + 1 if min(taken, default=0) < count else 0
+    digits = 3 if first + count <= 1000 else 6  # in the order of their names, too
+    return [f"part-{first + number:0{digits}d}.parquet" for number in range(count)]
 
 
 class _Parts:
@@ -167,9 +208,7 @@ def _row_groups(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
     for table in tables:
         if not table.num_rows:
             continue
-        if not size:
-            width = table.nbytes // table.num_rows + 1
-            size = min(ROW_GROUP_ROWS, max(_ROW_GROUP_BYTES // width, _LEAST_ROW_GROUP))
+        size = size or row_group_rows(table, _ROW_GROUP_BYTES)
         waiting.append(table)
         rows += table.num_rows
         while rows >= size:

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from riskpipe.arrays import FloatArray
 from riskpipe.store.filesystem import Store
 from riskpipe.store.parquet import WrittenFile, read_parquet
-from riskpipe.store.result_tables import ResultStatus, write_result
+from riskpipe.store.pieces import write_piece
+from riskpipe.store.result_tables import ResultStatus
 from riskpipe.store.sorted_merge import Source
 from riskpipe.valuation.context import open_context
 
@@ -45,7 +46,7 @@ def concatenate_pnl(payload: ConcatenationPayload) -> WrittenFile:
         [("book", "ascending"), ("trade_id", "ascending"), ("scenario_set", "ascending")]
     )
     path = context.folder.combined_file(payload.name)
-    return write_result(context.store, path, "scenario_pnl", table, context.spec.provenance)
+    return write_piece(context.store, path, "scenario_pnl", table, context.spec.provenance)
 
 
 def _read_range(store: Store, sources: Sequence[Source]) -> pa.Table:

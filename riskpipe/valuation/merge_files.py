@@ -1,12 +1,12 @@
-"""Sorted files of one table merged into one, by workers, before the driver merges the rest at publication."""
+"""Sorted files of one table merged, or linked, by workers: into fewer files, and into those of the published day."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from riskpipe.store.parquet import WrittenFile
+from riskpipe.store.parquet import WrittenFile, refuse_changed
 from riskpipe.store.sorted_merge import Source
-from riskpipe.store.stage import merge_some
+from riskpipe.store.stage import merge_part, merge_some
 from riskpipe.valuation.context import open_context
 
 # A worker has this beside what it keeps for valuing blocks.
@@ -15,7 +15,7 @@ MERGE_WINDOW_BYTES = 64 << 20
 
 @dataclass(frozen=True)
 class MergePayload:
-    """Files of a published table that become one, so that publishing, which the driver does, has few to read.
+    """Files of a published table that become one, so that what makes the day's files has few to read.
 
     :param name: of the file; follows from the sources, so a file that is there is the right one.
     """
@@ -27,8 +27,48 @@ class MergePayload:
     sources: tuple[Source, ...]
 
 
+@dataclass(frozen=True)
+class PartPayload:
+    """A file of a published day.
+
+    :param name: follows from the path and the sources, so a file that is recorded is the right one.
+    :param path: where it is put together, relative to the output.
+    :param sources: rows of files that are merged; or, if it is `linked`, the one file that is published as it is.
+    :param engine_version: for the footer: of riskpipe, all that had a part in the run.
+    :param replaces: the published file whose bytes a merged one keeps before its own.
+    """
+
+    root: str
+    run_id: str
+    name: str
+    table: str
+    path: str
+    sources: tuple[Source, ...]
+    linked: bool
+    engine_version: str
+    replaces: str | None
+
+
 def merge_files(payload: MergePayload) -> WrittenFile:
     """Merge files of one table, in the table's order."""
     context = open_context(payload.root, payload.run_id)
     path = context.folder.merged_file(payload.name)
     return merge_some(context.store, payload.table, payload.sources, path, MERGE_WINDOW_BYTES)
+
+
+def make_part(payload: PartPayload) -> WrittenFile:
+    """Put a file of the day together; the bytes of one that stands as a worker wrote it are looked at, and not moved.
+
+    :raises ChangedFileError: a source is not what was written.
+    """
+    context = open_context(payload.root, payload.run_id)
+    if not payload.linked:
+        provenance = replace(context.spec.provenance, engine_version=payload.engine_version)
+        table, path = payload.table, payload.path
+        return merge_part(context.store, table, payload.sources, path, provenance, payload.replaces, MERGE_WINDOW_BYTES)
+    (source,) = payload.sources
+    if source.sha256 is None or source.rows is None:
+        raise AssertionError(f"{source.path} is published as it is, but what it is was not recorded")
+    refuse_changed(context.store, source.path, source.sha256)
+    context.store.copy(source.path, payload.path)
+    return WrittenFile(payload.path, source.rows[1], source.bytes, source.sha256)

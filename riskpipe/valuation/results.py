@@ -17,6 +17,7 @@ from riskpipe.kernels.sums import accumulate, zeros
 from riskpipe.measures.catalogue import ADDITIVE_MEASURES, PNL_SETS, VALUATION_MEASURES
 from riskpipe.plan.block import Block
 from riskpipe.products.trades import Trades
+from riskpipe.store.pieces import cuts_at_books, slices
 from riskpipe.store.result_tables import SCHEMAS, SORT_KEYS, ResultStatus
 from riskpipe.valuation.price import FAILED, NOT_APPLICABLE, OK, SEVERAL, Part, Sensitivity
 from riskpipe.valuation.spec import ValuationSpec
@@ -41,15 +42,19 @@ TRADE_FAILURES = pa.schema(
 )
 
 
-# Every table that a block may leave.
-BLOCK_TABLES = ("trade_failures", "valuations", "sensitivities", "scenario_pnl", "partials")
+# Every table that a block may leave, in a file each, beside its vectors.
+BLOCK_TABLES = ("trade_failures", "valuations", "sensitivities", "partials")
 
 
 @dataclass(frozen=True)
 class BlockTables:
-    """A block's results by table name, and its numbers by outcome."""
+    """A block's results by table name, and its numbers by outcome.
+
+    :param vectors: its P&L vectors, in order, cut into the files that they are to lie in.
+    """
 
     tables: Mapping[str, pa.Table]
+    vectors: tuple[pa.Table, ...]
     ok: int
     failed: int
     not_applicable: int
@@ -85,12 +90,12 @@ def block_tables(
         "trade_failures": pa.concat_tables(failures),
         "valuations": _sorted("valuations", valuations),
         "sensitivities": _sorted("sensitivities", sensitivities),
-        "scenario_pnl": _vectors(spec, block, [part for part, _ in parts]),
         "partials": _partials(block, [part for part, _ in parts], pnl_first),
     }
     # Merging reads the sums of every block, also where nothing of it adds up.
     kept = {n: table for n, table in tables.items() if table is not None and (table.num_rows or n == "partials")}
-    return BlockTables(kept, int(counts[0]), int(counts[1]), int(counts[2]))
+    vectors = _vectors(spec, block, [part for part, _ in parts])
+    return BlockTables(kept, vectors, int(counts[0]), int(counts[1]), int(counts[2]))
 
 
 def _measure_of(set_name: str) -> str:
@@ -230,11 +235,15 @@ def _sensitivities(spec: ValuationSpec, block: Block, part: Part) -> pa.Table:
     )
 
 
-def _vectors(spec: ValuationSpec, block: Block, parts: Sequence[Part]) -> pa.Table | None:
-    """P&L vectors by book, trade and scenario set. They are most of a block's memory: laid out once, in order."""
+def _vectors(spec: ValuationSpec, block: Block, parts: Sequence[Part]) -> tuple[pa.Table, ...]:
+    """P&L vectors by book, trade and scenario set. They are most of a block's memory: laid out once, in order.
+
+    Where the trades of the file are in that order, no other block is likely to have rows in between: then they are cut
+    at books, into pieces that can be published as they are.
+    """
     sets = sorted(s for s in spec.stored_pnl if _measure_of(s) in block.measures)
     if not sets:
-        return None
+        return ()
     trades = pa.concat_tables([part.trades.table.select(["book", "trade_id"]) for part in parts])
     order = _order(trades)
     place = np.empty_like(order)
@@ -253,7 +262,7 @@ def _vectors(spec: ValuationSpec, block: Block, parts: Sequence[Part]) -> pa.Tab
     values = matrix.ravel() if is_ok.all() else matrix[np.repeat(is_ok, widths, axis=1)]
     offsets = np.concatenate([[0], np.cumsum(is_ok * widths)]).astype(np.int32)
     status = np.where(is_ok.ravel(), OK, FAILED).astype(np.int8)
-    return pa.table(
+    table = pa.table(
         {
             **_common(spec, block, trades, np.repeat(order, len(sets))),
             "scenario_set": pa.array(np.tile(np.array(sets, object), len(order)), pa.string()),
@@ -261,6 +270,10 @@ def _vectors(spec: ValuationSpec, block: Block, parts: Sequence[Part]) -> pa.Tab
             "status": _coded(STATUS, pa.array(status)),
         }
     )
+    if not np.array_equal(order, np.arange(len(order))):
+        return (table,)
+    books = table.column("book").combine_chunks().indices.to_numpy()
+    return tuple(slices(table, cuts_at_books(books, table.nbytes / len(table))))
 
 
 # -- sums per book

@@ -19,12 +19,15 @@ from riskpipe.products.base import COMMON_COLUMNS, Product
 from riskpipe.products.trades import Trades
 from riskpipe.products.validation import all_columns, canonical
 from riskpipe.store.parquet import WrittenFile, write_parquet
+from riskpipe.store.pieces import Piece, write_piece
 from riskpipe.store.portfolio import read_rows
 from riskpipe.store.result_tables import SCHEMAS, write_result
 from riskpipe.valuation.context import Context, open_context
 from riskpipe.valuation.peak_memory import PeakMemory
 from riskpipe.valuation.price import Part, isolate, value_trades
 from riskpipe.valuation.results import BLOCK_TABLES, BlockTables, block_tables, failed_part
+
+_WRITERS = 8
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,7 @@ class BlockResult:
 
     :param fetch_s, price_s, write_s: wall seconds; cpu_s: of the process, all threads.
     :param rows: result rows written; bytes_in: of the trades as read (in memory); bytes_out: of the files.
+    :param outputs: by table; vectors: the files of P&L vectors, in order.
     """
 
     host: str
@@ -59,6 +63,7 @@ class BlockResult:
     failed: int
     not_applicable: int
     outputs: dict[str, WrittenFile]
+    vectors: tuple[Piece, ...]
 
 
 def run_block(payload: BlockPayload) -> BlockResult:
@@ -79,8 +84,9 @@ def _run(payload: BlockPayload, failure: Failure | None) -> BlockResult:
     fetched = time.perf_counter()
     results = value_block(context, block, trades, rows, failure)
     priced = time.perf_counter()
-    outputs = _write(context, block, results)
+    outputs, vectors = _write(context, block, results)
     written = time.perf_counter()
+    files = [*outputs.items(), *(("scenario_pnl", piece) for piece in vectors)]
     return BlockResult(
         host=socket.gethostname(),
         started_at=started_at,
@@ -90,13 +96,14 @@ def _run(payload: BlockPayload, failure: Failure | None) -> BlockResult:
         write_s=written - priced,
         cpu_s=time.process_time() - cpu,
         peak_rss_bytes=memory.peak(),
-        rows=sum(file.rows for name, file in outputs.items() if name in SCHEMAS and name != "partials"),
+        rows=sum(file.rows for name, file in files if name in SCHEMAS and name != "partials"),
         bytes_in=int(trades.table.nbytes),
-        bytes_out=sum(file.bytes for file in outputs.values()),
+        bytes_out=sum(file.bytes for _, file in files),
         ok=results.ok,
         failed=results.failed,
         not_applicable=results.not_applicable,
         outputs=outputs,
+        vectors=vectors,
     )
 
 
@@ -191,8 +198,8 @@ def _pnl_first(context: Context, block: Block) -> dict[str, int]:
     return first
 
 
-def _write(context: Context, block: Block, results: BlockTables) -> dict[str, WrittenFile]:
-    """Each table under a temporary name, synced, then renamed; the tables side by side, for most of it is waiting."""
+def _write(context: Context, block: Block, results: BlockTables) -> tuple[dict[str, WrittenFile], tuple[Piece, ...]]:
+    """Each file under a temporary name, synced, then renamed; the files side by side, for most of it is waiting."""
 
     def write(name: str) -> WrittenFile:
         path = context.folder.block_output(name, block.block_id)
@@ -201,8 +208,16 @@ def _write(context: Context, block: Block, results: BlockTables) -> dict[str, Wr
             return write_result(context.store, path, name, table, context.spec.provenance)
         return write_parquet(context.store, path, table)
 
+    def write_vectors(number: int) -> Piece:
+        path = context.folder.block_output(
+            "scenario_pnl", f"{block.block_id}-{number:03d}" if number else block.block_id
+        )
+        return write_piece(context.store, path, "scenario_pnl", results.vectors[number], context.spec.provenance)
+
     for name in BLOCK_TABLES:
         if name not in results.tables:  # an earlier attempt, or the rows of a failure, may have left one
             context.store.delete(context.folder.block_output(name, block.block_id))
-    with ThreadPoolExecutor(len(results.tables) or 1) as pool:
-        return dict(zip(results.tables, pool.map(write, results.tables), strict=True))
+    with ThreadPoolExecutor(min(len(results.tables) + len(results.vectors), _WRITERS) or 1) as pool:
+        vectors = pool.map(write_vectors, range(len(results.vectors)))
+        outputs = dict(zip(results.tables, pool.map(write, results.tables), strict=True))
+        return outputs, tuple(vectors)

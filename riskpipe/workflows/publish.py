@@ -65,7 +65,7 @@ def publish(
         with session.sound():
             session.finish_outputs(merge=True)
             lease.check(confirm=True)
-            tables = publish_tables(folder, session.sources, session.sums, session.state.engines)
+            tables = publish_tables(folder, session.parts, session.sums, session.state.engines)
         mark_published(session, tables)
     rows = {table: sum(file.rows for file in files) for table, files in tables.items()}
     return PublishReport(folder.run_id, session.plan.header.as_of, rows)

@@ -20,7 +20,7 @@ from riskpipe.runs.session import Session
 from riskpipe.runs.settled import settled
 from riskpipe.runs.stored import open_plan
 from riskpipe.store.lease import Lease
-from riskpipe.store.ledger import BlockSplit
+from riskpipe.store.records import BlockSplit
 from riskpipe.store.result_tables import ResultStatus
 from riskpipe.store.run_folder import RunFolder
 from riskpipe.store.run_ids import resolve_run

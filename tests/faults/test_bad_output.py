@@ -15,8 +15,9 @@ import pytest
 from published import assert_same_bits
 from spoiled import Answer, Book, run_directory
 
-from riskpipe.store.ledger import BlockDone, BlockFailed, LedgerWriter, new_session_id, read_ledger
+from riskpipe.store.ledger import LedgerWriter, new_session_id, read_ledger
 from riskpipe.store.location import open_store
+from riskpipe.store.records import BlockDone, BlockFailed
 from riskpipe.store.run_folder import RunFolder
 from riskpipe.store.run_ids import list_runs
 

@@ -19,8 +19,9 @@ from riskpipe.plan.accounting import SilentObserver
 from riskpipe.plan.selection import Selection
 from riskpipe.results.find import find_results
 from riskpipe.runs.publication import Publication
-from riskpipe.store.ledger import BlockDone, Combined, OutputLost, read_ledger
+from riskpipe.store.ledger import read_ledger
 from riskpipe.store.location import open_store
+from riskpipe.store.records import BlockDone, Combined, OutputLost
 from riskpipe.store.run_folder import RunFolder
 from riskpipe.store.run_ids import list_runs
 from riskpipe.workflows.publish import publish

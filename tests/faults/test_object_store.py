@@ -25,9 +25,10 @@ from riskpipe.plan.accounting import SilentObserver
 from riskpipe.plan.selection import Selection
 from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import CURRENT, LEASES
-from riskpipe.store.ledger import BlockDone, BlockFailed, read_ledger
+from riskpipe.store.ledger import read_ledger
 from riskpipe.store.location import open_store
 from riskpipe.store.published import read_current
+from riskpipe.store.records import BlockDone, BlockFailed
 from riskpipe.store.run_folder import RunFolder
 from riskpipe.store.run_ids import list_runs
 from riskpipe.workflows.retry import retry

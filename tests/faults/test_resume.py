@@ -17,8 +17,9 @@ from riskpipe.plan.accounting import SilentObserver
 from riskpipe.plan.selection import Selection
 from riskpipe.runs.publication import Publication
 from riskpipe.store.filesystem import Store
-from riskpipe.store.ledger import BlockDone, read_ledger
+from riskpipe.store.ledger import read_ledger
 from riskpipe.store.location import open_store
+from riskpipe.store.records import BlockDone
 from riskpipe.store.run_folder import RunFolder
 from riskpipe.store.run_ids import list_runs
 from riskpipe.workflows.retry import retry

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from riskpipe.plan.block import Block
 from riskpipe.plan.stored_plan import PLAN_VERSION, SCHEMA, PlanHeader, StoredPlan, write_plan
-from riskpipe.store.ledger import BlockDone, BlockFailed, BlockSplit
+from riskpipe.store.records import BlockDone, BlockFailed, BlockSplit
 
 
 def block(number: int = 0, *, trades: int = 10, measures: Sequence[str] = ("pv",), **fields: Any) -> Block:

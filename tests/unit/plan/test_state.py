@@ -12,7 +12,7 @@ from riskpipe.plan.accounting import Counts
 from riskpipe.plan.block import Block
 from riskpipe.plan.state import RunState
 from riskpipe.plan.stored_plan import StoredPlan
-from riskpipe.store.ledger import Record, SessionStarted
+from riskpipe.store.records import Record, SessionStarted
 
 TWO = ("pv", "vega")
 FIRST, SECOND, THIRD = block(1, measures=TWO), block(2, measures=TWO, trades=5), block(3)

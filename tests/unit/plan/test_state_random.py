@@ -18,7 +18,7 @@ from riskpipe.plan.accounting import Counts
 from riskpipe.plan.block import Block, BlockState
 from riskpipe.plan.state import RunState
 from riskpipe.plan.stored_plan import StoredPlan
-from riskpipe.store.ledger import OutputLost, Record
+from riskpipe.store.records import OutputLost, Record
 
 MEASURES = ("pv", "vega")
 

@@ -10,13 +10,15 @@ import pytest
 
 from riskpipe.errors import StorageError
 from riskpipe.store import ledger as ledger_module
-from riskpipe.store.ledger import (
+from riskpipe.store.ledger import LedgerWriter, new_session_id, read_ledger
+from riskpipe.store.location import open_store
+from riskpipe.store.parquet import WrittenFile
+from riskpipe.store.records import (
     BlockDone,
     BlockFailed,
     BlockSplit,
     BlockVoid,
     Combined,
-    LedgerWriter,
     OutputLost,
     Published,
     Record,
@@ -24,11 +26,7 @@ from riskpipe.store.ledger import (
     SessionStarted,
     decode,
     encode,
-    new_session_id,
-    read_ledger,
 )
-from riskpipe.store.location import open_store
-from riskpipe.store.parquet import WrittenFile
 from riskpipe.store.run_folder import RunFolder
 
 SESSION = "20261120T193055.000000Z-aaaaaa"

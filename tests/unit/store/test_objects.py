@@ -15,9 +15,10 @@ from riskpipe.errors import LeaseError, StorageError, UsageError
 from riskpipe.store.filesystem import MissingFileError, Store
 from riskpipe.store.layout import LEASES
 from riskpipe.store.lease import Lease
-from riskpipe.store.ledger import LedgerWriter, SessionEnded, SessionStarted, new_session_id, read_ledger
+from riskpipe.store.ledger import LedgerWriter, new_session_id, read_ledger
 from riskpipe.store.location import open_store
 from riskpipe.store.objects import ATTEMPTS, LAST_ATTEMPT_SECONDS, SMALL_BYTES, is_permanent, retried
+from riskpipe.store.records import SessionEnded, SessionStarted
 from riskpipe.store.run_folder import RunFolder
 
 LARGE = os.urandom(1 << 20) * 12  # over the size at which Arrow uploads in parts

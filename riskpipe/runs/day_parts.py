@@ -1,0 +1,157 @@
+"""Which files make a table's day: pieces that stand as workers wrote them, and between these ranges of keys, merged.
+
+A piece stands where nobody else's rows fall between its first and its last. What does not stand is cut into ranges of
+about `PART_BYTES`, at keys, so that each range is merged by a worker of its own; a range reads of every file only the
+row groups that have rows of it. So a day has the same rows in the same order whatever stands and whoever merges.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from riskpipe.plan.block import digest_id
+from riskpipe.store.filesystem import Store
+from riskpipe.store.parquet import open_parquet
+from riskpipe.store.pieces import Key
+from riskpipe.store.run_folder import RunFolder
+from riskpipe.store.sorted_merge import Source
+from riskpipe.store.stage import part_paths
+from riskpipe.valuation.context import open_context
+from riskpipe.valuation.merge_files import PartPayload
+
+PART_BYTES = 64 << 20
+STANDS_FROM = 1 << 20
+"""Smaller pieces are merged: a day is to have few files."""
+_SAMPLES_A_PART = 16
+
+
+@dataclass(frozen=True)
+class Part:
+    """A file of a day: rows of several files in order, or one that is linked as it is."""
+
+    sources: tuple[Source, ...]
+    linked: bool = False
+
+
+def standing(found: Sequence[Source]) -> tuple[list[Source], list[Source]]:
+    """The sources that can be published as they are, in order; and the others.
+
+    None can when one is of unknown keys, or when all of them together make no more than one file.
+    """
+    if sum(source.bytes for source in found) <= PART_BYTES or any(source.keys is None for source in found):
+        return [], list(found)
+    ordered = sorted(found, key=_keys)
+    alone: list[Source] = []
+    rest: list[Source] = []
+    reach: Key | None = None
+    for source, following in zip(ordered, [*ordered[1:], None], strict=True):
+        first, last = _keys(source)
+        apart = (reach is None or reach < first) and (following is None or last < _keys(following)[0])
+        reach = last if reach is None else max(reach, last)
+        (alone if apart and not source.drop and source.bytes >= STANDS_FROM else rest).append(source)
+    return alone, rest
+
+
+def _keys(source: Source) -> tuple[Key, Key]:
+    assert source.keys is not None
+    return source.keys
+
+
+def day_parts(store: Store, alone: Sequence[Source], rest: Sequence[Source]) -> list[Part]:
+    """The files of a day, in order.
+
+    :param alone: from `standing`. :param rest: the others, few enough to be merged at once.
+    :raises StorageError: one of these cannot be read.
+    """
+    if not alone and sum(source.bytes for source in rest) <= PART_BYTES:
+        return [Part(tuple(rest))]
+    cuts = _cuts(store, alone, rest)
+    ranges = _ranges(store, rest, [key for key, _ in cuts])
+    parts: list[Part] = []
+    for sources, piece in zip(ranges, [*(piece for _, piece in cuts), None], strict=True):
+        if sources:
+            parts.append(Part(tuple(sources)))
+        if piece is not None:
+            parts.append(Part((piece,), linked=True))
+    return parts
+
+
+def _cuts(store: Store, alone: Sequence[Source], rest: Sequence[Source]) -> list[tuple[Key, Source | None]]:
+    """Keys before which a range ends: where a piece stands, and where enough of the others' bytes have passed."""
+    events: list[tuple[Key, int, Source | None]] = [(_keys(piece)[0], 0, piece) for piece in alone]
+    for keys in _opened(store, rest):
+        step = max(keys.rows * PART_BYTES // _SAMPLES_A_PART // max(keys.source.bytes, 1), 1)
+        weight = keys.source.bytes * step // max(keys.rows, 1)
+        events += [(keys.key(row), weight, None) for row in range(step // 2, keys.rows, step)]
+    cuts: list[tuple[Key, Source | None]] = []
+    passed = 0
+    for key, weight, piece in sorted(events, key=lambda event: event[:2]):
+        if piece is None and passed < PART_BYTES:
+            passed += weight
+            continue
+        cuts.append((key, piece))
+        passed = weight
+    return cuts
+
+
+def _ranges(store: Store, rest: Sequence[Source], cuts: Sequence[Key]) -> list[list[Source]]:
+    """Of every range between neighbouring cuts, the rows of the sources that fall into it."""
+    ranges: list[list[Source]] = [[] for _ in range(len(cuts) + 1)]
+    for keys in _opened(store, rest):
+        start, check = 0, True
+        for number, sources in enumerate(ranges):
+            stop = keys.rows if number == len(cuts) else keys.first_from(cuts[number], start)
+            if start < stop:
+                sources.append(replace(keys.source, rows=(start, stop), check=check))
+                check = False  # the first that reads of a file looks at all of it
+            start = stop
+    return ranges
+
+
+class _KeyColumns:
+    """Book and trade_id of a source's rows."""
+
+    def __init__(self, source: Source, table: Any) -> None:
+        self.source = source
+        self._books, self._ids = (table[name].combine_chunks() for name in ("book", "trade_id"))
+        self.rows: int = table.num_rows
+
+    def key(self, row: int) -> Key:
+        return self._books[row].as_py(), self._ids[row].as_py()
+
+    def first_from(self, cut: Key, start: int) -> int:
+        """The first row, from `start` on, that is not before the cut."""
+        return bisect_left(range(self.rows), cut, lo=start, key=self.key)
+
+
+def _opened(store: Store, sources: Sequence[Source]) -> Iterator[_KeyColumns]:
+    def opened(source: Source) -> _KeyColumns:
+        with open_parquet(store, source.path, ("book",)) as file:
+            return _KeyColumns(source, file.read(columns=["book", "trade_id"]))
+
+    return store.overlapped(opened, sources)
+
+
+def part_payloads(folder: RunFolder, table: str, parts: Sequence[Part], engine_version: str) -> list[PartPayload]:
+    """What workers make of the parts of a table's day, each under its name in the staged day."""
+    as_of = open_context(*folder.place).spec.as_of
+    merged = not any(part.linked for part in parts)
+    paths, replaces = part_paths(folder, table, as_of, len(parts), merged)
+    payloads = []
+    for path, part in zip(paths, parts, strict=True):
+        of = [(s.path, sorted(s.drop), s.sha256, s.rows) for s in part.sources]
+        name = digest_id("part", [table, path, part.linked, engine_version, replaces, of])
+        payloads.append(
+            PartPayload(*folder.place, name, table, path, part.sources, part.linked, engine_version, replaces)
+        )
+    return payloads
+
+
+def clear_staged(folder: RunFolder, kept: Collection[str]) -> None:
+    """Deletes what an earlier attempt left of a day that is put together, and what it replaced."""
+    for entry in folder.store.list_files(folder.staging):
+        if entry.path not in kept and not entry.path.startswith(f"{folder.merged}/"):
+            folder.store.delete(entry.path)

@@ -1,0 +1,70 @@
+"""Rows of a published table in files that follow each other, each of which can be a file of the published day.
+
+A piece is written as published files are, under a footer that says the same. Where nobody else's rows fall between
+its first and its last, publishing it is giving it another name; else it is merged like any file of a block.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from riskpipe.store.filesystem import Store
+from riskpipe.store.parquet import WrittenFile
+from riskpipe.store.result_tables import Provenance, row_group_rows, table_sink
+
+Key = tuple[str, str]
+"""Book and trade_id: the first two columns of the order of every table with a row a trade."""
+
+LEAST_PIECE = 2 << 20
+# A merge of a range of keys reads whole row groups: small ones, or it would read far more than the range.
+_ROW_GROUP_BYTES = 4 << 20
+
+
+@dataclass(frozen=True)
+class Piece(WrittenFile):
+    """A file with the keys of its first and its last row."""
+
+    first: Key
+    last: Key
+
+
+def cuts_at_books(books: NDArray[np.int32], row_bytes: float) -> list[int]:
+    """Where rows are cut into pieces: at changes of the book, each piece of at least `LEAST_PIECE` bytes.
+
+    :param books: int32[n], codes of the rows' books, equal ones beside each other.
+    """
+    least = max(int(LEAST_PIECE / max(row_bytes, 1.0)), 1)
+    cuts: list[int] = []
+    for change in (np.flatnonzero(np.diff(books)) + 1).tolist():
+        if change - (cuts[-1] if cuts else 0) >= least:
+            cuts.append(change)
+    if cuts and len(books) - cuts[-1] < least:
+        cuts.pop()
+    return cuts
+
+
+def write_piece(store: Store, path: str, table: str, rows: pa.Table, provenance: Provenance) -> Piece:
+    """Rows of `table`, in its order, as a file that can be published. There must be one.
+
+    :raises InvalidResultError: they break the table's contract. :raises StorageError: it cannot be written.
+    """
+    with table_sink(store, path, table, provenance) as sink:
+        sink.write(rows, row_group_rows(rows, _ROW_GROUP_BYTES))
+    return Piece(**vars(sink.written), first=_key(rows, 0), last=_key(rows, rows.num_rows - 1))
+
+
+def slices(rows: pa.Table, cuts: Sequence[int]) -> Iterator[pa.Table]:
+    """The rows between neighbouring cuts."""
+    edges = [0, *cuts, rows.num_rows]
+    for start, stop in pairwise(edges):
+        yield rows.slice(start, stop - start)
+
+
+def _key(rows: pa.Table, row: int) -> Key:
+    return rows["book"][row].as_py(), rows["trade_id"][row].as_py()
