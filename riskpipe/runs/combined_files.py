@@ -41,7 +41,7 @@ class CombinedFiles:
         self._done.pop(name, None)
 
     def forget_staged(self) -> None:
-        """What was staged and went with its publication, or has another file in its place since a table was exchanged."""
+        """What was staged and went with its publication, or has another file in its place since an exchange."""
         store = self._folder.store
         there = {entry.path: entry.bytes for entry in store.list_files(self._folder.staging)}
         for name, file in list(self._done.items()):

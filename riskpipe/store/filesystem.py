@@ -137,7 +137,7 @@ class Store(Protocol):
 
     @abstractmethod
     def copy(self, source: str, target: str) -> None:
-        """Puts a file that never changes in another place too, atomically; its bytes stay where they are if possible."""
+        """Puts a file that never changes in another place too, atomically; without moving its bytes if possible."""
 
     def rename(self, path: str, name: str) -> str:
         """Gives a file another name in its directory; returns its path."""
