@@ -106,6 +106,18 @@ def test_a_renamed_and_a_copied_file(store: Store) -> None:
     assert [(entry.path, entry.bytes) for entry in store.list_files()] == [("a/three", 1), ("b/two", 1)]
 
 
+def test_a_copy_takes_the_place_of_an_older_file_and_stays_when_the_first_is_replaced(store: Store) -> None:
+    store.write_bytes("a/one", b"1")
+    store.write_bytes("b/two", b"older")
+    for _ in range(2):
+        store.copy("a/one", "b/two")
+    store.write_bytes("a/one", b"newer")
+    assert store.read_bytes("b/two") == b"1"
+    assert [entry.path for entry in store.list_files()] == ["a/one", "b/two"]
+    if (local := store.local_path("b")) is not None:
+        assert os.listdir(local) == ["two"]
+
+
 def test_results_come_in_the_order_of_the_items(store: Store) -> None:
     for number in range(40):
         store.write_bytes(f"n/{number}", str(number).encode())

@@ -147,7 +147,7 @@ def _read(rows: Iterator[Any]) -> None:
 READ: dict[FaultPoint, Callable[[Any], str]] = {
     FaultPoint.SUM: lambda task: task.payload.files[0].path,
     FaultPoint.CONCATENATE: lambda task: task.payload.ranges[0][0].path,
-    FaultPoint.PUBLISH: lambda sources: sources["sensitivities"][-1].path,
+    FaultPoint.PART: lambda task: task.payload.sources[-1].path,
 }
 """A file that is read after the fault point."""
 
@@ -182,7 +182,7 @@ def test_everything_that_is_published_has_a_checksum_in_the_ledger(made: Path) -
     known: set[str] = set()
     for record in read_ledger(RunFolder(open_store(str(made)), root.name)):
         if isinstance(record, BlockDone):
-            known |= {file.path for file in record.outputs.values() if len(file.sha256) == 64}
+            known |= {file.path for file in (*record.outputs.values(), *record.vectors) if len(file.sha256) == 64}
         elif isinstance(record, Combined):
             known |= {record.path} if len(record.sha256) == 64 else set()
         assert not isinstance(record, OutputLost)

@@ -37,6 +37,7 @@ MOMENTS = {
     FaultPoint.EVENT: 13,
     FaultPoint.SUM: 1,
     FaultPoint.MERGE: 1,
+    FaultPoint.PART: 2,
     FaultPoint.PUBLISH: 1,
     FaultPoint.PLACE_TABLE: 2,
     FaultPoint.END_SESSION: 1,

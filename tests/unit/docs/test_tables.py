@@ -16,7 +16,7 @@ from riskpipe.market.factors import MARKET_SCHEMA, SHIFT_TYPES, STRIKE_TYPES
 from riskpipe.measures.catalogue import MEASURES
 from riskpipe.plan.accounting import Counts, RunLifecycle, RunStatus
 from riskpipe.products.catalogue import PRODUCTS
-from riskpipe.store import ledger
+from riskpipe.store import records
 from riskpipe.store.result_tables import SCHEMAS
 
 PUBLISHED = ("valuations", "sensitivities", "scenario_pnl", "scenarios", "aggregates")
@@ -131,7 +131,7 @@ def test_exit_codes_that_end_a_job_on_kubernetes() -> None:
 
 
 def test_records_of_the_ledger() -> None:
-    kinds = [kind.type for kind in ledger.Record.__args__]
+    kinds = [kind.type for kind in records.Record.__args__]
 
     assert sorted(row[0] for row in rows(section(text("design.md"), "## The ledger"))) == sorted(kinds)
 

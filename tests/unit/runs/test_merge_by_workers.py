@@ -1,8 +1,8 @@
-"""Runs of many blocks: the cluster makes few files of many, and the driver publishes these."""
+"""Runs of many blocks: the cluster makes few files of many, and of these the files of the day."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,14 @@ from published import assert_same_bits
 from riskpipe.config import Settings, load_settings
 from riskpipe.plan.selection import Selection
 from riskpipe.runs.combined_files import CombinedFiles
+from riskpipe.runs.day_parts import part_payloads
 from riskpipe.runs.outputs import merge_payloads
 from riskpipe.runs.publication import Publication
 from riskpipe.store.location import open_store
+from riskpipe.store.parquet import WrittenFile
 from riskpipe.store.run_folder import RunFolder
 from riskpipe.store.sorted_merge import Source
-from riskpipe.store.stage import stage_merged
+from riskpipe.valuation.merge_files import PartPayload
 from riskpipe.workflows.publish import publish
 from riskpipe.workflows.run import run
 
@@ -36,14 +38,15 @@ def settings_of(small_book: Path, tmp_path: Path) -> Callable[..., Settings]:
 
 @pytest.fixture
 def staged(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """From how many files each table was merged at last."""
+    """Of how many files each part of the day was made."""
     counts: list[int] = []
 
-    def counting(folder: RunFolder, table: str, sources: Sequence[Source], *more: Any) -> Any:
-        counts.append(len(sources))
-        return stage_merged(folder, table, sources, *more)
+    def counting(*arguments: Any) -> list[PartPayload]:
+        payloads = part_payloads(*arguments)
+        counts.extend(len(payload.sources) for payload in payloads)
+        return payloads
 
-    monkeypatch.setattr("riskpipe.runs.publication.stage_merged", counting)
+    monkeypatch.setattr("riskpipe.runs.session.part_payloads", counting)
     return counts
 
 
@@ -63,13 +66,14 @@ def test_levels_until_few_are_left(tmp_path: Path, few: None) -> None:
     while level := merge_payloads(folder, "valuations", left):
         levels.append(level)
         for number, task in enumerate(level):
-            combined.done(task.name, folder.merged_file(task.name), f"sum {number}")
-        left = [combined.merged(task.name) for task in level]
+            combined.done(task.name, WrittenFile(folder.merged_file(task.name), 7, 100, f"sum {number}"))
+        left = [combined.source(task.name, folder.merged_file(task.name)) for task in level]
 
     assert [len(level) for level in levels] == [10, 3]
     assert [source for task in levels[0] for source in task.sources] == found
     assert [source for task in levels[1] for source in task.sources] == [
-        Source(folder.merged_file(task.name), sha256=f"sum {number}") for number, task in enumerate(levels[0])
+        Source(folder.merged_file(task.name), sha256=f"sum {number}", bytes=100)
+        for number, task in enumerate(levels[0])
     ]
     assert [source.path for source in left] == [folder.merged_file(task.name) for task in levels[1]]
 

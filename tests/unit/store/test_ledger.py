@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from riskpipe.errors import StorageError
-from riskpipe.store import ledger as ledger_module
+from riskpipe.store import records
 from riskpipe.store.ledger import LedgerWriter, new_session_id, read_ledger
 from riskpipe.store.location import open_store
 from riskpipe.store.parquet import WrittenFile
+from riskpipe.store.pieces import Piece
 from riskpipe.store.records import (
     BlockDone,
     BlockFailed,
@@ -51,9 +52,13 @@ RECORDS: list[Record] = [
     done("b1"),
     BlockFailed("b2", "b0", 2, "WORKER_LOST", "worker 'é' died\nat once", None, True, False),
     BlockSplit("b3", ({"start": 0, "stop": 5}, {"start": 5, "stop": 9}), "OUT_OF_MEMORY"),
-    BlockVoid("b4", {"valuations": WrittenFile("blocks/v/b4.parquet", 7, 200, "ab" * 32)}),
+    BlockVoid(
+        "b4",
+        {"valuations": WrittenFile("blocks/v/b4.parquet", 7, 200, "ab" * 32)},
+        (Piece("blocks/s/b4.parquet", 3, 90, "ef" * 32, ("fx", "T1"), ("fx", "T3")),),
+    ),
     OutputLost("b1", "blocks/v/b.parquet", "it is missing"),
-    Combined("g1", "combined/g1.parquet", "cd" * 32),
+    Combined("g1", "combined/g1.parquet", "cd" * 32, 7, 200),
     Published(("valuations", "aggregates"), 9.0),
     SessionEnded(SESSION, "succeeded", 0, 10.0),
 ]
@@ -74,7 +79,7 @@ def test_records_come_back_equal(record: Record) -> None:
 
 
 def test_every_record_type_is_tried() -> None:
-    assert {record.type for record in RECORDS} | {"merge_done"} == set(ledger_module._DECODERS)
+    assert {record.type for record in RECORDS} | {"merge_done"} == set(records._DECODERS)
 
 
 def test_a_later_version_s_fields_are_left_out_but_not_its_meaning() -> None:

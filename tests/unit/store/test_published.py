@@ -31,7 +31,7 @@ from riskpipe.store.published import publish_day, read_current
 from riskpipe.store.result_tables import SCHEMAS, Provenance, write_result
 from riskpipe.store.run_folder import RunFolder
 from riskpipe.store.sorted_merge import Source
-from riskpipe.store.stage import stage, stage_merged
+from riskpipe.store.stage import merge_part, part_paths, stage
 
 DAY = date(2026, 11, 20)
 NOW = datetime(2026, 11, 20, 19, 30, 55, tzinfo=UTC)
@@ -119,7 +119,8 @@ def test_staged_files_keep_the_contract(store: Store) -> None:
         write_result(store, f"b/{number}.parquet", "valuations", data, provenance("another-run"))
     folder = RunFolder(store, NEW)
     sources = [Source(f"b/{number}.parquet") for number in range(3)]
-    (written,) = stage_merged(folder, "valuations", sources, provenance(NEW), window_bytes=1 << 20)
+    (path,), _ = part_paths(folder, "valuations", DAY, 1)
+    written = merge_part(store, "valuations", sources, path, provenance(NEW), window_bytes=1 << 20)
     assert written.path == f"runs/{NEW}/publish/valuations/as_of=2026-11-20/part-000.parquet"
     assert written.sha256 == content_sha256(store, written.path)
     assert tables.metadata(store, written.path)["run_id"] == NEW
@@ -161,7 +162,7 @@ def test_row_groups_of_wide_rows_are_bounded_in_bytes(store: Store) -> None:
 
 
 def test_a_table_without_rows_is_one_file(store: Store) -> None:
-    (written,) = stage_merged(RunFolder(store, NEW), "valuations", [], provenance(NEW))
+    written = merge_part(store, "valuations", [], "day/part-000.parquet", provenance(NEW))
     assert read_parquet(store, written.path).schema.equals(SCHEMAS["valuations"])
 
 
@@ -261,6 +262,24 @@ def test_the_parts_of_a_large_day_never_take_the_names_of_the_replaced(store: St
         names.append({entry.path[-11:-8] for entry in store.list_files(published_day("valuations", DAY))})
         assert day(store, "valuations") == ({f"20261120-070000-{number:06x}"}, rows)
     assert names == [{"000"}, {"001", "002", "003"}, {"004", "005", "006"}, {"000", "001", "002"}, {"003"}]
+
+
+def test_a_part_that_a_block_wrote_never_takes_the_name_of_the_replaced(store: Store) -> None:
+    """It has nothing of the published file in front, so whoever has that one's footer must miss it."""
+    folder = RunFolder(store, NEW)
+    assert part_paths(folder, "valuations", DAY, 1, merged=False)[0][0].endswith("part-000.parquet")
+    publish(store, OLD, 100)
+    published = f"{published_day('valuations', DAY)}/part-000.parquet"
+    (linked,), kept = part_paths(folder, "valuations", DAY, 1, merged=False)
+    (merged,), replaced = part_paths(folder, "valuations", DAY, 1)
+    assert (linked[-16:], kept) == ("part-001.parquet", None)
+    assert (merged[-16:], replaced) == ("part-000.parquet", published)
+
+
+def test_the_names_of_very_many_parts_are_in_order(store: Store) -> None:
+    paths, _ = part_paths(RunFolder(store, NEW), "valuations", DAY, 1200)
+    assert paths == sorted(paths)
+    assert len({len(path) for path in paths}) == 1
 
 
 def test_publishing_twice_is_publishing_once(store: Store) -> None:

@@ -34,7 +34,7 @@ def cut(open_desk: OpenDesk, tmp_path: Any) -> tuple[dict[str, list[float] | Non
     """The vectors of one block, and the same trades under three ranges of scenarios."""
     whole = open_desk(ROWS)
     (block,) = whole.blocks
-    expected = _vectors(whole, run_block(whole.task(block)).outputs["scenario_pnl"].path)
+    expected = _vectors(whole, run_block(whole.task(block)).vectors[0].path)
     settings = settings_at(tmp_path / "book", tmp_path / "cut", "measures=[stress]", "partition.max_scenarios=2")
     run = open_run(settings)
     return expected, run, sorted(run.blocks, key=lambda b: b.scenario_start)
@@ -47,7 +47,7 @@ def _concatenate(run: OpenRun, ranges: list[tuple[Source, ...]]) -> str:
 def test_ranges_joined_are_the_whole(cut: tuple[dict[str, list[float] | None], OpenRun, list[Block]]) -> None:
     expected, run, blocks = cut
     assert len(blocks) == 3
-    ranges = [(Source(run_block(run.task(b)).outputs["scenario_pnl"].path),) for b in blocks]
+    ranges = [(Source(run_block(run.task(b)).vectors[0].path),) for b in blocks]
 
     path = _concatenate(run, ranges)
 
@@ -63,7 +63,7 @@ def test_order_of_the_ranges_is_the_order_of_the_scenarios(
     cut: tuple[dict[str, list[float] | None], OpenRun, list[Block]],
 ) -> None:
     expected, run, blocks = cut
-    sources = [Source(run_block(run.task(b)).outputs["scenario_pnl"].path) for b in blocks]
+    sources = [Source(run_block(run.task(b)).vectors[0].path) for b in blocks]
 
     found = _vectors(run, _concatenate(run, [(source,) for source in reversed(sources)]))
 
@@ -78,7 +78,7 @@ def test_rows_in_several_files_and_rows_that_are_replaced(
     """The first range of trades in two parts; in the second, one trade of the block is taken from a repetition."""
     expected, run, blocks = cut
     parts = [blocks[0].part((0, 1, 2)), blocks[0].part((3, 4)), blocks[1].part((1,))]
-    files = [run_block(run.task(b)).outputs["scenario_pnl"].path for b in (*parts, *blocks[1:])]
+    files = [run_block(run.task(b)).vectors[0].path for b in (*parts, *blocks[1:])]
 
     path = _concatenate(
         run,
@@ -96,7 +96,7 @@ def test_ranges_of_other_trades_are_a_bug_that_stops(
     cut: tuple[dict[str, list[float] | None], OpenRun, list[Block]],
 ) -> None:
     _, run, blocks = cut
-    files = [run_block(run.task(b)).outputs["scenario_pnl"].path for b in (blocks[0], blocks[1].part((0, 1)))]
+    files = [run_block(run.task(b)).vectors[0].path for b in (blocks[0], blocks[1].part((0, 1)))]
 
     with pytest.raises(AssertionError, match="hold different trades"):
         _concatenate(run, [(Source(file),) for file in files])
@@ -106,7 +106,7 @@ def test_written_vectors_are_those_of_the_set(open_desk: OpenDesk) -> None:
     run = open_desk(ROWS[:2])
     (block,) = run.blocks
 
-    table = read_parquet(run.store, run_block(run.task(block)).outputs["scenario_pnl"].path)
+    table = read_parquet(run.store, run_block(run.task(block)).vectors[0].path)
 
     assert pc.unique(pc.list_value_length(table.column("pnl"))).to_pylist() == [5]
     assert set(table.column("scenario_set").to_pylist()) == {"stress"}
