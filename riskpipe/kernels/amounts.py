@@ -4,71 +4,50 @@ from __future__ import annotations
 
 import numpy as np
 
-from riskpipe.arrays import FloatArray
-from riskpipe.kernels.arguments import Flows, Indices, Offsets
+from riskpipe.kernels.arguments import Flows, Offsets
 from riskpipe.kernels.compiler import inline, kernel
+
+_NONE = 2**63 - 1
 
 
 @inline
-def _merge_runs(begin: int, stop: int, day: Indices, amount: FloatArray, spare: tuple[Indices, FloatArray]) -> None:
-    """Sort [begin, stop) by day, equal ones in the order given: each run in order is merged with what is before it."""
-    days, amounts = spare
-    middle = begin
-    while True:
-        while middle < stop and (middle == begin or day[middle - 1] <= day[middle]):
-            middle += 1
-        if middle >= stop:
-            return
-        end = middle + 1
-        while end < stop and day[end - 1] <= day[end]:
-            end += 1
-        left, count = begin, middle - begin
-        days[:count], amounts[:count] = day[begin:middle], amount[begin:middle]
-        k, right = 0, middle
-        while k < count:
-            if right < end and day[right] < days[k]:
-                day[left], amount[left] = day[right], amount[right]
-                right += 1
-            else:
-                day[left], amount[left] = days[k], amounts[k]
-                k += 1
-            left += 1
-        middle = end
+def _key(flows: Flows, at: int, stop: int) -> int:
+    """Of the flow at a position: greater for a later trade, and a later day of a trade; the greatest at the end."""
+    return int((flows[0][at] << 32) + flows[1][at]) if at < stop else _NONE
 
 
 @kernel
-def merge(trade: Offsets, day: Indices, amount: FloatArray, trades: int, merged: Flows) -> int:
-    """Flows by trade and day, one a trade and day, their amounts added in the order given; sums of zero are left out.
+def merge(bounds: Offsets, flows: Flows, merged: Flows) -> int:
+    """Flows of several parts by trade and day, one a trade and day; sums of zero are left out.
 
-    :param trade: int64[k], below `trades`; day int32[k]; amount float64[k].
-    :param merged: likewise, written.
-    :return: how many there are.
+    Amounts of one day are added part by part, and within a part in the order given.
+
+    :param bounds: int64[parts + 1]: part p has the flows bounds[p] to bounds[p + 1], by trade and day.
+    :param merged: likewise, as long as all flows, written.
+    :return: how many there are; -1: a part is not in order.
     """
-    offsets = np.zeros(trades + 1, np.int64)
-    for j in range(trade.size):
-        offsets[trade[j] + 1] += 1
-    longest = 0
-    for k in range(trades):
-        longest = max(longest, offsets[k + 1])
-        offsets[k + 1] += offsets[k]
-    days, amounts, place = np.empty(day.size, np.int32), np.empty(day.size), offsets.copy()
-    for j in range(trade.size):
-        at = place[trade[j]]
-        days[at], amounts[at] = day[j], amount[j]
-        place[trade[j]] += 1
-    spare = np.empty(longest, np.int32), np.empty(longest)
+    parts = bounds.size - 1
+    at, head = bounds[:-1].copy(), np.empty(parts, np.int64)
+    for p in range(parts):
+        head[p] = _key(flows, at[p], bounds[p + 1])
+    trade, day, amount = flows
     out_trade, out_day, out_amount = merged
     count = 0
-    for k in range(trades):
-        stop = offsets[k + 1]
-        _merge_runs(offsets[k], stop, days, amounts, spare)
-        j = offsets[k]
-        while j < stop:
-            this, total = days[j], 0.0
-            while j < stop and days[j] == this:
-                total += amounts[j]
-                j += 1
-            if total != 0.0:
-                out_trade[count], out_day[count], out_amount[count] = k, this, total
-                count += 1
-    return count
+    while True:
+        key = _NONE
+        for p in range(parts):
+            key = min(key, head[p])
+        if key == _NONE:
+            return count
+        total, last = 0.0, 0
+        for p in range(parts):
+            while head[p] == key:
+                last = at[p]
+                total += amount[last]
+                at[p] += 1
+                head[p] = _key(flows, at[p], bounds[p + 1])
+            if head[p] < key:
+                return -1
+        if total != 0.0:
+            out_trade[count], out_day[count], out_amount[count] = trade[last], day[last], total
+            count += 1

@@ -30,6 +30,9 @@ Periods = tuple[Indices, Indices, Indices, Indices]
 Flows = tuple[Offsets, Indices, FloatArray]
 """trade int64[k], day int32[k], amount float64[k]."""
 
+Box = tuple[int, int, int, int]
+"""Of pairs of integers: the first code, the first day, how many days, and how many pairs of both there are."""
+
 # --- the market ---
 NodeValues = tuple[FloatArray, Indices]
 """values float64[nodes, S] of market nodes; position int32[n], the node of each trade (or term)."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from riskpipe.arrays import FloatArray
 from riskpipe.kernels.arguments import Indices
-from riskpipe.kernels.civil_dates import month_of, year_start
+from riskpipe.kernels.civil_dates import civil_year, month_of, year_start
 from riskpipe.kernels.compiler import inline, kernel
 
 ACT_360, ACT_365F, ACT_ACT, BOND_BASIS, EUROBOND_BASIS = range(5)
@@ -16,7 +16,7 @@ def _actual_actual(start: int, end: int) -> float:
     if start == end:
         return 0.0
     first, last = min(start, end), max(start, end)
-    first_year, last_year = 1970 + month_of(first)[0] // 12, 1970 + month_of(last)[0] // 12
+    first_year, last_year = civil_year(first), civil_year(last)
     after, begin = year_start(first_year + 1), year_start(last_year)
     total = float(last_year - first_year - 1)
     total += (after - first) / (after - year_start(first_year))

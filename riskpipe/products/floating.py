@@ -189,6 +189,7 @@ class Coupons:
     def __init__(self, leg: FloatingLeg, model: MarketModel) -> None:
         self.trade = leg.periods.trades
         self.periods = leg.periods
+        self._day_count = leg.day_count
         self.tau = year_fraction(leg.periods.start, leg.periods.end, leg.day_count.take(self.trade))
         size = len(self.trade)
         self.known, self.weight = np.zeros(size), np.zeros(size)
@@ -244,10 +245,10 @@ class Coupons:
 
     def _scale(self, rows: Integers, day_count: str) -> FloatArray:
         """Length by the coupon's day count over length by the index's, in which its rate is quoted."""
-        tau, index_tau = (
-            self.tau[rows],
-            year_fraction(self.periods.start[rows], self.periods.end[rows], day_count),
-        )
+        own = self._day_count.names[self._day_count.codes[self.trade[rows[0]]]]  # of all of them
+        if own == day_count:
+            return np.ones(len(rows))
+        tau, index_tau = self.tau[rows], year_fraction(self.periods.start[rows], self.periods.end[rows], day_count)
         with np.errstate(divide="ignore"):  # a period without length by the index's count has no rate
             return np.divide(tau, index_tau, out=np.ones(len(rows)), where=tau != index_tau)
 
@@ -300,7 +301,7 @@ def index_groups(
     names = index.combine(day_count, _joined).combine(calendar, _joined)
     code = names.codes[trade]
     groups = []
-    for k in np.unique(code).tolist():
+    for k in np.flatnonzero(np.bincount(code)).tolist():
         name, count, days = names.names[k].split(_SEPARATOR)
         convention = model.conventions.index(name)
         rows = np.flatnonzero(code == k)

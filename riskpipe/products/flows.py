@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
 from riskpipe.kernels.amounts import merge
+from riskpipe.kernels.arguments import Flows
 from riskpipe.market.daycounts import year_fraction
 from riskpipe.market.labels import Labels
 from riskpipe.market.schedules import Schedule
@@ -36,6 +37,11 @@ class Amounts:
     def where(self, mask: NDArray[np.bool_]) -> Amounts:
         return Amounts(self.trade[mask], self.day[mask], self.amount[mask])
 
+    def ordered(self) -> Amounts:
+        """By trade and day; what is of one day in the order that it has."""
+        order = np.lexsort((self.day, self.trade))
+        return Amounts(self.trade[order], self.day[order], self.amount[order])
+
     def of(self, rows: Integers) -> Amounts:
         """The same of trades that were counted among `rows`, ascending."""
         return Amounts(rows[self.trade], self.day, self.amount)
@@ -46,12 +52,20 @@ def merged(parts: list[Amounts]) -> Amounts:
 
     Amounts of one day are summed in the order given, which does not depend on other trades.
     """
+    flows, count = _merge(parts)
+    if count < 0:
+        flows, count = _merge([part.ordered() for part in parts])
+    return Amounts(*(column[:count].copy() for column in flows))
+
+
+def _merge(parts: list[Amounts]) -> tuple[Flows, int]:
+    """The flows, and how many of them count; -1: a part is not by trade and day."""
+    bounds = np.cumsum([0, *(len(part) for part in parts)])
     trade = np.concatenate([part.trade for part in parts])
     day = np.concatenate([part.day for part in parts])
     amount = np.concatenate([part.amount for part in parts])
     into = (np.empty_like(trade), np.empty_like(day), np.empty_like(amount))
-    count = merge(trade, day, amount, int(trade.max(initial=-1)) + 1, into)
-    return Amounts(*(column[:count].copy() for column in into))
+    return into, merge(bounds, (trade, day, amount), into)
 
 
 def offsets_of(trade: Integers, trades: int) -> Integers:
