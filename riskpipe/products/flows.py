@@ -52,10 +52,10 @@ def merged(parts: list[Amounts]) -> Amounts:
 
     Amounts of one day are summed in the order given, which does not depend on other trades.
     """
-    flows, count = _merge(parts)
+    (trade, day, amount), count = _merge(parts)
     if count < 0:
-        flows, count = _merge([part.ordered() for part in parts])
-    return Amounts(*(column[:count].copy() for column in flows))
+        (trade, day, amount), count = _merge([part.ordered() for part in parts])
+    return Amounts(trade[:count].copy(), day[:count].copy(), amount[:count].copy())
 
 
 def _merge(parts: list[Amounts]) -> tuple[Flows, int]:
