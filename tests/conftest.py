@@ -24,6 +24,8 @@ hypothesis.settings.register_profile("riskpipe", deadline=None)
 hypothesis.settings.register_profile("ci", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "riskpipe")
 
+# What a test asks for is made, not found: tests of what is kept say where (RISKPIPE_MARKET_CACHE).
+os.environ["RISKPIPE_MARKET_CACHE"] = "off"
 
 # A shell starts its background jobs with Ctrl-C ignored, and Python leaves it so; tests are about what it does.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

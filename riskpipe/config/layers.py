@@ -11,7 +11,7 @@ from riskpipe.config.document import Document, Place, parse_value
 
 PREFIX = "RISKPIPE_"
 # Read elsewhere, and not settings.
-RESERVED = frozenset({"RISKPIPE_CONFIG", "RISKPIPE_CACHE_DIR", "RISKPIPE_CPU"})
+RESERVED = frozenset({"RISKPIPE_CONFIG", "RISKPIPE_CACHE_DIR", "RISKPIPE_CPU", "RISKPIPE_MARKET_CACHE"})
 # Kubernetes sets such variables for every service of a namespace: RISKPIPE_SCHEDULER_SERVICE_HOST.
 _SERVICE_LINK = re.compile(r"_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?)?)$")
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import TypeVar
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, TypeVar
 
 from riskpipe.config import Settings
 from riskpipe.errors import Level
@@ -56,3 +56,23 @@ class Inspection:
         if found.content is not None:
             self.hashes[name] = found.sha256
         return found.content
+
+    # -- what a part of the inputs has left here, as JSON
+
+    def mark(self) -> tuple[int, frozenset[str]]:
+        """For `since`: where things stand."""
+        return len(self.faults), frozenset(self.hashes)
+
+    def since(self, mark: tuple[int, frozenset[str]]) -> dict[str, Any]:
+        """Faults that are not blocking, and hashes, that came after a mark."""
+        count, known = mark
+        return {
+            "faults": [asdict(fault) for fault in self.faults[count:]],
+            "hashes": {name: sha256 for name, sha256 in self.hashes.items() if name not in known},
+        }
+
+    def replay(self, found: Mapping[str, Any]) -> None:
+        """Add what `since` gave."""
+        for each in found["faults"]:
+            self.faults.append(Fault(**{**each, "level": Level(each["level"]), "sample": tuple(each["sample"])}))
+        self.hashes.update(found["hashes"])

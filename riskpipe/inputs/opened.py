@@ -9,15 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-import pyarrow as pa
-
 from riskpipe import __version__
 from riskpipe.config import Settings
 from riskpipe.errors import Level, StorageError
-from riskpipe.inputs.history_input import open_history
 from riskpipe.inputs.input_tables import table_sha256, unknown_column_faults
 from riskpipe.inputs.inspection import Inspection
-from riskpipe.inputs.market_input import Market, open_market
+from riskpipe.inputs.remembered import remembered_market, remembered_scenarios
+from riskpipe.inputs.scenario_input import read_scenario_inputs, scenario_locations
 from riskpipe.market.dates import (
     MARKET_COLUMNS,
     OTHER_DAY,
@@ -25,20 +23,18 @@ from riskpipe.market.dates import (
 )
 from riskpipe.market.derived import Derivative
 from riskpipe.market.factors import days_of
-from riskpipe.market.history import HistoricalMoves
 from riskpipe.market.model import MarketModel
 from riskpipe.market.snapshot import MarketSnapshot
 from riskpipe.market.stresses import EMPTY
-from riskpipe.measures.families import Bumps
-from riskpipe.measures.run_scenarios import NOT_PRICED, FactorRules, Scenarios, build_scenarios
+from riskpipe.measures.run_scenarios import Scenarios
 from riskpipe.plan.block import digest_id
 from riskpipe.plan.selection import Selection
 from riskpipe.plan.survey import Fault
 from riskpipe.products.catalogue import Catalogue, catalogue
 from riskpipe.products.term_ranges import check_ranges
 from riskpipe.products.validation import all_columns, check_schema
-from riskpipe.store.dataset import DataSet
 from riskpipe.store.filesystem import Store
+from riskpipe.store.kept import KeptResults
 from riskpipe.store.listing import with_partitions
 from riskpipe.store.location import open_store
 from riskpipe.store.parquet import open_parquet
@@ -137,10 +133,13 @@ def open_inputs(settings: Settings, selection: Selection | None = None) -> Opene
     check_ranges(settings.check.ranges, products)
     inspection = Inspection(settings, products, open_store(settings.inputs.portfolio))
     files = _open_portfolio(inspection, selection)
-    market = open_market(inspection)
-    stress = _read_stresses(inspection)
-    history = open_history(inspection, market)
-    scenarios = None if market is None else _build_scenarios(inspection, market, selection, stress, history)
+    kept = KeptResults.of_user()
+    market = remembered_market(inspection, kept)
+    scenarios = None
+    if market is not None:
+        scenarios = remembered_scenarios(inspection, market, selection, kept)
+    else:
+        read_scenario_inputs(inspection, None)  # for their faults: all are told at once
     seen = (settings, products, inspection.portfolio, files, tuple(inspection.faults))
     if inspection.blocking or market is None or scenarios is None:
         return RefusedInputs(*seen, tuple(inspection.blocking), None if market is None else market.model)
@@ -158,10 +157,8 @@ def hash_inputs(settings: Settings, selection: Selection) -> str:
         for file in discover(portfolio).files:
             if file.rows and selection.any_product(file.product):
                 hashes[f"portfolio/{file.path}"] = content_sha256(portfolio, file.path)
-        for name, measure in (("market", None), ("scenarios", "stress"), ("history", "historical_var")):
-            location = getattr(settings.inputs, name)
-            if location is not None and (measure is None or measure in settings.measures):
-                hashes[name] = table_sha256(location)
+        for name, location in {"market": settings.inputs.market, **scenario_locations(settings)}.items():
+            hashes[name] = table_sha256(location)
     except StorageError:
         return ""
     return _digest(hashes)
@@ -246,41 +243,3 @@ def _check_columns(inspection: Inspection, file: TradeFile) -> bool:
         found = Fault(Level.ERROR, "portfolio", file.path, fault.column, fault.rule, file.rows, (), fault.message)
         inspection.add(found, blocking=True)
     return not faults
-
-
-def _read_stresses(inspection: Inspection) -> pa.Table | None:
-    location = inspection.settings.inputs.scenarios
-    if location is None or "stress" not in inspection.settings.measures:
-        return None
-    return inspection.read("scenarios", location, DataSet.read)
-
-
-def _build_scenarios(
-    inspection: Inspection,
-    market: Market,
-    selection: Selection,
-    stress: pa.Table | None,
-    history: HistoricalMoves | None,
-) -> Scenarios:
-    settings = inspection.settings
-    scenarios = build_scenarios(
-        market.model.snapshot,
-        tuple(settings.measures),
-        Bumps(**settings.bumps.model_dump()),
-        stress=stress,
-        history=history,
-        selected=lambda name: selection.value("scenario", name),
-        rules=FactorRules(market.left_out.factors, market.units),
-        derivative=market.derivative,
-    )
-    for name, faults in (
-        ("scenarios", scenarios.stress_faults),
-        ("history", scenarios.history_faults),
-    ):
-        location = getattr(settings.inputs, name) or ""
-        for fault in faults:
-            # Columns that cannot be read stop; of rows, and where there are none, what depends on them is left out.
-            usable = fault.rows > 0 or fault.rule in NOT_PRICED
-            blocking = fault.level == Level.ERROR and not usable
-            inspection.add_found(name, location, fault, blocking=blocking)
-    return scenarios
