@@ -46,6 +46,7 @@ def _lines(report: PlanReport, invocation: Invocation) -> list[str]:
         "",
         f"{plural(report.scenarios, 'scenario')}, {plural(report.valuations, 'valuation')}, "
         f"{plural(report.numbers, 'number')} to report; {plural(report.quarantined, 'trade')} quarantined",
+        f"cluster {report.cluster}",
         f"output about {size(report.projected_bytes_output)}, a worker at most {size(report.max_memory)}",
     ]
     if report.path:

@@ -65,6 +65,8 @@ class ClusterRequest:
     :param shards: over how many clusters the workers are spread.
     :param memory_limit: bytes of each worker; None: its share of the machine or the pod.
     :param initialise: run on every worker before its first block.
+    :param projected_seconds: of what is to be priced there, on one worker.
+    :param isolated: a block may have to be ended, or may end its process: not in the driver's own.
     :param stopped: asked while the cluster starts, whether to give it up.
     """
 
@@ -75,6 +77,8 @@ class ClusterRequest:
     memory_limit: int | None = None
     initialise: Initialise | None = None
     identity: ClusterIdentity = field(default_factory=lambda: ClusterIdentity("", ""))
+    projected_seconds: float = 0.0
+    isolated: bool = False
     stopped: Callable[[], bool] | None = None
 
     @property
@@ -115,6 +119,11 @@ class ClusterKind(ABC):
         :param projected_seconds: of all blocks that are to be priced, on one worker.
         """
         return sizing.workers
+
+    def describe(self, sizing: Sizing, projected_seconds: float) -> str:
+        """Where a plan of so many seconds would be priced."""
+        workers = self.planned_workers(sizing, projected_seconds)
+        return f"{self.name}, {workers} worker{'' if workers == 1 else 's'}"
 
     def size_warnings(self, sizing: Sizing, projected_seconds: float) -> Iterator[str]:
         """What a plan of so many seconds should be told of its workers."""

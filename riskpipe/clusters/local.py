@@ -33,7 +33,7 @@ class Local(ClusterKind):
         if isinstance(shards, int) and isinstance(workers, int) and shards > workers > 0:
             yield "shards", f"{shards} shards need {shards} workers or more, cluster.workers is {workers}"
 
-    def open(self, request: ClusterRequest) -> AbstractContextManager[Client]:
+    def open(self, request: ClusterRequest) -> AbstractContextManager[Client | None]:
         from distributed.system import MEMORY_LIMIT
 
         limit = request.memory_limit

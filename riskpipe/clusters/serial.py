@@ -14,5 +14,8 @@ class Serial(ClusterKind):
     def planned_workers(self, sizing: Sizing, projected_seconds: float) -> int:
         return 1
 
+    def describe(self, sizing: Sizing, projected_seconds: float) -> str:
+        return f"{self.name}, in this process"
+
     def open(self, request: ClusterRequest) -> AbstractContextManager[None]:
         return nullcontext()

@@ -179,7 +179,7 @@ def _cluster_contradictions(layers: Layers, cluster: dict[str, Any]) -> None:
     for key, message in kind.faults(given):
         layers.fault(("cluster", key), message)
     if isinstance(shards, int) and shards > 1 and not kind.shardable:
-        others = " and ".join(other.name for other in CLUSTERS.values() if other.shardable)
+        others = ", ".join(other.name for other in CLUSTERS.values() if other.shardable)
         layers.fault(("cluster", "shards"), f"kind {kind.name} has one; kinds {others} can be cut into shards")
 
 

@@ -20,9 +20,9 @@ from pydantic import (
     create_model,
 )
 
+from riskpipe.clusters.auto import Auto
 from riskpipe.clusters.catalogue import CLUSTERS
 from riskpipe.clusters.kind import ClusterKind, Sizing
-from riskpipe.clusters.local import Local
 from riskpipe.config.check_section import CheckSettings
 from riskpipe.config.market_section import MarketSettings
 from riskpipe.config.values import CurrencyCode, Location, OneOf, Size, no_repeats, valuation_date
@@ -103,7 +103,7 @@ class Cluster(Section):
     """Where the blocks are priced."""
 
     kind: Annotated[str, OneOf(CLUSTERS)] = Field(
-        default=Local.name, description=f"{'; '.join(f'{name}: {kind.summary}' for name, kind in CLUSTERS.items())}."
+        default=Auto.name, description=f"{'; '.join(f'{name}: {kind.summary}' for name, kind in CLUSTERS.items())}."
     )
     workers: Count = Field(
         default=2,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -65,8 +66,10 @@ def remembered_market(inspection: Inspection, kept: KeptResults) -> Market | Non
     name = _name("market", inspection, _OF_SCENARIOS, {"market": inspection.settings.inputs.market})
     found = None if name is None else kept.find(name)
     if found is not None:
-        inspection.replay(found.facts["found"])
-        return _restored(found, inspection)
+        with suppress(OSError, StorageError):  # deleted since: it is made again
+            restored = _restored(found, inspection)
+            inspection.replay(found.facts["found"])
+            return restored
     before = inspection.mark()
     market = open_market(inspection)
     if name is not None and market is not None and not inspection.blocking:
@@ -80,8 +83,10 @@ def remembered_scenarios(inspection: Inspection, market: Market, selection: Sele
     name = _name("scenarios", inspection, _OF_THE_RUN, locations, selection.canonical(("scenario",)))
     found = None if name is None else kept.find(name)
     if found is not None:
-        inspection.replay(found.facts["found"])
-        return Scenarios(ScenarioSet.open(found.path(_SCENARIOS)))
+        with suppress(StorageError):
+            columns = ScenarioSet.open(found.path(_SCENARIOS))
+            inspection.replay(found.facts["found"])
+            return Scenarios(columns)
     before = inspection.mark()
     scenarios = open_scenarios(inspection, market, selection)
     if name is not None and not inspection.blocking:

@@ -7,9 +7,12 @@ functions serve.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib.metadata import version
 from typing import Any, Final
 
 import numpy as np
@@ -20,6 +23,7 @@ from riskpipe.kernels.business_days import FOLLOWING, MODIFIED_FOLLOWING, PRECED
 from riskpipe.market.calendar_names import CALENDARS, QUANTLIB, is_calendar
 from riskpipe.market.date_rules import CONVENTIONS
 from riskpipe.market.labels import Labels
+from riskpipe.store.kept import KeptResults
 
 _ROLLS: Final = {
     "following": ("following", FOLLOWING),
@@ -28,6 +32,7 @@ _ROLLS: Final = {
 }
 _FIRST, _LAST = -25_202, 84_005  # 1901-01-01 and 2199-12-31
 _MARGIN: Final = 31  # days
+_DAYS: Final = "days.npy"
 _EXCEL_EPOCH: Final = 25569  # QuantLib's serial number of 1970-01-01
 
 Days = NDArray[np.int32]
@@ -93,13 +98,28 @@ def quantlib_calendar(name: str) -> Any:
 
 @lru_cache(maxsize=len(CALENDARS))
 def _holidays(name: str) -> NDArray[np.datetime64]:
+    """Ascending; kept between processes, because QuantLib is slow to import, and to list a calendar."""
     if name == "weekends":
         return np.zeros(0, "datetime64[D]")
+    kept = KeptResults.of_user()
+    key = hashlib.sha256(f"1 {name} {QUANTLIB[name]} {version('QuantLib')}".encode()).hexdigest()
+    found = kept.find(f"calendar-{key}")
+    if found is not None:
+        with suppress(OSError):  # deleted since
+            kept_days: Days = np.load(found.path(_DAYS), allow_pickle=False)
+            return kept_days.astype("datetime64[D]")
+    days = _listed(name)
+    kept.keep(f"calendar-{key}", name, {_DAYS: lambda path: np.save(path, days, allow_pickle=False)})
+    return days.astype("datetime64[D]")
+
+
+def _listed(name: str) -> Days:
+    """QuantLib's list."""
     import QuantLib as ql  # noqa: N813
 
     dates = quantlib_calendar(name).holidayList(ql.Date.minDate(), ql.Date.maxDate() - 1, False)
-    serials = np.fromiter((date.serialNumber() for date in dates), np.int64, len(dates))
-    return (serials - _EXCEL_EPOCH).astype("datetime64[D]")
+    serials = np.fromiter((date.serialNumber() for date in dates), np.int32, len(dates))
+    return serials - np.int32(_EXCEL_EPOCH)
 
 
 def adjust(days: Days, calendar: Calendar, convention: Labels | str, offsets: Integers | None = None) -> Days:

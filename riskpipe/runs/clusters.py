@@ -14,12 +14,14 @@ def cluster_request(
     run_id: str,
     projected_seconds: float,
     attempt: int = 1,
+    isolated: bool = False,
     stopped: Callable[[], bool] | None = None,
 ) -> ClusterRequest:
     """What opens the cluster that the settings name, for one run.
 
     :param projected_seconds: of what is to be priced there, on one worker.
     :param attempt: from 1; a cluster that replaces a lost one has the next.
+    :param isolated: a process of this run has died: blocks are not to be priced in the driver's own.
     :param stopped: whether to give up a cluster that is still starting.
     """
     cluster = settings.cluster
@@ -29,6 +31,8 @@ def cluster_request(
         memory_limit=cluster.memory_limit,
         initialise=import_kernels,
         identity=ClusterIdentity(run_id, settings.output, attempt=attempt),
+        projected_seconds=projected_seconds,
+        isolated=isolated or cluster.block_timeout is not None,
         stopped=stopped,
     )
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from riskpipe.plan.state import RunState
 from riskpipe.plan.stored_plan import StoredPlan
 from riskpipe.runs.combined_files import CombinedFiles
 from riskpipe.runs.stored import open_plan
 from riskpipe.store.parquet import WrittenFile
-from riskpipe.store.records import Combined, OutputLost, Record
+from riskpipe.store.records import Combined, OutputLost, Record, SessionEnded, SessionStarted
 from riskpipe.store.run_folder import RunFolder
 
 
@@ -19,11 +19,13 @@ class FoldedRun:
     """What has become of a run's blocks, and which files were made of theirs.
 
     :param combined: files made of blocks' outputs: sums, whole vectors, corrections, merged tables.
+    :param unended: sessions that have not ended, or that were killed.
     """
 
     folder: RunFolder
     state: RunState
     combined: CombinedFiles
+    unended: set[str] = field(default_factory=set)
 
     @property
     def plan(self) -> StoredPlan:
@@ -36,6 +38,10 @@ class FoldedRun:
             self.combined.done(record.name, WrittenFile(record.path, record.rows, record.bytes, record.sha256))
         elif isinstance(record, OutputLost):
             self.combined.lost(record.name)
+        elif isinstance(record, SessionStarted):
+            self.unended.add(record.session)
+        elif isinstance(record, SessionEnded):
+            self.unended.discard(record.session)
 
 
 def fold(folder: RunFolder, records: Iterable[Record]) -> FoldedRun:

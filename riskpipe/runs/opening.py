@@ -136,5 +136,6 @@ def _cluster(session: Session, attempt: int) -> ClusterRequest:
         run_id=session.folder.run_id,
         projected_seconds=sum(block.projected_seconds for block in session.state.pending()),
         attempt=attempt,
+        isolated=len(session.run.unended) > 1,  # this one, and one that was killed
         stopped=lambda: session.stop.requested,
     )

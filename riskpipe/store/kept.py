@@ -32,7 +32,7 @@ _PIECE = 1 << 20
 
 @dataclass(frozen=True)
 class Kept:
-    """An entry that was found whole. Files that have been opened stay readable when it is deleted."""
+    """An entry that was found whole. Another process may delete it: only files that have been opened stay readable."""
 
     directory: Path
     facts: Any
@@ -72,10 +72,8 @@ class KeptResults:
                 raise ValueError("a file is not what was kept")
             os.utime(directory / _ENTRY)  # the time of its last use
             return Kept(directory, entry["facts"])
-        except FileNotFoundError:
-            return None
         except (OSError, ValueError, KeyError, TypeError):
-            shutil.rmtree(directory, ignore_errors=True)
+            shutil.rmtree(directory, ignore_errors=True)  # if it is there, it is damaged
             return None
 
     def keep(self, name: str, facts: Any, files: Mapping[str, Callable[[str], None]]) -> None:

@@ -29,6 +29,7 @@ class PlanReport:
 
     :param valuations: trades x scenarios that will be priced.
     :param numbers: trades x measures that will be reported.
+    :param cluster: where it would be priced.
     :param max_memory: the most that a worker process is projected to hold, bytes.
     """
 
@@ -42,6 +43,7 @@ class PlanReport:
     projected_seconds: float
     projected_bytes_output: int
     max_memory: int
+    cluster: str
     warnings: list[str]
     by_product: list[ProductRow]
     path: str | None = None
@@ -64,6 +66,7 @@ def plan(settings: Settings, selection: Selection, path: str | None = None) -> P
 
 def report(settings: Settings, planned: Planned, path: str | None) -> PlanReport:
     """The plan in figures, with its warnings."""
+    cluster = settings.cluster
     header, totals = planned.plan.header, planned.plan.header.totals
     pnl = sum(r.pnl_columns for r in planned.ranges) if planned.stored_pnl else 0
     numbers = int(totals["numbers"])
@@ -79,6 +82,7 @@ def report(settings: Settings, planned: Planned, path: str | None) -> PlanReport
         projected_seconds=float(totals["projected_seconds"]),
         projected_bytes_output=int(totals["trades"]) * pnl * 8 + numbers * 40,
         max_memory=int(totals["most_bytes"]),
+        cluster=cluster.runs_on.describe(cluster.sizing, float(totals["projected_seconds"])),
         warnings=_warnings(settings, header, len(quarantine)),
         by_product=[
             ProductRow(name, int(row["trades"]), int(row["blocks"]), row["seconds"])

@@ -62,6 +62,43 @@ except SystemExit as error:
     assert result.stdout.splitlines()[-1] == "0 []"
 
 
+NEVER = {"dask", "distributed", "pandas", "scipy", "tornado"}
+
+
+@pytest.mark.parametrize(
+    ("words", "unwanted"),
+    [
+        (["runs", "list"], NEVER | {"QuantLib"}),
+        (["plan"], NEVER | {"QuantLib"}),
+        (["check"], NEVER | {"QuantLib"}),
+        (["run", "--set", "cluster.kind=serial"], NEVER | {"QuantLib"}),
+        (["run", "--resume", "never"], NEVER | {"QuantLib"}),  # of kind auto: a small book is priced in this process
+    ],
+)
+def test_what_a_command_does_not_import(small_book: Path, tmp_path: Path, words: list[str], unwanted: set[str]) -> None:
+    """The second time, when the day's market is kept. Time that a command takes before it does anything is imports."""
+    program = """
+import sys
+from riskpipe.cli.main import main
+sys.argv = ["riskpipe", *sys.argv[1:]]
+try:
+    main()
+except SystemExit as error:
+    print(*sys.modules, file=open(sys.argv[-1].removeprefix("output=") + ".modules", "w"))
+    raise
+"""
+    for attempt in ("first", "second"):
+        output = tmp_path / attempt
+        settings = ["--set", "measures=[pv, stress, historical_var]", "--set", f"output={output}"]
+        subprocess.run(
+            [sys.executable, "-c", program, *words, "-c", str(small_book / "riskpipe.yaml"), *settings],
+            env=os.environ | {"RISKPIPE_MARKET_CACHE": str(tmp_path / "kept")},
+            capture_output=True,
+            check=True,
+        )
+    assert set(Path(f"{output}.modules").read_text().split()) & unwanted == set()
+
+
 def test_data_on_stdout_only(config: Path) -> None:
     result = riskpipe("config", "show", "-c", str(config))
     assert result.returncode == 0

@@ -29,6 +29,7 @@ def test_as_many_as_a_deadline_needs(deadline: float, seconds: float, expected: 
     ("given", "expected"),
     [
         ({"kind": "serial", "workers": 9}, 1),
+        ({"workers": 9}, 9),
         ({"kind": "local", "workers": 9}, 9),
         ({"kind": "local", "workers": 9, "deadline": 1.0}, 9),
         ({"kind": "kubernetes", "workers": 9}, 9),
@@ -39,6 +40,24 @@ def test_as_many_as_a_deadline_needs(deadline: float, seconds: float, expected: 
 )
 def test_within_what_is_configured(given: dict[str, Any], expected: int) -> None:
     assert Cluster(**given).planned_workers(1500.0) == expected
+
+
+@pytest.mark.parametrize(
+    ("seconds", "isolated", "workers", "described"),
+    [
+        (5.0, False, None, "auto: as serial, in this process"),
+        (5.0, True, 1, "auto: as serial, in this process"),  # what dies or has to be ended is seen only as it runs
+        (5.1, False, 2, "auto: as local, 2 workers"),
+    ],
+)
+def test_auto_is_serial_while_the_work_is_small(
+    seconds: float, isolated: bool, workers: int | None, described: str
+) -> None:
+    section = Cluster()
+    planned = section.planned_workers(seconds)
+    assert section.runs_on.describe(section.sizing, seconds) == described
+    with section.runs_on.open(ClusterRequest(workers=planned, projected_seconds=seconds, isolated=isolated)) as client:
+        assert (client and len(client.nthreads())) == workers
 
 
 def test_a_run_that_will_be_late_is_told() -> None:

@@ -230,7 +230,7 @@ warnings_as_errors: 1
         ),
         (
             "cluster: {kind: slurm}",
-            "cluster.kind: one of local, address, kubernetes, serial is wanted, got 'slurm'",
+            "cluster.kind: one of auto, local, address, kubernetes, serial is wanted, got 'slurm'",
         ),
         (
             "cluster: {kind: address}",
@@ -238,7 +238,7 @@ warnings_as_errors: 1
         ),
         (
             "cluster: {kind: serial, shards: 2}",
-            "cluster.shards: kind serial has one; kinds local and kubernetes can be cut into shards",
+            "cluster.shards: kind serial has one; kinds auto, local, kubernetes can be cut into shards",
         ),
         (
             "cluster: {workers: 4, shards: 5}",
