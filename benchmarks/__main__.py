@@ -13,13 +13,14 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import day, european, first_block, pipeline, plan_blocks, products, scale, scale_day, shapes
+from benchmarks import day, european, first_block, pipeline, plan_blocks, products, scale, scale_day, shapes, small
 
 BENCHMARKS: Mapping[str, Callable[[], object]] = {
     "european": european.main,
     "products": products.main,
     "first_block": first_block.main,
     "plan_blocks": plan_blocks.main,
+    "small": small.main,
     "pipeline": pipeline.main,
     "shapes": shapes.main,
     "day": day.main,

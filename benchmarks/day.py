@@ -78,6 +78,7 @@ def one(config: str) -> dict[str, object]:
         assignments=(
             "measures=[pv, historical_var]",
             "scenario_pnl.historical=false",
+            "cluster.kind=local",
             f"cluster.workers={WORKERS}",
         ),
         environment={},

@@ -25,7 +25,7 @@ from riskpipe.cli.retry import retry
 from riskpipe.cli.run import run
 from riskpipe.cli.runs import collect, list_
 from riskpipe.cli.runs import show as show_run
-from riskpipe.cli.startup import spare_unused
+from riskpipe.cli.startup import collect_seldom, spare_unused
 from riskpipe.cli.streams import standard_streams
 
 HELP = "Batch risk for cross-asset books: Parquet in, pricing blocks on Dask, Parquet out."
@@ -82,6 +82,7 @@ app.command()(everywhere(doctor))
 
 def main() -> None:
     """Console script and `python -m riskpipe`."""
+    collect_seldom()
     spare_unused()
     with standard_streams():
         app()

@@ -1,15 +1,20 @@
-"""What a command need not import: pyarrow and numba look for libraries of which riskpipe uses nothing.
+"""What a command need not do before it begins.
 
 pyarrow imports pandas, where it is installed, at the first array that it makes, to see whether it was given a Series;
-numba imports SciPy for its linear algebra. Together that is a third of a second of every command.
+numba imports SciPy for its linear algebra. Together that is a third of a second of every command. And Python looks
+for garbage after every 700 new objects, of which imports make hundreds of thousands that stay.
 """
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Sequence
 from importlib.metadata import entry_points
 from types import ModuleType
+
+GARBAGE_AFTER = 50_000
+"""New objects after which Python looks for cycles: seldom while modules are imported, and still every few blocks."""
 
 _UNUSED = frozenset({"pandas", "scipy"})
 
@@ -26,3 +31,8 @@ def spare_unused() -> None:
     """Let pandas and SciPy count as not installed in this process, unless a product from elsewhere may use them."""
     if not entry_points(group="riskpipe.products"):
         sys.meta_path.insert(0, _NotInstalled())
+
+
+def collect_seldom() -> None:
+    """See `GARBAGE_AFTER`."""
+    gc.set_threshold(GARBAGE_AFTER, *gc.get_threshold()[1:])
