@@ -82,7 +82,8 @@ def main(trades: int = 200_000, scenarios: int = 500) -> dict[str, object]:
         print("combine s  publish s  worker MiB  projected  driver MiB  total s")
         for name, assignments in CASES.items():
             words = [sys.executable, "-m", "benchmarks.pipeline", str(book / "riskpipe.yaml")]
-            words += ["cluster.kind=local", f"cluster.workers={WORKERS}", f"output={temporary}/{len(rows)}", *assignments]
+            words += ["cluster.kind=local", f"cluster.workers={WORKERS}"]
+            words += [f"output={temporary}/{len(rows)}", *assignments]
             done = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True)
             row = json.loads(done.stdout.splitlines()[-1])
             rows[name] = row
