@@ -84,7 +84,12 @@ class Bumps(Section):
     """Sizes of the shifts. delta and gamma are per unit; all other measures are the change for the shift."""
 
     spot: Positive = Field(default=0.001, description="Relative shift of a spot for delta and gamma: 0.001 is 0.1 %.")
-    volatility: Positive = Field(default=0.01, description="Absolute shift of a volatility: 0.01 is one vol point.")
+    volatility: Positive = Field(
+        default=0.01, description="Absolute shift of a lognormal volatility: 0.01 is one vol point."
+    )
+    normal_volatility: Positive = Field(
+        default=0.0001, description="Absolute shift of a normal volatility (normal_vol): 0.0001 is one basis point."
+    )
     rate: Positive = Field(default=0.0001, description="Absolute shift of a zero rate: 0.0001 is one basis point.")
     hazard: Positive = Field(default=0.0001, description="Absolute shift of a hazard rate: 0.0001 is one basis point.")
     bucketed_spot: Positive = Field(default=0.01, description="Relative shift of one spot for bucketed_delta.")

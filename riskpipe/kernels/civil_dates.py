@@ -53,6 +53,13 @@ def month_start(month: int) -> int:
 
 
 @inline
+def is_end_of_february(day: int) -> bool:
+    """Whether a day is the 28th, in leap years the 29th."""
+    of_month = month_of(day)[1]
+    return of_month >= _SHORTEST - 1 and month_of(day)[0] % 12 == 1 and month_of(day + 1)[1] == 0
+
+
+@inline
 def day_in_month(month: int, day: int) -> int:
     """A day of a month, less one, or the month's last."""
     begin = month_start(month)

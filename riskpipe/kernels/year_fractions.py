@@ -1,13 +1,17 @@
-"""Year fractions by day counts. Source: 2006 ISDA Definitions, section 4.16 (b), (d), (e), (f), (g)."""
+"""Year fractions by day counts.
+
+Source: 2006 ISDA Definitions, section 4.16 (b), (d), (e), (f), (g); of the US rule, Mayle, Standard Securities
+Calculation Methods 1 (SIA, 1993), chapter 1.
+"""
 
 from __future__ import annotations
 
 from riskpipe.arrays import FloatArray
 from riskpipe.kernels.arguments import Indices
-from riskpipe.kernels.civil_dates import civil_year, month_of, year_start
+from riskpipe.kernels.civil_dates import civil_year, is_end_of_february, month_of, year_start
 from riskpipe.kernels.compiler import inline, kernel
 
-ACT_360, ACT_365F, ACT_ACT, BOND_BASIS, EUROBOND_BASIS = range(5)
+ACT_360, ACT_365F, ACT_ACT, BOND_BASIS, EUROBOND_BASIS, US_BASIS = range(6)
 
 
 @inline
@@ -35,6 +39,16 @@ def _months_of_30(start: int, end: int, bond_basis: bool) -> float:
     return (30 * (last_month - first_month) + (last - first)) / 360.0
 
 
+@inline
+def _us_months_of_30(start: int, end: int) -> float:
+    """As the bond basis, and the last day of February is the 30th: at the end only if the start is one, too."""
+    if not is_end_of_february(start):
+        return _months_of_30(start, end, True)
+    first_month, last_month = month_of(start)[0], month_of(end)[0]
+    last = 29 if is_end_of_february(end) else min(month_of(end)[1], 29)
+    return (30 * (last_month - first_month) + (last - 29)) / 360.0
+
+
 @kernel
 def year_fractions(start: Indices, end: Indices, rule: Indices, fraction: FloatArray) -> None:
     """Years from `start` to `end`, int32[n], into float64[n]; `rule` int32[n], such as `ACT_360`."""
@@ -46,5 +60,7 @@ def year_fractions(start: Indices, end: Indices, rule: Indices, fraction: FloatA
             fraction[k] = (last - first) / 365.0
         elif rule[k] == ACT_ACT:
             fraction[k] = _actual_actual(first, last)
+        elif rule[k] == US_BASIS:
+            fraction[k] = _us_months_of_30(first, last)
         else:
             fraction[k] = _months_of_30(first, last, rule[k] == BOND_BASIS)

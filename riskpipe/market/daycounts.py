@@ -20,6 +20,7 @@ _RULES: Final = {
     "ACT/ACT": kernels.ACT_ACT,
     "30/360": kernels.BOND_BASIS,
     "30E/360": kernels.EUROBOND_BASIS,
+    "30U/360": kernels.US_BASIS,
 }
 
 
@@ -28,12 +29,12 @@ def year_fraction(start: Days, end: Days, day_count: Labels | str) -> FloatArray
 
     :param start: int32[n], days since 1970-01-01.
     :param end: int32[n].
-    :param day_count: ACT/360, ACT/365F, ACT/ACT (ISDA), 30/360 (bond basis) or 30E/360 (Eurobond basis), of
-        each pair or one for all.
+    :param day_count: ACT/360, ACT/365F, ACT/ACT (ISDA), 30/360 (bond basis), 30E/360 (Eurobond basis) or
+        30U/360 (US), of each pair or one for all.
     :return: float64[n].
     :raises ValueError: unknown day count.
 
-    Source: 2006 ISDA Definitions, section 4.16 (b), (d), (e), (f), (g).
+    Source: `riskpipe.kernels.year_fractions`.
     """
     names = (day_count,) if isinstance(day_count, str) else day_count.names
     codes = np.zeros(len(start), np.int32) if isinstance(day_count, str) else day_count.codes

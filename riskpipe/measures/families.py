@@ -27,9 +27,14 @@ class Bumps:
 
     spot: float
     volatility: float
+    normal_volatility: float
     rate: float
     hazard: float
     bucketed_spot: float
+
+    def of_volatility(self, kind: str) -> float:
+        """The shift of volatilities of a kind."""
+        return self.normal_volatility if kind == "normal_vol" else self.volatility
 
 
 @dataclass(frozen=True)
@@ -132,7 +137,9 @@ class SpotFamily(Family):
 
 
 class VegaFamily(Family):
-    """Change for +1 vol point on a whole surface: on its volatilities, not on risk reversals and butterflies."""
+    """Change for +1 vol point, or +1 bp of a normal volatility, on a whole surface: on its volatilities, not on risk
+    reversals and butterflies.
+    """
 
     name = "vega"
     measures = ("vega",)
@@ -141,7 +148,8 @@ class VegaFamily(Family):
     def subjects(self, snapshot: MarketSnapshot, bumps: Bumps) -> Iterator[Subject]:
         for group in _groups(snapshot, self.kinds):
             factors = _volatilities(snapshot, group)
-            yield Subject(f"{group.kind}:{group.name}", factors, (snapshot.x0[factors] + bumps.volatility,))
+            bumped = snapshot.x0[factors] + bumps.of_volatility(group.kind)
+            yield Subject(f"{group.kind}:{group.name}", factors, (bumped,))
 
 
 class Dv01Family(Family):
@@ -216,7 +224,7 @@ class BucketedDeltaFamily(Family):
 
 
 class BucketedVegaFamily(Family):
-    """Change for +1 vol point on one point of a surface."""
+    """Change for +1 vol point, or +1 bp of a normal volatility, on one point of a surface."""
 
     name = "bucketed_vega"
     measures = ("bucketed_vega",)
@@ -227,12 +235,12 @@ class BucketedVegaFamily(Family):
         ids = snapshot.factors.column("factor")
         for group in _groups(snapshot, self.kinds):
             for factor in range(group.start, group.stop):
-                level = snapshot.x0[factor : factor + 1] + bumps.volatility
+                level = snapshot.x0[factor : factor + 1] + bumps.of_volatility(group.kind)
                 yield Subject(ids[factor].as_py(), np.array([factor]), (level,))
 
 
 class VolgaFamily(Family):
-    """Change of vega for +1 vol point on a whole surface, vega itself being a change: v(s+2h) - 2 v(s+h) + v(s).
+    """Change of vega for its own bump on a whole surface, vega itself being a change: v(s+2h) - 2 v(s+h) + v(s).
 
     Forward, as vega is, so that no volatility is bumped below zero.
     """
@@ -245,8 +253,9 @@ class VolgaFamily(Family):
     def subjects(self, snapshot: MarketSnapshot, bumps: Bumps) -> Iterator[Subject]:
         for group in _groups(snapshot, self.kinds):
             factors = _volatilities(snapshot, group)
-            once = snapshot.x0[factors] + bumps.volatility
-            yield Subject(f"{group.kind}:{group.name}", factors, (once, once + bumps.volatility))
+            step = bumps.of_volatility(group.kind)
+            once = snapshot.x0[factors] + step
+            yield Subject(f"{group.kind}:{group.name}", factors, (once, once + step))
 
     def reduce(self, base: FloatArray, values: FloatArray, shift: float) -> Mapping[str, FloatArray]:
         once, twice = values[:, 0], values[:, 1]
@@ -254,7 +263,7 @@ class VolgaFamily(Family):
 
 
 class VannaFamily(Family):
-    """Change of delta for +1 vol point on the underlying's whole surface, delta as `SpotFamily` has it.
+    """Change of delta for vega's bump on the underlying's whole surface, delta as `SpotFamily` has it.
 
     Of underlyings that have a surface of their name. Labelled by the underlying, as delta is. A trade that the surface
     moves and the underlying does not has no delta to it that could change (a quanto option, and the pair's).
@@ -272,14 +281,17 @@ class VannaFamily(Family):
 
     def subjects(self, snapshot: MarketSnapshot, bumps: Bumps) -> Iterator[Subject]:
         surfaces: dict[str, list[NDArray[np.int64]]] = {}
+        steps: dict[str, list[FloatArray]] = {}
         for group in _groups(snapshot, VOLATILITY_KINDS):
-            surfaces.setdefault(group.name, []).append(_volatilities(snapshot, group))
+            factors = _volatilities(snapshot, group)
+            surfaces.setdefault(group.name, []).append(factors)
+            steps.setdefault(group.name, []).append(np.full(len(factors), bumps.of_volatility(group.kind)))
         for group in _groups(snapshot, UNDERLYING_KINDS):
             if group.name not in surfaces:
                 continue
             prices, vols = _factors(group), np.concatenate(surfaces[group.name])
             level, vol = snapshot.x0[prices], snapshot.x0[vols]
-            step, bumped = bumps.spot * reference_price(level), vol + bumps.volatility
+            step, bumped = bumps.spot * reference_price(level), vol + np.concatenate(steps[group.name])
             columns = ((level + step, bumped), (level - step, bumped), (level + step, vol), (level - step, vol))
             yield Subject(
                 f"{group.kind}:{group.name}",

@@ -33,7 +33,9 @@ every_product = pytest.mark.parametrize("product", [product.name for product in 
 
 OPTIONS_ON_RATES = ("cap_floor", "swaption")
 SURFACES = {"black_vol", "normal_vol", "fx_vol"}
-BUMPS = Bumps(spot=0.002, volatility=0.03, rate=0.0005, hazard=0.0007, bucketed_spot=0.04)
+BUMPS = Bumps(
+    spot=0.002, volatility=0.03, normal_volatility=0.0002, rate=0.0005, hazard=0.0007, bucketed_spot=0.04
+)
 
 
 @pytest.fixture(scope="session")

@@ -135,6 +135,7 @@ class Rates:
         "ACT/ACT": ql.ActualActual(ql.ActualActual.ISDA),
         "30/360": ql.Thirty360(ql.Thirty360.BondBasis),
         "30E/360": ql.Thirty360(ql.Thirty360.EurobondBasis),
+        "30U/360": ql.Thirty360(ql.Thirty360.USA),
     }
     periods: ClassVar[dict[str, Any]] = {
         "1M": ql.Period(1, ql.Months),

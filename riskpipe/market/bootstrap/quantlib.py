@@ -21,6 +21,7 @@ DAY_COUNTERS: Final[dict[str, Any]] = {
     "ACT/ACT": ql.ActualActual(ql.ActualActual.ISDA),
     "30/360": ql.Thirty360(ql.Thirty360.BondBasis),
     "30E/360": ql.Thirty360(ql.Thirty360.EurobondBasis),
+    "30U/360": ql.Thirty360(ql.Thirty360.USA),
 }
 BUSINESS_DAY_CONVENTIONS: Final[dict[str, Any]] = {
     "unadjusted": ql.Unadjusted,

@@ -15,6 +15,7 @@ QUANTLIB = {
     "ACT/ACT": ql.ActualActual(ql.ActualActual.ISDA),
     "30/360": ql.Thirty360(ql.Thirty360.BondBasis),
     "30E/360": ql.Thirty360(ql.Thirty360.EurobondBasis),
+    "30U/360": ql.Thirty360(ql.Thirty360.USA),
 }
 
 
@@ -62,6 +63,22 @@ def test_printed_values() -> None:
     leap = np.array(["2003-11-01", "2004-05-01"], "datetime64[D]").astype(np.int32)
     # ISDA, "EMU and market conventions: recent developments" (1998): 61/365 + 121/366
     assert year_fraction(leap[:1], leap[1:], "ACT/ACT")[0] == pytest.approx(61 / 365 + 121 / 366, abs=1e-15)
+
+
+def test_the_end_of_february_is_the_thirtieth_in_america() -> None:
+    """By hand, from the rule: to the end of March, from one February to the next, and what is no start there."""
+    days = [
+        ("2023-02-28", "2023-03-31", 30),
+        ("2024-02-28", "2024-03-31", 33),
+        ("2024-02-29", "2024-03-31", 30),
+        ("2023-02-28", "2024-02-29", 360),
+        ("2024-02-29", "2025-02-28", 360),
+        ("2024-02-29", "2025-03-15", 375),
+        ("2023-08-31", "2024-02-29", 179),
+        ("2100-02-28", "2100-03-30", 30),
+    ]
+    start, end = (np.array([pair[k] for pair in days], "datetime64[D]").astype(np.int32) for k in (0, 1))
+    np.testing.assert_array_equal(year_fraction(start, end, "30U/360") * 360.0, [pair[2] for pair in days])
 
 
 def test_unknown_names() -> None:
