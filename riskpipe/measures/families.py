@@ -52,6 +52,9 @@ class Family(ABC):
     :cvar kinds: factor kinds that some subject bumps.
     :cvar central: the first two columns of a subject are up and down from today's levels.
     :cvar by_first: only a trade that depends on a subject's first factor has its numbers; else, on any of its factors.
+    :cvar translated: numbers in the base currency are changes of what a trade is worth there, its exchange rate bumped
+        as well: a trade that is only translated by a factor has its number, too. Else they are the numbers in the
+        trade's currency at today's rate.
     :cvar total: how a trade's single number in `valuations` comes from its subjects: their sum, or the only one
         (numbers per unit of different spots do not add up).
     :cvar additive: whether numbers of different trades add up, in base currency, to the number of a book.
@@ -63,6 +66,7 @@ class Family(ABC):
     width: ClassVar[int] = 1
     central: ClassVar[bool] = False
     by_first: ClassVar[bool] = False
+    translated: ClassVar[bool] = False
     shift_type: ClassVar[Literal["absolute", "relative"]] = "absolute"
     total: ClassVar[Literal["sum", "only", "none"]] = "sum"
     additive: ClassVar[bool] = True
@@ -196,7 +200,8 @@ class ThetaFamily(Family):
 class BucketedDeltaFamily(Family):
     """Change for +1 bp on one point of a rate or hazard curve, and for +1 % of one spot or forward price.
 
-    Negative prices move upwards by 1 % of their magnitude.
+    Negative prices move upwards by 1 % of their magnitude. The spot that translates a trade's currency into the base
+    currency is one of its points.
 
     Of a curve that is made from quotes the points are the quotes.
     """
@@ -204,6 +209,7 @@ class BucketedDeltaFamily(Family):
     name = "bucketed_delta"
     measures = ("bucketed_delta",)
     kinds = ("zero_rate", "par_rate", "hazard_rate", "cds_spread", *UNDERLYING_KINDS)
+    translated = True
     total = "none"
 
     def subjects(self, snapshot: MarketSnapshot, bumps: Bumps) -> Iterator[Subject]:

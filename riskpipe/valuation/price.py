@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
-from riskpipe.errors import Failure, Reason, described, is_interrupt, out_of_memory, printable
+from riskpipe.errors import Reason, described, is_interrupt, out_of_memory
 from riskpipe.kernels.pnl import pnl_into
 from riskpipe.kernels.sums import LARGEST_TERM, summable
 from riskpipe.measures.catalogue import PNL_SETS, families
@@ -26,9 +25,7 @@ from riskpipe.products.trades import Trades
 from riskpipe.store.process import hold_standard_descriptors
 from riskpipe.valuation.bumps import FirstBumps
 from riskpipe.valuation.context import ColumnClass, Context
-
-# SEVERAL is not applicable, too: the trade depends on more than one factor, and their numbers do not add up.
-OK, FAILED, NOT_APPLICABLE, SEVERAL = np.uint8(0), np.uint8(1), np.uint8(2), np.uint8(3)
+from riskpipe.valuation.part import FAILED, NOT_APPLICABLE, OK, SEVERAL, Part, Sensitivity
 
 # Scenarios priced at a time: rows of levels and discount factors of this width stay in the second-level cache.
 TILE = 128
@@ -36,47 +33,6 @@ TILE = 128
 LANES = 8
 # Values held at a time between pricing and reduction.
 CHUNK_VALUES = 4_000_000
-
-
-@dataclass(frozen=True)
-class Sensitivity:
-    """One subject's numbers for some of the trades: positions int32[m], value float64[m] (NaN: failed)."""
-
-    positions: NDArray[np.int32]
-    factor: str
-    measure: str
-    shift: float
-    shift_type: str
-    value: FloatArray
-
-
-@dataclass
-class Part:
-    """Results for `trades`, by position.
-
-    :param values, statuses: measure -> float64[n] (NaN where there is no number), uint8[n].
-    :param conversion: float64[n], base currency per unit of the trade's currency.
-    :param pnl: scenario set -> float64[n, columns], base currency; rows that failed are NaN.
-    :param failures: position -> why the trade (or a measure of it) has no number; not-applicable ones have none.
-    """
-
-    trades: Trades
-    currency: list[str | None]
-    conversion: FloatArray
-    values: dict[str, FloatArray] = field(default_factory=dict)
-    statuses: dict[str, NDArray[np.uint8]] = field(default_factory=dict)
-    sensitivities: list[Sensitivity] = field(default_factory=list)
-    pnl: dict[str, FloatArray] = field(default_factory=dict)
-    failures: dict[int, tuple[str, Failure]] = field(default_factory=dict)
-
-    def fail(self, positions: NDArray[np.integer], stage: str, reason: Reason, message: str) -> None:
-        """Note a failure; the first of a trade stands."""
-        self.fail_each(positions, stage, reason, [message] * len(positions))
-
-    def fail_each(self, positions: NDArray[np.integer], stage: str, reason: Reason, messages: list[str]) -> None:
-        """Likewise, with a message each."""
-        for position, message in zip(positions.tolist(), messages, strict=True):
-            self.failures.setdefault(position, (stage, Failure(reason, printable(message))))
 
 
 def value_trades(
@@ -310,6 +266,8 @@ class _Valuation:
             rows = self._touched(columns, converted=False)
             if len(rows):
                 self._subjects(sums, columns, rows)
+            if family.translated:
+                self._translations(sums, columns, rows)
         for total in sums.totals.values():
             converted = total * self.part.conversion
             unsummable = ~summable(np.stack([total, converted], axis=1)) & ~sums.broken
@@ -324,7 +282,8 @@ class _Valuation:
         """The numbers of those subjects whose columns are in one class, for the trades that these touch."""
         family, width = sums.family, sums.family.width
         scenarios = self._context.scenarios
-        values = self._price(rows, scenarios.levels(self._x0, columns.columns), columns.horizon)
+        x = scenarios.levels(self._x0, columns.columns)
+        values = self._price(rows, x, columns.horizon)
         for first in range(0, len(columns.columns), width):
             mine = slice(first, first + width)
             subject = columns.columns[mine]
@@ -339,14 +298,55 @@ class _Valuation:
             added = sums.add(own, numbers, finite)
             if family.horizon:
                 continue
-            label = scenarios.names[int(subject[0])].as_py()
-            reported = self._bumps.reported(family, subject[0], shift)
             for measure, value in added.items():
-                # On one point of a curve most trades do not depend: an exact zero has no row.
-                kept = ~finite | (value != 0.0) if family.total == "none" else np.ones(len(own), np.bool_)
-                self.part.sensitivities.append(
-                    Sensitivity(own[kept], label, measure, reported, family.shift_type, value[kept])
-                )
+                converted = value * self.part.conversion[own]
+                if family.translated:
+                    converted = self._translated(own, value, bumped[:, 0], converted, x[:, first : first + 1])
+                self._keep(family, measure, subject[0], shift, (own, value, converted))
+
+    def _keep(
+        self,
+        family: Family,
+        measure: str,
+        column: np.int64,
+        shift: float,
+        numbers: tuple[NDArray[np.int32], FloatArray, FloatArray],
+    ) -> None:
+        """A subject's numbers as rows: positions of trades, values in their currencies and in the base currency."""
+        own, value, converted = numbers
+        # On one point of a curve most trades do not depend: an exact zero has no row.
+        kept = (value != 0.0) | (converted != 0.0) if family.total == "none" else np.ones(len(own), np.bool_)
+        label = self._context.scenarios.names[int(column)].as_py()
+        reported = self._bumps.reported(family, column, shift)
+        found = Sensitivity(own[kept], label, measure, reported, family.shift_type, value[kept], converted[kept])
+        self.part.sensitivities.append(found)
+
+    def _translations(self, sums: _FamilySums, columns: ColumnClass, priced: NDArray[np.int32]) -> None:
+        """Numbers of the trades that the columns move in the base currency alone.
+
+        :param priced: those that they move in their own.
+        """
+        rows = np.setdiff1d(self._touched(columns, converted=True), priced)
+        if not len(rows):
+            return
+        x = self._context.scenarios.levels(self._x0, columns.columns)
+        still = np.zeros(len(rows))
+        for k, column in enumerate(columns.columns):
+            converted = self._translated(rows, still, self.base[rows], still, x[:, k : k + 1])
+            shift = self._bumps.size(sums.family, columns.columns[k : k + 1])
+            for measure in sums.add(rows, dict.fromkeys(sums.totals, still), np.ones(len(rows), np.bool_)):
+                self._keep(sums.family, measure, column, shift, (rows, still, converted))
+
+    def _translated(
+        self, rows: NDArray[np.int32], value: FloatArray, bumped: FloatArray, converted: FloatArray, x: FloatArray
+    ) -> FloatArray:
+        """Changes in the base currency; where the exchange rate stays, and of what failed, as `converted` has them.
+
+        :param value: changes in the trades' currencies. :param bumped: values under x, float64[n_factors, 1].
+        """
+        before, after = self._fx0[self._fx_position[rows], 0], self._fx.evaluate(x)[self._fx_position[rows], 0]
+        moved = (after != before) & np.isfinite(value)
+        return np.where(moved, bumped * after - self.base[rows] * before, converted)
 
     def _own(self, family: Family, column: np.int64, rows: NDArray[np.int32]) -> NDArray[np.int64] | slice:
         """Positions among `rows`, which a subject's columns touch, of the trades that it has numbers for."""

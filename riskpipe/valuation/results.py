@@ -19,7 +19,7 @@ from riskpipe.plan.block import Block
 from riskpipe.products.trades import Trades
 from riskpipe.store.pieces import cuts_at_books, slices
 from riskpipe.store.result_tables import SCHEMAS, SORT_KEYS, ResultStatus
-from riskpipe.valuation.price import FAILED, NOT_APPLICABLE, OK, SEVERAL, Part, Sensitivity
+from riskpipe.valuation.part import FAILED, NOT_APPLICABLE, OK, SEVERAL, Part, Sensitivity
 from riskpipe.valuation.spec import ValuationSpec
 
 # By status code: one of several values that are not given as one number is not applicable, too.
@@ -217,7 +217,7 @@ def _sensitivities(spec: ValuationSpec, block: Block, part: Part) -> pa.Table:
     sizes = [len(c.positions) for c in chunks]
     positions = np.concatenate([c.positions for c in chunks]) if chunks else np.empty(0, np.int32)
     value = np.concatenate([c.value for c in chunks]) if chunks else np.empty(0)
-    value_base = value * part.conversion[positions]
+    value_base = np.concatenate([c.value_base for c in chunks]) if chunks else np.empty(0)
     broken = ~np.isfinite(value_base)
     which = pa.array(np.repeat(np.arange(len(chunks), dtype=np.int32), sizes))
     return pa.table(

@@ -23,8 +23,9 @@ from riskpipe.store.pieces import Piece, write_piece
 from riskpipe.store.portfolio import read_rows
 from riskpipe.store.result_tables import SCHEMAS, write_result
 from riskpipe.valuation.context import Context, open_context
+from riskpipe.valuation.part import Part
 from riskpipe.valuation.peak_memory import PeakMemory
-from riskpipe.valuation.price import Part, isolate, value_trades
+from riskpipe.valuation.price import isolate, value_trades
 from riskpipe.valuation.results import BLOCK_TABLES, BlockTables, block_tables, failed_part
 
 _WRITERS = 8

@@ -21,7 +21,7 @@ from riskpipe.products.catalogue import PRODUCTS, catalogue
 from riskpipe.products.dependencies import Dependencies, dependencies
 from riskpipe.products.trades import Trades
 from riskpipe.products.validation import all_columns, canonical, check_rows, check_schema
-from riskpipe.valuation.price import FAILED, OK
+from riskpipe.valuation.part import FAILED, OK
 
 FindTrades = Callable[[Product], Trades]
 ALL = slice(None)

@@ -32,7 +32,9 @@ def columns() -> dict[str, Any]:
 
 
 def bumps(spot: float, volatility: float) -> Bumps:
-    return Bumps(spot=spot, volatility=volatility, normal_volatility=volatility, rate=1e-4, hazard=1e-4, bucketed_spot=0.01)
+    return Bumps(
+        spot=spot, volatility=volatility, normal_volatility=volatility, rate=1e-4, hazard=1e-4, bucketed_spot=0.01
+    )
 
 
 def ours(family: Family, sizes: Bumps) -> FloatArray:

@@ -30,7 +30,8 @@ from riskpipe.store.filesystem import Store
 from riskpipe.store.location import open_store
 from riskpipe.store.run_folder import RunFolder
 from riskpipe.valuation.context import Context
-from riskpipe.valuation.price import Part, value_trades
+from riskpipe.valuation.part import Part
+from riskpipe.valuation.price import value_trades
 from riskpipe.valuation.run_block import BlockPayload, read_trades
 
 RUN_ID = "20261120-193055-3f9a1c"
