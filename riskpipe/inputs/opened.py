@@ -37,7 +37,6 @@ from riskpipe.store.filesystem import Store
 from riskpipe.store.kept import KeptResults
 from riskpipe.store.listing import with_partitions
 from riskpipe.store.location import open_store
-from riskpipe.store.parquet import open_parquet
 from riskpipe.store.portfolio import TradeFile, content_sha256, discover, fingerprinted
 
 _WAYS_OUT = {
@@ -189,7 +188,7 @@ def _open_portfolio(inspection: Inspection, selection: Selection) -> tuple[Trade
     known = [f for f in found.files if f.product in inspection.products and selection.any_product(f.product)]
     _tell_unknown_columns(inspection, known)
     _tell_other_days(inspection, known)
-    sound = [file for file in known if _check_columns(inspection, file) and file.rows]
+    sound = [file for file in known if _check_columns(inspection, file, found.schemas[file.path]) and file.rows]
     planned = []
     for file in sound:
         file, inspection.hashes[f"portfolio/{file.path}"] = fingerprinted(inspection.portfolio, file)
@@ -230,10 +229,9 @@ def _tell_other_days(inspection: Inspection, files: Sequence[TradeFile]) -> None
         inspection.add(fault, blocking=level == Level.ERROR)
 
 
-def _check_columns(inspection: Inspection, file: TradeFile) -> bool:
-    """Whether the file can be read as trades of its product."""
-    with open_parquet(inspection.portfolio, file.path) as parquet:
-        schema = with_partitions(parquet.schema_arrow.empty_table(), file.partitions).schema
+def _check_columns(inspection: Inspection, file: TradeFile, own: pa.Schema) -> bool:
+    """Whether the file can be read as trades of its product. :param own: without what its directories name."""
+    schema = with_partitions(own.empty_table(), file.partitions).schema
     faults = check_schema(schema, inspection.products[file.product])
     if faults and not file.rows:  # an empty DataFrame's: it may have no columns, or some of no type
         message = "the file has no rows, and lacks columns of the product: it is not read"

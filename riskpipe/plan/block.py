@@ -22,16 +22,17 @@ class BlockState(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Some trades of one file under some scenarios of the run's set.
+    """Some trades of one product under some scenarios of the run's set.
 
-    :param path: trade file, relative to the portfolio.
-    :param row_start, row_stop: rows of that file, half open.
+    :param path: trade file in which its rows begin, relative to the portfolio.
+    :param row_start, row_stop: rows, half open, counted from the first one of that file; those beyond its last one are
+        in the product's next files, by path.
     :param rows: when not None, only these rows of the range (a retry of single trades); ascending.
     :param trades: selected trades in it (quarantined ones included: each still gets its rows in the results).
     :param scenario_start, scenario_stop: columns of the run's ScenarioSet, half open.
     :param measures: what is reported from these columns.
-    :param inputs: digest of all that determines the numbers besides the ranges: file content, market, scenarios,
-        conventions, selection, product version.
+    :param inputs: digest of all that determines the numbers besides the ranges: content of its files, market,
+        scenarios, conventions, selection, product version.
     :param parent: the block that this one is a part or a repetition of.
     """
 

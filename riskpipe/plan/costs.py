@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 SECONDS_PER_UNIT = 1.2e-8
 SECONDS_PER_TRADE = 1.2e-5
 SECONDS_PER_BLOCK = 0.02
+# To open, read and check a trade file, however few trades it has.
+SECONDS_PER_FILE = 0.0005
 
 # What a worker process holds before its first block: interpreter, numpy, numba, pyarrow, distributed, compiled kernels.
 WORKER_BASELINE_BYTES = 420 * 2**20

@@ -98,7 +98,7 @@ def _describe(
 
 
 def cut_trades(seconds: FloatArray, bytes_: FloatArray, counts: NDArray[np.bool_], limits: Limits) -> NDArray[np.int64]:
-    """Boundaries of blocks over the rows of a file: int64[n_blocks + 1], first 0, last n.
+    """Boundaries of blocks over rows: int64[n_blocks + 1], first 0, last n.
 
     :param seconds, bytes_: float64[n], of each row; rows that are not selected cost nothing.
     :param counts: bool[n], rows that count towards `max_trades`.

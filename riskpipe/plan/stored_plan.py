@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
@@ -17,11 +17,12 @@ from riskpipe.arrays import FloatArray
 from riskpipe.errors import InputError
 from riskpipe.plan.block import BLOCK_ID_LENGTH, Block, digest_id
 from riskpipe.plan.costs import BYTES_PER_BLOCK, SECONDS_PER_BLOCK, WORKER_BASELINE_BYTES
-from riskpipe.plan.partition import Limits, ScenarioRange, cut_trades
-from riskpipe.plan.survey import FileSurvey
+from riskpipe.plan.partition import Limits, ScenarioRange
+from riskpipe.plan.row_ranges import RowRanges, row_ranges
+from riskpipe.plan.survey import SurveyedRows
 from riskpipe.store.parquet import reading
 
-PLAN_VERSION = 2
+PLAN_VERSION = 3
 HEADER_KEY = "riskpipe.plan"
 BLOCKS_PER_ROW_GROUP = 50_000
 # Blocks below and beyond are counted: the one is mostly overhead, the other waits long for its end.
@@ -61,7 +62,7 @@ class PlanTotals:
 
     def add(self, product: str, trades: NDArray[np.int64], measures: int, seconds: FloatArray,
             bytes_: NDArray[np.int64], *, first_range: bool) -> None:  # fmt: skip
-        """Count the blocks of one file and scenario range."""
+        """Count blocks of one product and scenario range."""
         self.blocks += len(trades)
         self.trades += int(trades.sum()) if first_range else 0
         self.numbers += int(trades.sum()) * measures
@@ -77,70 +78,56 @@ class PlanTotals:
 
 
 def block_tables(
-    surveys: Iterable[FileSurvey],
+    surveys: Iterable[SurveyedRows],
     ranges: tuple[ScenarioRange, ...],
     limits: Limits,
     inputs_of: Mapping[str, str],
     totals: PlanTotals,
 ) -> Iterator[pa.Table]:
-    """The blocks of each file, file after file: each trade range under every scenario range.
+    """The blocks of each product, as its rows come in: each trade range under every scenario range.
 
-    :param inputs_of: path -> digest of all that determines the numbers of that file's blocks besides the ranges.
+    :param inputs_of: path -> digest of all that determines the numbers of that file's trades besides the ranges.
     :param totals: is added to.
     """
-    for survey in surveys:
-        if not survey.selected.any():
-            continue
-        bounds = cut_trades(survey.seconds.max(axis=0), survey.bytes_, survey.selected, limits)
-        starts, stops = bounds[:-1], bounds[1:]
-        trades = np.add.reduceat(survey.selected.astype(np.int64), starts)
-        kept = trades > 0
-        starts, stops, trades = starts[kept], stops[kept], trades[kept]
-        memory = (np.add.reduceat(survey.bytes_, bounds[:-1])[kept] + BYTES_PER_BLOCK + WORKER_BASELINE_BYTES).astype(
-            np.int64
-        )
-        inputs = inputs_of[survey.file.path]
+    for cut in row_ranges(surveys, limits):
+        inputs = [_inputs(paths, inputs_of) for paths in cut.paths]
+        memory = (cut.bytes_ + BYTES_PER_BLOCK + WORKER_BASELINE_BYTES).astype(np.int64)
         for k, columns in enumerate(ranges):
-            seconds = np.add.reduceat(survey.seconds[k], bounds[:-1])[kept] + SECONDS_PER_BLOCK
-            totals.add(survey.file.product, trades, len(columns.measures), seconds, memory, first_range=k == 0)
-            yield _table(survey, columns, inputs, starts, stops, trades, memory, seconds)
+            seconds = cut.seconds[k] + SECONDS_PER_BLOCK
+            totals.add(cut.product, cut.trades, len(columns.measures), seconds, memory, first_range=k == 0)
+            yield _table(cut, columns, inputs, memory, seconds)
+
+
+def _inputs(paths: Sequence[str], inputs_of: Mapping[str, str]) -> str:
+    return inputs_of[paths[0]] if len(paths) == 1 else digest_id(*(inputs_of[path] for path in paths))
 
 
 def _table(
-    survey: FileSurvey,
-    columns: ScenarioRange,
-    inputs: str,
-    starts: NDArray[np.int64],
-    stops: NDArray[np.int64],
-    trades: NDArray[np.int64],
-    memory: NDArray[np.int64],
-    seconds: FloatArray,
+    cut: RowRanges, columns: ScenarioRange, inputs: list[str], memory: NDArray[np.int64], seconds: FloatArray
 ) -> pa.Table:
-    n = len(starts)
-    product = survey.file.product
+    n = len(cut.starts)
+    paths = [files[0] for files in cut.paths]
     # With the path: two files may hold the same bytes.
-    same = [product, survey.file.path, inputs]
     ids = [
-        digest_id(*same, start, stop, columns.start, columns.stop, columns.measures)
-        for start, stop in zip(starts.tolist(), stops.tolist(), strict=True)
+        digest_id(cut.product, path, digest, start, stop, columns.start, columns.stop, columns.measures)
+        for path, digest, start, stop in zip(paths, inputs, cut.starts.tolist(), cut.stops.tolist(), strict=True)
     ]
     width = len(columns.measures)
     measures = pa.ListArray.from_arrays(
         pa.array(np.arange(n + 1) * width, pa.int32()), pa.array(list(columns.measures) * n, pa.string())
     )
-    product_column, path, digest = (pa.repeat(pa.scalar(value, pa.string()), n) for value in same)
     return pa.table(
         [
             pa.array(ids, pa.string()),
-            product_column,
-            path,
-            pa.array(starts),
-            pa.array(stops),
-            pa.array(trades),
+            pa.repeat(pa.scalar(cut.product, pa.string()), n),
+            pa.array(paths, pa.string()),
+            pa.array(cut.starts),
+            pa.array(cut.stops),
+            pa.array(cut.trades),
             pa.repeat(pa.scalar(columns.start, pa.int64()), n),
             pa.repeat(pa.scalar(columns.stop, pa.int64()), n),
             measures,
-            digest,
+            pa.array(inputs, pa.string()),
             pa.array(memory),
             pa.array(seconds),
         ],
@@ -191,7 +178,10 @@ def write_plan(path: str, tables: Iterable[pa.Table], header: Callable[[], PlanH
 
 
 def _header(value: dict[str, Any]) -> PlanHeader:
-    """Fields that this version does not know are left out; two had other names in version 1."""
+    """Fields that this version does not know are left out; two had other names in version 1.
+
+    Until version 2 a block ended with its file.
+    """
     if value["version"] == 1:
         value |= {"snapshot_sha256": value["market_sha256"], "scenario_set_sha256": value["scenarios_sha256"]}
     known = {name: value[name] for name in PlanHeader.__dataclass_fields__ if name in value}

@@ -30,6 +30,7 @@ from riskpipe.products.validation import all_columns, canonical, check_rows, rea
 from riskpipe.store.filesystem import Store
 from riskpipe.store.portfolio import TradeFile, iter_batches, read_rows
 from riskpipe.store.process import hold_standard_descriptors
+from riskpipe.store.trade_rows import Piece, gathered
 
 BATCH_ROWS = 65_536
 SAMPLES = 5
@@ -54,15 +55,17 @@ class Fault:
 
 
 @dataclass(frozen=True)
-class FileSurvey:
-    """What planning needs of one file, by row.
+class SurveyedRows:
+    """What planning needs of rows of one product that follow each other, by row.
 
+    :param pieces: where they lie: in files one after another.
     :param selected: bool[n].
     :param seconds: float64[n_ranges, n], projected for each scenario range; 0 where not selected.
     :param bytes_: float64[n], the most that the row needs in any range.
     """
 
-    file: TradeFile
+    product: str
+    pieces: tuple[Piece, ...]
     selected: NDArray[np.bool_]
     seconds: FloatArray
     bytes_: FloatArray
@@ -83,6 +86,40 @@ class _Examined:
     weight: FloatArray | None = None
 
 
+class _Batch:
+    """Rows of one product that are looked at together, be they of one file or of many.
+
+    :ivar original: as they were read; trades: in canonical form.
+    """
+
+    def __init__(self, product: Product, pieces: tuple[Piece, ...], original: pa.Table) -> None:
+        self.product = product
+        self.pieces = pieces
+        self.original = original
+        self.trades = Trades(canonical(original, product))
+        self.bounds = np.concatenate([[0], np.cumsum([len(piece) for piece in pieces])])
+
+    def piece_of(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The position among the pieces of each row of the batch."""
+        return np.searchsorted(self.bounds, rows, side="right") - 1
+
+    def by_file(self, rows: NDArray[np.int64]) -> Iterator[tuple[str, NDArray[np.int64], NDArray[np.int64]]]:
+        """Path, rows of the batch and the same as rows of that file, for each file that some of `rows` are of."""
+        which = self.piece_of(rows)
+        for k in np.unique(which).tolist():
+            mine = rows[which == k]
+            yield self.pieces[k].file.path, mine, mine - self.bounds[k] + self.pieces[k].start
+
+    def names(self, rows: NDArray[np.int64]) -> tuple[str, ...]:
+        """Of a few of the trades: their ids, or where there is none the file and the row."""
+        found = []
+        for row in rows[:SAMPLES].tolist():
+            k = int(self.piece_of(np.array([row]))[0])
+            place = f"{self.pieces[k].file.path}#{self.pieces[k].start + row - self.bounds[k]}"
+            found.append(str(self.trades.trade_ids[row].as_py() or place))
+        return tuple(found)
+
+
 @dataclass
 class _RenamedBooks:
     """Books whose normal form is another name, over all files: told once.
@@ -95,12 +132,12 @@ class _RenamedBooks:
     sample: tuple[str, ...] = ()
     names: dict[str, str] = field(default_factory=dict)
 
-    def add(self, file: TradeFile, trades: Trades, original: pa.Table, first: int) -> None:
-        rows, given = renamed_books(trades, original)
+    def add(self, batch: _Batch) -> None:
+        rows, given = renamed_books(batch.trades, batch.original)
         if len(rows):
-            self.path = self.path or file.path
+            self.path = self.path or batch.pieces[batch.piece_of(rows[:1])[0]].file.path
             self.rows += len(rows)
-            self.sample = (self.sample + _sample(file, trades, rows, first))[:SAMPLES]
+            self.sample = (self.sample + batch.names(rows))[:SAMPLES]
             self.names.update({name: normal_book(name) for name in set(given)})
 
     def message(self) -> str:
@@ -129,7 +166,7 @@ class Pricing:
 
 
 class Survey:
-    """The pass. Iterate `files()` to its end; then `faults`, `blocking`, `quarantine` and `trades` are whole.
+    """The pass. Iterate `rows()` to its end; then `faults`, `blocking`, `quarantine` and `trades` are whole.
 
     :param as_of: days since 1970-01-01. :param model: None: the market cannot be read, its part is left out.
     :param usual: what lies outside is a warning.
@@ -153,7 +190,7 @@ class Survey:
         self._selection = selection or Selection()
         self._pricing = pricing or Pricing()
         self._usual = usual
-        self._hashes: list[NDArray[np.uint64]] = []
+        self._hashes: list[tuple[Piece, NDArray[np.uint64]]] = []
         self._faults: dict[tuple[Level, str, str, str, str], tuple[int, tuple[str, ...]]] = {}
         self._renamed = _RenamedBooks()
         self.blocking: list[Fault] = []
@@ -170,68 +207,57 @@ class Survey:
             for (level, file, column, rule, message), (rows, sample) in self._faults.items()
         ]
 
-    def files(self) -> Iterator[FileSurvey]:
-        """Survey file after file, then look for trade ids that occur twice, and tell of books with another name."""
-        for file in self._portfolio.files:
-            yield self._survey(file)
+    def rows(self) -> Iterator[SurveyedRows]:
+        """Survey all files, many small ones at once; then look for trade ids that occur twice, and tell of books with
+        another name."""
+        for pieces, table in gathered(self._read(), BATCH_ROWS):
+            yield self._survey(_Batch(self._portfolio.products[pieces[0].file.product], pieces, table))
         self._find_duplicates()
         self._tell_renamed()
 
-    def _survey(self, file: TradeFile) -> FileSurvey:
-        product = self._portfolio.products[file.product]
-        columns = [column.name for column in all_columns(product)]
-        empty = (np.empty(0, np.bool_), np.empty((len(self._pricing.ranges), 0)), np.empty(0))
-        parts = [empty]
-        hashes = [np.empty(0, np.uint64)]
-        first = 0
-        try:
-            for batch in iter_batches(self._portfolio.store, file, columns, BATCH_ROWS):
-                table = canonical(batch, product)
-                hashes.append(_hash(table.column("trade_id")))
-                parts.append(self._batch(file, product, Trades(table), batch, first))
-                first += len(table)
-        except StorageError as error:
-            # Its footer could be read, or it would not be here: the pages are damaged.
-            self.blocking.append(Fault(Level.ERROR, "portfolio", file.path, "", "unreadable", 0, (), str(error)))
-            parts, hashes = [empty], hashes[:1]
-        self._hashes.append(np.concatenate(hashes))
-        self.trades += first
-        selected, seconds, bytes_ = zip(*parts, strict=True)
-        survey = FileSurvey(file, np.concatenate(selected), np.concatenate(seconds, 1), np.concatenate(bytes_))
-        self.selected += int(survey.selected.sum())
-        return survey
+    def _read(self) -> Iterator[tuple[Piece, pa.Table]]:
+        for file in self._portfolio.files:
+            columns = [column.name for column in all_columns(self._portfolio.products[file.product])]
+            first = 0
+            try:
+                for batch in iter_batches(self._portfolio.store, file, columns, BATCH_ROWS):
+                    if len(batch):
+                        yield Piece(file, first, first + len(batch)), batch
+                        first += len(batch)
+            except StorageError as error:
+                # Its footer could be read, or it would not be here: the pages are damaged.
+                self.blocking.append(Fault(Level.ERROR, "portfolio", file.path, "", "unreadable", 0, (), str(error)))
 
-    def _batch(
-        self, file: TradeFile, product: Product, trades: Trades, original: pa.Table, first: int
-    ) -> tuple[NDArray[np.bool_], FloatArray, FloatArray]:
-        n = len(trades)
+    def _survey(self, batch: _Batch) -> SurveyedRows:
+        product, trades, n = batch.product, batch.trades, len(batch.trades)
+        digests = _hash(trades.table.column("trade_id"))
+        self._hashes += zip(batch.pieces, np.split(digests, batch.bounds[1:-1]), strict=True)
+        self.trades += n
         good = np.ones(n, np.bool_)
         every = np.arange(n, dtype=np.int64)
-        self._note(file, trades, check_rows(trades, product, original, self._as_of), first, good, every)
-        self._renamed.add(file, trades, original, first)
+        self._note(batch, check_rows(trades, product, batch.original, self._as_of), good, every)
+        self._renamed.add(batch)
         weight = np.ones(n)
         seconds, valuations = np.zeros((len(self._pricing.ranges), n)), np.zeros(n)
         rows = np.flatnonzero(good)
         for found in self._examine(product, trades if good.all() else trades.take(rows), rows):
-            self._note(file, trades, found.faults, first, good, found.rows)
+            self._note(batch, found.faults, good, found.rows)
             if found.needs is not None and found.weight is not None:
                 examined = found.rows[found.good]
                 weight[examined] = found.weight
                 self._add_seconds(seconds, valuations, product, found.needs, examined, found.weight)
         sound = np.flatnonzero(good)
         odd = odd_terms(trades if good.all() else trades.take(sound), product, self._usual)
-        self._note(file, trades, odd, first, good, sound)
+        self._note(batch, odd, good, sound)
         selected = self._selection.trades(product.name, trades.books, trades.trade_ids.to_pylist)
+        self.selected += int(selected.sum())
         self.valuations += float(valuations[selected].sum())
         bytes_ = np.zeros(n)
         for k, columns in enumerate(self._pricing.ranges):
             seconds[k] += self._pricing.costs.seconds_per_trade(product.name)
             bytes_ = np.maximum(bytes_, self._pricing.costs.trade_bytes(columns.pnl_columns, self._pricing.stored_pnl))
-        return (
-            selected,
-            seconds * selected,
-            (bytes_ + BYTES_PER_WEIGHT * np.minimum(weight, MOST_WEIGHT_HELD)) * selected,
-        )
+        bytes_ += BYTES_PER_WEIGHT * np.minimum(weight, MOST_WEIGHT_HELD)
+        return SurveyedRows(product.name, batch.pieces, selected, seconds * selected, bytes_ * selected)
 
     def _examine(self, product: Product, trades: Trades, rows: NDArray[np.int64]) -> Iterator[_Examined]:
         """All trades at once; when the product's code raises, the halves, down to the trades that make it raise."""
@@ -290,22 +316,17 @@ class Survey:
             seconds[k, rows] = weight * priced * self._pricing.costs.seconds_per_unit(product.name)
 
     def _note(
-        self,
-        file: TradeFile,
-        trades: Trades,
-        faults: Sequence[RowFaults],
-        first: int,
-        good: NDArray[np.bool_],
-        rows: NDArray[np.int64],
+        self, batch: _Batch, faults: Sequence[RowFaults], good: NDArray[np.bool_], rows: NDArray[np.int64]
     ) -> None:
-        """Count and quarantine; the positions in `faults` are among `rows`, those among the batch's `trades`."""
+        """Count and quarantine; the positions in `faults` are among `rows`, those among the batch's trades."""
         for fault in faults:
-            positions, message = rows[fault.rows], printable(fault.message)
-            ids = _sample(file, trades, positions, first)
-            self._count(fault.level, file.path, fault.column, fault.rule, message, len(positions), ids)
-            if fault.level == Level.ERROR:
-                good[positions] = False
-                self.quarantine.add(file.path, positions + first, fault.reason, message)
+            message = printable(fault.message)
+            for path, positions, of_file in batch.by_file(rows[fault.rows]):
+                ids = batch.names(positions)
+                self._count(fault.level, path, fault.column, fault.rule, message, len(positions), ids)
+                if fault.level == Level.ERROR:
+                    good[positions] = False
+                    self.quarantine.add(path, of_file, fault.reason, message)
 
     def _count(
         self, level: Level, path: str, column: str, rule: str, message: str, rows: int, ids: tuple[str, ...]
@@ -322,36 +343,31 @@ class Survey:
     def _find_duplicates(self) -> None:
         if not self._hashes:
             return
-        every = np.concatenate(self._hashes)
+        every = np.concatenate([digests for _, digests in self._hashes])
         distinct, counts = np.unique(every, return_counts=True)
         suspects = distinct[counts > 1]
         if not len(suspects):
             return
-        where: dict[str, list[tuple[int, int]]] = {}
-        for k, file in enumerate(self._portfolio.files):
-            rows = np.flatnonzero(np.isin(self._hashes[k], suspects))
-            if len(rows):
-                ids = read_rows(self._portfolio.store, file, 0, file.rows, ["trade_id"]).take(pa.array(rows))
-                for row, trade_id in zip(rows.tolist(), read_trade_ids(ids), strict=True):
+        unreadable = {fault.file for fault in self.blocking}
+        where: dict[str, list[tuple[str, int]]] = {}
+        for piece, digests in self._hashes:
+            rows = np.flatnonzero(np.isin(digests, suspects))
+            if len(rows) and piece.file.path not in unreadable:
+                ids = read_rows(self._portfolio.store, piece.file, piece.start, piece.stop, ["trade_id"])
+                for row, trade_id in zip(rows.tolist(), read_trade_ids(ids.take(pa.array(rows))), strict=True):
                     if trade_id:
-                        where.setdefault(trade_id, []).append((k, row))
-        by_file: dict[int, list[tuple[int, str]]] = {}
+                        where.setdefault(trade_id, []).append((piece.file.path, piece.start + row))
+        by_file: dict[str, list[tuple[int, str]]] = {}
         for trade_id, places in where.items():
             if len(places) > 1:
-                for k, row in places:
-                    by_file.setdefault(k, []).append((row, trade_id))
+                for path, row in places:
+                    by_file.setdefault(path, []).append((row, trade_id))
         message = "trade_id occurs more than once in the portfolio; give each trade one row"
-        for k, found in sorted(by_file.items()):
-            path = self._portfolio.files[k].path
+        for path, found in sorted(by_file.items()):
             ids = tuple(trade_id for _, trade_id in found[:SAMPLES])
             self._count(Level.ERROR, path, "trade_id", "unique", message, len(found), ids)
             rows = np.array(sorted(row for row, _ in found), np.int64)
             self.quarantine.add(path, rows, Reason.INVALID_TRADE, message, doubled=True)
-
-
-def _sample(file: TradeFile, trades: Trades, rows: NDArray[np.int64], first: int) -> tuple[str, ...]:
-    """Names of a few of a batch's trades, which begins at row `first` of the file."""
-    return tuple(str(trades.trade_ids[int(k)].as_py() or f"{file.path}#{first + k}") for k in rows[:SAMPLES])
 
 
 def _hash(column: pa.ChunkedArray) -> NDArray[np.uint64]:

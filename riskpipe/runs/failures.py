@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -15,9 +14,8 @@ from riskpipe.plan.state import RunState
 from riskpipe.runs.outputs import sources
 from riskpipe.runs.session import Session
 from riskpipe.store.parquet import read_parquet
-from riskpipe.store.portfolio import TradeFile
 from riskpipe.store.result_tables import SCHEMAS, table_sink
-from riskpipe.valuation.context import open_context
+from riskpipe.valuation.context import Context, open_context
 from riskpipe.valuation.run_block import read_trades
 
 _COLUMNS = ["trade_id", "row", "stage", "reason", "message", "retryable"]
@@ -48,7 +46,7 @@ class BlockFacts:
         }
 
     def path(self, block_id: str) -> str:
-        """Its trade file."""
+        """The trade file that its rows are counted from."""
         part: Block | None = self._state.part(block_id)
         return part.path if part is not None else str(self._path[self._index(block_id)])
 
@@ -59,18 +57,19 @@ class BlockFacts:
 
 
 class DistinctTrades:
-    """Trades by reason, each once, however many blocks it failed in: a byte for each row of a file that has some."""
+    """Trades by reason, each once, however many blocks it failed in: a byte for each row of a product that has some."""
 
-    def __init__(self, files: Mapping[str, TradeFile]) -> None:
-        self._files = files
+    def __init__(self, context: Context) -> None:
+        self._context = context
         self._failed: dict[tuple[str, str], NDArray[np.bool_]] = {}
 
-    def add(self, reason: str, path: str, rows: NDArray[np.int64]) -> None:
-        """:param rows: of the trade file `path`."""
-        key = (reason, path)
+    def add(self, reason: str, product: str, path: str, rows: NDArray[np.int64]) -> None:
+        """:param rows: counted from the first one of the trade file `path`, as blocks do."""
+        every = self._context.rows_of(product)
+        key = (reason, product)
         if key not in self._failed:
-            self._failed[key] = np.zeros(self._files[path].rows, np.bool_)
-        self._failed[key][rows] = True
+            self._failed[key] = np.zeros(len(every), np.bool_)
+        self._failed[key][every.first_of(path) + rows] = True
 
     def counts(self) -> dict[str, int]:
         found: dict[str, int] = {}
@@ -86,7 +85,7 @@ def write_failures(session: Session) -> dict[str, int]:
     """
     folder, store = session.folder, session.folder.store
     context = open_context(*folder.place)
-    trades = DistinctTrades(context.spec.files)
+    trades = DistinctTrades(context)
     facts = BlockFacts(session.state)
     with table_sink(store, folder.failures, "failures", context.spec.provenance) as sink:
         for source in sources(session.run, "trade_failures"):
@@ -97,10 +96,11 @@ def write_failures(session: Session) -> dict[str, int]:
                 table = table.filter(pc.invert(dropped))
             if not len(table):
                 continue
+            product = facts.of(block_id)["product"]
             for reason in pc.unique(table.column("reason")).to_pylist():
                 rows = table.filter(pc.equal(table.column("reason"), reason)).column("row").to_numpy()
-                trades.add(reason, facts.path(block_id), rows)
-            constants = {"run_id": folder.run_id, "block_id": block_id, "product": facts.of(block_id)["product"]}
+                trades.add(reason, product, facts.path(block_id), rows)
+            constants = {"run_id": folder.run_id, "block_id": block_id, "product": product}
             table = table.drop_columns(["row"])
             for name, value in constants.items():
                 table = table.append_column(name, pa.repeat(pa.scalar(value, pa.string()), len(table)))
@@ -111,7 +111,7 @@ def write_failures(session: Session) -> dict[str, int]:
                 pa.Table.from_pylist([_cancelled(folder.run_id, block) for block in pending], SCHEMAS["failures"])
             )
         for block in pending:
-            trades.add("CANCELLED", block.path, _rows(session, block))
+            trades.add("CANCELLED", block.product, block.path, _rows(session, block))
     return trades.counts()
 
 

@@ -26,7 +26,7 @@ from riskpipe.valuation.merge_files import MergePayload
 VECTORS = "scenario_pnl"
 """The table whose files can stand in the published day as a block wrote them (store.pieces)."""
 
-# Scenario range (its first column) -> row of the file -> P&L measures that failed there.
+# Scenario range (its first column) -> row of the block -> P&L measures that failed there.
 Failed = dict[int, dict[int, set[str]]]
 
 
@@ -145,7 +145,7 @@ def _add_failed(run: FoldedRun, leaf: Leaf, failed: Failed) -> None:
 
 
 def _rows(leaf: Leaf) -> set[int]:
-    """Rows of the file that a leaf's output speaks for."""
+    """Rows, as its block counts them, that a leaf's output speaks for."""
     block = leaf.block
     replaced = {row for part in leaf.replaced_by for row in (part.rows or range(part.row_start, part.row_stop))}
     return set(block.rows or range(block.row_start, block.row_stop)) - replaced

@@ -21,6 +21,7 @@ from riskpipe.measures.catalogue import PNL_SETS
 from riskpipe.plan.costs import CostModel
 from riskpipe.plan.partition import Limits, ScenarioRange, scenario_ranges
 from riskpipe.plan.quarantine import Quarantine
+from riskpipe.plan.row_ranges import reading_seconds
 from riskpipe.plan.selection import Selection
 from riskpipe.plan.stored_plan import PlanHeader, PlanTotals, StoredPlan, block_tables, write_plan
 from riskpipe.plan.survey import Fault, Portfolio, Pricing, Survey
@@ -99,14 +100,14 @@ def _blocks(
     ranges: tuple[ScenarioRange, ...],
     totals: PlanTotals,
 ) -> Iterator[pa.Table]:
-    """The blocks: of a large book file by file, as it streams; of others balanced, and the longest first."""
+    """The blocks: of a large book as it streams; of others balanced, and the longest first."""
     limits = Limits(**settings.partition.model_dump())
     inputs_of = inputs.block_inputs(selection)
     if sum(file.rows for file in inputs.files) > ROWS_TO_BALANCE:
-        yield from block_tables(survey.files(), ranges, limits, inputs_of, totals)
+        yield from block_tables(survey.rows(), ranges, limits, inputs_of, totals)
         return
-    surveys = list(survey.files())
-    seconds = sum(float(found.seconds.sum()) for found in surveys)
+    surveys = list(survey.rows())
+    seconds = sum(float(found.seconds.sum() + reading_seconds(found).sum()) for found in surveys)
     limits = limits.balanced(seconds, settings.cluster.planned_workers(seconds))
     yield from _longest_first(block_tables(surveys, ranges, limits, inputs_of, totals))
 

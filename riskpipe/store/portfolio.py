@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,6 +16,8 @@ from riskpipe.store.filesystem import FileEntry, Store, explained
 from riskpipe.store.fingerprints import Span, is_unchanged, take_fingerprints
 from riskpipe.store.listing import FileFault, is_text, list_data, partitions, with_partitions
 from riskpipe.store.parquet import READING, hexdigest, open_parquet, reading
+
+_FEW_ROWS = 2_000
 
 
 class InputChangedError(InputError):
@@ -50,10 +52,14 @@ class TradeFile:
 
 @dataclass(frozen=True)
 class Discovery:
-    """What there is in a portfolio, files sorted by path. Unknown products are the caller's matter."""
+    """What there is in a portfolio, files sorted by path. Unknown products are the caller's matter.
+
+    :param schemas: path -> of the file's own columns.
+    """
 
     files: tuple[TradeFile, ...]
     faults: tuple[FileFault, ...]
+    schemas: Mapping[str, pa.Schema]
 
     @property
     def products(self) -> tuple[str, ...]:
@@ -67,21 +73,29 @@ def discover(store: Store) -> Discovery:
     """
     if not store.is_directory(""):
         where = store.full_path("")
-        return Discovery((), (FileFault(Level.ERROR, where, "no such directory", f"there is no directory {where}"),))
+        message = f"there is no directory {where}"
+        return Discovery((), (FileFault(Level.ERROR, where, "no such directory", message),), {})
     listing = list_data(store, depth=1)
     files: list[TradeFile] = []
     faults = list(listing.faults)
+    schemas: dict[str, pa.Schema] = {}
+    distinct: dict[pa.Schema, pa.Schema] = {}  # of many files most are the same: kept once
     for found in store.overlapped(lambda entry: _inspect(store, entry), listing.files):
-        (files if isinstance(found, TradeFile) else faults).append(found)  # type: ignore[arg-type]
+        if isinstance(found, FileFault):
+            faults.append(found)
+            continue
+        file, schema = found
+        files.append(file)
+        schemas[file.path] = distinct.setdefault(schema, schema)
     faults.sort(key=lambda fault: fault.path)
     faults += _empty_products(store, files, faults)
     if not any(file.rows for file in files) and not any(fault.level == Level.ERROR for fault in faults):
         where = store.full_path("")
         faults.append(FileFault(Level.ERROR, where, "no trades", f"there are no trades in {where}"))
-    return Discovery(tuple(files), tuple(faults))
+    return Discovery(tuple(files), tuple(faults), schemas)
 
 
-def _inspect(store: Store, entry: FileEntry) -> TradeFile | FileFault:
+def _inspect(store: Store, entry: FileEntry) -> tuple[TradeFile, pa.Schema] | FileFault:
     product = entry.path.partition("/")[0]
     try:
         with open_parquet(store, entry.path) as file:
@@ -89,10 +103,10 @@ def _inspect(store: Store, entry: FileEntry) -> TradeFile | FileFault:
             offsets = [0]
             for group in range(metadata.num_row_groups):
                 offsets.append(offsets[-1] + metadata.row_group(group).num_rows)
-            names = tuple(file.schema_arrow.names)
+            schema = file.schema_arrow.remove_metadata()
     except StorageError as error:
         return FileFault(Level.ERROR, entry.path, "not parquet", str(error))
-    return TradeFile(product, entry.path, offsets[-1], entry.bytes, tuple(offsets), names)
+    return TradeFile(product, entry.path, offsets[-1], entry.bytes, tuple(offsets), tuple(schema.names)), schema
 
 
 def _empty_products(store: Store, files: Sequence[TradeFile], faults: Sequence[FileFault]) -> list[FileFault]:
@@ -136,7 +150,8 @@ def read_rows(store: Store, file: TradeFile, start: int, stop: int, columns: Seq
     last = bisect_left(offsets, stop)
     groups = [g for g in range(first, last) if offsets[g + 1] > start] if stop > start else []
     with _opened(store, file, groups) as source:
-        table = with_partitions(source.read_row_groups(groups, columns=_present(file, columns)), _given(file, columns))
+        read = source.read_row_groups(groups, columns=_present(file, columns), use_threads=_in_threads(file))
+        table = with_partitions(read, _given(file, columns))
     base = offsets[groups[0]] if groups else start
     return table.slice(start - base, stop - start)
 
@@ -149,7 +164,8 @@ def iter_batches(store: Store, file: TradeFile, columns: Sequence[str] | None, m
     """
     with open_parquet(store, file.path) as source:
         _refuse_changed(file, source.metadata)
-        for batch in source.iter_batches(batch_size=max_rows, columns=_present(file, columns)):
+        options = {"columns": _present(file, columns), "use_threads": _in_threads(file)}
+        for batch in source.iter_batches(batch_size=max_rows, **options):
             yield with_partitions(pa.Table.from_batches([batch]), _given(file, columns))
 
 
@@ -181,6 +197,11 @@ def _opened(store: Store, file: TradeFile, groups: Sequence[int]) -> Iterator[An
 
 def _present(file: TradeFile, columns: Sequence[str] | None) -> list[str] | None:
     return None if columns is None else [name for name in columns if name in file.columns]
+
+
+def _in_threads(file: TradeFile) -> bool:
+    """Of a small file, handing columns to threads takes longer than reading them."""
+    return file.rows > _FEW_ROWS
 
 
 def _given(file: TradeFile, columns: Sequence[str] | None) -> dict[str, str | None]:

@@ -15,6 +15,7 @@ from riskpipe.errors import Failure, Reason
 from riskpipe.market.model import MarketModel
 from riskpipe.market.scenarios import ScenarioSet
 from riskpipe.market.snapshot import MarketSnapshot
+from riskpipe.plan.block import Block
 from riskpipe.plan.selection import Selection, parse_selection
 from riskpipe.products.base import Product
 from riskpipe.products.catalogue import catalogue
@@ -22,6 +23,7 @@ from riskpipe.store.local_files import local_file
 from riskpipe.store.location import open_store
 from riskpipe.store.parquet import read_parquet
 from riskpipe.store.run_folder import RunFolder
+from riskpipe.store.trade_rows import ProductRows
 from riskpipe.valuation.spec import read_spec
 
 
@@ -51,6 +53,8 @@ class Context:
         self.scenarios = ScenarioSet.open(self._local(folder.scenarios))
         self.products: Mapping[str, Product] = catalogue()
         self._models: dict[int, MarketModel] = {}
+        self._rows: dict[str, ProductRows] = {}
+        self._numbered: dict[str, tuple[NDArray[np.int64], pa.Table]] = {}
         self._classes: dict[tuple[str, int, int], tuple[ColumnClass, ...]] = {}
 
     def _local(self, path: str) -> str:
@@ -79,23 +83,47 @@ class Context:
     def _quarantine(self) -> pa.Table:
         return read_parquet(self.store, self.folder.quarantine, sha256=self._sha256(self.folder.quarantine))
 
-    def quarantined(self, path: str, start: int, stop: int) -> dict[int, Failure]:
-        """Row of the file -> why it gets no numbers, for rows [start, stop)."""
-        rows = self._quarantined(path, start, stop).to_pylist()
-        return {row["row"]: Failure(Reason(row["reason"]), row["message"]) for row in rows}
+    def rows_of(self, product: str) -> ProductRows:
+        """The rows of a product's trade files, numbered through."""
+        if product not in self._rows:
+            files = (file for file in self.spec.files.values() if file.product == product)
+            self._rows[product] = ProductRows(files)
+        return self._rows[product]
 
-    def doubled(self, path: str, start: int, stop: int) -> NDArray[np.int64]:
-        """Rows of [start, stop) whose trade ids are those of other rows too."""
-        rows = self._quarantined(path, start, stop)
-        return np.asarray(rows.filter(rows.column("doubled")).column("row").to_numpy(), np.int64)
+    def first_row(self, block: Block) -> int:
+        """The number in `rows_of` of the row that a block counts its rows from."""
+        return self.rows_of(block.product).first_of(block.path)
 
-    def _quarantined(self, path: str, start: int, stop: int) -> pa.Table:
-        table = self._quarantine
-        mask = pc.and_(
-            pc.equal(table.column("path"), path),
-            pc.and_(pc.greater_equal(table.column("row"), start), pc.less(table.column("row"), stop)),
-        )
-        return table.filter(mask)
+    def quarantined(self, block: Block) -> dict[int, Failure]:
+        """Row of the block, as the block counts them -> why it gets no numbers."""
+        rows, table = self._quarantined(block)
+        reasons, messages = (table.column(name).to_pylist() for name in ("reason", "message"))
+        return {
+            row: Failure(Reason(reason), message)
+            for row, reason, message in zip(rows.tolist(), reasons, messages, strict=True)
+        }
+
+    def doubled(self, block: Block) -> NDArray[np.int64]:
+        """Rows of the block whose trade ids are those of other rows too."""
+        rows, table = self._quarantined(block)
+        return np.asarray(rows[table.column("doubled").to_numpy()])
+
+    def _quarantined(self, block: Block) -> tuple[NDArray[np.int64], pa.Table]:
+        """The quarantined rows of a block, ascending, and the table's rows about them."""
+        numbers, table = self._quarantine_of(block.product)
+        first = self.first_row(block)
+        start, stop = np.searchsorted(numbers, [first + block.row_start, first + block.row_stop])
+        return numbers[start:stop] - first, table.slice(start, stop - start)
+
+    def _quarantine_of(self, product: str) -> tuple[NDArray[np.int64], pa.Table]:
+        """What is quarantined of a product, with the rows' numbers in `rows_of`, ascending."""
+        if product not in self._numbered:
+            table = self._quarantine.filter(pc.starts_with(self._quarantine.column("path"), f"{product}/"))
+            paths = table.column("path").combine_chunks().dictionary_encode()
+            first = np.array([self.rows_of(product).first_of(path) for path in paths.dictionary.to_pylist()], np.int64)
+            numbers = first[paths.indices.to_numpy()] + table.column("row").to_numpy()
+            self._numbered[product] = (numbers, table)  # the table is ordered by path and row
+        return self._numbered[product]
 
     def set_columns(self, set_name: str, start: int, stop: int) -> slice:
         """The set's columns within [start, stop) of the ScenarioSet; empty if it has none there."""

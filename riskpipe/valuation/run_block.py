@@ -22,6 +22,7 @@ from riskpipe.store.parquet import WrittenFile, write_parquet
 from riskpipe.store.pieces import Piece, write_piece
 from riskpipe.store.portfolio import read_rows
 from riskpipe.store.result_tables import SCHEMAS, write_result
+from riskpipe.store.trade_rows import gathered
 from riskpipe.valuation.context import Context, open_context
 from riskpipe.valuation.part import Part
 from riskpipe.valuation.peak_memory import PeakMemory
@@ -70,7 +71,7 @@ class BlockResult:
 def run_block(payload: BlockPayload) -> BlockResult:
     """Value one block and put its tables in place.
 
-    :raises InputChangedError: the trade file is not the planned one.
+    :raises InputChangedError: a trade file is not the planned one.
     :raises StorageError: something cannot be read or written.
     """
     return _run(payload, None)
@@ -114,21 +115,32 @@ def void_block(payload: BlockPayload, failure: Failure) -> BlockResult:
 
 
 def read_trades(context: Context, block: Block) -> tuple[Trades, NDArray[np.int64]]:
-    """The block's trades and their rows in the file: its range, less what was not selected."""
-    product = context.products[block.product]
-    file = context.spec.files[block.path]
-    # What is only carried in the portfolio (counterparty, netting set) has no part in the numbers.
-    columns = [column.name for column in all_columns(product) if column.required or column not in COMMON_COLUMNS]
-    table = canonical(read_rows(context.portfolio, file, block.row_start, block.row_stop, columns), product)
-    trades = Trades(table)
+    """The block's trades and their rows, as the block counts them: its range, less what was not selected."""
+    trades = Trades(_read(context, block))
     if block.rows is not None:
         rows = np.array(block.rows, np.int64)
         return _named(context, trades.take(rows - block.row_start), block, rows), rows
     rows = np.arange(block.row_start, block.row_stop)
+    product = context.products[block.product]
     selected = context.selection.trades(product.name, trades.books, trades.trade_ids.to_pylist)
     if not selected.all():
         trades, rows = trades.take(np.flatnonzero(selected)), rows[selected]
     return _named(context, trades, block, rows), rows
+
+
+def _read(context: Context, block: Block) -> pa.Table:
+    """The block's rows, of all its files, in canonical form."""
+    product = context.products[block.product]
+    # What is only carried in the portfolio (counterparty, netting set) has no part in the numbers.
+    columns = [column.name for column in all_columns(product) if column.required or column not in COMMON_COLUMNS]
+    first = context.first_row(block)
+    pieces = context.rows_of(block.product).pieces(first + block.row_start, first + block.row_stop)
+    tables = context.portfolio.overlapped(
+        lambda piece: (piece, read_rows(context.portfolio, piece.file, piece.start, piece.stop, columns)), pieces
+    )
+    read = [canonical(table, product) for _, table in gathered(tables)]
+    # Files may lack optional columns: a column of nulls says the same.
+    return read[0] if len(read) == 1 else pa.concat_tables(read, promote_options="default").combine_chunks()
 
 
 def _named(context: Context, trades: Trades, block: Block, rows: NDArray[np.int64]) -> Trades:
@@ -137,10 +149,10 @@ def _named(context: Context, trades: Trades, block: Block, rows: NDArray[np.int6
     Without id: file#row; with an id that other rows have too: id#file#row; without book: the root.
     """
     ids, books = trades.table.column("trade_id"), trades.table.column("book")
-    doubled = np.isin(rows, context.doubled(block.path, block.row_start, block.row_stop))
+    doubled = np.isin(rows, context.doubled(block))
     if not (ids.null_count or books.null_count or doubled.any()):
         return trades
-    places = pa.array([f"{block.path}#{row}" for row in rows.tolist()], pa.string())
+    places = pa.array(context.rows_of(block.product).places(context.first_row(block) + rows), pa.string())
     ids = pc.if_else(pa.array(doubled), pc.binary_join_element_wise(ids, places, "#"), ids)
     table = trades.table.set_column(trades.table.column_names.index("trade_id"), "trade_id", pc.coalesce(ids, places))
     return Trades(table.set_column(table.column_names.index("book"), "book", pc.fill_null(books, "")))
@@ -154,7 +166,7 @@ def value_block(
     :param failure: the reason of all trades; nothing is priced.
     """
     product = context.products[block.product]
-    known = context.quarantined(block.path, block.row_start, block.row_stop)
+    known = context.quarantined(block)
     if failure is not None:
         known = {row: known.get(row, failure) for row in rows.tolist()}
     good = np.array([row not in known for row in rows.tolist()], np.bool_) if known else np.ones(len(rows), np.bool_)

@@ -80,7 +80,7 @@ def check(settings: Settings, path: str | None = None) -> CheckReport:
     inputs = open_inputs(settings)
     portfolio, usual = Portfolio(inputs.files, inputs.portfolio, inputs.products), settings.check.usual
     survey = Survey(portfolio, inputs.as_of, inputs.model, settings.base_currency, usual=usual)
-    deque(survey.files(), maxlen=0)
+    deque(survey.rows(), maxlen=0)
     faults = (*inputs.faults, *survey.faults)
     refused = refusal(settings, (*inputs.blocking, *survey.blocking), faults)
     report = CheckReport(

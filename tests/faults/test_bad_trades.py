@@ -222,7 +222,7 @@ def test_a_product_whose_check_raises_loses_that_trade_alone(sound: Book) -> Non
     forwards = [file for file in inputs.files if file.product == "fx_forward"]
     products = {"fx_forward": Brittle()}
     survey = Survey(Portfolio(forwards, inputs.portfolio, products), inputs.as_of, inputs.model, "USD")
-    (found,) = survey.files()
+    (found,) = survey.rows()
     assert found.selected.all()
     (fault,) = survey.faults
     assert (fault.rule, fault.rows, fault.sample) == ("product raised", 1, ("FXF-0000031",))

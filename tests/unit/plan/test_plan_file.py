@@ -27,8 +27,9 @@ from riskpipe.plan.stored_plan import (
     block_tables,
     write_plan,
 )
-from riskpipe.plan.survey import FileSurvey
+from riskpipe.plan.survey import SurveyedRows
 from riskpipe.store.portfolio import TradeFile
+from riskpipe.store.trade_rows import Piece
 
 BLOCKS = [block(k, trades=k + 1, measures=("pv", "vega")[: 1 + k % 2]) for k in (5, 3, 9, 0)]
 
@@ -183,14 +184,15 @@ def test_digest_ids() -> None:
     assert digest_id(1, (2, 3)) == digest_id(1, [2, 3])
 
 
-# -- files into blocks
+# -- rows into blocks
 
 
-def _survey(path: str, seconds: list[float], selected: list[bool]) -> FileSurvey:
+def _survey(path: str, seconds: list[float], selected: list[bool]) -> SurveyedRows:
     n = len(seconds)
     mask = np.array(selected)
     cost = np.array([seconds, [s / 2 for s in seconds]]) * mask
-    return FileSurvey(TradeFile("bond", path, n, 1, (0, n), ()), mask, cost, np.full(n, 100.0) * mask)
+    piece = Piece(TradeFile("bond", path, n, 1, (0, n), ()), 0, n)
+    return SurveyedRows("bond", (piece,), mask, cost, np.full(n, 100.0) * mask)
 
 
 RANGES = tuple(
@@ -199,9 +201,9 @@ RANGES = tuple(
 )
 
 
-def _blocks(*surveys: FileSurvey, limits: Limits = replace(LIMITS, max_trades=2)) -> tuple[list[Block], PlanTotals]:  # noqa: B008
+def _blocks(*surveys: SurveyedRows, limits: Limits = replace(LIMITS, max_trades=2)) -> tuple[list[Block], PlanTotals]:  # noqa: B008
     totals = PlanTotals()
-    digests = {survey.file.path: "ab" * 12 for survey in surveys}
+    digests = {piece.file.path: "ab" * 12 for survey in surveys for piece in survey.pieces}
     tables = block_tables(surveys, RANGES, limits, digests, totals)
     rows = [row for table in tables for row in table.to_pylist()]
     return [Block.from_json({**row, "parent": None, "rows": None}) for row in rows], totals
@@ -210,8 +212,8 @@ def _blocks(*surveys: FileSurvey, limits: Limits = replace(LIMITS, max_trades=2)
 def test_each_trade_range_under_each_scenario_range() -> None:
     blocks, totals = _blocks(_survey("a", [0.1] * 5, [True] * 5))
 
-    assert [(b.row_start, b.row_stop, b.scenario_start, b.scenario_stop) for b in blocks] == [
-        (0, 2, 0, 4), (2, 4, 0, 4), (4, 5, 0, 4), (0, 2, 4, 9), (2, 4, 4, 9), (4, 5, 4, 9),
+    assert sorted((b.row_start, b.row_stop, b.scenario_start, b.scenario_stop) for b in blocks) == [
+        (0, 2, 0, 4), (0, 2, 4, 9), (2, 4, 0, 4), (2, 4, 4, 9), (4, 5, 0, 4), (4, 5, 4, 9),
     ]  # fmt: skip
     assert {b.measures for b in blocks} == {("pv", "vega"), ("stress",)}
     assert (totals.blocks, totals.trades, totals.numbers) == (6, 5, 15)
@@ -234,9 +236,22 @@ def test_rows_that_are_not_selected_make_no_blocks() -> None:
 
 
 def test_files_of_the_same_content_have_blocks_of_their_own() -> None:
-    blocks, _ = _blocks(_survey("a", [0.1] * 5, [True] * 5), _survey("b", [0.1] * 5, [True] * 5))
+    blocks, _ = _blocks(_survey("a", [0.1] * 4, [True] * 4), _survey("b", [0.1] * 4, [True] * 4))
 
-    assert len({b.block_id for b in blocks}) == len(blocks) == 12
+    assert {(b.path, b.row_start) for b in blocks} == {("a", 0), ("a", 2), ("b", 0), ("b", 2)}
+    assert len({b.block_id for b in blocks}) == len(blocks) == 8
+
+
+def test_a_block_goes_on_in_the_next_file() -> None:
+    blocks, totals = _blocks(_survey("a", [0.1] * 3, [True] * 3), _survey("b", [0.1] * 2, [True] * 2))
+    digests = {b.row_start: b.inputs for b in blocks}
+
+    assert [(b.path, b.row_start, b.row_stop) for b in blocks if b.scenario_start == 0] == [
+        ("a", 0, 2), ("a", 2, 4), ("b", 1, 2)
+    ]  # fmt: skip
+    assert totals.trades == 5
+    assert digests[0] == digests[1] == "ab" * 12
+    assert digests[2] == digest_id("ab" * 12, "ab" * 12), "it rests on both files"
 
 
 def test_no_selected_trade_at_all() -> None:

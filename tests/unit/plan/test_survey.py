@@ -19,7 +19,7 @@ from riskpipe.plan.costs import CostModel
 from riskpipe.plan.partition import ScenarioRange, scenario_ranges
 from riskpipe.plan.quarantine import Quarantine
 from riskpipe.plan.selection import parse_selection
-from riskpipe.plan.survey import FileSurvey, Portfolio, Pricing, Survey
+from riskpipe.plan.survey import Portfolio, Pricing, Survey, SurveyedRows
 from riskpipe.products.catalogue import Catalogue
 
 ROWS = [
@@ -53,7 +53,7 @@ def _settings(directory: Path, rows: Sequence[dict[str, Any]]) -> Settings:
     return settings_at(book, directory / "output", "measures=[pv, delta, vega, stress]")
 
 
-def _survey(inputs: OpenedInputs, *select: str, **options: Any) -> tuple[Survey, list[FileSurvey]]:
+def _survey(inputs: OpenedInputs, *select: str, **options: Any) -> tuple[Survey, list[SurveyedRows]]:
     found = Survey(
         Portfolio(inputs.files, inputs.portfolio, inputs.products),
         inputs.as_of,
@@ -62,7 +62,7 @@ def _survey(inputs: OpenedInputs, *select: str, **options: Any) -> tuple[Survey,
         selection=parse_selection(select),
         pricing=Pricing(_ranges(inputs), **options),
     )
-    return found, list(found.files())
+    return found, list(found.rows())
 
 
 def _ranges(inputs: OpenedInputs) -> tuple[ScenarioRange, ...]:
@@ -104,13 +104,39 @@ def test_batches_do_not_change_what_is_found(opened: Opened, monkeypatch: pytest
     whole, (file,) = _survey(inputs)
 
     monkeypatch.setattr(module, "BATCH_ROWS", 3)
-    small, (again,) = _survey(inputs)
+    small, parts = _survey(inputs)
 
+    assert [(part.start, part.stop) for rows in parts for part in rows.pieces] == [(0, 3), (3, 6), (6, 8)]
     assert {(f.column, f.rule, f.rows) for f in small.faults} == {(f.column, f.rule, f.rows) for f in whole.faults}
     assert small.quarantine.table().equals(whole.quarantine.table())
-    np.testing.assert_array_equal(again.seconds, file.seconds)
-    np.testing.assert_array_equal(again.bytes_, file.bytes_)
+    np.testing.assert_array_equal(np.concatenate([rows.seconds for rows in parts], axis=1), file.seconds)
+    np.testing.assert_array_equal(np.concatenate([rows.bytes_ for rows in parts]), file.bytes_)
     assert small.valuations == whole.valuations
+
+
+def test_small_files_are_looked_at_together_and_their_faults_told_apart(opened: Opened, tmp_path: Path) -> None:
+    whole, (file,) = _survey(opened(ROWS))
+    directory = tmp_path / "book" / "portfolio" / "desk"
+    trades = pq.read_table(directory / "part-000.parquet", partitioning=None)
+    (directory / "part-000.parquet").unlink()
+    for k in range(0, len(trades), 3):
+        pq.write_table(trades.slice(k, 3), directory / f"part-{k:03}.parquet")
+
+    inputs = open_inputs(settings_at(tmp_path / "book", tmp_path / "output", "measures=[pv, delta, vega, stress]"))
+    assert isinstance(inputs, OpenedInputs)
+    survey, (rows,) = _survey(inputs)
+
+    assert [(piece.file.path[-11:], len(piece)) for piece in rows.pieces] == [
+        ("000.parquet", 3), ("003.parquet", 3), ("006.parquet", 2)
+    ]  # fmt: skip
+    np.testing.assert_array_equal(rows.seconds, file.seconds)
+    expected = [(row["row"], row["reason"], row["message"]) for row in whole.quarantine.table().to_pylist()]
+    found = survey.quarantine.table().to_pylist()
+    assert [(int(r["path"][-11:-8]) + r["row"], r["reason"], r["message"]) for r in found] == expected
+    told = {(f.file[-11:], f.column, f.rule, f.rows, f.sample) for f in survey.faults}
+    assert ("003.parquet", "book", "not_null", 1, ("D",)) in told
+    assert ("000.parquet", "trade_id", "not_null", 1, ("desk/part-000.parquet#2",)) in told
+    assert {(column, rule) for _, column, rule, _, _ in told} == {(f.column, f.rule) for f in whole.faults}
 
 
 def test_ids_that_occur_in_two_files(opened: Opened, tmp_path: Path) -> None:
