@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import ClassVar
 
 from riskpipe import __version__
@@ -32,7 +33,7 @@ from riskpipe.plan.selection import Selection
 from riskpipe.plan.survey import Fault
 from riskpipe.products.catalogue import Catalogue, catalogue
 from riskpipe.products.term_ranges import check_ranges
-from riskpipe.products.validation import all_columns, check_schema
+from riskpipe.products.validation import SchemaFault, all_columns, check_schema
 from riskpipe.store.filesystem import Store
 from riskpipe.store.kept import KeptResults
 from riskpipe.store.listing import with_partitions
@@ -188,7 +189,14 @@ def _open_portfolio(inspection: Inspection, selection: Selection) -> tuple[Trade
     known = [f for f in found.files if f.product in inspection.products and selection.any_product(f.product)]
     _tell_unknown_columns(inspection, known)
     _tell_other_days(inspection, known)
-    sound = [file for file in known if _check_columns(inspection, file, found.schemas[file.path]) and file.rows]
+    # Of many files most have the same columns: looked at once.
+    faults_of = lru_cache(lambda product, schema: check_schema(schema, inspection.products[product]))
+    sound = []
+    for file in known:
+        own = found.schemas[file.path]
+        schema = with_partitions(own.empty_table(), file.partitions).schema if file.partitions else own
+        if _check_columns(inspection, file, faults_of(file.product, schema)) and file.rows:
+            sound.append(file)
     planned = []
     for file in sound:
         file, inspection.hashes[f"portfolio/{file.path}"] = fingerprinted(inspection.portfolio, file)
@@ -229,10 +237,8 @@ def _tell_other_days(inspection: Inspection, files: Sequence[TradeFile]) -> None
         inspection.add(fault, blocking=level == Level.ERROR)
 
 
-def _check_columns(inspection: Inspection, file: TradeFile, own: pa.Schema) -> bool:
-    """Whether the file can be read as trades of its product. :param own: without what its directories name."""
-    schema = with_partitions(own.empty_table(), file.partitions).schema
-    faults = check_schema(schema, inspection.products[file.product])
+def _check_columns(inspection: Inspection, file: TradeFile, faults: Sequence[SchemaFault]) -> bool:
+    """Whether the file can be read as trades of its product. :param faults: of its columns."""
     if faults and not file.rows:  # an empty DataFrame's: it may have no columns, or some of no type
         message = "the file has no rows, and lacks columns of the product: it is not read"
         inspection.add(Fault(Level.WARNING, "portfolio", file.path, "", EMPTY, 0, (), message), blocking=False)
