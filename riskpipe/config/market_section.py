@@ -165,6 +165,11 @@ class MarketSettings(_Entry):
     surfaces: dict[str, SurfaceSettings] = Field(
         default_factory=dict, description="By name of the surface; of FX the pair."
     )
+    fx_spot: Literal["today", "spot_date"] = Field(
+        default="today",
+        description="What the spots of currency pairs are for: exchange today, or, as they are quoted, on their spot "
+        "date; today's rate is then the quote, discounted from there by both currencies' curves.",
+    )
     credit_model: Literal["midpoint", "isda"] = Field(
         default="midpoint",
         description="Credit default swaps: protection paid mid-period, or as in the ISDA standard model.",
@@ -185,6 +190,7 @@ class MarketSettings(_Entry):
             },
             surfaces={name: SurfaceConvention(**entry.model_dump()) for name, entry in self.surfaces.items()},
             curves={name: entry.convention() for name, entry in self.curves.items()},
+            fx_spot=self.fx_spot,
             credit_model=self.credit_model,
             credit_step_in=self.credit_step_in,
         )

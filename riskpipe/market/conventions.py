@@ -95,6 +95,7 @@ class Conventions:
     :param curve_extrapolation: curve name -> "flat_zero" or "flat_forward", beyond the last point.
     :param surfaces: name of a volatility surface -> how it is quoted and interpolated.
     :param curves: curve or reference entity -> how its quotes are to be read.
+    :param fx_spot: exchange rates are of "today", or of their "spot_date".
     :param credit_model: "midpoint" or "isda" (piecewise integration, Markit's standard model).
     :param credit_step_in: "none", credit default swaps as they are held, or "next_day", as who steps in then pays for
         them: premium of periods whose accrual has ended by that day is the holder's before.
@@ -107,6 +108,7 @@ class Conventions:
     curve_extrapolation: Mapping[str, str] = field(default_factory=dict)
     surfaces: Mapping[str, SurfaceConvention] = field(default_factory=dict)
     curves: Mapping[str, CurveConvention] = field(default_factory=dict)
+    fx_spot: str = "today"
     credit_model: str = "midpoint"
     credit_step_in: str = "none"
 

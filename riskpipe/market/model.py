@@ -13,6 +13,7 @@ from riskpipe.market.conventions import Conventions
 from riskpipe.market.curves import Curves
 from riskpipe.market.factors import nearest
 from riskpipe.market.fx import FxGraph, Route
+from riskpipe.market.fx_dates import spot_dates
 from riskpipe.market.growths import CurveNodes, Grown, Request, grown
 from riskpipe.market.inflation_curves import InflationCurves, InflationNodes
 from riskpipe.market.labels import Labels
@@ -60,6 +61,7 @@ class MarketModel:
         self._inflation = InflationCurves(snapshot)
         self._surfaces = Surfaces(snapshot, conventions, horizon_days)
         self._left_out = left_out
+        self._of_spot_date = conventions.fx_spot == "spot_date"
         self._fx = FxGraph(snapshot, (name for kind, name in left_out if kind == "spot"))
         self._resolved: dict[tuple[tuple[str, ...], str, bool], tuple[int, ...] | None] = {}
 
@@ -67,6 +69,11 @@ class MarketModel:
     def base(self) -> FloatArray:
         """float64[n_factors, 1]: the factors' levels in the base scenario, for nodes to be evaluated under."""
         return np.ascontiguousarray(self.snapshot.x0[:, None])
+
+    @property
+    def origin(self) -> int:
+        """The date that values are of: as_of plus the horizon, in days since 1970-01-01."""
+        return self._curves.origin
 
     def time(self, days: Days) -> FloatArray:
         """Years (ACT/365F) from as_of plus the horizon, zero for dates before it."""
@@ -77,7 +84,7 @@ class MarketModel:
         """The groups of factors that serve a need: the first of `kinds` that there is under this name.
 
         The kind "fx" is a pair of currencies such as EURUSD: no group for a currency against itself, one
-        spot, or the two of a cross.
+        spot, or the two of a cross; and, if spots are of their spot dates, the curves that discount from there.
 
         :param cube: a volatility surface may depend on the tenor of an underlying.
         :return: positions among the snapshot's groups; None: not there or not supported (`failure` says
@@ -99,6 +106,10 @@ class MarketModel:
             wanted = next((kind for kind in kinds if (kind, name) in self._left_out), "fx")
             message = f"{wanted}:{name} is left out: `riskpipe check` tells the errors of its points"
             return Failure(Reason.MISSING_MARKET_DATA, message)
+        route = self._route(name) if "fx" in kinds else None
+        if route and -1 in self._curves_of(route):
+            message = f"the market has not the discount curves that {name} takes (market.fx_spot: spot_date)"
+            return Failure(Reason.MISSING_MARKET_DATA, message)
         names = (group.name for group in self.snapshot.groups if group.kind in kinds)
         wanted = " or ".join(f"{kind}:{name}" for kind in kinds)
         return Failure(Reason.MISSING_MARKET_DATA, f"the market has no {wanted}{nearest(name, names)}")
@@ -108,7 +119,8 @@ class MarketModel:
             if kind == "fx":
                 route = self._route(name)
                 if route is not None:
-                    return None if any(leg.group < 0 for leg in route) else tuple(leg.group for leg in route)
+                    groups = (*(leg.group for leg in route), *self._curves_of(route))
+                    return None if any(group < 0 for group in groups) else groups
                 continue
             if (kind, name) in self._left_out:
                 return None
@@ -117,6 +129,14 @@ class MarketModel:
                 unfit = index in self._surfaces.unsupported or (index in self._surfaces.cubes and not cube)
                 return None if unfit else (index,)
         return None
+
+    def _curves_of(self, route: Route) -> tuple[int, ...]:
+        """Groups of the discount curves that today's rate takes, -1 for those that there are not."""
+        if not self._of_spot_date:
+            return ()
+        legs = [self.snapshot.groups[leg.group].name for leg in route if leg.group >= 0]
+        curves = (self.conventions.discount_curve(currency) for pair in legs for currency in (pair[:3], pair[3:]))
+        return tuple(self.snapshot.group_index("zero_rate", curve) for curve in curves)
 
     def is_left_out(self, kinds: tuple[str, ...], name: str) -> bool:
         """Whether `resolve` would find something but for the errors of its points."""
@@ -211,17 +231,51 @@ class MarketModel:
         power = np.tile(np.array([1, 0], np.int8), (len(codes), 1))
         return FxNodes(index, power), position
 
-    def fx(self, base: Labels, quote: Labels) -> tuple[FxNodes, Positions]:
-        """Today's exchange rates, quote units per one of base.
+    def fx(self, base: Labels, quote: Labels) -> tuple[FxNodes | FxForwardNodes, Positions]:
+        """Exchange rates for exchange today, quote units per one of base.
+
+        Spots that are of their spot dates are discounted from there by both currencies' curves.
 
         :return: nodes, each pair once, and int32[n] positions.
         """
         pairs, routes = self._pairs(base, quote)
         codes, _, position = distinct(pairs.codes, np.zeros(len(pairs), np.int32))
-        return _spots(routes, codes), position
+        spots = _spots(routes, codes)
+        return (FxForwardNodes(spots, *self._from_spot_dates(routes, codes)) if self._of_spot_date else spots), position
+
+    def fx_spots(self, base: Labels, quote: Labels) -> tuple[FxNodes | FxForwardNodes, Positions]:
+        """Exchange rates as they are quoted, for exchange on the pair's own spot date. :return: as `fx`."""
+        if not self._of_spot_date:
+            return self.fx(base, quote)
+        pairs = base.combine(quote, lambda first, second: first + second)
+        return self.fx_forwards(base, quote, self.settled(pairs, np.full(len(pairs), self._curves.origin, np.int32)))
+
+    def settled(self, pairs: Labels, days: Days) -> Days:
+        """int32[n]: when a rate that is quoted on `days` is exchanged: on these days, or on their spot dates."""
+        dates = np.array(days, np.int32)
+        if self._of_spot_date:
+            for code, pair in enumerate(pairs.names):
+                rows = np.flatnonzero(pairs.codes == code)
+                dates[rows] = spot_dates(pair, dates[rows]) if pair[:3] != pair[3:] else dates[rows]
+        return dates
+
+    def _from_spot_dates(self, routes: list[Route], codes: NDArray[np.int32]) -> tuple[Positions, FloatArray]:
+        """Index int32[n, 8] and weight float64[n, 8] of `FxForwardNodes`, from spot dates of two quotes to today."""
+        index, weight = np.zeros((len(routes) + 1, 8), np.int32), np.zeros((len(routes) + 1, 8))
+        today = np.array([self._curves.origin], np.int32)
+        for k, route in enumerate(routes):
+            for j, leg in enumerate(route):
+                pair = self.snapshot.groups[leg.group].name
+                groups = self._discount_groups(Labels.of([pair[3:], pair[:3]]))
+                points, years = self._curves.log_discount(groups, np.repeat(spot_dates(pair, today), 2))
+                index[k, 4 * j : 4 * j + 4] = points.ravel()
+                weight[k, 4 * j : 4 * j + 4] = leg.power * (np.array([[-1.0], [1.0]]) * years).ravel()
+            # What has no second quote takes the points of the first, without weight.
+            index[k, 4:] = index[k, 4:] if len(route) > 1 else index[k, :4]
+        return index[codes], weight[codes]
 
     def fx_forwards(self, base: Labels, quote: Labels, days: Days) -> tuple[FxForwardNodes, Positions]:
-        """Forward exchange rates by covered parity: the rate times D_base(t) / D_quote(t).
+        """Forward exchange rates by covered parity: today's rate times D_base(t) / D_quote(t).
 
         :return: nodes, each (pair, date) once, and int32[n] positions.
         """
@@ -239,6 +293,10 @@ class MarketModel:
             points, weight = self._curves.log_discount(groups[codes], day)
             index.append(points)
             weights.append(sign * weight)
+        if self._of_spot_date:
+            points, weight = self._from_spot_dates(routes, codes)
+            index.append(points)
+            weights.append(weight)
         return FxForwardNodes(_spots(routes, codes), np.hstack(index), np.hstack(weights)), position
 
     def _pairs(self, base: Labels, quote: Labels) -> tuple[Labels, list[Route]]:

@@ -81,11 +81,12 @@ class FxNodes:
 
 @dataclass(frozen=True)
 class FxForwardNodes:
-    """Forward exchange rates by covered parity: spot exp(w0 x[i0] + ... + w3 x[i3]).
+    """Exchange rates by covered parity: the spot, times exp(w0 x[i0] + ... + w3 x[i3]) for every four of the weights.
 
     :param spot: one a node.
-    :param index: int32[n, 4]: two rates of the quote currency, two of the base currency.
-    :param weight: float64[n, 4], years, negative for the base currency.
+    :param index: int32[n, 4 m]: two rates of the quote currency and two of the base currency, m times: of the forward's
+        date, and of the spot dates of the quotes that make the spot.
+    :param weight: float64[n, 4 m], years, of a forward's date negative for the base currency.
     """
 
     spot: FxNodes
@@ -97,7 +98,9 @@ class FxForwardNodes:
 
     def evaluate(self, x: FloatArray) -> FloatArray:
         out = self.spot.evaluate(x)
-        kernels.scale_by_exp(self.index, self.weight, x, out)
+        for k in range(0, self.index.shape[1], 4):
+            index, weight = self.index[:, k : k + 4], self.weight[:, k : k + 4]
+            kernels.scale_by_exp(np.ascontiguousarray(index), np.ascontiguousarray(weight), x, out)
         return out
 
 

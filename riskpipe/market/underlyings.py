@@ -58,12 +58,16 @@ def _pair(model: MarketModel, base: str, quote: str, days: NDArray[np.int32]) ->
         raise InputError(model.failure(("fx",), base + quote).message)
     bases, quotes = Labels.constant(base, len(days)), Labels.constant(quote, len(days))
     forwards, position = model.fx_forwards(bases, quotes, days)
-    discount, (place,) = model.discount((bases.map(model.conventions.discount_curve), days))
-    spot, _ = model.fx(bases, quotes)
+    curve = bases.map(model.conventions.discount_curve)
+    # Deltas are amounts of what is exchanged on the spot date, where spots are of that.
+    settled = model.settled(Labels.constant(base + quote, 1), np.array([model.origin], np.int32))
+    discount, (place, begin) = model.discount((curve, days), (curve, np.repeat(settled, len(days))))
+    factors = discount.evaluate(model.base)[:, 0]
+    spot, _ = model.fx_spots(bases, quotes)
     return Underlyings(
         True,
         float(spot.evaluate(model.base)[0, 0]),
         forwards.evaluate(model.base)[position, 0],
-        discount.evaluate(model.base)[place, 0],
+        factors[place] / factors[begin],
         model.time(days),
     )

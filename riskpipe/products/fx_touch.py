@@ -73,7 +73,8 @@ class FxTouch(Product):
     def prepare(self, trades: Trades, model: MarketModel) -> Prepared:
         pair, expiry, level = trades.labels("pair"), trades.days("expiry_date"), trades.numbers("level")
         first, second, paid = pair.map(first_currency), pair.map(second_currency), trades.labels("payout_currency")
-        spot, forward = spot_rates(trades, model), TradeNodes(*model.fx_forwards(first, second, expiry))
+        settled = model.settled(pair, expiry)
+        spot, forward = spot_rates(trades, model), TradeNodes(*model.fx_forwards(first, second, settled))
         discount, (position,) = model.discount((paid.map(model.conventions.discount_curve), expiry))
         variance = model.variance(FX_VOLATILITY, pair, expiry, level, forward.today(model))
         kinds = trades.labels("touch_type")

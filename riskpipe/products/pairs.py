@@ -62,9 +62,9 @@ class PairOption(Product):
 
 
 def spot_rates(trades: Trades, model: MarketModel) -> TradeNodes:
-    """Today's exchange rates of the column pair."""
+    """Exchange rates of the column pair as they are quoted, which is what barriers are looked at with."""
     pair = trades.labels("pair")
-    return TradeNodes(*model.fx(pair.map(first_currency), pair.map(second_currency)))
+    return TradeNodes(*model.fx_spots(pair.map(first_currency), pair.map(second_currency)))
 
 
 def prepare_on_pair(trades: Trades, model: MarketModel) -> VanillaOptions:
