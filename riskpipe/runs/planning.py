@@ -20,10 +20,11 @@ from riskpipe.inputs.opened import OpenedInputs, RefusedInputs, open_inputs
 from riskpipe.measures.catalogue import PNL_SETS
 from riskpipe.plan.costs import CostModel
 from riskpipe.plan.partition import Limits, ScenarioRange, scenario_ranges
+from riskpipe.plan.planned_blocks import PlanTotals, block_tables
 from riskpipe.plan.quarantine import Quarantine
 from riskpipe.plan.row_ranges import reading_seconds
 from riskpipe.plan.selection import Selection
-from riskpipe.plan.stored_plan import PlanHeader, PlanTotals, StoredPlan, block_tables, write_plan
+from riskpipe.plan.stored_plan import PlanHeader, StoredPlan, write_plan
 from riskpipe.plan.survey import Fault, Portfolio, Pricing, Survey
 from riskpipe.runs.stored import open_plan
 from riskpipe.store.filesystem import Store, explained

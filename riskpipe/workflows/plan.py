@@ -8,8 +8,9 @@ from typing import Any
 
 from riskpipe.config import Settings
 from riskpipe.plan.partition import BLOCKS_A_WORKER
+from riskpipe.plan.planned_blocks import LONG_SECONDS, SHORT_SECONDS
 from riskpipe.plan.selection import Selection
-from riskpipe.plan.stored_plan import LONG_SECONDS, SHORT_SECONDS, PlanHeader
+from riskpipe.plan.stored_plan import PlanHeader
 from riskpipe.runs.planning import Planned, make_plan
 from riskpipe.runs.stored import put_file
 from riskpipe.store.location import store_of_file

@@ -68,7 +68,7 @@ NEVER = {"dask", "distributed", "pandas", "scipy", "tornado"}
 @pytest.mark.parametrize(
     ("words", "unwanted"),
     [
-        (["runs", "list"], NEVER | {"QuantLib"}),
+        (["runs", "list"], NEVER | {"QuantLib", "numba"}),
         (["plan"], NEVER | {"QuantLib"}),
         (["check"], NEVER | {"QuantLib"}),
         (["run", "--set", "cluster.kind=serial"], NEVER | {"QuantLib"}),

@@ -17,14 +17,13 @@ from plans import block, header, stored
 from riskpipe.errors import InputError
 from riskpipe.plan.block import BLOCK_ID_LENGTH, Block, digest_id
 from riskpipe.plan.partition import Limits, ScenarioRange
+from riskpipe.plan.planned_blocks import PlanTotals, block_tables
 from riskpipe.plan.stored_plan import (
     BLOCKS_PER_ROW_GROUP,
     HEADER_KEY,
     PLAN_VERSION,
     SCHEMA,
-    PlanTotals,
     StoredPlan,
-    block_tables,
     write_plan,
 )
 from riskpipe.plan.survey import SurveyedRows
