@@ -59,7 +59,7 @@ ENTRIES: Mapping[str, Entry] = {
     "fx_option": Entry("fx_option", 250.0, option_cases.european_fx),
     "commodity_option": Entry("commodity_option", 250.0, option_cases.european_commodity),
     "commodity_option, bachelier": Entry("commodity_option", None, option_cases.bachelier_commodity),
-    "equity_option, american": Entry("equity_option", 10.0, option_cases.american_equity),
+    "equity_option, american": Entry("equity_option", 30.0, option_cases.american_equity),
     "equity_barrier_option": Entry("equity_barrier_option", 100.0, option_cases.equity_barriers),
     "fx_barrier_option": Entry("fx_barrier_option", 100.0, option_cases.fx_barriers),
     "fx_touch": Entry("fx_touch", 100.0, option_cases.fx_touches),

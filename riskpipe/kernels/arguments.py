@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
+from riskpipe.kernels.collocation import Scheme
 
 Indices = NDArray[np.int32]
 Offsets = NDArray[np.int64]
@@ -47,6 +48,15 @@ CubeVariances = tuple[Indices, FloatArray, FloatArray, FloatArray]
 # --- contracts ---
 Vanillas = tuple[FloatArray, FloatArray, FloatArray]
 """strike, sign (+1 for calls, -1 for puts), quantity, float64[n] each."""
+
+Expansions = tuple[Indices, NDArray[np.int8], FloatArray, FloatArray, FloatArray, FloatArray, FloatArray]
+"""Of the exercise boundaries of m American options, see `riskpipe.kernels.expansion`: place int32[n], of each trade
+among them; kind int8[m], the position of the scheme, -1: there is none; origin, unit, reach float64[m, 3], of sigma,
+rate and carry; terms float64[m, 13, nodes]; inverse float64[m, nodes, nodes], of the Jacobian."""
+
+Exercise = tuple[tuple[Scheme, Scheme], Expansions]
+"""The usual collocation, and one that is at least as fine for dividends (of the put) below zero; and the expansions
+that were made with these."""
 
 Barriers = tuple[FloatArray, FloatArray, FloatArray, Flags, Flags, FloatArray]
 """barrier float64[n]; rebate float64[n], a unit, at the hit for out, at expiry for in; eta float64[n], +1 for down and

@@ -13,21 +13,22 @@ import numpy as np
 
 from riskpipe.arrays import FloatArray
 from riskpipe.kernels.collocation import Scheme
-from riskpipe.kernels.compiler import inline
+from riskpipe.kernels.compiler import inline, kernel
 from riskpipe.kernels.mathematics import cdf, exp, exp_normal, fma, log, select, tail_ratio
 
 # Boundaries solved for at a time: the innermost loops run over them.
 LANES = 64
 _SQRT_TWO_PI = 2.5066282746310002
-_LEAST_ROOT = 1e-7
+LEAST_ROOT = 1e-7
 # Drifts (in deviations) above which steps of system A are shortened, of which it then takes twice as many, and above
 # which system B takes its place.
-_BRISK, _FAST = 0.5, 0.8
+_BRISK, FAST = 0.5, 0.8
 
-# Rows of the scratch array: parameters of the lanes, what a sweep adds up, then (from `PARAMETERS` on, a row a node
-# each) H, its root and its next root, and a row for each point of quadrature.
-SIGMA, INVERSE, DRIFT, RATE, DIVIDEND, START, _ABOVE, _BELOW, _ROOT = range(9)
-PARAMETERS = 9
+# Rows of the scratch array: parameters of the lanes, what a sweep adds up, steps that a lane takes and what the last
+# was worth; then (from `PARAMETERS` on, a row a node each) H, its root and what the equation makes of that, and a row
+# for each point of quadrature.
+SIGMA, INVERSE, DRIFT, RATE, DIVIDEND, START, ABOVE, BELOW, ROOT, STEPS, WORTH = range(11)
+PARAMETERS = 11
 
 
 @inline
@@ -44,7 +45,7 @@ def gauss(exponent: float) -> float:
 
 
 @inline
-def _pull(sigma: float, rate: float, dividend: float) -> float:
+def pull_of(sigma: float, rate: float, dividend: float) -> float:
     """Drift of the spot until expiry, in deviations."""
     return (rate - dividend) / sigma
 
@@ -67,9 +68,8 @@ def _guess(time: float, sigma: float, rate: float, dividend: float, start: float
 
 
 @inline
-def _prepare(work: FloatArray, scheme: Scheme, lanes: int) -> None:
-    """From the rows sigma, rate and dividend: the other parameters, and dividend factors."""
-    n, points = scheme.elapsed.shape
+def parameters(work: FloatArray, lanes: int) -> None:
+    """From the rows sigma, rate and dividend: the other parameters."""
     sigma, inverse, drift = work[SIGMA], work[INVERSE], work[DRIFT]
     rate, dividend, start = work[RATE], work[DIVIDEND], work[START]
     for k in range(lanes):
@@ -77,12 +77,26 @@ def _prepare(work: FloatArray, scheme: Scheme, lanes: int) -> None:
         drift[k] = fma(rate[k] - dividend[k], inverse[k], 0.5 * sigma[k])
         ratio = select(dividend[k] > rate[k], rate[k], 1.0) / select(dividend[k] > rate[k], dividend[k], 1.0)
         start[k] = log(ratio)
+
+
+@inline
+def factors(work: FloatArray, scheme: Scheme, lanes: int) -> None:
+    """What dividends discount over the times left, which `images` takes."""
+    n, points = scheme.elapsed.shape
+    dividend = work[DIVIDEND]
     for i in range(n):
         for j in range(points):
             left = scheme.left[i, j]
             factor = work[PARAMETERS + 3 * n + i * points + j]
             for k in range(lanes):
                 factor[k] = exp_normal(dividend[k] * left)
+
+
+@inline
+def within(new: float, old: float) -> float:
+    """A distance that is at most half or twice as large as the old one."""
+    new = select(new < 0.5 * old, 0.5 * old, new)
+    return select(new > 2.0 * old, 2.0 * old, new)
 
 
 @inline
@@ -95,8 +109,8 @@ def _begin(work: FloatArray, scheme: Scheme, lanes: int, drifting: bool) -> None
         square, root = work[PARAMETERS + i], work[PARAMETERS + n + i]
         for k in range(lanes):
             y = start[k] - _guess(time, sigma[k], rate[k], dividend[k], start[k])
-            y = select(y > _LEAST_ROOT, y, _LEAST_ROOT)
-            y = select(drifting & (_pull(sigma[k], rate[k], dividend[k]) <= _FAST), root[k], y)
+            y = select(y > LEAST_ROOT, y, LEAST_ROOT)
+            y = select(drifting & (pull_of(sigma[k], rate[k], dividend[k]) <= FAST), root[k], y)
             root[k] = y
             square[k] = y * y
 
@@ -125,7 +139,7 @@ def _contact(work: FloatArray, scheme: Scheme, lanes: int, i: int) -> None:
     n, points = scheme.elapsed.shape
     sigma, inverse, drift = work[SIGMA], work[INVERSE], work[DRIFT]
     rate, dividend, start = work[RATE], work[DIVIDEND], work[START]
-    above, below, root, y = work[_ABOVE], work[_BELOW], work[_ROOT], work[PARAMETERS + n + i]
+    above, below, root, y = work[ABOVE], work[BELOW], work[ROOT], work[PARAMETERS + n + i]
     width = math.sqrt(scheme.time[i])
     for k in range(lanes):
         d1 = fma((start[k] - y[k]) / width, inverse[k], drift[k] * width)
@@ -155,7 +169,7 @@ def _matching(work: FloatArray, scheme: Scheme, lanes: int, i: int) -> None:
     n, points = scheme.elapsed.shape
     sigma, inverse, drift = work[SIGMA], work[INVERSE], work[DRIFT]
     rate, dividend, start = work[RATE], work[DIVIDEND], work[START]
-    above, below, root, y = work[_ABOVE], work[_BELOW], work[_ROOT], work[PARAMETERS + n + i]
+    above, below, root, y = work[ABOVE], work[BELOW], work[ROOT], work[PARAMETERS + n + i]
     width = math.sqrt(scheme.time[i])
     for k in range(lanes):
         d1 = fma((start[k] - y[k]) / width, inverse[k], drift[k] * width)
@@ -174,70 +188,70 @@ def _matching(work: FloatArray, scheme: Scheme, lanes: int, i: int) -> None:
 
 
 @inline
-def _move(work: FloatArray, scheme: Scheme, lanes: int, i: int, above_pull: float) -> None:
-    """The boundary at node i, from numerator and denominator; by at most half and twice.
+def _image(work: FloatArray, scheme: Scheme, lanes: int, i: int) -> None:
+    """What the equation makes of the boundary at node i, from numerator and denominator."""
+    n = scheme.time.size
+    rate, dividend, start = work[RATE], work[DIVIDEND], work[START]
+    above, below, time = work[ABOVE], work[BELOW], scheme.time[i]
+    y, new = work[PARAMETERS + n + i], work[PARAMETERS + 2 * n + i]
+    for k in range(lanes):
+        sound = (above[k] > 0.0) & (below[k] > 0.0)
+        ratio = select(sound, above[k], 1.0) / select(sound, below[k], 1.0)
+        new[k] = select(sound, fma(rate[k] - dividend[k], time, start[k]) - log(ratio), y[k] + y[k])
+
+
+@kernel
+def images(work: FloatArray, scheme: Scheme, lanes: int, matching: bool) -> None:
+    """Put the boundaries through their equation once: system B with `matching`, else system A."""
+    for i in range(scheme.time.size):
+        if matching:
+            _matching(work, scheme, lanes, i)
+        else:
+            _contact(work, scheme, lanes, i)
+        _image(work, scheme, lanes, i)
+
+
+@inline
+def _move(work: FloatArray, scheme: Scheme, lanes: int, above_pull: float) -> None:
+    """Boundaries become their images; by at most half and twice.
 
     :param above_pull: lanes that drift less stay where they are.
     """
     n = scheme.time.size
-    sigma, rate, dividend, start = work[SIGMA], work[RATE], work[DIVIDEND], work[START]
-    above, below, time = work[_ABOVE], work[_BELOW], scheme.time[i]
-    y, new = work[PARAMETERS + n + i], work[PARAMETERS + 2 * n + i]
-    for k in range(lanes):
-        old, pull = y[k], _pull(sigma[k], rate[k], dividend[k])
-        sound = (above[k] > 0.0) & (below[k] > 0.0)
-        ratio = select(sound, above[k], 1.0) / select(sound, below[k], 1.0)
-        value = fma(rate[k] - dividend[k], time, start[k]) - log(ratio)
-        # System A swings about the boundary where the drift is strong.
-        value = select((pull > _BRISK) & (pull <= _FAST), fma(0.7, value - old, old), value)
-        value = select(sound, value, old + old)
-        value = select(value < 0.5 * old, 0.5 * old, value)
-        value = select(value > 2.0 * old, 2.0 * old, value)
-        new[k] = select(pull > above_pull, value, old)
-
-
-@inline
-def _swap(work: FloatArray, scheme: Scheme, lanes: int) -> None:
-    """The new boundary becomes the old one."""
-    n = scheme.time.size
+    sigma, rate, dividend = work[SIGMA], work[RATE], work[DIVIDEND]
     for i in range(n):
-        square, y, new = work[PARAMETERS + i], work[PARAMETERS + n + i], work[PARAMETERS + 2 * n + i]
+        square, y, image = work[PARAMETERS + i], work[PARAMETERS + n + i], work[PARAMETERS + 2 * n + i]
         for k in range(lanes):
-            y[k] = new[k]
-            square[k] = new[k] * new[k]
+            old, pull = y[k], pull_of(sigma[k], rate[k], dividend[k])
+            # System A swings about the boundary where the drift is strong.
+            value = select((pull > _BRISK) & (pull <= FAST), fma(0.7, image[k] - old, old), image[k])
+            value = select(pull > above_pull, within(value, old), old)
+            y[k] = value
+            square[k] = value * value
 
 
-@inline
-def _sweep(work: FloatArray, scheme: Scheme, lanes: int, sweeps: int, above_pull: float) -> None:
-    """System A for those lanes whose drift is above a limit."""
-    for _ in range(sweeps):
-        for i in range(scheme.time.size):
-            _contact(work, scheme, lanes, i)
-            _move(work, scheme, lanes, i, above_pull)
-        _swap(work, scheme, lanes)
-
-
-@inline
-def boundaries(work: FloatArray, scheme: Scheme, lanes: int) -> None:
-    """Boundaries of all lanes: system A, then system B for those lanes whose drift it does not bear.
+@kernel
+def boundaries(work: FloatArray, scheme: Scheme, lanes: int, sweeps: int) -> None:
+    """Boundaries of all lanes from cold: system A, then system B for those lanes whose drift it does not bear.
 
     How a lane is treated follows from its own parameters alone, whatever its neighbours need.
+
+    :param sweeps: how often they are put through their equation; twice as often where the drift is strong.
     """
-    _prepare(work, scheme, lanes)
+    parameters(work, lanes)
+    factors(work, scheme, lanes)
     _begin(work, scheme, lanes, False)
     brisk, fast = 0, 0
     for k in range(lanes):
-        pull = _pull(work[SIGMA, k], work[RATE, k], work[DIVIDEND, k])
-        brisk += 1 if (pull > _BRISK) & (pull <= _FAST) else 0
-        fast += 0 if pull <= _FAST else 1
-    # One loop, so that it is compiled once: after the sweeps of all lanes those of the brisk ones.
-    for turn in range(2 if brisk > 0 else 1):
-        _sweep(work, scheme, lanes, scheme.sweeps, -math.inf if turn == 0 else _BRISK)
+        pull = pull_of(work[SIGMA, k], work[RATE, k], work[DIVIDEND, k])
+        brisk += 1 if (pull > _BRISK) & (pull <= FAST) else 0
+        fast += 0 if pull <= FAST else 1
+    for sweep in range(2 * sweeps if brisk > 0 else sweeps):
+        images(work, scheme, lanes, False)
+        _move(work, scheme, lanes, -math.inf if sweep < sweeps else _BRISK)
     if fast == 0:
         return
     _begin(work, scheme, lanes, True)
-    for _ in range(2 * scheme.sweeps):
-        for i in range(scheme.time.size):
-            _matching(work, scheme, lanes, i)
-            _move(work, scheme, lanes, i, _FAST)
-        _swap(work, scheme, lanes)
+    for _ in range(2 * sweeps):
+        images(work, scheme, lanes, True)
+        _move(work, scheme, lanes, FAST)

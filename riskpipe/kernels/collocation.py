@@ -22,6 +22,8 @@ class Scheme(NamedTuple):
     :ivar weight: float64[n, l], of d(sqrt s).
     :ivar basis: float64[n, l, n], of the nodes' values at the times left.
     :ivar last_elapsed, last_weight, last_basis: float64[p], [p], [p, n], the same for t = 1.
+    :ivar share: float64[n], what a move of the boundary at a node alone weighs at most in a price, per unit of interest
+        over deviation.
     :ivar sweeps: how often the boundary is put through its equation.
     """
 
@@ -33,6 +35,7 @@ class Scheme(NamedTuple):
     last_elapsed: FloatArray
     last_weight: FloatArray
     last_basis: FloatArray
+    share: FloatArray
     sweeps: int
 
 
@@ -45,6 +48,7 @@ def collocation(nodes: int, points: int, last_points: int, sweeps: int) -> Schem
     time = (0.5 * (1.0 + position[1:])) ** 2
     sine, cosine, weight = _angles(points)
     last_sine, last_cosine, last_weight = _angles(last_points)
+    last_basis = _basis(position, last_cosine)
     return Scheme(
         time=time,
         elapsed=time[:, None] * sine**2,
@@ -53,7 +57,8 @@ def collocation(nodes: int, points: int, last_points: int, sweeps: int) -> Schem
         basis=_basis(position, np.sqrt(time)[:, None] * cosine),
         last_elapsed=last_sine**2,
         last_weight=last_weight,
-        last_basis=_basis(position, last_cosine),
+        last_basis=last_basis,
+        share=2.0 * last_weight @ np.abs(last_basis) / np.sqrt(2.0 * np.pi),
         sweeps=sweeps,
     )
 

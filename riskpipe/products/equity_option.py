@@ -6,13 +6,13 @@ import numpy as np
 
 from riskpipe.arrays import FloatArray
 from riskpipe.market.model import MarketModel
-from riskpipe.products.american import ExercisableOptions
+from riskpipe.products.american import exercisable
 from riskpipe.products.base import COMMON_COLUMNS, Column, Prepared
 from riskpipe.products.trades import Trades
 from riskpipe.products.vanilla import OPTION_TYPE, UnderlyingOption, prepare_on_underlying, spots
 
-# Rates and volatilities move with every scenario; a fifth of it where the spot moves alone.
-AMERICAN_WEIGHT = 120.0
+# Rates and volatilities move with every scenario; a half of it where the spot moves alone.
+AMERICAN_WEIGHT = 60.0
 
 
 class EquityOption(UnderlyingOption):
@@ -24,7 +24,7 @@ class EquityOption(UnderlyingOption):
     """
 
     name = "equity_option"
-    version = 3
+    version = 4
     columns = (
         *COMMON_COLUMNS,
         Column("underlying", "string", "name of the spot, forwards and volatility surface"),
@@ -41,4 +41,4 @@ class EquityOption(UnderlyingOption):
 
     def prepare(self, trades: Trades, model: MarketModel) -> Prepared:
         american = trades.is_one("exercise", "american")
-        return ExercisableOptions(prepare_on_underlying(trades, model), american, spots(trades, model))
+        return exercisable(prepare_on_underlying(trades, model), american, spots(trades, model), model)

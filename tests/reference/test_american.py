@@ -1,21 +1,19 @@
-"""American options against QuantLib's QdFp engine: regimes, seasoned corners, reuse of boundaries, printed values."""
+"""American options against QuantLib's QdFp engine: regimes, seasoned corners, printed values."""
 
 import numpy as np
 import pytest
 import QuantLib as ql  # noqa: N813
+from american_prices import HIGH, price, quantlib
 from flat_market import AS_OF, TODAY, make_trades, process, random_market
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import ndtr
 
-from riskpipe.kernels.american import american_options
 from riskpipe.kernels.collocation import collocation
 from riskpipe.kernels.lattice import lattice_put
 from riskpipe.kernels.two_boundaries import two_boundary_put
-from riskpipe.products.american import schemes
 from riskpipe.products.equity_option import EquityOption
 
-HIGH = ql.QdFpAmericanEngine.highPrecisionScheme()
 ACCURATE = ql.QdFpAmericanEngine.accurateScheme()
 TRADES = 500
 
@@ -23,39 +21,6 @@ TRADES = 500
 @pytest.fixture(autouse=True)
 def _today():
     ql.Settings.instance().evaluationDate = TODAY
-
-
-def quantlib(spot, strike, rate, dividend, vol, days, sign, precision):
-    kind = ql.Option.Call if sign > 0 else ql.Option.Put
-    exercise = ql.AmericanExercise(TODAY, TODAY + int(days))
-    option = ql.VanillaOption(ql.PlainVanillaPayoff(kind, float(strike)), exercise)
-    option.setPricingEngine(ql.QdFpAmericanEngine(process(spot, rate, dividend, vol), precision))
-    return option.NPV()
-
-
-def price(spot, strike, rate, dividend, vol, days, sign, collocated=None, unseen=None):
-    """One option in as many scenarios as there are spots.
-
-    :param unseen: scenarios whose spot is not a number, though the forward is.
-    """
-    spot, rate, dividend, vol = np.broadcast_arrays(*np.atleast_1d(spot, rate, dividend, vol))
-    years = days / 365.0
-    one, out = np.zeros(1, np.int32), np.empty((1, len(spot)))
-    seen = spot.copy()
-    if unseen is not None:
-        seen[unseen] = np.nan
-    weights = np.array([[1.0, 0.0, 0.0, 0.0]]), np.array([[years, 0.0]])
-    american_options(
-        one,
-        (seen[None], one),
-        ((spot * np.exp((rate - dividend) * years))[None], one),
-        (np.exp(-rate * years)[None], one),
-        (np.zeros((1, 4), np.int32), *weights, vol[None].copy()),
-        (np.array([float(strike)]), np.array([float(sign)]), np.ones(1)),
-        (collocated, collocated) if collocated else schemes(),
-        out,
-    )
-    return out[0]
 
 
 def test_trades_at_the_precision_of_production():
@@ -301,36 +266,6 @@ def test_printed_values():
     american = price(100.0, 100.0, 0.05, 0.05, 0.25, 365, -1.0, collocation(16, 24, 40, 12))[0]
     european = ql.blackFormula(ql.Option.Put, 100.0, 100.0, 0.25, np.exp(-0.05))
     assert abs(american - european - 0.106952702747) < 1e-8
-
-
-def levels_of(random, size, moved):
-    spot = 100.0 * np.exp(random.normal(0.0, 0.1, size))
-    rate = np.full(size, 0.03) + (random.normal(0.0, 0.01, size) if moved else 0.0)
-    dividend = np.full(size, 0.01) + (random.normal(0.0, 0.005, size) if moved else 0.0)
-    vol = np.full(size, 0.2) * np.exp(random.normal(0.0, 0.2, size) if moved else 0.0)
-    return spot, rate, dividend, vol
-
-
-@pytest.mark.parametrize("sign", [-1.0, 1.0])
-def test_a_scenario_alone_has_the_bits_that_it_has_among_others(sign):
-    """Whatever boundaries are solved for together, and whether one is kept over scenarios."""
-    random = np.random.default_rng(33)
-    still, moved = levels_of(random, 70, False), levels_of(random, 90, True)
-    columns = [np.concatenate([a, b, a[:3]]) for a, b in zip(still, moved, strict=True)]
-    columns[1][5:9] = -0.02  # another regime in between
-    columns[2][7] = -0.05
-    columns[3][11] = 0.0
-    together = price(columns[0], 100.0, *columns[1:], 500, sign)
-
-    for k in range(len(together)):
-        alone = price(*[c[k] for c in columns[:1]], 100.0, *[c[k] for c in columns[1:]], 500, sign)
-        assert alone.tobytes() == together[k : k + 1].tobytes(), k
-    for width in (7, 64, 65):
-        parts = [
-            price(columns[0][i : i + width], 100.0, *[c[i : i + width] for c in columns[1:]], 500, sign)
-            for i in range(0, len(together), width)
-        ]
-        assert np.concatenate(parts).tobytes() == together.tobytes()
 
 
 def test_nan_makes_nan_of_its_scenario_alone():
