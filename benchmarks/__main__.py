@@ -13,7 +13,19 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import day, european, first_block, pipeline, plan_blocks, products, scale, scale_day, shapes, small
+from benchmarks import (
+    blocks,
+    day,
+    european,
+    first_block,
+    pipeline,
+    plan_blocks,
+    products,
+    scale,
+    scale_day,
+    shapes,
+    small,
+)
 
 BENCHMARKS: Mapping[str, Callable[[], object]] = {
     "european": european.main,
@@ -21,6 +33,7 @@ BENCHMARKS: Mapping[str, Callable[[], object]] = {
     "first_block": first_block.main,
     "plan_blocks": plan_blocks.main,
     "small": small.main,
+    "blocks": blocks.main,
     "pipeline": pipeline.main,
     "shapes": shapes.main,
     "day": day.main,
