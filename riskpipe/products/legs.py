@@ -257,15 +257,16 @@ class _Used:
         terms: list[tuple[NDArray[np.int64], tuple[Positions, ...]]],
     ) -> None:
         used = np.zeros(len(nodes), np.bool_)
-        for offsets, columns in terms:
-            for column in columns:
-                legs.mark_nodes(rows, offsets, column, used)
-        self.growths: GrowthNodes | None = None
-        if isinstance(nodes, GrowthNodes):
-            self.growths = nodes.take(used)
-            self.nodes = self.growths.discount
+        if any(len(rows) >= len(offsets) - 1 for offsets, _ in terms):
+            used[:] = True  # all trades have all nodes
         else:
-            self.nodes = nodes if used.all() else take(nodes, np.flatnonzero(used))
+            for offsets, columns in terms:
+                for column in columns:
+                    legs.mark_nodes(rows, offsets, column, used)
+        if not used.all():
+            nodes = nodes.take(used) if isinstance(nodes, GrowthNodes) else take(nodes, np.flatnonzero(used))
+        self.growths = nodes if isinstance(nodes, GrowthNodes) else None
+        self.nodes = nodes.discount if isinstance(nodes, GrowthNodes) else nodes
         self.position = np.cumsum(used, dtype=np.int32) - np.int32(1)
         self._buffers: tuple[FloatArray, FloatArray] = (np.empty(0), np.empty(0))
 
