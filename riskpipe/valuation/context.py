@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from riskpipe.arrays import FloatArray
 from riskpipe.errors import Failure, Reason
 from riskpipe.market.model import MarketModel
 from riskpipe.market.scenarios import ScenarioSet
@@ -25,6 +26,8 @@ from riskpipe.store.parquet import read_parquet
 from riskpipe.store.run_folder import RunFolder
 from riskpipe.store.trade_rows import ProductRows
 from riskpipe.valuation.spec import read_spec
+
+LEVELS_BYTES = 32 << 20
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,8 @@ class Context:
         self._rows: dict[str, ProductRows] = {}
         self._numbered: dict[str, tuple[NDArray[np.int64], pa.Table]] = {}
         self._classes: dict[tuple[str, int, int], tuple[ColumnClass, ...]] = {}
+        self._levels: dict[bytes, FloatArray] = {}
+        self._levels_bytes = 0
 
     def _local(self, path: str) -> str:
         return local_file(self.store, path, self._sha256(path))
@@ -132,6 +137,22 @@ class Context:
         whole = self.scenarios.columns_of(set_name)
         first, last = max(whole.start, start), min(whole.stop, stop)
         return slice(first, max(first, last))
+
+    def levels(self, columns: NDArray[np.int64]) -> FloatArray:
+        """float64[n_factors, m]: every factor's level in some columns; not to be written to.
+
+        All blocks ask for the same columns, in the same tiles, and a short block's pricing takes less than filling
+        them: they are kept, as far as `LEVELS_BYTES` go.
+        """
+        name = columns.tobytes()
+        known = self._levels.get(name)
+        if known is not None:
+            return known
+        levels = self.scenarios.levels(self.snapshot.x0, columns)
+        if self._levels_bytes + levels.nbytes <= LEVELS_BYTES:
+            self._levels[name] = levels
+            self._levels_bytes += levels.nbytes
+        return levels
 
     def classes(self, columns: slice) -> tuple[ColumnClass, ...]:
         """The columns by what they touch; those that touch most of the market make one class together."""

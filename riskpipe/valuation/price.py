@@ -281,8 +281,7 @@ class _Valuation:
     def _subjects(self, sums: _FamilySums, columns: ColumnClass, rows: NDArray[np.int32]) -> None:
         """The numbers of those subjects whose columns are in one class, for the trades that these touch."""
         family, width = sums.family, sums.family.width
-        scenarios = self._context.scenarios
-        x = scenarios.levels(self._x0, columns.columns)
+        x = self._context.levels(columns.columns)
         values = self._price(rows, x, columns.horizon)
         for first in range(0, len(columns.columns), width):
             mine = slice(first, first + width)
@@ -329,7 +328,7 @@ class _Valuation:
         rows = np.setdiff1d(self._touched(columns, converted=True), priced)
         if not len(rows):
             return
-        x = self._context.scenarios.levels(self._x0, columns.columns)
+        x = self._context.levels(columns.columns)
         still = np.zeros(len(rows))
         for k, column in enumerate(columns.columns):
             converted = self._translated(rows, still, self.base[rows], still, x[:, k : k + 1])
@@ -382,7 +381,7 @@ class _Valuation:
         horizon: int,
     ) -> None:
         """Fill in what the trades at `rows` gain under the scenarios of `tile`, into the columns `targets` of `pnl`."""
-        x = self._context.scenarios.levels(self._x0, tile)
+        x = self._context.levels(tile)
         fx = self._fx.evaluate(x)
         step = max(1, CHUNK_VALUES // len(tile))
         for begin in range(0, len(rows), step):
