@@ -125,10 +125,13 @@ class Store(Protocol):
     # -- writing
 
     @abstractmethod
-    def atomic_sink(self, path: str) -> AbstractContextManager[IO[bytes]]:
+    def atomic_sink(self, path: str, durable: bool = True) -> AbstractContextManager[IO[bytes]]:
         """A binary file to write to, sequentially; in place, durable and complete when the body ends well.
 
         After an error nothing is left behind.
+
+        :param durable: else it is complete for whoever reads it, but a power cut may take it, or its content: for files
+            whose checksum is recorded and that can be made again.
         """
 
     @abstractmethod
@@ -137,7 +140,7 @@ class Store(Protocol):
 
     @abstractmethod
     def copy(self, source: str, target: str) -> None:
-        """Puts a file that never changes in another place too, atomically; without moving its bytes if possible."""
+        """Puts a file that never changes in another place too, atomically, durable; its bytes stay if that can be."""
 
     def rename(self, path: str, name: str) -> str:
         """Gives a file another name in its directory; returns its path."""

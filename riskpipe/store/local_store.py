@@ -1,7 +1,8 @@
 """Files of this machine, as the operating system has them.
 
 A file is written under a temporary name (`.tmp-<uuid>`, same directory), fsynced, renamed and the directory fsynced, so
-one that is there is complete even after a power cut.
+one that is there is complete even after a power cut. The bytes of files that are not `durable` go to the disk when the
+kernel sees fit.
 """
 
 from __future__ import annotations
@@ -57,9 +58,9 @@ class LocalStore(Store):
     # -- writing
 
     @contextmanager
-    def atomic_sink(self, path: str) -> Iterator[IO[bytes]]:
+    def atomic_sink(self, path: str, durable: bool = True) -> Iterator[IO[bytes]]:
         full = self.full_path(path)
-        with explained(full, "write"), _sink(full) as file:
+        with explained(full, "write"), _sink(full, durable) as file:
             yield file
 
     def write_bytes(self, path: str, data: bytes) -> None:
@@ -81,6 +82,7 @@ class LocalStore(Store):
             temporary = os.path.join(directory, TEMPORARY_PREFIX + uuid.uuid4().hex)
             try:
                 os.link(source, temporary)
+                _fsync(temporary)
             except OSError as error:
                 if error.errno in _CANNOT_LINK:
                     return False
@@ -88,6 +90,7 @@ class LocalStore(Store):
             os.replace(temporary, target)
             with suppress(FileNotFoundError):  # rename(2) leaves both where they are the same file already
                 os.unlink(temporary)
+            fsync_directory(directory)
         return True
 
     def _move(self, path: str, target: str) -> None:
@@ -180,6 +183,14 @@ class LocalStore(Store):
             shutil.rmtree(full)
 
 
+def _fsync(path: str) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def fsync_directory(path: str) -> None:
     """Makes renames in a local directory durable, where its file system can (NFS and FUSE may not, and say EINVAL)."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
@@ -238,7 +249,7 @@ def _scan(full: str, prefix: str, recursive: bool) -> Iterator[FileEntry]:
 
 
 @contextmanager
-def _sink(full: str) -> Iterator[IO[bytes]]:
+def _sink(full: str, durable: bool) -> Iterator[IO[bytes]]:
     directory = os.path.dirname(full)
     make_directories(directory)
     temporary = os.path.join(directory, TEMPORARY_PREFIX + uuid.uuid4().hex)
@@ -246,10 +257,12 @@ def _sink(full: str) -> Iterator[IO[bytes]]:
         with open(temporary, "xb") as file:
             yield file
             file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
         os.replace(temporary, full)
     except BaseException:
         with suppress(OSError):
             os.unlink(temporary)
         raise
-    fsync_directory(directory)
+    if durable:
+        fsync_directory(directory)

@@ -54,7 +54,7 @@ class ObjectStore(Store):
     # -- writing
 
     @contextmanager
-    def atomic_sink(self, path: str) -> Iterator[IO[bytes]]:
+    def atomic_sink(self, path: str, durable: bool = True) -> Iterator[IO[bytes]]:
         """The bytes go to a local spool file first: a put that has begun cannot be called off safely."""
         full = self.full_path(path)
         with explained(full, "write"), tempfile.NamedTemporaryFile(prefix="riskpipe-spool-") as spool:

@@ -171,6 +171,7 @@ def atomic_parquet(
     metadata: Mapping[str, str] | None = None,
     before: Remnant | None = None,
     transient: bool = False,
+    durable: bool = True,
 ) -> Iterator[ParquetSink]:
     """A Parquet file (zstd, page index) in place, durable and complete when the body ends without error.
 
@@ -178,11 +179,12 @@ def atomic_parquet(
 
     :param metadata: for the footer; replaces the schema's own.
     :param before: what the file begins with; local stores only.
-    :param transient: without statistics and page index, which take as long as all the rest: for files that are read
-        whole, and by this package alone. String columns may be dictionaries; they are read as strings.
+    :param transient: not durable, and without statistics and page index, which take as long as all the rest: for files
+        that are read whole, and by this package alone. String columns may be dictionaries; they are read as strings.
+    :param durable: see `Store.atomic_sink`.
     :raises StorageError: naming the path and what to do.
     """
-    with store.atomic_sink(path) as file:
+    with store.atomic_sink(path, durable=durable and not transient) as file:
         sink = ParquetSink(path, file, schema, metadata or {}, before, transient)
         try:
             yield sink

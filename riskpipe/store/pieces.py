@@ -50,11 +50,11 @@ def cuts_at_books(books: NDArray[np.int32], row_bytes: float) -> list[int]:
 
 
 def write_piece(store: Store, path: str, table: str, rows: pa.Table, provenance: Provenance) -> Piece:
-    """Rows of `table`, in its order, as a file that can be published. There must be one.
+    """Rows of `table`, in its order, as a file that can be published; durable once it is copied. There must be one.
 
     :raises InvalidResultError: they break the table's contract. :raises StorageError: it cannot be written.
     """
-    with table_sink(store, path, table, provenance) as sink:
+    with table_sink(store, path, table, provenance, durable=False) as sink:
         sink.write(rows, row_group_rows(rows, _ROW_GROUP_BYTES))
     return Piece(**vars(sink.written), first=_key(rows, 0), last=_key(rows, rows.num_rows - 1))
 

@@ -242,7 +242,12 @@ class TableSink:
 
 @contextmanager
 def table_sink(
-    store: Store, path: str, table: str, provenance: Provenance, before: Remnant | None = None
+    store: Store,
+    path: str,
+    table: str,
+    provenance: Provenance,
+    before: Remnant | None = None,
+    durable: bool = True,
 ) -> Iterator[TableSink]:
     """A result file in place, atomically, when the body ends without error; nothing after an error.
 
@@ -253,7 +258,7 @@ def table_sink(
     footer = provenance.metadata(table)
     if before is not None:
         footer[f"{PREFIX}begins_at"] = str(os.path.getsize(before.path))
-    with atomic_parquet(store, path, SCHEMAS[table], footer, before) as sink:
+    with atomic_parquet(store, path, SCHEMAS[table], footer, before, durable=durable) as sink:
         yield TableSink(table, sink)
 
 

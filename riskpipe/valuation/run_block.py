@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,8 +27,6 @@ from riskpipe.valuation.part import Part
 from riskpipe.valuation.peak_memory import PeakMemory
 from riskpipe.valuation.price import isolate, value_trades
 from riskpipe.valuation.results import BLOCK_TABLES, BlockTables, block_tables, failed_part
-
-_WRITERS = 8
 
 
 @dataclass(frozen=True)
@@ -212,7 +209,7 @@ def _pnl_first(context: Context, block: Block) -> dict[str, int]:
 
 
 def _write(context: Context, block: Block, results: BlockTables) -> tuple[dict[str, WrittenFile], tuple[Piece, ...]]:
-    """Each file under a temporary name, synced, then renamed; the files side by side, for most of it is waiting."""
+    """Each file under a temporary name, then renamed; side by side where most of it is waiting."""
 
     def write(name: str) -> WrittenFile:
         path = context.folder.block_output(name, block.block_id)
@@ -230,7 +227,5 @@ def _write(context: Context, block: Block, results: BlockTables) -> tuple[dict[s
     for name in BLOCK_TABLES:
         if name not in results.tables:  # an earlier attempt, or the rows of a failure, may have left one
             context.store.delete(context.folder.block_output(name, block.block_id))
-    with ThreadPoolExecutor(min(len(results.tables) + len(results.vectors), _WRITERS) or 1) as pool:
-        vectors = pool.map(write_vectors, range(len(results.vectors)))
-        outputs = dict(zip(results.tables, pool.map(write, results.tables), strict=True))
-        return outputs, tuple(vectors)
+    vectors = tuple(context.store.overlapped(write_vectors, range(len(results.vectors))))
+    return dict(zip(results.tables, context.store.overlapped(write, results.tables), strict=True)), vectors
