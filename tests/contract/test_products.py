@@ -145,6 +145,17 @@ def test_prices_are_finite_and_shaped(
 
 
 @every_product
+def test_pricing_leaves_the_levels_as_they_are(
+    product: Product, sample_trades: FindTrades, model: MarketModel, levels: FloatArray
+) -> None:
+    trades, given = sample_trades(product), levels.copy()
+
+    product.prepare(trades, model).price(np.arange(len(trades), dtype=np.int32), given)
+
+    assert np.array_equal(given.view(np.int64), levels.view(np.int64))
+
+
+@every_product
 def test_currency_weight_and_needs_are_whole(product: Product, sample_trades: FindTrades, model: MarketModel) -> None:
     trades = sample_trades(product)
     currency, weight = product.currency(trades), product.weight(trades, model.as_of)
