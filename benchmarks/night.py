@@ -52,16 +52,26 @@ def rewritten(output: Path) -> float:
     return sum(each.st_size for each in sizes if each.st_nlink == 1) / sum(each.st_size for each in sizes)
 
 
-def measured(python: str, night: Path, short: Path, output: Path) -> tuple[dict[str, float], float]:
+def written(python: str, book: Path, trades: int) -> Path:
+    """The sample of that riskpipe: what its configuration may say is its own."""
+    words = ["init", str(book), "--trades", str(trades), "--scenarios", str(SCENARIOS), "--quiet"]
+    subprocess.run([python, "-m", "riskpipe", *words], check=True, cwd=book.parent, stdout=subprocess.DEVNULL)
+    return book
+
+
+def measured(python: str, place: Path) -> tuple[dict[str, float], float]:
     """The rows; and the CPU seconds of the night."""
-    whole = ran(python, night, output / "night")
-    few, many = (ran(python, short, output / f"{n}", *VAR, f"partition.max_trades={n}") for n in (50_000, SHORT_BLOCK))
+    place.mkdir()
+    night, short = written(python, place / "night", TRADES), written(python, place / "short", SHORT_TRADES)
+    ran(python, short, place / "first")  # kernels are compiled, and kept
+    whole = ran(python, night, place / "out")
+    few, many = (ran(python, short, place / f"{n}", *VAR, f"partition.max_trades={n}") for n in (50_000, SHORT_BLOCK))
     blocks = many["blocks"] - few["blocks"]
     between = [WORKERS * row["phases"]["value"] - row["priced"] for row in (few, many)]
     figures = (
         whole["elapsed"],
         whole["phases"]["publish"],
-        rewritten(output / "night"),
+        rewritten(place / "out"),
         1e3 * (many["priced"] - few["priced"]) / blocks,
         1e3 * (between[1] - between[0]) / blocks,
     )
@@ -69,16 +79,9 @@ def measured(python: str, night: Path, short: Path, output: Path) -> tuple[dict[
 
 
 def main() -> dict[str, object]:
-    from riskpipe.sample import write_sample
-
     pythons = [sys.executable, *filter(None, [os.environ.get(BEFORE)])]
     with tempfile.TemporaryDirectory(prefix="riskpipe-bench-") as temporary:
-        night, short = Path(temporary) / "night", Path(temporary) / "short"
-        write_sample(night, trades=TRADES, scenarios=SCENARIOS)
-        write_sample(short, trades=SHORT_TRADES, scenarios=SCENARIOS)
-        for python in pythons:  # kernels are compiled, and kept
-            ran(python, short, Path(temporary) / "first")
-        found = [measured(python, night, short, Path(temporary) / str(k)) for k, python in enumerate(pythons)]
+        found = [measured(python, Path(temporary) / str(number)) for number, python in enumerate(pythons)]
     print(f"{'':50} {'measured':>9} {'asked':>7}" + (f" {'before':>9}" if len(found) > 1 else ""))
     rows = {}
     for name, asked in ASKED.items():

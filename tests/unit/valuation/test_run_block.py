@@ -12,7 +12,7 @@ from desk import EURUSD, SPOT, MendedDesk
 from valuations import OpenRun
 
 from riskpipe.errors import Failure, Reason
-from riskpipe.store.parquet import read_parquet
+from riskpipe.store.parquet import WrittenFile, read_parquet
 from riskpipe.store.result_tables import SORT_KEYS, metadata
 from riskpipe.valuation.run_block import BlockPayload, BlockResult, run_block, void_block
 
@@ -28,7 +28,13 @@ MEASURES = 7
 def _value(run: OpenRun) -> tuple[BlockResult, dict[str, pa.Table]]:
     (block,) = run.blocks
     result = run_block(run.task(block))
-    return result, {name: read_parquet(run.store, file.path) for name, file in result.outputs.items()}
+    return result, {name: read_parquet(run.store, file.path) for name, file in _files(result).items()}
+
+
+def _files(result: BlockResult) -> dict[str, WrittenFile]:
+    """By table; of P&L vectors there is one file at most, too."""
+    assert len(result.vectors) <= 1
+    return {**result.outputs, **{"scenario_pnl": piece for piece in result.vectors}}
 
 
 def _row(table: pa.Table, trade_id: str, **columns: str) -> dict[str, Any]:
@@ -195,13 +201,13 @@ def test_record_of_the_block(open_desk: OpenDesk) -> None:
 
     assert result.ok + result.failed + result.not_applicable == block.numbers
     assert result.rows == sum(tables[name].num_rows for name in ("valuations", "sensitivities", "scenario_pnl"))
-    assert result.bytes_out == sum(file.bytes for file in result.outputs.values())
+    assert result.bytes_out == sum(file.bytes for file in _files(result).values())
     assert result.bytes_in > 0
     assert result.peak_rss_bytes > 10 * 2**20
     assert result.ended_at >= result.started_at
     assert min(result.fetch_s, result.price_s, result.write_s, result.cpu_s) >= 0.0
     for name in ("valuations", "sensitivities", "scenario_pnl", "partials"):
-        found = metadata(run.store, result.outputs[name].path)
+        found = metadata(run.store, _files(result)[name].path)
         assert (found["table"], found["run_id"], found["as_of_date"]) == (name, run.folder.run_id, "2026-11-20")
 
 
