@@ -34,7 +34,7 @@ def _value(run: OpenRun) -> tuple[BlockResult, dict[str, pa.Table]]:
 def _files(result: BlockResult) -> dict[str, WrittenFile]:
     """By table; of P&L vectors there is one file at most, too."""
     assert len(result.vectors) <= 1
-    return {**result.outputs, **{"scenario_pnl": piece for piece in result.vectors}}
+    return {**result.outputs, **dict(zip(["scenario_pnl"], result.vectors, strict=False))}
 
 
 def _row(table: pa.Table, trade_id: str, **columns: str) -> dict[str, Any]:
