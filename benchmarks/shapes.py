@@ -1,5 +1,9 @@
 """Shapes of input that are not the usual one: what they take, and what they may take at most.
 
+Many small trade files: the processor's seconds of a run, over those of the same trades in one file a product.
+
+Nearly as many books as trades: the memory of the driver in MiB, and what the plan says of a worker and of the output.
+
 A history of many dates: the memory that `riskpipe check` needs for it at its peak, over that of the same check without
 the measure that reads it, a level (date x factor) of the history. Part of it is the mapped file itself. With another
 interpreter, of an environment with an earlier riskpipe, both take turns:
@@ -9,14 +13,25 @@ interpreter, of an environment with an earlier riskpipe, both take turns:
 
 from __future__ import annotations
 
+import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 
+from benchmarks import pipeline
+from benchmarks.small import cpu_seconds
+
+ROUNDS = 3
+FILE_ROWS = 10
+FILES_RATIO = 1.3
+BOOKS_DRIVER_MIB = 1024.0
 HISTORY_DATES = (5_000, 20_000)
 HISTORY_BYTES = 16.0
 
@@ -24,17 +39,105 @@ HISTORY_BYTES = 16.0
 def main(other: str | None = None) -> list[dict[str, object]]:
     """:param other: interpreter of an environment with another riskpipe, which takes turns."""
     print(f"{'shape':30} {'measured':>9} {'asked':>9} {'other':>9}")
-    return [_history(dates, [sys.executable, *([] if other is None else [other])]) for dates in HISTORY_DATES]
+    pythons = [sys.executable, *([] if other is None else [other])]
+    return [_files(pythons), _books(pythons), *(_history(dates, pythons) for dates in HISTORY_DATES)]
+
+
+def _row(name: str, found: list[float], asked: float) -> dict[str, object]:
+    other = f" {found[1]:>9.1f}" if found[1:] else f" {'-':>9}"
+    missed = "" if found[0] <= asked else "  more than asked"
+    print(f"{name:30} {found[0]:>9.2f} {asked:>9.1f}{other}{missed}", flush=True)
+    return {"shape": name, "measured": found[0], "asked": asked, "other": found[1:]}
+
+
+def _files(pythons: list[str], trades: int = 20_000) -> dict[str, object]:
+    """How many times the processor's seconds of few files."""
+    from riskpipe.sample import write_sample
+
+    with tempfile.TemporaryDirectory(prefix="riskpipe-bench-") as temporary:
+        directory = Path(temporary)
+        for name in ("few", "many"):
+            write_sample(directory / name, trades=trades, scenarios=500)
+        files = _split_files(directory / "many")
+        taken: dict[tuple[str, str], list[float]] = {}
+        for turn in range(ROUNDS + 1):
+            for number, python in enumerate(pythons):
+                for name in ("few", "many"):
+                    words = ["run", "--resume", "never", "-c", str(directory / name / "riskpipe.yaml")]
+                    words += ["--set", f"output={directory}/out{number}-{name}", "--set", "cluster.workers=2"]
+                    seconds = cpu_seconds(python, words, directory, os.environ)
+                    if turn:  # the first one compiles
+                        taken.setdefault((python, name), []).append(seconds)
+    found = [statistics.median(taken[p, "many"]) / statistics.median(taken[p, "few"]) for p in pythons]
+    return _row(f"{trades:,} trades in {files:,} files", found, FILES_RATIO)
+
+
+def _split_files(book: Path) -> int:
+    """Write the trades anew in small files; how many there are then."""
+    files = 0
+    for file in sorted((book / "data" / "portfolio").rglob("*.parquet")):
+        trades = pq.read_table(file, partitioning=None)
+        file.unlink()
+        for start in range(0, len(trades), FILE_ROWS):
+            pq.write_table(trades.slice(start, FILE_ROWS), file.with_stem(f"{file.stem}-{start:07d}"))
+            files += 1
+    return files
+
+
+def _books(pythons: list[str], trades: int = 100_000, books: int = 50_000) -> dict[str, object]:
+    """The driver's memory, with the figures of workers and output beside it."""
+    from riskpipe.sample import write_sample
+
+    with tempfile.TemporaryDirectory(prefix="riskpipe-bench-") as temporary:
+        directory = Path(temporary)
+        write_sample(directory / "book", trades=trades, scenarios=500)
+        _spread_books(directory / "book", books)
+        figures = [_of_books(python, directory, f"out{number}") for number, python in enumerate(pythons)]
+    row = _row(f"{books:,} books x 500", [each["driver"] for each in figures], BOOKS_DRIVER_MIB)
+    for each in figures:
+        print(
+            f"  a worker {each['peak_worker']:,.0f} MiB, projected {each['projected_worker']:,.0f}; output "
+            f"{each['output']:,.0f} MiB, projected {each['projected_output']:,.0f}",
+            flush=True,
+        )
+    return {**row, "figures": figures}
+
+
+def _spread_books(book: Path, books: int) -> None:
+    """Give the trades that many books, on 50 desks; neighbours are in different ones."""
+    first = 0
+    for file in sorted((book / "data" / "portfolio").rglob("*.parquet")):
+        trades = pq.read_table(file, partitioning=None)
+        numbers = np.arange(first, first + len(trades)) * 7919 % books
+        names = pa.array([f"desk{number % 50:02d}/book{number:05d}" for number in numbers.tolist()])
+        pq.write_table(trades.set_column(trades.schema.get_field_index("book"), "book", names), file)
+        first += len(trades)
+
+
+def _of_books(python: str, directory: Path, output: str) -> dict[str, float]:
+    config = str(directory / "book" / "riskpipe.yaml")
+    assignments = ["measures=[pv, historical_var]", "scenario_pnl.historical=false", "cluster.kind=local"]
+    assignments += ["cluster.workers=2", f"output={directory / output}"]
+    sets = [word for assignment in assignments for word in ("--set", assignment)]
+    planned = json.loads(_answer([python, "-m", "riskpipe", "plan", "--json", "-c", config, *sets], directory))
+    # As a file: as a module it would be of this directory, with the riskpipe beside it.
+    ran = json.loads(_answer([python, pipeline.__file__, config, *assignments], directory).splitlines()[-1])
+    written = sum(file.stat().st_size for file in (directory / output).rglob("*.parquet"))
+    return {
+        **{name: ran[name] for name in ("driver", "peak_worker", "projected_worker", "over_projection")},
+        "output": written / 2**20,
+        "projected_output": planned["projected_bytes_output"] / 2**20,
+    }
+
+
+def _answer(words: list[str], directory: Path) -> str:
+    return subprocess.run(words, cwd=directory, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
 def _history(dates: int, pythons: list[str]) -> dict[str, object]:
     """Bytes a level of a history of so many moves."""
     found = [_bytes_a_level(python, dates) for python in pythons]
-    name = f"history of {dates:,} columns"
-    other = f" {found[1]:>9.1f}" if found[1:] else f" {'-':>9}"
-    missed = "" if found[0] <= HISTORY_BYTES else "  more than asked"
-    print(f"{name:30} {found[0]:>9.1f} {HISTORY_BYTES:>9.1f}{other}{missed}", flush=True)
-    return {"shape": name, "bytes_a_level": found[0], "asked": HISTORY_BYTES, "other": found[1:]}
+    return _row(f"history of {dates:,} columns", found, HISTORY_BYTES)
 
 
 def _bytes_a_level(python: str, dates: int) -> float:

@@ -47,7 +47,8 @@ def _lines(report: PlanReport, invocation: Invocation) -> list[str]:
         f"{plural(report.scenarios, 'scenario')}, {plural(report.valuations, 'valuation')}, "
         f"{plural(report.numbers, 'number')} to report; {plural(report.quarantined, 'trade')} quarantined",
         f"cluster {report.cluster}",
-        f"output about {size(report.projected_bytes_output)}, a worker at most {size(report.max_memory)}",
+        f"output about {size(report.projected_bytes_output)}, of it sums per book {size(report.projected_bytes_sums)}; "
+        f"a worker at most {size(report.max_memory)}",
     ]
     if report.path:
         lines.append(f"plan written to {report.path}")

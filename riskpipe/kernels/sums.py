@@ -21,6 +21,7 @@ from riskpipe.kernels.mathematics import fma, to_bits
 LARGEST_TERM = 2.0**55
 LARGEST_LIMB = 2**62
 LIMBS = 3
+BYTES_A_SUM = 8 * LIMBS
 _LARGEST_TERM_BITS = 0x4360000000000000
 
 _HIGH, _HIGH_INVERSE = 2.0**24, 2.0**-24

@@ -10,6 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
+from numpy.typing import NDArray
+
+from riskpipe.arrays import FloatArray
+from riskpipe.kernels.sums import BYTES_A_SUM
+
 SECONDS_PER_UNIT = 1.2e-8
 SECONDS_PER_TRADE = 1.2e-5
 SECONDS_PER_BLOCK = 0.02
@@ -24,6 +30,12 @@ BYTES_PER_WEIGHT = 900
 MOST_WEIGHT_HELD = 64.0
 # Buffers of reading and writing, and of compiling kernels where the cache is cold.
 BYTES_PER_BLOCK = 128 * 2**20
+
+# A block's sums per book are made, turned into rows and written so many bytes at a time, in about so many copies.
+SUM_RANGE_BYTES = 16 * 2**20
+SUM_COPIES = 4
+# On disk, of what they take in memory: most of the high and low bits are the same.
+SUMS_COMPRESSED = 0.4
 
 LEARNING_RANGE = (0.05, 20.0)
 
@@ -68,3 +80,13 @@ class CostModel:
                 ratio = self.factors.get(product, 1.0) * seconds / projected[product]
                 factors[product] = min(high, max(low, ratio))
         return CostModel(factors)
+
+
+def block_bytes(trade_bytes: FloatArray, books: NDArray[np.int64], sums: int) -> NDArray[np.int64]:
+    """int64[n]: what a worker holds at most while it values each of n blocks.
+
+    :param trade_bytes: float64[n], of their trades. :param books: int64[n], that have trades in them.
+    :param sums: of each book.
+    """
+    of_sums = SUM_COPIES * np.minimum(books * (sums * BYTES_A_SUM), SUM_RANGE_BYTES)
+    return np.asarray(trade_bytes + of_sums + BYTES_PER_BLOCK + WORKER_BASELINE_BYTES, np.int64)

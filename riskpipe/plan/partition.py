@@ -11,7 +11,7 @@ from riskpipe.arrays import FloatArray
 from riskpipe.kernels.greedy_cuts import cut_rows
 from riskpipe.market.scenarios import ScenarioSet
 from riskpipe.market.snapshot import MarketSnapshot
-from riskpipe.measures.catalogue import PNL_SETS, scenario_set_of
+from riskpipe.measures.catalogue import ADDITIVE_MEASURES, PNL_SETS, scenario_set_of
 
 BLOCKS_A_WORKER = 5
 LEAST_SECONDS = 0.25
@@ -52,6 +52,11 @@ class ScenarioRange:
     dense: int
     by_group: FloatArray
     pnl_columns: int
+
+    @property
+    def sums(self) -> int:
+        """How many sums a block has of each of its books."""
+        return self.pnl_columns + len(set(self.measures) & set(ADDITIVE_MEASURES))
 
 
 def scenario_ranges(

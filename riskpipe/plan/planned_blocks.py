@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
 from riskpipe.plan.block import digest_id
-from riskpipe.plan.costs import BYTES_PER_BLOCK, SECONDS_PER_BLOCK, WORKER_BASELINE_BYTES
+from riskpipe.plan.costs import SECONDS_PER_BLOCK, block_bytes
 from riskpipe.plan.partition import Limits, ScenarioRange
 from riskpipe.plan.row_ranges import RowRanges, row_ranges
 from riskpipe.plan.stored_plan import SCHEMA
@@ -23,10 +23,15 @@ SHORT_SECONDS, LONG_SECONDS = 0.5, 60.0
 
 @dataclass
 class PlanTotals:
-    """Sums over the blocks, kept while they are made."""
+    """Sums over the blocks, kept while they are made.
+
+    :param books: that have trades. :param book_sums: that blocks leave: one a book and scenario or measure.
+    """
 
     blocks: int = 0
     trades: int = 0
+    books: int = 0
+    book_sums: int = 0
     numbers: int = 0
     projected_seconds: float = 0.0
     longest_seconds: float = 0.0
@@ -66,9 +71,10 @@ def block_tables(
     """
     for cut in row_ranges(surveys, limits):
         inputs = [_inputs(paths, inputs_of) for paths in cut.paths]
-        memory = (cut.bytes_ + BYTES_PER_BLOCK + WORKER_BASELINE_BYTES).astype(np.int64)
         for k, columns in enumerate(ranges):
             seconds = cut.seconds[k] + SECONDS_PER_BLOCK
+            memory = block_bytes(cut.bytes_, cut.books, columns.sums)
+            totals.book_sums += int(cut.books.sum()) * columns.sums
             totals.add(cut.product, cut.trades, len(columns.measures), seconds, memory, first_range=k == 0)
             yield _table(cut, columns, inputs, memory, seconds)
 

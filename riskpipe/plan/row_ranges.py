@@ -12,7 +12,7 @@ from riskpipe.arrays import FloatArray
 from riskpipe.plan.costs import SECONDS_PER_FILE
 from riskpipe.plan.partition import Limits, cut_trades
 from riskpipe.plan.survey import SurveyedRows
-from riskpipe.store.trade_rows import Piece
+from riskpipe.store.trade_rows import FileRows
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class RowRanges:
 
     :param paths: of the files of each, by path; its rows are counted from the first one of the first.
     :param starts, stops: int64[n], half open.
-    :param trades: int64[n], selected ones.
+    :param trades: int64[n], selected ones. :param books: int64[n], of these.
     :param seconds: float64[n_ranges, n], of pricing. :param bytes_: float64[n], of the trades.
     """
 
@@ -30,6 +30,7 @@ class RowRanges:
     starts: NDArray[np.int64]
     stops: NDArray[np.int64]
     trades: NDArray[np.int64]
+    books: NDArray[np.int64]
     seconds: FloatArray
     bytes_: FloatArray
 
@@ -88,9 +89,17 @@ def _cut(survey: SurveyedRows, bounds: NDArray[np.int64]) -> Iterator[RowRanges]
         starts=starts + offsets,
         stops=stops + offsets,
         trades=trades[kept],
+        books=_distinct(survey.books[selected], np.searchsorted(bounds, selected, side="right") - 1, len(trades))[kept],
         seconds=np.add.reduceat(survey.seconds[:, :end], bounds[:-1], axis=1)[:, kept],
         bytes_=np.add.reduceat(survey.bytes_[:end], bounds[:-1])[kept],
     )
+
+
+def _distinct(books: NDArray[np.int32], which: NDArray[np.int64], ranges: int) -> NDArray[np.int64]:
+    """int64[ranges]: how many books each range has; rows beyond the last one do not count."""
+    within = which < ranges
+    pairs = np.unique(which[within] * (int(books.max(initial=0)) + 1) + books[within])
+    return np.bincount(pairs // (int(books.max(initial=0)) + 1), minlength=ranges)
 
 
 def _edges(survey: SurveyedRows) -> NDArray[np.int64]:
@@ -105,7 +114,7 @@ def _piece_of(survey: SurveyedRows, rows: NDArray[np.int64]) -> NDArray[np.int64
 def _joined(one: SurveyedRows, other: SurveyedRows) -> SurveyedRows:
     last, first = one.pieces[-1], other.pieces[0]
     if last.file.path == first.file.path:
-        pieces = (*one.pieces[:-1], Piece(last.file, last.start, first.stop), *other.pieces[1:])
+        pieces = (*one.pieces[:-1], FileRows(last.file, last.start, first.stop), *other.pieces[1:])
     else:
         pieces = one.pieces + other.pieces
     return SurveyedRows(
@@ -114,6 +123,7 @@ def _joined(one: SurveyedRows, other: SurveyedRows) -> SurveyedRows:
         np.concatenate([one.selected, other.selected]),
         np.concatenate([one.seconds, other.seconds], axis=1),
         np.concatenate([one.bytes_, other.bytes_]),
+        np.concatenate([one.books, other.books]),
     )
 
 
@@ -121,11 +131,12 @@ def _after(survey: SurveyedRows, row: int) -> SurveyedRows:
     """The rows from this one on."""
     k = int(_piece_of(survey, np.array([row]))[0])
     cut = survey.pieces[k]
-    head = Piece(cut.file, cut.start + row - int(_edges(survey)[k]), cut.stop)
+    head = FileRows(cut.file, cut.start + row - int(_edges(survey)[k]), cut.stop)
     return SurveyedRows(
         survey.product,
         (head, *survey.pieces[k + 1 :]),
         survey.selected[row:],
         survey.seconds[:, row:],
         survey.bytes_[row:],
+        survey.books[row:],
     )

@@ -30,7 +30,7 @@ from riskpipe.products.validation import all_columns, canonical, check_rows, rea
 from riskpipe.store.filesystem import Store
 from riskpipe.store.portfolio import TradeFile, iter_batches, read_rows
 from riskpipe.store.process import hold_standard_descriptors
-from riskpipe.store.trade_rows import Piece, gathered
+from riskpipe.store.trade_rows import FileRows, gathered
 
 BATCH_ROWS = 65_536
 SAMPLES = 5
@@ -62,13 +62,15 @@ class SurveyedRows:
     :param selected: bool[n].
     :param seconds: float64[n_ranges, n], projected for each scenario range; 0 where not selected.
     :param bytes_: float64[n], the most that the row needs in any range.
+    :param books: int32[n], a number for each book of the portfolio.
     """
 
     product: str
-    pieces: tuple[Piece, ...]
+    pieces: tuple[FileRows, ...]
     selected: NDArray[np.bool_]
     seconds: FloatArray
     bytes_: FloatArray
+    books: NDArray[np.int32]
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,7 @@ class _Batch:
     :ivar original: as they were read; trades: in canonical form.
     """
 
-    def __init__(self, product: Product, pieces: tuple[Piece, ...], original: pa.Table) -> None:
+    def __init__(self, product: Product, pieces: tuple[FileRows, ...], original: pa.Table) -> None:
         self.product = product
         self.pieces = pieces
         self.original = original
@@ -190,14 +192,21 @@ class Survey:
         self._selection = selection or Selection()
         self._pricing = pricing or Pricing()
         self._usual = usual
-        self._hashes: list[tuple[Piece, NDArray[np.uint64]]] = []
+        self._hashes: list[tuple[FileRows, NDArray[np.uint64]]] = []
         self._faults: dict[tuple[Level, str, str, str, str], tuple[int, tuple[str, ...]]] = {}
         self._renamed = _RenamedBooks()
+        self._books: dict[str, int] = {}
+        self._selected_books: set[int] = set()
         self.blocking: list[Fault] = []
         self.quarantine = Quarantine()
         self.trades = 0
         self.selected = 0
         self.valuations = 0.0
+
+    @property
+    def books(self) -> int:
+        """How many books have selected trades."""
+        return len(self._selected_books)
 
     @property
     def faults(self) -> list[Fault]:
@@ -215,14 +224,14 @@ class Survey:
         self._find_duplicates()
         self._tell_renamed()
 
-    def _read(self) -> Iterator[tuple[Piece, pa.Table]]:
+    def _read(self) -> Iterator[tuple[FileRows, pa.Table]]:
         for file in self._portfolio.files:
             columns = [column.name for column in all_columns(self._portfolio.products[file.product])]
             first = 0
             try:
                 for batch in iter_batches(self._portfolio.store, file, columns, BATCH_ROWS):
                     if len(batch):
-                        yield Piece(file, first, first + len(batch)), batch
+                        yield FileRows(file, first, first + len(batch)), batch
                         first += len(batch)
             except StorageError as error:
                 # Its footer could be read, or it would not be here: the pages are damaged.
@@ -257,7 +266,15 @@ class Survey:
             seconds[k] += self._pricing.costs.seconds_per_trade(product.name)
             bytes_ = np.maximum(bytes_, self._pricing.costs.trade_bytes(columns.pnl_columns, self._pricing.stored_pnl))
         bytes_ += BYTES_PER_WEIGHT * np.minimum(weight, MOST_WEIGHT_HELD)
-        return SurveyedRows(product.name, batch.pieces, selected, seconds * selected, bytes_ * selected)
+        books = self._numbered(trades)
+        self._selected_books.update(np.unique(books[selected]).tolist())
+        return SurveyedRows(product.name, batch.pieces, selected, seconds * selected, bytes_ * selected, books)
+
+    def _numbered(self, trades: Trades) -> NDArray[np.int32]:
+        """A number for each trade's book, the same in all batches; trades without one stand at the root."""
+        names = (*trades.books.names, "")
+        numbers = [self._books.setdefault(name, len(self._books)) for name in names]
+        return np.array(numbers, np.int32)[trades.books.codes]
 
     def _examine(self, product: Product, trades: Trades, rows: NDArray[np.int64]) -> Iterator[_Examined]:
         """All trades at once; when the product's code raises, the halves, down to the trades that make it raise."""

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from riskpipe.errors import UsageError
-from riskpipe.runs.aggregate import aggregates_table
+from riskpipe.runs.aggregate import aggregates
 from riskpipe.runs.folded import FoldedRun, fold
 from riskpipe.runs.outputs import correction_payloads, table_sources
 from riskpipe.store.filesystem import Store
@@ -20,7 +20,7 @@ from riskpipe.store.ledger import read_ledger
 from riskpipe.store.parquet import open_parquet, read_parquet
 from riskpipe.store.published import read_current
 from riskpipe.store.records import BlockDone, Record
-from riskpipe.store.result_tables import SCHEMAS, SORT_KEYS, conform, metadata
+from riskpipe.store.result_tables import SCHEMAS, SORT_KEYS, metadata
 from riskpipe.store.run_folder import RunFolder
 from riskpipe.store.run_ids import resolve_run
 from riskpipe.store.sorted_merge import WINDOW_BYTES, Source, merge_sorted
@@ -79,8 +79,10 @@ class Results:
             parts = [read_parquet(self.store, source.path) for source in self.files.get("aggregates", ())]
             return pa.concat_tables(parts) if parts else SCHEMAS["aggregates"].empty_table()
         context = open_context(self.store.root, self.run_id)
-        sums = read_sums(self.store, self.sums)
-        return conform("aggregates", aggregates_table(context.spec, context.scenarios, sums))
+        sums = read_sums(context, self.sums)
+        return pa.concat_tables(
+            [SCHEMAS["aggregates"].empty_table(), *aggregates(context.spec, context.scenarios, sums)]
+        )
 
     def described(self) -> dict[str, Any]:
         """What the run was made of: run.json, or where the run is gone the footer of what it published."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -145,7 +145,7 @@ def _header(
         cost_factors=dict(costs.factors),
         valuations=int(survey.valuations),
         product_versions={file.product: inputs.products[file.product].version for file in inputs.files},
-        totals=asdict(totals),
+        totals=asdict(replace(totals, books=survey.books)),
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from riskpipe.fault_points import FaultPoint, fault_point
 from riskpipe.plan.accounting import PublishRule
 from riskpipe.plan.stored_plan import PlanHeader
-from riskpipe.runs.aggregate import aggregates_table, scenarios_table
+from riskpipe.runs.aggregate import aggregates, scenarios_table
 from riskpipe.runs.engine import engines_of
 from riskpipe.runs.folded import fold
 from riskpipe.runs.losses import missing_outputs
@@ -173,12 +173,9 @@ def publish_tables(
     spec = context.spec
     provenance = replace(spec.provenance, engine_version=engines_of(engines))
     staged = {table: list(files) for table, files in parts.items()}
-    books = read_sums(folder.store, sums)
-    for table, rows in (
-        ("aggregates", aggregates_table(spec, context.scenarios, books)),
-        ("scenarios", scenarios_table(spec, context.scenarios)),
-    ):
-        staged[table] = stage(folder, table, [rows], provenance)
+    nodes = aggregates(spec, context.scenarios, read_sums(context, sums))
+    staged["aggregates"] = stage(folder, "aggregates", nodes, provenance)
+    staged["scenarios"] = stage(folder, "scenarios", [scenarios_table(spec, context.scenarios)], provenance)
     described = contents(open_plan(folder).header)
     publish_day(folder, spec.as_of, staged, datetime.now(UTC), described)
     return staged

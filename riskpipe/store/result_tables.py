@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -273,4 +273,14 @@ def write_result(store: Store, path: str, table: str, data: pa.Table, provenance
     checked = conform(table, data, plain=False)
     with atomic_parquet(store, path, checked.schema, provenance.metadata(table), transient=True) as sink:
         sink.write(checked)
+    return sink.written
+
+
+def write_result_stream(
+    store: Store, path: str, table: str, pieces: Iterable[pa.Table], provenance: Provenance
+) -> WrittenFile:
+    """As `write_result`, rows that come in pieces without dictionaries: a row group or more each."""
+    with atomic_parquet(store, path, SCHEMAS[table], provenance.metadata(table), transient=True) as sink:
+        for piece in pieces:
+            sink.write(conform(table, piece))
     return sink.written

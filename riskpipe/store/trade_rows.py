@@ -13,7 +13,7 @@ from riskpipe.store.portfolio import TradeFile
 
 
 @dataclass(frozen=True)
-class Piece:
+class FileRows:
     """Rows [start, stop) of a trade file."""
 
     file: TradeFile
@@ -39,7 +39,7 @@ class ProductRows:
         """The number of a file's first row."""
         return self._first[path]
 
-    def pieces(self, start: int, stop: int) -> tuple[Piece, ...]:
+    def pieces(self, start: int, stop: int) -> tuple[FileRows, ...]:
         """Where the rows of these numbers lie.
 
         :raises ValueError: there are no such rows.
@@ -52,7 +52,7 @@ class ProductRows:
         found = []
         for k in range(first, last + 1):
             base = int(self._bounds[k])
-            found.append(Piece(self._files[k], max(start - base, 0), min(stop - base, self._files[k].rows)))
+            found.append(FileRows(self._files[k], max(start - base, 0), min(stop - base, self._files[k].rows)))
         return tuple(found)
 
     def places(self, rows: NDArray[np.int64]) -> list[str]:
@@ -63,14 +63,14 @@ class ProductRows:
 
 
 def gathered(
-    tables: Iterable[tuple[Piece, pa.Table]], max_rows: int | None = None
-) -> Iterator[tuple[tuple[Piece, ...], pa.Table]]:
+    tables: Iterable[tuple[FileRows, pa.Table]], max_rows: int | None = None
+) -> Iterator[tuple[tuple[FileRows, ...], pa.Table]]:
     """Neighbouring tables of one product with the same columns put together: a thousand small ones cost as one does.
 
     :param tables: pieces of trade files and what was read of them.
     :param max_rows: where a table would pass them another one begins; None: without limit.
     """
-    pieces: list[Piece] = []
+    pieces: list[FileRows] = []
     waiting: list[pa.Table] = []
     rows = 0
     for piece, table in tables:

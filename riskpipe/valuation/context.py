@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
 from riskpipe.errors import Failure, Reason
+from riskpipe.kernels.sums import BYTES_A_SUM
 from riskpipe.market.model import MarketModel
 from riskpipe.market.scenarios import ScenarioSet
 from riskpipe.market.snapshot import MarketSnapshot
+from riskpipe.measures.catalogue import summed_columns
 from riskpipe.plan.block import Block
 from riskpipe.plan.selection import Selection, parse_selection
 from riskpipe.products.base import Product
@@ -137,6 +139,11 @@ class Context:
         whole = self.scenarios.columns_of(set_name)
         first, last = max(whole.start, start), min(whole.stop, stop)
         return slice(first, max(first, last))
+
+    @property
+    def bytes_a_book(self) -> int:
+        """What the sums of one book take."""
+        return BYTES_A_SUM * sum(summed_columns(self.scenarios, measure) for measure in self.spec.measures)
 
     def levels(self, columns: NDArray[np.int64]) -> FloatArray:
         """float64[n_factors, m]: every factor's level in some columns; not to be written to.

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from riskpipe.plan.block import Block
 from riskpipe.store.parquet import WrittenFile
-from riskpipe.store.result_tables import write_result
+from riskpipe.store.result_tables import SCHEMAS, write_result_stream
 from riskpipe.valuation.context import open_context
 from riskpipe.valuation.run_block import read_trades, value_block
 
@@ -41,11 +41,13 @@ def correct_sums(payload: CorrectionPayload) -> WrittenFile:
     tables = []
     for block, measures in payload.parts:
         trades, rows = read_trades(context, block)
-        partials = value_block(context, block, trades, rows).tables["partials"]
+        made = value_block(context, block, trades, rows).partials()
+        partials = pa.concat_tables([SCHEMAS["partials"].empty_table(), *made])
         wanted = pc.is_in(partials.column("measure"), value_set=pa.array(measures, pa.string()))
         tables.append(negated(partials.filter(wanted)))
     path = context.folder.combined_file(payload.name)
-    return write_result(context.store, path, "partials", pa.concat_tables(tables), context.spec.provenance)
+    ordered = pa.concat_tables(tables).sort_by("book")
+    return write_result_stream(context.store, path, "partials", [ordered], context.spec.provenance)
 
 
 def negated(partials: pa.Table) -> pa.Table:

@@ -1,9 +1,10 @@
-"""A block's parts as result tables, each sorted by book and trade, and as exact sums per book."""
+"""A block's parts as result tables, each sorted by book and trade, and as what makes its exact sums per book."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import compress
 
 import numpy as np
@@ -11,15 +12,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from riskpipe.arrays import FloatArray
 from riskpipe.errors import Failure, Reason
-from riskpipe.kernels.sums import accumulate, zeros
-from riskpipe.measures.catalogue import ADDITIVE_MEASURES, PNL_SETS, VALUATION_MEASURES
+from riskpipe.measures.catalogue import PNL_SETS, VALUATION_MEASURES
 from riskpipe.plan.block import Block
 from riskpipe.products.trades import Trades
 from riskpipe.store.pieces import cuts_at_books, slices
-from riskpipe.store.result_tables import SCHEMAS, SORT_KEYS, ResultStatus
+from riskpipe.store.result_tables import SORT_KEYS, ResultStatus
 from riskpipe.valuation.part import FAILED, NOT_APPLICABLE, OK, SEVERAL, Part, Sensitivity
+from riskpipe.valuation.partial_sums import partial_sums
 from riskpipe.valuation.spec import ValuationSpec
 
 # By status code: one of several values that are not given as one number is not applicable, too.
@@ -42,8 +42,8 @@ TRADE_FAILURES = pa.schema(
 )
 
 
-# Every table that a block may leave, in a file each, beside its vectors.
-BLOCK_TABLES = ("trade_failures", "valuations", "sensitivities", "partials")
+# Every table that a block may leave, in a file each, beside its vectors and its sums per book.
+BLOCK_TABLES = ("trade_failures", "valuations", "sensitivities")
 
 
 @dataclass(frozen=True)
@@ -51,10 +51,12 @@ class BlockTables:
     """A block's results by table name, and its numbers by outcome.
 
     :param vectors: its P&L vectors, in order, cut into the files that they are to lie in.
+    :param partials: makes the rows of its sums per book, a range of books after the other.
     """
 
     tables: Mapping[str, pa.Table]
     vectors: tuple[pa.Table, ...]
+    partials: Callable[[], Iterator[pa.Table]]
     ok: int
     failed: int
     not_applicable: int
@@ -90,12 +92,11 @@ def block_tables(
         "trade_failures": pa.concat_tables(failures),
         "valuations": _sorted("valuations", valuations),
         "sensitivities": _sorted("sensitivities", sensitivities),
-        "partials": _partials(block, [part for part, _ in parts], pnl_first),
     }
-    # Merging reads the sums of every block, also where nothing of it adds up.
-    kept = {n: table for n, table in tables.items() if table is not None and (table.num_rows or n == "partials")}
-    vectors = _vectors(spec, block, [part for part, _ in parts])
-    return BlockTables(kept, vectors, int(counts[0]), int(counts[1]), int(counts[2]))
+    kept = {name: table for name, table in tables.items() if table is not None and table.num_rows}
+    priced = [part for part, _ in parts]
+    vectors, partials = _vectors(spec, block, priced), partial(partial_sums, block, priced, pnl_first)
+    return BlockTables(kept, vectors, partials, int(counts[0]), int(counts[1]), int(counts[2]))
 
 
 def _measure_of(set_name: str) -> str:
@@ -274,66 +275,3 @@ def _vectors(spec: ValuationSpec, block: Block, parts: Sequence[Part]) -> tuple[
         return (table,)
     books = table.column("book").combine_chunks().indices.to_numpy()
     return tuple(slices(table, cuts_at_books(books, table.nbytes / len(table))))
-
-
-# -- sums per book
-
-
-def _partials(block: Block, parts: Sequence[Part], pnl_first: Mapping[str, int]) -> pa.Table:
-    books = sorted({name for part in parts for name in part.trades.books.names})
-    position = {name: k for k, name in enumerate(books)}
-    rows: list[pa.Table] = []
-    for measure in block.measures:
-        if measure in ADDITIVE_MEASURES:
-            rows.append(_sum(books, position, parts, measure, "base", 0, 1))
-        elif measure in PNL_SETS:
-            set_name = PNL_SETS[measure]
-            width = next((p.pnl[set_name].shape[1] for p in parts if set_name in p.pnl), 0)
-            rows.append(_sum(books, position, parts, measure, set_name, pnl_first.get(set_name, 0), width))
-    return pa.concat_tables(rows) if rows else SCHEMAS["partials"].empty_table()
-
-
-def _sum(
-    books: list[str],
-    position: Mapping[str, int],
-    parts: Sequence[Part],
-    measure: str,
-    set_name: str,
-    first: int,
-    width: int,
-) -> pa.Table:
-    limbs = zeros(len(books), max(width, 1))
-    trades = np.zeros(len(books), np.int64)
-    failed = np.zeros(len(books), np.int64)
-    for part in parts:
-        labels = part.trades.books
-        group = np.array([position[name] for name in labels.names], np.int32)[labels.codes]
-        status = part.statuses.get(measure, np.full(len(group), FAILED))
-        trades += np.bincount(group, minlength=len(books))
-        failed += np.bincount(group[status == FAILED], minlength=len(books))
-        values = part.pnl.get(set_name) if measure in PNL_SETS else _base_values(part, measure)
-        if values is not None and width:
-            accumulate(values, np.where(status == OK, group, -1).astype(np.int32), 0, limbs)
-    used = np.flatnonzero(trades)
-    return pa.table(
-        {
-            "book": pa.array([books[k] for k in used], pa.string()),
-            "scenario_set": pa.array([set_name] * len(used), pa.string()),
-            "measure": pa.array([measure] * len(used), pa.string()),
-            "first": pa.array([first] * len(used), pa.int64()),
-            "trades": pa.array(trades[used]),
-            "failed_trades": pa.array(failed[used]),
-            **{name: _lists(limbs[used, k]) for k, name in enumerate(("high", "middle", "low"))},
-        }
-    )
-
-
-def _base_values(part: Part, measure: str) -> FloatArray | None:
-    if measure not in part.values:
-        return None
-    return np.ascontiguousarray((part.values[measure] * part.conversion)[:, None])
-
-
-def _lists(matrix: NDArray[np.int64]) -> pa.Array:
-    offsets = np.arange(matrix.shape[0] + 1, dtype=np.int32) * matrix.shape[1]
-    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(np.ascontiguousarray(matrix).ravel()))

@@ -20,7 +20,7 @@ from riskpipe.products.validation import all_columns, canonical
 from riskpipe.store.parquet import WrittenFile, write_parquet
 from riskpipe.store.pieces import Piece, write_piece
 from riskpipe.store.portfolio import read_rows
-from riskpipe.store.result_tables import SCHEMAS, write_result
+from riskpipe.store.result_tables import SCHEMAS, write_result, write_result_stream
 from riskpipe.store.trade_rows import gathered
 from riskpipe.valuation.context import Context, open_context
 from riskpipe.valuation.part import Part
@@ -213,6 +213,8 @@ def _write(context: Context, block: Block, results: BlockTables) -> tuple[dict[s
 
     def write(name: str) -> WrittenFile:
         path = context.folder.block_output(name, block.block_id)
+        if name == "partials":
+            return write_result_stream(context.store, path, name, results.partials(), context.spec.provenance)
         table = results.tables[name]
         if name in SCHEMAS:
             return write_result(context.store, path, name, table, context.spec.provenance)
@@ -228,4 +230,6 @@ def _write(context: Context, block: Block, results: BlockTables) -> tuple[dict[s
         if name not in results.tables:  # an earlier attempt, or the rows of a failure, may have left one
             context.store.delete(context.folder.block_output(name, block.block_id))
     vectors = tuple(context.store.overlapped(write_vectors, range(len(results.vectors))))
-    return dict(zip(results.tables, context.store.overlapped(write, results.tables), strict=True)), vectors
+    # Adding up reads the sums of every block, also where nothing of it adds up.
+    names = [*results.tables, "partials"]
+    return dict(zip(names, context.store.overlapped(write, names), strict=True)), vectors

@@ -7,13 +7,19 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from riskpipe.config import Settings
+from riskpipe.kernels.sums import BYTES_A_SUM
+from riskpipe.plan.costs import SUMS_COMPRESSED
 from riskpipe.plan.partition import BLOCKS_A_WORKER
 from riskpipe.plan.planned_blocks import LONG_SECONDS, SHORT_SECONDS
 from riskpipe.plan.selection import Selection
 from riskpipe.plan.stored_plan import PlanHeader
+from riskpipe.runs.combined_files import FAN_IN
 from riskpipe.runs.planning import Planned, make_plan
 from riskpipe.runs.stored import put_file
 from riskpipe.store.location import store_of_file
+
+# Sums per book that take less are not worth a word.
+MANY_SUMS_BYTES = 256 * 2**20
 
 
 @dataclass(frozen=True)
@@ -31,6 +37,8 @@ class PlanReport:
     :param valuations: trades x scenarios that will be priced.
     :param numbers: trades x measures that will be reported.
     :param cluster: where it would be priced.
+    :param projected_bytes_output: of results and sums per book together.
+    :param projected_bytes_sums: of sums per book: blocks leave them, and what they add up to, in the run.
     :param max_memory: the most that a worker process is projected to hold, bytes.
     """
 
@@ -43,6 +51,7 @@ class PlanReport:
     quarantined_by_reason: dict[str, int]
     projected_seconds: float
     projected_bytes_output: int
+    projected_bytes_sums: int
     max_memory: int
     cluster: str
     warnings: list[str]
@@ -72,6 +81,7 @@ def report(settings: Settings, planned: Planned, path: str | None) -> PlanReport
     pnl = sum(r.pnl_columns for r in planned.ranges) if planned.stored_pnl else 0
     numbers = int(totals["numbers"])
     quarantine = planned.quarantine.table()
+    results, sums = int(totals["trades"]) * pnl * 8 + numbers * 40, _sums_bytes(planned)
     return PlanReport(
         blocks=len(planned.plan),
         trades=int(totals["trades"]),
@@ -81,10 +91,11 @@ def report(settings: Settings, planned: Planned, path: str | None) -> PlanReport
         quarantined=len(quarantine),
         quarantined_by_reason=dict(Counter(quarantine.column("reason").to_pylist())),
         projected_seconds=float(totals["projected_seconds"]),
-        projected_bytes_output=int(totals["trades"]) * pnl * 8 + numbers * 40,
+        projected_bytes_output=results + sums,
+        projected_bytes_sums=sums,
         max_memory=int(totals["most_bytes"]),
         cluster=cluster.runs_on.describe(cluster.sizing, float(totals["projected_seconds"])),
-        warnings=_warnings(settings, header, len(quarantine)),
+        warnings=[*_warnings(settings, header, len(quarantine)), *_many_sums(int(totals["books"]), results, sums)],
         by_product=[
             ProductRow(name, int(row["trades"]), int(row["blocks"]), row["seconds"])
             for name, row in sorted(totals["products"].items())
@@ -120,3 +131,23 @@ def _warnings(settings: Settings, header: PlanHeader, quarantined: int) -> list[
         trades = "1 trade" if quarantined == 1 else f"{quarantined} trades"
         warnings.append(f"{trades} will fail with a reason: `riskpipe check` lists them")
     return warnings
+
+
+def _sums_bytes(planned: Planned) -> int:
+    """On disk: those of the blocks, and of what is added up of `FAN_IN` files at a time until there is one."""
+    totals = planned.plan.header.totals
+    blocks, left = int(totals["book_sums"]), int(totals["books"]) * sum(r.sums for r in planned.ranges)
+    files, combined = len(planned.plan), 0
+    while files > 1 or not combined:
+        files = -(-files // FAN_IN)
+        combined += min(files * left, blocks)
+    return int((blocks + combined) * BYTES_A_SUM * SUMS_COMPRESSED)
+
+
+def _many_sums(books: int, results: int, sums: int) -> list[str]:
+    if sums < MANY_SUMS_BYTES or sums < results:
+        return []
+    return [
+        f"sums of {books} books under every scenario are projected to take {sums / 2**20:.0f} MiB of the run's "
+        f"directory, and results {results / 2**20:.0f} MiB: fewer books, or fewer scenarios, take less"
+    ]

@@ -28,7 +28,7 @@ from riskpipe.plan.stored_plan import (
 )
 from riskpipe.plan.survey import SurveyedRows
 from riskpipe.store.portfolio import TradeFile
-from riskpipe.store.trade_rows import Piece
+from riskpipe.store.trade_rows import FileRows
 
 BLOCKS = [block(k, trades=k + 1, measures=("pv", "vega")[: 1 + k % 2]) for k in (5, 3, 9, 0)]
 
@@ -190,8 +190,9 @@ def _survey(path: str, seconds: list[float], selected: list[bool]) -> SurveyedRo
     n = len(seconds)
     mask = np.array(selected)
     cost = np.array([seconds, [s / 2 for s in seconds]]) * mask
-    piece = Piece(TradeFile("bond", path, n, 1, (0, n), ()), 0, n)
-    return SurveyedRows("bond", (piece,), mask, cost, np.full(n, 100.0) * mask)
+    piece = FileRows(TradeFile("bond", path, n, 1, (0, n), ()), 0, n)
+    books = np.arange(n, dtype=np.int32) // 2
+    return SurveyedRows("bond", (piece,), mask, cost, np.full(n, 100.0) * mask, books)
 
 
 RANGES = tuple(
@@ -221,6 +222,7 @@ def test_each_trade_range_under_each_scenario_range() -> None:
     assert totals.longest_seconds == max(b.projected_seconds for b in blocks)
     assert totals.most_bytes == max(b.projected_bytes for b in blocks)
     assert totals.products["bond"]["blocks"] == 6
+    assert totals.book_sums == 3 * 2, "of the one book of each block pv and vega; no P&L is in these ranges"
 
 
 def test_rows_that_are_not_selected_make_no_blocks() -> None:

@@ -16,7 +16,7 @@ from riskpipe.plan.partition import Limits
 from riskpipe.plan.row_ranges import RowRanges, reading_seconds, row_ranges
 from riskpipe.plan.survey import SurveyedRows
 from riskpipe.store.portfolio import TradeFile
-from riskpipe.store.trade_rows import Piece, ProductRows
+from riskpipe.store.trade_rows import FileRows, ProductRows
 
 # Of every file its trades, selected or not, in the batches that they come in.
 BOOKS = st.lists(st.lists(st.booleans(), min_size=1, max_size=9), min_size=1, max_size=9)
@@ -26,9 +26,11 @@ def _file(k: int, rows: int, product: str = "bond") -> TradeFile:
     return TradeFile(product, f"{product}/{k:03}", rows, 1, (0, rows), ())
 
 
-def _rows(pieces: Sequence[Piece], selected: Sequence[bool]) -> SurveyedRows:
+def _rows(pieces: Sequence[FileRows], selected: Sequence[bool]) -> SurveyedRows:
     mask = np.array(selected, np.bool_)
-    return SurveyedRows(pieces[0].file.product, tuple(pieces), mask, np.full((2, len(mask)), 0.1) * mask, 100.0 * mask)
+    seconds = np.full((2, len(mask)), 0.1) * mask
+    books = np.array([row // 3 for piece in pieces for row in range(piece.start, piece.stop)], np.int32)
+    return SurveyedRows(pieces[0].file.product, tuple(pieces), mask, seconds, 100.0 * mask, books)
 
 
 def _batches(book: Sequence[Sequence[bool]], size: int, product: str = "bond") -> Iterator[SurveyedRows]:
@@ -68,6 +70,9 @@ def test_each_selected_trade_is_in_one_range(book: list[list[bool]], size: int, 
     assert trades == [int(selected[start:stop].sum()) for start, stop in ranges]
     assert all(0 < n <= most for n in trades)
     assert np.concatenate([np.empty(0), *(cut.bytes_ for cut in cuts)]).tolist() == [100.0 * n for n in trades]
+    books = np.array([row // 3 for rows in book for row in range(len(rows))])
+    expected = [len(set(books[start:stop][selected[start:stop]].tolist())) for start, stop in ranges]
+    assert [int(n) for cut in cuts for n in cut.books] == expected
     for cut in cuts:
         np.testing.assert_allclose(cut.seconds, [0.1 * cut.trades] * 2)
 

@@ -10,7 +10,7 @@ import pytest
 
 from riskpipe.store.columns import FROM_PATH
 from riskpipe.store.portfolio import TradeFile
-from riskpipe.store.trade_rows import Piece, ProductRows, gathered
+from riskpipe.store.trade_rows import FileRows, ProductRows, gathered
 
 
 def _file(path: str, rows: int) -> TradeFile:
@@ -45,7 +45,7 @@ def test_pieces_of_a_range() -> None:
 
 def _gathered(tables: Iterable[pa.Table], max_rows: int | None = None) -> list[tuple[int, int]]:
     """Pieces and rows of what was put together."""
-    given = [(Piece(_file(f"bond/{k}", len(t)), 0, len(t)), t) for k, t in enumerate(tables)]
+    given = [(FileRows(_file(f"bond/{k}", len(t)), 0, len(t)), t) for k, t in enumerate(tables)]
     found = list(gathered(iter(given), max_rows))
     assert [piece for pieces, _ in found for piece in pieces] == [piece for piece, _ in given]
     assert [v for _, table in found for v in table.column("x").to_pylist()] == [
@@ -73,7 +73,7 @@ def test_other_columns_are_not_put_together() -> None:
 
 def test_products_are_not_put_together() -> None:
     table = pa.table({"x": [1]})
-    given = [(Piece(_file(f"{product}/a", 1), 0, 1), table) for product in ("bond", "bond", "fra")]
+    given = [(FileRows(_file(f"{product}/a", 1), 0, 1), table) for product in ("bond", "bond", "fra")]
 
     assert [len(pieces) for pieces, _ in gathered(given)] == [2, 1]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -17,23 +17,26 @@ from hypothesis import strategies as st
 from valuations import OpenRun
 
 from riskpipe.errors import Failure, InputError, Reason
-from riskpipe.kernels.sums import LARGEST_LIMB, to_floats, zeros
-from riskpipe.runs.aggregate import aggregates_table, ancestors
-from riskpipe.store.parquet import read_parquet
+from riskpipe.kernels.sums import LARGEST_LIMB, to_floats
+from riskpipe.products.books import normal_book
+from riskpipe.runs.aggregate import aggregates
+from riskpipe.runs.book_tree import ancestors, closed_nodes
+from riskpipe.store.result_tables import write_result_stream
+from riskpipe.valuation import book_sums as module
 from riskpipe.valuation.book_sums import (
-    BookSum,
-    Key,
+    BookSums,
     PartialFile,
+    SumKey,
     SumPayload,
-    add_up,
-    partials_table,
+    Sums,
     read_sums,
     sum_partials,
 )
 from riskpipe.valuation.context import open_context
-from riskpipe.valuation.run_block import BlockPayload, run_block, void_block
+from riskpipe.valuation.run_block import BlockPayload, read_trades, run_block, value_block, void_block
 
 OpenDesk = Callable[..., OpenRun]
+Key = tuple[str, str, str, int]
 STRESSES = 5
 
 
@@ -55,14 +58,21 @@ def _files(run: OpenRun) -> tuple[PartialFile, ...]:
     return tuple(PartialFile(run_block(run.task(block)).outputs["partials"].path) for block in run.blocks)
 
 
-def _sums(run: OpenRun, files: tuple[PartialFile, ...]) -> dict[Key, BookSum]:
-    return add_up((read_parquet(run.store, file.path), file.repeats) for file in files)
+def _sums(run: OpenRun, files: Iterable[PartialFile], range_bytes: int = 1 << 20) -> list[BookSums]:
+    return list(read_sums(run.context, files, range_bytes))
 
 
-def _values(sums: dict[Key, BookSum]) -> dict[Key, tuple[int, int, tuple[float, ...]]]:
+def _values(ranges: Iterable[BookSums]) -> dict[Key, tuple[int, int, tuple[float, ...]]]:
+    """(book, scenario set, measure, first column) -> trades, failed trades, sums."""
     return {
-        key: (found.trades, found.failed_trades, tuple(to_floats(found.limbs[None])[0].tolist()))
-        for key, found in sums.items()
+        (sums.books[k], *key): (
+            int(found.trades[k]),
+            int(found.failed_trades[k]),
+            tuple(to_floats(found.limbs[[k]])[0].tolist()),
+        )
+        for sums in ranges
+        for key, found in sums.sums.items()
+        for k in np.flatnonzero(found.present)
     }
 
 
@@ -113,7 +123,7 @@ def test_no_tree_of_merges_changes_a_bit(open_desk: OpenDesk) -> None:
             written = sum_partials(SumPayload(*run.folder.place, name, files[k : k + width]))
             assert written.path == run.folder.combined_file(name)
             names.append(PartialFile(written.path, sha256=written.sha256))
-        assert _values(read_sums(run.store, names)) == expected
+        assert _values(_sums(run, names)) == expected
 
 
 def test_scenario_ranges_are_summed_where_they_belong(open_desk: OpenDesk, tmp_path: Any) -> None:
@@ -199,11 +209,11 @@ def test_void_block_counts_its_trades_as_failed(open_desk: OpenDesk) -> None:
 
     found = _sums(run, (PartialFile(lost, void=True), *files))
 
-    for measure in ("pv", "stress"):
-        mine = [value for key, value in found.items() if key[2] == measure]
-        assert sum(value.trades for value in mine) == 9
-        assert sum(value.failed_trades for value in mine) == 3
-        assert {value.limbs.shape[1] for value in mine} <= {1, STRESSES}
+    for measure, width in (("pv", 1), ("stress", STRESSES)):
+        mine = [value for key, value in _values(found).items() if key[2] == measure]
+        assert sum(trades for trades, _, _ in mine) == 9
+        assert sum(failed for _, failed, _ in mine) == 3
+        assert {len(values) for _, _, values in mine} == {width}
 
 
 limbs = st.lists(st.integers(-(2**60), 2**60), min_size=6, max_size=6)
@@ -211,21 +221,83 @@ limbs = st.lists(st.integers(-(2**60), 2**60), min_size=6, max_size=6)
 
 @given(st.lists(st.tuples(st.sampled_from(["a", "b"]), limbs, st.integers(0, 9)), min_size=1, max_size=8))
 def test_partial_sums_survive_their_table(parts: list[tuple[str, list[int], int]]) -> None:
-    sums = {}
+    books = BookSums(("a", "b"))
     for k, (book, values, trades) in enumerate(parts):
-        sums[book, "stress", "stress", k] = BookSum(trades, trades // 2, np.array(values, np.int64).reshape(3, 2))
+        row = ("a", "b").index(book)
+        sums = books.sums[SumKey("stress", "stress", k)] = Sums.empty(2, 2)
+        sums.present[row] = True
+        sums.trades[row], sums.failed_trades[row] = trades, trades // 2
+        sums.limbs[row] = np.array(values, np.int64).reshape(3, 2)
 
-    again = add_up([(partials_table(sums), False)])
+    again = BookSums(("a", "b"))
+    again.add(books.table())
 
-    assert again.keys() == sums.keys()
-    for key, value in sums.items():
-        assert (again[key].trades, again[key].failed_trades) == (value.trades, value.failed_trades)
-        np.testing.assert_array_equal(again[key].limbs, value.limbs)
+    assert again.sums.keys() == books.sums.keys()
+    for key, value in books.sums.items():
+        for name in ("present", "trades", "failed_trades", "limbs"):
+            np.testing.assert_array_equal(getattr(again.sums[key], name), getattr(value, name))
 
 
-def test_nothing_to_add_up() -> None:
-    assert add_up([]) == {}
-    assert add_up([(partials_table({}), False)]) == {}
+def test_a_book_that_has_several_rows_in_a_table_gets_all_of_them() -> None:
+    once = _one("x", 5)
+    twice = BookSums(("w", "x"))
+
+    twice.add(pa.concat_tables([once, once, once]))
+
+    (sums,) = twice.sums.values()
+    assert sums.present.tolist() == [False, True]
+    assert sums.trades.tolist() == [0, 3]
+    assert sums.limbs[1].ravel().tolist() == [15, 15, 15]
+
+
+def test_nothing_to_add_up(open_desk: OpenDesk) -> None:
+    run = open_desk(_rows(1))
+
+    assert _sums(run, []) == []
+    empty = BookSums(("x",)).table()
+    written = write_result_stream(run.store, "empty", "partials", [empty], run.context.spec.provenance)
+    assert _sums(run, [PartialFile(written.path)]) == []
+
+
+def _one(book: str, limb: int) -> pa.Table:
+    books = BookSums((book,))
+    sums = books.sums[SumKey("base", "pv", 0)] = Sums.empty(1, 1)
+    sums.present[0], sums.trades[0] = True, 1
+    sums.limbs[:] = limb
+    return books.table()
+
+
+@pytest.mark.parametrize("small", [0, 1 << 20])
+def test_ranges_of_books_change_nothing(small: int, open_desk: OpenDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files that are held, and files of which each range reads its row groups; a range for every book."""
+    run = open_desk(_rows(60), "partition.max_trades=7")
+    expected = _values(_sums(run, _files(run)))
+    monkeypatch.setattr(module, "_SMALL_BYTES", small)
+    monkeypatch.setattr(module, "RANGE_BYTES", 1)
+    monkeypatch.setattr("riskpipe.valuation.partial_sums.SUM_RANGE_BYTES", 1)
+
+    ranges = list(read_sums(run.context, _files(run), 1))
+
+    assert [sums.books for sums in ranges] == [("fx",), ("rates/eur",), ("rates/eur/long",), ("rates/usd",)]
+    assert [sums.next_book for sums in ranges] == ["rates/eur", "rates/eur/long", "rates/usd", None]
+    assert _values(ranges) == expected
+    written = sum_partials(SumPayload(*run.folder.place, "ranges", _files(run)))
+    assert _values(_sums(run, [PartialFile(written.path)], 1)) == expected
+
+
+def test_blocks_write_their_sums_a_range_of_books_after_the_other(open_desk: OpenDesk) -> None:
+    run = open_desk(_rows(60), "partition.max_trades=60")
+    (block,) = run.blocks
+    trades, rows = read_trades(run.context, block)
+    made = value_block(run.context, block, trades, rows).partials
+
+    (whole,), pieces = made(), list(made(range_bytes=1))
+
+    assert [piece.column("book").unique().to_pylist() for piece in pieces] == [
+        ["fx"], ["rates/eur"], ["rates/eur/long"], ["rates/usd"]
+    ]  # fmt: skip
+    order = [("book", "ascending"), ("measure", "ascending"), ("first", "ascending")]
+    assert pa.concat_tables(pieces).sort_by(order).equals(whole.sort_by(order))
 
 
 def test_block_without_additive_measures_has_its_file_all_the_same(open_desk: OpenDesk, tmp_path: Any) -> None:
@@ -236,18 +308,18 @@ def test_block_without_additive_measures_has_its_file_all_the_same(open_desk: Op
 
     (file,) = _files(run)
 
-    assert _sums(run, (file,)) == {}
+    assert _sums(run, (file,)) == []
     written = sum_partials(SumPayload(*run.folder.place, "only", (file,)))
-    assert read_sums(run.store, [PartialFile(written.path)]) == {}
+    assert _sums(run, [PartialFile(written.path)]) == []
 
 
 def test_a_sum_out_of_range_is_refused() -> None:
-    big = np.zeros((3, 1), np.int64)
-    big[0, 0] = LARGEST_LIMB - 1
-    table = partials_table({("x", "base", "pv", 0): BookSum(1, 0, big)})
+    books = BookSums(("w", "x"))
+    books.add(_one("w", 1))
+    books.add(_one("x", LARGEST_LIMB - 1))
 
     with pytest.raises(InputError, match="the sum of pv over book 'x' is out of range"):
-        add_up([(table, False), (table, False)])
+        books.add(pa.concat_tables([_one("w", 1), _one("x", LARGEST_LIMB - 1)]))
 
 
 # -- aggregates
@@ -269,7 +341,7 @@ def test_every_level_of_the_book_tree(open_desk: OpenDesk) -> None:
         {"trade_id": "F", "book": "lost", "behaviour": "is nan"},
     ]
     run = open_desk(rows)
-    table = aggregates_table(run.context.spec, run.context.scenarios, _sums(run, _files(run)))
+    table = _aggregates(run, _sums(run, _files(run)))
     value = SPOT * EURUSD
 
     pv = {(row["level"], row["book"]): row for row in table.to_pylist() if row["measure"] == "pv"}
@@ -284,12 +356,75 @@ def test_every_level_of_the_book_tree(open_desk: OpenDesk) -> None:
     np.testing.assert_allclose([row["value_base"] for row in stress], [-937.5, 0.0, 375.0, 187.5, 0.0], rtol=1e-12)
 
 
-def test_tail_measures_are_of_the_summed_vector(sample_history: tuple[Any, dict[Key, BookSum]]) -> None:
+def _aggregates(run: Any, ranges: list[BookSums]) -> pa.Table:
+    return pa.concat_tables(aggregates(run.context.spec, run.context.scenarios, ranges))
+
+
+NAMES = st.text("a-/ 0", min_size=1, max_size=6).map(normal_book)
+
+
+@given(st.sets(NAMES, min_size=1, max_size=12), st.integers(1, 4))
+def test_the_tree_is_the_same_in_whatever_ranges_its_books_come(books: set[str], size: int) -> None:
+    """Also where a name continues another with a character before the slash, so that a node stays open over others."""
+    ordered = sorted(books)
+    ranges = []
+    for start in range(0, len(ordered), size):
+        some = tuple(ordered[start : start + size])
+        sums = BookSums(some, ordered[start + size] if start + size < len(ordered) else None)
+        for book in some:
+            sums.add(_one(book, 1 + ordered.index(book)))
+        ranges.append(sums)
+    expected: dict[str, list[int]] = {}
+    for k, book in enumerate(ordered):
+        for _, path in ancestors(book):
+            expected.setdefault(path, []).append(k + 1)
+
+    found = list(closed_nodes(ranges, lambda measure: 1))
+
+    paths = [path for nodes in found for path in nodes.paths]
+    assert len(paths) == len(set(paths))
+    totals = {
+        path: (int(nodes.sums["pv"].trades[k]), int(nodes.sums["pv"].limbs[k, 0, 0]))
+        for nodes in found
+        for k, path in enumerate(nodes.paths)
+    }
+    assert totals == {path: (len(terms), sum(terms)) for path, terms in expected.items()}
+
+
+def test_pieces_of_the_aggregates_are_one_table(open_desk: OpenDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = open_desk(_rows(60), "partition.max_trades=7")
+    whole = _aggregates(run, _sums(run, _files(run)))
+    monkeypatch.setattr("riskpipe.runs.aggregate.ROWS_AT_A_TIME", 1)
+
+    pieces = list(aggregates(run.context.spec, run.context.scenarios, _sums(run, _files(run), 1)))
+
+    assert len(pieces) == len({(row["level"], row["book"]) for row in whole.to_pylist()}) == 6
+    assert pa.concat_tables(pieces).equals(whole.combine_chunks())
+    keys = [(row["level"], row["book"], row["measure"]) for row in whole.to_pylist()]
+    assert keys == sorted(keys)
+
+
+def test_scenarios_that_were_cut_are_put_together_in_the_aggregates(open_desk: OpenDesk, tmp_path: Any) -> None:
+    from valuations import open_run, settings_at
+
+    open_desk(_rows(20))
+    tables = []
+    for number, cut in enumerate(("max_scenarios=1000", "max_scenarios=2")):
+        run = open_run(
+            settings_at(tmp_path / "book", tmp_path / str(number), "measures=[pv, stress]", f"partition.{cut}")
+        )
+        tables.append(_aggregates(run, _sums(run, _files(run), 1)).drop(["run_id"]))
+
+    assert tables[0].equals(tables[1])
+
+
+def test_tail_measures_are_of_the_summed_vector(sample_history: tuple[Any, BookSums]) -> None:
     """VaR and ES of the sum, not sums of VaRs."""
     run, sums = sample_history
-    table = aggregates_table(run.context.spec, run.context.scenarios, sums)
+    table = _aggregates(run, [sums])
 
-    total = sum(to_floats(found.limbs[None])[0] for key, found in sums.items() if key[2] == "historical_var")
+    (found,) = sums.sums.values()
+    total = to_floats(found.limbs).sum(axis=0)
     losses = np.sort(-total)
     rows = {row["measure"]: row for row in table.to_pylist() if row["level"] == 0 and row["scenario_set"]}
     assert rows["var_99"]["value_base"] == losses[math.ceil(0.99 * len(losses)) - 1]
@@ -302,7 +437,7 @@ def test_tail_measures_are_of_the_summed_vector(sample_history: tuple[Any, dict[
 
 
 @pytest.fixture
-def sample_history(tmp_path: Any) -> tuple[Any, dict[Key, BookSum]]:
+def sample_history(tmp_path: Any) -> tuple[Any, BookSums]:
     from types import SimpleNamespace
 
     from riskpipe.market.scenarios import ScenarioSetBuilder
@@ -316,11 +451,10 @@ def sample_history(tmp_path: Any) -> tuple[Any, dict[Key, BookSum]]:
     for k in range(500):
         builder.add(f"2024-01-{k}", "historical", np.array([0]), np.array([1.0 + k / 1000]))
     draw = np.random.default_rng(9)
-    sums = {}
-    for book in ("a/x", "a/y", "b"):
-        limbs = zeros(1, 500)
-        limbs[0, 1] = draw.integers(-(2**30), 2**30, 500)
-        sums[book, "historical", "historical_var", 0] = BookSum(3, 0, limbs[0])
+    sums = BookSums(("a/x", "a/y", "b"))
+    vectors = sums.sums[SumKey("historical", "historical_var", 0)] = Sums.empty(3, 500)
+    vectors.present[:], vectors.trades[:] = True, 3
+    vectors.limbs[:, 1] = draw.integers(-(2**30), 2**30, (3, 500))
     from datetime import date
 
     spec = SimpleNamespace(as_of=date(2026, 11, 20), run_id="r")

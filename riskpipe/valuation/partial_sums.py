@@ -1,0 +1,86 @@
+"""A block's sums per book, made a range of books after the other: together they may be larger than all its numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from riskpipe.arrays import FloatArray
+from riskpipe.kernels.sums import BYTES_A_SUM, accumulate
+from riskpipe.measures.catalogue import ADDITIVE_MEASURES, PNL_SETS
+from riskpipe.plan.block import Block
+from riskpipe.plan.costs import SUM_RANGE_BYTES
+from riskpipe.valuation.book_sums import BookSums, SumKey, Sums
+from riskpipe.valuation.part import FAILED, OK, Part
+
+
+@dataclass(frozen=True)
+class _Summed:
+    """:param columns: sums that a book has of it. :param key: with the place of the first one."""
+
+    key: SumKey
+    columns: int
+
+
+def partial_sums(
+    block: Block, parts: Sequence[Part], pnl_first: Mapping[str, int], range_bytes: int = SUM_RANGE_BYTES
+) -> Iterator[pa.Table]:
+    """Rows of the table `partials`, of a range of books after the other in ascending order.
+
+    :param pnl_first: scenario set -> position within the set of the block's first column of it.
+    :param range_bytes: about what the sums of a range may take.
+    """
+    summed = list(_summed(block, parts, pnl_first))
+    books = sorted({name for part in parts for name in part.trades.books.names}) if summed else []
+    size = max(range_bytes // max(BYTES_A_SUM * sum(one.columns for one in summed), 1), 1)
+    for start in range(0, len(books), size):
+        some = tuple(books[start : start + size])
+        groups = [_groups(part, some) for part in parts]
+        sums = {one.key: _sum(one, len(some), parts, groups) for one in summed}
+        yield BookSums(some, sums=sums).table()
+
+
+def _summed(block: Block, parts: Sequence[Part], pnl_first: Mapping[str, int]) -> Iterator[_Summed]:
+    for measure in block.measures:
+        if measure in ADDITIVE_MEASURES:
+            yield _Summed(SumKey("base", measure, 0), 1)
+        elif measure in PNL_SETS:
+            name = PNL_SETS[measure]
+            # Of trades that all failed as a whole nobody knows the columns: a zero stands for them.
+            width = next((part.pnl[name].shape[1] for part in parts if name in part.pnl), 0)
+            yield _Summed(SumKey(name, measure, pnl_first.get(name, 0)), max(width, 1))
+
+
+def _groups(part: Part, books: tuple[str, ...]) -> NDArray[np.int32]:
+    """int32[n]: the position of each trade's book among these; -1: it is another."""
+    position = {name: k for k, name in enumerate(books)}
+    labels = part.trades.books
+    return np.array([position.get(name, -1) for name in labels.names], np.int32)[labels.codes]
+
+
+def _sum(one: _Summed, books: int, parts: Sequence[Part], groups: Sequence[NDArray[np.int32]]) -> Sums:
+    sums = Sums.empty(books, one.columns)
+    for part, group in zip(parts, groups, strict=True):
+        status = part.statuses.get(one.key.measure, np.full(len(group), FAILED))
+        sums.trades += np.bincount(group[group >= 0], minlength=books)
+        sums.failed_trades += np.bincount(group[(group >= 0) & (status == FAILED)], minlength=books)
+        values = _values(one, part)
+        if values is not None:
+            accumulate(values, np.where(status == OK, group, -1).astype(np.int32), 0, sums.limbs)
+    sums.present = sums.trades > 0
+    return sums
+
+
+def _values(one: _Summed, part: Part) -> FloatArray | None:
+    """float64[trades, columns]; None: there are none."""
+    measure = one.key.measure
+    if measure in PNL_SETS:
+        values = part.pnl.get(one.key.scenario_set)
+        return values if values is not None and values.shape[1] else None
+    if measure not in part.values:
+        return None
+    return np.ascontiguousarray((part.values[measure] * part.conversion)[:, None])
