@@ -62,6 +62,7 @@ def one(config: str, assignments: list[str]) -> dict[str, object]:
         "elapsed": status.elapsed_seconds,
         "priced": priced,
         "written": pc.sum(done.column("write_s")).as_py(),
+        "cpu_of_blocks": pc.sum(done.column("cpu_s")).as_py(),
         "efficiency": priced / (WORKERS * status.phases["value"]),
         "peak_worker": pc.max(done.column("peak_rss_bytes")).as_py() / 2**20,
         "projected_worker": pc.max(done.column("projected_bytes")).as_py() / 2**20,
