@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from riskpipe.market.scenarios import ScenarioSet
 from riskpipe.measures.families import (
     BucketedDeltaFamily,
     BucketedVegaFamily,
@@ -55,13 +54,3 @@ def scenario_set_of(measure: str) -> str:
     if measure in PNL_SETS:
         return PNL_SETS[measure]
     return next(family.name for family in FAMILIES if measure in family.measures)
-
-
-def summed_columns(scenarios: ScenarioSet, measure: str) -> int:
-    """How many sums a book has of a measure: one a scenario of its set, or one of the trades' values, or none."""
-    if measure not in PNL_SETS:
-        return int(measure in ADDITIVE_MEASURES)
-    if PNL_SETS[measure] not in scenarios.sets:
-        return 0
-    columns = scenarios.columns_of(PNL_SETS[measure])
-    return int(columns.stop - columns.start)

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from riskpipe.arrays import FloatArray
 from riskpipe.kernels.sums import to_floats
 from riskpipe.market.scenarios import ScenarioSet
-from riskpipe.measures.catalogue import PNL_SETS, summed_columns
+from riskpipe.measures.catalogue import PNL_SETS
+from riskpipe.measures.summed_columns import summed_columns
 from riskpipe.measures.tail import expected_shortfall, value_at_risk
 from riskpipe.runs.book_tree import closed_nodes, level_of
 from riskpipe.store.result_tables import SCHEMAS

@@ -17,7 +17,7 @@ from riskpipe.kernels.sums import BYTES_A_SUM
 from riskpipe.market.model import MarketModel
 from riskpipe.market.scenarios import ScenarioSet
 from riskpipe.market.snapshot import MarketSnapshot
-from riskpipe.measures.catalogue import summed_columns
+from riskpipe.measures.summed_columns import summed_columns
 from riskpipe.plan.block import Block
 from riskpipe.plan.selection import Selection, parse_selection
 from riskpipe.products.base import Product
