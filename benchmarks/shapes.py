@@ -50,26 +50,28 @@ def _row(name: str, found: list[float], asked: float) -> dict[str, object]:
     return {"shape": name, "measured": found[0], "asked": asked, "other": found[1:]}
 
 
+def _written(python: str, directory: Path, trades: int) -> Path:
+    """A book of the riskpipe that is measured: an earlier one refuses settings that it does not know."""
+    words = [python, "-m", "riskpipe", "init", str(directory), "--trades", str(trades), "--scenarios", "500"]
+    _answer(words, directory.parent)
+    return directory
+
+
 def _files(pythons: list[str], trades: int = 20_000) -> dict[str, object]:
     """How many times the processor's seconds of few files."""
-    from riskpipe.sample import write_sample
-
     with tempfile.TemporaryDirectory(prefix="riskpipe-bench-") as temporary:
-        directory = Path(temporary)
-        for name in ("few", "many"):
-            write_sample(directory / name, trades=trades, scenarios=500)
-        files = _split_files(directory / "many")
-        taken: dict[tuple[str, str], list[float]] = {}
+        cases = [(k, name) for k in range(len(pythons)) for name in ("few", "many")]
+        books = {case: _written(pythons[case[0]], Path(temporary) / f"{case[1]}-{case[0]}", trades) for case in cases}
+        files = [_split_files(books[k, "many"]) for k in range(len(pythons))]
+        taken: dict[tuple[int, str], list[float]] = {case: [] for case in cases}
         for turn in range(ROUNDS + 1):
-            for number, python in enumerate(pythons):
-                for name in ("few", "many"):
-                    words = ["run", "--resume", "never", "-c", str(directory / name / "riskpipe.yaml")]
-                    words += ["--set", f"output={directory}/out{number}-{name}", "--set", "cluster.workers=2"]
-                    seconds = cpu_seconds(python, words, directory, os.environ)
-                    if turn:  # the first one compiles
-                        taken.setdefault((python, name), []).append(seconds)
-    found = [statistics.median(taken[p, "many"]) / statistics.median(taken[p, "few"]) for p in pythons]
-    return _row(f"{trades:,} trades in {files:,} files", found, FILES_RATIO)
+            for case, book in books.items():
+                words = ["run", "--resume", "never", "-c", str(book / "riskpipe.yaml"), "--set", "cluster.workers=2"]
+                seconds = cpu_seconds(pythons[case[0]], words, book, os.environ)
+                if turn:  # the first one compiles
+                    taken[case].append(seconds)
+    found = [statistics.median(taken[k, "many"]) / statistics.median(taken[k, "few"]) for k in range(len(pythons))]
+    return _row(f"{trades:,} trades in {files[0]:,} files", found, FILES_RATIO)
 
 
 def _split_files(book: Path) -> int:
@@ -86,13 +88,12 @@ def _split_files(book: Path) -> int:
 
 def _books(pythons: list[str], trades: int = 100_000, books: int = 50_000) -> dict[str, object]:
     """The driver's memory, with the figures of workers and output beside it."""
-    from riskpipe.sample import write_sample
-
-    with tempfile.TemporaryDirectory(prefix="riskpipe-bench-") as temporary:
-        directory = Path(temporary)
-        write_sample(directory / "book", trades=trades, scenarios=500)
-        _spread_books(directory / "book", books)
-        figures = [_of_books(python, directory, f"out{number}") for number, python in enumerate(pythons)]
+    figures = []
+    for python in pythons:
+        with tempfile.TemporaryDirectory(prefix="riskpipe-bench-") as temporary:
+            book = _written(python, Path(temporary) / "book", trades)
+            _spread_books(book, books)
+            figures.append(_of_books(python, book))
     row = _row(f"{books:,} books x 500", [each["driver"] for each in figures], BOOKS_DRIVER_MIB)
     for each in figures:
         print(
@@ -114,15 +115,15 @@ def _spread_books(book: Path, books: int) -> None:
         first += len(trades)
 
 
-def _of_books(python: str, directory: Path, output: str) -> dict[str, float]:
-    config = str(directory / "book" / "riskpipe.yaml")
+def _of_books(python: str, book: Path) -> dict[str, float]:
+    config = str(book / "riskpipe.yaml")
     assignments = ["measures=[pv, historical_var]", "scenario_pnl.historical=false", "cluster.kind=local"]
-    assignments += ["cluster.workers=2", f"output={directory / output}"]
+    assignments += ["cluster.workers=2", f"output={book / 'output'}"]
     sets = [word for assignment in assignments for word in ("--set", assignment)]
-    planned = json.loads(_answer([python, "-m", "riskpipe", "plan", "--json", "-c", config, *sets], directory))
+    planned = json.loads(_answer([python, "-m", "riskpipe", "plan", "--json", "-c", config, *sets], book))
     # As a file: as a module it would be of this directory, with the riskpipe beside it.
-    ran = json.loads(_answer([python, pipeline.__file__, config, *assignments], directory).splitlines()[-1])
-    written = sum(file.stat().st_size for file in (directory / output).rglob("*.parquet"))
+    ran = json.loads(_answer([python, pipeline.__file__, config, *assignments], book).splitlines()[-1])
+    written = sum(file.stat().st_size for file in (book / "output").rglob("*.parquet"))
     return {
         **{name: ran[name] for name in ("driver", "peak_worker", "projected_worker", "over_projection")},
         "output": written / 2**20,
