@@ -2,9 +2,7 @@
 
 Each command is a process of its own and runs several times, after a first time that compiles kernels and keeps the
 day's market; the median counts, of the process and all that it starts. With another interpreter, of an environment
-with an earlier riskpipe, both take turns:
-
-    python -m benchmarks.small [PYTHON]
+with an earlier riskpipe (BENCH_BEFORE), both take turns.
 """
 
 from __future__ import annotations
@@ -56,40 +54,38 @@ def cpu_seconds(python: str, words: Sequence[str], cwd: Path, environment: Mappi
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def main(other: str | None = None) -> dict[str, object]:
-    """:param other: interpreter of an environment with another riskpipe, which takes turns."""
-    from riskpipe.sample import write_sample
-
-    pythons = [sys.executable, *([] if other is None else [other])]
+def main(other: str | None = os.environ.get("BENCH_BEFORE")) -> dict[str, object]:
+    """:param other: interpreter of an environment with another riskpipe, which takes turns, on a book of its own."""
+    pythons = [sys.executable, *([other] if other else [])]
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     rows: dict[str, object] = {}
-    print(f"{'command':42} {'CPU s':>6} {'asked':>6}" + ("" if other is None else f" {'other':>6} {'ratio':>6}"))
+    print(f"{'command':42} {'CPU s':>6} {'asked':>6}" + (f" {'other':>6} {'ratio':>6}" if other else ""))
     with tempfile.TemporaryDirectory(prefix="riskpipe-bench-") as temporary:
         for name, case in CASES.items():
-            trades, scenarios = case.book
-            book = Path(temporary) / f"{trades}-{scenarios}"
-            if not book.exists():
-                write_sample(book, trades=trades, scenarios=scenarios)
-            places = [
-                [*case.words, "-c", str(book / "riskpipe.yaml"), "--set", f"output={temporary}/out{k}-{trades}"]
-                for k in range(2)
-            ]
-            taken: list[list[float]] = [[], []]
+            taken: list[list[float]] = [[] for _ in pythons]
+            commands = []
             for k, python in enumerate(pythons):
-                first = ["run", "--resume", "never", *places[k][len(case.words) :], "--set", "measures=[pv]"]
+                trades, scenarios = case.book
+                book = Path(temporary) / f"{k}-{trades}-{scenarios}"
+                if not book.exists():
+                    size = ("--trades", str(trades), "--scenarios", str(scenarios))
+                    cpu_seconds(python, ("init", str(book), *size), Path(temporary), environment)
+                place = ("-c", str(book / "riskpipe.yaml"), "--set", f"output={temporary}/out-{k}-{len(rows)}")
+                commands.append((*case.words, *place))
                 for _ in range(RUNS if "list" in case.words else 0):
-                    cpu_seconds(python, first, book, environment)
-                cpu_seconds(python, places[k], book, environment)
+                    one = ("run", "--resume", "never", *place, "--set", "measures=[pv]")
+                    cpu_seconds(python, one, book, environment)
+                cpu_seconds(python, commands[k], book, environment)
             for _ in range(ROUNDS):
                 for k, python in enumerate(pythons):
-                    taken[k].append(cpu_seconds(python, places[k], book, environment))
-            seconds = [statistics.median(each) for each in taken if each]
+                    taken[k].append(cpu_seconds(python, commands[k], Path(temporary), environment))
+            seconds = [statistics.median(each) for each in taken]
             rows[name] = {"cpu_seconds": seconds[0], "asked": case.asked, "other": seconds[1:]}
-            missed = "" if seconds[0] <= case.asked else "  more than asked"
-            against = "" if other is None else f" {seconds[1]:>6.2f} {seconds[0] / seconds[1]:>6.2f}"
+            against = f" {seconds[1]:>6.2f} {seconds[0] / seconds[1]:>6.2f}" if other else ""
+            missed = "" if seconds[0] <= case.asked else "  falls short"
             print(f"{name:42} {seconds[0]:>6.2f} {case.asked:>6.1f}{against}{missed}", flush=True)
     return {"small": rows}
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:2])
+    main()
