@@ -20,7 +20,7 @@ import numpy as np
 
 import riskpipe
 from riskpipe.arrays import FloatArray
-from riskpipe.errors import StorageError
+from riskpipe.errors import InfrastructureError, StorageError
 from riskpipe.inputs.input_tables import table_sha256
 from riskpipe.inputs.inspection import Inspection
 from riskpipe.inputs.market_input import Market, open_market
@@ -177,13 +177,15 @@ class _Anew:
         def levels_of(levels: FloatArray) -> FloatArray:
             if self._groups is None:
                 asked = self._inspection
-                market = open_market(Inspection(asked.settings, asked.products, asked.portfolio))
-                if market is None:
-                    raise ValueError("the market changed while it was read")
+                again = Inspection(asked.settings, asked.products, asked.portfolio)
+                market = open_market(again)
+                if market is None or again.hashes["market"] != asked.hashes["market"]:
+                    where = asked.settings.inputs.market
+                    raise StorageError(f"{where} changed while it was read: start again when it is written")
                 self._groups = market.derivative.groups
             made = self._groups[position].revalue
-            if made is None:
-                raise ValueError("the market changed while it was read")
+            if made is None:  # what is kept says that there is one
+                raise InfrastructureError("a curve that was made from quotes is not made from them again")
             return made(levels)
 
         return levels_of

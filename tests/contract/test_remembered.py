@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from riskpipe.config import Settings
+from riskpipe.errors import StorageError
 from riskpipe.inputs import remembered
 from riskpipe.inputs.inspection import Inspection
 from riskpipe.inputs.market_input import open_market
@@ -175,3 +176,23 @@ def test_a_kept_market_has_its_derivative(settings_of, tmp_path: Path) -> None:
             revalued += 1
     assert revalued == 3
     assert open_market(inspection) is not None
+
+
+def test_a_market_that_changes_meanwhile_is_told(settings_of, book: Path, tmp_path: Path) -> None:
+    """A stress asks for curves of its own from quotes that are no longer those that were kept."""
+    settings = settings_of("measures=[pv]", book=book)
+    inspection = Inspection(settings, catalogue(), open_store(settings.inputs.portfolio))
+    (tmp_path / "kept").mkdir()
+    kept = KeptResults(tmp_path / "kept")
+    remembered_market(inspection, kept)
+    found = remembered_market(inspection, kept)
+    assert found is not None
+    group = next(group for group in found.derivative.groups if group.revalue is not None)
+    snapshot = found.model.snapshot
+    levels = np.array([snapshot.x0[snapshot.factor_index(name)] for name in group.inputs])
+    path = book / "data/market.parquet"
+    rows = pq.read_table(path)
+    moved = pc.multiply(rows.column("value"), 1.0001)
+    pq.write_table(rows.set_column(rows.column_names.index("value"), "value", moved), path)
+    with pytest.raises(StorageError, match="changed while it was read"):
+        group.revalue(levels)
