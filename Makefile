@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+PLAIN := $(VENV)/.installed-plain
 DEMO ?= demo
 # Many tests start workers of their own.
 TEST_PROCESSES ?= 2
@@ -15,7 +16,7 @@ INSTALL_OPERATOR ?= :
 # What starts a program where the cluster's API server and services can be reached.
 KUBE_EXEC ?=
 
-.PHONY: demo test test-slow test-chaos test-helm test-kubernetes image bench bench-day bench-scale lint types imports check-all format install clean
+.PHONY: demo test test-ore test-browser test-slow test-chaos test-helm test-kubernetes image bench bench-day bench-scale charts docs lint types imports check-all format install clean
 
 install: $(STAMP)
 
@@ -25,17 +26,38 @@ $(STAMP): pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	touch $@
 
-# A sample book, then the nightly run on it.
-demo: $(STAMP)
+# What the demo runs, and nothing of the developers'; their installation has it all.
+$(PLAIN): pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "riskpipe needs Python 3.11 or later")'
+	test -e $(STAMP) || $(PYTHON) -m venv $(VENV)
+	test -e $(STAMP) || $(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	touch $@
+
+# A sample book, then the nightly runs of two days on it, and the report of the second.
+demo: $(PLAIN)
 	@test -e $(DEMO)/riskpipe.yaml || $(BIN)/riskpipe init $(DEMO) --quiet
 	@$(BIN)/riskpipe run -c $(DEMO)/riskpipe.yaml --resume never
+	@$(BIN)/riskpipe run -c $(DEMO)/next_day.yaml --resume never
+	@$(BIN)/riskpipe report latest -c $(DEMO)/next_day.yaml -o $(DEMO)/report.html > /dev/null
+	@echo "the second night's report, to open in a browser: file://$(abspath $(DEMO))/report.html"
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -n $(TEST_PROCESSES) -m "not chaos and not slow and not kubernetes"
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) -m "not chaos and not slow and not kubernetes and not ore and not browser"
 
 # What takes long: every kernel compiled anew, bootstraps of five years day by day, buckets and shards that fail.
 test-slow: $(STAMP)
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) -m slow
+
+# Clicks through a report, from the extra `browser`, in the system's Chromium, which apt brings where root may.
+test-browser: $(STAMP)
+	@command -v chromium chromium-browser google-chrome > /dev/null || { test "$$(id -u)" = 0 && apt-get install -y -q chromium; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[browser]'
+	$(BIN)/python -m pytest -n 0 -m browser tests/browser
+
+# Prices imported books with Open Source Risk Engine itself, from the extra `ore`.
+test-ore: $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[ore]'
+	$(BIN)/python -m pytest -n 0 -m ore tests/ore
 
 # Kills workers and drivers, again and again.
 test-chaos: $(STAMP)
@@ -64,6 +86,15 @@ bench-day: $(STAMP)
 # Dask's scheduler under thousands of simulated workers, and the model of 250,000 compute hours; quarter of an hour.
 bench-scale: $(STAMP)
 	$(BIN)/python -m benchmarks scale scale_day
+
+# The report's chart library, from the versions that tools/charts pins; needs node and npm.
+charts:
+	tools/charts/build.sh
+
+# The documentation as a site, in site/; warnings are errors.
+docs: $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[docs]'
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

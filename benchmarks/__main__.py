@@ -15,6 +15,8 @@ from pathlib import Path
 
 from benchmarks import (
     blocks,
+    bond_figures,
+    buckets,
     day,
     european,
     first_block,
@@ -22,6 +24,7 @@ from benchmarks import (
     pipeline,
     plan_blocks,
     products,
+    risk_classes,
     scale,
     scale_day,
     shapes,
@@ -31,12 +34,15 @@ from benchmarks import (
 BENCHMARKS: Mapping[str, Callable[[], object]] = {
     "european": european.main,
     "products": products.main,
+    "bond_figures": bond_figures.main,
+    "buckets": buckets.main,
     "first_block": first_block.main,
     "plan_blocks": plan_blocks.main,
     "small": small.main,
     "blocks": blocks.main,
     "pipeline": pipeline.main,
     "night": night.main,
+    "risk_classes": risk_classes.main,
     "shapes": shapes.main,
     "day": day.main,
     "scale": scale.main,

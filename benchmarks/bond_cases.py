@@ -7,7 +7,20 @@ from collections.abc import Sequence
 import numpy as np
 import QuantLib as ql  # noqa: N813
 
-from benchmarks.cases import COUNTS, PERIODS, RULE, Case, Columns, Row, Values, euribor, fixed, npvs, schedule
+from benchmarks.cases import (
+    COUNTS,
+    PERIODS,
+    RULE,
+    Case,
+    Columns,
+    Row,
+    Values,
+    euribor,
+    fixed,
+    npvs,
+    price_index,
+    schedule,
+)
 from benchmarks.market import AS_OF, QuantLibMarket, ql_date
 
 
@@ -60,6 +73,31 @@ def _build_notes(market: QuantLibMarket, rows: Sequence[Row]) -> Values:
         dates = schedule(row, "6M", "issue_date")
         leg = ql.IborLeg([1000.0], dates, index, COUNTS["ACT/360"], RULE, spreads=[float(row["spread"])])
         found.append(ql.Bond(0, ql.TARGET(), ql_date(row["issue_date"]), leg))
+        found[-1].setPricingEngine(engine)
+    return npvs(found, [float(row["quantity"]) for row in rows])
+
+
+def inflation_bonds(random: np.random.Generator, n: int) -> Case:
+    columns = {name: values for name, values in _bond_terms(random, n).items() if name != "issue_date"} | {
+        "issue_date": np.full(n, AS_OF),
+        "index": ["HICP"] * n,
+        "base_index": np.full(n, 100.0),
+        "discount_curve": ["EUR.GOVT"] * n,
+        "coupon": random.uniform(0.0, 0.02, n),
+        "frequency": ["1Y"] * n,
+        "day_count": ["30E/360"] * n,
+    }
+    return Case(columns, _build_inflation_bonds, 1000.0 * columns["quantity"])
+
+
+def _build_inflation_bonds(market: QuantLibMarket, rows: Sequence[Row]) -> Values:
+    engine, lag = ql.DiscountingBondEngine(market.curves["EUR.GOVT"]), ql.Period(3, ql.Months)
+    index = price_index(market)
+    found = []
+    for row in rows:
+        dates = schedule(row, "1Y", "issue_date", ql.Unadjusted)
+        terms = (dates, [float(row["coupon"])], COUNTS["30E/360"], RULE)
+        found.append(ql.CPIBond(0, 1000.0, False, float(row["base_index"]), lag, index, ql.CPI.Flat, *terms))
         found[-1].setPricingEngine(engine)
     return npvs(found, [float(row["quantity"]) for row in rows])
 

@@ -72,5 +72,14 @@ def euribor(market: QuantLibMarket) -> Any:
     return ql.IborIndex("EURIBOR", PERIODS["6M"], 0, euro, ql.TARGET(), RULE, False, COUNTS["ACT/360"], curve)
 
 
+def price_index(market: QuantLibMarket) -> Any:
+    """With the fixings of the market, 130 in every month so far."""
+    lag, region = ql.Period(3, ql.Months), ql.CustomRegion("EUR", "EU")
+    index = ql.ZeroInflationIndex("HICP", region, False, ql.Monthly, lag, ql.EURCurrency(), market.inflation)
+    for k in range(60):
+        index.addFixing(ql.Date(1, 12 - (k + 3) % 12, 2026 - (k + 3) // 12), 130.0, True)
+    return index
+
+
 def npvs(instruments: list[Any], amounts: list[float]) -> Values:
     return lambda: [amount * each.NPV() for each, amount in zip(instruments, amounts, strict=True)]

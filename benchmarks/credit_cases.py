@@ -13,6 +13,7 @@ from benchmarks.market import AS_OF, QuantLibMarket, ql_date
 from riskpipe.market.calendars import adjust
 
 RECOVERY = 0.4
+CONSTITUENTS = 25
 
 
 def _columns(random: np.random.Generator, n: int) -> dict[str, Any]:
@@ -45,6 +46,30 @@ def midpoint(random: np.random.Generator, n: int) -> Case:
 def isda(random: np.random.Generator, n: int) -> Case:
     columns = _columns(random, n)
     return Case(columns, _build_isda, columns["notional"], credit_model="isda")
+
+
+def index_curve(random: np.random.Generator, n: int) -> Case:
+    columns = _index_columns(random, n)
+    return Case(columns, _build_isda, columns["notional"], credit_model="isda")
+
+
+def index_constituents(random: np.random.Generator, n: int) -> Case:
+    """As many swaps on single names as there are constituents, on both sides."""
+    columns = _index_columns(random, n)
+    columns |= {"valued_on": ["constituents"] * n, "constituents": [["ACME"] * CONSTITUENTS] * n}
+    return Case(columns, _build_constituents, columns["notional"], credit_model="isda")
+
+
+def _index_columns(random: np.random.Generator, n: int) -> dict[str, Any]:
+    columns = _columns(random, n)
+    columns["index"] = columns.pop("reference_entity")
+    return columns
+
+
+def _build_constituents(market: QuantLibMarket, rows: Sequence[Row]) -> Values:
+    engine = ql.IsdaCdsEngine(market.hazard, RECOVERY, market.curves["EUR.ESTR"], True)
+    names = _build([row for row in rows for _ in range(CONSTITUENTS)], engine)
+    return lambda: np.reshape(names(), (len(rows), CONSTITUENTS)).mean(axis=1).tolist()
 
 
 def _build_midpoint(market: QuantLibMarket, rows: Sequence[Row]) -> Values:

@@ -24,7 +24,14 @@ PILLARS = tuple(AS_OF + days for days in (30, 91, 183, 365, 730, 1096, 1826, 255
 CURVES = {"EUR.ESTR": 0.021, "EUR.EURIBOR6M": 0.023, "USD.SOFR": 0.038, "EUR.GOVT": 0.024}
 # Options are held against QuantLib with a constant rate; the other curves slope.
 FLAT = {"EUR.ESTR", "USD.SOFR"}
-VOLATILITIES = {"SPX": ("black_vol", 0.2), "EURUSD": ("fx_vol", 0.08), "WTI": ("black_vol", 0.35)}
+VOLATILITIES = {
+    "SPX": ("black_vol", 0.2),
+    "PAYER": ("black_vol", 0.25),
+    "EURUSD": ("fx_vol", 0.08),
+    "WTI": ("black_vol", 0.35),
+}
+# Cash dividends, which scenarios leave alone: QuantLib's are no quotes.
+DIVIDENDS = tuple((AS_OF + 50 + 91 * k, 0.8) for k in range(8))
 INFLATION_TENORS = ("1Y", "2Y", "5Y", "10Y", "30Y")
 CONVENTIONS = Conventions(
     base_currency="EUR",
@@ -51,6 +58,8 @@ def _points() -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = [
         {"kind": "spot", "name": "EURUSD", "currency": "USD", "value": 1.16},
         {"kind": "spot", "name": "SPX", "currency": "USD", "value": 6700.0},
+        {"kind": "spot", "name": "PAYER", "currency": "USD", "value": 100.0},
+        *({"kind": "dividend", "name": "PAYER", "tenor": iso(day), "value": cash} for day, cash in DIVIDENDS),
     ]
     for name, level in CURVES.items():
         slope = 0.0 if name in FLAT else 0.006
@@ -62,7 +71,8 @@ def _points() -> list[dict[str, Any]]:
     rows += [{"kind": "hazard_rate", "name": "ACME", "tenor": iso(day), "value": 0.015} for day in PILLARS[2::2]]
     rows += [{"kind": "forward_price", "name": "WTI", "tenor": iso(day), "value": 61.0} for day in PILLARS[:6]]
     rows += [{"kind": "inflation_zero", "name": "HICP", "tenor": tenor, "value": 0.02} for tenor in INFLATION_TENORS]
-    months = [date(2026 - (k + 3) // 12, 12 - (k + 3) % 12, 1) for k in range(60)]
+    # Up to the month that projections start from: QuantLib takes no notice of later ones.
+    months = [date(2026 - (k + 4) // 12, 12 - (k + 4) % 12, 1) for k in range(60)]
     rows += [{"kind": "index_fixing", "name": "HICP", "tenor": day.isoformat(), "value": 130.0} for day in months]
     # Flat, as the one QuantLib is given, but read from as many points as any other.
     smile = [{"strike": strike or None, "strike_type": "offset" if strike else "atm"} for strike in STRIKES]
@@ -97,7 +107,7 @@ def moved_levels(snapshot: MarketSnapshot) -> FloatArray:
         shock[0] = 0.0
         if group.kind in ("zero_rate", "dividend_yield", "inflation_zero"):
             levels[group.start : group.stop] += 0.001 * shock
-        elif not KINDS[group.kind].fact:
+        elif not KINDS[group.kind].fact and group.kind != "dividend":
             levels[group.start : group.stop] *= np.exp(0.03 * shock)
     return levels
 
@@ -133,7 +143,7 @@ class QuantLibMarket:
         self.curves = {name: ql.RelinkableYieldTermStructureHandle() for name in CURVES}
         self.hazard = ql.RelinkableDefaultProbabilityTermStructureHandle()
         self.inflation = ql.RelinkableZeroInflationTermStructureHandle()
-        names = ("EURUSD", "SPX", "dividend", "WTI", "WTI normal", "CAPS", "CUBE", *FLAT)
+        names = ("EURUSD", "SPX", "PAYER", "dividend", "nothing", "WTI", "WTI normal", "CAPS", "CUBE", *FLAT)
         self.quotes = {name: ql.SimpleQuote(1.0) for name in names}
         self.volatilities = {name: ql.SimpleQuote(1.0) for name in VOLATILITIES}
         self.move(0)
@@ -146,19 +156,26 @@ class QuantLibMarket:
         level = float(self.market.group("hazard_rate", "ACME", scenario)[0])
         self.hazard.linkTo(ql.FlatHazardRate(ql_date(AS_OF), ql.QuoteHandle(ql.SimpleQuote(level)), count))
         self.inflation.linkTo(self._inflation(float(self.market.group("inflation_zero", "HICP", scenario)[0])))
-        for name, kind in (("EURUSD", "spot"), ("SPX", "spot"), ("CAPS", "normal_vol"), ("CUBE", "black_vol")):
+        for name, kind in (
+            ("EURUSD", "spot"),
+            ("SPX", "spot"),
+            ("PAYER", "spot"),
+            ("CAPS", "normal_vol"),
+            ("CUBE", "black_vol"),
+        ):
             self.quotes[name].setValue(float(self.market.group(kind, name, scenario)[0]))
         for name in FLAT:
             self.quotes[name].setValue(float(self.market.group("zero_rate", name, scenario)[0]))
         for name, (kind, _) in VOLATILITIES.items():
             self.volatilities[name].setValue(float(self.market.group(kind, name, scenario)[0]))
         self.quotes["dividend"].setValue(float(self.market.group("dividend_yield", "SPX", scenario)[0]))
+        self.quotes["nothing"].setValue(0.0)
         self.quotes["WTI"].setValue(float(self.market.group("forward_price", "WTI", scenario)[0]))
         self.quotes["WTI normal"].setValue(float(self.market.group("normal_vol", "WTI", scenario)[0]))
 
     def process(self, name: str) -> Any:
-        """Black, Scholes and Merton's process of SPX, EURUSD or WTI, every parameter a constant that a quote moves."""
-        yields = {"SPX": "dividend", "EURUSD": "EUR.ESTR", "WTI": "USD.SOFR"}
+        """Black, Scholes and Merton's process of a name, every parameter a constant that a quote moves."""
+        yields = {"SPX": "dividend", "PAYER": "nothing", "EURUSD": "EUR.ESTR", "WTI": "USD.SOFR"}
         volatility = ql.QuoteHandle(self.volatilities[name])
         surface = ql.BlackConstantVol(ql_date(AS_OF), ql.NullCalendar(), volatility, ql.Actual365Fixed())
         curves = self.flat(yields[name]), self.flat("USD.SOFR")

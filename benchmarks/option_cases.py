@@ -10,10 +10,10 @@ import numpy as np
 import QuantLib as ql  # noqa: N813
 
 from benchmarks.cases import Build, Case, Columns, Row, Values
-from benchmarks.market import AS_OF, QuantLibMarket, ql_date
+from benchmarks.market import AS_OF, DIVIDENDS, QuantLibMarket, ql_date
 from riskpipe.arrays import FloatArray
 
-LEVELS = {"SPX": 6700.0, "EURUSD": 1.16, "WTI": 61.0}
+LEVELS = {"SPX": 6700.0, "PAYER": 100.0, "EURUSD": 1.16, "WTI": 61.0}
 BARRIERS = {
     "up_in": ql.Barrier.UpIn, "up_out": ql.Barrier.UpOut, "down_in": ql.Barrier.DownIn, "down_out": ql.Barrier.DownOut
 }  # fmt: skip
@@ -88,6 +88,32 @@ def american_equity(random: np.random.Generator, n: int) -> Case:
     return Case(columns, build, columns["strike"], exact, agreement=1e-6)
 
 
+def american_on_dividends(random: np.random.Generator, n: int) -> Case:
+    """In the escrowed model: timed against QuantLib's usual grid, held against one 25 times as fine."""
+    columns = _terms(random, n, "PAYER") | {"exercise": ["american"] * n}
+    build, exact = (builder("PAYER", _american_paying(size), "quantity") for size in (100, 500))
+    return Case(columns, build, columns["strike"], exact, asked=40, agreement=1e-4)
+
+
+def _american_paying(size: int) -> Instrument:
+    schedule = _schedule()
+    model = ql.FdBlackScholesVanillaEngine.Escrowed
+
+    def instrument(row: Row, process: Any) -> Any:
+        payoff, last = _payoff(row)
+        option = ql.VanillaOption(payoff, ql.AmericanExercise(ql_date(AS_OF), last))
+        scheme, local = ql.FdmSchemeDesc.Douglas(), (False, -1e30)
+        engine = ql.FdBlackScholesVanillaEngine(process, schedule, size, size, 0, scheme, *local, model)
+        return _priced(option, engine)
+
+    return instrument
+
+
+def _schedule() -> Any:
+    days, amounts = zip(*DIVIDENDS, strict=True)
+    return ql.DividendVector([ql_date(day) for day in days], list(amounts))
+
+
 def european_fx(random: np.random.Generator, n: int) -> Case:
     return Case(_terms(random, n, "EURUSD"), builder("EURUSD", _european, "notional"), _size("EURUSD", n))
 
@@ -121,6 +147,23 @@ def _bachelier(market: QuantLibMarket, rows: Sequence[Row]) -> Values:
     return values
 
 
+def european_on_futures(random: np.random.Generator, n: int) -> Case:
+    case = european_commodity(random, n)
+    return case._replace(columns=case.columns | _listed(n, "european"))
+
+
+def american_on_futures(random: np.random.Generator, n: int) -> Case:
+    """As those on equities, the dividend yield being the rate."""
+    columns = european_commodity(random, n).columns | _listed(n, "american")
+    fast, precise = ql.QdFpAmericanEngine.fastScheme(), ql.QdFpAmericanEngine.highPrecisionScheme()
+    build, exact = (builder("WTI", _american(scheme), "quantity") for scheme in (fast, precise))
+    return Case(columns, build, columns["strike"], exact, agreement=1e-6)
+
+
+def _listed(n: int, exercise: str) -> Columns:
+    return {"contract_size": np.ones(n), "exercise": [exercise] * n, "margining": ["premium"] * n}
+
+
 # --- barriers and touches ---
 def _barrier_terms(random: np.random.Generator, n: int, name: str) -> Columns:
     """No scenario touches them already: QuantLib would refuse to price."""
@@ -141,6 +184,19 @@ def _barrier(row: Row, process: Any) -> Any:
 def equity_barriers(random: np.random.Generator, n: int) -> Case:
     columns = _terms(random, n, "SPX") | _barrier_terms(random, n, "SPX")
     return Case(columns, builder("SPX", _barrier, "quantity"), _size("SPX", n))
+
+
+def equity_barriers_on_dividends(random: np.random.Generator, n: int) -> Case:
+    """QuantLib's grid is of another model, in which the spot itself is lognormal between ex dates."""
+    columns = _terms(random, n, "PAYER") | _barrier_terms(random, n, "PAYER")
+    return Case(columns, builder("PAYER", _barrier_paying, "quantity"), _size("PAYER", n), asked=40, agreement=2e-2)
+
+
+def _barrier_paying(row: Row, process: Any) -> Any:
+    payoff, last = _payoff(row)
+    terms = float(row["barrier"]), float(row["rebate"])
+    option = ql.BarrierOption(BARRIERS[row["barrier_type"]], *terms, payoff, ql.EuropeanExercise(last))
+    return _priced(option, ql.FdBlackScholesBarrierEngine(process, _schedule()))
 
 
 def fx_barriers(random: np.random.Generator, n: int) -> Case:
@@ -252,3 +308,26 @@ def _exact_variance_swaps(market: QuantLibMarket, rows: Sequence[Row]) -> Values
     curve, volatility = market.curves["USD.SOFR"], market.volatilities["SPX"]
     terms = [(ql_date(row["expiry_date"]), float(row["strike_vol"])) for row in rows]
     return lambda: [curve.discount(day) * (volatility.value() ** 2 - strike**2) for day, strike in terms]
+
+
+def average_commodity(random: np.random.Generator, n: int) -> Case:
+    """The weekdays of a month, up to eleven months from now; QuantLib's engine sums over all pairs of days."""
+    first = np.datetime64("2026-12") + random.integers(0, 11, n)
+    last = np.busday_offset((first + 1).astype("datetime64[D]"), -1, roll="forward").astype(int)
+    columns = _terms(random, n, "WTI")
+    del columns["expiry_date"]
+    columns |= {
+        "start_date": first.astype("datetime64[D]").astype(int),
+        "maturity_date": last,
+        "calendar": ["weekends"] * n,
+    }
+    return Case(columns, builder("WTI", _average, "quantity"), _size("WTI", n))
+
+
+def _average(row: Row, process: Any) -> Any:
+    kind = ql.Option.Call if row["option_type"] == "call" else ql.Option.Put
+    days = [day for day in range(row["start_date"], row["maturity_date"] + 1) if np.is_busday(np.datetime64(day, "D"))]
+    dates = [ql_date(day) for day in days]
+    terms = (ql.PlainVanillaPayoff(kind, float(row["strike"])), ql.EuropeanExercise(dates[-1]))
+    option = ql.DiscreteAveragingAsianOption(ql.Average.Arithmetic, 0.0, 0, dates, *terms)
+    return _priced(option, ql.TurnbullWakemanAsianEngine(process))

@@ -22,7 +22,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmarks import bond_cases, credit_cases, forward_cases, option_cases, rate_option_cases, swap_cases
+from benchmarks import (
+    bond_cases,
+    credit_cases,
+    debt_cases,
+    forward_cases,
+    future_cases,
+    option_cases,
+    rate_option_cases,
+    swap_cases,
+)
 from benchmarks.cases import Case, Columns, Row
 from benchmarks.market import AS_OF, SCENARIOS, Market, QuantLibMarket, moved_levels
 from riskpipe.arrays import FloatArray
@@ -60,7 +69,11 @@ ENTRIES: Mapping[str, Entry] = {
     "commodity_option": Entry("commodity_option", 250.0, option_cases.european_commodity),
     "commodity_option, bachelier": Entry("commodity_option", None, option_cases.bachelier_commodity),
     "equity_option, american": Entry("equity_option", 30.0, option_cases.american_equity),
+    "equity_option, american on dividends": Entry("equity_option", 20.0, option_cases.american_on_dividends),
     "equity_barrier_option": Entry("equity_barrier_option", 100.0, option_cases.equity_barriers),
+    "equity_barrier_option, on dividends": Entry(
+        "equity_barrier_option", 20.0, option_cases.equity_barriers_on_dividends
+    ),
     "fx_barrier_option": Entry("fx_barrier_option", 100.0, option_cases.fx_barriers),
     "fx_touch": Entry("fx_touch", 100.0, option_cases.fx_touches),
     "equity_asian_option, arithmetic": Entry("equity_asian_option", 20.0, option_cases.arithmetic_asians),
@@ -69,16 +82,42 @@ ENTRIES: Mapping[str, Entry] = {
     "interest_rate_swap": Entry("interest_rate_swap", 300.0, swap_cases.interest_rate_swaps),
     "fra": Entry("fra", 300.0, bond_cases.rate_agreements),
     "bond": Entry("bond", 300.0, bond_cases.bonds),
+    "bond, amortising": Entry("bond", 100.0, debt_cases.amortising_bonds),
+    "forward_bond": Entry("forward_bond", 100.0, debt_cases.forward_bonds),
+    "bond_total_return_swap": Entry("bond_total_return_swap", 100.0, debt_cases.total_return_swaps),
+    "deposit": Entry("deposit", None, debt_cases.deposits),
+    "repo, overnight": Entry("repo", 100.0, debt_cases.overnight_repos),
     "floating_rate_note": Entry("floating_rate_note", 300.0, bond_cases.floating_rate_notes),
+    "floating_rate_note, capped": Entry("floating_rate_note", 100.0, debt_cases.capped_notes),
     "cross_currency_swap": Entry("cross_currency_swap", 300.0, swap_cases.cross_currency_swaps),
+    "equity_swap": Entry("equity_swap", 100.0, swap_cases.equity_swaps),
+    "basis_swap": Entry("basis_swap", 100.0, swap_cases.basis_swaps),
+    "swap": Entry("swap", 100.0, swap_cases.leg_swaps),
+    "swap, indexed": Entry("swap", 100.0, debt_cases.indexed_legs),
     "inflation_swap": Entry("inflation_swap", 300.0, swap_cases.inflation_swaps),
+    "inflation_bond": Entry("inflation_bond", 100.0, bond_cases.inflation_bonds),
     "cap_floor": Entry("cap_floor", 100.0, rate_option_cases.caps_and_floors),
     "swaption": Entry("swaption", 100.0, rate_option_cases.swaptions),
     "credit_default_swap, midpoint": Entry("credit_default_swap", 100.0, credit_cases.midpoint),
     "credit_default_swap, isda": Entry("credit_default_swap", 100.0, credit_cases.isda),
+    "index_cds": Entry("index_cds", 100.0, credit_cases.index_curve),
+    "index_cds, 25 constituents": Entry("index_cds", 100.0, credit_cases.index_constituents),
     "fx_forward": Entry("fx_forward", None, forward_cases.fx_forwards),
     "equity_forward": Entry("equity_forward", None, forward_cases.equity_forwards),
     "commodity_forward": Entry("commodity_forward", None, forward_cases.commodity_forwards),
+    "cash_balance": Entry("cash_balance", None, forward_cases.cash_balances),
+    "equity_position": Entry("equity_position", None, forward_cases.equity_positions),
+    "fx_swap": Entry("fx_swap", None, forward_cases.fx_swaps),
+    "ndf": Entry("ndf", None, forward_cases.ndfs),
+    "equity_future": Entry("equity_future", None, forward_cases.equity_futures),
+    "commodity_future": Entry("commodity_future", None, forward_cases.commodity_futures),
+    "fx_future": Entry("fx_future", None, forward_cases.fx_futures),
+    "interest_rate_future": Entry("interest_rate_future", 100.0, future_cases.interest_rate_futures),
+    "bond_future": Entry("bond_future", 100.0, future_cases.bond_futures),
+    "future_option, european": Entry("future_option", 100.0, option_cases.european_on_futures),
+    "future_option, american": Entry("future_option", 20.0, option_cases.american_on_futures),
+    "commodity_average_option": Entry("commodity_average_option", 100.0, option_cases.average_commodity),
+    "commodity_swap": Entry("commodity_swap", 100.0, forward_cases.commodity_swaps),
 }
 
 

@@ -33,7 +33,7 @@ from riskpipe.clusters.settings import SETTINGS
 from riskpipe.execute.attempt import Reply, packed
 from riskpipe.execute.task import Task
 from riskpipe.execute.topics import replies
-from riskpipe.store.parquet import WrittenFile
+from riskpipe.store.written_files import WrittenFile
 from riskpipe.valuation.run_block import BlockResult
 
 REGISTERING = 50

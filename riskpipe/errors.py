@@ -62,7 +62,11 @@ class ExitCode(IntEnum):
         "read `failures.parquet` of the run; for reasons that can pass `riskpipe retry latest`, for the others mend the"
         " inputs and `riskpipe run`",
     )
-    GATE = 5, "a gate failed: there are warnings and `warnings_as_errors` is set", "mend them, or unset it"
+    GATE = (
+        5,
+        "a gate failed: of the publication (`gates`), of `diff`, or warnings with `warnings_as_errors`",
+        "the message says which; a day that gates keep back: `riskpipe publish RUN --override REASON`",
+    )
     INFRASTRUCTURE = (
         6,
         "cluster, storage, memory, or a stdout that takes no answer",

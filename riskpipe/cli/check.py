@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from riskpipe.cli.invocation import Invocation
+from riskpipe.cli.parameters import JUnitOption
 from riskpipe.cli.text import count, plural
 from riskpipe.errors import ExitCode
 
@@ -27,11 +29,23 @@ def check(
             help="Write the faults here (Parquet); else meta/checks.parquet in the output.",
         ),
     ] = None,
+    junit: JUnitOption = None,
 ) -> ExitCode:
-    """Check portfolio, market, history and scenarios: every fault at once; nothing is priced."""
+    """Check portfolio, market, history and scenarios: every fault at once; nothing is priced.
+
+    \b
+    Examples:
+    riskpipe check
+    riskpipe check -c desks/rates.yaml --json
+    """
     from riskpipe.workflows.check import check as workflow
 
-    report = workflow(invocation.settings(), None if output is None else str(output.absolute()))
+    settings = invocation.settings()
+    report = workflow(settings, None if output is None else str(output.absolute()))
+    if junit is not None:
+        from riskpipe.workflows.junit import write_junit  # a parser of XML, which few ask for
+
+        write_junit(junit, settings.as_of.isoformat(), [asdict(fault) for fault in report.faults], ())
     invocation.answer(report.to_json(), _lines(report, invocation))
     return report.exit_code
 

@@ -17,7 +17,12 @@ def render(
         typer.Option("--run-size", min=0.0, metavar="SECONDS", help="Pricing seconds of the run, as `plan` projects."),
     ] = 0.0,
 ) -> ExitCode:
-    """Print the DaskCluster that a run would make, as YAML; needs no cluster."""
+    """Print the DaskCluster that a run would make, as YAML; needs no cluster.
+
+    \b
+    Examples:
+    riskpipe cluster render | kubectl apply --dry-run=server -f -
+    """
     import yaml
 
     from riskpipe.workflows.cluster import render as workflow
@@ -32,7 +37,12 @@ def collect(
     invocation: Invocation,
     all_: Annotated[bool, typer.Option("--all", help="Of every output, not only of the configured one.")] = False,
 ) -> ExitCode:
-    """Delete DaskClusters whose driver is gone."""
+    """Delete DaskClusters whose driver is gone.
+
+    \b
+    Examples:
+    riskpipe cluster gc
+    """
     from riskpipe.workflows.cluster import collect_orphans
 
     names = collect_orphans(invocation.settings(), everywhere=all_)

@@ -18,7 +18,13 @@ def compact(
     invocation: Invocation,
     table: Annotated[str, typer.Argument(metavar="TABLE", help="A published table, such as valuations.")],
 ) -> ExitCode:
-    """Put the small files of a published table together, day by day (all days, or that of --as-of)."""
+    """Put the small files of a published table together, day by day (all days, or that of --as-of).
+
+    \b
+    Examples:
+    riskpipe compact valuations
+    riskpipe compact scenario_pnl --as-of 2026-11-20
+    """
     from riskpipe.workflows.compact import compact as workflow
 
     settings = invocation.settings()

@@ -19,7 +19,12 @@ def show(
     invocation: Invocation,
     origin: Annotated[bool, typer.Option("--origin", help="One line a key, with where its value came from.")] = False,
 ) -> ExitCode:
-    """Show every key with its value, defaults included; secrets in URIs are masked."""
+    """Show every key with its value, defaults included; secrets in URIs are masked.
+
+    \b
+    Examples:
+    riskpipe config show --origin
+    """
     from riskpipe.config import dotted, resolved, resolved_yaml
 
     resolution = invocation.resolution()
@@ -34,7 +39,12 @@ def show(
 
 
 def schema(invocation: Invocation) -> ExitCode:
-    """Print the JSON schema of the configuration, for editors."""
+    """Print the JSON schema of the configuration, for editors.
+
+    \b
+    Examples:
+    riskpipe config schema > riskpipe.schema.json
+    """
     from riskpipe.config import schema_text
 
     write(schema_text().rstrip("\n"))

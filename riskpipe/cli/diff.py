@@ -30,13 +30,27 @@ def diff(
     relative: Annotated[
         float, typer.Option("--rel", metavar="X", help="Ignore changes up to X times the larger number.")
     ] = 0.0,
+    tolerances: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--tolerance",
+            metavar="MEASURE[@BOOK]=abs:X,rel:X",
+            help="Of some measures and books, by globs, such as 'var_*@rates/*=rel:0.01'; the last that fits counts.",
+        ),
+    ] = None,
     largest: Annotated[int, typer.Option("--largest", min=0, metavar="N", help="Changes to show of a table.")] = SHOWN,
 ) -> ExitCode:
-    """Compare the results of two runs, to the last bit unless told otherwise; exits 5 if they differ."""
-    from riskpipe.results.differences import Tolerance
+    """Compare the results of two runs, to the last bit unless told otherwise; exits 5 if they differ.
+
+    \b
+    Examples:
+    riskpipe diff published:2026-11-20 latest
+    riskpipe diff 20261120 20261123 --rel 1e-9
+    """
+    from riskpipe.results.differences import Bounds, Tolerance, ToleranceRule
     from riskpipe.workflows.diff import diff as workflow
 
-    tolerance = Tolerance(absolute, relative)
+    tolerance = Bounds(Tolerance(absolute, relative), tuple(map(ToleranceRule.parse, tolerances or ())))
     report = workflow(invocation.settings(), run_a, run_b, output_b=output_b, tolerance=tolerance, largest=largest)
     invocation.answer(report.to_json(), _lines(report))
     return report.exit_code
@@ -55,10 +69,12 @@ def _lines(report: DiffReport) -> list[str]:
     lines += ["", *columns(header, rows, range(1, 8))]
     for name, table in report.tables.items():
         lines += _table(name, table)
-    tolerance = report.tolerance
+    tolerance = report.tolerance.default
     how = f"within {tolerance.absolute:g} or {tolerance.relative:g} of the larger"
     if not tolerance.absolute and not tolerance.relative:
         how = "to the last bit"
+    if report.tolerance.rules:
+        how += ", or the tolerances of measures and books"
     return [*lines, "", f"{'equal' if report.equal else 'different'} {how}"]
 
 
@@ -92,7 +108,7 @@ def _table(name: str, table: TableDiff) -> Iterator[str]:
 
 
 def _changes(largest: Sequence[dict[str, Any]]) -> list[str]:
-    numbers = "value_base" if "value_base_a" in largest[0] else "pnl"
+    numbers = [key.removesuffix("_a") for key in largest[0] if key.endswith("_a")][-1]
     named = [key for key in largest[0] if not key.endswith(("_a", "_b")) and key not in ("change", "also")]
     header = [*named, "a", "b", "change", ""]
     rows = []

@@ -22,7 +22,12 @@ LITTLE_MEMORY = 2 * 2**30
 
 
 def doctor(invocation: Invocation) -> ExitCode:
-    """Look at versions, configuration, output, kernel cache, cores and memory; exits 6 if one is wrong."""
+    """Look at versions, configuration, output, kernel cache, cores and memory; exits 6 if one is wrong.
+
+    \b
+    Examples:
+    riskpipe doctor
+    """
     findings = [*_versions(), *_machine(), *_configured(invocation)]
     wrong = any(finding.level == Level.ERROR for finding in findings)
     code = ExitCode.INFRASTRUCTURE if wrong else ExitCode.DONE

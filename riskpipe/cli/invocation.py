@@ -27,6 +27,7 @@ class Invocation:
     log_format: LogFormat = LogFormat.auto
     colour: bool = True
     command: str = field(default="riskpipe", compare=False)
+    days: dict[str, str] = field(default_factory=dict, compare=False)  # what --as-of came to, once it was read
 
     @property
     def messages(self) -> Messages:
@@ -36,7 +37,10 @@ class Invocation:
         """The configuration with the origin of every value; raises ConfigurationError."""
         from riskpipe.config import resolve
 
-        return resolve(self.config, as_of=self.as_of, assignments=self.assignments)
+        resolution = resolve(self.config, as_of=self.as_of, assignments=self.assignments)
+        if self.as_of is not None:
+            self.days[self.as_of] = resolution.settings.as_of.isoformat()
+        return resolution
 
     def settings(self) -> Settings:
         """The configuration; raises ConfigurationError."""
@@ -55,7 +59,7 @@ class Invocation:
         if self.config:
             options += ["-c", self.config]
         if self.as_of:
-            options += ["--as-of", self.as_of]
+            options += ["--as-of", self.days.get(self.as_of, self.as_of)]  # today may be over by then
         for assignment in self.assignments:
             options += ["--set", assignment]
         return " ".join(["riskpipe", words, *map(shlex.quote, options)])

@@ -8,7 +8,12 @@ from riskpipe.errors import ExitCode
 
 
 def compile_(invocation: Invocation) -> ExitCode:
-    """Compile every kernel into the cache, so that a worker's first block need not (for images)."""
+    """Compile every kernel into the cache, so that a worker's first block need not (for images).
+
+    \b
+    Examples:
+    riskpipe kernels compile
+    """
     from riskpipe.workflows.warm_up import compile_kernels
 
     done = compile_kernels()

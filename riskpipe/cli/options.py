@@ -15,6 +15,7 @@ from typing import Annotated, Any, Concatenate, ParamSpec
 import typer
 from typer.main import get_command
 
+from riskpipe.cli import completion
 from riskpipe.cli.invocation import Invocation
 from riskpipe.cli.messages import LogFormat, captured
 from riskpipe.cli.outcome import report
@@ -36,11 +37,22 @@ ConfigOption = Annotated[
 ]
 AsOfOption = Annotated[
     str | None,
-    typer.Option("--as-of", metavar="DATE", help="Valuation date, YYYY-MM-DD.", rich_help_panel=PANEL),
+    typer.Option(
+        "--as-of",
+        metavar="DATE",
+        help="Valuation date: YYYY-MM-DD, today or previous-business-day.",
+        rich_help_panel=PANEL,
+    ),
 ]
 SetOption = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Set a key, such as cluster.workers=4.", rich_help_panel=PANEL),
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Set a key, such as cluster.workers=4.",
+        rich_help_panel=PANEL,
+        autocompletion=completion.keys,
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Answer in JSON.", rich_help_panel=PANEL)]
 QuietOption = Annotated[

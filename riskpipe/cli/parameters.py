@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from riskpipe.cli import completion
 from riskpipe.plan.accounting import PublishRule
 
 SelectOption = Annotated[
@@ -14,6 +16,15 @@ SelectOption = Annotated[
         "--select",
         metavar="METHOD:GLOB,...",
         help="Only these: book, product, trade, scenario, block, status. Comma: and; repeated option: or.",
+        autocompletion=completion.selections,
+    ),
+]
+SinceOption = Annotated[
+    str | None,
+    typer.Option(
+        "--since",
+        metavar="RUN|latest",
+        help="Take over the numbers of a run of the day wherever nothing has changed since; the results are the same.",
     ),
 ]
 FailFastOption = Annotated[bool, typer.Option("--fail-fast", help="Stop at the first failed block.")]
@@ -31,4 +42,9 @@ WaitOption = Annotated[
 AcceptEngineOption = Annotated[
     bool, typer.Option("--accept-engine", help="Resume a run that another version of riskpipe planned.")
 ]
-RunArgument = Annotated[str, typer.Argument(metavar="[RUN]", help="An id, a unique prefix, or latest.")]
+JUnitOption = Annotated[
+    Path | None, typer.Option("--junit", metavar="FILE", help="Write checks and gates as JUnit XML, too.")
+]
+RunArgument = Annotated[
+    str, typer.Argument(metavar="[RUN]", help="An id, a unique prefix, or latest.", autocompletion=completion.runs)
+]

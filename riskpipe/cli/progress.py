@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from riskpipe.cli.invocation import Invocation
 from riskpipe.cli.messages import LogFormat, Messages
 from riskpipe.cli.text import count, duration, plural
+from riskpipe.plan.accounting import RunLifecycle
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -37,12 +38,16 @@ class Quiet:
 
     def __init__(self, messages: Messages) -> None:
         self._messages = messages
+        self._run: dict[str, object] = {}
 
     def update(self, status: RunStatus) -> None:
-        pass
+        """Lines of JSON name the run once it is known, and the last of a run says how it ended."""
+        self._run = {"run_id": status.run_id}
+        if status.state is not RunLifecycle.RUNNING and self._messages.format is LogFormat.json:
+            self._messages.write("info", status.state, event="end", **self._run, status=status.to_json())
 
     def message(self, level: str, text: str) -> None:
-        self._messages.write(level, text)
+        self._messages.write(level, text, **self._run)
 
 
 class Heartbeat(Quiet):
@@ -63,11 +68,12 @@ class Heartbeat(Quiet):
         self._next = clock()
 
     def update(self, status: RunStatus) -> None:
+        super().update(status)
         now = self._clock()
-        if now < self._next:
+        if now < self._next or (status.state is not RunLifecycle.RUNNING and self._messages.format is LogFormat.json):
             return
         self._next = now + self._interval
-        self._messages.write("info", progress_line(status), event="progress", status=status.to_json())
+        self._messages.write("info", progress_line(status), event="progress", **self._run, status=status.to_json())
 
 
 class Bar(Quiet):
@@ -89,23 +95,24 @@ class Bar(Quiet):
         blocks = status.blocks
         self._progress.update(
             self._task,
-            description=status.state,
+            description=status.phase or status.state,
             total=blocks.planned,
             completed=_done(blocks),
             counts=_counts(status),
             elapsed=duration(status.elapsed_seconds),
-            left=_left(status),
+            left=", ".join(filter(None, [_left(status), _due(status)])),
         )
 
 
 def progress_line(status: RunStatus) -> str:
-    """`118/400 blocks, 1.20M/4.00M numbers, 3 failed, 2 running, 1:20 elapsed, about 2:40 left`."""
+    """`value: 118/400 blocks, 1.20M/4.00M numbers, 3 failed, 2 running, 1:20 elapsed, about 2:40 left`."""
     numbers = status.numbers
     parts = [_counts(status), f"{count(_done(numbers))}/{count(numbers.planned)} numbers"]
     if status.running:
         parts.append(f"{count(status.running)} running")
     parts.append(f"{duration(status.elapsed_seconds)} elapsed")
-    return ", ".join(filter(None, [*parts, _left(status)]))
+    phase = f"{status.phase}: " if status.phase else ""
+    return phase + ", ".join(filter(None, [*parts, _left(status), _due(status)]))
 
 
 def _done(counts: Counts) -> int:
@@ -122,7 +129,20 @@ def _counts(status: RunStatus) -> str:
 
 
 def _left(status: RunStatus) -> str:
-    return "" if status.remaining_seconds is None else f"about {duration(status.remaining_seconds)} left"
+    left = "" if status.remaining_seconds is None else f"about {duration(status.remaining_seconds)} left"
+    if status.compiling is None:
+        return left
+    done, products = status.compiling
+    kernels = f"compiling kernels ({done} of {products} products)"
+    return f"{left} and {kernels}" if left else kernels
+
+
+def _due(status: RunStatus) -> str:
+    """`done about 04:52, deadline 05:30 UTC`, with `at risk` where it is."""
+    if status.deadline is None:
+        return ""
+    done = "" if status.finishes_at is None else f"done about {status.finishes_at[11:16]}, "
+    return f"{done}deadline {status.deadline[11:16]} UTC{' at risk' if status.at_risk else ''}"
 
 
 def _progress(messages: Messages, console: Any) -> Progress:

@@ -21,7 +21,13 @@ def report(
         typer.Option("-o", "--output", metavar="FILE", help="Write the page here; else report.html in the run."),
     ] = None,
 ) -> ExitCode:
-    """Write a run's report: one HTML page with results, failures and where the time went."""
+    """Write a run's report: one HTML page with results, failures and where the time went.
+
+    \b
+    Examples:
+    riskpipe report latest
+    riskpipe report 20261120-193055 -o friday.html
+    """
     from riskpipe.workflows.report import report as workflow
 
     written = workflow(invocation.settings(), run, None if output is None else str(output.absolute()))

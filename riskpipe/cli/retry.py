@@ -25,7 +25,13 @@ def retry(
     wait: WaitOption = 0.0,
     accept_engine: AcceptEngineOption = False,
 ) -> ExitCode:
-    """Price again only what failed in a run, from its stored plan."""
+    """Price again only what failed in a run, from its stored plan.
+
+    \b
+    Examples:
+    riskpipe retry latest
+    riskpipe retry latest --select product:swaption
+    """
     from riskpipe.cli.progress import observer
     from riskpipe.cli.summary import summary
     from riskpipe.plan.selection import parse_selection

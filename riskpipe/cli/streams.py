@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, TextIO
+from typing import IO, Any, TextIO, cast
 
 from riskpipe.errors import ExitCode, InfrastructureError, RiskpipeError
 from riskpipe.store.process import hold_standard_descriptors
@@ -157,6 +157,43 @@ def write(text: str) -> None:
     with _told():
         stream.write(text + "\n")
         stream.flush()
+
+
+class _Bytes:
+    """stdout for an answer that is no text."""
+
+    closed = False
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def write(self, data: Any) -> int:
+        with _told():
+            self._stream.write(data)
+        return len(data)
+
+    def flush(self) -> None:
+        with _told():
+            self._stream.flush()
+
+    def writable(self) -> bool:
+        return True
+
+    def readable(self) -> bool:
+        return False
+
+    def seekable(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        self.flush()
+
+
+def binary() -> IO[bytes]:
+    """stdout for an answer that is no text, or is written in pieces; errors as of `write`."""
+    stream: Any = _answers[-1] if _answers else sys.stdout
+    stream.flush()
+    return cast(IO[bytes], _Bytes(stream.buffer))
 
 
 def _private(descriptor: int, stream: TextIO | None) -> TextIO:

@@ -12,23 +12,35 @@ if TYPE_CHECKING:
     from riskpipe.plan.accounting import Counts, RunStatus
 
 MOST_LINES = 15
-MOST_MESSAGES = 4
+MOST_MESSAGES = 3
+TITLES = {"pv": "PV", "var_99": "VaR 99 %", "es_97_5": "ES 97.5 %"}
 MOST_REASONS = 5
 # Room for a message's way out, which stands at its end.
 MOST_CHARACTERS = 400
 
 
-def summary(status: RunStatus, invocation: Invocation) -> list[str]:
-    """Lines for a person; everything is also in the status' JSON."""
+def summary(status: RunStatus, invocation: Invocation, report: str | None = None) -> list[str]:
+    """Lines for a person; everything is also in the status' JSON.
+
+    :param report: where the run's page is, which then stands last.
+    """
     lines = [_title(status), "", *_table(status), ""]
+    if status.headline:
+        lines.append(_headline(status))
     if status.failures_by_reason:
         lines.append(f"failed: {_reasons(status)}")
     lines += [_shortened(text) for text in status.messages[:MOST_MESSAGES]]
     if len(status.messages) > MOST_MESSAGES:
         lines.append(f"and {plural(len(status.messages) - MOST_MESSAGES, 'more message')}")
+    if status.phases:
+        lines.append(", ".join(f"{name} {duration(seconds)}" for name, seconds in status.phases.items()))
+    if status.deadline is not None and status.state.ended:
+        lines.append(f"deadline {status.deadline}: {'missed' if status.at_risk else 'met'}")
     lines.append(_where(status))
     step = next_step(status)
-    if step:
+    if report is not None:
+        lines.append(f"report: {report}")
+    elif step:
         lines.append(f"next: {invocation.next_command(step)}")
     return lines
 
@@ -42,7 +54,7 @@ def next_step(status: RunStatus) -> str:
     if status.state is RunLifecycle.PARTIAL:
         return f"retry {status.run_id}" if _worth_a_retry(status) else "check"
     if status.published:
-        return f"runs show {status.run_id}"
+        return f"report {status.run_id}"
     if status.superseded_by or status.refused or status.selection:
         return f"report {status.run_id}"
     return f"publish {status.run_id}"
@@ -81,6 +93,11 @@ def _table(status: RunStatus) -> list[str]:
 
     header = ["", "planned", "ok", "reused", "failed", "not applicable", "cancelled"]
     return columns(header, [row("blocks", status.blocks), row("numbers", status.numbers)], range(1, 7))
+
+
+def _headline(status: RunStatus) -> str:
+    figures = (f"{TITLES.get(name, name)} {value:,.0f}" for name, value in status.headline.items())
+    return f"all books, {status.currency}: {', '.join(figures)}"
 
 
 def _reasons(status: RunStatus) -> str:

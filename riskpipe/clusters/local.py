@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -94,6 +93,8 @@ async def _heal(cluster: LocalCluster, workers: int) -> None:
     One whose worker dies while it starts does not start another. And dask looks a while after each death whether the
     worker is back; if it has just died again, its nanny is closed and forgotten.
     """
+    import asyncio
+
     from distributed import Status
 
     ended = (Status.closed, Status.failed)

@@ -31,10 +31,10 @@ class ToleranceSettings(BaseModel):
     forward: float = Field(
         default=TOLERANCES.forward,
         gt=0.0,
-        description="A forward price within three months and the spot, of pairs and of what has dividend yields.",
+        description="A forward price within three months and the spot, of pairs and of what has dividends.",
     )
     commodity_forward: float = Field(
-        default=TOLERANCES.commodity_forward, gt=0.0, description="Likewise of what has no dividend yields."
+        default=TOLERANCES.commodity_forward, gt=0.0, description="Likewise of what has no dividends."
     )
 
     def values(self) -> Tolerances:

@@ -19,7 +19,8 @@ def resolved(settings: Settings) -> dict[str, Any]:
 def resolved_yaml(settings: Settings) -> str:
     """The text of `config.resolved.yaml`: every key, defaults included."""
     plain = _masked(settings.model_dump(mode="python"))
-    return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=120)
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # libyaml takes a fifth of the time
+    return str(yaml.dump(plain, Dumper=dumper, sort_keys=False, allow_unicode=True, width=120))
 
 
 def _masked(value: Any) -> Any:

@@ -135,6 +135,8 @@ def _leaves(schema: Schema, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
 
 
 def _words(schema: Schema) -> str:
+    if "anyOf" in schema:
+        return " or ".join(map(_words, schema["anyOf"]))
     if "enum" in schema:
         return f"one of {', '.join(map(str, schema['enum']))}"
     if schema.get("format") == "date":

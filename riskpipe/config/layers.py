@@ -147,7 +147,9 @@ def assignment_path(name: str) -> tuple[str, ...]:
     steps = [quoted or plain for quoted, plain in re.findall(r'"([^"]*)"|([^."]+)', name)]
     path: tuple[str, ...] = ()
     while steps:
-        entry = keys.free_keys(keys.schema_at(path) or {})
+        # The root has no names of the user's, and the last step is one name: two steps need no schema, which takes
+        # time to make.
+        entry = keys.free_keys(keys.schema_at(path) or {}) if path and len(steps) > 1 else None
         width = 1
         if entry is not None:
             known = keys.properties(keys.schema_at((*path, steps[0])) or {})

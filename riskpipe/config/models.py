@@ -18,21 +18,46 @@ from pydantic import (
     GetPydanticSchema,
     WithJsonSchema,
     create_model,
+    model_validator,
 )
 
 from riskpipe.clusters.auto import Auto
 from riskpipe.clusters.catalogue import CLUSTERS
 from riskpipe.clusters.kind import ClusterKind, Sizing
 from riskpipe.config.check_section import CheckSettings
+from riskpipe.config.dates_section import DateSettings
+from riskpipe.config.deadline_values import Duration, TimeOfDay
+from riskpipe.config.gates_section import GateSettings
 from riskpipe.config.market_section import MarketSettings
-from riskpipe.config.values import CurrencyCode, Location, OneOf, Size, no_repeats, valuation_date
+from riskpipe.config.risk_section import RiskSettings
+from riskpipe.config.stress_section import StressSettings
+from riskpipe.config.telling_section import LineageSettings, MetricsSettings, NotifySettings
+from riskpipe.config.values import (
+    RELATIVE_DAYS,
+    CurrencyCode,
+    GroupName,
+    Location,
+    OneOf,
+    Size,
+    iso_date,
+    no_repeats,
+    pairs_once,
+    unwanted,
+    valuation_date,
+)
 from riskpipe.market.conventions import Conventions
 from riskpipe.market.factors import Return
-from riskpipe.measures.catalogue import MEASURES
+from riskpipe.measures.measure_names import EXPLAIN, MEASURES, PNL_SETS, SIMULATED, QuoteBumps
 from riskpipe.plan.accounting import PublishRule
 
 Measure = Annotated[str, OneOf(MEASURES)]
-ValuationDate = Annotated[date, BeforeValidator(valuation_date), WithJsonSchema({"type": "string", "format": "date"})]
+ValuationDate = Annotated[
+    date,
+    BeforeValidator(valuation_date),
+    WithJsonSchema({"anyOf": [{"type": "string", "format": "date"}, {"enum": list(RELATIVE_DAYS)}]}),
+]
+GroupPair = Annotated[tuple[GroupName, GroupName], Field(strict=False)]
+Day = Annotated[date, BeforeValidator(iso_date), WithJsonSchema({"type": "string", "format": "date"})]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 # Its CPU time for a block grows with its workers, and 1,000 leave it some room (docs/scale.md).
@@ -40,7 +65,7 @@ WORKERS_A_SCHEDULER = 1_000
 Attempts = Annotated[int, Field(ge=0)]
 
 # What changes a number or which numbers there are, apart from the inputs, which have their own hashes.
-NUMBERS = ("as_of", "base_currency", "measures", "bumps", "history", "scenario_pnl", "market")
+NUMBERS = ("as_of", "base_currency", "measures", "bumps", "history", "stress", "scenario_pnl", "market")
 
 
 class Section(BaseModel):
@@ -49,35 +74,84 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, hide_input_in_errors=True)
 
 
+class NamedHistory(Section):
+    """A further set of historical scenarios: another file, or some days of one."""
+
+    path: Location | None = Field(default=None, description="As inputs.history; unset: that one.")
+    first: Day | None = Field(default=None, description="The first day whose move counts; unset: the first there is.")
+    last: Day | None = Field(default=None, description="The last one; unset: the last there is.")
+
+    @model_validator(mode="after")
+    def _agree(self) -> NamedHistory:
+        if self.first is not None and self.last is not None and self.last < self.first:
+            raise unwanted("a last day that is not before the first")
+        return self
+
+
+def _not_taken(name: str) -> str:
+    if name in TAKEN:
+        raise unwanted(f"a name that no other scenario set has ({', '.join(TAKEN)} are taken)")
+    return name
+
+
+TAKEN = ("base", *PNL_SETS.values())
+SetName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$"), AfterValidator(_not_taken)]
+
+
+INPUT_PLACES = ("portfolio", "market", "history", "scenarios", "limits")
+"""The keys of `inputs` that are paths; histories have more."""
+
+
 class Inputs(Section):
     """Where the inputs are: paths relative to this file's directory, or URIs (s3://, gs://, abfs://, file://)."""
 
     portfolio: Location = Field(description="Directory or URI that holds <product>/*.parquet.")
     market: Location = Field(description="Market data of as_of, one row a risk-factor point (Parquet).")
     history: Location | None = Field(
-        default=None, description="Daily history of the risk factors (Parquet); historical_var needs it."
+        default=None,
+        description="Daily history of the risk factors (Parquet); historical_var, monte_carlo_var and delta_gamma_var "
+        "need it.",
+    )
+    histories: dict[SetName, NamedHistory] = Field(
+        default_factory=dict,
+        description="Further sets of historical scenarios by name, each with its own P&L vectors and figures.",
     )
     scenarios: Location | None = Field(
-        default=None, description="Named stress scenarios (Parquet); the measure stress needs it."
+        default=None, description="Named stress scenarios (Parquet), for the measure stress."
+    )
+    limits: Location | None = Field(default=None, description="Limits of books (Parquet), for the table limit_checks.")
+    market_date: Annotated[str, Field(pattern=r"^(footer|path|column:.+)$")] | None = Field(
+        default=None,
+        description="Where the market must say which day it is of: footer (the key riskpipe.as_of_date), path (a date "
+        "in its path) or column:NAME; unset: what it says by itself.",
     )
     unknown_columns: Literal["warning", "error"] = Field(
         default="warning",
         description="Columns that nothing reads, such as one that is misspelt: error stops before anything is priced.",
     )
     extra_columns: Annotated[tuple[str, ...], Field(strict=False), AfterValidator(no_repeats)] = Field(
-        default=(), description="Columns that are known not to matter to prices: no warning names them."
+        default=(),
+        description="Columns that are known not to matter to prices: no warning names them, and those of trades are "
+        "carried to the table trades.",
     )
 
     def located(self, absolute: Callable[[str], str]) -> Inputs:
         """With other places."""
-        places = {
-            "portfolio": self.portfolio,
-            "market": self.market,
-            "history": self.history,
-            "scenarios": self.scenarios,
-        }
+        places = {name: getattr(self, name) for name in INPUT_PLACES}
         given = {name: absolute(place) for name, place in places.items() if place is not None}
-        return self.model_copy(update=given)
+        histories = {
+            name: each if each.path is None else each.model_copy(update={"path": absolute(each.path)})
+            for name, each in self.histories.items()
+        }
+        return self.model_copy(update={**given, "histories": histories})
+
+
+class ResultSettings(Section):
+    """What result tables hold besides numbers."""
+
+    trade_columns: Annotated[tuple[str, ...], Field(strict=False), AfterValidator(no_repeats)] = Field(
+        default=(), description="Columns of products, such as notional and strike, that the table trades has as well."
+    )
 
 
 class Bumps(Section):
@@ -93,6 +167,14 @@ class Bumps(Section):
     rate: Positive = Field(default=0.0001, description="Absolute shift of a zero rate: 0.0001 is one basis point.")
     hazard: Positive = Field(default=0.0001, description="Absolute shift of a hazard rate: 0.0001 is one basis point.")
     bucketed_spot: Positive = Field(default=0.01, description="Relative shift of one spot for bucketed_delta.")
+    quotes: QuoteBumps = Field(
+        default="first_order",
+        description="How a curve follows one of its quotes in bucketed_delta: first_order, by its derivative; "
+        "rebootstrap: it is made anew.",
+    )
+    cross_gamma: Annotated[tuple[GroupPair, ...], Field(strict=False), AfterValidator(pairs_once)] = Field(
+        default=(), description="Pairs of curves, surfaces and spots that cross_gamma is of, each as kind:name."
+    )
 
 
 class Partition(Section):
@@ -190,6 +272,8 @@ class ScenarioPnl(Section):
 
     historical: bool = Field(default=True, description="Publish each trade's P&L under every day of history.")
     stress: bool = Field(default=True, description="Publish each trade's P&L under every named stress.")
+    monte_carlo: bool = Field(default=False, description="Publish each trade's P&L under every simulated scenario.")
+    delta_gamma: bool = Field(default=False, description="Publish each trade's P&L under the steps of delta_gamma_var.")
 
 
 class History(Section):
@@ -210,8 +294,9 @@ class History(Section):
 class Settings(Section):
     """Configuration of riskpipe (riskpipe.yaml)."""
 
-    as_of: Annotated[date, BeforeValidator(valuation_date), WithJsonSchema({"type": "string", "format": "date"})] = (
-        Field(description="Valuation date, YYYY-MM-DD.")
+    as_of: ValuationDate = Field(description="Valuation date, YYYY-MM-DD; today or previous-business-day (dates).")
+    dates: DateSettings = Field(
+        default_factory=DateSettings, description="Which days are business days, and where it is which day."
     )
     base_currency: CurrencyCode = Field(default="USD", description="Currency that results are aggregated in.")
     inputs: Inputs = Field(description="Where the inputs are.")
@@ -221,6 +306,9 @@ class Settings(Section):
     )
     bumps: Bumps = Field(default_factory=Bumps, description="Sizes of the shifts behind the sensitivities.")
     history: History = Field(default_factory=History, description="How the past moves today's market.")
+    stress: StressSettings = Field(
+        default_factory=StressSettings, description="Scenarios of the measure stress that need no file."
+    )
     partition: Partition = Field(default_factory=Partition, description="How the work is cut into blocks.")
     cluster: Annotated[Cluster, GetPydanticSchema(lambda _, handler: handler(CLUSTER_SECTION))] = Field(
         default_factory=CLUSTER_SECTION, description="Workers that price the blocks."
@@ -236,9 +324,36 @@ class Settings(Section):
     scenario_pnl: ScenarioPnl = Field(
         default_factory=ScenarioPnl, description="Which P&L vectors per trade are published."
     )
+    results: ResultSettings = Field(
+        default_factory=ResultSettings, description="What tables of results have besides numbers."
+    )
+    risk: RiskSettings = Field(default_factory=RiskSettings, description="What is made of the P&L vectors of books.")
+    gates: GateSettings = Field(default_factory=GateSettings, description="Checks of a day before it is published.")
+    deadline: TimeOfDay | None = Field(
+        default=None,
+        description="Time of day, in dates.time_zone, by which a run is to be published: the next one after it began.",
+    )
+    finish_within: Duration | None = Field(
+        default=None, description="In place of deadline: so long after a session began (s, min, h), such as 45min."
+    )
+    too_late: Literal["go_on", "publish_partial"] = Field(
+        default="go_on",
+        description="go_on: a late run goes on; publish_partial: in time for the deadline no further block is started, "
+        "and what is complete is published; the other trades fail with CANCELLED.",
+    )
+    notify: Annotated[tuple[NotifySettings, ...], Field(strict=False)] = Field(
+        default=(), description="Who is told of a run."
+    )
+    metrics: MetricsSettings = Field(default_factory=MetricsSettings, description="Figures of a run for Prometheus.")
+    lineage: LineageSettings = Field(default_factory=LineageSettings, description="OpenLineage events of a run.")
     publish: Annotated[str, OneOf(PublishRule)] = Field(
         default=PublishRule.COMPLETE.value,
         description="complete: publish a run once every block is done; always: partial runs too; never: none.",
+    )
+    reuse: Literal["auto", "off"] = Field(
+        default="off",
+        description="auto: a run takes over what has not changed since the last one of the day, as --since latest; "
+        "off: only with --since.",
     )
     grace_seconds: Positive = Field(
         default=30.0, description="After SIGTERM or SIGINT, seconds for blocks in flight to finish."
@@ -252,11 +367,25 @@ class Settings(Section):
     )
 
     def conventions(self) -> Conventions:
-        """What the market room needs to turn factors into curves."""
+        """What the market room needs to turn factors into curves, but for what files of `market.calendars` say."""
         return self.market.conventions(self.base_currency)
 
     @property
     def sha256(self) -> str:
         """Hash of what determines the numbers: date, measures, bumps, conventions; not paths or cluster."""
         content: dict[str, Any] = self.model_dump(mode="json", include=set(NUMBERS))
+        if self.inputs.histories:
+            windows = self.inputs.model_dump(mode="json", include={"histories"})["histories"]
+            content["histories"] = {name: [each["first"], each["last"]] for name, each in windows.items()}
+        priced = {"by_class", "classes"} if self.risk.by_class else set()
+        if self.risk.liquidity_horizons is not None:
+            priced |= {"classes", "liquidity_horizons"}
+        if priced:
+            content["risk"] = self.risk.model_dump(mode="json", include=priced)
+        if set(SIMULATED) & set(self.measures):
+            content["monte_carlo"] = self.risk.monte_carlo.model_dump(mode="json")
+        for calendar in content["market"]["calendars"].values():
+            del calendar["path"]
+        if EXPLAIN in self.measures:
+            content["explain_order"] = self.risk.explain.order
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -18,7 +18,9 @@ UNITS = {
     **{f"{prefix}iB": 1024 ** (k + 1) for k, prefix in enumerate(("K", "M", "G", "T"))},
 }
 SIZE_PATTERN = r"^\s*(\d+(?:\.\d+)?)\s*(|B|kB|MB|GB|TB|KiB|MiB|GiB|TiB)\s*$"
+PAIR_PATTERN = r"^([A-Z]{3})(?!\1)[A-Z]{3}$"
 
+RELATIVE_DAYS = ("today", "previous-business-day")
 FIRST_DAY, LAST_DAY = date(1950, 1, 1), date(2099, 12, 31)
 
 
@@ -56,6 +58,8 @@ def iso_date(value: object) -> date:
 
 def valuation_date(value: object) -> date:
     """Curves reach a century beyond it, and QuantLib's dates end with 2199."""
+    if isinstance(value, str) and value[:1].isalpha():
+        raise unwanted(f"a date (YYYY-MM-DD), {' or '.join(RELATIVE_DAYS)}")
     day = iso_date(value)
     if not FIRST_DAY <= day <= LAST_DAY:
         raise unwanted(f"a date from {FIRST_DAY} to {LAST_DAY}")
@@ -73,10 +77,29 @@ def no_repeats(items: tuple[str, ...]) -> tuple[str, ...]:
     return items
 
 
+def group_name(value: object) -> object:
+    if not isinstance(value, str) or not re.fullmatch("[a-z_]+:.+", value):
+        raise unwanted("a kind and a name, such as spot:SPX")
+    return value
+
+
+def pairs_once(pairs: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    if any(first == second for first, second in pairs):
+        raise unwanted("pairs of two; of one alone gamma and volga are measures")
+    no_repeats(tuple(" x ".join(sorted(pair)) for pair in pairs))
+    return pairs
+
+
 def currency_code(value: object) -> str:
     if isinstance(value, str) and re.fullmatch("[A-Z]{3}", value):
         return value
     raise unwanted("a currency code of three capitals")
+
+
+def currency_pair(value: object) -> str:
+    if isinstance(value, str) and re.fullmatch(PAIR_PATTERN, value):
+        return value
+    raise unwanted("a pair of two different currency codes, such as USDTRY")
 
 
 class OneOf:
@@ -99,8 +122,12 @@ Size = Annotated[
         }
     ),
 ]
+GroupName = Annotated[str, BeforeValidator(group_name)]
 CurrencyCode = Annotated[
     str, BeforeValidator(currency_code), WithJsonSchema({"type": "string", "pattern": "^[A-Z]{3}$"})
+]
+CurrencyPair = Annotated[
+    str, BeforeValidator(currency_pair), WithJsonSchema({"type": "string", "pattern": PAIR_PATTERN})
 ]
 # Relative paths are made absolute by the loader, which knows the file's directory.
 Location = Annotated[str, Field(min_length=1)]

@@ -1,9 +1,9 @@
 """Tasks on the workers of a dask cluster.
 
-Dask is asked for one thing: a process for each task, once. Retries, splits and timeouts are decided by the
-driver, so nothing is ever retried by the scheduler (`allowed_failures` 0), and workers get one task at a time
-(worker saturation 1.0, and tasks marked as data producers, which alone are queued on the scheduler).
-A death is then laid on the task that ran, and on no other.
+Dask is asked for one thing: a process for each task, once; for short ones, for each batch of them (batches.py).
+Retries, splits and timeouts are decided by the driver, so nothing is ever retried by the scheduler (`allowed_failures`
+0), and workers get one batch at a time (worker saturation 1.0, and tasks marked as data producers, which alone are
+queued on the scheduler). A death is then laid on the task that ran, and on no other.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import queue
 import time
 import uuid
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from distributed import Client, Future, KilledWorker
@@ -25,12 +25,13 @@ from distributed.client import CancelledError
 
 from riskpipe.errors import ClusterError
 from riskpipe.execute.attempt import Reply, refusal
+from riskpipe.execute.batches import batch_size, in_batches
 from riskpipe.execute.executor import Function, SchedulerLostError, refill, require_functions
-from riskpipe.execute.scheduler_plugin import ExecutorSchedulerPlugin, task_key
+from riskpipe.execute.scheduler_plugin import ExecutorSchedulerPlugin, batch_key
 from riskpipe.execute.task import Cancelled, Lost, Outcome, Task, TaskId
 from riskpipe.execute.topics import replies, verdicts
 from riskpipe.execute.worker_deaths import WorkerDeaths
-from riskpipe.execute.worker_plugin import REPORT_SECONDS, ExecutorWorkerPlugin, NoWorkerPluginError, run_task
+from riskpipe.execute.worker_plugin import REPORT_SECONDS, ExecutorWorkerPlugin, NoWorkerPluginError, run_batch
 
 try:
     from dask.task_spec import Task as DaskTask
@@ -48,14 +49,36 @@ _PRODUCER = {"_data_producer": True} if "_data_producer" in inspect.signature(Da
 
 @dataclass(eq=False, slots=True)
 class _Flight:
-    """One attempt between its submission and the hand-over of its outcome.
+    """One attempt between its launch and the hand-over of its outcome.
 
     :param settled: its outcome is known, or it was given up: what is heard later does not count.
     """
 
     task: Task
-    future: Any = None
+    batch: _Batch
     settled: bool = False
+
+
+@dataclass(eq=False, slots=True)
+class _Batch:
+    """What dask knows as one task.
+
+    :param flights: in the order in which the worker runs them.
+    :param future: what dask tells of it.
+    :param left: how many of them have not been handed over.
+    """
+
+    flights: list[_Flight] = field(default_factory=list)
+    future: Any = None
+    left: int = 0
+
+    def unsettled(self) -> list[_Flight]:
+        """Once a worker has begun, the first of them is what runs there."""
+        return [flight for flight in self.flights if not flight.settled]
+
+
+# A flight and how it ended; None: it never began, since its batch has ended.
+_End = tuple[_Flight, Outcome | None]
 
 
 class DaskExecutor:
@@ -63,7 +86,7 @@ class DaskExecutor:
 
     :param functions: by name (`Task.function`); they go to every worker once, so they may carry settings.
         Importable there, or picklable by value.
-    :param in_flight_per_thread: how far the window reaches beyond what runs.
+    :param in_flight_per_thread: batches; how far the window reaches beyond what runs.
     :param worker_deadline: seconds without a single worker after which the cluster counts as broken.
     :param memory_fraction: of a worker's memory limit, at which the task there is given up as OUT_OF_MEMORY.
     :param silent_seconds: after which a worker that gives no sign of life is ended, and its task is lost. Longer than
@@ -91,9 +114,10 @@ class DaskExecutor:
         self._in_flight_per_thread = in_flight_per_thread
         self._worker_deadline = worker_deadline
         self._flights: dict[TaskId, _Flight] = {}
+        self._batch_size = 1
         self._numbers = itertools.count()
         self._wake = wake
-        self._ended: queue.SimpleQueue[tuple[_Flight, Outcome] | None] = queue.SimpleQueue()
+        self._ended: queue.SimpleQueue[_End | None] = queue.SimpleQueue()
         self._spent: list[Future] = []
         self._released = 0.0
         self._following: set[asyncio.Task[None]] = set()
@@ -116,38 +140,34 @@ class DaskExecutor:
 
     @property
     def capacity(self) -> int:
-        return max(self._threads, 1) * self._in_flight_per_thread
+        return self._window() * self._batch_size
 
     @property
     def slots(self) -> int:
         return self._threads
 
     def refill(self) -> int:
-        return refill(self.capacity, self.running())
+        return refill(self._window(), -(-self.running() // self._batch_size)) * self._batch_size
 
     def submit(self, tasks: Sequence[Task]) -> None:
         """:raises SchedulerLostError: as `outcomes` does."""
         require_functions(tasks, self._functions)
-        flights = {task.id: _Flight(task) for task in tasks}
-        if len(flights) != len(tasks) or not self._flights.keys().isdisjoint(flights):
+        ids = {task.id for task in tasks}
+        if len(ids) != len(tasks) or not self._flights.keys().isdisjoint(ids):
             raise ValueError("two tasks in flight have the same function, key and attempt")
         self._require_scheduler()
-        graph = {}
-        for task in tasks:
-            key = task_key(task, self._name, next(self._numbers))
-            graph[key] = DaskTask(key, run_task, self._name, pickle.dumps(task), **_PRODUCER)
-        self._flights.update(flights)  # before anything can end
-        futures = self._client.get(graph, list(graph), sync=False, fifo_timeout="0s")
-        for flight, future in zip(flights.values(), futures, strict=True):
-            flight.future = future
-        self._client.loop.add_callback(self._follow_all, list(flights.values()))
+        self._launch(tasks)
+        self._batch_size = batch_size(tasks)
 
     def outcomes(self, timeout: float) -> list[Outcome]:
         ended: list[Outcome] = []
+        again: list[Task] = []
         with contextlib.suppress(queue.Empty):
-            self._take(self._ended.get(timeout=max(timeout, 0.0)), ended)
+            self._take(self._ended.get(timeout=max(timeout, 0.0)), ended, again)
             while True:
-                self._take(self._ended.get_nowait(), ended)
+                self._take(self._ended.get_nowait(), ended, again)
+        if again and self._alive():
+            self._launch(again)
         self._release()
         if not ended:
             self._require_scheduler()
@@ -158,15 +178,19 @@ class DaskExecutor:
         return len(self._flights)
 
     def cancel_queued(self) -> None:
-        self._cancel(self._queued())
+        self._cancel([flight for batch in self._queued() for flight in batch.flights])
 
     def withdraw(self, most: int) -> list[Task]:
-        withdrawn = self._queued()[-most:] if most > 0 else []
-        for flight in withdrawn:
-            flight.settled = True
-            del self._flights[flight.task.id]
-        self._client.cancel([flight.future for flight in withdrawn])
-        return [flight.task for flight in withdrawn]
+        withdrawn: list[Task] = []
+        for batch in reversed(self._queued()):
+            if len(withdrawn) >= most:
+                break
+            withdrawn[:0] = [flight.task for flight in batch.unsettled()]
+            self._give_up(batch)
+        surplus = len(withdrawn) - most
+        if surplus > 0:  # a batch is taken back as a whole
+            self._launch(withdrawn[:surplus])
+        return withdrawn[max(surplus, 0) :]
 
     def cancel_all(self) -> None:
         self._cancel(list(self._flights.values()))
@@ -174,7 +198,7 @@ class DaskExecutor:
     def close(self) -> None:
         self._client.loop.add_callback(self._stop_following)
         if self._alive():
-            self._client.cancel([flight.future for flight in self._flights.values()])
+            self._client.cancel(self._futures())
             for topic in (replies(self._name), verdicts(self._name)):
                 self._client.unsubscribe_topic(topic)
             # A worker dies meanwhile, or never answers; or another scheduler, without the plugin, has taken the first
@@ -194,18 +218,43 @@ class DaskExecutor:
                 return
         self._client.register_plugin(plugin, name=self._name)
 
-    def _end(self, end: tuple[_Flight, Outcome] | None) -> None:
+    def _window(self) -> int:
+        """Batches that it makes sense to have in flight."""
+        return max(self._threads, 1) * self._in_flight_per_thread
+
+    def _launch(self, tasks: Sequence[Task]) -> None:
+        graph = {}
+        batches: list[_Batch] = []
+        for together in in_batches(tasks, self._threads):
+            key = batch_key(together[0], self._name, next(self._numbers))
+            graph[key] = DaskTask(key, run_batch, self._name, *map(pickle.dumps, together), **_PRODUCER)
+            batches.append(_Batch(left=len(together)))
+            batches[-1].flights += [_Flight(task, batches[-1]) for task in together]
+        self._flights.update((flight.task.id, flight) for batch in batches for flight in batch.flights)
+        futures = self._client.get(graph, list(graph), sync=False, fifo_timeout="0s")
+        for batch, future in zip(batches, futures, strict=True):
+            batch.future = future
+        self._client.loop.add_callback(self._follow_all, batches)
+
+    def _end(self, end: _End | None) -> None:
         self._ended.put(end)
         self._wake()
 
-    def _take(self, end: tuple[_Flight, Outcome] | None, ended: list[Outcome]) -> None:
+    def _take(self, end: _End | None, ended: list[Outcome], again: list[Task]) -> None:
         """Hand an outcome over and forget its task; None only wakes, and nothing ends twice."""
-        if end is None:
+        if end is None or self._flights.get(end[0].task.id) is not end[0]:
             return
         flight, outcome = end
-        if self._flights.get(flight.task.id) is flight:
-            self._spent.append(self._flights.pop(flight.task.id).future)
+        if outcome is not None:
+            del self._flights[flight.task.id]
             ended.append(outcome)
+        elif flight.settled:  # it was cancelled meanwhile
+            return
+        else:
+            again.append(flight.task)
+        flight.batch.left -= 1
+        if not flight.batch.left:
+            self._spent.append(flight.batch.future)
 
     def _release(self) -> None:
         """Let go of what has ended, many at a time: the scheduler, which has forgotten it, hears of it even so."""
@@ -216,11 +265,22 @@ class DaskExecutor:
         self._spent.clear()
         self._released = time.monotonic()
 
-    def _queued(self) -> list[_Flight]:
+    def _futures(self) -> list[Future]:
+        return [batch.future for batch in dict.fromkeys(flight.batch for flight in self._flights.values())]
+
+    def _queued(self) -> list[_Batch]:
         """What no worker has, latest last."""
         self._require_scheduler()
         started = {key for keys in self._client.processing().values() for key in keys}
-        return [flight for flight in self._flights.values() if not flight.settled and flight.future.key not in started]
+        batches = dict.fromkeys(flight.batch for flight in self._flights.values() if not flight.settled)
+        return [batch for batch in batches if batch.future.key not in started]
+
+    def _give_up(self, batch: _Batch) -> None:
+        """Forget what is in it: it has no outcome here."""
+        for flight in batch.unsettled():
+            flight.settled = True
+            del self._flights[flight.task.id]
+        self._client.cancel([batch.future])
 
     def _cancel(self, flights: list[_Flight]) -> None:
         for flight in flights:
@@ -228,7 +288,7 @@ class DaskExecutor:
                 flight.settled = True
                 self._end((flight, Cancelled(flight.task)))
         if self._alive():
-            self._client.cancel([flight.future for flight in flights])
+            self._client.cancel(list(dict.fromkeys(flight.batch.future for flight in flights)))
 
     def _alive(self) -> bool:
         return not self._lost and self._client.status == "running"
@@ -251,9 +311,9 @@ class DaskExecutor:
         self._following.add(task)
         task.add_done_callback(self._following.discard)
 
-    def _follow_all(self, flights: list[_Flight]) -> None:
-        for flight in flights:
-            self._keep(self._follow(flight))
+    def _follow_all(self, batches: list[_Batch]) -> None:
+        for batch in batches:
+            self._keep(self._follow(batch))
 
     def _stop_following(self) -> None:
         for task in self._following:
@@ -273,18 +333,27 @@ class DaskExecutor:
             reply = refusal(error, "")
         self._end((flight, reply.outcome(flight.task)))
 
-    async def _follow(self, flight: _Flight) -> None:
+    async def _follow(self, batch: _Batch) -> None:
         """Hears of the ends that no reply tells: deaths, and the scheduler's."""
-        error = await flight.future.exception()
-        if flight.settled:
+        error = await batch.future.exception()
+        unsettled = batch.unsettled()
+        if not unsettled:
             return
-        outcome = await self._unanswered(flight.task, flight.future, error)
-        flight.settled = True
-        self._end(None if outcome is None else (flight, outcome))
+        flight, *others = unsettled
+        outcome = await self._unanswered(flight.task, batch.future, error)
+        if outcome is None:
+            self._end(None)
+            return
+        if not flight.settled:
+            flight.settled = True
+            self._end((flight, outcome))
+        for other in others:
+            self._end((other, None))
 
     async def _unanswered(self, task: Task, future: Future, error: BaseException | None) -> Outcome | None:
+        """What became of the first task of a batch that has no reply; None: the scheduler is gone."""
         if isinstance(error, KilledWorker):
-            return await self._deaths.explain(task, error.last_worker.address)
+            return await self._deaths.explain(task, future.key, error.last_worker.address)
         if future.cancelled() or isinstance(error, NoWorkerPluginError):
             self._lost = True
             return None

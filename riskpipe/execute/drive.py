@@ -15,7 +15,6 @@ from riskpipe.errors import ClusterError, Reason
 from riskpipe.execute.events import CancelledTask, Event, Failed, Finished, Retried, SplitInto, Submitted
 from riskpipe.execute.executor import Executor
 from riskpipe.execute.policy import Fail, History, Quarantine, Retry, RetryPolicy, Split, inherited
-from riskpipe.execute.signals import StopSignal
 from riskpipe.execute.task import Cancelled, Done, Mishap, Outcome, Task, kind_of
 
 LONGEST_WAIT_SECONDS = 0.5
@@ -36,6 +35,16 @@ class Clock(Protocol):
         """Monotonic seconds."""
 
     def sleep(self, seconds: float) -> None: ...
+
+
+class Stop(Protocol):
+    """What asks for an end: see `StopSignal`."""
+
+    @property
+    def requested(self) -> bool: ...
+
+    @property
+    def immediate(self) -> bool: ...
 
 
 class SystemClock:
@@ -76,7 +85,7 @@ class Ending:
     :param fail_fast: the first Failed stops the drive likewise.
     """
 
-    stop: StopSignal
+    stop: Stop
     fail_fast: bool = False
     grace_seconds: float = 25.0
 

@@ -38,6 +38,11 @@ class LivenessMonitor:
             margin = max(self._margin_seconds, MARGIN_SHARE * timeout_seconds)
             self._deadlines[task] = self._now + timeout_seconds + margin
 
+    def goes_on(self, task: Hashable, timeout_seconds: float) -> None:
+        """Its time begins anew; nothing, where it is not under way."""
+        if task in self._deadlines:
+            self.started(task, timeout_seconds)
+
     def ended(self, task: Hashable) -> None:
         self._deadlines.pop(task, None)
 

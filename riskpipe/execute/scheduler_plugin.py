@@ -18,8 +18,8 @@ from distributed.utils import wait_for
 from tornado.ioloop import PeriodicCallback
 
 from riskpipe.execute.liveness import LOOK_SECONDS, LivenessMonitor
-from riskpipe.execute.task import Task, TaskId
-from riskpipe.execute.topics import verdicts
+from riskpipe.execute.task import Task
+from riskpipe.execute.topics import replies, verdicts
 from riskpipe.execute.watchdog import Cause
 
 REPORT_SECONDS = 0.025
@@ -30,20 +30,15 @@ HEARTBEATS = 10
 Key = tuple[str, str, float]
 
 
-def task_key(task: Task, name: str, number: int) -> Key:
-    """Names an attempt to the scheduler, with the seconds that it may take.
+def batch_key(first: Task, name: str, number: int) -> Key:
+    """Names a batch to the scheduler by its first task, with the seconds that each of its tasks may take.
 
     A tuple: tasks group by its first part (string keys make a group each, which defeats queueing). With a number of
     its own: dask still knows the key of what was handed over a moment ago.
 
     :param name: of the executor.
     """
-    return task.function, f"{task.key}#{task.attempt}@{name}.{number}", task.timeout_seconds
-
-
-def _task_id(key: Key) -> TaskId:
-    task, _, attempt = key[1].rpartition("@")[0].rpartition("#")
-    return key[0], task, int(attempt)
+    return first.function, f"{first.key}#{first.attempt}@{name}.{number}", first.timeout_seconds
 
 
 class ExecutorSchedulerPlugin(SchedulerPlugin):  # type: ignore[misc]  # distributed is untyped
@@ -96,6 +91,11 @@ class ExecutorSchedulerPlugin(SchedulerPlugin):  # type: ignore[misc]  # distrib
                 self._scheduler.loop.asyncio_loop.call_soon(self._forget)
             self._done.append(key)
 
+    def log_event(self, topic: str, message: Any) -> None:
+        """A worker has replied and goes on to the next task of its batch, which gets the time of one, too."""
+        if topic == replies(self.name) and (batch := message.get("goes_on")):
+            self._liveness.goes_on(tuple(batch), batch[2])
+
     def _own(self, key: Hashable) -> bool:
         return isinstance(key, tuple) and len(key) == 3 and f"@{self.name}." in str(key[1])
 
@@ -130,7 +130,7 @@ class ExecutorSchedulerPlugin(SchedulerPlugin):  # type: ignore[misc]  # distrib
 
     def _end(self, worker: Any, cause: Cause, keys: Iterable[Key], message: str) -> None:
         """Tell the driver, then have the worker's nanny kill it: a process that is stopped hears nothing else."""
-        said = {"cause": cause.value, "tasks": [list(_task_id(key)) for key in keys], "message": message}
+        said = {"cause": cause.value, "about": [list(key) for key in keys], "message": message}
         self._scheduler.log_event(verdicts(self.name), said)
         if worker.address not in self._ending:
             self._ending[worker.address] = asyncio.ensure_future(self._replace(worker, message))

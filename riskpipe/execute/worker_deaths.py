@@ -7,7 +7,7 @@ from collections import Counter
 from typing import Any
 
 from riskpipe.errors import Reason
-from riskpipe.execute.task import Lost, Mishap, Raised, Task, TaskId, TimedOut
+from riskpipe.execute.task import Lost, Mishap, Raised, Task, TimedOut
 from riskpipe.execute.watchdog import Cause
 
 # The nanny's message takes another way than the news of the death, and may come later.
@@ -18,28 +18,33 @@ class WorkerDeaths:
     """Lives in the client's event loop. Keeps nothing about a death once it has been explained."""
 
     def __init__(self) -> None:
-        self._verdicts: dict[TaskId, tuple[Cause, str]] = {}
+        self._verdicts: dict[object, tuple[Cause, str]] = {}
         self._outgrown: dict[str, str] = {}
         self._bereaved: Counter[str] = Counter()
 
     def hear_verdict(self, event: tuple[float, dict[str, Any]]) -> None:
+        """The watchdog names tasks; the scheduler, who does not know which one of a batch runs, keys of batches."""
         _, verdict = event
-        for function, key, attempt in verdict["tasks"]:
-            self._verdicts[function, key, attempt] = (Cause(verdict["cause"]), verdict["message"])
+        for name in verdict["about"]:
+            self._verdicts[tuple(name)] = (Cause(verdict["cause"]), verdict["message"])
 
     def hear_nanny(self, event: tuple[float, dict[str, Any]]) -> None:
         """The nanny's own memory limit (dask's `terminate`) came before the watchdog's."""
         _, word = event
         self._outgrown[word["worker"]] = f"the nanny ended the process at {word['rss'] / 2**20:,.0f} MiB"
 
-    async def explain(self, task: Task, worker: str) -> Mishap:
-        """What the death of `worker` means for a task that was there."""
+    async def explain(self, task: Task, batch: object, worker: str) -> Mishap:
+        """What the death of `worker` means for the task that ran there.
+
+        :param batch: key of the batch that it is part of.
+        """
         self._bereaved[worker] += 1
-        if task.id not in self._verdicts:
+        if self._verdicts.keys().isdisjoint((task.id, batch)):
             await asyncio.sleep(EXPLANATION_SECONDS)
         alone = self._bereaved[worker] == 1
         asyncio.get_running_loop().call_later(EXPLANATION_SECONDS, self._forget, worker)
-        cause, message = self._verdicts.pop(task.id, (None, ""))
+        of_batch = self._verdicts.pop(batch, (None, ""))
+        cause, message = self._verdicts.pop(task.id, of_batch)
         if cause is Cause.TIMEOUT:
             return TimedOut(task, worker)
         if cause is Cause.MEMORY:

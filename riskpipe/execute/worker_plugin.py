@@ -1,9 +1,12 @@
 """The worker's side of the dask executor: the functions and the watchdog, in every worker process.
 
-A dask task carries the plugin's name and the pickled `Task` alone; the functions went to each worker once, with the
-plugin, and go to each worker that starts later. The reply goes to the driver as an event, ahead of the news that the
-dask task is done and over the same connection, and not as its result: fetched from a worker that has died meanwhile, a
-result costs a minute of connection attempts, and dask would compute the finished block again.
+A dask task carries the plugin's name and the pickled tasks of a batch alone; the functions went to each worker once,
+with the plugin, and go to each worker that starts later. The reply goes to the driver as an event, ahead of the news
+that the dask task is done, and not as its result: fetched from a worker that has died meanwhile, a result costs a
+minute of connection attempts, and dask would compute the finished block again.
+
+Within a batch, a task begins when the scheduler has the reply of the one before: whatever ends the process then, the
+driver knows which one ran.
 """
 
 from __future__ import annotations
@@ -12,7 +15,8 @@ import asyncio
 import contextlib
 import os
 import pickle
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from typing import Any
 
 import psutil
@@ -60,32 +64,45 @@ class ExecutorWorkerPlugin(WorkerPlugin):  # type: ignore[misc]  # distributed i
         if self._watchdog is not None:
             self._watchdog.close()
 
-    def run(self, task: Task) -> None:
+    def run(self, pickled: Sequence[bytes]) -> None:
+        """One task after the other, each with its reply."""
+        *others, last = pickled
+        for each in others:
+            message = {**self._answered(each), "goes_on": list(self._worker.get_current_task())}
+            self._tell(replies(self.name), message).result()
+        self._worker.log_event(replies(self.name), self._answered(last))
+
+    def _answered(self, pickled: bytes) -> dict[str, Any]:
         if self._watchdog is None:
             raise NoWorkerPluginError(f"{self.name} was not set up")
+        task: Task = pickle.loads(pickled)  # noqa: S301  # of our own driver
         with self._watchdog.watching(task):
             reply = packed(attempt(self._functions[task.function], task, self._worker.address))
-        self._worker.log_event(replies(self.name), {"task": list(task.id), "reply": reply})
+        return {"task": list(task.id), "reply": reply}
+
+    def _tell(self, topic: str, message: dict[str, Any]) -> Future[None]:
+        """Done when the scheduler has it. From a thread other than the worker's loop."""
+        told = self._worker.scheduler.log_event(topic=topic, msg=message)
+        return asyncio.run_coroutine_threadsafe(told, self._worker.loop.asyncio_loop)
 
     def _end(self, verdict: Verdict) -> None:
         """Tell the driver, wait until the scheduler has it, and end the process."""
         message = {
             "cause": verdict.cause.value,
-            "tasks": [list(task.id) for task in verdict.tasks],
+            "about": [list(task.id) for task in verdict.tasks],
             "message": verdict.message,
         }
-        told = self._worker.scheduler.log_event(topic=verdicts(self.name), msg=message)
         with contextlib.suppress(Exception):
-            asyncio.run_coroutine_threadsafe(told, self._worker.loop.asyncio_loop).result(REPORT_SECONDS)
+            self._tell(verdicts(self.name), message).result(REPORT_SECONDS)
         os._exit(EXIT_STATUS)
 
 
-def run_task(plugin_name: str, pickled: bytes) -> None:
+def run_batch(plugin_name: str, *pickled: bytes) -> None:
     """What dask runs.
 
-    :param pickled: the task. As bytes, because dask would hash it on the driver and unpickle it on the scheduler.
+    :param pickled: the tasks. As bytes, because dask would hash them on the driver and unpickle them on the scheduler.
     """
     plugin = get_worker().plugins.get(plugin_name)
     if plugin is None:
         raise NoWorkerPluginError(f"no functions of {plugin_name} on this worker")
-    plugin.run(pickle.loads(pickled))  # noqa: S301  # of our own driver
+    plugin.run(pickled)

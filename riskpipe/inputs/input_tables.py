@@ -8,20 +8,24 @@ from typing import Generic, TypeVar
 
 from riskpipe.config.models import Inputs as InputSettings
 from riskpipe.errors import Level, StorageError
-from riskpipe.market.dates import AS_OF_COLUMNS, MARKET_COLUMNS
-from riskpipe.market.factors import MARKET_SCHEMA
+from riskpipe.market.dates import AS_OF_COLUMNS, MARKET_COLUMNS, DateSource
 from riskpipe.market.history_source import HISTORY_SCHEMA
+from riskpipe.market.point_table import MARKET_SCHEMA
 from riskpipe.market.stresses import SCENARIO_SCHEMA
 from riskpipe.plan.survey import Fault
 from riskpipe.store.columns import unknown_columns
 from riskpipe.store.dataset import DataSet, open_dataset
 from riskpipe.store.filesystem import MissingFileError
+from riskpipe.store.table_schemas import SCHEMAS
 
 KNOWN_COLUMNS = {
     "market": (*MARKET_SCHEMA.names, *MARKET_COLUMNS),
     "history": (*HISTORY_SCHEMA.names, *MARKET_SCHEMA.names, *AS_OF_COLUMNS),
-    "scenarios": tuple(SCENARIO_SCHEMA.names),
+    "scenarios": (*SCENARIO_SCHEMA.names, *SCHEMAS["reverse_stress"].names),
+    "limits": ("book", "measure", "name", "warning", "limit", "direction"),
 }
+CALENDAR_COLUMNS = ("date",)
+"""Of what is none of these: a calendar of one's own."""
 _SHOWN = 12
 
 
@@ -45,7 +49,7 @@ class ReadInput(Generic[T]):
 def read_input(name: str, location: str, settings: InputSettings, read: Callable[[DataSet], T]) -> ReadInput[T]:
     """One input, a file or a directory of files, with its faults but those of its rows.
 
-    :param name: "market", "history" or "scenarios".
+    :param name: "market", "history" or "scenarios"; of others the key of the configuration that they are of.
     :param read: what is made of it; what it raises as StorageError is a fault, and so is a file that changes meanwhile.
     """
     found: ReadInput[T] = ReadInput()
@@ -62,7 +66,8 @@ def read_input(name: str, location: str, settings: InputSettings, read: Callable
         names = files.schema.names
         found.sha256 = files.sha256()
     except MissingFileError:
-        way_out = f"correct inputs.{name} in the configuration, or put the file there"
+        key = name if "." in name else f"inputs.{name}"
+        way_out = f"correct {key} in the configuration, or put the file there"
         tell(Level.ERROR, location, "no such file", f"there is no such file: {way_out}")
         return found
     except StorageError as error:
@@ -72,7 +77,11 @@ def read_input(name: str, location: str, settings: InputSettings, read: Callable
         tell(Level.ERROR, location, "unreadable", "it changed while it was read: start again when it is written")
         return found
     found.content = content
-    found.faults += unknown_column_faults(settings, name, location, names, KNOWN_COLUMNS[name])
+    kind = "history" if name.startswith("inputs.histories.") else name
+    known = KNOWN_COLUMNS.get(kind, CALENDAR_COLUMNS)
+    if name == "market" and settings.market_date is not None:
+        known = (*known, *filter(None, [DateSource(settings.market_date, location).column]))
+    found.faults += unknown_column_faults(settings, name, location, names, known)
     return found
 
 

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from riskpipe.config import Settings
 from riskpipe.errors import Level
 from riskpipe.inputs.input_tables import read_input
+from riskpipe.market.conventions import Conventions
 from riskpipe.market.factors import MarketFault, days_of
 from riskpipe.plan.survey import Fault
 from riskpipe.products.catalogue import Catalogue
@@ -23,6 +24,7 @@ class Inspection:
     """The faults of all inputs, and the hashes of those that could be read.
 
     :param blocking: those of `faults` that stand in the way of pricing anything.
+    :param calendars: name of one's own -> what it is called everywhere (`market.own_calendars`).
     """
 
     settings: Settings
@@ -31,6 +33,11 @@ class Inspection:
     faults: list[Fault] = field(default_factory=list)
     blocking: list[Fault] = field(default_factory=list)
     hashes: dict[str, str] = field(default_factory=dict)
+    calendars: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def conventions(self) -> Conventions:
+        return self.settings.conventions().with_calendars(self.calendars)
 
     @property
     def as_of(self) -> int:

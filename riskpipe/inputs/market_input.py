@@ -12,13 +12,13 @@ from riskpipe.inputs.inspection import Inspection
 from riskpipe.market.arbitrage import arbitrage_faults
 from riskpipe.market.checks import canonical_table, check_market_table
 from riskpipe.market.consistency import consistency_faults
-from riskpipe.market.dates import market_date_faults
+from riskpipe.market.dates import DateSource, market_date_faults
 from riskpipe.market.derived import Derivative, derive
-from riskpipe.market.factors import MARKET_SCHEMA, REQUIRED_COLUMNS
 from riskpipe.market.left_out import LeftOut, without_errors
 from riskpipe.market.minor_units import in_major_units
 from riskpipe.market.model import MarketModel
 from riskpipe.market.odd_values import odd_facts, odd_levels
+from riskpipe.market.point_table import MARKET_SCHEMA, REQUIRED_COLUMNS
 from riskpipe.market.producers import PRODUCERS
 from riskpipe.market.snapshot import MarketSnapshot
 from riskpipe.plan.survey import Fault
@@ -46,7 +46,9 @@ def open_market(inspection: Inspection) -> Market | None:
     if table is None:
         return None
     as_of = inspection.as_of
-    for fault in market_date_faults(table, as_of, Level(inspection.settings.check.market_date)):
+    where, level = inspection.settings.inputs.market_date, Level(inspection.settings.check.market_date)
+    source = None if where is None else DateSource(where, location)
+    for fault in market_date_faults(table, as_of, level, source):
         inspection.add_found("market", location, fault, blocking=fault.level == Level.ERROR)
     faults = check_market_table(table, as_of)
     for fault in faults:
@@ -82,8 +84,8 @@ def _consistent(
 
 def _derived(inspection: Inspection, table: pa.Table, left_out: LeftOut, units: Mapping[str, float]) -> Market | None:
     """The market with what its quotes make."""
-    settings, location = inspection.settings, inspection.settings.inputs.market
-    derivation = derive(table, PRODUCERS, inspection.as_of, settings.conventions(), left_out.groups)
+    location = inspection.settings.inputs.market
+    derivation = derive(table, PRODUCERS, inspection.as_of, inspection.conventions, left_out.groups)
     for fault in derivation.faults:
         inspection.add_found("market", location, fault, blocking=False)
     if not len(derivation.table):
@@ -93,7 +95,7 @@ def _derived(inspection: Inspection, table: pa.Table, left_out: LeftOut, units: 
     dropped = _ids(table) - _ids(derivation.table)
     left_out = LeftOut(left_out.factors | dropped, derivation.left_out)
     snapshot = MarketSnapshot.from_table(derivation.table, inspection.as_of)
-    model = MarketModel(snapshot, settings.conventions(), left_out=left_out.groups)
+    model = MarketModel(snapshot, inspection.conventions, left_out=left_out.groups)
     return Market(model, Derivative(snapshot, derivation.groups), left_out, units)
 
 

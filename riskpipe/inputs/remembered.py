@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import cache
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,12 +24,13 @@ from riskpipe.errors import InfrastructureError, StorageError
 from riskpipe.inputs.input_tables import table_sha256
 from riskpipe.inputs.inspection import Inspection
 from riskpipe.inputs.market_input import Market, open_market
+from riskpipe.inputs.previous_day import PreviousDay
 from riskpipe.inputs.scenario_input import open_scenarios, scenario_locations
 from riskpipe.kernels import target
 from riskpipe.market.derived import Derivative, DerivedGroup
-from riskpipe.market.factors import MARKET_SCHEMA
 from riskpipe.market.left_out import LeftOut
 from riskpipe.market.model import MarketModel
+from riskpipe.market.point_table import MARKET_SCHEMA
 from riskpipe.market.scenarios import ScenarioSet
 from riskpipe.market.snapshot import MarketSnapshot
 from riskpipe.measures.run_scenarios import Scenarios
@@ -46,8 +47,17 @@ _OF_THE_RUN = {
     "warnings_as_errors": True,
     "scenario_pnl": True,
     "publish": True,
+    "reuse": True,
     "grace_seconds": True,
     "lease_seconds": True,
+    "dates": True,
+    "gates": True,
+    "deadline": True,
+    "finish_within": True,
+    "too_late": True,
+    "notify": True,
+    "metrics": True,
+    "lineage": True,
     "inputs": {"portfolio": True},
 }
 _OF_SCENARIOS = {
@@ -55,7 +65,9 @@ _OF_SCENARIOS = {
     "measures": True,
     "bumps": True,
     "history": True,
-    "inputs": {"portfolio": True, "history": True, "scenarios": True},
+    "stress": True,
+    "risk": True,
+    "inputs": {"portfolio": True, "history": True, "histories": True, "scenarios": True},
 }
 _LIBRARIES = ("numpy", "numba", "llvmlite", "pyarrow", "QuantLib")
 _SNAPSHOT, _SLOPES, _SCENARIOS = "market.arrow", "slopes.npy", "scenarios.arrow"
@@ -77,10 +89,13 @@ def remembered_market(inspection: Inspection, kept: KeptResults) -> Market | Non
     return market
 
 
-def remembered_scenarios(inspection: Inspection, market: Market, selection: Selection, kept: KeptResults) -> Scenarios:
+def remembered_scenarios(
+    inspection: Inspection, market: Market, selection: Selection, kept: KeptResults, previous: PreviousDay | None = None
+) -> Scenarios:
     """`open_scenarios`, or what it gave when the same was asked before."""
     locations = {"market": inspection.settings.inputs.market, **scenario_locations(inspection.settings)}
-    name = _name("scenarios", inspection, _OF_THE_RUN, locations, selection.canonical(("scenario",)))
+    of_previous = None if previous is None else [previous.as_of.isoformat(), previous.market.sha256]
+    name = _name("scenarios", inspection, _OF_THE_RUN, locations, selection.canonical(("scenario",)), of_previous)
     found = None if name is None else kept.find(name)
     if found is not None:
         with suppress(StorageError):
@@ -88,7 +103,7 @@ def remembered_scenarios(inspection: Inspection, market: Market, selection: Sele
             inspection.replay(found.facts["found"])
             return Scenarios(columns)
     before = inspection.mark()
-    scenarios = open_scenarios(inspection, market, selection)
+    scenarios = open_scenarios(inspection, market, selection, previous)
     if name is not None and not inspection.blocking:
         facts = {"found": inspection.since(before)}
         kept.keep(name, facts, {_SCENARIOS: scenarios.columns.write})
@@ -107,7 +122,7 @@ def _name(
     except StorageError:
         return None
     settings = inspection.settings.model_dump(mode="json", exclude=dict(left_out))
-    content = json.dumps([_makers(), settings, files, more], sort_keys=True)
+    content = json.dumps([_makers(), settings, files, inspection.calendars, more], sort_keys=True)
     return f"{kind}-{hashlib.sha256(content.encode()).hexdigest()}"
 
 
@@ -115,9 +130,11 @@ def _name(
 def _makers() -> str:
     """Hash of what computes: sources, libraries, processor."""
     digest = hashlib.sha256(" ".join([*map(version, _LIBRARIES), target.description()]).encode())
-    root = Path(riskpipe.__file__).parent
-    for path in sorted(root.rglob("*.py")):
-        digest.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes() + b"\0")
+    root = os.path.dirname(riskpipe.__file__)
+    sources = [os.path.join(folder, file) for folder, _, files in os.walk(root) for file in files if file[-3:] == ".py"]
+    for path in sorted(sources):
+        with open(path, "rb") as source:
+            digest.update(os.path.relpath(path, root).encode() + b"\0" + source.read() + b"\0")
     return digest.hexdigest()
 
 
@@ -150,7 +167,7 @@ def _restored(found: Kept, inspection: Inspection) -> Market:
     slopes: FloatArray = np.load(found.path(_SLOPES), allow_pickle=False)
     factors, names = found.facts["left_out"]
     left_out = LeftOut(frozenset(factors), frozenset((kind, name) for kind, name in names))
-    model = MarketModel(snapshot, inspection.settings.conventions(), left_out=left_out.groups)
+    model = MarketModel(snapshot, inspection.conventions, left_out=left_out.groups)
     anew = _Anew(inspection)
     groups, first = [], 0
     for position, group in enumerate(found.facts["groups"]):
@@ -177,7 +194,7 @@ class _Anew:
         def levels_of(levels: FloatArray) -> FloatArray:
             if self._groups is None:
                 asked = self._inspection
-                again = Inspection(asked.settings, asked.products, asked.portfolio)
+                again = Inspection(asked.settings, asked.products, asked.portfolio, calendars=asked.calendars)
                 market = open_market(again)
                 if market is None or again.hashes["market"] != asked.hashes["market"]:
                     where = asked.settings.inputs.market

@@ -16,6 +16,7 @@ from riskpipe.kernels.collocation import Scheme
 Indices = NDArray[np.int32]
 Offsets = NDArray[np.int64]
 Flags = NDArray[np.bool_]
+Codes = NDArray[np.int8]
 
 # --- dates, in days since 1970-01-01 ---
 BusinessTable = tuple[int, Indices, Indices]
@@ -27,6 +28,17 @@ Window = tuple[int, int]
 
 Periods = tuple[Indices, Indices, Indices, Indices]
 """start, end, unadjusted start, unadjusted end, int32[k] each."""
+
+Rolls = tuple[Codes, Flags, Flags, Indices, Indices]
+"""Of n schedules, see `riskpipe.kernels.rolled_dates`: roll int8[n]; counted forwards bool[n]; a long stub bool[n];
+first and last regular date int32[n], `NO_DAY` where there is none."""
+
+DateRows = tuple[Offsets, Offsets, Indices, Flags]
+"""Of n schedules: begin, count int64[n], of each one's dates among k; dates int32[k]; regular bool[k], that the period
+which begins on the date, or of those counted forwards ends on it, is whole."""
+
+TimedFlows = tuple[Offsets, FloatArray, FloatArray]
+"""Of n trades in compressed rows: offsets int64[n + 1]; times in years and amounts, float64[flows]."""
 
 Flows = tuple[Offsets, Indices, FloatArray]
 """trade int64[k], day int32[k], amount float64[k]."""
@@ -49,6 +61,13 @@ CubeVariances = tuple[Indices, FloatArray, FloatArray, FloatArray]
 Vanillas = tuple[FloatArray, FloatArray, FloatArray]
 """strike, sign (+1 for calls, -1 for puts), quantity, float64[n] each."""
 
+Escrows = tuple[FloatArray, FloatArray, FloatArray, FloatArray]
+"""Of ex dates: years to them, float64[m]; G, A and C of `riskpipe.kernels.payouts`, float64[m, S]."""
+
+Payouts = tuple[Indices, Indices, FloatArray, Escrows]
+"""Of the k trades to price: first and one after the last of their ex dates, int32[k], years to expiry, float64[k]; and
+all ex dates."""
+
 Expansions = tuple[Indices, NDArray[np.int8], FloatArray, FloatArray, FloatArray, FloatArray, FloatArray]
 """Of the exercise boundaries of m American options, see `riskpipe.kernels.expansion`: place int32[n], of each trade
 among them; kind int8[m], the position of the scheme, -1: there is none; origin, unit, reach float64[m, 3], of sigma,
@@ -67,9 +86,10 @@ Touches = tuple[FloatArray, FloatArray, FloatArray, NDArray[np.int8], Flags, Flo
 """level, eta, half float64[n], see `touch_probability`; kind int8[n], one of `ONE_TOUCH`, `NO_TOUCH`, `DIGITAL_CALL`,
 `DIGITAL_PUT`; touched bool[n], the level was touched before today; payout float64[n]."""
 
-Averages = tuple[FloatArray, Flags, FloatArray, FloatArray, FloatArray]
+Averages = tuple[FloatArray, Flags, FloatArray, FloatArray, FloatArray, FloatArray]
 """years float64[n], to expiry, of which the volatility is; is_geometric bool[n]; float64[n] each: how many fixings
-there are, how many of them are past, and these ones' average."""
+there are, how many of them are past, and these ones' average; float64[k, S], of the k trades to price: the part of the
+arithmetic average that is certain besides, float64[0, 0]: none."""
 
 Fixings = tuple[Offsets, FloatArray, FloatArray]
 """Of averages, those to come, ascending in time: offset int64[n + 1], time float64[k] in years, share float64[k] of
@@ -79,8 +99,30 @@ Strips = tuple[Offsets, FloatArray, FloatArray]
 """Options that replicate variances: offset int64[legs + 1], strike float64[k], weight float64[k] (of d strike). A leg
 has its centre alone, or that, the ends of its smile and the strikes between them."""
 
+WeightedSums = tuple[FloatArray, Offsets, FloatArray]
+"""Of m averages: known float64[m], of past fixings; offsets int64[m + 1]; weight float64[k], of forward prices."""
+
+AveragePayments = tuple[Offsets, FloatArray, FloatArray]
+"""offsets int64[n + 1]; amount float64[k], of one of the average; constant float64[k], in currency."""
+
+AverageOptions = tuple[Offsets, Indices, Offsets, FloatArray, FloatArray, FloatArray, Flags]
+"""Of k options on averages, offsets int64[n + 1] by trade: average int32[k], of m; first int64[k], the row of the
+variances of the average's first leg; strike float64[k], less what is fixed of the average; amount float64[k], signed;
+sign float64[k], +1 for calls, -1 for puts; normal bool[k]."""
+
+AveragedLegs = tuple[Offsets, FloatArray, Flags, FloatArray]
+"""Of m averages: offsets int64[m + 1] of the legs to come; weight float64[m], of a day; by_day bool[m], each leg is a
+day with a variance of its own, else a contract; decay float64[m] a year, of the correlations of contracts."""
+
+AveragedContracts = tuple[Offsets, FloatArray, FloatArray, FloatArray]
+"""Of the legs: offsets int64[legs + 1] of their days, whose time is float64[days], years; years float64[legs], of which
+the variance is; expiry float64[legs], years."""
+
 Forwards = tuple[FloatArray, FloatArray]
 """strike, quantity, float64[n] each."""
+
+LinearTerms = tuple[FloatArray, FloatArray, FloatArray]
+"""constant (in currency), size, reference, float64[n] each: the value is constant + size (level - reference)."""
 
 RateAgreements = tuple[FloatArray, FloatArray, FloatArray]
 """amount, owed, ratio float64[n]: the settlement is amount - owed / (1 + ratio (P(start) / P(end) - 1))."""
@@ -92,6 +134,10 @@ months."""
 InflationGrowths = tuple[Indices, FloatArray, FloatArray, FloatArray]
 """Of the index to two months: index int32[n, 2, 2], factors; weight float64[n, 2, 2]; years float64[n, 2]; and the
 factors' levels float64[n_factors, S]."""
+
+IndexLevels = tuple[FloatArray, FloatArray, Indices, FloatArray, FloatArray]
+"""Price indices, k of them, each a sum over two months: known float64[k]; amount float64[k, 2], what grows; index
+int32[k, 2, 2], weight float64[k, 2, 2] and years float64[k, 2], as of `InflationGrowths`."""
 
 VarianceSwaps = tuple[FloatArray, FloatArray, FloatArray, FloatArray]
 """float64[n] each: past, the variance realised so far, not annual; years over which all of it is taken; the strike's
@@ -108,6 +154,25 @@ KnownTerms = tuple[Offsets, Indices, FloatArray]
 ProjectedTerms = tuple[Offsets, Indices, Indices, FloatArray]
 """offsets int64[n + 1]; growth int32[k], nodes of growths P(start) / P(end) of the projection curve; payment int32[k],
 of the discount curve; coefficient float64[k], in currency."""
+
+ResetTerms = tuple[Offsets, Indices, Indices, Indices, FloatArray]
+"""offsets int64[n + 1]; rate int32[k], nodes of exchange rates; growth int32[k], -1: none; payment int32[k];
+coefficient float64[k], per unit of the rate."""
+
+IndexedTerms = tuple[Offsets, Indices, Indices, Indices, FloatArray]
+"""offsets int64[n + 1]; above, below int32[k], indices, one over the other, below -1: one; payment int32[k];
+coefficient float64[k]."""
+
+NodePair = tuple[FloatArray, Indices, Indices]
+"""values float64[used, width] of market nodes; int32[k] each, which of them a term has of its first and last day."""
+
+NodePairs = tuple[NodePair, NodePair, NodePair, NodePair]
+"""Prices, exchange rates, dividends so far and factors of dividend yields."""
+
+ReturnTerms = tuple[Offsets, Indices, FloatArray, FloatArray, FloatArray, FloatArray, Flags]
+"""offsets int64[n + 1]; payment int32[k]; coefficient float64[k], in currency for a return of one; the price of the
+first day, NaN where it is still to come, dividends received and the part of dividends passed on, float64[k] each;
+relative bool[k], to the first price."""
 
 SurvivalTerms = tuple[Offsets, Indices, Indices, FloatArray]
 """offsets int64[n + 1]; node int32[k], of payment; hazard node int32[k], of the survival that it hangs on; coefficient
@@ -128,12 +193,12 @@ chain is not used."""
 Recoveries = tuple[Indices, FloatArray]
 """int32[n], the factor of the recovery rate that multiplies a trade's terms, -1: none; the factors' levels."""
 
-OptionletTerms = tuple[Offsets, Indices, Indices, FloatArray, FloatArray, FloatArray]
-"""offsets int64[n + 1]; growth, payment int32[k], as of `ProjectedTerms`; gearing, constant, amount float64[k]: the
-rate is gearing x growth + constant."""
+OptionletTerms = tuple[Offsets, Indices, Indices, FloatArray, FloatArray, FloatArray, FloatArray]
+"""offsets int64[n + 1]; growth, payment int32[k], as of `ProjectedTerms`; gearing, constant, amount, strike float64[k]:
+the rate is gearing x growth + constant."""
 
-RateOptions = tuple[FloatArray, FloatArray, FloatArray]
-"""strike, shift (of lognormal rates), sign (+1 for caps and payers, -1 for floors and receivers), float64[n] each."""
+OptionletSides = tuple[FloatArray, FloatArray]
+"""shift (of lognormal rates), sign (+1 for caps, -1 for floors), float64[n] each."""
 
 SwapTerms = tuple[KnownTerms, KnownTerms, ProjectedTerms, KnownTerms, KnownTerms, tuple[Offsets, FloatArray]]
 """Swaps of notional one: the lengths of the fixed periods at their ends; known and projected terms of the floating leg

@@ -174,7 +174,7 @@ def asian_options(
     forwards, position = forward
     discounts, discount_position = discount
     strike, sign, quantity = options
-    years, is_geometric, count, done, average = averages
+    years, is_geometric, count, done, average, certain_part = averages
     offset, time, share = fixings
     work = np.empty((_ROWS, out.shape[1]))
     for i in range(rows.size):
@@ -191,6 +191,9 @@ def asian_options(
             logs[s] = 0.0
             whole[s] = 0.0
             left[s] = strike[row] - part * average[row]
+        if certain_part.shape[0] > 0:
+            for s in range(values.size):
+                left[s] -= certain_part[i, s]
         living, mean_time, spread = 0, 0.0, 0.0
         for j in range(nodes.size):
             f = forwards[nodes[j]]
@@ -227,6 +230,42 @@ def asian_options(
                 values[s] = select(intrinsic < 0.0, 0.0, intrinsic)
         for s in range(values.size):
             values[s] = quantity[row] * factors[s] * values[s]
+
+
+@kernel
+def escrowed_fixings(
+    rows: Indices,
+    offset: Offsets,
+    forward: NodeValues,
+    escrows: tuple[FloatArray, Indices],
+    count: FloatArray,
+    lognormal: FloatArray,
+    certain: FloatArray,
+) -> None:
+    """Fixings of a spot of which a part is escrowed for cash dividends to come (`riskpipe.kernels.dividend_lattice`).
+
+    :param forward: of the fixings.
+    :param escrows: C of `riskpipe.kernels.payouts`, float64[m, S]; the last ex date of each fixing, int32[k], -1: none;
+        of a trade's last fixing there is one.
+    :param count: float64[n], fixings of a trade.
+    :param lognormal: float64[j, S], written: what the fixings of the trades have as forwards of their other part.
+    :param certain: float64[len(rows), S], written: what the escrowed parts make of the average.
+    """
+    forwards, position = forward
+    escrow, last = escrows
+    place = 0
+    for i in range(rows.size):
+        begin, end = offset[rows[i]], offset[rows[i] + 1]
+        whole, weight, known = escrow[last[end - 1]], 1.0 / count[rows[i]], certain[i]
+        for s in range(known.size):
+            known[s] = 0.0
+        for k in range(begin, end):
+            f, own = forwards[position[k]], lognormal[place]
+            for s in range(known.size):
+                gone = escrow[last[k], s] if last[k] >= 0 else 0.0
+                own[s] = f[s] * (1.0 - whole[s]) / (1.0 - gone)
+                known[s] = fma(weight, f[s] - own[s], known[s])
+            place += 1
 
 
 @kernel

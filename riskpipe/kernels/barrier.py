@@ -26,14 +26,14 @@ _REACH, _CARRY, _RATE, _VARIANCE = range(4)
 
 
 @inline
-def _gauss(exponent: float) -> float:
+def gauss(exponent: float) -> float:
     """e^x within the normal numbers."""
     near = select(exponent < -700.0, -700.0, exponent)
     return exp_normal(select(near > 700.0, 700.0, near))
 
 
 @inline
-def _weighted_tail(x: float, density: float, whole: float) -> float:
+def weighted_tail(x: float, density: float, whole: float) -> float:
     """whole x Phi(x), where density is whole x exp(-x^2 / 2)."""
     tail = density * tail_ratio(abs(x))
     return select(x > 0.0, whole - tail, tail)
@@ -51,11 +51,11 @@ def option_part(
     """
     deviation = math.sqrt(variance)
     d2 = fma(-0.5, variance, log_level) / deviation
-    power = _gauss(log_power)
-    density = _gauss(fma(-0.5 * d2, d2, log_power))
+    power = gauss(log_power)
+    density = gauss(fma(-0.5 * d2, d2, log_power))
     # forward exp(-d1^2 / 2) = level exp(-d2^2 / 2)
-    above = _weighted_tail(eta * (d2 + deviation), density * (level / forward), power)
-    below = _weighted_tail(eta * d2, density, power)
+    above = weighted_tail(eta * (d2 + deviation), density * (level / forward), power)
+    below = weighted_tail(eta * d2, density, power)
     return forward * above - strike * below
 
 
@@ -76,8 +76,8 @@ def hit_probability(reach: float, drift: float, variance: float, eta: float) -> 
     direct = eta * (reach - drift) / deviation
     reflected = eta * (reach + drift) / deviation
     # The weight of the reflected paths times the density at `reflected` is the density at `direct`.
-    density, power = _gauss(-0.5 * direct * direct), _gauss(2.0 * reach * drift / variance)
-    return _weighted_tail(direct, density, 1.0) + _weighted_tail(reflected, density, power)
+    density, power = gauss(-0.5 * direct * direct), gauss(2.0 * reach * drift / variance)
+    return weighted_tail(direct, density, 1.0) + weighted_tail(reflected, density, power)
 
 
 @inline
@@ -90,9 +90,9 @@ def hit_factor(reach: float, carry: float, rate: float, variance: float, eta: fl
     root = math.sqrt(fma(2.0 * rate, variance, drift * drift))
     near, far = eta * (reach + root) / deviation, eta * (reach - root) / deviation
     direct = (reach - drift) / deviation
-    density = _gauss(fma(-0.5 * direct, direct, -rate))
-    near_power, far_power = _gauss(reach * (drift + root) / variance), _gauss(reach * (drift - root) / variance)
-    return _weighted_tail(near, density, near_power) + _weighted_tail(far, density, far_power)
+    density = gauss(fma(-0.5 * direct, direct, -rate))
+    near_power, far_power = gauss(reach * (drift + root) / variance), gauss(reach * (drift - root) / variance)
+    return weighted_tail(near, density, near_power) + weighted_tail(far, density, far_power)
 
 
 @kernel

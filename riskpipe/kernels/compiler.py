@@ -19,10 +19,10 @@ from typing import Any, NamedTuple, TypeVar, cast
 
 import llvmlite
 import numba
-import numba.core.config
 import numba.extending
 
 from riskpipe.kernels import target
+from riskpipe.kernels.loading import keep_code
 
 #: LLVM's name of the processor that kernels of this process are compiled for.
 CPU = target.choose(os.environ.get(target.VARIABLE, target.HOST))
@@ -31,7 +31,6 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 # No fast-math: results must be the same to the last bit in a vector lane and in the scalar tail of a loop.
 _OPTIONS: dict[str, Any] = {
-    "cache": True,
     "nogil": True,
     "error_model": "numpy",
     "fastmath": False,
@@ -153,10 +152,6 @@ def _copy(source: Path, target_: Path) -> None:
 
 
 def _compile(function: Callable[..., Any], options: dict[str, Any]) -> Any:
-    # Numba reads CACHE_DIR once, when the function is wrapped; other users of numba keep their own setting.
-    previous = numba.core.config.CACHE_DIR
-    numba.core.config.CACHE_DIR = str(cache_directory())
-    try:
-        return numba.njit(**options)(function)
-    finally:
-        numba.core.config.CACHE_DIR = previous
+    compiled = numba.njit(**options)(function)
+    keep_code(compiled, cache_directory)
+    return compiled

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from riskpipe.arrays import FloatArray
-from riskpipe.kernels.arguments import Indices, Offsets
+from riskpipe.kernels.arguments import Flags, Indices, Offsets
 from riskpipe.kernels.compiler import kernel
 from riskpipe.kernels.mathematics import fma
 
@@ -67,9 +67,27 @@ def compounded_growth(
 
 
 @kernel
+def observed_growth(offsets: Offsets, interest: FloatArray, averaged: Flags) -> FloatArray:
+    """Of one unit over days that are known: the product of 1 + interest, or where averaged one and the sum of interest.
+
+    :param offsets: int64[n + 1], of the days of each period. :param interest: float64[days], rate times length.
+    :param averaged: bool[n].
+    :return: float64[n], one for no days.
+    """
+    out = np.ones(offsets.size - 1)
+    for k in range(out.size):
+        for j in range(offsets[k], offsets[k + 1]):
+            if averaged[k]:
+                out[k] += interest[j]
+            else:
+                out[k] *= 1.0 + interest[j]
+    return out
+
+
+@kernel
 def daily_growths(
     days: tuple[Indices, Indices, FloatArray],
-    periods: tuple[Indices, Indices, Indices, Indices],
+    periods: tuple[Indices, Indices, Indices, Indices, Flags],
     discount: FloatArray,
     daily: FloatArray,
     out: FloatArray,
@@ -77,16 +95,17 @@ def daily_growths(
     """Growths by daily rates that count for longer or shorter than the days that they are of.
 
     Day i grows by 1 + weight[i] (D[start[i]] / D[end[i]] - 1), period k by day first[k], those from begin[k] to
-    stop[k] - 1, and day last[k] (-1: none), multiplied in this order.
+    stop[k] - 1, and day last[k] (-1: none), multiplied in this order; where averaged[k], by one and the sum of what
+    days grow by.
 
     :param days: start, end int32[days], rows of `discount`; weight float64[days].
-    :param periods: first, begin, stop, last, int32[periods] each.
+    :param periods: first, begin, stop, last, int32[periods] each; averaged bool[periods].
     :param discount: float64[nodes, n_scenarios].
     :param daily: float64[days, n_scenarios], overwritten.
     :param out: float64[periods, n_scenarios], overwritten.
     """
     start, end, weight = days
-    first, begin, stop, last = periods
+    first, begin, stop, last, averaged = periods
     width = discount.shape[1]
     for i in range(start.size):
         a, b, w = discount[start[i]], discount[end[i]], weight[i]
@@ -97,6 +116,12 @@ def daily_growths(
         growth = out[k]
         for s in range(width):
             growth[s] = 1.0
+        if averaged[k]:
+            for i in range(begin[k], stop[k]):
+                row = daily[i]
+                for s in range(width):
+                    growth[s] += row[s] - 1.0
+            continue
         if first[k] >= 0:
             row = daily[first[k]]
             for s in range(width):

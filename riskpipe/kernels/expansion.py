@@ -48,6 +48,8 @@ COEFFICIENTS = 13
 _REACH, _MOVED, SETTLED = (7e-3, 2e-2, 0.08, 0.3), (0.3, 1.0, 2.0, 2.0), (np.inf, 2e-5, 2e-6, 1e-6)
 # The reach of the carry where it is zero, the bend of the boundary: it has no expansion in the carry.
 AT_BEND = 0.0
+# That of a boundary that serves where nothing moves.
+UNMOVED = 1e300
 
 
 def unexpanded(place: Indices, options: int, nodes: int) -> Expansions:

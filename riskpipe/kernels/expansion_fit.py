@@ -26,7 +26,7 @@ from riskpipe.kernels.boundary import (
 )
 from riskpipe.kernels.collocation import Scheme
 from riskpipe.kernels.compiler import inline, kernel
-from riskpipe.kernels.expansion import AT_BEND, chord, weight_of
+from riskpipe.kernels.expansion import AT_BEND, UNMOVED, chord, weight_of
 from riskpipe.kernels.put_terms import DIVIDEND_TERM, FAR_BOUNDARY, RATE_TERM, TERMS, normalise, regime_of
 from riskpipe.kernels.volatility import smile_of, total_variance
 
@@ -212,9 +212,9 @@ def _fit(y: FloatArray, scheme: Scheme, option: int, expansions: Expansions) -> 
 
 
 @inline
-def _expand(work: FloatArray, scheme: Scheme, members: NDArray[np.int64], expansions: Expansions) -> None:
+def _expand(work: FloatArray, scheme: Scheme, members: NDArray[np.int64], expansions: Expansions, moves: bool) -> None:
     """Expansions of at most `LANES` options that have one scheme."""
-    _, _, origin, unit, _, terms, _ = expansions
+    _, _, origin, unit, reach, terms, _ = expansions
     n, lanes = scheme.time.size, members.size
     for k in range(lanes):
         _units(origin[members[k]], unit[members[k]])
@@ -227,7 +227,11 @@ def _expand(work: FloatArray, scheme: Scheme, members: NDArray[np.int64], expans
     for begin in range(0, lanes, at_a_time):
         some = members[begin : begin + at_a_time]
         _slopes(work, scheme, some, expansions)
-        _curvatures(work, scheme, some, expansions)
+        if moves:
+            _curvatures(work, scheme, some, expansions)
+        else:
+            for k in range(some.size):
+                reach[some[k]] = UNMOVED
 
 
 @kernel
@@ -263,9 +267,10 @@ def base_regimes(
 
 
 @kernel
-def expand_boundaries(exercise: Exercise) -> None:
+def expand_boundaries(exercise: Exercise, moves: bool) -> None:
     """Make the expansions of those options that have a kind and an origin.
 
+    :param moves: scenarios move the parameters; else there is the base boundary alone, which takes half the time.
     :param exercise: room for as many nodes as any of these options' schemes has.
     """
     schemes, expansions = exercise
@@ -278,4 +283,4 @@ def expand_boundaries(exercise: Exercise) -> None:
                 members[count] = option
                 count += 1
         for begin in range(0, count, LANES):
-            _expand(work, schemes[regime], members[begin : min(begin + LANES, count)], expansions)
+            _expand(work, schemes[regime], members[begin : min(begin + LANES, count)], expansions, moves)

@@ -1,9 +1,9 @@
-"""Outright forwards."""
+"""Outright forwards, and positions whose value is linear in one level."""
 
 from __future__ import annotations
 
 from riskpipe.arrays import FloatArray
-from riskpipe.kernels.arguments import Forwards, Indices, NodeValues, RateAgreements
+from riskpipe.kernels.arguments import Forwards, Indices, LinearTerms, NodeValues, RateAgreements
 from riskpipe.kernels.compiler import kernel
 from riskpipe.kernels.mathematics import fma
 
@@ -56,6 +56,22 @@ def forward_contracts(
         values = out[i]
         for s in range(values.size):
             values[s] = amount * d[s] * (f[s] - k)
+
+
+@kernel
+def linear_positions(rows: Indices, level: NodeValues, terms: LinearTerms, out: FloatArray) -> None:
+    """Values of positions: out = constant + size (level - reference).
+
+    :param out: float64[m, S], written.
+    """
+    levels, position = level
+    constant, size, reference = terms
+    for i in range(rows.size):
+        row = rows[i]
+        x, values = levels[position[row]], out[i]
+        base, amount, k = constant[row], size[row], reference[row]
+        for s in range(values.size):
+            values[s] = fma(amount, x[s] - k, base)
 
 
 @kernel

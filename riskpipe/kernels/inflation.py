@@ -5,7 +5,16 @@ from __future__ import annotations
 import numpy as np
 
 from riskpipe.arrays import FloatArray
-from riskpipe.kernels.arguments import Indices, InflationGrowths, InflationPayments, NodeValues
+from riskpipe.kernels.arguments import (
+    IndexedTerms,
+    IndexLevels,
+    Indices,
+    InflationGrowths,
+    InflationPayments,
+    NodeValues,
+    ProjectedTerms,
+    UsedNodes,
+)
 from riskpipe.kernels.compiler import inline, kernel
 from riskpipe.kernels.mathematics import exp, fma, log
 
@@ -49,3 +58,78 @@ def inflation_payments(
             first = compounded(fma(v0, b0[s], u0 * a0[s]), t0)
             second = compounded(fma(v1, b1[s], u1 * a1[s]), t1)
             values[s] = d[s] * fma(c1, second, fma(c0, first, c))
+
+
+@kernel
+def index_levels(used: Indices, levels: IndexLevels, x: FloatArray, out: FloatArray) -> None:
+    """out[k, s] = known + amount_0 (1 + z_0)^years_0 + amount_1 (1 + z_1)^years_1 of the index used[k].
+
+    :param x: float64[n_factors, S]. :param out: float64[m, S], written.
+    """
+    known, amount, index, weight, years = levels
+    for k in range(used.size):
+        row, total = used[k], out[k]
+        for s in range(total.size):
+            total[s] = known[row]
+        for j in range(2):
+            grown = amount[row, j]
+            if grown == 0.0:
+                continue
+            near, far = x[index[row, j, 0]], x[index[row, j, 1]]
+            u, v, t = weight[row, j, 0], weight[row, j, 1], years[row, j]
+            for s in range(total.size):
+                total[s] = fma(grown, compounded(fma(v, far[s], u * near[s]), t), total[s])
+
+
+@kernel
+def add_indexed(
+    rows: Indices, discount: UsedNodes, levels: NodeValues, terms: IndexedTerms, first: int, value: FloatArray
+) -> None:
+    """value[k, first + s] += sum over terms j of coefficient[j] I[above, s] / I[below, s] D[payment, s].
+
+    :param levels: of indices, and int32[indices] the row of each among them, right for those that `rows` use.
+    :param first: column of `value` that the first scenario goes to.
+    :param value: float64[m, S], added to.
+    """
+    factors, position = discount
+    indices, index_position = levels
+    offsets, above, below, payment, coefficient = terms
+    width = factors.shape[1]
+    for k in range(rows.size):
+        total = value[k, first : first + width]
+        for j in range(offsets[rows[k]], offsets[rows[k] + 1]):
+            c, i, d = coefficient[j], indices[index_position[above[j]]], factors[position[payment[j]]]
+            if below[j] < 0:
+                for s in range(width):
+                    total[s] = fma(c * i[s], d[s], total[s])
+            else:
+                base = indices[index_position[below[j]]]
+                for s in range(width):
+                    total[s] = fma(c * (i[s] / base[s]), d[s], total[s])
+
+
+@kernel
+def add_floored(
+    rows: Indices,
+    discount: UsedNodes,
+    levels: NodeValues,
+    terms: ProjectedTerms,
+    floor: FloatArray,
+    first: int,
+    value: FloatArray,
+) -> None:
+    """value[k, first + s] += sum over terms j of coefficient[j] max(I[above, s], floor[j]) D[payment, s].
+
+    :param levels: as `add_indexed` has them. :param terms: indices in place of growths.
+    """
+    factors, position = discount
+    indices, index_position = levels
+    offsets, above, payment, coefficient = terms
+    for k in range(rows.size):
+        total = value[k, first : first + factors.shape[1]]
+        for j in range(offsets[rows[k]], offsets[rows[k] + 1]):
+            c, i, d = coefficient[j], indices[index_position[above[j]]], factors[position[payment[j]]]
+            least = floor[j]
+            for s in range(total.size):
+                index = least if i[s] < least else i[s]  # what is no number stays none
+                total[s] = fma(c * index, d[s], total[s])

@@ -17,9 +17,9 @@ from riskpipe.kernels.arguments import (
     Indices,
     KnownTerms,
     Offsets,
+    OptionletSides,
     OptionletTerms,
     ProjectedTerms,
-    RateOptions,
     SwapTerms,
     UsedNodes,
     Variances,
@@ -27,7 +27,35 @@ from riskpipe.kernels.arguments import (
 from riskpipe.kernels.black import bachelier, shifted_black
 from riskpipe.kernels.compiler import inline, kernel
 from riskpipe.kernels.mathematics import fma
-from riskpipe.kernels.volatility import cube_of, cube_variance, smile_of, total_variance
+from riskpipe.kernels.volatility import Smile, cube_of, cube_variance, smile_of, total_variance
+
+
+@inline
+def _add_options(
+    grown: FloatArray,
+    paid: FloatArray,
+    smile: Smile,
+    option: tuple[float, float, float, float],
+    sides: tuple[float, float],
+    normal: bool,
+    total: FloatArray,
+) -> None:
+    """total[s] += amount paid[s] option(F, strike).
+
+    :param option: gearing, constant, amount and strike. :param sides: shift and sign.
+    """
+    g, c, n, rate = option
+    displacement, side = sides
+    if normal:
+        for s in range(total.size):
+            forward = fma(g, grown[s], c)
+            value = bachelier(forward, rate, total_variance(smile, s), side)
+            total[s] = fma(n * paid[s], value, total[s])
+    else:
+        for s in range(total.size):
+            forward = fma(g, grown[s], c)
+            value = shifted_black(forward, rate, displacement, total_variance(smile, s), side)
+            total[s] = fma(n * paid[s], value, total[s])
 
 
 @kernel
@@ -36,41 +64,64 @@ def add_optionlets(
     discount: UsedNodes,
     variances: Variances,
     terms: OptionletTerms,
-    options: RateOptions,
+    sides: OptionletSides,
     normal: bool,
     first: int,
     value: FloatArray,
 ) -> None:
-    """value[k, first + s] += sum over terms of amount D(payment) option(F), F = gearing x growth + constant.
+    """value[k, first + s] += sum over terms of amount D(payment) option(F, strike), F = gearing x growth + constant.
 
     :param variances: one a term.
-    :param options: of the trades.
+    :param sides: of the trades.
     :param normal: volatilities are normal (the shift is not used), else those of forward + shift.
     :param first: column of `value` that the first scenario goes to.
     :param value: float64[m, n_scenarios], added to.
     """
-    offsets, growth, payment, gearing, constant, amount = terms
+    offsets, growth, payment, gearing, constant, amount, strike = terms
     factors, position = discount
-    strike, shift, sign = options
+    shift, sign = sides
     width = factors.shape[1]
     for k in range(rows.size):
         row = rows[k]
         total = value[k, first : first + width]
-        rate, displacement, side = strike[row], shift[row], sign[row]
         for j in range(offsets[row], offsets[row + 1]):
-            g, c, n = gearing[j], constant[j], amount[j]
+            grown, paid = factors[position[growth[j]]], factors[position[payment[j]]]
+            option = (gearing[j], constant[j], amount[j], strike[j])
+            _add_options(grown, paid, smile_of(variances, j), option, (shift[row], sign[row]), normal, total)
+
+
+@kernel
+def add_survival_optionlets(
+    rows: Indices,
+    discount: UsedNodes,
+    survival: UsedNodes,
+    variances: Variances,
+    terms: tuple[OptionletTerms, Indices],
+    sides: OptionletSides,
+    normal: bool,
+    first: int,
+    value: FloatArray,
+) -> None:
+    """As `add_optionlets`, each term times Q(hazard node): rates and defaults are independent.
+
+    :param terms: with hazard nodes int32[k].
+    """
+    (offsets, growth, payment, gearing, constant, amount, strike), hazard_node = terms
+    factors, position = discount
+    alive, hazard_position = survival
+    shift, sign = sides
+    width = factors.shape[1]
+    paid = np.empty(width)
+    for k in range(rows.size):
+        row = rows[k]
+        total = value[k, first : first + width]
+        for j in range(offsets[row], offsets[row + 1]):
             grown, d = factors[position[growth[j]]], factors[position[payment[j]]]
-            smile = smile_of(variances, j)
-            if normal:
-                for s in range(width):
-                    forward = fma(g, grown[s], c)
-                    option = bachelier(forward, rate, total_variance(smile, s), side)
-                    total[s] = fma(n * d[s], option, total[s])
-            else:
-                for s in range(width):
-                    forward = fma(g, grown[s], c)
-                    option = shifted_black(forward, rate, displacement, total_variance(smile, s), side)
-                    total[s] = fma(n * d[s], option, total[s])
+            q = alive[hazard_position[hazard_node[j]]]
+            for s in range(width):
+                paid[s] = d[s] * q[s]
+            option = (gearing[j], constant[j], amount[j], strike[j])
+            _add_options(grown, paid, smile_of(variances, j), option, (shift[row], sign[row]), normal, total)
 
 
 @inline
@@ -130,7 +181,8 @@ def add_swaptions(
     worth over that annuity. A trade with settlement terms is settled in cash: its annuity is that of the par yield S,
     discounted from the settlement date.
 
-    :param options: `RateOptions`, and amount float64[n].
+    :param options: strike, shift (of lognormal rates), sign (+1 for payers, -1 for receivers) and amount, float64[n]
+        each.
     :param normal: bool[n], volatilities are normal (the shift is not used), else those of forward + shift.
     :param first, value: as of `add_optionlets`.
     """

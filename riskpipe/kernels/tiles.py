@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
 from riskpipe.kernels.compiler import kernel
-from riskpipe.kernels.mathematics import exp
+from riskpipe.kernels.mathematics import exp, log
 
 
 @kernel
@@ -45,4 +45,13 @@ def exponentials(x: FloatArray) -> FloatArray:
     out = np.empty(x.shape[0])
     for k in range(x.shape[0]):
         out[k] = exp(x[k])
+    return out
+
+
+@kernel
+def logarithms(x: FloatArray) -> FloatArray:
+    """The natural logarithm of each element, likewise."""
+    out = np.empty(x.shape[0])
+    for k in range(x.shape[0]):
+        out[k] = log(x[k])
     return out

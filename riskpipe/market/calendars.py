@@ -1,39 +1,31 @@
 """Holiday calendars and business-day conventions, over whole arrays of dates.
 
-The holidays come from QuantLib, listed once a process and calendar, and are used through tables of all days of the
-years that QuantLib knows (1901 to 2199). Outside these years only weekends are holidays, and numpy's business-day
-functions serve.
+The business days come from QuantLib and are used through tables of all days of the years that QuantLib knows (1901 to
+2199). Outside these years only weekends are closed: the weekdays that are closed all through the first, and the last,
+of these years.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.metadata import version
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from riskpipe.kernels.arguments import BusinessTable
 from riskpipe.kernels.business_days import FOLLOWING, MODIFIED_FOLLOWING, PRECEDING, roll, step
-from riskpipe.market.calendar_names import CALENDARS, QUANTLIB, is_calendar
+from riskpipe.market.calendar_names import is_calendar, unknown_calendar
 from riskpipe.market.date_rules import CONVENTIONS
 from riskpipe.market.labels import Labels
-from riskpipe.store.kept import KeptResults
+from riskpipe.market.open_days import FIRST, LAST, OpenDays, open_days, weekday
 
-_ROLLS: Final = {
-    "following": ("following", FOLLOWING),
-    "modified_following": ("modifiedfollowing", MODIFIED_FOLLOWING),
-    "preceding": ("preceding", PRECEDING),
-}
-_FIRST, _LAST = -25_202, 84_005  # 1901-01-01 and 2199-12-31
+_ROLLS: Final = {"following": FOLLOWING, "modified_following": MODIFIED_FOLLOWING, "preceding": PRECEDING}
 _MARGIN: Final = 31  # days
-_DAYS: Final = "days.npy"
-_EXCEL_EPOCH: Final = 25569  # QuantLib's serial number of 1970-01-01
+_BEGIN, _END = FIRST - _MARGIN, LAST + 1 + _MARGIN
+_YEAR: Final = 366
 
 Days = NDArray[np.int32]
 Integers = NDArray[np.int64]
@@ -43,83 +35,56 @@ Integers = NDArray[np.int64]
 class BusinessDays:
     """A calendar.
 
-    :param holidays: as numpy has them, for days that the table does not reach.
-    :param table: of 1901 to 2199.
+    :param open_days: of 1901 to 2199.
+    :param before, after: bool[7], the open weekdays of earlier and of later days, from Monday on.
+    :param table: of the same years; its business days go on for a month at either end.
     """
 
-    holidays: np.busdaycalendar
+    open_days: OpenDays
+    before: NDArray[np.bool_]
+    after: NDArray[np.bool_]
     table: BusinessTable
 
     @staticmethod
-    def of(holidays: NDArray[np.datetime64]) -> BusinessDays:
-        """Weekends (Saturday, Sunday) and these are holidays."""
-        calendar = np.busdaycalendar(holidays=holidays)
-        # business days around the ends are needed, too
-        days = np.arange(_FIRST - _MARGIN, _LAST + 1 + _MARGIN, dtype=np.int32)
-        is_open = np.empty(len(days), np.bool_)
-        is_open[:] = np.is_busday(days.astype("datetime64[D]"), busdaycal=calendar)
-        following = np.cumsum(is_open, dtype=np.int32) - is_open.astype(np.int32)
-        return BusinessDays(calendar, (_FIRST, following[_MARGIN:-_MARGIN].copy(), days[is_open]))
+    def of(is_open: OpenDays) -> BusinessDays:
+        """:raises ValueError: no weekday is open."""
+        before, after = _open_weekdays(is_open[:_YEAR], FIRST), _open_weekdays(is_open[-_YEAR:], LAST + 1 - _YEAR)
+        if not (before.any() and after.any()):
+            raise ValueError("a calendar without business days")
+        margins = np.arange(_BEGIN, FIRST), np.arange(LAST + 1, _END)
+        every = np.concatenate((before[weekday(margins[0])], is_open, after[weekday(margins[1])]))
+        following = np.cumsum(every, dtype=np.int32) - every.astype(np.int32)
+        days = np.arange(_BEGIN, _END, dtype=np.int32)
+        return BusinessDays(is_open, before, after, (FIRST, following[_MARGIN:-_MARGIN].copy(), days[every]))
+
+
+def _open_weekdays(is_open: OpenDays, first: int) -> NDArray[np.bool_]:
+    """bool[7]: the weekdays that are open at least once in a year that begins on the day `first`."""
+    return np.bincount(weekday(np.arange(first, first + len(is_open))), is_open, 7) > 0
 
 
 Calendar = Labels | str | BusinessDays
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=128)
 def business_calendar(name: str) -> BusinessDays:
-    """Weekends and holidays of a calendar; of a joint one `A+B`, the holidays of either.
+    """Weekends and holidays of a calendar, 0.8 MiB; of a joint one `A+B`, those of either.
 
     :raises ValueError: the name is no calendar.
     """
     if not is_calendar(name):
-        raise ValueError(f"unknown calendar {name!r}: one of {', '.join(CALENDARS)}, or joint ones such as TARGET+USNY")
-    return BusinessDays.of(np.concatenate([_holidays(part) for part in name.split("+")]))
+        raise ValueError(unknown_calendar(name))
+    return BusinessDays.of(np.logical_and.reduce([open_days(part) for part in name.split("+")]))
 
 
 def without(calendar: str, days: Days) -> BusinessDays:
-    """A calendar in which `days` int32[n] are holidays too."""
+    """A calendar in which `days` int32[n], of 1901 to 2199, are holidays too."""
     named = business_calendar(calendar)
     if not len(days):
         return named
-    return BusinessDays.of(np.concatenate((named.holidays.holidays, days.astype("datetime64[D]"))))
-
-
-def quantlib_calendar(name: str) -> Any:
-    """A calendar of QuantLib's; of a joint one `A+B` the holidays of either."""
-    import QuantLib as ql  # noqa: N813  # slow to import, and not every book has dates to adjust
-
-    parts = []
-    for part in name.split("+"):
-        kind, market = QUANTLIB[part]
-        maker = getattr(ql, kind)
-        parts.append(maker(getattr(maker, market)) if market else maker())
-    return parts[0] if len(parts) == 1 else ql.JointCalendar(parts)
-
-
-@lru_cache(maxsize=len(CALENDARS))
-def _holidays(name: str) -> NDArray[np.datetime64]:
-    """Ascending; kept between processes, because QuantLib is slow to import, and to list a calendar."""
-    if name == "weekends":
-        return np.zeros(0, "datetime64[D]")
-    kept = KeptResults.of_user()
-    key = hashlib.sha256(f"1 {name} {QUANTLIB[name]} {version('QuantLib')}".encode()).hexdigest()
-    found = kept.find(f"calendar-{key}")
-    if found is not None:
-        with suppress(OSError):  # deleted since
-            kept_days: Days = np.load(found.path(_DAYS), allow_pickle=False)
-            return kept_days.astype("datetime64[D]")
-    days = _listed(name)
-    kept.keep(f"calendar-{key}", name, {_DAYS: lambda path: np.save(path, days, allow_pickle=False)})
-    return days.astype("datetime64[D]")
-
-
-def _listed(name: str) -> Days:
-    """QuantLib's list."""
-    import QuantLib as ql  # noqa: N813
-
-    dates = quantlib_calendar(name).holidayList(ql.Date.minDate(), ql.Date.maxDate() - 1, False)
-    serials = np.fromiter((date.serialNumber() for date in dates), np.int32, len(dates))
-    return serials - np.int32(_EXCEL_EPOCH)
+    is_open = named.open_days.copy()
+    is_open[days - FIRST] = False
+    return BusinessDays.of(is_open)
 
 
 def adjust(days: Days, calendar: Calendar, convention: Labels | str, offsets: Integers | None = None) -> Days:
@@ -142,17 +107,45 @@ def adjust(days: Days, calendar: Calendar, convention: Labels | str, offsets: In
             _check_convention(rule)
             if rule == "unadjusted":
                 continue
-            numpys, code = _ROLLS[rule]
+            code = _ROLLS[rule]
             if roll(rows[among], offsets, dates.table, code, adjusted):
-                _roll_far(adjusted, _positions(rows[among], offsets), dates, numpys)
+                _roll_far(adjusted, _positions(rows[among], offsets), dates, code)
     return adjusted
 
 
-def _roll_far(days: Days, at: Integers, dates: BusinessDays, rule: str) -> None:
+def _roll_far(days: Days, at: Integers, dates: BusinessDays, rule: int) -> None:
     """Move those of the days at `at` that are outside the table, in place."""
-    far = at[(days[at] < _FIRST) | (days[at] > _LAST)]
-    stamps = days[far].astype("datetime64[D]")
-    days[far] = np.busday_offset(stamps, 0, rule, busdaycal=dates.holidays).astype(np.int32)  # type: ignore[call-overload]
+    far = at[(days[at] < FIRST) | (days[at] > LAST)]
+    rank = _rank(dates, days[far])
+    later = _ranked(dates, rank)
+    earlier = np.where(later == days[far], later, _ranked(dates, rank - 1))
+    if rule == MODIFIED_FOLLOWING:
+        months = (x.astype("datetime64[D]").astype("datetime64[M]") for x in (later, days[far]))
+        days[far] = np.where(np.equal(*months), later, earlier)
+    else:
+        days[far] = later if rule == FOLLOWING else earlier
+
+
+def _rank(dates: BusinessDays, days: Days) -> Integers:
+    """int64[n]: how many business days are before each day, those before the table's months counted below zero."""
+    business = dates.table[2]
+    rank = np.searchsorted(business, days)
+    early, late = days < _BEGIN, days >= _END
+    stamps, (begin, end) = days.astype("datetime64[D]"), np.array((_BEGIN, _END), "datetime64[D]")
+    rank[early] = -np.busday_count(stamps[early], begin, weekmask=dates.before)
+    rank[late] = len(business) + np.busday_count(end, stamps[late], weekmask=dates.after)
+    return rank
+
+
+def _ranked(dates: BusinessDays, rank: Integers) -> Days:
+    """int32[n]: the business days that have so many before them."""
+    business = dates.table[2]
+    days = business[np.clip(rank, 0, len(business) - 1)]
+    early, late = rank < 0, rank >= len(business)
+    begin, end = np.array((_BEGIN, _END), "datetime64[D]")
+    days[early] = np.busday_offset(begin, rank[early], "forward", weekmask=dates.before).astype(np.int32)
+    days[late] = np.busday_offset(end, rank[late] - len(business), "forward", weekmask=dates.after).astype(np.int32)
+    return days
 
 
 def _positions(rows: Integers, offsets: Integers) -> Integers:
@@ -178,25 +171,41 @@ def add_business_days(days: Days, count: int | NDArray[np.integer], calendar: Ca
 
 
 def _step_far(days: Days, counts: Integers, dates: BusinessDays) -> Days:
-    stamps = days.astype("datetime64[D]")
-    # numpy first rolls a holiday to a business day: backwards, so that the roll costs no step
-    later = np.busday_offset(stamps, counts, "preceding", busdaycal=dates.holidays)
-    earlier = np.busday_offset(stamps, counts, "following", busdaycal=dates.holidays)
-    return np.where(counts > 0, later, earlier).astype(np.int32)
+    rank = _rank(dates, days)
+    on_holiday = _ranked(dates, rank) != days
+    return _ranked(dates, rank + counts - (on_holiday & (counts > 0)))
 
 
 def is_business_day(days: Days, calendar: Calendar) -> NDArray[np.bool_]:
     """bool[n]: neither a weekend nor a holiday."""
+    if not isinstance(calendar, Labels):
+        return _are_open(business_calendar(calendar) if isinstance(calendar, str) else calendar, days)
     result = np.empty(len(days), np.bool_)
     for dates, rows in _calendars(calendar, len(days)):
-        result[rows] = np.is_busday(days[rows].astype("datetime64[D]"), busdaycal=dates.holidays)
+        result[rows] = _are_open(dates, days[rows])
     return result
+
+
+def _are_open(dates: BusinessDays, days: Days) -> NDArray[np.bool_]:
+    found = dates.open_days.take(days - FIRST, mode="clip")
+    if days.min(initial=FIRST) < FIRST or days.max(initial=LAST) > LAST:
+        far = np.flatnonzero((days < FIRST) | (days > LAST))
+        found[far] = _ranked(dates, _rank(dates, days[far])) == days[far]
+    return found
 
 
 def business_days(start: int, stop: int, calendar: str | BusinessDays) -> Days:
     """The business days in [start, stop), ascending."""
     days = np.arange(start, max(start, stop), dtype=np.int32)
     return days[is_business_day(days, calendar)]
+
+
+def count_business_days(start: Days, stop: Days, calendar: Calendar) -> Integers:
+    """int64[n]: how many business days are in [start, stop); below zero where stop < start."""
+    counts = np.empty(len(start), np.int64)
+    for dates, rows in _calendars(calendar, len(start)):
+        counts[rows] = _rank(dates, stop[rows]) - _rank(dates, start[rows])
+    return counts
 
 
 def _check_convention(name: str) -> None:

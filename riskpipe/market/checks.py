@@ -10,16 +10,9 @@ import numpy as np
 import pyarrow as pa
 
 from riskpipe.errors import Level
-from riskpipe.market.factors import (
-    KINDS,
-    MARKET_SCHEMA,
-    NO_DATE,
-    REQUIRED_COLUMNS,
-    MarketFault,
-    fault,
-    nearest,
-)
+from riskpipe.market.factors import DIVIDENDS, KINDS, NO_DATE, MarketFault, fault, nearest
 from riskpipe.market.point_rules import check_names, check_tenors, check_values
+from riskpipe.market.point_table import MARKET_SCHEMA, REQUIRED_COLUMNS
 from riskpipe.market.points import Points
 from riskpipe.market.rules import Rule, faults_of
 from riskpipe.market.strike_checks import check_slices, check_strikes
@@ -123,11 +116,15 @@ def _check_past(points: Points) -> Iterator[MarketFault]:
     dated = [k for k, spec in enumerate(specs) if spec and points.days[k] > NO_DATE and points.kind[k] not in used]
     living = {(points.kind[k], points.name[k]) for k in dated if points.days[k] > points.as_of}
     past = [k for k in dated if points.days[k] <= points.as_of]
-    rows = [k for k in past if (points.kind[k], points.name[k]) in living]
+
+    def is_spare(k: int) -> bool:
+        return (points.kind[k], points.name[k]) in living or points.kind[k] in DIVIDENDS
+
+    rows = [k for k in past if is_spare(k)]
     yield from points.report(
         Level.WARNING, "tenor", "point in the past", rows, "a point at or before as_of is not used"
     )
-    rows = [k for k in past if (points.kind[k], points.name[k]) not in living]
+    rows = [k for k in past if not is_spare(k)]
     message = "no point of the curve or surface is after as_of: it is flat at its last one"
     yield from points.report(Level.WARNING, "tenor", "all in the past", rows, message)
 

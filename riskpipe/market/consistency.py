@@ -6,11 +6,23 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import combinations
-
-import pyarrow as pa
+from typing import TYPE_CHECKING
 
 from riskpipe.errors import Level
-from riskpipe.market.factors import KINDS, MarketFault, fault, is_currency, is_pair, pillar_days
+from riskpipe.market.factors import (
+    CARRY_KINDS,
+    DIVIDENDS,
+    KINDS,
+    MarketFault,
+    fault,
+    is_currency,
+    is_pair,
+    nearest,
+    pillar_days,
+)
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 TOLERANCE = 1e-3
 """By which a spot and its mirror, or what other spots make of it, may differ besides their rounding: bid and offer,
@@ -20,6 +32,14 @@ _LEAST_DECIMALS = 4
 _SHOWN = 3
 _NEAR_DAYS = 92
 """Within a quarter no rates, dividends or lending fees take a forward far from its spot."""
+
+_CARRIES = {
+    "dividend_yield": "dividend yields",
+    "dividend": "cash dividends",
+    "dividend_ratio": "proportional dividends",
+    "borrow": "borrow costs",
+}
+_TOLD = "{} of what has forward prices are not used: the forward prices tell its forwards"
 
 _MAJORS = "USD EUR JPY GBP CHF AUD CAD NZD SEK NOK DKK CNY CNH HKD SGD ZAR MXN BRL INR KRW PLN CZK HUF TRY ILS"
 
@@ -31,7 +51,7 @@ class Tolerances:
     """By how much, relative to the lower, two facts may differ before they exclude each other.
 
     :param fx_cross: an exchange rate, and what two others make of it.
-    :param forward: a forward price within three months, and the spot: of pairs and of what has dividend yields.
+    :param forward: a forward price within three months, and the spot: of pairs and of what has dividends.
     :param commodity_forward: likewise where nothing says what the carry is: what cannot be stored has had seven times.
     """
 
@@ -76,7 +96,7 @@ class _Facts:
             self.ids.setdefault(group, []).append(factor)
             if currency is not None:
                 self.currency[group] = currency
-            if kind == "normal_vol" or strike_type in ("absolute", "offset"):
+            if kind in ("normal_vol", "dividend") or strike_type in ("absolute", "offset"):
                 self.by_price.add(group)
             if kind == "spot" and is_pair(name, currency):
                 (self.itself if name[:3] == name[3:] else self.spots)[name] = value
@@ -226,7 +246,7 @@ def _underlying_currencies(facts: _Facts) -> Iterator[MarketFault]:
             ids = [*facts.ids[group], *facts.ids["forward_price", name]]
             message = f"spot:{name} is in {currency}, forward_price:{name} in {forward}"
             yield fault(Level.ERROR, "currency", "contradicting currency", ids, message)
-        elif kind in ("dividend_yield", "black_vol", "normal_vol") and underlying not in (None, currency):
+        elif kind in (*CARRY_KINDS, "black_vol", "normal_vol") and underlying not in (None, currency):
             message = f"{kind}:{name} is in {currency}, its underlying in {underlying}"
             level = Level.ERROR if group in facts.by_price else Level.WARNING
             yield fault(level, "currency", "contradicting currency", facts.ids[group], message)
@@ -239,7 +259,8 @@ def _forwards(facts: _Facts) -> Iterator[MarketFault]:
         spot = pairs.get(name, facts.prices.get(name))
         if spot is None or days > _NEAR_DAYS or forward <= 0.0:  # a negative price has no ratio
             continue
-        key = "forward" if name in pairs or ("dividend_yield", name) in facts.ids else "commodity_forward"
+        told = any((kind, name) in facts.ids for kind in CARRY_KINDS)
+        key = "forward" if name in pairs or told else "commodity_forward"
         apart = max(spot, forward) / min(spot, forward) - 1.0
         if apart > getattr(facts.tolerances, key):
             quoted = name if ("spot", name) in facts.ids else name[3:] + name[:3]
@@ -256,8 +277,7 @@ def _not_used(facts: _Facts) -> Iterator[MarketFault]:
     quoted, quotes = [name for kind, name in sorted(facts.ids) if kind == "forward_price"], _quotes(facts.spots)
     pairs, others = [name for name in quoted if name in quotes], [name for name in quoted if name not in quotes]
     messages = {
-        ("dividend_yield", *others): "dividend yields of what has forward prices are not used: the forward prices tell "
-        "its forwards",
+        **{(kind, *others): _TOLD.format(what) for kind, what in _CARRIES.items()},
         ("spot", *others): "spots of what has forward prices are not used: the forward prices tell its forwards, "
         "today's too, and are what scenarios of its price have to move",
         ("forward_price", *pairs): "no FX product uses forward prices: its forwards follow from the spot and both "
@@ -267,6 +287,14 @@ def _not_used(facts: _Facts) -> Iterator[MarketFault]:
         idle = [factor for name in names for factor in facts.ids.get((kind, name), ())]
         if idle:
             yield fault(Level.WARNING, "factor", "not used", idle, message)
+    priced = {name for kind, name in facts.ids if kind in ("spot", "forward_price")}
+    for kind in (*DIVIDENDS, "borrow"):
+        unknown = {name for own, name in facts.ids if own == kind} - priced
+        if unknown:
+            hint = nearest(min(unknown), sorted(priced))
+            message = f"{_CARRIES[kind]} of what has no spot are not used, such as those of {min(unknown)!r}{hint}"
+            idle = [factor for name in sorted(unknown) for factor in facts.ids[kind, name]]
+            yield fault(Level.WARNING, "name", "not used", idle, message)
 
 
 _RULES: tuple[Callable[[_Facts], Iterator[MarketFault]], ...] = (

@@ -60,6 +60,7 @@ class Curves:
 
     :param horizon_days: calendar days forward: pillars keep their dates, so times get shorter; points whose
         time is not positive any more are not used.
+    :ivar contracts: bool[groups]: forward prices of futures contracts by their expiries.
     """
 
     def __init__(self, snapshot: MarketSnapshot, conventions: Conventions, horizon_days: int = 0) -> None:
@@ -73,6 +74,13 @@ class Curves:
         self._living = np.minimum(living, self._stop - 1)
         self._linear_zero = np.array(
             [conventions.interpolation(group.name) == "linear_zero" for group in snapshot.groups], np.bool_
+        )
+        self.contracts = np.array(
+            [
+                group.kind == "forward_price" and conventions.commodity(group.name).curve == "contracts"
+                for group in snapshot.groups
+            ],
+            np.bool_,
         )
         self._flat_forward = np.array(
             [_is_flat_forward(group, snapshot, conventions) for group in snapshot.groups], np.bool_
@@ -107,14 +115,30 @@ class Curves:
 
     def forward_price(self, groups: NDArray[np.int32], days: NDArray[np.int32]) -> tuple[Index, FloatArray]:
         """Weights of forward prices: linear in time between delivery dates, flat beyond, whatever the
-        horizon.
+        horizon; of contracts the whole price of `contract`.
 
         :return: index int32[n, 2], weight float64[n, 2].
         """
         left, right, fraction = linear_position(
             self._grid, self._start[groups], self._stop[groups], days.astype(np.float64)
         )
+        own = self.contracts[groups]
+        if own.any():
+            left[own], _ = self.contract(groups[own], days[own])
+            right[own] = left[own]
+            fraction[own] = 0.0
         return _pair(left, right), np.column_stack((1.0 - fraction, fraction))
+
+    def contract(
+        self, groups: NDArray[np.int32], days: NDArray[np.int32], later: NDArray[np.int32] | int = 0
+    ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """The first contract that expires on or after a day, or one so many contracts `later`.
+
+        :return: int64[n], its factor, of the last contract where there is none; bool[n], there is one.
+        """
+        found = bracket(self._grid, self._start[groups], self._stop[groups], days.astype(np.float64) - 0.5) + 1 + later
+        last = self._stop[groups] - 1
+        return np.minimum(found, last), found <= last
 
     def exact(self, groups: NDArray[np.int32], days: NDArray[np.int32]) -> NDArray[np.int64]:
         """int64[n]: the factor of exactly that date, -1 where there is none or the group is -1."""

@@ -39,6 +39,11 @@ class DatedLevels:
         for number, piece in enumerate(self._pieces):
             yield slice(number * self._rows, number * self._rows + len(piece)), piece
 
+    def row(self, date: int) -> FloatArray:
+        """The levels of one date, float64[n_columns], a copy."""
+        found: FloatArray = self._pieces[date // self._rows][date % self._rows].copy()
+        return found
+
     def drain(self) -> Iterator[FloatArray]:
         """Each date's levels, float64[n_columns], in order; afterwards there are none."""
         while self._pieces:

@@ -1,8 +1,10 @@
-"""The day that a market or a history says it is of: a column of the table, or a key of the file's footer."""
+"""The day that a market or a history says it is of: a column of the table, a key of the file's footer, or its path."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
@@ -10,7 +12,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from riskpipe.errors import Level
-from riskpipe.market.calendar_names import CALENDARS
 from riskpipe.market.calendars import add_business_days
 from riskpipe.market.factors import MarketFault, date_of, days_of, fault
 from riskpipe.store.columns import can_read, read_column
@@ -21,17 +22,44 @@ AS_OF_COLUMNS = ("as_of", "as_of_date")
 MARKET_COLUMNS = (*AS_OF_COLUMNS, "date")
 OTHER_DAY = "another day"
 
-# A day that is a holiday anywhere is not asked for.
-_EVERYWHERE = "+".join(CALENDARS)
+# A day that is a holiday in one of the large markets, whose fixings stop on it, is not asked for.
+_EVERYWHERE = "TARGET+USNY+USGS+GBLO+JPTO+SOFR+SONIA+SARON+CORRA+AONIA+NZOCR+SWESTR+DESTR+NOWA+KOFR"
 
 
-def market_date_faults(table: pa.Table, as_of: int, level: Level) -> Iterator[MarketFault]:
+# Years of this century and the last, so that no other number of eight digits is taken for a day.
+_IN_PATH = re.compile(r"(?<!\d)((?:19|20)\d\d)([-/_]?)(\d\d)\2(\d\d)(?!\d)")
+
+
+@dataclass(frozen=True)
+class DateSource:
+    """Where a market must say which day it is of (`inputs.market_date`).
+
+    :param where: footer, path, or column:NAME. :param path: of the market.
+    """
+
+    where: str
+    path: str
+
+    @property
+    def column(self) -> str | None:
+        kind, _, name = self.where.partition(":")
+        return name if kind == "column" else None
+
+
+def market_date_faults(
+    table: pa.Table, as_of: int, level: Level, source: DateSource | None = None
+) -> Iterator[MarketFault]:
     """What says that the market is of another day than `as_of`.
 
     :param table: as read: its footer's keys are the metadata of its schema.
-    :param as_of: days since 1970-01-01. :param level: of a market of another day.
+    :param as_of: days since 1970-01-01. :param level: of a market of another day, or that does not say where it must.
     """
     days: set[int] = set()
+    if source is not None:
+        days |= _declared(table, source)
+        if not days:
+            message = f"the market does not say which day it is of: inputs.market_date is {source.where}"
+            yield fault(level, source.column or "", "no date", (), f"{message}; as_of is {date_of(as_of)}")
     for column in _columns(table, MARKET_COLUMNS):
         found = _days(table, column)
         if found is None:
@@ -85,6 +113,18 @@ def days_of_directories(given: Mapping[str, str | None]) -> set[int]:
     """
     texts = (text for name, text in given.items() if name.lower() in MARKET_COLUMNS and text is not None)
     return {day for day in map(_parsed, texts) if day is not None}
+
+
+def _declared(table: pa.Table, source: DateSource) -> set[int]:
+    """What stands where it must; nothing, or no date: none."""
+    if source.where == "footer":
+        return _footer(table) or set()
+    if source.column is not None:
+        return (_days(table, source.column) if _is_one(table, source.column) else None) or set()
+    # The last of a path is nearest to the file: /2025-archive/2026/11/20/market.parquet.
+    texts = ["-".join(match.group(1, 3, 4)) for match in _IN_PATH.finditer(source.path)]
+    found = [day for day in map(_parsed, texts) if day is not None]
+    return set(found[-1:])
 
 
 def _columns(table: pa.Table, names: tuple[str, ...]) -> list[str]:

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
 from riskpipe.market.conventions import Conventions
-from riskpipe.market.factors import MARKET_SCHEMA, MarketFault
+from riskpipe.market.factors import MarketFault
+from riskpipe.market.point_table import MARKET_SCHEMA
 from riskpipe.market.snapshot import MarketSnapshot
 
 GroupName = tuple[str, str]

@@ -9,34 +9,20 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from difflib import get_close_matches
-from typing import Literal
-
-import pyarrow as pa
+from typing import Literal, get_args
 
 from riskpipe.errors import Level
 
 Return = Literal["absolute", "relative", "log"]
 Move = Literal["absolute", "relative", "log", "none"]
+RiskClass = Literal["rates", "inflation", "credit", "fx", "equity", "commodity", "volatility"]
+RISK_CLASSES: tuple[RiskClass, ...] = get_args(RiskClass)
+LiquidityHorizon = Literal[10, 20, 40, 60, 120]
+LIQUIDITY_HORIZONS: tuple[LiquidityHorizon, ...] = get_args(LiquidityHorizon)
+"""In days (MAR33.12)."""
 
 NO_DATE = -(2**31)
 """Days of a point that has no pillar date (spots, recoveries, correlations)."""
-
-MARKET_SCHEMA = pa.schema(
-    [
-        ("factor", pa.string()),
-        ("kind", pa.string()),
-        ("name", pa.string()),
-        ("currency", pa.string()),
-        ("tenor", pa.string()),
-        ("underlying_tenor", pa.string()),
-        ("strike", pa.float64()),
-        ("strike_type", pa.string()),
-        ("instrument", pa.string()),
-        ("value", pa.float64()),
-    ]
-)
-REQUIRED_COLUMNS = ("factor", "kind", "name", "value")
-"""The columns a market table must have; the others may be left out and then count as null."""
 
 DELTA_TYPES = ("delta_put", "delta_call")
 SPREAD_TYPES = ("risk_reversal", "butterfly")
@@ -57,9 +43,11 @@ class Kind:
     :param bounds: the least and the largest value that there can be, under every scenario too.
     :param fact: observed in the past: scenarios may not move it.
     :param made: of derived points alone: neither in inputs nor named by scenarios.
+    :param risk_class: that its factors belong to, unless their name says otherwise (`riskpipe.market.risk_classes`).
     """
 
     name: str
+    risk_class: RiskClass
     needs: tuple[str, ...] = ()
     move: Move = "absolute"
     positive: bool = False
@@ -69,25 +57,34 @@ class Kind:
     made: bool = False
 
 
+DIVIDENDS = ("dividend", "dividend_ratio")
+"""Kinds whose points are events of their dates, no curve: a point of today or before has been."""
+
+CARRY_KINDS = ("dividend_yield", "borrow", *DIVIDENDS)
+"""Kinds that make forwards of a spot beside rates, each optional."""
+
 KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
-        Kind("spot", move="log", positive=True),
-        Kind("zero_rate", ("tenor",)),
-        Kind("par_rate", ("tenor", "instrument")),
-        Kind("forward_price", ("tenor",), move="log"),
-        Kind("dividend_yield", ("tenor",)),
-        Kind("hazard_rate", ("tenor",)),
-        Kind("cds_spread", ("tenor",)),
-        Kind("recovery", move="none", bounds=(0.0, 1.0)),
-        Kind("black_vol", ("tenor",), move="log", positive=True, volatility=True),
-        Kind("normal_vol", ("tenor",), move="log", positive=True, volatility=True),
-        Kind("fx_vol", ("tenor",), move="log", positive=True, volatility=True),
-        Kind("correlation", move="none", bounds=(-1.0, 1.0)),
-        Kind("fixing", ("tenor",), move="none", fact=True),
-        Kind("index_fixing", ("tenor",), move="none", positive=True, fact=True),
-        Kind("inflation_zero", ("tenor",)),
-        Kind("smile_vol", ("tenor",), move="none", positive=True, volatility=True, made=True),
+        Kind("spot", "equity", move="log", positive=True),
+        Kind("zero_rate", "rates", ("tenor",)),
+        Kind("par_rate", "rates", ("tenor", "instrument")),
+        Kind("forward_price", "commodity", ("tenor",), move="log"),
+        Kind("dividend_yield", "equity", ("tenor",)),
+        Kind("dividend", "equity", ("tenor",), move="relative", bounds=(0.0, math.inf)),
+        Kind("dividend_ratio", "equity", ("tenor",), move="relative", bounds=(0.0, 1.0)),
+        Kind("borrow", "equity", ("tenor",)),
+        Kind("hazard_rate", "credit", ("tenor",)),
+        Kind("cds_spread", "credit", ("tenor",)),
+        Kind("recovery", "credit", move="none", bounds=(0.0, 1.0)),
+        Kind("black_vol", "volatility", ("tenor",), move="log", positive=True, volatility=True),
+        Kind("normal_vol", "volatility", ("tenor",), move="log", positive=True, volatility=True),
+        Kind("fx_vol", "volatility", ("tenor",), move="log", positive=True, volatility=True),
+        Kind("correlation", "volatility", move="none", bounds=(-1.0, 1.0)),
+        Kind("fixing", "rates", ("tenor",), move="none", fact=True),
+        Kind("index_fixing", "inflation", ("tenor",), move="none", positive=True, fact=True),
+        Kind("inflation_zero", "inflation", ("tenor",)),
+        Kind("smile_vol", "volatility", ("tenor",), move="none", positive=True, volatility=True, made=True),
     )
 }
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from riskpipe.market.factors import is_pair
+from riskpipe.market.nodes import FxNodes
 from riskpipe.market.snapshot import MarketSnapshot
 
 _PREFERRED_CROSSES = ("USD", "EUR")
@@ -70,3 +74,13 @@ class FxGraph:
             if near is not None and far is not None:
                 return (near, far)
         return None
+
+
+def spots_of(routes: Sequence[Route], codes: NDArray[np.int32]) -> FxNodes:
+    """The rates of some routes, one node a code; code -1 is the rate of a currency against itself."""
+    index = np.zeros((len(routes) + 1, 2), np.int32)
+    power = np.zeros((len(routes) + 1, 2), np.int8)
+    for k, route in enumerate(routes):
+        for j, leg in enumerate(route):
+            index[k, j], power[k, j] = leg.factor, leg.power
+    return FxNodes(index[codes], power[codes])

@@ -30,6 +30,8 @@ class DailyGrowths:
     :param weight: float64[d], for how much of that time the rate counts.
     :param first, begin, stop, last: int32[p]: a period's days are `first`, those from `begin` to `stop` - 1, and
         `last`; first and last are -1 where there are none.
+    :param averaged: bool[p]: not the product, but one and the sum of weight (P(start) / P(end) - 1), over `begin` to
+        `stop` alone.
     """
 
     curve: Labels
@@ -40,6 +42,7 @@ class DailyGrowths:
     begin: Positions
     stop: Positions
     last: Positions
+    averaged: NDArray[np.bool_]
 
     def __len__(self) -> int:
         return len(self.begin)
@@ -70,6 +73,7 @@ def joined(parts: Sequence[DailyGrowths]) -> DailyGrowths:
         shifted("begin"),
         shifted("stop"),
         shifted("last"),
+        np.concatenate([np.empty(0, np.bool_), *(part.averaged for part in parts)]),
     )
 
 
@@ -92,9 +96,13 @@ class Grown:
 
     def dates(self) -> list[tuple[Labels, Days]]:
         """Curves and dates of the discount factors that growths are made of: of the ratios, then of the days."""
+        days = self.growths
+        of_days = [(days.curve, days.start), (days.curve, days.end)]
+        if not len(days):
+            return [(self.curve, self.start), (self.curve, self.end), *of_days]
         plain = np.flatnonzero(self.period < 0)
-        curve, days = self.curve.take(plain), self.growths
-        return [(curve, self.start[plain]), (curve, self.end[plain]), (days.curve, days.start), (days.curve, days.end)]
+        curve = self.curve.take(plain)
+        return [(curve, self.start[plain]), (curve, self.end[plain]), *of_days]
 
 
 Request = tuple[Labels, Days] | Grown
@@ -114,6 +122,7 @@ class DailyNodes:
     begin: Positions
     stop: Positions
     last: Positions
+    averaged: NDArray[np.bool_]
 
     def __len__(self) -> int:
         return len(self.begin)
@@ -145,6 +154,7 @@ class DailyNodes:
             moved,
             (moved + length).astype(np.int32),
             np.where(last >= 0, place[last], -1).astype(np.int32),
+            self.averaged[periods],
         )
 
 
@@ -179,7 +189,8 @@ class GrowthNodes:
         m, daily = len(self.discount), self.daily
         after = m + len(daily)
         rates = np.empty((len(daily.weight), factors.shape[1]))
-        days, periods = (daily.start, daily.end, daily.weight), (daily.first, daily.begin, daily.stop, daily.last)
+        days = (daily.start, daily.end, daily.weight)
+        periods = (daily.first, daily.begin, daily.stop, daily.last, daily.averaged)
         daily_growths(days, periods, factors[:m], rates, factors[m:after])
         ratios(self.numerator, self.denominator, factors[:m], factors[after:])
 
@@ -221,9 +232,12 @@ def grown(
         if not isinstance(request, Grown):
             found.append(of[0])
             continue
-        position = request.period + np.int32(period)
-        position[request.period < 0] = place[pair : pair + len(of[0])] + np.int32(len(nodes) + len(every))
+        position = place[pair : pair + len(of[0])] + np.int32(len(nodes) + len(every))
+        if len(request.growths):
+            ratio, position = position, request.period + np.int32(period)
+            position[request.period < 0] = ratio
         found.append(position)
         period, pair = period + len(request.growths), pair + len(of[0])
-    daily = DailyNodes(day_start, day_end, every.weight, every.first, every.begin, every.stop, every.last)
+    ranges = (every.first, every.begin, every.stop, every.last)
+    daily = DailyNodes(day_start, day_end, every.weight, *ranges, every.averaged)
     return GrowthNodes(nodes, daily, numerator, denominator), found

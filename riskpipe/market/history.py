@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
 from riskpipe.errors import Level
+from riskpipe.kernels.tiles import logarithms
 from riskpipe.market.checks import canonical_table
 from riskpipe.market.factors import SAMPLE_SIZE, MarketFault, Move, Return, date_of, fault
 from riskpipe.market.history_rows import UNKNOWN, HistoryRows
@@ -22,7 +23,11 @@ from riskpipe.market.stresses import EMPTY, Column
 
 TOO_SHORT = "too short"
 _BY_RATIO = "a difference makes a price or a volatility zero or negative (history.returns: log moves it by ratios)"
-_SUNK = (("not positive", _BY_RATIO), ("not finite", "a move makes a value infinite"))
+_SUNK = (
+    ("not positive", _BY_RATIO),
+    ("out of range", "a difference makes a dividend one that cannot be (history.returns: relative moves it by ratios)"),
+    ("not finite", "a move makes a value infinite"),
+)
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,20 @@ class HistoryRules:
     horizon_days: int = 1
     units: Mapping[str, float] = field(default_factory=dict)
     derived: NDArray[np.bool_] | None = None
+
+
+@dataclass(frozen=True)
+class PastMoves:
+    """All moves of a history at once, as they are applied: differences, changes in per cent, logarithms of ratios.
+
+    :param factors: int32[n], ascending positions in x0. :param moves: float64[scenarios, n], NaN: there is none.
+    :param is_log, is_relative: bool[n]; differences where neither.
+    """
+
+    factors: NDArray[np.int32]
+    moves: FloatArray
+    is_log: NDArray[np.bool_]
+    is_relative: NDArray[np.bool_]
 
 
 class HistoricalMoves:
@@ -67,6 +86,7 @@ class HistoricalMoves:
         :raises StorageError: the rows cannot be read.
         """
         self._snapshot, self._horizon = snapshot, rules.horizon_days
+        self._bounds = np.array([kind.bounds for kind in snapshot.kind_of_factor]).reshape(-1, 2)
         self._rows: HistoryRows | None = None
         self.faults: list[MarketFault] = []
         if not source.rows:
@@ -87,6 +107,52 @@ class HistoricalMoves:
         moving = np.array([move != "none" for move in moves], np.bool_)
         self.faults += _gaps(rows, snapshot, moving if rules.derived is None else moving & ~rules.derived)
         self._rows = rows
+
+    @property
+    def dates(self) -> NDArray[np.int64]:
+        """int64[n], days since 1970-01-01, ascending, of the levels that there still are; none of what is unusable."""
+        return np.empty(0, np.int64) if self._rows is None else self._rows.dates
+
+    def between(self, name: str, before: int, after: int) -> tuple[Column, list[MarketFault]]:
+        """One column that moves today as the past moved between two of `dates`, whatever `horizon_days`; and what of
+        it is not known. Before `columns`, which let the levels go.
+
+        :param before, after: positions in `dates`.
+        :raise ValueError: there are no levels.
+        """
+        if self._rows is None:
+            raise ValueError("a history that cannot be used, or that has been used, has no moves")
+        rows = self._rows
+        start, end = (rows.levels.row(place)[rows.moving] for place in (before, after))
+        sunk = [_Sunk() for _ in _SUNK]
+        column = self._column(name, start, end, rows, sunk)
+        faults = [each for (rule, what), found in zip(_SUNK, sunk, strict=True) for each in found.faults(rule, what)]
+        lost = np.flatnonzero(np.isnan(start) ^ np.isnan(end))
+        if len(lost):
+            ids = [self._snapshot.factor_ids[k] for k in rows.factors[rows.moving][lost]]
+            days = " or ".join(date_of(int(rows.dates[place])).isoformat() for place in (before, after))
+            message = f"factors that the history has no level of on {days}: they do not move"
+            faults.append(fault(Level.WARNING, "factor", "gaps", ids, message))
+        return column, faults
+
+    def matrix(self) -> PastMoves | None:
+        """Moves over `horizon_days` dates, as `columns` has them, which has not been called yet. None: there are none.
+
+        Of an infinite move, as of one that is not known, there is none.
+        """
+        rows = self._rows
+        if rows is None:
+            return None
+        is_log, is_ratio = rows.is_log[rows.moving], rows.is_ratio[rows.moving]
+        levels = np.concatenate([piece[:, rows.moving] for _, piece in rows.levels.pieces()])
+        levels[levels == UNKNOWN] = np.nan
+        before, after = levels[: -self._horizon], levels[self._horizon :]
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            ratio = after / before
+            moves = np.where(is_ratio, ratio - 1.0, after - before)
+        moves[:, is_log] = logarithms(ratio[:, is_log].ravel()).reshape(len(moves), -1)
+        moves[~np.isfinite(moves)] = np.nan
+        return PastMoves(rows.factors[rows.moving], moves, is_log, is_ratio & ~is_log)
 
     def columns(self) -> Iterator[Column]:
         """(ISO date, factors, levels) in the order of dates; none if a column is missing or unusable, or where there
@@ -115,7 +181,9 @@ class HistoricalMoves:
         given = unknown | ~(np.isnan(before) | np.isnan(after))
         factors, shocked = factors[given], shocked[given]
         positive = rows.positive[rows.moving][given]
-        for found, bad in zip(sunk, (positive & (shocked <= 0.0), np.isinf(shocked)), strict=True):
+        low, high = self._bounds[factors].T
+        outside = ~positive & ((shocked < low) | (shocked > high)) & np.isfinite(shocked)
+        for found, bad in zip(sunk, (positive & (shocked <= 0.0), outside, np.isinf(shocked)), strict=True):
             found.add(name, [self._snapshot.factor_ids[k] for k in factors[bad]])
             shocked[bad] = np.nan
         return name, factors, shocked

@@ -69,7 +69,7 @@ class HistoryRows:
     :ivar dates: int64[n_dates], days since 1970-01-01, ascending, none after as_of.
     :ivar factors: int32[n_columns], positions in x0 of the factors that it names, ascending.
     :ivar levels: by date and column: NaN where there is none, `UNKNOWN` for an error.
-    :ivar is_ratio, moving, positive: bool[n_columns].
+    :ivar is_log, is_ratio, moving, positive: bool[n_columns].
     :ivar foreign: factors that today's market does not have.
     :ivar unread: faults of cells that could not be read; `faults`: of rows, all else.
     """
@@ -130,10 +130,10 @@ class HistoryRows:
 
     def _know_columns(self, moves: Sequence[Move], units: Mapping[str, float]) -> None:
         kinds, ids = self._snapshot.kind_of_factor, self._snapshot.factor_ids
-        self._is_log = np.array([move == "log" for move in moves], np.bool_)
+        self.is_log = np.array([move == "log" for move in moves], np.bool_)
         self._is_relative = np.array([move == "relative" for move in moves], np.bool_)
         self.positive = np.array([kinds[k].positive for k in self.factors], np.bool_)
-        self.is_ratio = self._is_log | self._is_relative
+        self.is_ratio = self.is_log | self._is_relative
         self.moving = np.array([move != "none" for move in moves], np.bool_)
         # A ratio has no units, and keeps its bits.
         self._unit = np.array([*(units.get(ids[k], 1.0) for k in self.factors), 1.0])
@@ -210,7 +210,7 @@ class HistoryRows:
 
     def _bad(self, batch: _Batch, rows: Integers, column: Integers) -> Mask:
         """bool[len(rows)], rows whose value cannot be."""
-        value, positive, is_log = batch.value[rows], self.positive[column], self._is_log[column]
+        value, positive, is_log = batch.value[rows], self.positive[column], self.is_log[column]
         low = value <= 0.0
         no_ratio = (low & is_log & ~positive) | (self._is_relative[column] & (value == 0.0))
         cells = (
@@ -272,7 +272,7 @@ class HistoryRows:
             piece[:, self._is_stuck(ever)] = UNKNOWN
 
     def _is_stuck(self, ever: Mask) -> Mask:
-        return self._is_log & (self._snapshot.x0[self.factors] <= 0.0) & ever
+        return self.is_log & (self._snapshot.x0[self.factors] <= 0.0) & ever
 
     def _stuck(self, ever: Mask) -> list[MarketFault]:
         ids = [self._snapshot.factor_ids[k] for k in self.factors[self._is_stuck(ever)]]

@@ -39,14 +39,32 @@ class Labels:
     def map(self, function: Callable[[str], str]) -> Labels:
         """The same trades under other names: `function` is called once a distinct name."""
         encoded = Labels.of([function(name) for name in self.names])
-        return Labels(np.append(encoded.codes, np.int32(-1))[self.codes], encoded.names)
+        return Labels(np.append(encoded.codes, np.int32(-1)).take(self.codes), encoded.names)
 
     def take(self, rows: NDArray[np.integer]) -> Labels:
-        return Labels(self.codes[rows], self.names)
+        return Labels(self.codes.take(rows), self.names)
+
+    def is_one(self, name: str) -> NDArray[np.bool_]:
+        """bool[n]: the trade has this name."""
+        if name not in self.names:
+            return np.zeros(len(self), np.bool_)
+        return np.asarray(self.codes == self.names.index(name))
 
     def where(self, mask: NDArray[np.bool_]) -> Labels:
         """Names kept where `mask` holds, none elsewhere."""
         return Labels(np.where(mask, self.codes, np.int32(-1)).astype(np.int32), self.names)
+
+    def otherwise(self, other: Labels) -> Labels:
+        """The names of `other` where there is none."""
+        names = tuple(dict.fromkeys((*self.names, *other.names)))
+        place = np.array([*(names.index(name) for name in other.names), -1], np.int32)
+        return Labels(np.where(self.codes < 0, place[other.codes], self.codes).astype(np.int32), names)
+
+    def same_as(self, other: Labels) -> NDArray[np.bool_]:
+        """bool[n]: both have a name, and one name."""
+        place = {name: code for code, name in enumerate(self.names)}
+        codes = np.array([*(place.get(name, -2) for name in other.names), -2], np.int32)
+        return np.asarray(codes[other.codes] == self.codes)
 
     def combine(self, other: Labels, function: Callable[[str, str], str]) -> Labels:
         """A name per trade made of two; -1 where either is missing. `function` is called once a distinct pair."""

@@ -22,15 +22,15 @@ MINOR_UNITS: Mapping[str, str] = {
 """Codes of data vendors for a hundredth of a currency. None is of ISO 4217."""
 HUNDREDTHS = 100.0
 
-_PRICES = ("spot", "forward_price", "normal_vol")
+_PRICES = ("spot", "forward_price", "normal_vol", "dividend")
 _BY_PRICE = ("absolute", "offset")
 
 
 def in_major_units(table: pa.Table) -> tuple[pa.Table, dict[str, float]]:
     """A market in currencies alone.
 
-    Spots, forward prices, normal volatilities, and strikes and offsets of volatilities whose currency is a
-    minor unit are divided by a hundred; of all other points the currency's name is what changes.
+    Spots, forward prices, cash dividends, normal volatilities, and strikes and offsets of volatilities whose currency
+    is a minor unit are divided by a hundred; of all other points the currency's name is what changes.
 
     :param table: canonical columns.
     :return: the table; id of each factor whose value was divided -> by how much.

@@ -9,20 +9,24 @@ from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
 from riskpipe.errors import Failure, InputError, Reason
+from riskpipe.market.carry import CarriedForwards, Carry
 from riskpipe.market.conventions import Conventions
 from riskpipe.market.curves import Curves
-from riskpipe.market.factors import nearest
-from riskpipe.market.fx import FxGraph, Route
+from riskpipe.market.factors import CARRY_KINDS, nearest
+from riskpipe.market.futures_contracts import QuotedContracts, rolled
+from riskpipe.market.fx import FxGraph, Route, spots_of
 from riskpipe.market.fx_dates import spot_dates
 from riskpipe.market.growths import CurveNodes, Grown, Request, grown
 from riskpipe.market.inflation_curves import InflationCurves, InflationNodes
 from riskpipe.market.labels import Labels
 from riskpipe.market.nodes import (
     CubeNodes,
+    DatedNodes,
     DiscountNodes,
     ForwardNodes,
     FxForwardNodes,
     FxNodes,
+    PaidForwardNodes,
     VarianceNodes,
     distinct,
 )
@@ -43,6 +47,8 @@ class MarketModel:
     :param horizon_days: calendar days forward (theta): the same levels, with all times that much shorter.
     :param left_out: kind and name of the curves, surfaces and spots that the snapshot lacks for their errors: what
         would use them has no substitute (another kind, another cross, no dividends).
+    :param by_flow: for cash flows: trades are prepared flow by flow, where values need less, and discount factors know
+        their dates (`DatedNodes`).
     :ivar as_of: the snapshot's date, whatever the horizon, in days since 1970-01-01.
     """
 
@@ -52,12 +58,15 @@ class MarketModel:
         conventions: Conventions,
         horizon_days: int = 0,
         left_out: frozenset[tuple[str, str]] = frozenset(),
+        by_flow: bool = False,
     ) -> None:
         self.snapshot = snapshot
         self.conventions = conventions
         self.horizon_days = horizon_days
+        self.by_flow = by_flow
         self.as_of = snapshot.as_of
         self._curves = Curves(snapshot, conventions, horizon_days)
+        self._forwards = CarriedForwards(snapshot, self._curves)
         self._inflation = InflationCurves(snapshot)
         self._surfaces = Surfaces(snapshot, conventions, horizon_days)
         self._left_out = left_out
@@ -152,16 +161,14 @@ class MarketModel:
         self, kinds: tuple[str, ...], labels: Labels, *, optional: bool = False, cube: bool = False
     ) -> Positions:
         """int32[n]: the group of each trade's name; -1 where it or (optional) the market has none."""
-        used = np.zeros(len(labels.names) + 1, np.bool_)
-        used[labels.codes] = True
         table = np.full(len(labels.names) + 1, -1, np.int32)
         for code, name in enumerate(labels.names):
-            groups = self.resolve(kinds, name, cube=cube) if used[code] else None
+            groups = self.resolve(kinds, name, cube=cube)
             if groups:
                 table[code] = groups[0]
-            elif used[code] and not optional:
+            elif not optional and np.any(labels.codes == code):
                 raise InputError(self.failure(kinds, name).message)
-        return table[labels.codes]
+        return table.take(labels.codes)
 
     def _discount_groups(self, currencies: Labels) -> Positions:
         return self._groups(("zero_rate",), currencies.map(self.conventions.discount_curve))
@@ -176,10 +183,14 @@ class MarketModel:
             factor one.
         :return: nodes, each (curve, date) once over all requests, and for each request int32[n_j] positions.
         """
-        groups = [self._groups((kind,), labels) for labels, _ in requests]
+        named = {id(labels): labels for labels, _ in requests}  # starts and ends of periods share theirs
+        found = {key: self._groups((kind,), labels) for key, labels in named.items()}
+        groups = [found[id(labels)] for labels, _ in requests]
         group, day, position = distinct(_concatenate(groups), _concatenate([days for _, days in requests]))
         bounds = np.cumsum([len(g) for g in groups])[:-1]
-        return DiscountNodes(*self._curves.log_discount(group, day)), np.split(position, bounds)
+        factors = self._curves.log_discount(group, day)
+        nodes = DatedNodes(*factors, day) if self.by_flow else DiscountNodes(*factors)
+        return nodes, np.split(position, bounds)
 
     def projected(self, *requests: Request) -> tuple[CurveNodes, list[Positions]]:
         """Discount factors of zero curves at dates, and growths over periods (`riskpipe.market.growths`).
@@ -190,13 +201,17 @@ class MarketModel:
         nodes, positions = self.discount(*itertools.chain.from_iterable(dates))
         return grown(nodes, requests, positions)
 
-    def forwards(self, underlyings: Labels, currencies: Labels, days: Days) -> tuple[ForwardNodes, Positions]:
+    def forwards(
+        self, underlyings: Labels, currencies: Labels, days: Days, kinds: tuple[str, ...] = ("forward_price", "spot")
+    ) -> tuple[ForwardNodes | PaidForwardNodes, Positions]:
         """Forwards of equities and commodities.
 
-        Linear in time between the underlying's forward_price points, flat beyond, where the snapshot has
-        them; else spot exp((r - q) t) with r of the currency's discount curve and q of dividend_yield, zero
-        if there is none.
+        Where the snapshot has forward_price points of the underlying: linear in time between them, flat beyond, or,
+        where these are contracts, the price of the first that expires on or after the date (the last beyond);
+        else spot exp((r - q - b) t) with r of the currency's discount curve, q of dividend_yield and b of borrow, zero
+        where there is none, less the discrete dividends until then (`riskpipe.kernels.payouts`).
 
+        :param kinds: of the level, the first that the snapshot has.
         :return: nodes, each (underlying, currency, date) once, and int32[n] positions.
         """
         pairs = underlyings.combine(currencies, lambda underlying, currency: f"{underlying}\0{currency}")
@@ -204,21 +219,32 @@ class MarketModel:
         code, day, position = distinct(pairs.codes, days)
         underlying = Labels.of([name[0] for name in names])
         currency = Labels.of([name[1] for name in names])
-        levels = self._groups(("forward_price", "spot"), underlying)
+        levels = self._groups(kinds, underlying)
         quoted = np.array([self.snapshot.groups[g].kind == "forward_price" for g in levels], np.bool_)
         rates = np.full(len(names), -1, np.int32)
         rates[~quoted] = self._discount_groups(currency.take(np.flatnonzero(~quoted)))
-        yields = np.where(quoted, np.int32(-1), self._groups(("dividend_yield",), underlying, optional=True))
-        missing = code < 0
-        code = np.where(missing, 0, code)
-        if len(names) == 0:
-            return ForwardNodes(np.zeros((len(code), 6), np.int32), np.zeros((len(code), 6))), position
-        level_index, level_weight = self._curves.forward_price(levels[code], day)
-        rate_index, rate_weight = self._curves.log_discount(rates[code], day)
-        yield_index, yield_weight = self._curves.log_discount(yields[code], day)
-        weights = np.hstack((level_weight, rate_weight, -yield_weight))
-        weights[missing] = 0.0
-        return ForwardNodes(np.hstack((level_index, rate_index, yield_index)), weights), position
+
+        def of_spot(kind: str) -> Positions:
+            return np.where(quoted, np.int32(-1), self._groups((kind,), underlying, optional=True))
+
+        carry = Carry(levels, rates, *(of_spot(kind) for kind in CARRY_KINDS))
+        return self._forwards.nodes(carry, code, day), position
+
+    def contracts(
+        self, underlyings: Labels, days: Days, calendar: Labels, nearby: NDArray[np.int32]
+    ) -> QuotedContracts:
+        """Dates for `forwards` of the prices that commodities have on given days; those that the market lacks have any.
+
+        :param calendar: of the business days before an expiry on which contracts roll, where the commodity has none.
+        :param nearby: int32[n], 1 for the prompt contract, 2 for the one after it, ...
+        """
+        groups = self._groups(("forward_price", "spot"), underlyings, optional=True)
+        dates, own = np.array(days, np.int32), (groups >= 0) & self._curves.contracts[groups]
+        exists, rows = np.ones(len(days), np.bool_), np.flatnonzero(own)
+        earliest = rolled(underlyings.take(rows), dates[rows], calendar.take(rows), self.conventions)
+        factor, exists[rows] = self._curves.contract(groups[rows], earliest, nearby[rows] - np.int32(1))
+        dates[rows] = self.snapshot.days[factor]
+        return QuotedContracts(dates, own, exists)
 
     def levels(self, kind: str, names: Labels) -> tuple[FxNodes, Positions]:
         """Of factors that are one point each, such as correlations.
@@ -240,7 +266,7 @@ class MarketModel:
         """
         pairs, routes = self._pairs(base, quote)
         codes, _, position = distinct(pairs.codes, np.zeros(len(pairs), np.int32))
-        spots = _spots(routes, codes)
+        spots = spots_of(routes, codes)
         return (FxForwardNodes(spots, *self._from_spot_dates(routes, codes)) if self._of_spot_date else spots), position
 
     def fx_spots(self, base: Labels, quote: Labels) -> tuple[FxNodes | FxForwardNodes, Positions]:
@@ -256,8 +282,11 @@ class MarketModel:
         if self._of_spot_date:
             for code, pair in enumerate(pairs.names):
                 rows = np.flatnonzero(pairs.codes == code)
-                dates[rows] = spot_dates(pair, dates[rows]) if pair[:3] != pair[3:] else dates[rows]
+                dates[rows] = self._spot_dates(pair, dates[rows]) if pair[:3] != pair[3:] else dates[rows]
         return dates
+
+    def _spot_dates(self, pair: str, days: Days) -> Days:
+        return spot_dates(pair, days, self.conventions.fx_pair(pair))
 
     def _from_spot_dates(self, routes: list[Route], codes: NDArray[np.int32]) -> tuple[Positions, FloatArray]:
         """Index int32[n, 8] and weight float64[n, 8] of `FxForwardNodes`, from spot dates of two quotes to today."""
@@ -267,7 +296,7 @@ class MarketModel:
             for j, leg in enumerate(route):
                 pair = self.snapshot.groups[leg.group].name
                 groups = self._discount_groups(Labels.of([pair[3:], pair[:3]]))
-                points, years = self._curves.log_discount(groups, np.repeat(spot_dates(pair, today), 2))
+                points, years = self._curves.log_discount(groups, np.repeat(self._spot_dates(pair, today), 2))
                 index[k, 4 * j : 4 * j + 4] = points.ravel()
                 weight[k, 4 * j : 4 * j + 4] = leg.power * (np.array([[-1.0], [1.0]]) * years).ravel()
             # What has no second quote takes the points of the first, without weight.
@@ -297,7 +326,7 @@ class MarketModel:
             points, weight = self._from_spot_dates(routes, codes)
             index.append(points)
             weights.append(weight)
-        return FxForwardNodes(_spots(routes, codes), np.hstack(index), np.hstack(weights)), position
+        return FxForwardNodes(spots_of(routes, codes), np.hstack(index), np.hstack(weights)), position
 
     def _pairs(self, base: Labels, quote: Labels) -> tuple[Labels, list[Route]]:
         pairs = base.combine(quote, lambda a, b: f"{a}/{b}")
@@ -365,13 +394,3 @@ class MarketModel:
 
 def _concatenate(arrays: list[NDArray[np.int32]]) -> NDArray[np.int32]:
     return np.concatenate(arrays) if arrays else np.empty(0, np.int32)
-
-
-def _spots(routes: list[Route], codes: NDArray[np.int32]) -> FxNodes:
-    """One node a code; code -1 is the rate of a currency against itself."""
-    index = np.zeros((len(routes) + 1, 2), np.int32)
-    power = np.zeros((len(routes) + 1, 2), np.int8)
-    for k, route in enumerate(routes):
-        for j, leg in enumerate(route):
-            index[k, j], power[k, j] = leg.factor, leg.power
-    return FxNodes(index[codes], power[codes])

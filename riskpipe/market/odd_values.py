@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -10,12 +11,14 @@ import pyarrow as pa
 
 from riskpipe.arrays import FloatArray
 from riskpipe.errors import Level
-from riskpipe.market.factors import NO_DATE, SPREAD_TYPES, MarketFault, date_of, fault, is_pair
+from riskpipe.market.factors import CARRY_KINDS, NO_DATE, SPREAD_TYPES, MarketFault, date_of, fault, is_pair
 from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
 from riskpipe.market.ranges import Ranges, outside
 from riskpipe.market.snapshot import FactorGroup
 
+# Of the name of fixings of a contract after the prompt one.
+_LATER_CONTRACT = re.compile(r"\.[0-9]+$")
 # A fixing that is older says nothing of where the curve should begin.
 _RECENT_DAYS = 14
 # Spots and forwards of different minutes: by less time their difference is not divided.
@@ -25,7 +28,7 @@ _SHORTEST_YEARS = 0.25
 def odd_levels(table: pa.Table, ranges: Ranges) -> list[MarketFault]:
     """A warning for each kind of factor with levels outside its range.
 
-    Normal volatilities of what has a price are in units of that and not looked at.
+    Normal volatilities and fixings of what has a price are in units of that and not looked at.
 
     :param table: canonical columns, without errors.
     :param ranges: of every kind that is looked at.
@@ -36,7 +39,9 @@ def odd_levels(table: pa.Table, ranges: Ranges) -> list[MarketFault]:
     found: dict[str, list[tuple[str, float]]] = {}
     for factor, kind, name, strike_type, value in rows:
         key = strike_type if strike_type in SPREAD_TYPES else kind
-        if key in ranges and not (kind == "normal_vol" and name in priced):
+        stem = _LATER_CONTRACT.sub("", name)
+        in_prices = kind in ("normal_vol", "fixing") and (stem in priced or is_pair(name, None))
+        if key in ranges and not in_prices:
             low, high = ranges[key]
             if not low <= value <= high:
                 found.setdefault(key, []).append((factor, value))
@@ -49,8 +54,11 @@ def odd_levels(table: pa.Table, ranges: Ranges) -> list[MarketFault]:
 
 
 def odd_facts(model: MarketModel, ranges: Ranges) -> list[MarketFault]:
-    """Fixings far from where their curve begins, price indices that leap, forward prices far from spot and carry."""
-    return [*_fixings(model, ranges), *_leaps(model, ranges), *_forwards(model, ranges)]
+    """Fixings far from where their curve begins, price indices that leap, forward prices far from spot and carry, a
+    dividend that is much of its spot.
+    """
+    rules = (_fixings, _leaps, _forwards, _dividends)
+    return [found for rule in rules for found in rule(model, ranges)]
 
 
 def _fixings(model: MarketModel, ranges: Ranges) -> Iterator[MarketFault]:
@@ -106,7 +114,8 @@ def _forwards(model: MarketModel, ranges: Ranges) -> Iterator[MarketFault]:
             continue
         level, years = snapshot.x0[group.start : group.stop], model.time(snapshot.days[group.start : group.stop])
         key, sign = "forward_less_carry", 1.0
-        if not is_pair(group.name, group.currency) and snapshot.group("dividend_yield", group.name) is None:
+        known = any(snapshot.group(kind, group.name) for kind in CARRY_KINDS)
+        if not is_pair(group.name, group.currency) and not known:
             key, sign = "convenience_yield", -1.0
         # A price of zero or below has no ratio, and the point of today is the spot's matter.
         told = np.flatnonzero((level > 0.0) & (years > 0.0))
@@ -120,6 +129,23 @@ def _forwards(model: MarketModel, ranges: Ranges) -> Iterator[MarketFault]:
             first.setdefault(key, f"{ids[0]} is {level[k]:g}, spot, rates and dividends make it {expected[k]:g}")
     for key in sorted(first):
         yield fault(Level.WARNING, "value", "odd value", found[key], f"{first[key]}: {key} is {outside(key, ranges)}")
+
+
+def _dividends(model: MarketModel, ranges: Ranges) -> Iterator[MarketFault]:
+    snapshot, (low, high) = model.snapshot, ranges["dividend_over_spot"]
+    ids, first = [], ""
+    for group in snapshot.groups:
+        spot = snapshot.group("spot", group.name) if group.kind == "dividend" else None
+        if spot is None:
+            continue
+        level = float(snapshot.x0[spot.start])
+        for k in range(group.start, group.stop):
+            amount = float(snapshot.x0[k])
+            if not low * level <= amount <= high * level:
+                ids.append(snapshot.factor_ids[k])
+                first = first or f"{ids[0]} is {amount:g}, the spot {level:g}"
+    if ids:
+        yield fault(Level.WARNING, "value", "odd value", ids, f"{first}: {outside('dividend_over_spot', ranges)}")
 
 
 def _carried(model: MarketModel, group: FactorGroup) -> FloatArray | None:
@@ -140,12 +166,8 @@ def _carried(model: MarketModel, group: FactorGroup) -> FloatArray | None:
     spot = model.snapshot.group("spot", group.name)
     currency = group.currency or (spot.currency if spot else None)
     rates = curve(currency) if currency else None
-    if spot is None or rates is None:
+    if spot is None or currency is None or rates is None:
         return None
-    yields = Labels.constant(group.name, n)
-    if not model.resolve(("dividend_yield",), group.name):
-        yields = yields.where(np.zeros(n, np.bool_))
-    discount, (rate,) = model.discount((rates, days))
-    dividends, (paid,) = model.discount((yields, days), kind="dividend_yield")
-    factor = dividends.evaluate(x)[paid, 0] / discount.evaluate(x)[rate, 0]
-    return np.asarray(model.snapshot.x0[spot.start] * factor)
+    names = Labels.constant(group.name, n), Labels.constant(currency, n)
+    carried, position = model.forwards(*names, days, kinds=("spot",))
+    return np.asarray(carried.evaluate(x)[position, 0])

@@ -47,7 +47,8 @@ def _is_outside(kind: str, bounds: tuple[float, float]) -> Rule:
         value = points.value[k]
         return points.kind[k] == kind and math.isfinite(value) and not low <= value <= high
 
-    return Rule("value", "out of range", f"{kind} must be in [{low}, {high}]", each(breaks))
+    what = f"be in [{low}, {high}]" if math.isfinite(high) else "not be negative"
+    return Rule("value", "out of range", f"{kind} must {what}", each(breaks))
 
 
 def _is_no_tenor(column: str) -> Rule:
@@ -81,7 +82,7 @@ _OF_VALUES = (
         each(lambda points, k: not math.isfinite(points.value[k])),
     ),
     *(_is_not_positive(kind) for kind, spec in KINDS.items() if spec.positive),
-    *(_is_outside(kind, spec.bounds) for kind, spec in KINDS.items() if math.isfinite(spec.bounds[1])),
+    *(_is_outside(kind, spec.bounds) for kind, spec in KINDS.items() if math.isfinite(spec.bounds[0])),
     Rule(
         "value",
         "negative forward",

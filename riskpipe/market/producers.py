@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from riskpipe.market.conventions import Conventions
 from riskpipe.market.derived import Derivation, GroupName, Producer, names_of
+from riskpipe.market.dividends import payable_dividends
 from riskpipe.market.smiles import derive_smiles
 
 
@@ -32,4 +33,4 @@ def _is_quoted(kind: str, table: pa.Table, left_out: frozenset[GroupName]) -> bo
     return bool(names_of(table, kind)) or any(given == kind for given, _ in left_out)
 
 
-PRODUCERS: tuple[Producer, ...] = (_rates, _credit, derive_smiles)
+PRODUCERS: tuple[Producer, ...] = (_rates, _credit, payable_dividends, derive_smiles)

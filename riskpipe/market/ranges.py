@@ -13,6 +13,9 @@ FACTOR_RANGES: Ranges = {
     "zero_rate": _RATE,
     "par_rate": _RATE,
     "dividend_yield": (-0.2, 0.5),
+    "borrow": (-0.05, 1.0),
+    "dividend_ratio": (0.0, 0.25),
+    "dividend_over_spot": (0.0, 0.25),
     "hazard_rate": (-0.1, 10.0),
     "cds_spread": (0.0, 2.0),
     "black_vol": _VOLATILITY,
@@ -27,10 +30,10 @@ FACTOR_RANGES: Ranges = {
     "forward_less_carry": (-0.1, 0.1),
     "convenience_yield": (-1.0, 1.0),
 }
-"""Kind of factor (strike type of spreads of volatilities) -> usual levels. `fixing_less_curve`: the last fixing of an
-index less the beginning of its curve. `index_growth`: of a price index from one month to the next.
-`forward_less_carry`: of forward prices over what spot, rates and dividend yields make of them, a year.
-`convenience_yield`: of forward prices without dividend yields, all of the carry but the rate."""
+"""Kind of factor (strike type of spreads of volatilities) -> usual levels. `dividend_over_spot`: of a dividend in cash.
+`fixing_less_curve`: the last fixing of an index less the beginning of its curve. `index_growth`: of a price index from
+one month to the next. `forward_less_carry`: of forward prices over what spot, rates, dividends and borrow costs make of
+them, a year. `convenience_yield`: of forward prices without dividends, all of the carry but the rate."""
 
 COLUMN_RANGES: Ranges = {
     "rate": (-0.1, 0.5),
@@ -42,6 +45,7 @@ COLUMN_RANGES: Ranges = {
     "recovery": (0.0, 0.95),
     "shift": (-0.1, 0.2),
     "strike_vol": _VOLATILITY,
+    "convexity_volatility": (0.0, 0.1),
     "realised_variance": (0.0, 9.0),
 }
 """Column of a product -> usual values. Of a column that is not listed the one whose name its own ends with counts:

@@ -222,6 +222,10 @@ class _Levels:
         self._buffer[self._size : wanted] = values
         self._size = wanted
 
+    def between(self, start: int, stop: int) -> FloatArray:
+        """A copy of some of it."""
+        return self._buffer[start:stop].copy()
+
     def take(self) -> FloatArray:
         """What there is; the last call."""
         self._buffer.resize(self._size, refcheck=False)
@@ -250,6 +254,9 @@ class ScenarioSetBuilder:
     _cuts: list[bool] = field(default_factory=list)
     _leads: list[int] = field(default_factory=list)
     _sets: list[str] = field(default_factory=list)
+    _first_level: list[int] = field(default_factory=lambda: [0])
+    _asked: dict[bytes, NDArray[np.int32]] = field(default_factory=dict)
+    _asked_of: list[NDArray[np.int32] | None] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.add(BASE, BASE, np.empty(0, np.int32), np.empty(0))
@@ -263,6 +270,7 @@ class ScenarioSetBuilder:
         horizon: int = 0,
         cut: bool = True,
         exact: bool = False,
+        held: bool = False,
     ) -> int:
         """Append a column.
 
@@ -270,6 +278,7 @@ class ScenarioSetBuilder:
         :param value: float64[k], shocked levels; NaN: the factor has none there.
         :param exact: derived points are made anew from what they derive from, where that is served; else they
             follow to first order.
+        :param held: derived points stay where they are.
         :return: the column's number.
         :raise ValueError: a factor out of range, an infinite value, or a set that was closed by another one.
         """
@@ -286,11 +295,13 @@ class ScenarioSetBuilder:
             self._sets.append(set_name)
         ascending, last = np.unique(factor[::-1], return_index=True)
         factors, values = ascending, value[::-1][last]
-        if self.derivative is not None:
+        if self.derivative is not None and not held:
             factors, values, unmade = self.derivative.extend(factors, values, exact=exact)
             self.unmade += [(name, each) for each in unmade]
         self._add_pattern(factors.astype(np.int32))
+        self._add_asked(ascending.astype(np.int32), len(factors))
         self._levels.append(values)
+        self._first_level.append(self._first_level[-1] + len(values))
         self._leads.append(int(np.searchsorted(factors, factor[0])) if len(factor) else 0)
         self._names.append(name)
         self._codes.append(len(self._sets) - 1)
@@ -304,6 +315,36 @@ class ScenarioSetBuilder:
             self._factors.append(factors)
         self._pattern.append(pattern)
         self._sizes.append(len(factors))
+
+    def moved(self, set_name: str) -> NDArray[np.bool_]:
+        """bool[n_factors]: what some column of a set shocks."""
+        moved = np.zeros(len(self.snapshot), np.bool_)
+        if set_name in self._sets:
+            code = self._sets.index(set_name)
+            for pattern in {p for p, found in zip(self._pattern, self._codes, strict=True) if found == code}:
+                moved[self._factors[pattern]] = True
+        return moved
+
+    def add_part(self, set_name: str, of: str, moves: NDArray[np.bool_]) -> None:
+        """Append a set with the columns of another one, in which only some of the factors move: derived points follow
+        those alone, to first order.
+
+        :param moves: bool[n_factors].
+        """
+        code = self._sets.index(of)
+        for column in [k for k, found in enumerate(self._codes) if found == code]:
+            factors = self._factors[self._pattern[column]]
+            levels = self._levels.between(self._first_level[column], self._first_level[column + 1])
+            asked = self._asked_of[column]
+            kept = moves[factors] if asked is None else moves[factors] & np.isin(factors, asked, assume_unique=True)
+            self.add(self._names[column], set_name, factors[kept], levels[kept])
+
+    def _add_asked(self, asked: NDArray[np.int32], size: int) -> None:
+        """Which factors were asked for, where others follow them; `size` counts both."""
+        if len(asked) == size:
+            self._asked_of.append(None)
+        else:
+            self._asked_of.append(self._asked.setdefault(hashlib.sha256(asked.data).digest(), asked))
 
     def build(self) -> ScenarioSet:
         """The set; the builder is used up."""

@@ -28,19 +28,10 @@ from riskpipe.market.delta import (
     is_premium_adjusted,
 )
 from riskpipe.market.derived import Derivation, DerivedGroup, GroupName, with_points, without_groups
-from riskpipe.market.factors import (
-    DELTA_TYPES,
-    KINDS,
-    MARKET_SCHEMA,
-    NO_DATE,
-    SMILE,
-    SPREAD_TYPES,
-    MarketFault,
-    fault,
-    pillar_days,
-)
+from riskpipe.market.factors import DELTA_TYPES, KINDS, NO_DATE, SMILE, SPREAD_TYPES, MarketFault, fault, pillar_days
 from riskpipe.market.model import MarketModel
 from riskpipe.market.pillars import BadSmileError, Quote
+from riskpipe.market.point_table import MARKET_SCHEMA
 from riskpipe.market.smile import Smile, refine, smile_of_deltas, smile_of_strikes
 from riskpipe.market.snapshot import FactorGroup, MarketSnapshot
 from riskpipe.market.strike_checks import coordinate, strike_axis

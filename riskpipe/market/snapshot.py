@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from riskpipe.errors import InputError, Level, StorageError
 from riskpipe.market.checks import canonical_table, check_market_table
-from riskpipe.market.factors import MARKET_SCHEMA, NO_DATE, REQUIRED_COLUMNS, Kind, MarketFault, kind_of, pillar_days
+from riskpipe.market.factors import NO_DATE, Kind, MarketFault, kind_of, pillar_days
+from riskpipe.market.point_table import MARKET_SCHEMA, REQUIRED_COLUMNS
 
 __all__ = ["NO_DATE", "FactorGroup", "MarketFault", "MarketSnapshot", "check_market_table"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import translate
 
@@ -94,7 +94,7 @@ def stress_columns(
     lost |= np.array([not name for name in rows.scenarios] + [True], np.bool_) | bool((bad & rows.nameless).any())
     rows.keep(~lost[rows.scenario])
     scenario, factor, value = _resolve(rows, patterns, snapshot, units or {})
-    faults += _levels_faults(rows, scenario, factor, value, snapshot)
+    faults += level_faults(rows.scenarios, scenario, factor, value, snapshot)
     bounds = np.searchsorted(scenario, np.arange(len(rows.scenarios) + 1))
     columns: list[Column] = []
     for k, name in enumerate(rows.scenarios):
@@ -255,14 +255,18 @@ def _resolve(
     return scenario, factor, _shifted(snapshot.x0[factor], shift, shift_type)
 
 
-def _levels_faults(
-    rows: _Rows,
+def level_faults(
+    names: Sequence[str],
     scenario: NDArray[np.int64],
     factor: NDArray[np.int32],
     value: FloatArray,
     snapshot: MarketSnapshot,
 ) -> Iterator[MarketFault]:
-    """Levels that cannot be, in one warning a rule; `value` has none (NaN) there, and what depends on them fails."""
+    """Levels that cannot be, in one warning a rule; `value` has none (NaN) there, and what depends on them fails.
+
+    :param names: of scenarios. :param scenario: int64[n], positions in `names`. :param factor: int32[n].
+    :param value: float64[n], which is changed.
+    """
     positive = np.array([kind.positive for kind in snapshot.kind_of_factor], np.bool_)
     low, high = np.array([kind.bounds for kind in snapshot.kind_of_factor]).reshape(-1, 2).T
     for rule, mask, message in (
@@ -274,13 +278,13 @@ def _levels_faults(
         (
             "out of range",
             (value < low[factor]) | (value > high[factor]),
-            "a shift makes a recovery or a correlation one that cannot be",
+            "a shift makes a recovery, a correlation or a dividend one that cannot be",
         ),
         ("not finite", ~np.isfinite(value), "a shift makes a value infinite"),
     ):
         found = np.flatnonzero(mask)
         if len(found):
-            first = rows.scenarios[scenario[found[0]]]
+            first = names[scenario[found[0]]]
             ids = [snapshot.factor_ids[factor[k]] for k in found]
             message += f", first in scenario {first!r}: what depends on it fails there with NUMERICAL"
             yield fault(Level.WARNING, "shift", rule, ids, message)

@@ -1,7 +1,10 @@
-"""Every measure that a configuration may name, and the scenario set each one reads."""
+"""What makes each measure, and what the columns of a scenario set make."""
 
 from __future__ import annotations
 
+from riskpipe.market.scenarios import BASE
+from riskpipe.measures.cross_gamma import CrossGammaFamily
+from riskpipe.measures.curve_families import BucketedZeroFamily, CurveDv01Family, RhoFamily
 from riskpipe.measures.families import (
     BucketedDeltaFamily,
     BucketedVegaFamily,
@@ -14,6 +17,9 @@ from riskpipe.measures.families import (
     VegaFamily,
     VolgaFamily,
 )
+from riskpipe.measures.measure_names import CASH_FLOWS, FIGURES
+from riskpipe.measures.pnl_sets import pnl_set
+from riskpipe.measures.theta_split import ThetaSplitFamily
 
 FAMILIES: tuple[Family, ...] = (
     SpotFamily(),
@@ -25,15 +31,17 @@ FAMILIES: tuple[Family, ...] = (
     BucketedVegaFamily(),
     VolgaFamily(),
     VannaFamily(),
+    BucketedZeroFamily(),
+    CurveDv01Family(),
+    RhoFamily(),
+    ThetaSplitFamily(),
+    CrossGammaFamily(),
 )
-
-PNL_SETS = {"stress": "stress", "historical_var": "historical"}
-
-MEASURES: tuple[str, ...] = ("pv", *(m for family in FAMILIES for m in family.measures), *PNL_SETS)
 
 VALUATION_MEASURES: tuple[str, ...] = (
     "pv",
     *(m for family in FAMILIES if family.total != "none" for m in family.measures),
+    *FIGURES,
 )
 
 ADDITIVE_MEASURES: tuple[str, ...] = (
@@ -47,10 +55,11 @@ def families(measures: tuple[str, ...]) -> tuple[Family, ...]:
     return tuple(family for family in FAMILIES if set(family.measures) & set(measures))
 
 
-def scenario_set_of(measure: str) -> str:
-    """The name of the scenario set that a measure is made from."""
-    if measure == "pv":
-        return "base"
-    if measure in PNL_SETS:
-        return PNL_SETS[measure]
-    return next(family.name for family in FAMILIES if measure in family.measures)
+def measures_of(set_name: str) -> frozenset[str]:
+    """The measures that the columns of a scenario set make."""
+    if set_name == BASE:
+        return frozenset(("pv", CASH_FLOWS, *FIGURES))
+    found = pnl_set(set_name)
+    if found is not None:
+        return frozenset((found.measure,))
+    return frozenset(measure for family in FAMILIES if family.name == set_name for measure in family.measures)

@@ -7,7 +7,7 @@ A family bumps one subject after the other (a spot, a surface, the curves of a c
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -15,7 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
+from riskpipe.market.conventions import Conventions
+from riskpipe.market.factors import MarketFault
 from riskpipe.market.snapshot import FactorGroup, MarketSnapshot
+from riskpipe.measures.measure_names import QuoteBumps
 
 VOLATILITY_KINDS = ("black_vol", "normal_vol", "fx_vol")
 UNDERLYING_KINDS = ("spot", "forward_price")
@@ -23,7 +26,11 @@ UNDERLYING_KINDS = ("spot", "forward_price")
 
 @dataclass(frozen=True)
 class Bumps:
-    """`bumps.*` of the configuration: spots relative, volatilities, rates and hazard rates absolute."""
+    """`bumps.*` of the configuration: spots relative, volatilities, rates and hazard rates absolute.
+
+    :param cross_gamma: pairs of groups, each as kind:name.
+    :param quotes: how curves follow one of their quotes in measures by point: to first order, or made anew.
+    """
 
     spot: float
     volatility: float
@@ -31,6 +38,8 @@ class Bumps:
     rate: float
     hazard: float
     bucketed_spot: float
+    cross_gamma: tuple[tuple[str, str], ...] = ()
+    quotes: QuoteBumps = "first_order"
 
     def of_volatility(self, kind: str) -> float:
         """The shift of volatilities of a kind."""
@@ -55,6 +64,7 @@ class Family(ABC):
     :cvar translated: numbers in the base currency are changes of what a trade is worth there, its exchange rate bumped
         as well: a trade that is only translated by a factor has its number, too. Else they are the numbers in the
         trade's currency at today's rate.
+    :cvar held: points that are made from others stay where these are moved.
     :cvar total: how a trade's single number in `valuations` comes from its subjects: their sum, or the only one
         (numbers per unit of different spots do not add up).
     :cvar additive: whether numbers of different trades add up, in base currency, to the number of a book.
@@ -67,14 +77,28 @@ class Family(ABC):
     central: ClassVar[bool] = False
     by_first: ClassVar[bool] = False
     translated: ClassVar[bool] = False
+    held: ClassVar[bool] = False
     shift_type: ClassVar[Literal["absolute", "relative"]] = "absolute"
     total: ClassVar[Literal["sum", "only", "none"]] = "sum"
     additive: ClassVar[bool] = True
     horizon: ClassVar[int] = 0
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether a subject's number is the change of the value in its one column, for every trade that it touches."""
+        same = type(self).reduce is Family.reduce
+        return same and self.width == 1 and not (self.horizon or self.by_first)
+
     @abstractmethod
-    def subjects(self, snapshot: MarketSnapshot, bumps: Bumps) -> Iterator[Subject]:
-        """In the snapshot's order, whatever the portfolio needs."""
+    def subjects(self, snapshot: MarketSnapshot, bumps: Bumps, conventions: Conventions) -> Iterator[Subject]:
+        """In the snapshot's order, whatever the portfolio needs.
+
+        :param conventions: of the market, for what is bumped to its forwards.
+        """
+
+    def faults(self, snapshot: MarketSnapshot, bumps: Bumps) -> Iterable[MarketFault]:
+        """What is asked for and is not in the market: no subject comes of it."""
+        return ()
 
     def reduce(self, base: FloatArray, values: FloatArray, shift: float) -> Mapping[str, FloatArray]:
         """Numbers of one subject.
@@ -86,17 +110,19 @@ class Family(ABC):
         return {self.measures[0]: values[:, 0] - base}
 
 
-def _groups(snapshot: MarketSnapshot, kinds: tuple[str, ...]) -> Iterator[FactorGroup]:
+def groups_of(snapshot: MarketSnapshot, kinds: tuple[str, ...]) -> Iterator[FactorGroup]:
+    """In the snapshot's order."""
     return (group for group in snapshot.groups if group.kind in kinds)
 
 
-def _factors(group: FactorGroup) -> NDArray[np.int64]:
+def factors_of(group: FactorGroup) -> NDArray[np.int64]:
+    """All points of a group."""
     return np.arange(group.start, group.stop, dtype=np.int64)
 
 
-def _volatilities(snapshot: MarketSnapshot, group: FactorGroup) -> NDArray[np.int64]:
+def volatilities_of(snapshot: MarketSnapshot, group: FactorGroup) -> NDArray[np.int64]:
     """Of a surface, without its risk reversals and butterflies."""
-    factors = _factors(group)
+    factors = factors_of(group)
     return factors[[snapshot.kind_of_factor[k].positive for k in factors]]
 
 
@@ -125,9 +151,9 @@ class SpotFamily(Family):
     total = "only"
     additive = False
 
-    def subjects(self, snapshot: MarketSnapshot, bumps: Bumps) -> Iterator[Subject]:
-        for group in _groups(snapshot, self.kinds):
-            factors = _factors(group)
+    def subjects(self, snapshot: MarketSnapshot, bumps: Bumps, conventions: Conventions) -> Iterator[Subject]:
+        for group in groups_of(snapshot, self.kinds):
+            factors = factors_of(group)
             levels = snapshot.x0[factors]
             step = bumps.spot * reference_price(levels)
             yield Subject(f"{group.kind}:{group.name}", factors, (levels + step, levels - step))
@@ -149,9 +175,9 @@ class VegaFamily(Family):
     measures = ("vega",)
     kinds = VOLATILITY_KINDS
 
-    def subjects(self, snapshot: MarketSnapshot, bumps: Bumps) -> Iterator[Subject]:
-        for group in _groups(snapshot, self.kinds):
-            factors = _volatilities(snapshot, group)
+    def subjects(self, snapshot: MarketSnapshot, bumps: Bumps, conventions: Conventions) -> Iterator[Subject]:
+        for group in groups_of(snapshot, self.kinds):
+            factors = volatilities_of(snapshot, group)
             bumped = snapshot.x0[factors] + bumps.of_volatility(group.kind)
             yield Subject(f"{group.kind}:{group.name}", factors, (bumped,))
 
@@ -163,10 +189,10 @@ class Dv01Family(Family):
     measures = ("dv01",)
     kinds = ("zero_rate",)
 
-    def subjects(self, snapshot: MarketSnapshot, bumps: Bumps) -> Iterator[Subject]:
+    def subjects(self, snapshot: MarketSnapshot, bumps: Bumps, conventions: Conventions) -> Iterator[Subject]:
         by_currency: dict[str, list[NDArray[np.int64]]] = {}
-        for group in _groups(snapshot, self.kinds):
-            by_currency.setdefault(group.currency or group.name, []).append(_factors(group))
+        for group in groups_of(snapshot, self.kinds):
+            by_currency.setdefault(group.currency or group.name, []).append(factors_of(group))
         for currency, parts in sorted(by_currency.items()):
             factors = np.concatenate(parts)
             yield Subject(f"zero_rate:{currency}", factors, (snapshot.x0[factors] + bumps.rate,))
@@ -179,9 +205,9 @@ class Cs01Family(Family):
     measures = ("cs01",)
     kinds = ("hazard_rate",)
 
-    def subjects(self, snapshot: MarketSnapshot, bumps: Bumps) -> Iterator[Subject]:
-        for group in _groups(snapshot, self.kinds):
-            factors = _factors(group)
+    def subjects(self, snapshot: MarketSnapshot, bumps: Bumps, conventions: Conventions) -> Iterator[Subject]:
+        for group in groups_of(snapshot, self.kinds):
+            factors = factors_of(group)
             yield Subject(f"{group.kind}:{group.name}", factors, (snapshot.x0[factors] + bumps.hazard,))
 
 
@@ -193,7 +219,7 @@ class ThetaFamily(Family):
     kinds = ()
     horizon = 1
 
-    def subjects(self, snapshot: MarketSnapshot, bumps: Bumps) -> Iterator[Subject]:
+    def subjects(self, snapshot: MarketSnapshot, bumps: Bumps, conventions: Conventions) -> Iterator[Subject]:
         yield Subject("time", np.empty(0, np.int64), (np.empty(0),))
 
 
@@ -212,7 +238,7 @@ class BucketedDeltaFamily(Family):
     translated = True
     total = "none"
 
-    def subjects(self, snapshot: MarketSnapshot, bumps: Bumps) -> Iterator[Subject]:
+    def subjects(self, snapshot: MarketSnapshot, bumps: Bumps, conventions: Conventions) -> Iterator[Subject]:
         absolute = {
             "zero_rate": bumps.rate,
             "par_rate": bumps.rate,
@@ -220,7 +246,7 @@ class BucketedDeltaFamily(Family):
             "cds_spread": bumps.hazard,
         }
         ids = snapshot.factors.column("factor")
-        for group in _groups(snapshot, self.kinds):
+        for group in groups_of(snapshot, self.kinds):
             for factor in range(group.start, group.stop):
                 level = snapshot.x0[factor : factor + 1]
                 # A price of zero moves as the others of its curve.
@@ -237,9 +263,9 @@ class BucketedVegaFamily(Family):
     kinds = VOLATILITY_KINDS
     total = "none"
 
-    def subjects(self, snapshot: MarketSnapshot, bumps: Bumps) -> Iterator[Subject]:
+    def subjects(self, snapshot: MarketSnapshot, bumps: Bumps, conventions: Conventions) -> Iterator[Subject]:
         ids = snapshot.factors.column("factor")
-        for group in _groups(snapshot, self.kinds):
+        for group in groups_of(snapshot, self.kinds):
             for factor in range(group.start, group.stop):
                 level = snapshot.x0[factor : factor + 1] + bumps.of_volatility(group.kind)
                 yield Subject(ids[factor].as_py(), np.array([factor]), (level,))
@@ -256,9 +282,9 @@ class VolgaFamily(Family):
     kinds = VOLATILITY_KINDS
     width = 2
 
-    def subjects(self, snapshot: MarketSnapshot, bumps: Bumps) -> Iterator[Subject]:
-        for group in _groups(snapshot, self.kinds):
-            factors = _volatilities(snapshot, group)
+    def subjects(self, snapshot: MarketSnapshot, bumps: Bumps, conventions: Conventions) -> Iterator[Subject]:
+        for group in groups_of(snapshot, self.kinds):
+            factors = volatilities_of(snapshot, group)
             step = bumps.of_volatility(group.kind)
             once = snapshot.x0[factors] + step
             yield Subject(f"{group.kind}:{group.name}", factors, (once, once + step))
@@ -285,17 +311,17 @@ class VannaFamily(Family):
     total = "only"
     additive = False
 
-    def subjects(self, snapshot: MarketSnapshot, bumps: Bumps) -> Iterator[Subject]:
+    def subjects(self, snapshot: MarketSnapshot, bumps: Bumps, conventions: Conventions) -> Iterator[Subject]:
         surfaces: dict[str, list[NDArray[np.int64]]] = {}
         steps: dict[str, list[FloatArray]] = {}
-        for group in _groups(snapshot, VOLATILITY_KINDS):
-            factors = _volatilities(snapshot, group)
+        for group in groups_of(snapshot, VOLATILITY_KINDS):
+            factors = volatilities_of(snapshot, group)
             surfaces.setdefault(group.name, []).append(factors)
             steps.setdefault(group.name, []).append(np.full(len(factors), bumps.of_volatility(group.kind)))
-        for group in _groups(snapshot, UNDERLYING_KINDS):
+        for group in groups_of(snapshot, UNDERLYING_KINDS):
             if group.name not in surfaces:
                 continue
-            prices, vols = _factors(group), np.concatenate(surfaces[group.name])
+            prices, vols = factors_of(group), np.concatenate(surfaces[group.name])
             level, vol = snapshot.x0[prices], snapshot.x0[vols]
             step, bumped = bumps.spot * reference_price(level), vol + np.concatenate(steps[group.name])
             columns = ((level + step, bumped), (level - step, bumped), (level + step, vol), (level - step, vol))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -18,7 +19,7 @@ def value_at_risk(pnl: FloatArray, confidence: float = 0.99) -> float:
     :param pnl: float64[n], n >= 1, finite.
     """
     losses = np.sort(-pnl)
-    return float(losses[_rank(len(pnl), confidence) - 1])
+    return float(losses[rank(len(pnl), confidence) - 1])
 
 
 def expected_shortfall(pnl: FloatArray, confidence: float = 0.975) -> float:
@@ -29,14 +30,19 @@ def expected_shortfall(pnl: FloatArray, confidence: float = 0.975) -> float:
 
     :param pnl: float64[n], n >= 1, finite.
     """
-    losses = np.sort(-pnl)
+    return shortfall_of(np.sort(-pnl), confidence)
+
+
+def shortfall_of(losses: FloatArray | Sequence[float], confidence: float) -> float:
+    """Likewise of losses in ascending order."""
     n = len(losses)
-    rank = _rank(n, confidence)
-    beyond = losses[rank:]
+    place = rank(n, confidence)
+    beyond = losses[place:]
     weight = n * (1.0 - confidence)
-    return (math.fsum(beyond) + (weight - len(beyond)) * float(losses[rank - 1])) / weight
+    return (math.fsum(beyond) + (weight - len(beyond)) * float(losses[place - 1])) / weight
 
 
-def _rank(n: int, confidence: float) -> int:
+def rank(n: int, confidence: float) -> int:
+    """From 1, of the quantile among n losses in ascending order."""
     # Rounding first: 500 x 0.99 is 495.00000000000006 in no case that this must tell from 495.
     return min(n, max(1, math.ceil(round(n * confidence, 9))))

@@ -63,12 +63,31 @@ class PublishRule(StrEnum):
 
 
 @dataclass(frozen=True)
+class GateResult:
+    """What a gate of the publication says.
+
+    :param name: its key in the configuration. :param result: passed, warning, error.
+    """
+
+    name: str
+    result: str
+    message: str
+
+
+@dataclass(frozen=True)
 class RunStatus:
     """The one status object: exit code, table, JSON, report and metrics are all read from it.
 
     :cvar refused: it was to be published, and would have taken the place of more than it has.
+    :cvar deadline: when it is to be published, and `finishes_at` when it will be by its pace; UTC, ISO 8601.
+    :cvar at_risk: it will not be published by then, or was not.
+    :cvar gates: what each gate said, of a run that was to be published.
     :cvar superseded_by: the run that its day is from now, when it was from this one before.
     :cvar selection: the terms of --select.
+    :cvar phase: what the session is at: plan, cluster, value, combine, account, publish; "" when it has ended.
+    :cvar compiling: while kernels are being compiled, products that have theirs and all there are.
+    :cvar headline: of all books, in `currency`: pv, var_99, es_97_5, those that there are.
+    :cvar reuse: of a run that took numbers over: `since`, the run that they are of, trades `taken_over` and `priced`.
     """
 
     run_id: str
@@ -81,15 +100,25 @@ class RunStatus:
     running: int = 0
     elapsed_seconds: float = 0.0
     remaining_seconds: float | None = None
+    deadline: str | None = None
+    finishes_at: str | None = None
+    at_risk: bool = False
     failures_by_reason: Mapping[str, int] = field(default_factory=dict)
     published: bool = False
     refused: bool = False
+    gated: bool = False
+    gates: tuple[GateResult, ...] = ()
     superseded_by: str | None = None
     selection: tuple[tuple[str, ...], ...] = ()
     output: str = ""
     messages: tuple[str, ...] = ()
     phases: Mapping[str, float] = field(default_factory=dict)
     signal_number: int | None = None
+    phase: str = ""
+    compiling: tuple[int, int] | None = None
+    headline: Mapping[str, float] = field(default_factory=dict)
+    currency: str = ""
+    reuse: Mapping[str, Any] | None = None
 
     @property
     def exit_code(self) -> ExitCode:
@@ -97,6 +126,8 @@ class RunStatus:
             return ExitCode.of_signal(self.signal_number)
         if self.refused and self.state.ended:
             return ExitCode.USAGE
+        if self.gated and self.state.ended:
+            return ExitCode.GATE
         return _EXIT_CODES[self.state]
 
     def to_json(self) -> dict[str, Any]:
@@ -109,6 +140,8 @@ class RunStatus:
         fields["blocks"] = Counts(**value["blocks"])
         fields["numbers"] = Counts(**value["numbers"])
         fields["messages"] = tuple(value["messages"])
+        fields["gates"] = tuple(GateResult(**gate) for gate in value.get("gates", ()))
+        fields["compiling"] = None if value.get("compiling") is None else tuple(value["compiling"])
         fields["selection"] = tuple(tuple(terms) for terms in value.get("selection", ()))
         return RunStatus(**fields)
 

@@ -22,8 +22,9 @@ SECONDS_PER_BLOCK = 0.02
 # To open, read and check a trade file, however few trades it has.
 SECONDS_PER_FILE = 0.0005
 
-# What a worker process holds before its first block: interpreter, numpy, numba, pyarrow, distributed, compiled kernels.
-WORKER_BASELINE_BYTES = 420 * 2**20
+# What a worker process holds whatever its block: interpreter, numpy, numba, pyarrow, distributed, compiled kernels; the
+# levels of scenarios that it keeps (64 MiB), and some sixty calendars of 0.9 MiB.
+WORKER_BASELINE_BYTES = 480 * 2**20
 BYTES_PER_TRADE = 2_600
 BYTES_PER_WEIGHT = 900
 # Beyond this a weight is arithmetic (a boundary to be solved, a strip of options), not more flows to hold.

@@ -11,7 +11,8 @@ from riskpipe.arrays import FloatArray
 from riskpipe.kernels.greedy_cuts import cut_rows
 from riskpipe.market.scenarios import ScenarioSet
 from riskpipe.market.snapshot import MarketSnapshot
-from riskpipe.measures.catalogue import ADDITIVE_MEASURES, PNL_SETS, scenario_set_of
+from riskpipe.measures.catalogue import ADDITIVE_MEASURES, measures_of
+from riskpipe.measures.pnl_sets import pnl_set
 
 BLOCKS_A_WORKER = 5
 LEAST_SECONDS = 0.25
@@ -90,12 +91,14 @@ def _describe(
     dense = (np.diff(indptr) * 2 > n_groups) | (columns.horizon[index] > 0)
     sparse_entries = np.repeat(~dense, np.diff(indptr))
     by_group = np.bincount(groups[sparse_entries], minlength=n_groups + 1).astype(np.float64)
-    names = {columns.sets[code] for code in np.unique(columns.set_code[index])}
-    pnl = sum(1 for code in columns.set_code[index] if columns.sets[code] in PNL_SETS.values())
+    codes, sizes = np.unique(columns.set_code[index], return_counts=True)
+    names = [columns.sets[code] for code in codes]
+    made = frozenset[str]().union(*map(measures_of, names))
+    pnl = sum(int(size) for name, size in zip(names, sizes, strict=True) if pnl_set(name) is not None)
     return ScenarioRange(
         start=start,
         stop=stop,
-        measures=tuple(m for m in measures if scenario_set_of(m) in names),
+        measures=tuple(m for m in measures if m in made),
         dense=int(dense.sum()) + 1,
         by_group=by_group,
         pnl_columns=pnl,

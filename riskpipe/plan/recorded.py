@@ -7,8 +7,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from riskpipe.store.parquet import WrittenFile
-from riskpipe.store.pieces import Piece
+from riskpipe.store.written_files import Piece, WrittenFile
 
 _DIGEST_BYTES = 32
 _NOTHING = bytes(_DIGEST_BYTES)

@@ -123,7 +123,8 @@ class StoredPlan:
 
     def columns(self, *names: str) -> pa.Table:
         """Some columns of all blocks."""
-        return pq.read_table(self.path, columns=list(names))
+        with pq.ParquetFile(self.path) as file:
+            return file.read(columns=list(names))
 
     def block(self, index: int) -> Block:
         """One block."""

@@ -5,7 +5,7 @@ Memory grows with the trades by a few bytes each (a digest of the id, a flag), n
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -14,26 +14,27 @@ from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
 from riskpipe.errors import Level, Reason, StorageError, described, is_interrupt, printable
-from riskpipe.kernels.hashing import hash_strings
 from riskpipe.market.model import MarketModel
 from riskpipe.market.ranges import RANGES, Ranges
 from riskpipe.plan.costs import BYTES_PER_WEIGHT, MOST_WEIGHT_HELD, CostModel
+from riskpipe.plan.dependants import Dependants
 from riskpipe.plan.partition import ScenarioRange
 from riskpipe.plan.quarantine import Quarantine
 from riskpipe.plan.selection import Selection
+from riskpipe.plan.survey_batches import SAMPLES, Batch, RenamedBooks
+from riskpipe.plan.trade_contents import PieceContents, contents_table, trade_digests
+from riskpipe.products.agreed_terms import contents
 from riskpipe.products.base import Product, RowFaults
-from riskpipe.products.books import normal_book
 from riskpipe.products.dependencies import Dependencies, dependencies
 from riskpipe.products.term_ranges import odd_terms
 from riskpipe.products.trades import Trades
-from riskpipe.products.validation import all_columns, canonical, check_rows, read_trade_ids, renamed_books
+from riskpipe.products.validation import all_columns, check_rows, read_trade_ids
 from riskpipe.store.filesystem import Store
 from riskpipe.store.portfolio import TradeFile, iter_batches, read_rows
 from riskpipe.store.process import hold_standard_descriptors
 from riskpipe.store.trade_rows import FileRows, gathered
 
 BATCH_ROWS = 65_536
-SAMPLES = 5
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ class _Examined:
     """What the product says of some trades of a batch.
 
     :param rows: their positions in the batch. :param faults: with positions among `rows`.
-    :param good: positions among `rows` of those without error; `needs` and `weight` are theirs.
+    :param good: positions among `rows` of those without error; `needs`, `weight` and `touched` are theirs.
     """
 
     rows: NDArray[np.int64]
@@ -86,76 +87,20 @@ class _Examined:
     good: NDArray[np.int64]
     needs: Dependencies | None = None
     weight: FloatArray | None = None
-
-
-class _Batch:
-    """Rows of one product that are looked at together, be they of one file or of many.
-
-    :ivar original: as they were read; trades: in canonical form.
-    """
-
-    def __init__(self, product: Product, pieces: tuple[FileRows, ...], original: pa.Table) -> None:
-        self.product = product
-        self.pieces = pieces
-        self.original = original
-        self.trades = Trades(canonical(original, product))
-        self.bounds = np.concatenate([[0], np.cumsum([len(piece) for piece in pieces])])
-
-    def piece_of(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The position among the pieces of each row of the batch."""
-        return np.searchsorted(self.bounds, rows, side="right") - 1
-
-    def by_file(self, rows: NDArray[np.int64]) -> Iterator[tuple[str, NDArray[np.int64], NDArray[np.int64]]]:
-        """Path, rows of the batch and the same as rows of that file, for each file that some of `rows` are of."""
-        which = self.piece_of(rows)
-        for k in np.unique(which).tolist():
-            mine = rows[which == k]
-            yield self.pieces[k].file.path, mine, mine - self.bounds[k] + self.pieces[k].start
-
-    def names(self, rows: NDArray[np.int64]) -> tuple[str, ...]:
-        """Of a few of the trades: their ids, or where there is none the file and the row."""
-        found = []
-        for row in rows[:SAMPLES].tolist():
-            k = int(self.piece_of(np.array([row]))[0])
-            place = f"{self.pieces[k].file.path}#{self.pieces[k].start + row - self.bounds[k]}"
-            found.append(str(self.trades.trade_ids[row].as_py() or place))
-        return tuple(found)
-
-
-@dataclass
-class _RenamedBooks:
-    """Books whose normal form is another name, over all files: told once.
-
-    :param path: the first file that has one. :param names: as given -> as read.
-    """
-
-    path: str = ""
-    rows: int = 0
-    sample: tuple[str, ...] = ()
-    names: dict[str, str] = field(default_factory=dict)
-
-    def add(self, batch: _Batch) -> None:
-        rows, given = renamed_books(batch.trades, batch.original)
-        if len(rows):
-            self.path = self.path or batch.pieces[batch.piece_of(rows[:1])[0]].file.path
-            self.rows += len(rows)
-            self.sample = (self.sample + batch.names(rows))[:SAMPLES]
-            self.names.update({name: normal_book(name) for name in set(given)})
-
-    def message(self) -> str:
-        shown = [f"{given!a} as {normal!a}" for given, normal in sorted(self.names.items())[:SAMPLES]]
-        more = f" and {len(self.names) - SAMPLES} more" if len(self.names) > SAMPLES else ""
-        what = "books are read in their normal form (no empty parts, no spaces around a part, Unicode NFC)"
-        return f"{what}: {', '.join(shown)}{more}"
+    touched: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True)
 class Portfolio:
-    """Trade files, the store that they lie in, and the products that they may be of."""
+    """Trade files, the store that they lie in, and the products that they may be of.
+
+    :param calendars: one's own that trades may name.
+    """
 
     files: Sequence[TradeFile]
     store: Store
     products: Mapping[str, Product]
+    calendars: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -171,7 +116,7 @@ class Survey:
     """The pass. Iterate `rows()` to its end; then `faults`, `blocking`, `quarantine` and `trades` are whole.
 
     :param as_of: days since 1970-01-01. :param model: None: the market cannot be read, its part is left out.
-    :param usual: what lies outside is a warning.
+    :param usual: what lies outside is a warning. :param dependants: are told what each trade depends on.
     """
 
     def __init__(
@@ -184,6 +129,7 @@ class Survey:
         selection: Selection | None = None,
         pricing: Pricing | None = None,
         usual: Ranges = RANGES,
+        dependants: Dependants | None = None,
     ) -> None:
         self._portfolio = portfolio
         self._as_of = as_of
@@ -192,9 +138,10 @@ class Survey:
         self._selection = selection or Selection()
         self._pricing = pricing or Pricing()
         self._usual = usual
-        self._hashes: list[tuple[FileRows, NDArray[np.uint64]]] = []
+        self._dependants = dependants
+        self._hashes: list[PieceContents] = []
         self._faults: dict[tuple[Level, str, str, str, str], tuple[int, tuple[str, ...]]] = {}
-        self._renamed = _RenamedBooks()
+        self._renamed = RenamedBooks()
         self._books: dict[str, int] = {}
         self._selected_books: set[int] = set()
         self.blocking: list[Fault] = []
@@ -209,6 +156,16 @@ class Survey:
         return len(self._selected_books)
 
     @property
+    def book_paths(self) -> Collection[str]:
+        """Of all trades that could be read."""
+        return self._books
+
+    @property
+    def contents(self) -> pa.Table:
+        """`trade_contents.CONTENTS` of the rows so far, where they are to be priced."""
+        return contents_table(self._hashes)
+
+    @property
     def faults(self) -> list[Fault]:
         """Of all rows, and the blocking ones: files whose content cannot be read."""
         return self.blocking + [
@@ -220,7 +177,8 @@ class Survey:
         """Survey all files, many small ones at once; then look for trade ids that occur twice, and tell of books with
         another name."""
         for pieces, table in gathered(self._read(), BATCH_ROWS):
-            yield self._survey(_Batch(self._portfolio.products[pieces[0].file.product], pieces, table))
+            product = self._portfolio.products[pieces[0].file.product]
+            yield self._survey(Batch(product, pieces, table, self._portfolio.calendars))
         self._find_duplicates()
         self._tell_renamed()
 
@@ -237,16 +195,18 @@ class Survey:
                 # Its footer could be read, or it would not be here: the pages are damaged.
                 self.blocking.append(Fault(Level.ERROR, "portfolio", file.path, "", "unreadable", 0, (), str(error)))
 
-    def _survey(self, batch: _Batch) -> SurveyedRows:
+    def _survey(self, batch: Batch) -> SurveyedRows:
         product, trades, n = batch.product, batch.trades, len(batch.trades)
-        digests = _hash(trades.table.column("trade_id"))
-        self._hashes += zip(batch.pieces, np.split(digests, batch.bounds[1:-1]), strict=True)
+        digests = trade_digests(trades.table.column("trade_id"))
+        read = contents(product, trades) if self._pricing.ranges else digests
+        cuts = batch.bounds[1:-1]
+        self._hashes += map(PieceContents, batch.pieces, np.split(digests, cuts), np.split(read, cuts))
         self.trades += n
         good = np.ones(n, np.bool_)
         every = np.arange(n, dtype=np.int64)
         self._note(batch, check_rows(trades, product, batch.original, self._as_of), good, every)
         self._renamed.add(batch)
-        weight = np.ones(n)
+        weight, touched = np.ones(n), np.ones(n, np.bool_)
         seconds, valuations = np.zeros((len(self._pricing.ranges), n)), np.zeros(n)
         rows = np.flatnonzero(good)
         for found in self._examine(product, trades if good.all() else trades.take(rows), rows):
@@ -254,11 +214,15 @@ class Survey:
             if found.needs is not None and found.weight is not None:
                 examined = found.rows[found.good]
                 weight[examined] = found.weight
+                if found.touched is not None:
+                    touched[examined] = found.touched
                 self._add_seconds(seconds, valuations, product, found.needs, examined, found.weight)
         sound = np.flatnonzero(good)
         odd = odd_terms(trades if good.all() else trades.take(sound), product, self._usual)
         self._note(batch, odd, good, sound)
         selected = self._selection.trades(product.name, trades.books, trades.trade_ids.to_pylist)
+        if self._dependants is not None:
+            self._dependants.found += zip(batch.pieces, np.split(touched | ~selected, cuts), strict=True)
         self.selected += int(selected.sum())
         self.valuations += float(valuations[selected].sum())
         bytes_ = np.zeros(n)
@@ -314,7 +278,9 @@ class Survey:
         valid = trades if sound.all() else trades.take(good)
         needs = dependencies(product, valid, self._model, self._base_currency)
         faults += [replace(fault, rows=good[fault.rows]) for fault in needs.faults]
-        return _Examined(rows, faults, good, needs, product.weight(valid, self._as_of))
+        weight = product.weight_in(valid, self._model)
+        touched = None if self._dependants is None else self._dependants.among(product, valid, needs)
+        return _Examined(rows, faults, good, needs, weight, touched)
 
     def _add_seconds(
         self,
@@ -333,7 +299,7 @@ class Survey:
             seconds[k, rows] = weight * priced * self._pricing.costs.seconds_per_unit(product.name)
 
     def _note(
-        self, batch: _Batch, faults: Sequence[RowFaults], good: NDArray[np.bool_], rows: NDArray[np.int64]
+        self, batch: Batch, faults: Sequence[RowFaults], good: NDArray[np.bool_], rows: NDArray[np.int64]
     ) -> None:
         """Count and quarantine; the positions in `faults` are among `rows`, those among the batch's trades."""
         for fault in faults:
@@ -360,15 +326,16 @@ class Survey:
     def _find_duplicates(self) -> None:
         if not self._hashes:
             return
-        every = np.concatenate([digests for _, digests in self._hashes])
+        every = np.concatenate([each.trade for each in self._hashes])
         distinct, counts = np.unique(every, return_counts=True)
         suspects = distinct[counts > 1]
         if not len(suspects):
             return
         unreadable = {fault.file for fault in self.blocking}
         where: dict[str, list[tuple[str, int]]] = {}
-        for piece, digests in self._hashes:
-            rows = np.flatnonzero(np.isin(digests, suspects))
+        for each in self._hashes:
+            piece = each.piece
+            rows = np.flatnonzero(np.isin(each.trade, suspects))
             if len(rows) and piece.file.path not in unreadable:
                 ids = read_rows(self._portfolio.store, piece.file, piece.start, piece.stop, ["trade_id"])
                 for row, trade_id in zip(rows.tolist(), read_trade_ids(ids.take(pa.array(rows))), strict=True):
@@ -385,14 +352,3 @@ class Survey:
             self._count(Level.ERROR, path, "trade_id", "unique", message, len(found), ids)
             rows = np.array(sorted(row for row, _ in found), np.int64)
             self.quarantine.add(path, rows, Reason.INVALID_TRADE, message, doubled=True)
-
-
-def _hash(column: pa.ChunkedArray) -> NDArray[np.uint64]:
-    chunks = [chunk for chunk in column.cast(pa.large_string()).chunks if len(chunk)]
-    parts = []
-    for chunk in chunks:
-        _, offsets, data = chunk.buffers()
-        bounds = np.frombuffer(offsets, np.int64)[chunk.offset : chunk.offset + len(chunk) + 1]
-        text = np.frombuffer(data, np.uint8) if data is not None and data.size else np.zeros(1, np.uint8)
-        parts.append(hash_strings(bounds, text))
-    return np.concatenate(parts) if parts else np.empty(0, np.uint64)

@@ -11,10 +11,13 @@ from riskpipe.arrays import FloatArray
 from riskpipe.kernels.american import american_options
 from riskpipe.kernels.arguments import Expansions, NodeValues, Vanillas, Variances
 from riskpipe.kernels.collocation import Scheme, collocation
+from riskpipe.kernels.dividend_lattice import american_with_dividends
 from riskpipe.kernels.expansion import unexpanded
 from riskpipe.kernels.expansion_fit import base_regimes, expand_boundaries
 from riskpipe.market.model import MarketModel
 from riskpipe.products.base import Prepared
+from riskpipe.products.cash_flows import CashFlows
+from riskpipe.products.payouts import TradePayouts
 from riskpipe.products.shared_nodes import TradeNodes
 from riskpipe.products.vanilla import VanillaOptions
 
@@ -30,15 +33,23 @@ def schemes() -> tuple[Scheme, Scheme]:
     return collocation(NODES, POINTS, LAST_POINTS, SWEEPS), collocation(*_FAR)
 
 
-def exercisable(vanilla: VanillaOptions, american: NDArray[np.bool_], spot: TradeNodes, model: MarketModel) -> Prepared:
+def exercisable(
+    vanilla: VanillaOptions,
+    american: NDArray[np.bool_],
+    spot: TradeNodes,
+    payouts: TradePayouts,
+    model: MarketModel,
+) -> Prepared:
     """Options as `ExercisableOptions`, their boundaries expanded about the model's base scenario."""
-    rows = np.flatnonzero(american).astype(np.int32)
+    rows = np.flatnonzero(american & ~payouts.has_any).astype(np.int32)
     place = np.full(len(american), -1, np.int32)
     place[rows] = np.arange(len(rows), dtype=np.int32)
     if not len(rows):
-        return ExercisableOptions(vanilla, american, spot, unexpanded(place, 0, 0))
+        return ExercisableOptions(vanilla, american, spot, payouts, unexpanded(place, 0, 0))
     market = spot.under(rows, model.base), *vanilla.market.under(rows, model.base)
-    return ExercisableOptions(vanilla, american, spot, expanded(rows, place, market, vanilla.terms, schemes()))
+    moves = model.horizon_days == 0  # of another day is theta alone, which moves nothing else
+    expansions = expanded(rows, place, market, vanilla.terms, schemes(), moves)
+    return ExercisableOptions(vanilla, american, spot, payouts, expansions)
 
 
 def expanded(
@@ -47,11 +58,13 @@ def expanded(
     market: tuple[NodeValues, NodeValues, NodeValues, Variances],
     terms: Vanillas,
     used: tuple[Scheme, Scheme],
+    moves: bool = True,
 ) -> Expansions:
     """Expansions of the boundaries of the options `rows`.
 
     :param place: int32[n], of each trade among these.
     :param market: spots, forwards, discount factors and variances in the base scenario.
+    :param moves: see `expand_boundaries`.
     """
     found = unexpanded(place, len(rows), 0)
     base_regimes(rows, *market, terms, found)
@@ -60,7 +73,7 @@ def expanded(
     place, kind, origin, *_ = found
     _, _, _, unit, reach, coefficients, inverse = unexpanded(place, len(rows), nodes)
     expansions = place, kind, origin, unit, reach, coefficients, inverse
-    expand_boundaries((used, expansions))
+    expand_boundaries((used, expansions), moves)
     return expansions
 
 
@@ -70,12 +83,14 @@ class ExercisableOptions(Prepared):
 
     :param vanilla: all of them, as if they were European.
     :param american: bool[n].
-    :param expansions: of the American ones' boundaries, see `expanded`.
+    :param payouts: discrete dividends until expiry; American options that have any are priced on a lattice.
+    :param expansions: of the other American ones' boundaries, see `expanded`.
     """
 
     vanilla: VanillaOptions
     american: NDArray[np.bool_]
     spot: TradeNodes
+    payouts: TradePayouts
     expansions: Expansions
 
     def price(self, rows: NDArray[np.int32], x: FloatArray) -> FloatArray:
@@ -83,10 +98,22 @@ class ExercisableOptions(Prepared):
         if not early.any():
             return self.vanilla.price(rows, x)
         out = np.empty((len(rows), x.shape[1]))
-        if not early.all():
-            out[~early] = self.vanilla.price(rows[~early], x)
-        out[early] = self._american(rows[early], x)
+        paying = early & self.payouts.has_any[rows]
+        ways = (
+            (~early, self.vanilla.price),
+            (early & ~paying, self._american),
+            (paying, self._american_with_dividends),
+        )
+        for mine, way in ways:
+            if mine.all():
+                return way(rows, x)
+            if mine.any():
+                out[mine] = way(rows[mine], x)
         return out
+
+    def cash_flows(self, x: FloatArray) -> CashFlows:
+        """Of the European ones: nobody knows when the others are exercised."""
+        return self.vanilla.cash_flows(x).of_trades(~self.american)
 
     def why_not(self, rows: NDArray[np.int32], x: FloatArray) -> list[str]:
         return self.vanilla.why_not(rows, x)
@@ -95,4 +122,10 @@ class ExercisableOptions(Prepared):
         out, vanilla = np.empty((len(rows), x.shape[1])), self.vanilla
         market = vanilla.market.under(rows, x)
         american_options(rows, self.spot.under(rows, x), *market, vanilla.terms, (schemes(), self.expansions), out)
+        return out
+
+    def _american_with_dividends(self, rows: NDArray[np.int32], x: FloatArray) -> FloatArray:
+        out, vanilla = np.empty((len(rows), x.shape[1])), self.vanilla
+        market, payouts = vanilla.market.under(rows, x), self.payouts.under(rows, x)
+        american_with_dividends(rows, self.spot.under(rows, x), *market, vanilla.terms, payouts, out)
         return out

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from riskpipe.arrays import FloatArray
 from riskpipe.kernels.arguments import Barriers
 from riskpipe.kernels.barrier import barrier_options
+from riskpipe.kernels.dividend_barrier import barriers_with_dividends
 from riskpipe.products.base import Column, Prepared
+from riskpipe.products.payouts import TradePayouts
 from riskpipe.products.shared_nodes import TradeNodes
 from riskpipe.products.trades import Trades
 from riskpipe.products.vanilla import VanillaOptions
@@ -22,7 +24,9 @@ BARRIER_COLUMNS = (
     Column(
         "rebate", "number", "a unit; for out paid when the barrier is reached, for in with the option if it never is"
     ),
-    Column("knocked", "boolean", "the barrier was reached before today, and any rebate paid", required=False),
+    Column(
+        "knocked", "boolean", "the barrier was reached before today, and any rebate paid", required=False, observed=True
+    ),
 )
 # Measured: a term or three, and some rebates.
 BARRIER_WEIGHT = 2.0
@@ -36,6 +40,7 @@ class BarrierOptions(Prepared):
     :param barrier, rebate: float64[n]; `eta` float64[n], +1 for down and -1 for up.
     :param is_in, knocked: bool[n].
     :param weight: float64[n, 4], of Haug's terms A, B, C and D.
+    :param payouts: discrete dividends until expiry.
     """
 
     vanilla: VanillaOptions
@@ -46,25 +51,44 @@ class BarrierOptions(Prepared):
     is_in: NDArray[np.bool_]
     knocked: NDArray[np.bool_]
     weight: FloatArray
+    payouts: TradePayouts
 
     @property
     def terms(self) -> Barriers:
         return self.barrier, self.rebate, self.eta, self.is_in, self.knocked, self.weight
 
     def price(self, rows: NDArray[np.int32], x: FloatArray) -> FloatArray:
+        paying = self.payouts.has_any[rows]
+        if not paying.any():
+            return self._without_dividends(rows, x)
+        out = np.empty((len(rows), x.shape[1]))
+        out[paying] = self._with_dividends(rows[paying], x)
+        if not paying.all():
+            out[~paying] = self._without_dividends(rows[~paying], x)
+        return out
+
+    def _without_dividends(self, rows: NDArray[np.int32], x: FloatArray) -> FloatArray:
         out, vanilla = np.empty((len(rows), x.shape[1])), self.vanilla
         market = vanilla.market.under(rows, x)
         barrier_options(rows, self.spot.under(rows, x), *market, vanilla.terms, self.terms, out)
+        return out
+
+    def _with_dividends(self, rows: NDArray[np.int32], x: FloatArray) -> FloatArray:
+        out, vanilla = np.empty((len(rows), x.shape[1])), self.vanilla
+        market, payouts = vanilla.market.under(rows, x), self.payouts.under(rows, x)
+        barriers_with_dividends(rows, self.spot.under(rows, x), *market, vanilla.terms, self.terms, payouts, out)
         return out
 
     def why_not(self, rows: NDArray[np.int32], x: FloatArray) -> list[str]:
         return self.vanilla.why_not(rows, x)
 
 
-def prepare_barriers(trades: Trades, vanilla: VanillaOptions, spot: TradeNodes) -> BarrierOptions:
+def prepare_barriers(
+    trades: Trades, vanilla: VanillaOptions, spot: TradeNodes, payouts: TradePayouts
+) -> BarrierOptions:
     """Options with the columns `BARRIER_COLUMNS`.
 
-    :param spot: that barriers are watched on.
+    :param spot: that barriers are watched on. :param payouts: discrete dividends until expiry.
     """
     down = trades.is_one("barrier_type", "down_in") | trades.is_one("barrier_type", "down_out")
     is_in = trades.is_one("barrier_type", "down_in") | trades.is_one("barrier_type", "up_in")
@@ -80,6 +104,7 @@ def prepare_barriers(trades: Trades, vanilla: VanillaOptions, spot: TradeNodes) 
         is_in=is_in,
         knocked=trades.flags("knocked"),
         weight=weight,
+        payouts=payouts,
     )
 
 

@@ -7,7 +7,8 @@ A product is one file: a subclass of `Product`, listed in `catalogue.py` (or fou
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -18,10 +19,13 @@ from riskpipe.errors import Level, Reason
 from riskpipe.market.conventions import Conventions
 from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
+from riskpipe.products.cash_flows import CashFlows
+from riskpipe.products.inside import Inside, inside
 from riskpipe.products.trades import Trades
 from riskpipe.store.columns import ColumnKind
 
 NumberRule = Literal["any", "positive", "nonnegative"]
+TradeColumnKind = ColumnKind | Literal["table"]
 
 
 @dataclass(frozen=True)
@@ -34,16 +38,32 @@ class Column:
     :param identifier: integers are read as its text.
     :param quantity: of numbers whose name does not say what they are: the range of what is usual that they have
         (a key of `market.ranges`, such as rate for the strike of a cap).
+    :param many: each trade has a list of such values; choices, rule and quantity are those of its elements.
+    :param fields: of kind "table": the columns that each trade's rows (a list of structs) have.
+    :param observed: what has been seen since the trade was dealt: another one the next day makes no other trade.
     """
 
     name: str
-    kind: ColumnKind
+    kind: TradeColumnKind
     description: str
     required: bool = True
     choices: tuple[str, ...] = ()
     rule: NumberRule = "any"
     identifier: bool = False
     quantity: str = ""
+    many: bool = False
+    fields: tuple[Column, ...] = ()
+    observed: bool = False
+
+    @property
+    def nested(self) -> bool:
+        """Whether each trade has any number of elements (`Trades.nested`) in place of one value."""
+        return self.many or self.kind == "table"
+
+    @property
+    def elements(self) -> tuple[Column, ...]:
+        """Of a nested column: the columns of its elements."""
+        return self.fields or (replace(self, many=False, required=True),)
 
 
 COMMON_COLUMNS = (
@@ -112,13 +132,33 @@ class Prepared(ABC):
         """
         return [""] * len(rows)
 
+    def inside(self, x: FloatArray, name: str = "") -> Iterator[Inside]:
+        """What the price of one trade, prepared alone, is made of, for people.
+
+        :param x: float64[n_factors, 1], C-contiguous: today's levels. :param name: of what it is a part of.
+        """
+        yield from inside(vars(self), x, name)
+
+    def cash_flows(self, x: FloatArray) -> CashFlows | None:
+        """What the trades pay, those that were prepared by a model that goes by flow (`MarketModel.by_flow`).
+
+        Of each trade the values add up to its present value; None: the trades have no payments that can be told.
+
+        :param x: float64[n_factors, 1], C-contiguous and writable: today's levels.
+        """
+        return None
+
 
 class Product(ABC):
-    """A kind of trade."""
+    """A kind of trade.
+
+    :cvar figures: of the measures' names, those that `figure_values` makes.
+    """
 
     name: ClassVar[str]
     version: ClassVar[int]
     columns: ClassVar[tuple[Column, ...]]
+    figures: ClassVar[tuple[str, ...]] = ()
 
     def validate(self, trades: Trades, as_of: int) -> list[RowFaults]:
         """Rules between columns, such as an expiry in the past; those of single columns are checked before.
@@ -143,12 +183,31 @@ class Product(ABC):
         """Cost of one valuation of each trade, float64[n], in units of one European option; for planning only."""
         return np.ones(len(trades))
 
+    def weight_in(self, trades: Trades, model: MarketModel) -> FloatArray:
+        """`weight` in a market: where what the market has of a name decides how its trades are priced.
+
+        Needs of trades may be unmet here.
+        """
+        return self.weight(trades, model.as_of)
+
     def pricing_order(self, trades: Trades) -> NDArray[np.int32]:
         """Positions int32[n] of all trades, those that need the same of the market beside each other: for speed alone.
 
         Scenarios are priced in this order, in which what neighbours share stays in the cache.
         """
         return np.arange(len(trades), dtype=np.int32)
+
+    def figure_values(
+        self, trades: Trades, model: MarketModel, pv: FloatArray, wanted: tuple[str, ...]
+    ) -> Mapping[str, FloatArray]:
+        """What is said of trades in today's market beside their value, and is no amount of money: prices, yields.
+
+        :param pv: float64[n], present values of today.
+        :param wanted: of `figures`.
+        :return: for each wanted one float64[n]: NaN where a trade has none, infinite where it has one that cannot be
+            found, which fails.
+        """
+        return {}
 
     @abstractmethod
     def prepare(self, trades: Trades, model: MarketModel) -> Prepared:

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from riskpipe.arrays import FloatArray
 from riskpipe.errors import Reason
 from riskpipe.market.calendars import adjust
-from riskpipe.market.daycounts import year_fraction
 from riskpipe.market.factors import date_of
 from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
@@ -16,8 +15,8 @@ from riskpipe.market.schedules import Schedule
 from riskpipe.market.surfaces import months_between
 from riskpipe.products.base import RowFaults
 from riskpipe.products.flows import Amounts, Integers, offsets_of
+from riskpipe.products.leg_dates import leg_dates
 from riskpipe.products.legs import NO_NODES, KnownLeg, PreparedLegs
-from riskpipe.products.schedule_columns import leg_schedule
 from riskpipe.products.trades import Trades
 
 
@@ -84,8 +83,9 @@ def _par_yield_annuities(trades: Trades, rate: FloatArray, as_of: int) -> tuple[
 
     A factor is 1 / ((1 + rate tau_1) ... (1 + rate tau_i)) at the end of a fixed period i, log-linear in between.
     """
-    fixed, floating = leg_schedule(trades, "fixed", as_of), leg_schedule(trades, "float", as_of)
-    tau, column = _lengths(fixed, trades.labels("fixed_day_count")), _columns(fixed)
+    of_fixed, of_floating = (leg_dates(trades, prefix) for prefix in ("fixed_", "float_"))
+    fixed, floating = of_fixed.periods(as_of), of_floating.periods(as_of)
+    tau, column = of_fixed.accrual(trades.labels("fixed_day_count")).years(fixed), _columns(fixed)
     growth = np.zeros((len(trades), 1 + int(column.max(initial=-1)) + 1))
     growth[fixed.trades, column + 1] = np.log1p(rate[fixed.trades] * tau)
     # Along each trade's own row: sums that no other trade changes.
@@ -93,18 +93,15 @@ def _par_yield_annuities(trades: Trades, rate: FloatArray, as_of: int) -> tuple[
     annuity = tau * np.exp(-logarithm[fixed.trades, column + 1])
     trade = floating.trades
     within = np.searchsorted(_keys(fixed.trades, fixed.end), _keys(trade, floating.end))
+    within = np.minimum(within, fixed.offsets[trade + 1] - 1)  # by another convention a leg may end later
     through = (floating.end - fixed.start[within]) / (fixed.end - fixed.start)[within]
     at_end = logarithm[trade, column[within]] + through * growth[trade, column[within] + 1]
-    lengths = _lengths(floating, trades.labels("float_day_count"))
+    lengths = of_floating.accrual(trades.labels("float_day_count")).years(floating)
     return _sums(fixed.trades, annuity, len(trades)), _sums(trade, lengths * np.exp(-at_end), len(trades))
 
 
 def _sums(trade: Integers, terms: FloatArray, trades: int) -> FloatArray:
     return np.bincount(trade, terms, trades).astype(np.float64)
-
-
-def _lengths(periods: Schedule, day_count: Labels) -> FloatArray:
-    return year_fraction(periods.start, periods.end, day_count.take(periods.trades))
 
 
 def _columns(periods: Schedule) -> Integers:

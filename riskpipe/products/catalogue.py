@@ -2,74 +2,123 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from functools import cache
-from importlib.metadata import Distribution, EntryPoint, distributions, entry_points
+from importlib import import_module
+from types import MappingProxyType
+from typing import overload
 
-from riskpipe.errors import UsageError, described, is_interrupt
+from riskpipe.errors import UsageError
+from riskpipe.plugins import load_plugins
 from riskpipe.products.base import Product
-from riskpipe.products.bond import Bond
-from riskpipe.products.cap_floor import CapFloor
-from riskpipe.products.commodity_forward import CommodityForward
-from riskpipe.products.commodity_option import CommodityOption
-from riskpipe.products.credit_default_swap import CreditDefaultSwap
-from riskpipe.products.cross_currency_swap import CrossCurrencySwap
-from riskpipe.products.equity_asian_option import EquityAsianOption
-from riskpipe.products.equity_barrier_option import EquityBarrierOption
-from riskpipe.products.equity_forward import EquityForward
-from riskpipe.products.equity_option import EquityOption
-from riskpipe.products.floating_rate_note import FloatingRateNote
-from riskpipe.products.fra import ForwardRateAgreement
-from riskpipe.products.fx_barrier_option import FxBarrierOption
-from riskpipe.products.fx_forward import FxForward
-from riskpipe.products.fx_option import FxOption
-from riskpipe.products.fx_touch import FxTouch
-from riskpipe.products.inflation_swap import InflationSwap
-from riskpipe.products.interest_rate_swap import InterestRateSwap
-from riskpipe.products.quanto_equity_option import QuantoEquityOption
-from riskpipe.products.swaption import Swaption
-from riskpipe.products.variance_swap import VarianceSwap
 
 GROUP = "riskpipe.products"
 
-PRODUCTS: tuple[Product, ...] = (
-    FxForward(),
-    FxOption(),
-    EquityOption(),
-    InterestRateSwap(),
-    Bond(),
-    CreditDefaultSwap(),
-    CommodityOption(),
-    EquityForward(),
-    CommodityForward(),
-    ForwardRateAgreement(),
-    FloatingRateNote(),
-    CrossCurrencySwap(),
-    InflationSwap(),
-    CapFloor(),
-    Swaption(),
-    FxBarrierOption(),
-    EquityBarrierOption(),
-    FxTouch(),
-    EquityAsianOption(),
-    VarianceSwap(),
-    QuantoEquityOption(),
+_CLASSES: Mapping[str, str] = MappingProxyType(
+    {
+        "fx_forward": "FxForward",
+        "fx_option": "FxOption",
+        "equity_option": "EquityOption",
+        "interest_rate_swap": "InterestRateSwap",
+        "bond": "Bond",
+        "credit_default_swap": "CreditDefaultSwap",
+        "commodity_option": "CommodityOption",
+        "equity_forward": "EquityForward",
+        "commodity_forward": "CommodityForward",
+        "fra": "ForwardRateAgreement",
+        "floating_rate_note": "FloatingRateNote",
+        "cross_currency_swap": "CrossCurrencySwap",
+        "inflation_swap": "InflationSwap",
+        "cap_floor": "CapFloor",
+        "swaption": "Swaption",
+        "fx_barrier_option": "FxBarrierOption",
+        "equity_barrier_option": "EquityBarrierOption",
+        "fx_touch": "FxTouch",
+        "equity_asian_option": "EquityAsianOption",
+        "variance_swap": "VarianceSwap",
+        "quanto_equity_option": "QuantoEquityOption",
+        "cash_balance": "CashBalance",
+        "equity_position": "EquityPosition",
+        "fx_swap": "FxSwap",
+        "ndf": "NonDeliverableForward",
+        "swap": "Swap",
+        "equity_future": "EquityFuture",
+        "commodity_future": "CommodityFuture",
+        "fx_future": "FxFuture",
+        "future_option": "FutureOption",
+        "basis_swap": "BasisSwap",
+        "commodity_swap": "CommoditySwap",
+        "commodity_average_option": "CommodityAverageOption",
+        "interest_rate_future": "InterestRateFuture",
+        "bond_future": "BondFuture",
+        "index_cds": "IndexCds",
+        "equity_swap": "EquitySwap",
+        "inflation_bond": "InflationBond",
+        "deposit": "Deposit",
+        "repo": "Repo",
+        "forward_bond": "ForwardBond",
+        "bond_total_return_swap": "BondTotalReturnSwap",
+    }
 )
+"""riskpipe's own products, in order -> class, in the module of the product's name."""
 
 
-class Catalogue(dict[str, Product]):
-    """Name -> product, and what was to be one.
+@cache
+def _own(name: str) -> Product:
+    """A product of riskpipe's: a small book has few, and their modules take longer to import than to price it."""
+    product: Product = getattr(import_module(f"riskpipe.products.{name}"), _CLASSES[name])()
+    return product
+
+
+class _OwnProducts(Sequence[Product]):
+    @overload
+    def __getitem__(self, index: int) -> Product: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Product]: ...
+
+    def __getitem__(self, index: int | slice) -> Product | Sequence[Product]:
+        names = list(_CLASSES)[index]
+        return _own(names) if isinstance(names, str) else [_own(name) for name in names]
+
+    def __len__(self) -> int:
+        return len(_CLASSES)
+
+
+PRODUCTS: Sequence[Product] = _OwnProducts()
+"""riskpipe's own; each is imported when it is taken."""
+
+
+class Catalogue(MutableMapping[str, Product]):
+    """Name -> product, and what was to be one. riskpipe's own are imported when they are asked for.
 
     :ivar broken: name of the entry point (of the package, where its list of them cannot be read) -> what is wrong with
         it. A product that is asked for and is not there raises UsageError with all that are.
     """
 
     def __init__(self) -> None:
-        super().__init__((product.name, product) for product in PRODUCTS)
+        self._known: dict[str, Product | None] = dict.fromkeys(_CLASSES)
         self.broken: dict[str, str] = {}
 
-    def __missing__(self, name: str) -> Product:
-        raise UsageError("; ".join([f"no product is called {name!r} here", *self.why(name)]))
+    def __getitem__(self, name: str) -> Product:
+        if name not in self._known:
+            raise UsageError("; ".join([f"no product is called {name!r} here", *self.why(name)]))
+        return self._known[name] or _own(name)
+
+    def __setitem__(self, name: str, product: Product) -> None:
+        self._known[name] = product
+
+    def __delitem__(self, name: str) -> None:
+        del self._known[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._known
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._known)
+
+    def __len__(self) -> int:
+        return len(self._known)
 
     def why(self, name: str) -> list[str]:
         """What is wrong with the plug-in of this name; where there is none, with every one that is broken."""
@@ -87,55 +136,10 @@ def catalogue() -> Catalogue:
     :raises UsageError: a name that is taken.
     """
     products = Catalogue()
-    for point in sorted(_entry_points(products), key=lambda p: p.name):
-        try:
-            product = _load(point.load(), point.value)
-            name = str(product.name)
-        except BaseException as error:
-            if is_interrupt(error):
-                raise
-            told = str(error) if isinstance(error, UsageError) else f"it does not import: {described(error)}"
-            products.broken[point.name] = f"the plug-in {point.name!r} of {_package(point)} is left out: {told}"
-            continue
-        if name in products:
-            raise UsageError(f"the product {name!r} of {point.value} ({_package(point)}) is there already")
-        products[name] = product
+    plugins = load_plugins(GROUP, Product)  # type: ignore[type-abstract]
+    products.broken |= plugins.broken
+    for plugin in plugins.found:
+        if plugin.name in products:
+            raise plugin.is_there("product")
+        products[plugin.name] = plugin.value
     return products
-
-
-def _entry_points(products: Catalogue) -> Iterator[EntryPoint]:
-    """Of all packages; when the list of one cannot be read, those of the others, one by one."""
-    try:
-        yield from entry_points(group=GROUP)
-        return
-    except Exception:
-        seen = set()
-    for distribution in distributions():
-        name = _name_of(distribution)
-        if name in seen:
-            continue
-        seen.add(name)
-        try:
-            yield from distribution.entry_points.select(group=GROUP)
-        except Exception as error:
-            told = f"its entry_points.txt cannot be read: {described(error)}"
-            products.broken[name] = f"the plug-ins of the package {name} are left out: {told}"
-
-
-def _package(point: EntryPoint) -> str:
-    return "an unnamed package" if point.dist is None else f"the package {_name_of(point.dist)}"
-
-
-def _name_of(distribution: Distribution) -> str:
-    try:
-        return f"{distribution.name} {distribution.version}"
-    except Exception:  # its METADATA cannot be read
-        return str(getattr(distribution, "_path", "that has no name"))
-
-
-def _load(found: object, where: str) -> Product:
-    if isinstance(found, type) and issubclass(found, Product):
-        return found()
-    if isinstance(found, Product):
-        return found
-    raise UsageError(f"{where} is no riskpipe.products.base.Product")

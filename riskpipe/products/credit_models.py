@@ -5,7 +5,7 @@ Midpoint: a default is half way through its period. ISDA: exact integrals betwee
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,10 +14,11 @@ from riskpipe.market.daycounts import year_fraction
 from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
 from riskpipe.products.flows import Amounts, Days, Integers, offsets_of
-from riskpipe.products.legs import DefaultIntegralLeg, DefaultLeg, KnownLeg, PreparedLegs, SurvivalLeg
+from riskpipe.products.legs import DefaultIntegralLeg, DefaultLeg, KnownLeg, Leg, PreparedLegs, SurvivalLeg
 
 _HALF_DAY = 1.0 / 730.0
 _YEAR = 365.0
+_LEGS = ("upfront", "premium", "protection")
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Coupons:
     :param year_fraction: float64[k], of the accrual, `extra` included.
     :param extra: int32[k], days beyond `end` that earn premium.
     :param premium: float64[k], received a year, signed; zero where it is owed to who held the contract before.
+    :param loss: float64[k], received on a default in the period, signed.
     """
 
     trade: Integers
@@ -40,6 +42,20 @@ class Coupons:
     year_fraction: FloatArray
     extra: Days
     premium: FloatArray
+    loss: FloatArray
+
+    def take(self, rows: Integers) -> Coupons:
+        return Coupons(
+            self.trade.take(rows),
+            self.start.take(rows),
+            self.end.take(rows),
+            self.paid.take(rows),
+            self.day_count.take(rows),
+            self.year_fraction.take(rows),
+            self.extra.take(rows),
+            self.premium.take(rows),
+            self.loss.take(rows),
+        )
 
     @property
     def observed(self) -> Days:
@@ -52,18 +68,45 @@ class Contracts:
     """n credit default swaps.
 
     :param curve: zero_rate curve; `credit` hazard_rate curve.
-    :param start: int32[n], first day of protection; `maturity` its last day.
-    :param loss: float64[n], received on default, signed.
+    :param start: int32[n], first day of protection: an earlier default ends all; `maturity` its last day.
     :param upfront: received, signed, ordered by trade.
+    :param delayed: some protection begins after its premium.
     """
 
     curve: Labels
     credit: Labels
     start: Days
     maturity: Days
-    loss: FloatArray
     coupons: Coupons
     upfront: Amounts
+    delayed: bool
+
+    def split(self, trade: Integers, credit: Labels, share: FloatArray, loss: FloatArray) -> Contracts:
+        """Each contract as several on other names, which are counted on; the upfront is left with the first.
+
+        :param trade: int64[m], the contract of each part, ascending.
+        :param credit: of each part. :param share: float64[m], of premium and protection.
+        :param loss: float64[m], on default, as a fraction of what the contract says.
+        """
+        offsets = offsets_of(self.coupons.trade, len(self.start))
+        counts = np.diff(offsets)[trade]
+        part = np.repeat(np.arange(len(trade)), counts)
+        first = np.cumsum(counts) - counts
+        coupons = self.coupons.take(offsets[trade][part] + np.arange(len(part)) - first[part])
+        return Contracts(
+            self.curve.take(trade),
+            credit,
+            self.start[trade],
+            self.maturity[trade],
+            replace(
+                coupons,
+                trade=part,
+                premium=coupons.premium * share[part],
+                loss=coupons.loss * (share * loss)[part],
+            ),
+            replace(self.upfront, trade=np.searchsorted(trade, self.upfront.trade)),
+            self.delayed,
+        )
 
 
 def midpoint_legs(contracts: Contracts, model: MarketModel) -> PreparedLegs:
@@ -76,10 +119,11 @@ def midpoint_legs(contracts: Contracts, model: MarketModel) -> PreparedLegs:
     coupons, n = contracts.coupons, len(contracts.start)
     trade = coupons.trade
     today = np.int32(model.as_of + model.horizon_days)
-    begin = np.minimum(np.maximum(coupons.start, today), coupons.end)
+    first = np.maximum(coupons.start, contracts.start[trade]) if contracts.delayed else coupons.start
+    begin = np.minimum(np.maximum(first, today), coupons.end)
     middle = (begin + (coupons.end - begin) // 2).astype(np.int32)
     accrued = year_fraction(coupons.start, middle + coupons.extra, coupons.day_count)
-    amount = contracts.loss[trade] + coupons.premium * accrued
+    amount = coupons.loss + coupons.premium * accrued
     curve, credit = contracts.curve.take(trade), contracts.credit.take(trade)
     upfront = contracts.upfront
     nodes, (paid, settled, upfront_node) = model.discount(
@@ -97,6 +141,7 @@ def midpoint_legs(contracts: Contracts, model: MarketModel) -> PreparedLegs:
             SurvivalLeg(offsets, coupons.premium * coupons.year_fraction, paid, survived),
             DefaultLeg(offsets, amount, settled, from_, to, none),
         ),
+        _LEGS,
     )
 
 
@@ -138,6 +183,7 @@ def isda_legs(contracts: Contracts, model: MarketModel) -> PreparedLegs:
             SurvivalLeg(offsets_of(coupons.trade, n), premium, paid, survived),
             DefaultIntegralLeg(offsets_of(trade, n), amount, slope, step, hazard_step),
         ),
+        _LEGS,
     )
 
 
@@ -160,7 +206,10 @@ def _chains(contracts: Contracts, model: MarketModel, today: int) -> tuple[Integ
         days.append(pillars[np.arange(count.sum()) + np.repeat(shift, count)])
     trade, day = np.concatenate(trades), np.concatenate(days)
     inside = (day >= first[trade]) & (last > first)[trade]
-    key = np.unique((trade[inside] << 32) + (day[inside] - today))
+    key = np.sort(
+        (trade[inside] << 32) + (day[inside] - today)
+    )  # np.unique hashes first, which takes five times as long
+    key = key[np.diff(key, prepend=-1) > 0]
     return key >> 32, ((key & 0xFFFFFFFF) + today).astype(np.int32)
 
 
@@ -179,9 +228,32 @@ def _amounts_on_default(contracts: Contracts, trade: Integers, day: Days, today:
     before = np.concatenate((day[:1], day[:-1]))
     ends = (coupons.trade << 32) + (coupons.observed - today)
     found = np.searchsorted(ends, (trade << 32) + (day - today))
-    coupon = np.minimum(found, len(ends) - 1)
-    accrues = (found < len(ends)) & (coupons.trade[coupon] == trade) & (coupons.observed[coupon] > today)
+    # a day after the last accrual has the protection of the last period
+    last = offsets_of(coupons.trade, len(contracts.start))[trade + 1] - 1
+    coupon = np.minimum(found, last)
+    accrues = (found <= last) & (coupons.observed[coupon] > today)
     pace = coupons.year_fraction / ((coupons.end + coupons.extra - coupons.start) / _YEAR)
     rate = np.where(accrues, coupons.premium[coupon] * pace[coupon], 0.0)
     accrued = (before - coupons.start[coupon] + 1) / _YEAR + _HALF_DAY
-    return contracts.loss[trade] + rate * accrued, rate * ((day - before) / _YEAR)
+    return coupons.loss[coupon] + rate * accrued, rate * ((day - before) / _YEAR)
+
+
+def added_up(values: PreparedLegs, offsets: Integers) -> PreparedLegs:
+    """Of several contracts each: trade k has the contracts `offsets[k]:offsets[k + 1]`.
+
+    :param values: of `midpoint_legs` or `isda_legs`.
+    :param offsets: int64[n + 1].
+    """
+    return PreparedLegs(values.discount, values.hazard, tuple(_added_up(leg, offsets) for leg in values.legs), _LEGS)
+
+
+def _added_up(leg: Leg, offsets: Integers) -> Leg:
+    if isinstance(leg, DefaultLeg):
+        return replace(leg, offsets=leg.offsets[offsets], recovery=np.full(len(offsets) - 1, -1, np.int32))
+    if not isinstance(leg, DefaultIntegralLeg):
+        return replace(leg, offsets=leg.offsets[offsets])
+    # on the step from the end of one chain to the beginning of the next nothing is paid
+    begins = leg.offsets[:-1][np.diff(leg.offsets) > 0]
+    amount, slope = leg.coefficient.copy(), leg.slope.copy()
+    amount[begins] = slope[begins] = 0.0
+    return replace(leg, offsets=leg.offsets[offsets], coefficient=amount, slope=slope)

@@ -5,17 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
 from riskpipe.kernels.forwards import add_converted
-from riskpipe.market.calendars import adjust
 from riskpipe.market.conventions import Conventions
 from riskpipe.market.growths import CurveNodes, Request
 from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
-from riskpipe.market.schedules import Adjustment, Schedule, schedule
 from riskpipe.products.base import COMMON_COLUMNS, Column, Need, Prepared, Product, RowFaults
+from riskpipe.products.cash_flows import CashFlows, joined
+from riskpipe.products.flat_legs import SIDES, side_legs
 from riskpipe.products.floating import (
     FloatingFlows,
     FloatingLeg,
@@ -25,12 +26,17 @@ from riskpipe.products.floating import (
     projection_curve,
 )
 from riskpipe.products.flows import Amounts, Integers, fixed_coupons, merged, offsets_of
-from riskpipe.products.legs import NO_NODES, KnownLeg, Leg, ProjectedLeg, leg_values
+from riskpipe.products.leg_columns import EXCHANGES
+from riskpipe.products.leg_dates import date_columns, fixing_calendar_column, fixing_calendars, leg_dates
+from riskpipe.products.legs import NO_NODES, KnownLeg, Leg, ProjectedLeg, leg_cash_flows, leg_values
+from riskpipe.products.observations import observation_columns, observation_faults, observations
+from riskpipe.products.resets import ResetFlows, reset_faults, reset_flows
 from riskpipe.products.schedule_columns import (
     by_coupon_phase,
     calendar_column,
     convention_column,
-    day_count_column,
+    coupon_day_count_column,
+    day_count_faults,
     frequency_column,
     remaining_periods,
     schedule_faults,
@@ -39,7 +45,8 @@ from riskpipe.products.shared_nodes import TradeNodes
 from riskpipe.products.trades import Trades
 from riskpipe.products.validation import rows_fault, unknown_currencies
 
-_SIDES = ("receive", "pay")
+_OTHER = {"receive": "pay", "pay": "receive"}
+RESET_SIDE = "reset_side"
 
 
 def _leg_columns(side: str, verb: str) -> tuple[Column, ...]:
@@ -51,7 +58,7 @@ def _leg_columns(side: str, verb: str) -> tuple[Column, ...]:
         Column(f"{side}_spread", "number", "decimal a year, added to the floating rate; null: 0", required=False),
         Column(f"{side}_discount_curve", "string", "zero_rate curve that discounts the leg"),
         frequency_column(f"{side}_frequency", "of coupons; 1T pays once at maturity"),
-        day_count_column(f"{side}_day_count", "of coupons"),
+        coupon_day_count_column(f"{side}_day_count", "of coupons"),
     )
 
 
@@ -60,13 +67,13 @@ class CrossCurrencySwap(Product):
 
     The present value is in the pay currency, as that of an FX forward is in the currency sold. Each leg is discounted
     on its own curve (for collateral in another currency, a curve that carries the basis) and converted at today's
-    rate. Legs are those of swaps: coupons over adjusted periods, paid at their ends. With `exchange_notionals` each
-    side's notional is exchanged at the start and, back, at maturity, both on adjusted dates. One currency on both
-    sides makes a basis swap.
+    rate. Legs are those of swaps: coupons over adjusted periods, paid at their ends, unless the columns of
+    [dates](#dates-of-legs) say otherwise. With `exchange_notionals` each side's notional is exchanged at the start and,
+    back, at maturity, both without the lag of coupons. One currency on both sides makes a basis swap.
     """
 
     name = "cross_currency_swap"
-    version = 2
+    version = 3
     columns = (
         *COMMON_COLUMNS,
         *_leg_columns("receive", "received"),
@@ -76,18 +83,32 @@ class CrossCurrencySwap(Product):
         calendar_column(),
         convention_column(),
         Column("exchange_notionals", "boolean", "notionals are exchanged at the start and at maturity"),
+        *(column for side in SIDES for column in date_columns(f"{side}_")),
+        *(fixing_calendar_column(f"{side}_") for side in SIDES),
+        *(column for side in SIDES for column in observation_columns(f"{side}_")),
+        Column(
+            RESET_SIDE,
+            "string",
+            "whose notional is that of the other side at the exchange rate of each period's start, but for the first "
+            "period; null: neither",
+            required=False,
+            choices=SIDES,
+        ),
     )
 
     def validate(self, trades: Trades, as_of: int) -> list[RowFaults]:
         faults = [
             *unknown_currencies(trades, "receive_currency", "pay_currency"),
-            *schedule_faults(trades, "start_date", as_of),
+            *schedule_faults(trades, "start_date", as_of, prefixes=("receive_", "pay_")),
         ]
-        for side in _SIDES:
+        for side in SIDES:
             rateless = (trades.labels(f"{side}_index").codes < 0) & np.isnan(trades.numbers(f"{side}_fixed_rate"))
             message = f"{side}_index and {side}_fixed_rate are both null"
             faults += rows_fault(f"{side}_fixed_rate", "index_or_rate", rateless, message)
-        return faults
+            faults += day_count_faults(trades, f"{side}_day_count", trades.labels(f"{side}_index").codes >= 0)
+        one = trades.labels("receive_currency").same_as(trades.labels("pay_currency"))
+        message = f"{RESET_SIDE} is of two currencies, and both sides are of one"
+        return [*faults, *rows_fault(RESET_SIDE, "two_currencies", (_resetting(trades) & one), message)]
 
     def currency(self, trades: Trades) -> Labels:
         return trades.labels("pay_currency")
@@ -95,31 +116,32 @@ class CrossCurrencySwap(Product):
     def requirements(self, trades: Trades, conventions: Conventions) -> tuple[Need, ...]:
         pair = trades.labels("receive_currency").combine(trades.labels("pay_currency"), str.__add__)
         needs = [Need("underlying", ("fx",), pair)]
-        for side in _SIDES:
+        for side in SIDES:
             currency, curve = trades.labels(f"{side}_currency"), trades.labels(f"{side}_discount_curve")
+            projection = projection_curve(trades, conventions, f"{side}_index")
             needs.append(Need("discount", ("zero_rate",), curve, currency=currency))
-            needs.append(
-                Need(
-                    "projection",
-                    ("zero_rate",),
-                    projection_curve(trades, conventions, f"{side}_index"),
-                    currency=currency,
-                )
-            )
+            needs.append(Need("projection", ("zero_rate",), projection, currency=currency))
+            if _resetting(trades).any():  # at forward exchange rates
+                own = currency.map(conventions.discount_curve).where(_resetting(trades))
+                needs.append(Need("discount", ("zero_rate",), own, currency=currency))
         return tuple(needs)
 
     def missing_points(self, trades: Trades, model: MarketModel) -> list[RowFaults]:
         faults = []
-        for side in _SIDES:
+        for side in SIDES:
             before = last_fixed_start(trades.labels(f"{side}_index"), model)
-            rows, flows = _floating(trades, side, model, before)
-            found = fixing_faults(flows, f"{side}_index")
+            index = trades.labels(f"{side}_index")
+            rows = np.flatnonzero(index.codes >= 0)
+            found = fixing_faults(_floating(trades, rows, side, model, before), f"{side}_index")
             faults += [replace(fault, rows=rows[fault.rows]) for fault in found]
+            faults += observation_faults(trades, index, model.conventions, f"{side}_")
+            resets = reset_faults(_resets(trades, side, model, before))
+            faults += [replace(fault, column=RESET_SIDE) for fault in resets]
         return faults
 
     def weight(self, trades: Trades, as_of: int) -> FloatArray:
         total = np.full(len(trades), 0.5)
-        for side in _SIDES:
+        for side in SIDES:
             each = np.where(trades.labels(f"{side}_index").codes < 0, 0.03, 0.1)
             total += each * remaining_periods(trades, "start_date", f"{side}_frequency", as_of)
         return total
@@ -130,9 +152,12 @@ class CrossCurrencySwap(Product):
     def prepare(self, trades: Trades, model: MarketModel) -> Prepared:
         received = _Side(trades, "receive", model)
         paid = _Side(trades, "pay", model)
-        nodes, positions = model.projected(*received.requests(), *paid.requests())
+        requests = received.requests()
+        nodes, positions = model.projected(*requests, *paid.requests())
         rate = TradeNodes(*model.fx(trades.labels("receive_currency"), trades.labels("pay_currency")))
-        return _CrossCurrencySwaps(nodes, received.legs(positions[:3]), paid.legs(positions[3:]), rate)
+        first, currency = len(requests), trades.labels("receive_currency")
+        legs = received.legs(positions[:first]), paid.legs(positions[first:])
+        return _CrossCurrencySwaps(nodes, *legs, rate, currency)
 
 
 @dataclass(frozen=True)
@@ -141,11 +166,20 @@ class _CrossCurrencySwaps(Prepared):
     received: tuple[Leg, ...]
     paid: tuple[Leg, ...]
     rate: TradeNodes
+    currency: Labels
 
     def price(self, rows: NDArray[np.int32], x: FloatArray) -> FloatArray:
         received, value = leg_values(self.nodes, NO_NODES, (self.received, self.paid), rows, x)
         add_converted(rows, self.rate.under(rows, x), received, value)
         return value
+
+    def cash_flows(self, x: FloatArray) -> CashFlows:
+        rate = self.rate.nodes.evaluate(x)[self.rate.position, 0]
+        received, paid = (
+            leg_cash_flows(self.nodes, NO_NODES, legs, x, [side] * len(legs))
+            for side, legs in zip(SIDES, (self.received, self.paid), strict=True)
+        )
+        return joined([received.converted(self.currency, rate), paid])
 
 
 class _Side:
@@ -153,71 +187,100 @@ class _Side:
 
     def __init__(self, trades: Trades, side: str, model: MarketModel) -> None:
         self._trades = len(trades)
+        self._model = model
         self._curve = trades.labels(f"{side}_discount_curve")
         self._projection = projection_curve(trades, model.conventions, f"{side}_index")
-        rows, floating = _floating(trades, side, model)
+        self._pair = trades.labels(f"{_OTHER[side]}_currency"), trades.labels(f"{side}_currency")
+        rows = np.flatnonzero((trades.labels(f"{side}_index").codes >= 0) & ~trades.is_one(RESET_SIDE, side))
+        floating = _floating(trades, rows, side, model)
         growth = floating.growth.of(rows)
-        started, self._growth = growth.telescoped(self._projection, self._curve)
+        started, self._growth = growth.telescoped(self._projection, self._curve, model)
         fixed, exchanged = _fixed(trades, side, model), _exchanges(trades, side, model)
-        self._known = merged([fixed, floating.known.of(rows), started, exchanged])
+        parts = [fixed, floating.known.of(rows), started, exchanged]
+        self._resets = _resets(trades, side, model) if trades.is_one(RESET_SIDE, side).any() else None
+        if self._resets is not None:
+            parts.append(self._resets.known)
+        self._known = merged(parts)
 
     def requests(self) -> tuple[Request, ...]:
-        known = self._known
-        return (self._curve.take(known.trade), known.day), *self._growth.requests(self._projection, self._curve)
+        """Three, or eight where notionals reset."""
+        known, curves = self._known, (self._projection, self._curve)
+        requests = ((self._curve.take(known.trade), known.day), *self._growth.requests(*curves))
+        if self._resets is None:
+            return requests
+        return (*requests, *self._resets.growth.requests(*curves), *self._resets.requests(*curves))
 
     def legs(self, positions: list[NDArray[np.int32]]) -> tuple[Leg, ...]:
+        """:param positions: of `requests`."""
         known, growth, n = self._known, self._growth, self._trades
-        return (
+        legs: tuple[Leg, ...] = (
             KnownLeg(offsets_of(known.trade, n), known.amount, positions[0]),
-            ProjectedLeg(offsets_of(growth.trade, n), growth.coefficient, *positions[1:]),
+            ProjectedLeg(offsets_of(growth.trade, n), growth.coefficient, *positions[1:3]),
         )
+        if self._resets is None:
+            return legs
+        fixed = self._resets.growth
+        projected = ProjectedLeg(offsets_of(fixed.trade, n), fixed.coefficient, *positions[3:5])
+        return (*legs, projected, self._resets.leg(self._pair, self._model, positions[5:]))
+
+
+def _resets(trades: Trades, side: str, model: MarketModel, before: int | None = None) -> ResetFlows:
+    """Of the trades whose notional on this side follows the exchange rate."""
+    rows = np.flatnonzero(trades.is_one(RESET_SIDE, side))
+    some, other = trades.take(rows), _OTHER[side]
+    floats = some.labels(f"{side}_index").codes >= 0
+    exchanged = some.table.column("exchange_notionals")
+    given = {
+        "leg_type": pa.array(np.where(floats, "floating", "fixed")),
+        "reset_currency": some.table.column(f"{other}_currency"),
+        "reset_notional": some.table.column(f"{other}_notional"),
+        **dict.fromkeys(EXCHANGES, exchanged),
+    }
+    return reset_flows(side_legs(some, side, given), model, before).of(rows)
 
 
 def _notional(trades: Trades, side: str) -> FloatArray:
     return trades.numbers(f"{side}_notional") * (1.0 if side == "receive" else -1.0)
 
 
-def _schedule(trades: Trades, side: str, rows: Integers, after: int, before: int | None = None) -> Schedule:
-    calendar, convention = trades.labels("calendar"), trades.labels("business_day_convention")
-    return schedule(
-        trades.days("start_date")[rows],
-        trades.days("maturity_date")[rows],
-        trades.labels(f"{side}_frequency").take(rows),
-        Adjustment(calendar.take(rows), convention.take(rows)),
-        after=after,
-        before=before,
-    )
+def _resetting(trades: Trades) -> NDArray[np.bool_]:
+    return np.asarray(trades.labels(RESET_SIDE).codes >= 0)
 
 
 def _floating(
-    trades: Trades, side: str, model: MarketModel, before: int | None = None
-) -> tuple[Integers, FloatingFlows]:
-    """The trades whose leg floats, and its flows by position among these."""
+    trades: Trades, rows: Integers, side: str, model: MarketModel, before: int | None = None
+) -> FloatingFlows:
+    """The flows of some trades whose leg floats, by position among these."""
     index = trades.labels(f"{side}_index")
-    rows = np.flatnonzero(index.codes >= 0)
+    periods = leg_dates(trades, f"{side}_").take(rows).periods(model.as_of, before)
+    trade, own = rows[periods.trades], fixing_calendars(trades, f"{side}_")
+    seen = observations(trades, f"{side}_")
     leg = FloatingLeg(
-        _schedule(trades, side, rows, model.as_of, before),
+        periods,
         index.take(rows),
         trades.labels(f"{side}_day_count").take(rows),
         trades.labels("calendar").take(rows),
-        _notional(trades, side)[rows],
-        trades.numbers(f"{side}_spread", 0.0)[rows],
+        _notional(trades, side)[trade],
+        trades.numbers(f"{side}_spread", 0.0)[trade],
+        observed=None if seen is None else seen.take(rows),
+        fixing_calendar=None if own is None else own.take(rows),
     )
-    return rows, floating_flows(leg, model)
+    return floating_flows(leg, model)
 
 
 def _fixed(trades: Trades, side: str, model: MarketModel) -> Amounts:
-    rows = np.flatnonzero(trades.labels(f"{side}_index").codes < 0)
-    interest = (_notional(trades, side) * trades.numbers(f"{side}_fixed_rate"))[rows]
-    periods = _schedule(trades, side, rows, model.as_of)
-    return fixed_coupons(periods, trades.labels(f"{side}_day_count").take(rows), interest).of(rows)
+    rows = np.flatnonzero((trades.labels(f"{side}_index").codes < 0) & ~trades.is_one(RESET_SIDE, side))
+    dates = leg_dates(trades, f"{side}_").take(rows)
+    periods = dates.periods(model.as_of)
+    interest = (_notional(trades, side) * trades.numbers(f"{side}_fixed_rate"))[rows[periods.trades]]
+    accrual = dates.accrual(trades.labels(f"{side}_day_count").take(rows))
+    return fixed_coupons(periods, accrual, interest).of(rows)
 
 
 def _exchanges(trades: Trades, side: str, model: MarketModel) -> Amounts:
     """The notional, paid by who receives the leg at the start and back at maturity."""
-    rows = np.flatnonzero(trades.flags("exchange_notionals"))
-    calendar, convention = trades.labels("calendar").take(rows), trades.labels("business_day_convention").take(rows)
-    notional = _notional(trades, side)[rows]
-    days = [adjust(trades.days(f"{name}_date")[rows], calendar, convention) for name in ("start", "maturity")]
+    rows = np.flatnonzero(trades.flags("exchange_notionals") & ~trades.is_one(RESET_SIDE, side))
+    dates, notional = leg_dates(trades, f"{side}_").take(rows), _notional(trades, side)[rows]
+    days = [dates.exchanges(of) for of in (dates.starts(), dates.ends())]
     flows = Amounts(np.tile(rows, 2), np.concatenate(days), np.concatenate((-notional, notional)))
     return flows.where(flows.day > model.as_of)

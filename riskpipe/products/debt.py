@@ -6,20 +6,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
-from riskpipe.market.calendars import adjust
 from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
 from riskpipe.products.base import Column, Need, RowFaults
-from riskpipe.products.flows import Amounts
+from riskpipe.products.flows import Amounts, Days, Integers
+from riskpipe.products.leg_dates import LegDates, leg_dates
 from riskpipe.products.schedule_columns import (
     calendar_column,
     convention_column,
-    day_count_column,
     frequency_column,
     schedule_faults,
 )
 from riskpipe.products.trades import Trades
-from riskpipe.products.validation import unknown_currencies
+from riskpipe.products.validation import rows_fault, unknown_currencies
 
 DEFAULT_RECOVERY = 0.4
 
@@ -29,21 +28,35 @@ SIZE_COLUMNS = (
     Column("quantity", "number", "pieces; below zero for a short position"),
     Column("face", "number", "redeemed per piece at maturity", rule="positive"),
 )
-TERM_COLUMNS = (
-    frequency_column("frequency", "of coupons; 1T pays once at maturity"),
-    day_count_column("day_count", "of coupons"),
+FREQUENCY = frequency_column("frequency", "of coupons; 1T pays once at maturity")
+RISK_FREE_COLUMNS = (
     Column("issue_date", "date", "interest accrues from here"),
     Column("maturity_date", "date", "of redemption, before adjustment"),
     calendar_column(),
     convention_column(),
-    Column("settlement_days", "number", "carried", required=False, rule="nonnegative"),
+    Column(
+        "settlement_days",
+        "number",
+        "business days to settlement, of prices and yields; null: 0",
+        required=False,
+        rule="nonnegative",
+    ),
+)
+TERM_COLUMNS = (
+    *RISK_FREE_COLUMNS,
     Column("credit_curve", "string", "hazard_rate curve of the issuer; null: risk-free", required=False),
 )
 
 
 def debt_faults(trades: Trades, as_of: int) -> list[RowFaults]:
     """Broken rules of these columns."""
-    return [*unknown_currencies(trades, "currency"), *schedule_faults(trades, "issue_date", as_of)]
+    days = trades.numbers("settlement_days", 0.0)
+    message = "settlement_days is a whole number of business days"
+    return [
+        *unknown_currencies(trades, "currency"),
+        *schedule_faults(trades, "issue_date", as_of, None, ("",)),
+        *rows_fault("settlement_days", "whole", days != np.floor(days), message),
+    ]
 
 
 def debt_needs(trades: Trades) -> tuple[Need, ...]:
@@ -61,10 +74,26 @@ def faces(trades: Trades) -> FloatArray:
     return trades.numbers("quantity") * trades.numbers("face")
 
 
-def redemptions(trades: Trades, as_of: int) -> Amounts:
-    """The faces that are still to be paid, on adjusted dates."""
-    paid = adjust(trades.days("maturity_date"), trades.labels("calendar"), trades.labels("business_day_convention"))
+def bond_dates(trades: Trades) -> LegDates:
+    """Of bonds: periods run between unadjusted dates, unless the columns say otherwise; payments are moved."""
+    return leg_dates(trades, start="issue_date", accrual=Labels.constant("unadjusted", len(trades)))
+
+
+def redemptions(trades: Trades, dates: LegDates, as_of: int) -> Amounts:
+    """The faces that are still to be paid, with the last coupons."""
+    paid = dates.last_payments()
     return Amounts(np.arange(len(trades)), paid, faces(trades)).where(paid > as_of)
+
+
+def time_of_default(trade: Integers, start: Days, paid: Days) -> Days:
+    """int32[k]: where the time of default begins that a payment ends: at the payment before, or at the first start.
+
+    :param trade: int64[k], ascending; start, paid int32[k], of the trade's coupons in time order.
+    """
+    begin = start.copy()
+    follows = np.flatnonzero(trade[1:] == trade[:-1]) + 1
+    begin[follows] = paid[follows - 1]
+    return begin
 
 
 def recovery_factors(credit: Labels, model: MarketModel) -> NDArray[np.int32]:
@@ -72,8 +101,3 @@ def recovery_factors(credit: Labels, model: MarketModel) -> NDArray[np.int32]:
     groups = [model.snapshot.group("recovery", name) for name in credit.names]
     factors = np.array([*(-1 if group is None else group.start for group in groups), -1], np.int32)
     return factors[credit.codes]
-
-
-def owed_on_default(trades: Trades, recovery: NDArray[np.int32]) -> FloatArray:
-    """float64[n]: what a default pays, but for the recovery rate where that is a factor."""
-    return faces(trades) * np.where(recovery < 0, DEFAULT_RECOVERY, 1.0)

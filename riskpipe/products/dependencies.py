@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from riskpipe.market.model import MarketModel
 from riskpipe.products.base import Need, Product, RowFaults
 from riskpipe.products.trades import Trades
 
+_LARGEST_INT64 = 2**63 - 1
 _PRICES, _RATES = ("spot", "forward_price"), ("zero_rate",)
 
 
@@ -35,11 +37,30 @@ class Dependencies:
         """bool[n]: the trade depends on any of `groups`; with `converted`, through the conversion as well."""
         lookup = np.zeros(n_groups + 1, np.bool_)
         lookup[groups] = True
-        columns = self.pricing + self.conversion if converted else self.pricing
-        mask = np.zeros(len(columns[0]) if columns else 0, np.bool_)
+        first, combination = self._combinations
+        mask = np.zeros(len(first), np.bool_)
+        for column in self.pricing + self.conversion if converted else self.pricing:
+            mask |= lookup.take(column[first])
+        return mask.take(combination)
+
+    @cached_property
+    def _combinations(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Trades' groups are asked for class after class of columns, and few combinations of them exist.
+
+        :return: int64[k], the first trade of each combination; int64[n], which one a trade has.
+        """
+        columns = self.pricing + self.conversion
+        combination = np.zeros(len(columns[0]), np.int64)
+        combinations = 1
         for column in columns:
-            mask |= lookup[column]
-        return mask
+            width = int(column.max(initial=-1)) + 2
+            if combinations * width > _LARGEST_INT64:
+                _, combination = np.unique(combination, return_inverse=True)
+                combinations = int(combination.max(initial=-1)) + 1
+            combination = combination * width + column + 1
+            combinations *= width
+        _, first, combination = np.unique(combination, return_index=True, return_inverse=True)
+        return first, combination
 
     def used(self, n_groups: int) -> NDArray[np.bool_]:
         """bool[n_groups]: some trade depends on the group, be it on today's levels alone."""

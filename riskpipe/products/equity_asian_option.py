@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
 from riskpipe.kernels.arguments import NodeValues
-from riskpipe.kernels.asian import asian_options, shares
+from riskpipe.kernels.asian import asian_options, escrowed_fixings, shares
 from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
+from riskpipe.market.nodes import PaidForwardNodes
 from riskpipe.products.base import COMMON_COLUMNS, Column, Prepared, RowFaults
 from riskpipe.products.fixing_dates import FIXING_FREQUENCIES, fixing_counts, fixing_dates
 from riskpipe.products.shared_nodes import TradeNodes
@@ -24,6 +25,7 @@ from riskpipe.products.vanilla import (
     prepare_on_underlying,
 )
 
+_NOTHING = np.empty((0, 0))
 # Measured: of arithmetic averages seven passes over the fixings, of geometric ones a logarithm each.
 _WEIGHT, _ARITHMETIC_WEIGHT, _GEOMETRIC_WEIGHT = 2.0, 0.45, 0.06
 
@@ -33,7 +35,8 @@ class EquityAsianOption(UnderlyingOption):
 
     The volatility is the constant one of the strike to the expiry date. Geometric averages are exact (Kemna and Vorst
     1990); arithmetic ones are conditioned on the geometric one (Curran 1994; Rogers and Shi 1995), the variance that is
-    left included to second order: within 1e-6 of the spot where the deviation to expiry is 0.3.
+    left included to second order: within 1e-6 of the spot where the deviation to expiry is 0.3. With discrete dividends
+    arithmetic averages are of the escrowed model; geometric ones take each fixing as lognormal about its forward.
 
     Fixings are on the expiry date and a whole number of periods before it, not before `fixing_start`; `1D` are
     weekdays. Those before `as_of` are past: `fixings_done` says how many and `running_average` gives their average. The
@@ -53,8 +56,14 @@ class EquityAsianOption(UnderlyingOption):
         Column("averaging", "string", "of the fixings", choices=("arithmetic", "geometric")),
         Column("fixing_start", "date", "no fixing is before it"),
         Column("fixing_frequency", "string", "between fixings, backwards from expiry", choices=FIXING_FREQUENCIES),
-        Column("fixings_done", "number", "fixings that are past; unless given, those before today", required=False),
-        Column("running_average", "number", "of the past fixings, where there are any", required=False),
+        Column(
+            "fixings_done",
+            "number",
+            "fixings that are past; unless given, those before today",
+            required=False,
+            observed=True,
+        ),
+        Column("running_average", "number", "of the past fixings, where there are any", required=False, observed=True),
     )
 
     def validate(self, trades: Trades, as_of: int) -> list[RowFaults]:
@@ -137,12 +146,44 @@ class _AsianOptions(Prepared):
     share: FloatArray
 
     def price(self, rows: NDArray[np.int32], x: FloatArray) -> FloatArray:
+        nodes = self.forward.nodes
+        if not isinstance(nodes, PaidForwardNodes):
+            return self._price(rows, self._forwards(rows, x), _NOTHING, x)
+        # A trade has a last fixing: it is on the expiry date, or over.
+        final = nodes.last[self.forward.position][np.maximum(self.offset[rows + 1] - 1, 0)]
+        escrowed = ~self.is_geometric[rows] & (final >= 0) & (self.offset[rows + 1] > self.offset[rows])
+        out = np.empty((len(rows), x.shape[1]))
+        for mine, escrow in ((~escrowed, False), (escrowed, True)):
+            chosen = rows[mine]
+            if escrow and len(chosen):
+                out[mine] = self._price(chosen, *self._escrowed(nodes, chosen, x), x)
+            elif len(chosen):
+                out[mine] = self._price(chosen, self._forwards(chosen, x), _NOTHING, x)
+        return out
+
+    def _price(self, rows: NDArray[np.int32], forwards: NodeValues, certain: FloatArray, x: FloatArray) -> FloatArray:
+        """:param certain: see `riskpipe.kernels.arguments.Averages`."""
         out, vanilla = np.empty((len(rows), x.shape[1])), self.vanilla
         discount, variances = vanilla.market.discount.under(rows, x), vanilla.market.variance.under(x)
-        averages = (self.years, self.is_geometric, self.fixings, self.done, self.average)
+        averages = (self.years, self.is_geometric, self.fixings, self.done, self.average, certain)
         fixings = (self.offset, self.time, self.share)
-        asian_options(rows, self._forwards(rows, x), discount, variances, vanilla.terms, averages, fixings, out)
+        asian_options(rows, forwards, discount, variances, vanilla.terms, averages, fixings, out)
         return out
+
+    def _escrowed(
+        self, nodes: PaidForwardNodes, rows: NDArray[np.int32], x: FloatArray
+    ) -> tuple[NodeValues, FloatArray]:
+        """What `escrowed_fixings` make of the fixings of trades."""
+        left = self.offset[rows + 1] - self.offset[rows]
+        place = np.zeros(self.offset[-1], np.int32)
+        fixing = np.repeat(self.offset[rows] - np.cumsum(left) + left, left) + np.arange(left.sum())
+        place[fixing] = np.arange(len(fixing), dtype=np.int32)
+        last = np.full(self.offset[-1], -1, np.int32)
+        ex_dates, last[fixing] = nodes.ex_dates.used(nodes.last[self.forward.position[fixing]])
+        lognormal, certain = np.empty((len(fixing), x.shape[1])), np.empty((len(rows), x.shape[1]))
+        escrows = ex_dates.paid(x)[2], last
+        escrowed_fixings(rows, self.offset, self._forwards(rows, x), escrows, self.fixings, lognormal, certain)
+        return (lognormal, place), certain
 
     def why_not(self, rows: NDArray[np.int32], x: FloatArray) -> list[str]:
         return self.vanilla.why_not(rows, x)

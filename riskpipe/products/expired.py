@@ -13,6 +13,7 @@ from riskpipe.errors import Reason
 from riskpipe.market.factors import date_of
 from riskpipe.market.model import MarketModel
 from riskpipe.products.base import Prepared, RowFaults
+from riskpipe.products.cash_flows import CashFlows, joined
 from riskpipe.products.exchange import prepare_exchanges
 from riskpipe.products.pairs import first_currency, second_currency
 from riskpipe.products.trades import Trades
@@ -39,6 +40,11 @@ class WithExpired(Prepared):
         if not over.all():
             out[~over] = self.options.price(np.ascontiguousarray(rows[~over]), x)
         return out
+
+    def cash_flows(self, x: FloatArray) -> CashFlows | None:
+        found = ((self.options.cash_flows(x), ~self.expired), (self.settled.cash_flows(x), self.expired))
+        parts = [flows.of_trades(mine) for flows, mine in found if flows is not None]
+        return joined(parts) if parts else None
 
     def why_not(self, rows: NDArray[np.int32], x: FloatArray) -> list[str]:
         living = iter(self.options.why_not(np.ascontiguousarray(rows[~self.expired[rows]]), x))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
 from riskpipe.errors import Level, Reason
-from riskpipe.market.conventions import Conventions
+from riskpipe.market.conventions import Conventions, IndexConvention
 from riskpipe.market.daycounts import year_fraction
 from riskpipe.market.factors import date_of
 from riskpipe.market.growths import DailyGrowths, Grown, Request, joined
@@ -19,10 +19,11 @@ from riskpipe.market.model import MarketModel
 from riskpipe.market.schedules import Schedule
 from riskpipe.products.base import Need, RowFaults
 from riskpipe.products.flows import Amounts, Days, Integers
+from riskpipe.products.index_groups import index_groups
+from riskpipe.products.observations import PLAIN, Observation, Observations, observed
 from riskpipe.products.overnight import NONE_MISSING, fixing_dates, projected, realised
+from riskpipe.products.term_rates import index_maturities, projected_periods, term_fixings
 from riskpipe.products.trades import Trades
-
-_SEPARATOR = "\0"
 
 Lacking = tuple[str, int, Integers]
 """An index, a date in days, and the trades, int64."""
@@ -45,12 +46,16 @@ def rate_needs(trades: Trades, conventions: Conventions) -> tuple[Need, ...]:
 class FloatingLeg:
     """Floating legs of n trades.
 
-    :param periods: those whose end is after today.
+    :param periods: those that are paid after today.
     :param index: of each trade; overnight or term as the conventions say.
     :param day_count: of the coupons.
     :param calendar: of the fixings, where the index has none of its own.
-    :param notional: float64[n], signed: above zero is received.
-    :param spread: float64[n], added to the rate of each coupon (not compounded).
+    :param notional: float64[periods], signed: above zero is received.
+    :param spread: float64[periods], added to the rate of each coupon (not compounded).
+    :param gearing: float64[periods], that multiplies the rate, not the spread; None: one.
+    :param observed: how overnight rates are; None: compounded, as the index has it.
+    :param as_given: term rates are projected over the periods, be their dates days of fixings or not.
+    :param fixing_calendar: of the fixings, whatever the index has; where it has no name, or None: as the index has it.
     """
 
     periods: Schedule
@@ -59,13 +64,24 @@ class FloatingLeg:
     calendar: Labels
     notional: FloatArray
     spread: FloatArray
+    gearing: FloatArray | None = None
+    observed: Observations | None = None
+    fixing_calendar: Labels | None = None
+    as_given: bool = False
+
+    def where(self, mask: NDArray[np.bool_]) -> FloatingLeg:
+        """Some of the periods."""
+        gearing = None if self.gearing is None else self.gearing[mask]
+        notional, spread = self.notional[mask], self.spread[mask]
+        return replace(self, periods=self.periods.where(mask), notional=notional, spread=spread, gearing=gearing)
 
 
 @dataclass(frozen=True)
 class Growth:
-    """Amounts times the growth of a projection curve: coefficient P(start) / P(end), paid at `end`.
+    """Amounts times the growth of a projection curve: coefficient P(start) / P(end), paid on `payment`.
 
     :param trade: int64[k], ascending.
+    :param payment: int32[k]; `end` itself where all are paid at their ends.
     :param coefficient: float64[k], in currency.
     :param period: int32[k], where the growth is one of `daily`, which of these; else -1.
     """
@@ -73,31 +89,44 @@ class Growth:
     trade: Integers
     start: Days
     end: Days
+    payment: Days
     coefficient: FloatArray
     period: NDArray[np.int32]
     daily: DailyGrowths
 
-    def where(self, mask: NDArray[np.bool_] | Integers) -> Growth:
-        kept = (self.trade[mask], self.start[mask], self.end[mask], self.coefficient[mask], self.period[mask])
-        return Growth(*kept, self.daily)
+    def where(self, mask: NDArray[np.bool_]) -> Growth:
+        return self if mask.all() else self.take(np.flatnonzero(mask))
+
+    def take(self, rows: Integers) -> Growth:
+        end = self.end.take(rows)
+        payment = end if self.payment is self.end else self.payment.take(rows)
+        coefficient, period = self.coefficient.take(rows), self.period.take(rows)
+        return Growth(self.trade.take(rows), self.start.take(rows), end, payment, coefficient, period, self.daily)
 
     def of(self, rows: Integers) -> Growth:
         """The same of trades that were counted among `rows`, ascending."""
         return replace(self, trade=rows[self.trade])
 
     def requests(self, projection: Labels, discount_curve: Labels) -> tuple[Request, Request]:
-        """Growths, and curves and dates of D(end), as `MarketModel.projected` takes them.
+        """Growths, and curves and dates of D(payment), as `MarketModel.projected` takes them.
 
         :param projection, discount_curve: of each trade.
         """
         growth = Grown(projection.take(self.trade), self.start, self.end, self.period, self.daily)
-        return growth, (discount_curve.take(self.trade), self.end)
+        return growth, (discount_curve.take(self.trade), self.payment)
 
-    def telescoped(self, projection: Labels, discount_curve: Labels) -> tuple[Amounts, Growth]:
-        """Where one curve does both, P(start) / P(end) D(end) is P(start): known amounts, and what is left."""
+    def telescoped(self, projection: Labels, discount_curve: Labels, model: MarketModel) -> tuple[Amounts, Growth]:
+        """Where one curve does both, P(start) / P(end) D(end) is P(start): known amounts, and what is left.
+
+        What is paid on another day than `end` is left, too; and all of it in a model that goes by flow: P(start) is no
+        payment.
+        """
         one_curve = projection.combine(discount_curve, lambda a, b: "one" if a == b else "two")
-        same = np.array([*(name == "one" for name in one_curve.names), False], np.bool_)[one_curve.codes][self.trade]
-        same &= self.period < 0
+        same = one_curve.is_one("one").take(self.trade) & (self.period < 0)
+        if self.payment is not self.end:
+            same &= self.payment == self.end
+        if model.by_flow:
+            same[:] = False
         known = self.where(same)
         return Amounts(known.trade, known.start, known.coefficient), self.where(~same)
 
@@ -125,13 +154,11 @@ def floating_flows(leg: FloatingLeg, model: MarketModel) -> FloatingFlows:
     then by P(today) / P(end), or with a lookback by the forward rate of each day (`overnight.projected`).
     """
     coupons = Coupons(leg, model)
-    trade = coupons.trade
-    scale = leg.notional[trade]
-    amount = scale * (coupons.known + leg.spread[trade] * coupons.tau)
-    growing = coupons.weight != 0.0
-    growth = coupons.growth(scale * coupons.weight).where(growing)
-    known = Amounts(trade, leg.periods.end, amount)
-    return FloatingFlows(known, growth, tuple(coupons.missing), tuple(coupons.skipped))
+    known, weight = coupons.geared(leg.gearing)
+    amount = leg.notional * (known + leg.spread * coupons.tau)
+    growth = coupons.growth(leg.notional * weight).where(weight != 0.0)
+    paid = Amounts(coupons.trade, leg.periods.payment, amount)
+    return FloatingFlows(paid, growth, tuple(coupons.missing), tuple(coupons.skipped))
 
 
 def last_fixed_start(index: Labels, model: MarketModel) -> int:
@@ -140,13 +167,18 @@ def last_fixed_start(index: Labels, model: MarketModel) -> int:
     return model.as_of + 14 + 2 * lag
 
 
-def missing_fixings(missing: Iterable[Lacking], column: str = "index", kind: str = "fixing") -> list[RowFaults]:
+_FIXING_CALENDAR = "; if the index is not fixed that day, name its fixing calendar in market.indices.{}.calendar"
+
+
+def missing_fixings(
+    missing: Iterable[Lacking], column: str = "index", kind: str = "fixing", hint: str = _FIXING_CALENDAR
+) -> list[RowFaults]:
     """A fault for every index and date.
 
     :param missing: as in `FloatingFlows`.
     :param kind: of the factors.
+    :param hint: of fixings: what else it may be.
     """
-    hint = "; if the index is not fixed that day, name its fixing calendar in market.indices.{}.calendar"
     faults = []
     for index, day, trades in missing:
         message = f"the market has no {kind}:{index}:{date_of(day).isoformat()}"
@@ -172,13 +204,13 @@ def fixing_faults(flows: FloatingFlows | Coupons, column: str = "index") -> list
 
 
 class Coupons:
-    """Floating coupons per unit of notional, without the spread: known + weight growth, paid at `end`.
+    """Floating coupons per unit of notional, without the spread: known + weight growth, paid when their periods are.
 
     The growth is P(until) / P(end), or with a lookback one of `daily`.
 
     :ivar trade: int64[k]; `tau` float64[k], length of the period by the coupon's day count.
     :ivar known, weight: float64[k]; the weight is zero where the rate is known.
-    :ivar until: int32[k], where projection begins.
+    :ivar until, end: int32[k], where projection begins and ends.
     :ivar day, last: int32[k], when the rate begins to be known, and when it is: of a term rate the fixing; of an
         overnight one the period's start and end, `fixing_lag` business days earlier.
     :ivar period: int32[k], among `daily`; -1: none.
@@ -189,8 +221,8 @@ class Coupons:
     def __init__(self, leg: FloatingLeg, model: MarketModel) -> None:
         self.trade = leg.periods.trades
         self.periods = leg.periods
-        self._day_count = leg.day_count
-        self.tau = year_fraction(leg.periods.start, leg.periods.end, leg.day_count.take(self.trade))
+        self._day_count, self._fixing_calendar, self._as_given = leg.day_count, leg.fixing_calendar, leg.as_given
+        self.tau = year_fraction(leg.periods.start, leg.periods.end, leg.periods.labels(leg.day_count))
         size = len(self.trade)
         self.known, self.weight = np.zeros(size), np.zeros(size)
         self.until, self.day, self.last = leg.periods.start.copy(), leg.periods.start.copy(), leg.periods.end.copy()
@@ -198,88 +230,130 @@ class Coupons:
         self.missing: list[Lacking] = []
         self.skipped: list[Lacking] = []
         self.period = np.full(size, -1, np.int32)
+        self.end = leg.periods.end
         self._growths: list[DailyGrowths] = []
-        for rows, index, day_count, calendar in index_groups(leg.index, leg.day_count, leg.calendar, self.trade, model):
-            self._fill(rows, index, day_count, calendar, model)
+        terms = (leg.index, leg.day_count, leg.calendar, self.trade, model, leg.fixing_calendar)
+        for rows, index, day_count, calendar in index_groups(*terms):
+            fill = self._overnight if model.conventions.index(index).overnight else self._term
+            for how, some in _by_observation(leg.observed, self.trade, rows):
+                fill(some, index, how, (day_count, calendar), model)
         self.daily = joined(self._growths)
+
+    def geared(self, gearing: FloatArray | None) -> tuple[FloatArray, FloatArray]:
+        """`known` and `weight` of rates that are multiplied by `gearing` float64[k]."""
+        return (self.known, self.weight) if gearing is None else (gearing * self.known, gearing * self.weight)
 
     def growth(self, coefficient: FloatArray) -> Growth:
         """Amounts float64[k] times the growths."""
-        return Growth(self.trade, self.until, self.periods.end, coefficient, self.period, self.daily)
+        end, payment = self.end, self.periods.payment
+        return Growth(self.trade, self.until, end, payment, coefficient, self.period, self.daily)
 
-    def _fill(self, rows: Integers, index: str, day_count: str, calendar: str, model: MarketModel) -> None:
-        """The coupons of one index."""
-        if model.conventions.index(index).overnight:
-            self._overnight(rows, index, day_count, calendar, model)
-        else:
-            self._term(rows, index, day_count, calendar, model)
+    def _term(self, rows: Integers, index: str, how: Observation, rules: tuple[str, str], model: MarketModel) -> None:
+        """:param rules: day count and calendar."""
+        day_count, calendar = rules
+        at: Integers | slice = slice(None) if len(rows) == len(self.trade) else rows
+        end = self.periods.end[at]
+        start = end if how.in_arrears else self.periods.start[at]
+        fixed = term_fixings(model, index, calendar, start)
+        over = start, end
+        if not self._as_given and self._has_calendar(rows[0], model.conventions.index(index)):
+            over = projected_periods(over, fixed.day, model.conventions.index(index).fixing_lag, calendar)
+        if how.in_arrears or how.own_period:
+            over = over[0], index_maturities(over[0], index, calendar, model.conventions)
+        moved = over[0] is not start or over[1] is not end
+        if moved:
+            self.end = self.end.copy()
+            self.until[at], self.end[at] = over
+        scale = self._scale(rows, day_count, over if moved else None)
+        self.weight[at], self.known[at] = scale, -scale
+        self.day[at] = self.last[at] = fixed.day
+        due = rows[fixed.due]
+        self._note_missing(index, due, fixed.missing)
+        self.weight[due], self.known[due] = 0.0, fixed.rate * self.tau[due]
 
-    def _term(self, rows: Integers, index: str, day_count: str, calendar: str, model: MarketModel) -> None:
-        fixed = term_fixings(model, index, calendar, self.periods.start[rows])
-        self._note_missing(index, rows, fixed.missing)
-        scale = self._scale(rows, day_count)
-        self.weight[rows] = np.where(fixed.known, 0.0, scale)
-        self.known[rows] = np.where(fixed.known, fixed.rate * self.tau[rows], -scale)
-        self.day[rows] = self.last[rows] = fixed.day
-
-    def _overnight(self, rows: Integers, index: str, day_count: str, calendar: str, model: MarketModel) -> None:
+    def _overnight(
+        self, rows: Integers, index: str, how: Observation, rules: tuple[str, str], model: MarketModel
+    ) -> None:
+        """:param rules: day count and calendar."""
+        day_count, calendar = rules
+        convention = model.conventions.index(index)
+        lag = convention.fixing_lag if how.lookback is None else how.lookback
         start, end = self.periods.start[rows], self.periods.end[rows]
-        lag = model.conventions.index(index).fixing_lag
+        self.overnight[rows] = True
+        if lag:
+            self.day[rows], self.last[rows] = fixing_dates(start, lag, calendar), fixing_dates(end, lag, calendar)
+        if how.shifted:
+            start, end = self.day[rows], self.last[rows]
+        scale = self._scale(rows, day_count, (start, end) if how.shifted else None)
+        if how.daily:
+            self._by_day(rows, index, how, (lag, day_count, calendar), scale, model)
+            return
+        if how.shifted:
+            # The rates of the days looked back to count as they would there: a period of its own.
+            self.end = self.end.copy()
+            self.end[rows], lag = end, 0
         past = realised(model, index, lag, calendar, day_count, start, end)
         self._note_missing(index, rows, past.missing)
         self.skipped += [(index, day, self.trade[rows[among]]) for day, among in past.skipped]
         over = past.until >= end
-        scale = self._scale(rows, day_count)
         self.weight[rows] = np.where(over, 0.0, scale * past.growth)
         self.known[rows] = scale * np.where(over, past.growth - 1.0, -1.0)
         self.until[rows] = past.until
-        self.overnight[rows] = True
-        if lag:
-            self.day[rows], self.last[rows] = fixing_dates(start, lag, calendar), fixing_dates(end, lag, calendar)
-            open_ = np.flatnonzero(~over)
-            if open_.size:
-                growths = projected(model, index, lag, calendar, day_count, past.until[open_], end[open_])
-                first = sum(len(part) for part in self._growths)
-                self.period[rows[open_]] = first + np.arange(len(growths))
-                self._growths.append(growths)
+        open_ = np.flatnonzero(~over)
+        if lag and open_.size:
+            growths = projected(model, index, lag, calendar, day_count, past.until[open_], end[open_])
+            self._add_growths(rows[open_], growths)
 
-    def _scale(self, rows: Integers, day_count: str) -> FloatArray:
-        """Length by the coupon's day count over length by the index's, in which its rate is quoted."""
+    def _by_day(
+        self,
+        rows: Integers,
+        index: str,
+        how: Observation,
+        rules: tuple[int, str, str],
+        scale: FloatArray,
+        model: MarketModel,
+    ) -> None:
+        """:param rules: lookback, day count and calendar."""
+        lookback, day_count, calendar = rules
+        periods = self.periods.start[rows], self.periods.end[rows]
+        found = observed(model, index, how, lookback, (calendar, day_count), periods)
+        self._note_missing(index, rows, found.missing)
+        self.skipped += [(index, day, self.trade[rows[among]]) for day, among in found.skipped]
+        open_, growth = found.is_open, found.growth
+        if how.averaged:  # what is known and what is to come are added
+            self.weight[rows] = np.where(open_, scale, 0.0)
+            self.known[rows] = scale * np.where(open_, growth - 2.0, growth - 1.0)
+        else:
+            self.weight[rows] = np.where(open_, scale * growth, 0.0)
+            self.known[rows] = scale * np.where(open_, -1.0, growth - 1.0)
+        self._add_growths(rows[open_], found.daily)
+
+    def _has_calendar(self, row: np.int64, convention: IndexConvention) -> bool:
+        """Whether the calendar of a coupon's fixings is said, be it by the trade or for the index."""
+        of_trade = self._fixing_calendar is not None and self._fixing_calendar.codes[self.trade[row]] >= 0
+        return bool(of_trade or convention.calendar)
+
+    def _add_growths(self, rows: Integers, growths: DailyGrowths) -> None:
+        """:param rows: the coupon of each."""
+        first = sum(len(part) for part in self._growths)
+        self.period[rows] = first + np.arange(len(growths))
+        self._growths.append(growths)
+
+    def _scale(self, rows: Integers, day_count: str, over: tuple[Days, Days] | None = None) -> FloatArray:
+        """Length by the coupon's day count over length by the index's, in which its rate is quoted.
+
+        :param over: the dates that the rate is of; None: those of the periods.
+        """
         own = self._day_count.names[self._day_count.codes[self.trade[rows[0]]]]  # of all of them
-        if own == day_count:
+        if own == day_count and over is None:
             return np.ones(len(rows))
-        tau, index_tau = self.tau[rows], year_fraction(self.periods.start[rows], self.periods.end[rows], day_count)
+        start, end = (self.periods.start[rows], self.periods.end[rows]) if over is None else over
+        tau, index_tau = self.tau[rows], year_fraction(start, end, day_count)
         with np.errstate(divide="ignore"):  # a period without length by the index's count has no rate
             return np.divide(tau, index_tau, out=np.ones(len(rows)), where=tau != index_tau)
 
     def _note_missing(self, index: str, rows: Integers, days: Days) -> None:
         self.missing += lacking(index, self.trade[rows], days)
-
-
-@dataclass(frozen=True)
-class TermFixings:
-    """What is known of term rates, k of them.
-
-    :param day: int32[k], of the fixing.
-    :param rate: float64[k], NaN where there is no fixing.
-    :param known: bool[k]; the others are still to be projected. Those that lack a fixing of the past count as known.
-    :param missing: int32[k], the day of a fixing that should be there and is not, or `NONE_MISSING`.
-    """
-
-    day: Days
-    rate: FloatArray
-    known: NDArray[np.bool_]
-    missing: Days
-
-
-def term_fixings(model: MarketModel, index: str, calendar: str, start: Days) -> TermFixings:
-    """Fixings of the periods of a term rate that begin on `start`, by the index's lag."""
-    day = fixing_dates(start, model.conventions.index(index).fixing_lag, calendar)
-    rate = np.full(len(start), np.nan)
-    due = np.flatnonzero(day <= model.as_of)
-    rate[due] = model.fixings(Labels.constant(index, len(due)), day[due])
-    past, present = day < model.as_of, ~np.isnan(rate)
-    return TermFixings(day, rate, past | present, np.where(past & ~present, day, NONE_MISSING))
 
 
 def lacking(index: str, trade: Integers, days: Days) -> list[Lacking]:
@@ -290,24 +364,13 @@ def lacking(index: str, trade: Integers, days: Days) -> list[Lacking]:
     return [(index, day, trade[days == day]) for day in np.unique(days[days != NONE_MISSING]).tolist()]
 
 
-def index_groups(
-    index: Labels, day_count: Labels, calendar: Labels, trade: Integers, model: MarketModel
-) -> list[tuple[Integers, str, str, str]]:
-    """Periods that share an index, its day count and its calendar: positions in `trade` and these three names.
-
-    :param index, day_count, calendar: of the trades; the last two where the index has none of its own.
-    :param trade: int64[k], the trade of each period.
-    """
-    names = index.combine(day_count, _joined).combine(calendar, _joined)
-    code = names.codes[trade]
-    groups = []
-    for k in np.flatnonzero(np.bincount(code)).tolist():
-        name, count, days = names.names[k].split(_SEPARATOR)
-        convention = model.conventions.index(name)
-        rows = np.flatnonzero(code == k)
-        groups.append((rows, name, convention.day_count or count, convention.calendar or days))
-    return groups
-
-
-def _joined(first: str, second: str) -> str:
-    return f"{first}{_SEPARATOR}{second}"
+def _by_observation(
+    observed_: Observations | None, trade: Integers, rows: Integers
+) -> Iterator[tuple[Observation, Integers]]:
+    """The rows that are observed alike."""
+    if observed_ is None:
+        yield PLAIN, rows
+        return
+    code = observed_.codes[trade[rows]]
+    for kind in np.flatnonzero(np.bincount(code)).tolist():
+        yield observed_.kinds[kind], rows[code == kind]

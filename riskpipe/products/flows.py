@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from riskpipe.arrays import FloatArray
 from riskpipe.kernels.amounts import merge
 from riskpipe.kernels.arguments import Flows
-from riskpipe.market.daycounts import year_fraction
-from riskpipe.market.labels import Labels
+from riskpipe.market.accruals import Accrual
 from riskpipe.market.schedules import Schedule
 
 Days = NDArray[np.int32]
@@ -39,7 +38,10 @@ class Amounts:
 
     def ordered(self) -> Amounts:
         """By trade and day; what is of one day in the order that it has."""
-        order = np.lexsort((self.day, self.trade))
+        key = (self.trade << 32) + self.day
+        if (key[1:] >= key[:-1]).all():
+            return self
+        order = np.argsort(key, kind="stable")
         return Amounts(self.trade[order], self.day[order], self.amount[order])
 
     def of(self, rows: Integers) -> Amounts:
@@ -60,6 +62,7 @@ def merged(parts: list[Amounts]) -> Amounts:
 
 def _merge(parts: list[Amounts]) -> tuple[Flows, int]:
     """The flows, and how many of them count; -1: a part is not by trade and day."""
+    parts = [part for part in parts if len(part)] or parts[:1]
     bounds = np.cumsum([0, *(len(part) for part in parts)])
     trade = np.concatenate([part.trade for part in parts])
     day = np.concatenate([part.day for part in parts])
@@ -75,8 +78,6 @@ def offsets_of(trade: Integers, trades: int) -> Integers:
     return offsets
 
 
-def fixed_coupons(periods: Schedule, day_count: Labels, amount: FloatArray) -> Amounts:
-    """Interest on `amount` float64[n], notional times rate a year, paid at the end of each period."""
-    trade = periods.trades
-    tau = year_fraction(periods.start, periods.end, day_count.take(trade))
-    return Amounts(trade, periods.end, amount[trade] * tau)
+def fixed_coupons(periods: Schedule, accrual: Accrual, amount: FloatArray) -> Amounts:
+    """Interest on `amount` float64[periods], notional times rate a year, over each period."""
+    return Amounts(periods.trades, periods.payment, amount * accrual.years(periods))

@@ -10,6 +10,7 @@ from riskpipe.products.barriers import BARRIER_COLUMNS, BARRIER_WEIGHT, prepare_
 from riskpipe.products.base import COMMON_COLUMNS, Column, Prepared, RowFaults
 from riskpipe.products.expired import expired_faults, expired_fixings, with_expired
 from riskpipe.products.pairs import PairOption, prepare_on_pair, spot_rates
+from riskpipe.products.payouts import TradePayouts
 from riskpipe.products.trades import Trades
 from riskpipe.products.vanilla import OPTION_TYPE
 
@@ -45,7 +46,9 @@ class FxBarrierOption(PairOption):
         return np.full(len(trades), BARRIER_WEIGHT)
 
     def prepare(self, trades: Trades, model: MarketModel) -> Prepared:
-        options = prepare_barriers(trades, prepare_on_pair(trades, model), spot_rates(trades, model))
+        options = prepare_barriers(
+            trades, prepare_on_pair(trades, model), spot_rates(trades, model), TradePayouts.none(len(trades))
+        )
         reached = options.knocked | (options.eta * (options.barrier - expired_fixings(trades, model)) >= 0.0)
         rebate = np.where(options.is_in & ~reached, options.rebate, 0.0)
         return with_expired(trades, model, options, options.is_in == reached, rebate)

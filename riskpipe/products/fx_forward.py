@@ -9,9 +9,9 @@ from riskpipe.market.conventions import Conventions
 from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
 from riskpipe.products.base import COMMON_COLUMNS, Column, Need, Prepared, Product, RowFaults
-from riskpipe.products.exchange import prepare_exchanges
+from riskpipe.products.exchange import exchange_needs, one_currency, prepare_exchanges
 from riskpipe.products.trades import Trades
-from riskpipe.products.validation import past_dates, rows_fault, unknown_currencies
+from riskpipe.products.validation import past_dates, unknown_currencies
 
 
 class FxForward(Product):
@@ -32,12 +32,9 @@ class FxForward(Product):
     )
 
     def validate(self, trades: Trades, as_of: int) -> list[RowFaults]:
-        bought, sold = trades.labels("buy_currency"), trades.labels("sell_currency")
-        same = bought.combine(sold, lambda a, b: "same" if a == b else "other")
-        alike = np.array([name == "same" for name in (*same.names, "")], np.bool_)[same.codes]
         return [
             *unknown_currencies(trades, "buy_currency", "sell_currency"),
-            *rows_fault("buy_currency", "two_currencies", alike, "buy_currency and sell_currency are the same"),
+            *one_currency(trades),
             *past_dates(trades, "delivery_date", as_of, "delivery"),
         ]
 
@@ -45,12 +42,7 @@ class FxForward(Product):
         return trades.labels("sell_currency")
 
     def requirements(self, trades: Trades, conventions: Conventions) -> tuple[Need, ...]:
-        bought, sold = trades.labels("buy_currency"), trades.labels("sell_currency")
-        return (
-            Need("underlying", ("fx",), bought.combine(sold, str.__add__)),
-            Need("discount", ("zero_rate",), bought.map(conventions.discount_curve), currency=bought),
-            Need("discount", ("zero_rate",), sold.map(conventions.discount_curve), currency=sold),
-        )
+        return exchange_needs(trades.labels("buy_currency"), trades.labels("sell_currency"), conventions)
 
     def weight(self, trades: Trades, as_of: int) -> FloatArray:
         return np.full(len(trades), 0.2)

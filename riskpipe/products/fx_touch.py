@@ -16,7 +16,7 @@ from riskpipe.products.base import COMMON_COLUMNS, Column, Need, Prepared, Produ
 from riskpipe.products.pairs import FX_VOLATILITY, broken_pairs, first_currency, pair_needs, second_currency, spot_rates
 from riskpipe.products.shared_nodes import TradeNodes
 from riskpipe.products.trades import Trades
-from riskpipe.products.validation import past_dates, rows_fault, unknown_currencies
+from riskpipe.products.validation import is_currency, past_dates, rows_fault, unknown_currencies
 from riskpipe.products.vanilla import OptionMarket
 
 TOUCH_TYPES = {
@@ -45,7 +45,7 @@ class FxTouch(Product):
         Column("payout", "number", "paid on the expiry date; negative when short"),
         Column("payout_currency", "string", "one of the pair; the present value is in it"),
         Column("expiry_date", "date", "last day, and when it pays"),
-        Column("touched", "boolean", "the level was touched before today", required=False),
+        Column("touched", "boolean", "the level was touched before today", required=False, observed=True),
     )
 
     def validate(self, trades: Trades, as_of: int) -> list[RowFaults]:
@@ -57,7 +57,7 @@ class FxTouch(Product):
         return [
             *broken_pairs(trades),
             *unknown_currencies(trades, "payout_currency"),
-            *rows_fault("payout_currency", "of_pair", other, message),
+            *rows_fault("payout_currency", "of_pair", other & is_currency(trades.labels("payout_currency")), message),
             *past_dates(trades, "expiry_date", as_of, "expiry"),
         ]
 

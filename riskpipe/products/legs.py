@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import ClassVar
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,20 +14,16 @@ from riskpipe.arrays import FloatArray
 from riskpipe.kernels import credit as credit
 from riskpipe.kernels import legs
 from riskpipe.kernels.arguments import KnownTerms, ProjectedTerms, UsedNodes
-from riskpipe.kernels.discount import exp_linear
 from riskpipe.market.growths import CurveNodes, GrowthNodes
-from riskpipe.market.nodes import DiscountNodes
+from riskpipe.market.labels import Labels
+from riskpipe.market.nodes import DatedNodes, DiscountNodes
 from riskpipe.products.base import Prepared
-from riskpipe.products.shared_nodes import take
+from riskpipe.products.cash_flows import CashFlows, joined, undated
+from riskpipe.products.inside import Inside, several
+from riskpipe.products.nodes_in_use import NodesInUse, tile_width
 
 Rows = NDArray[np.int32]
 Positions = NDArray[np.int32]
-
-# Of a tile's matrix of discount factors. Only what neighbouring trades use has to stay in the cache, and they use the
-# same (`Product.pricing_order`); wide rows take less time a value.
-_TILE_VALUES = 1 << 22
-_NARROWEST, _WIDEST = 32, 128
-_CACHE_LINE = 8  # values
 
 NO_NODES = DiscountNodes(np.zeros((0, 2), np.int32), np.zeros((0, 2)))
 
@@ -49,6 +45,21 @@ class Tile:
 
 
 @dataclass(frozen=True)
+class LegTerms:
+    """The terms of a leg one by one, as cash flows.
+
+    :param leg: the same terms as those of trades of their own, term k of trade k.
+    :param trade: int64[terms], whose they are. :param payment: int32[terms], discount nodes of their payments.
+    :param projected: bool[terms]: the market has a part in what is paid.
+    """
+
+    leg: Leg
+    trade: NDArray[np.int64]
+    payment: Positions
+    projected: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
 class Leg(ABC):
     """Terms of n trades in compressed rows, each trade's in an order that no other trade changes.
 
@@ -60,6 +71,7 @@ class Leg(ABC):
     coefficient: FloatArray
 
     needs_logarithms: ClassVar[bool] = False
+    called: ClassVar[str] = "payments"
 
     @abstractmethod
     def nodes(self) -> tuple[Positions, ...]:
@@ -77,9 +89,29 @@ class Leg(ABC):
     def add(self, rows: Rows, tile: Tile, first: int, value: FloatArray) -> None:
         """Add the leg's value for `rows` to the columns of `value` from `first` on."""
 
+    def begin(self, rows: Rows, tile: Tile, first: int, value: FloatArray) -> None:
+        """As `add`, to columns that hold nothing yet."""
+        value[:, first : first + tile.levels.shape[1]] = 0.0
+        self.add(rows, tile, first, value)
+
     def why_not(self, discount: CurveNodes, rows: Rows, x: FloatArray) -> list[str]:
         """As `Prepared.why_not`."""
         return [""] * len(rows)
+
+    def by_term(self) -> LegTerms | None:
+        """None: the terms are no payments."""
+        return None
+
+    def _alone(self, payment: Positions, **changed: Any) -> LegTerms:
+        """:param changed: what the leg of single terms has in place of its own."""
+        terms = len(payment)
+        trade = np.repeat(np.arange(len(self.offsets) - 1), np.diff(self.offsets))
+        leg = replace(self, offsets=np.arange(terms + 1), **changed)
+        return LegTerms(leg, trade, payment, np.ones(terms, np.bool_))
+
+    def _of_terms(self, column: NDArray[Any]) -> NDArray[Any]:
+        """What each trade has, for each of its terms."""
+        return np.repeat(column, np.diff(self.offsets))
 
 
 @dataclass(frozen=True)
@@ -96,7 +128,13 @@ class KnownLeg(Leg):
         return (self.node,)
 
     def add(self, rows: Rows, tile: Tile, first: int, value: FloatArray) -> None:
-        legs.add_discounted(rows, tile.discount, self.terms, first, value)
+        legs.add_discounted(rows, tile.discount, self.terms, first, value, False)
+
+    def begin(self, rows: Rows, tile: Tile, first: int, value: FloatArray) -> None:
+        legs.add_discounted(rows, tile.discount, self.terms, first, value, True)
+
+    def by_term(self) -> LegTerms:
+        return replace(self._alone(self.node), projected=np.zeros(len(self.node), np.bool_))
 
 
 @dataclass(frozen=True)
@@ -116,6 +154,9 @@ class ProjectedLeg(Leg):
     def add(self, rows: Rows, tile: Tile, first: int, value: FloatArray) -> None:
         legs.add_projected(rows, tile.discount, self.terms, first, value)
 
+    def by_term(self) -> LegTerms:
+        return self._alone(self.payment)
+
 
 @dataclass(frozen=True)
 class SurvivalLeg(Leg):
@@ -133,6 +174,9 @@ class SurvivalLeg(Leg):
     def add(self, rows: Rows, tile: Tile, first: int, value: FloatArray) -> None:
         terms = (self.offsets, self.node, self.hazard_node, self.coefficient)
         credit.add_survival(rows, tile.discount, tile.survival, terms, first, value)
+
+    def by_term(self) -> LegTerms:
+        return self._alone(self.node)
 
 
 @dataclass(frozen=True)
@@ -153,6 +197,9 @@ class ProjectedSurvivalLeg(Leg):
         terms = (self.offsets, self.growth, self.payment, self.hazard_node, self.coefficient)
         credit.add_projected_survival(rows, tile.discount, tile.survival, terms, first, value)
 
+    def by_term(self) -> LegTerms:
+        return self._alone(self.payment)
+
 
 @dataclass(frozen=True)
 class DefaultLeg(Leg):
@@ -166,6 +213,8 @@ class DefaultLeg(Leg):
     end: Positions
     recovery: NDArray[np.int32]
 
+    called: ClassVar[str] = "default"
+
     def nodes(self) -> tuple[Positions, ...]:
         return (self.node,)
 
@@ -176,6 +225,9 @@ class DefaultLeg(Leg):
         terms = (self.offsets, self.node, self.start, self.end, self.coefficient)
         recoveries = (self.recovery, tile.levels)
         credit.add_default(rows, tile.discount, tile.survival, terms, recoveries, first, value)
+
+    def by_term(self) -> LegTerms:
+        return self._alone(self.node, recovery=self._of_terms(self.recovery))
 
 
 @dataclass(frozen=True)
@@ -190,6 +242,7 @@ class DefaultIntegralLeg(Leg):
     hazard_node: Positions
 
     needs_logarithms: ClassVar[bool] = True
+    called: ClassVar[str] = "default"
 
     def nodes(self) -> tuple[Positions, ...]:
         return (self.node,)
@@ -201,21 +254,55 @@ class DefaultIntegralLeg(Leg):
         chains = (self.offsets, self.node, self.hazard_node, self.coefficient, self.slope)
         credit.add_default_integrals(rows, tile.rates, tile.hazards, chains, first, value)
 
+    def by_term(self) -> LegTerms:
+        """Steps of the chains: each is a chain of two dates, and counts as paid at its end."""
+        step = np.ones(len(self.node), np.bool_)
+        step[self.offsets[:-1][np.diff(self.offsets) > 0]] = False
+        ends = np.flatnonzero(step)
+        both = np.stack((ends - 1, ends), axis=1).ravel()
+        parts = {name: getattr(self, name)[both] for name in ("coefficient", "slope", "node", "hazard_node")}
+        leg = replace(self, offsets=2 * np.arange(len(ends) + 1), **parts)
+        return LegTerms(leg, self._of_terms(np.arange(len(self.offsets) - 1))[ends], self.node[ends], step[ends])
+
 
 class PreparedLegs(Prepared):
     """Trades whose value is the sum of their legs, added in the order given.
 
     :param discount: nodes of discount and projection curves.
     :param hazard: nodes of hazard curves.
+    :param names: of the legs in cash flows; none: what they are called by their kind.
     """
 
-    def __init__(self, discount: CurveNodes, hazard: DiscountNodes, legs: tuple[Leg, ...]) -> None:
+    def __init__(
+        self, discount: CurveNodes, hazard: DiscountNodes, legs: tuple[Leg, ...], names: tuple[str, ...] = ()
+    ) -> None:
         self.discount = discount
         self.hazard = hazard
         self.legs = legs
+        self.names = names or tuple(leg.called for leg in legs)
 
     def price(self, rows: Rows, x: FloatArray) -> FloatArray:
         return leg_values(self.discount, self.hazard, (self.legs,), rows, x)[0]
+
+    def cash_flows(self, x: FloatArray) -> CashFlows:
+        return leg_cash_flows(self.discount, self.hazard, self.legs, x, self.names)
+
+    def inside(self, x: FloatArray, name: str = "") -> Iterator[Inside]:
+        """Terms of the legs: each with its coefficient, and the factors of curves that it is multiplied with."""
+        dated = self.discount.discount if isinstance(self.discount, GrowthNodes) else self.discount
+        days = dated.day if isinstance(dated, DatedNodes) else np.empty(0, np.int32)  # growths come after them
+        for k, leg in enumerate(part for each in self.legs for part in each.parts()):
+            title = f"{name}.{leg.called}[{k}]" if name else f"{leg.called}[{k}]"
+            yield from several(f"{title}.coefficient", leg.coefficient)
+            of_curves = ((leg.nodes(), self.discount, "discount"), (leg.hazard_nodes(), self.hazard, "survival"))
+            for columns, nodes, word in of_curves:
+                used = NodesInUse(nodes, np.zeros(1, np.int32), [(leg.offsets, columns)])
+                values, position = used.evaluate(x, False)[0]
+                for column in columns:
+                    is_dated = word == "discount" and bool((column < len(days)).all())
+                    called = word if is_dated or word == "survival" else "growth"
+                    found = values[position[column], 0]
+                    yield from several(f"{title}.{called}", found, days[column] if is_dated else None)
 
     def why_not(self, rows: Rows, x: FloatArray) -> list[str]:
         found = [leg.why_not(self.discount, rows, x) for leg in self.legs]
@@ -232,74 +319,43 @@ def leg_values(
     :param x: float64[n_factors, n_scenarios].
     """
     rows = np.ascontiguousarray(rows, np.int32)
-    values = [np.zeros((len(rows), x.shape[1])) for _ in sums]
+    values = [np.empty((len(rows), x.shape[1])) for _ in sums]
     every = [part for summed in sums for leg in summed for part in leg.parts()]
-    nodes = _Used(discount, rows, [(leg.offsets, leg.nodes()) for leg in every])
-    hazards = _Used(hazard, rows, [(leg.offsets, leg.hazard_nodes()) for leg in every])
+    nodes = NodesInUse(discount, rows, [(leg.offsets, leg.nodes()) for leg in every])
+    hazards = NodesInUse(hazard, rows, [(leg.offsets, leg.hazard_nodes()) for leg in every])
     logarithms = any(leg.needs_logarithms for leg in every)
-    width = _tile_width(nodes.rows + hazards.rows, x.shape[1])
+    width = tile_width(nodes.rows + hazards.rows, x.shape[1])
     for first in range(0, x.shape[1], width):
         levels = np.ascontiguousarray(x[:, first : first + width])
         tile = Tile(levels, *nodes.evaluate(levels, logarithms), *hazards.evaluate(levels, logarithms))
         for summed, value in zip(sums, values, strict=True):
-            for leg in summed:
+            summed[0].begin(rows, tile, first, value)
+            for leg in summed[1:]:
                 leg.add(rows, tile, first, value)
     return values
 
 
-class _Used:
-    """The nodes that some trades refer to, with buffers for their values."""
+def leg_cash_flows(
+    discount: CurveNodes, hazard: DiscountNodes, terms: Sequence[Leg], x: FloatArray, names: Sequence[str] = ()
+) -> CashFlows:
+    """What legs pay in today's market, valued in the legs' own currencies; see `Prepared.cash_flows`.
 
-    def __init__(
-        self,
-        nodes: CurveNodes,
-        rows: Rows,
-        terms: list[tuple[NDArray[np.int64], tuple[Positions, ...]]],
-    ) -> None:
-        used = np.zeros(len(nodes), np.bool_)
-        if any(len(rows) >= len(offsets) - 1 for offsets, _ in terms):
-            used[:] = True  # all trades have all nodes
-        else:
-            for offsets, columns in terms:
-                for column in columns:
-                    legs.mark_nodes(rows, offsets, column, used)
-        if not used.all():
-            nodes = nodes.take(used) if isinstance(nodes, GrowthNodes) else take(nodes, np.flatnonzero(used))
-        self.growths = nodes if isinstance(nodes, GrowthNodes) else None
-        self.nodes = nodes.discount if isinstance(nodes, GrowthNodes) else nodes
-        self.position = np.cumsum(used, dtype=np.int32) - np.int32(1)
-        self._buffers: tuple[FloatArray, FloatArray] = (np.empty(0), np.empty(0))
-
-    @property
-    def rows(self) -> int:
-        """Of the matrices that a call fills."""
-        return len(self.nodes) if self.growths is None else len(self.growths) + len(self.growths.daily.weight)
-
-    def evaluate(self, levels: FloatArray, logarithms: bool) -> tuple[UsedNodes, UsedNodes]:
-        """Factors, and minus their logarithms if wanted; valid until the next call."""
-        shape = (len(self.nodes if self.growths is None else self.growths), levels.shape[1])
-        size = shape[0] * shape[1]
-        if self._buffers[0].size < size:
-            self._buffers = (_aligned(size), _aligned(size if logarithms else 0))
-        factors = self._buffers[0][:size].reshape(shape)
-        exp_linear(self.nodes.index, self.nodes.weight, levels, factors[: len(self.nodes)])
-        if self.growths is not None:
-            self.growths.grow(factors)
-        if not logarithms:
-            return (factors, self.position), (factors, self.position)
-        rates = self._buffers[1][:size].reshape(shape)
-        credit.cumulative_rates(self.nodes.index, self.nodes.weight, levels, rates[: len(self.nodes)])
-        return (factors, self.position), (rates, self.position)
-
-
-def _aligned(size: int) -> FloatArray:
-    """float64[size] that begins where a line of the cache does: loads of whole vectors cross none."""
-    values = np.empty(size + _CACHE_LINE)
-    first = -(values.ctypes.data // values.itemsize) % _CACHE_LINE
-    return values[first : first + size]
-
-
-def _tile_width(nodes: int, scenarios: int) -> int:
-    """Scenarios a tile; results do not depend on it."""
-    width = _TILE_VALUES // max(nodes, 1) // _NARROWEST * _NARROWEST
-    return max(1, min(scenarios, max(_NARROWEST, min(_WIDEST, width))))
+    :param discount: nodes that know their dates. :param names: of the legs; none: what they are called.
+    """
+    parts = []
+    nodes = discount.discount if isinstance(discount, GrowthNodes) else discount
+    assert isinstance(nodes, DatedNodes)
+    factors = nodes.evaluate(x)[:, 0]
+    for leg, name in zip(terms, names or [leg.called for leg in terms], strict=True):
+        each = leg.by_term()
+        rows = np.arange(len(leg.offsets) - 1 if each is None else len(each.trade), dtype=np.int32)
+        value = leg_values(discount, hazard, ((leg if each is None else each.leg,),), rows, x)[0][:, 0]
+        if each is None:
+            parts.append(undated(value))
+            continue
+        paid, own = factors[each.payment], Labels(np.full(len(rows), -1, np.int32), ())
+        amount = each.leg.coefficient if isinstance(each.leg, KnownLeg) else value / paid
+        called = Labels.constant(name, len(rows))
+        day = nodes.day[each.payment]
+        parts.append(CashFlows(each.trade, called, day, own, amount, each.projected, paid, value))
+    return joined(parts)

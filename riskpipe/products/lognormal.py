@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
 
@@ -10,6 +11,8 @@ OF_RATES = "raise shift, or use the model bachelier with normal volatilities"
 OF_COMMODITIES = "use the model bachelier with normal volatilities"
 
 _NO_MONEYNESS = "today's forward is not above zero and has no moneyness: quote the volatilities by strike or offset"
+
+_OVERPAID = "the discrete dividends until then are worth the spot or more: there is no forward; move them with the spot"
 
 
 def negative_forwards(forward: FloatArray, way_out: str = "", what: str = "the forward") -> list[str]:
@@ -33,3 +36,11 @@ def or_no_moneyness(causes: list[str], weight: FloatArray) -> list[str]:
     """
     missing = np.isnan(weight.sum(axis=1)).tolist()
     return [cause or (_NO_MONEYNESS if none else "") for cause, none in zip(causes, missing, strict=True)]
+
+
+def or_overpaid(causes: list[str], overpaid: NDArray[np.bool_]) -> list[str]:
+    """The causes, and that of trades without any whose underlying is to pay more than it is worth.
+
+    :param overpaid: bool[m], see `TradeNodes.overpaid`.
+    """
+    return [cause or (_OVERPAID if above else "") for cause, above in zip(causes, overpaid.tolist(), strict=True)]

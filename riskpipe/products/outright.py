@@ -13,9 +13,12 @@ from riskpipe.kernels.forwards import forward_contracts
 from riskpipe.market.conventions import Conventions
 from riskpipe.market.model import MarketModel
 from riskpipe.products.base import Need, Prepared, Product, RowFaults
+from riskpipe.products.cash_flows import CashFlows, paid_once
+from riskpipe.products.lognormal import or_overpaid
 from riskpipe.products.shared_nodes import TradeNodes
 from riskpipe.products.trades import Trades
 from riskpipe.products.validation import past_dates, unknown_currencies
+from riskpipe.products.vanilla import carry_needs
 
 
 @dataclass(frozen=True)
@@ -35,14 +38,21 @@ class Outrights(Prepared):
         forward_contracts(rows, self.forward.under(rows, x), self.discount.under(rows, x), terms, out)
         return out
 
+    def cash_flows(self, x: FloatArray) -> CashFlows:
+        value = self.price(np.arange(len(self.quantity), dtype=np.int32), x)[:, 0]
+        return paid_once(value, self.discount, x, "forward")
+
+    def why_not(self, rows: NDArray[np.int32], x: FloatArray) -> list[str]:
+        return or_overpaid([""] * len(rows), self.forward.overpaid(rows, x))
+
 
 def outright_needs(trades: Trades, conventions: Conventions) -> tuple[Need, ...]:
     """What a forward with the columns underlying and currency depends on."""
     underlying = trades.labels("underlying")
     return (
         Need("underlying", ("forward_price", "spot"), underlying),
-        Need("dividend", ("dividend_yield",), underlying, optional=True),
         Need("discount", ("zero_rate",), trades.labels("currency").map(conventions.discount_curve)),
+        *carry_needs(underlying),
     )
 
 

@@ -141,7 +141,7 @@ def projected(
     last[tailed] = len(grid) - 1 + len(headless) + np.arange(len(tailed))
     begin, stop = np.where(none, 0, low).astype(np.int32), np.where(none, 0, high).astype(np.int32)
     curve = Labels.constant(model.conventions.index(index).curve, len(value))
-    return DailyGrowths(curve, fixed, following, weight, first, begin, stop, last)
+    return DailyGrowths(curve, fixed, following, weight, first, begin, stop, last, np.zeros(len(start), np.bool_))
 
 
 @dataclass(frozen=True)

@@ -26,12 +26,13 @@ class QuantoEquityOption(Product):
 
     Black, Scholes and Merton (1973) with the drift of the underlying less rho sigma_S sigma_X (Reiner, Quanto
     mechanics, 1992): sigma_S is the volatility at the strike, sigma_X that of the pair at its forward of today to the
-    expiry date, rho the point `correlation:<underlying>:<pair>`, of the two returns, the pair in its order (where it
-    has the payment's currency first, the sign turns). The payoff is discounted on the payment currency's curve.
+    expiry date (to the spot date of that day, where spots are of those), rho the point
+    `correlation:<underlying>:<pair>`, of the two returns, the pair in its order (where it has the payment's currency
+    first, the sign turns). The payoff is discounted on the payment currency's curve.
     """
 
     name = "quanto_equity_option"
-    version = 1
+    version = 2
     columns = (
         *COMMON_COLUMNS,
         Column("underlying", "string", "name of the spot, forwards and volatility surface"),
@@ -60,14 +61,14 @@ class QuantoEquityOption(Product):
 
     def requirements(self, trades: Trades, conventions: Conventions) -> tuple[Need, ...]:
         currency, pair, payment = trades.labels("currency"), trades.labels("pair"), _payment(trades)
-        underlying, dividend, growth, volatility = underlying_needs(trades, conventions)
+        underlying, growth, volatility, *carry = underlying_needs(trades, conventions)
         discount = Need("discount", ("zero_rate",), payment.map(conventions.discount_curve))
         return (
             Need(underlying.role, underlying.kinds, underlying.labels, currency=currency),
-            dividend,
             Need("growth", growth.kinds, growth.labels, currency=currency),
             discount,
             volatility,
+            *carry,
             Need("pair", ("fx",), pair, today_only=True),
             Need("pair_volatility", FX_VOLATILITY, pair),
             Need("correlation", ("correlation",), _correlation(trades)),
@@ -87,7 +88,8 @@ class QuantoEquityOption(Product):
             volatility=(("black_vol",), trades.labels("underlying")),
             quantity=trades.numbers("quantity") * trades.numbers("quanto_rate", 1.0),
         )
-        at_the_money = TradeNodes(*model.fx_forwards(first, pair.map(second_currency), expiry)).today(model)
+        exchanged = model.settled(pair, expiry)
+        at_the_money = TradeNodes(*model.fx_forwards(first, pair.map(second_currency), exchanged)).today(model)
         return _QuantoOptions(
             options,
             model.variance(FX_VOLATILITY, pair, expiry, at_the_money, at_the_money),

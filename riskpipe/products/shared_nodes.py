@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from riskpipe.arrays import FloatArray
 from riskpipe.kernels.arguments import NodeValues
 from riskpipe.market.model import MarketModel
+from riskpipe.market.nodes import DividendNodes, PaidForwardNodes
 
 
 class Nodes(Protocol):
@@ -25,6 +26,8 @@ class Nodes(Protocol):
 
 def take(nodes: Any, positions: NDArray[np.integer]) -> Any:
     """Some of the nodes, in the order of `positions`."""
+    if isinstance(nodes, PaidForwardNodes | DividendNodes):  # not all of its arrays have the nodes' axis
+        return nodes.take(positions)
     parts: dict[str, Any] = {}
     for field in fields(nodes):
         value = getattr(nodes, field.name)
@@ -63,6 +66,12 @@ class TradeNodes:
         """For kernels: what the nodes are worth, those that `rows` use."""
         values, (position,) = evaluate_used(self.nodes, rows, x, self.position)
         return values, position
+
+    def overpaid(self, rows: NDArray[np.int32], x: FloatArray) -> NDArray[np.bool_]:
+        """bool[m]: discrete dividends are worth the spot or more: there is no forward in the first scenario."""
+        if not isinstance(self.nodes, PaidForwardNodes):
+            return np.zeros(len(rows), np.bool_)
+        return self.nodes.overpaid(x)[self.position[rows]]
 
     def today(self, model: MarketModel) -> FloatArray:
         """float64[n]: each trade's in the base scenario."""

@@ -26,7 +26,8 @@ from riskpipe.products.floating import (
     projection_curve,
 )
 from riskpipe.products.flows import Amounts, fixed_coupons, merged, offsets_of
-from riskpipe.products.interest_rate_swap import InterestRateSwap
+from riskpipe.products.interest_rate_swap import NOTIONAL, RATE, SPREAD, InterestRateSwap
+from riskpipe.products.leg_dates import fixing_calendars, leg_dates
 from riskpipe.products.legs import (
     NO_NODES,
     KnownLeg,
@@ -39,7 +40,9 @@ from riskpipe.products.legs import (
     leg_values,
 )
 from riskpipe.products.lognormal import OF_RATES, negative_forwards, or_no_moneyness
-from riskpipe.products.schedule_columns import by_coupon_phase, leg_schedule, paid_before, remaining_periods
+from riskpipe.products.observations import observation_faults, observations
+from riskpipe.products.schedule_columns import by_coupon_phase, paid_before, remaining_periods
+from riskpipe.products.stub_rates import stub_columns
 from riskpipe.products.trades import Trades
 from riskpipe.products.validation import out_of_order, rows_fault
 from riskpipe.products.volatility_columns import (
@@ -54,6 +57,9 @@ from riskpipe.products.volatility_columns import (
 )
 
 _SWAP = InterestRateSwap()
+_STEPPING = (name for term in (NOTIONAL, RATE, SPREAD) for name in (term.values, term.dates))
+_STUBS = (column.name for column in stub_columns("float_"))
+_NOT_OF_SWAPTIONS = {NOTIONAL.first, *_STEPPING, *_STUBS}
 
 
 class Swaption(Product):
@@ -66,6 +72,7 @@ class Swaption(Product):
     A spread on the floating leg is taken off the fixed rate at its value, as volatilities are those of swaps without.
 
     The volatility is read at the expiry, at the swap's length to the nearest month and at the fixed rate less spread.
+    Notional, rate and spread do not step.
 
     Settled in cash, it pays on the business day of the swap's start, and until then it is alive: after the expiry date
     it is worth what the point `fixing:<index>.SWAP.<length>:<expiry_date>` makes of it, the swap rate fixed that day
@@ -74,9 +81,9 @@ class Swaption(Product):
     """
 
     name = "swaption"
-    version = 3
+    version = 4
     columns = (
-        *(column for column in InterestRateSwap.columns if column.name != "notional"),
+        *(column for column in InterestRateSwap.columns if column.name not in _NOT_OF_SWAPTIONS),
         Column("notional", "number", "of the swap; negative when short"),
         Column("expiry_date", "date", "last day of the option"),
         Column("settlement", "string", "into the swap, or its value in cash", choices=("physical", "cash")),
@@ -105,7 +112,12 @@ class Swaption(Product):
         rest = trades.take(living)
         before = last_fixed_start(rest.labels("index"), model)
         faults = fixing_faults(_floating(rest, model, before))
-        return [*swap_rate_faults(trades, model), *(replace(fault, rows=living[fault.rows]) for fault in faults)]
+        terms = observation_faults(trades, trades.labels("index"), model.conventions, "float_")
+        return [
+            *terms,
+            *swap_rate_faults(trades, model),
+            *(replace(fault, rows=living[fault.rows]) for fault in faults),
+        ]
 
     def weight(self, trades: Trades, as_of: int) -> FloatArray:
         fixed = remaining_periods(trades, "start_date", "fixed_frequency", as_of)
@@ -233,28 +245,33 @@ class _Swaps:
     """
 
     def __init__(self, trades: Trades, model: MarketModel) -> None:
-        fixed = leg_schedule(trades, "fixed", model.as_of)
-        self.lengths = fixed_coupons(fixed, trades.labels("fixed_day_count"), np.ones(len(trades)))
+        of_fixed, of_floating = (leg_dates(trades, prefix) for prefix in ("fixed_", "float_"))
+        fixed, periods = of_fixed.periods(model.as_of), of_floating.periods(model.as_of)
+        accrual = of_fixed.accrual(trades.labels("fixed_day_count"))
+        self.lengths = fixed_coupons(fixed, accrual, np.ones(len(fixed)))
         self.annuity = merged([self.lengths])
         flows = _floating(trades, model)
         projection = projection_curve(trades, model.conventions)
-        started, self.growth = flows.growth.telescoped(projection, trades.labels("discount_curve"))
+        started, self.growth = flows.growth.telescoped(projection, trades.labels("discount_curve"), model)
         self.floating = merged([flows.known, started])
-        spread = trades.numbers("float_spread")
-        paid = fixed_coupons(leg_schedule(trades, "float", model.as_of), trades.labels("float_day_count"), spread)
+        spread = periods.spread(trades.numbers("float_spread"))
+        paid = fixed_coupons(periods, of_floating.accrual(trades.labels("float_day_count")), spread)
         self.spreads = merged([paid])
         cash = np.flatnonzero(trades.is_one("settlement", "cash"))
         self.settlement = Amounts(cash, settlement_days(trades.take(cash)), np.ones(len(cash)))
 
 
 def _floating(trades: Trades, model: MarketModel, before: int | None = None) -> FloatingFlows:
+    periods = leg_dates(trades, "float_").periods(model.as_of, before)
     leg = FloatingLeg(
-        leg_schedule(trades, "float", model.as_of, before),
+        periods,
         trades.labels("index"),
         trades.labels("float_day_count"),
         trades.labels("calendar"),
-        np.ones(len(trades)),
-        np.zeros(len(trades)),
+        np.ones(len(periods)),
+        np.zeros(len(periods)),
+        observed=observations(trades, "float_"),
+        fixing_calendar=fixing_calendars(trades, "float_"),
     )
     return floating_flows(leg, model)
 

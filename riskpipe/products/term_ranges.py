@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
@@ -11,15 +11,25 @@ from riskpipe.market.factors import KINDS, nearest
 from riskpipe.market.ranges import COLUMN_RANGES, RANGES, Ranges, outside
 from riskpipe.products.base import Column, Product, RowFaults
 from riskpipe.products.trades import Trades
-from riskpipe.products.validation import all_columns
+from riskpipe.products.validation import all_columns, of_trades
 
 
 def odd_terms(trades: Trades, product: Product, ranges: Ranges) -> list[RowFaults]:
     """A warning for each column of numbers with values outside its range; nulls and what is not finite aside."""
-    faults = []
-    for column in all_columns(product):
+    return _odd_values(trades, all_columns(product), ranges)
+
+
+def _odd_values(trades: Trades, columns: Iterable[Column], ranges: Ranges) -> list[RowFaults]:
+    faults: list[RowFaults] = []
+    for column in columns:
+        if not trades.has(column.name):
+            continue
+        if column.nested:
+            nested = trades.nested(column.name)
+            faults += of_trades(_odd_values(nested.rows, column.elements, ranges), nested, column)
+            continue
         key = range_key(column, ranges)
-        if key is None or not trades.has(column.name):
+        if key is None:
             continue
         low, high = ranges[key]
         values = trades.numbers(column.name)
@@ -32,7 +42,10 @@ def odd_terms(trades: Trades, product: Product, ranges: Ranges) -> list[RowFault
 
 def check_ranges(given: Ranges, products: Mapping[str, Product]) -> None:
     """:raises ConfigurationError: a range for what is neither a kind of factor nor a column of numbers."""
-    columns = {c.name for product in products.values() for c in all_columns(product) if c.kind == "number"}
+    if {*given} <= {*RANGES, *KINDS}:
+        return
+    every = (column for product in products.values() for column in all_columns(product))
+    columns = {c.name for column in every for c in (*column.fields, column) if c.kind == "number"}
     known = {*RANGES, *KINDS, *columns}
     what = "neither a kind of factor nor a column of numbers of any product"
     faults = [f"check.ranges.{key}: {what}{nearest(key, sorted(known))}" for key in sorted(set(given) - known)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -10,26 +12,36 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
+from riskpipe.market.calendar_names import is_calendar_column, with_own
 from riskpipe.market.labels import Labels
+from riskpipe.store.list_columns import columns_of, flattened
 
 
 class Trades:
     """Columns of a canonical trade table (types and names as the product's schema says) as arrays.
 
-    Null numbers are NaN, null dates are `NO_DATE`, null strings are code -1.
+    Null numbers are NaN, null dates are `NO_DATE`, null strings are code -1. Calendars go by what they are called
+    everywhere (`riskpipe.market.own_calendars`).
     """
 
     NO_DATE = np.int32(-(2**31))
 
-    def __init__(self, table: pa.Table) -> None:
+    def __init__(self, table: pa.Table, calendars: Mapping[str, str] | None = None) -> None:
+        """:param calendars: `Conventions.calendars`, of whose names columns may be."""
         self.table = table
+        self._calendars = calendars or {}
         self._labels: dict[str, Labels] = {}
+        self._nested: dict[str, Nested] = {}
 
     def __len__(self) -> int:
         return int(self.table.num_rows)
 
     def has(self, column: str) -> bool:
-        return column in self.table.column_names
+        return column in self._columns
+
+    @cached_property
+    def _columns(self) -> frozenset[str]:
+        return frozenset(self.table.column_names)
 
     def labels(self, column: str) -> Labels:
         """A string column, dictionary-encoded, once. A missing column is all null."""
@@ -46,7 +58,10 @@ class Trades:
         if not pa.types.is_dictionary(array.type):
             array = pc.dictionary_encode(array)
         codes = pc.fill_null(array.indices, -1).to_numpy(zero_copy_only=False).astype(np.int32)
-        return Labels(codes, tuple(array.dictionary.to_pylist()))
+        labels = Labels(codes, tuple(array.dictionary.to_pylist()))
+        if self._calendars and is_calendar_column(column):
+            return labels.map(lambda name: with_own(name, self._calendars))
+        return labels
 
     def numbers(self, column: str, default: float = np.nan) -> FloatArray:
         """float64[n]; nulls, and a missing column, are `default`."""
@@ -70,10 +85,23 @@ class Trades:
 
     def is_one(self, column: str, value: str) -> NDArray[np.bool_]:
         """bool[n]: the string column equals `value`."""
-        labels = self.labels(column)
-        if value not in labels.names:
-            return np.zeros(len(self), np.bool_)
-        return np.asarray(labels.codes == labels.names.index(value))
+        return self.labels(column).is_one(value)
+
+    def nested(self, column: str) -> Nested:
+        """The elements of a column of lists, taken apart once; those of structs have a column for each field. Of a
+        missing column there are none."""
+        if column not in self._nested:
+            self._nested[column] = self._taken_apart(column)
+        return self._nested[column]
+
+    def _taken_apart(self, column: str) -> Nested:
+        if not self.has(column):
+            return Nested(np.zeros(len(self) + 1, np.int64), Trades(pa.table({})))
+        flat = flattened(self.table.column(column))
+        is_table = pa.types.is_struct(flat.values.type)
+        return Nested(
+            flat.offsets, self.with_table(columns_of(flat.values) if is_table else pa.table({column: flat.values}))
+        )
 
     @cached_property
     def trade_ids(self) -> pa.Array:
@@ -84,7 +112,36 @@ class Trades:
         return self.labels("book")
 
     def take(self, rows: NDArray[np.integer]) -> Trades:
-        return Trades(self.table.take(pa.array(rows)))
+        return self.with_table(self.table.take(pa.array(rows)))
 
     def slice(self, start: int, stop: int) -> Trades:
-        return Trades(self.table.slice(start, stop - start))
+        return self.with_table(self.table.slice(start, stop - start))
+
+    def with_column(self, column: str, values: pa.Array | pa.ChunkedArray) -> Trades:
+        """The same trades with another content of a column."""
+        return self.with_table(self.table.set_column(self.table.column_names.index(column), column, values))
+
+    def with_table(self, table: pa.Table) -> Trades:
+        """Other rows, whose calendars go by the same names."""
+        return Trades(table, self._calendars)
+
+
+@dataclass(frozen=True)
+class Nested:
+    """What n trades have any number of, in compressed rows: trade k has the rows `offsets[k]:offsets[k + 1]`.
+
+    :param offsets: int64[n + 1]. :param rows: one for each element, with its columns.
+    """
+
+    offsets: NDArray[np.int64]
+    rows: Trades
+
+    @cached_property
+    def trades(self) -> NDArray[np.int64]:
+        """int64[rows]: the trade of each row."""
+        return np.repeat(np.arange(len(self.offsets) - 1), np.diff(self.offsets))
+
+    @cached_property
+    def numbers(self) -> NDArray[np.int64]:
+        """int64[rows]: which of its trade's each row is, from 0 on."""
+        return np.arange(len(self.trades)) - self.offsets[:-1][self.trades]

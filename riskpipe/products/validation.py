@@ -6,8 +6,8 @@ Rules between columns are the product's own (`Product.validate`); the helpers at
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
 import numpy as np
@@ -20,8 +20,9 @@ from riskpipe.market.labels import Labels
 from riskpipe.market.minor_units import MINOR_UNITS
 from riskpipe.products.base import COMMON_COLUMNS, Column, Product, RowFaults
 from riskpipe.products.books import normal_books
-from riskpipe.products.trades import Trades
-from riskpipe.store.columns import KIND_TYPES, Unread, can_read, composed, nearest_name, read_column
+from riskpipe.products.trades import Nested, Trades
+from riskpipe.store.columns import ARROW_TYPES, KIND_TYPES, Unread, can_read, composed, nearest_name, read_column
+from riskpipe.store.list_columns import columns_of, flattened, is_list, structs_of
 
 CURRENCY = re.compile(r"[A-Z]{3}")
 
@@ -51,25 +52,67 @@ def all_columns(product: Product) -> tuple[Column, ...]:
 
 def check_schema(schema: pa.Schema, product: Product) -> list[SchemaFault]:
     """Missing required columns, names that occur twice, types that cannot be read without loss."""
+    return _check_fields(schema, all_columns(product), product.name, "")
+
+
+def _check_fields(schema: pa.Schema, columns: Iterable[Column], what: str, within: str) -> list[SchemaFault]:
+    """:param within: the column of structs whose fields these are, with a dot; empty: none."""
     faults = []
-    for column in all_columns(product):
+    columns = tuple(columns)
+    known = {column.name for column in columns}
+    for column in columns:
+        name = within + column.name
         fields = [field for field in schema if field.name == column.name]
         if not fields:
             if column.required:
-                near = nearest_name(column.name, schema.names)
+                near = nearest_name(column.name, [name for name in schema.names if name not in known])
                 hint = f"; is it {near!r}?" if near else ""
-                message = f"{product.name}: the column {column.name!r} is missing{hint}"
-                faults.append(SchemaFault(column.name, "missing_column", message))
+                message = f"{what}: the column {name!r} is missing{hint}"
+                faults.append(SchemaFault(name, "missing_column", message))
         elif len(fields) > 1:
-            message = f"{product.name}: the column {column.name!r} occurs {len(fields)} times"
-            faults.append(SchemaFault(column.name, "duplicate_column", message))
-        elif not can_read(fields[0], column.kind, identifier=column.identifier):
-            message = (
-                f"{product.name}: the column {column.name!r} has type {fields[0].type}; "
-                f"it must be {KIND_TYPES[column.kind]}"
-            )
-            faults.append(SchemaFault(column.name, "wrong_type", message))
+            message = f"{what}: the column {name!r} occurs {len(fields)} times"
+            faults.append(SchemaFault(name, "duplicate_column", message))
+        elif not _can_hold(fields[0], column):
+            message = f"{what}: the column {name!r} has type {fields[0].type}; it must be {_wanted(column)}"
+            faults.append(SchemaFault(name, "wrong_type", message))
+        elif column.kind == "table" and not pa.types.is_null(fields[0].type):
+            faults += _check_fields(pa.schema(fields[0].type.value_type), column.fields, what, f"{name}.")
     return faults
+
+
+def _can_hold(field: pa.Field, column: Column) -> bool:
+    if column.nested and pa.types.is_null(field.type):
+        return True
+    if not column.nested:
+        return column.kind != "table" and can_read(field, column.kind, identifier=column.identifier)
+    if not is_list(field.type):
+        return False
+    element = field.type.value_field
+    if column.kind == "table":
+        return bool(pa.types.is_struct(element.type))
+    return can_read(element, column.kind, identifier=column.identifier)
+
+
+def _wanted(column: Column) -> str:
+    if column.kind == "table":
+        return "a list of structs"
+    return f"a list, of which each is {KIND_TYPES[column.kind]}" if column.many else KIND_TYPES[column.kind]
+
+
+def column_names(schema: pa.Schema, product: Product) -> list[str]:
+    """Of a trade file, with the fields of columns of structs as `column.field`."""
+    tables = [column.name for column in all_columns(product) if column.kind == "table"]
+    names = list(schema.names)
+    for field in schema:
+        if field.name in tables and is_list(field.type) and pa.types.is_struct(field.type.value_type):
+            names += (f"{field.name}.{inner.name}" for inner in field.type.value_type)
+    return names
+
+
+def known_names(product: Product) -> set[str]:
+    """Of all columns of a product, those of structs as `column.field`."""
+    columns = all_columns(product)
+    return {c.name for c in columns} | {f"{c.name}.{field.name}" for c in columns for field in c.fields}
 
 
 def canonical(table: pa.Table, product: Product) -> pa.Table:
@@ -83,33 +126,69 @@ def canonical(table: pa.Table, product: Product) -> pa.Table:
     faults = check_schema(table.schema, product)
     if faults:
         raise InputError("\n".join(fault.message for fault in faults))
-    for column in all_columns(product):
-        position = table.schema.get_field_index(column.name)
-        if position >= 0:
-            values, _ = _read(table, column)
-            if column.name == "book":
-                values = normal_books(values)
-            elif column.kind == "string" and not column.identifier:
-                values = composed(values)
-            table = table.set_column(position, column.name, values)
-    return table
+    return _canonical_columns(table, all_columns(product))
 
 
-def _read(table: pa.Table, column: Column) -> tuple[pa.ChunkedArray, list[Unread]]:
-    field = table.schema.field(column.name)
-    return read_column(table.column(column.name), field, column.kind, optional=not column.required)
+def _canonical_columns(table: pa.Table, columns: Iterable[Column]) -> pa.Table:
+    schema, arrays = table.schema, list(table.columns)
+    fields = list(schema)
+    for column in columns:
+        at = schema.get_field_index(column.name)
+        if at < 0:
+            continue
+        values, _ = _read(fields[at], arrays[at], column)
+        if column.name == "book":
+            values = normal_books(values)
+        elif column.kind == "string" and not column.identifier and not column.many:
+            values = composed(values)
+        fields[at], arrays[at] = pa.field(column.name, values.type), values
+    return pa.Table.from_arrays(arrays, schema=pa.schema(fields, schema.metadata))
+
+
+def _read(field: pa.Field, values: pa.ChunkedArray, column: Column) -> tuple[pa.ChunkedArray, list[Unread]]:
+    """A column, or the lists that it has, and what of it could not be read (`_check_nested` looks at elements)."""
+    if not column.nested:
+        assert column.kind != "table"
+        return read_column(values, field, column.kind, optional=not column.required)
+    if pa.types.is_null(field.type):
+        return values.cast(_arrow_type(column)), []
+    lists = flattened(values)
+    read = _canonical_columns(_elements(lists.values, column), column.elements)
+    elements = structs_of(_complete(read, column.fields)) if column.kind == "table" else read.column(0).combine_chunks()
+    return pa.chunked_array([lists.lists(elements)]), []
+
+
+def _read_of(table: pa.Table, column: Column) -> tuple[pa.ChunkedArray, list[Unread]]:
+    return _read(table.schema.field(column.name), table.column(column.name), column)
+
+
+def _elements(values: pa.Array, column: Column) -> pa.Table:
+    """The elements of lists as a table."""
+    return columns_of(values) if column.kind == "table" else pa.table({column.name: values})
+
+
+def _complete(table: pa.Table, columns: Iterable[Column]) -> pa.Table:
+    """These columns in this order, nulls where they are missing, so that the structs of all files are of one type."""
+    given = dict(zip(table.column_names, table.columns, strict=True))
+    return pa.table({c.name: given.get(c.name, pa.nulls(len(table), _arrow_type(c))) for c in columns})
+
+
+def _arrow_type(column: Column) -> pa.DataType:
+    if column.kind == "table":
+        return pa.list_(pa.struct([(field.name, _arrow_type(field)) for field in column.fields]))
+    return pa.list_(ARROW_TYPES[column.kind]) if column.many else ARROW_TYPES[column.kind]
 
 
 def read_trade_ids(table: pa.Table) -> list[str | None]:
     """The column `trade_id` alone, read as `canonical` does."""
-    ids: list[str | None] = _read(table, _COMMON["trade_id"])[0].to_pylist()
+    ids: list[str | None] = _read_of(table, _COMMON["trade_id"])[0].to_pylist()
     return ids
 
 
 def renamed_books(trades: Trades, original: pa.Table) -> tuple[NDArray[np.int64], list[str]]:
     """The rows of `trades`, which is `canonical(original)`, whose book has another name in its normal form, and their
     books as they were given."""
-    given = _read(original, _COMMON["book"])[0]
+    given = _read_of(original, _COMMON["book"])[0]
     normal = trades.table.column("book")
     other = pc.and_(pc.not_equal(given, normal), pc.not_equal(normal, ""))
     rows = np.flatnonzero(_mask(pc.fill_null(other, False))).astype(np.int64)
@@ -124,21 +203,53 @@ def check_rows(
     :param original: the table before `canonical`, to tell values that could not be read from nulls.
     :param as_of: days since 1970-01-01, which dates must not be too far from; None: anywhere in the calendars' years.
     """
+    return _check_columns(trades, all_columns(product), original, as_of)
+
+
+def _check_columns(
+    trades: Trades, columns: Iterable[Column], original: pa.Table | None, as_of: int | None
+) -> list[RowFaults]:
     faults: list[RowFaults] = []
-    for column in all_columns(product):
+    for column in columns:
         if not trades.has(column.name):
             continue
         null = _mask(pc.is_null(trades.table.column(column.name)))
-        if original is not None and null.any():
-            for unread in _read(original, column)[1]:
+        if original is not None and null.any() and column.name in original.column_names:
+            for unread in _read_of(original, column)[1]:
                 faults += rows_fault(column.name, unread.rule, unread.rows, f"{column.name} {unread.what}")
                 null &= ~unread.rows
         if column.required:
             faults += rows_fault(column.name, "not_null", null, f"{column.name} is null")
+        if column.nested:
+            faults += _check_nested(trades, column, original, as_of)
+            continue
         faults += _RULES[column.kind](trades, column)
         if column.kind == "date":
             faults += _far_dates(trades, column, as_of)
     return faults
+
+
+def _check_nested(trades: Trades, column: Column, original: pa.Table | None, as_of: int | None) -> Iterator[RowFaults]:
+    """Rules of the elements, said of their trades."""
+    nested = trades.nested(column.name)
+    if column.required:
+        empty = (np.diff(nested.offsets) == 0) & ~_mask(pc.is_null(trades.table.column(column.name)))
+        yield from rows_fault(column.name, "not_empty", empty, f"{column.name} is an empty list")
+    given = None
+    if original is not None and column.name in original.column_names and is_list(original.field(column.name).type):
+        given = _elements(flattened(original.column(column.name)).values, column)
+    yield from of_trades(_check_columns(nested.rows, column.elements, given, as_of), nested, column)
+
+
+def of_trades(faults: Iterable[RowFaults], nested: Nested, column: Column) -> Iterator[RowFaults]:
+    """Faults of the elements of a nested column as faults of the trades that have them."""
+    for fault in faults:
+        rows = np.unique(nested.trades[fault.rows])
+        if column.kind == "table":
+            name, message = f"{column.name}.{fault.column}", f"{column.name}: {fault.message}"
+            yield replace(fault, column=name, rows=rows, message=message)
+        else:
+            yield replace(fault, rows=rows, message=f"an element of {fault.message}")
 
 
 def _far_dates(trades: Trades, column: Column, as_of: int | None) -> list[RowFaults]:
@@ -216,6 +327,11 @@ def label_mask(labels: Labels, holds: Callable[[str], bool]) -> NDArray[np.bool_
     """bool[n]: the trade has a name for which `holds`, which is called once a distinct name."""
     answers = np.array([*(holds(name) for name in labels.names), False], np.bool_)
     return np.asarray(answers[labels.codes])
+
+
+def is_currency(labels: Labels) -> NDArray[np.bool_]:
+    """bool[n]: the trade has a name, of three capital letters."""
+    return label_mask(labels, lambda name: CURRENCY.fullmatch(name) is not None)
 
 
 def unknown_currencies(trades: Trades, *columns: str) -> list[RowFaults]:

@@ -11,11 +11,13 @@ from riskpipe.arrays import FloatArray
 from riskpipe.kernels.arguments import NodeValues, Vanillas, Variances
 from riskpipe.kernels.black import european_options
 from riskpipe.market.conventions import Conventions
+from riskpipe.market.factors import CARRY_KINDS
 from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
 from riskpipe.market.nodes import VarianceNodes
 from riskpipe.products.base import Column, Need, Prepared, Product, RowFaults
-from riskpipe.products.lognormal import negative_forwards, or_no_moneyness
+from riskpipe.products.cash_flows import CashFlows, paid_once
+from riskpipe.products.lognormal import negative_forwards, or_no_moneyness, or_overpaid
 from riskpipe.products.shared_nodes import TradeNodes
 from riskpipe.products.trades import Trades
 from riskpipe.products.validation import past_dates, unknown_currencies
@@ -65,10 +67,21 @@ class VanillaOptions(Prepared):
         european_options(rows, *self.market.under(rows, x), self.terms, self.normal, out)
         return out
 
+    def cash_flows(self, x: FloatArray) -> CashFlows:
+        value = self.price(np.arange(len(self.strike), dtype=np.int32), x)[:, 0]
+        return paid_once(value, self.market.discount, x, "option")
+
     def why_not(self, rows: NDArray[np.int32], x: FloatArray) -> list[str]:
         values, position = self.market.forward.under(rows, x)
         forward = np.where(self.normal[rows], np.nan, values[position[rows], 0])
-        return or_no_moneyness(negative_forwards(forward, self.way_out), self.market.variance.strike_weight[rows])
+        causes = or_overpaid(negative_forwards(forward, self.way_out), self.market.forward.overpaid(rows, x))
+        return or_no_moneyness(causes, self.market.variance.strike_weight[rows])
+
+
+def carry_needs(underlying: Labels) -> tuple[Need, ...]:
+    """What makes forwards of a spot beside rates."""
+    roles = ("borrow" if kind == "borrow" else "dividend" for kind in CARRY_KINDS)
+    return tuple(Need(role, (kind,), underlying, optional=True) for role, kind in zip(roles, CARRY_KINDS, strict=True))
 
 
 def underlying_needs(trades: Trades, conventions: Conventions) -> tuple[Need, ...]:
@@ -76,9 +89,9 @@ def underlying_needs(trades: Trades, conventions: Conventions) -> tuple[Need, ..
     underlying = trades.labels("underlying")
     return (
         Need("underlying", ("forward_price", "spot"), underlying),
-        Need("dividend", ("dividend_yield",), underlying, optional=True),
         Need("discount", ("zero_rate",), trades.labels("currency").map(conventions.discount_curve)),
         Need("volatility", BLACK_VOLATILITY, underlying),
+        *carry_needs(underlying),
     )
 
 

@@ -14,7 +14,7 @@ from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
 from riskpipe.market.nodes import VarianceNodes
 from riskpipe.products.base import COMMON_COLUMNS, Column, Prepared, RowFaults
-from riskpipe.products.lognormal import negative_forwards
+from riskpipe.products.lognormal import negative_forwards, or_overpaid
 from riskpipe.products.shared_nodes import TradeNodes
 from riskpipe.products.trades import Trades
 from riskpipe.products.validation import rows_fault
@@ -55,6 +55,7 @@ class VarianceSwap(UnderlyingOption):
             "a year, from the start until today; needed once it has started",
             required=False,
             rule="nonnegative",
+            observed=True,
         ),
     )
 
@@ -203,4 +204,5 @@ class _VarianceSwaps(Prepared):
     def why_not(self, rows: NDArray[np.int32], x: FloatArray) -> list[str]:
         forward = self.strip.forward.nodes.evaluate(x)[self.strip.forward.position, 0]
         lowest = np.where(self.legs[rows] >= 0, forward[self.legs[rows]], np.inf).min(axis=1)
-        return negative_forwards(lowest)
+        overpaid = self.strip.forward.overpaid(self.legs[rows, 0], x)
+        return or_overpaid(negative_forwards(lowest), overpaid)

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from riskpipe.arrays import FloatArray
 from riskpipe.results.alignment import FORMER_BOOK, Pair, Positions, coded, matched, row_codes, together
-from riskpipe.results.differences import ADDITIVE, Compared, Mask, TableDiff, Tolerance, Total
+from riskpipe.results.differences import ADDITIVE, Bounds, Compared, Mask, TableDiff, Total, beyond
 
 SAMPLES = 5
 _LOOKED_AT = 500
@@ -24,7 +24,7 @@ class Comparison:
     :param largest: how many changes to keep.
     """
 
-    def __init__(self, compared: Compared, tolerance: Tolerance, largest: int) -> None:
+    def __init__(self, compared: Compared, tolerance: Bounds, largest: int) -> None:
         self._compared = compared
         self._tolerance = tolerance
         self._largest = largest
@@ -70,7 +70,8 @@ class Comparison:
             numbers, changed = self._vectors(left, right)
         else:
             numbers = [(_numbers(left[name]), _numbers(right[name])) for name in self._compared.numbers]
-            changed = np.logical_or.reduce([self._tolerance.beyond(x, y) for x, y in numbers])
+            bounds = self._bounds(left)
+            changed = np.logical_or.reduce([beyond(x, y, *bounds) for x, y in numbers])
         for name in self._compared.exact:
             x, y = row_codes(left, right, [name])
             changed |= x != y
@@ -79,6 +80,16 @@ class Comparison:
         self._rank(left, right, numbers, rows)
         if self._compared.totals:
             self._count_changed(left.take(pa.array(rows)))
+
+    def _bounds(self, rows: pa.Table) -> tuple[FloatArray, FloatArray]:
+        """float64[n] each: what the numbers of rows may change by, absolutely and relatively."""
+        n, default = rows.num_rows, self._tolerance.default
+        if not self._tolerance.rules:
+            return np.full(n, default.absolute), np.full(n, default.relative)
+        named = self._compared.measure
+        measures = [self._compared.name] * n if named is None else rows[named].to_pylist()
+        books = rows["book"].to_pylist() if "book" in rows.column_names else [None] * n
+        return self._tolerance.of_rows(measures, books)
 
     def _statuses(self, left: pa.Table, right: pa.Table) -> Mask:
         """Which rows have another status, or another reason for having no number."""
@@ -113,20 +124,24 @@ class Comparison:
             at = np.argmax(np.where(x == y, 0.0, np.abs(x - y)), axis=1)
             every = np.arange(len(rows))
             worst_a[rows], worst_b[rows] = x[every, at], y[every, at]
-            changed[rows] = self._tolerance.beyond(x.ravel(), y.ravel()).reshape(x.shape).any(axis=1)
+            bounds = (np.repeat(bound[rows], width) for bound in self._bounds(left))
+            changed[rows] = beyond(x.ravel(), y.ravel(), *bounds).reshape(x.shape).any(axis=1)
         return [(worst_a, worst_b)], changed
 
     def _rank(
         self, left: pa.Table, right: pa.Table, numbers: Sequence[tuple[FloatArray, FloatArray]], rows: Positions
     ) -> None:
-        """Keep the largest changes of all so far; rows without a number in base currency come first."""
+        """Keep the largest changes of all so far; rows without a number in base currency come first, figures that are
+        no money last."""
         x, y = numbers[-1]
         size = np.abs(y[rows] - x[rows])
+        own = numbers[0][1][rows] - numbers[0][0][rows]
+        size[np.isnan(x[rows]) & np.isnan(y[rows]) & ~np.isnan(own)] = 0.0
         size[np.isnan(size)] = np.inf
         kept = np.argsort(-size, kind="stable")[: self._largest]
         for row, rank in zip(rows[kept], size[kept], strict=True):
             entry = self._named(left, row)
-            if left["book"][row].as_py() != right["book"][row].as_py():
+            if "book" in left.column_names and left["book"][row].as_py() != right["book"][row].as_py():
                 entry["book_b"] = right["book"][row].as_py()
             for name, (before, after) in zip(self._compared.numbers, numbers, strict=True):
                 entry[f"{name}_a"], entry[f"{name}_b"] = _number(before[row]), _number(after[row])

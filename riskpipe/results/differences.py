@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from fnmatch import fnmatchcase
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
+from riskpipe.errors import UsageError
 from riskpipe.measures.catalogue import FAMILIES
+from riskpipe.store.table_schemas import SCHEMAS, SORT_KEYS
 
 Mask = NDArray[np.bool_]
 
@@ -21,7 +27,7 @@ ADDITIVE = frozenset({"pv", *(m for family in FAMILIES if family.additive for m 
 class Tolerance:
     """A change of a number is within it when it is at most `absolute`, or at most `relative` of the larger number.
 
-    With both 0, the default, floats must have the same bits.
+    With both 0, the default, floats must have the same bits. Where rows have bounds of their own: `Bounds`.
     """
 
     absolute: float = 0.0
@@ -29,11 +35,72 @@ class Tolerance:
 
     def beyond(self, a: FloatArray, b: FloatArray) -> Mask:
         """bool[n]; NaN stands for no number, which only no number equals."""
-        same: Mask = a.view(np.int64) == b.view(np.int64)
-        if not self.absolute and not self.relative:
-            return ~same
-        allowed = np.maximum(self.absolute, self.relative * np.maximum(np.abs(a), np.abs(b)))
-        return ~(same | (np.abs(b - a) <= allowed))
+        return beyond(a, b, self.absolute, self.relative)
+
+
+def beyond(a: FloatArray, b: FloatArray, absolute: FloatArray | float, relative: FloatArray | float) -> Mask:
+    """bool[n]: which changes are more than `absolute` and more than `relative` of the larger number.
+
+    :param absolute, relative: float64[n], or one for all.
+    """
+    same: Mask = a.view(np.int64) == b.view(np.int64)
+    if not np.any(absolute) and not np.any(relative):
+        return ~same
+    allowed = np.maximum(absolute, relative * np.maximum(np.abs(a), np.abs(b)))
+    return ~(same | (np.abs(b - a) <= allowed))
+
+
+@dataclass(frozen=True)
+class ToleranceRule:
+    """The tolerance of some measures and books, by globs.
+
+    :param measure: of tables without measures: their figure's name, their scenario set, or their own name.
+    """
+
+    measure: str
+    book: str
+    tolerance: Tolerance
+
+    @staticmethod
+    def parse(text: str) -> ToleranceRule:
+        """`MEASURE[@BOOK]=abs:X,rel:X`, such as `var_*@rates/*=rel:0.01`. :raises UsageError: it is none."""
+        which, _, bounds = text.rpartition("=")
+        measure, at, book = which.partition("@")
+        found: dict[str, float] = {}
+        for bound in bounds.split(","):
+            kind, _, number = bound.partition(":")
+            try:
+                found[kind.strip()] = float(number)
+            except ValueError:
+                found["?"] = -1.0
+        if not measure or not set(found) <= {"abs", "rel"} or not all(0.0 <= x < math.inf for x in found.values()):
+            raise UsageError(
+                f"--tolerance {text!r}: MEASURE[@BOOK]=abs:X,rel:X is wanted, such as 'var_*@rates/*=rel:0.01'"
+            )
+        return ToleranceRule(measure, book if at else "*", Tolerance(found.get("abs", 0.0), found.get("rel", 0.0)))
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """The tolerances of a comparison: of all rows, and of those that rules name, of which the last that fits counts."""
+
+    default: Tolerance = Tolerance()
+    rules: tuple[ToleranceRule, ...] = ()
+
+    def of_rows(self, measures: Sequence[str | None], books: Sequence[str | None]) -> tuple[FloatArray, FloatArray]:
+        """float64[n] each: absolute and relative bounds of rows by their measures and books."""
+        known: dict[tuple[str | None, str | None], Tolerance] = {}
+        pairs = list(zip(measures, books, strict=True))
+        for pair in dict.fromkeys(pairs):
+            known[pair] = self._of(*pair)
+        found = [known[pair] for pair in pairs]
+        return np.array([t.absolute for t in found]), np.array([t.relative for t in found])
+
+    def _of(self, measure: str | None, book: str | None) -> Tolerance:
+        for rule in reversed(self.rules):
+            if fnmatchcase(measure or "", rule.measure) and fnmatchcase(book or "", rule.book):
+                return rule.tolerance
+        return self.default
 
 
 @dataclass(frozen=True)
@@ -57,8 +124,14 @@ class Compared:
     @property
     def columns(self) -> tuple[str, ...]:
         """All columns that are read, `book` first."""
-        shown = ("product",) if self.name != "aggregates" else ()
-        return ("book", *(k for k in self.keys if k != "book"), *shown, *self.label, *self.numbers, *self.exact)
+        shown = ("product",) if self.name in SORT_KEYS else ()
+        book = ("book",) if "book" in self.keys else ()
+        return (*book, *(k for k in self.keys if k != "book"), *shown, *self.label, *self.numbers, *self.exact)
+
+    @property
+    def measure(self) -> str | None:
+        """The column that tolerances go by; None: the table's name is its measure."""
+        return next((name for name in ("measure", "name", "scenario_set") if name in self.keys), None)
 
 
 VALUATIONS = Compared(
@@ -79,6 +152,44 @@ AGGREGATES = Compared(
     (),
     ("value_base",),
     ("trades", "failed_trades"),
+)
+
+
+CASHFLOWS = Compared(
+    "cashflows",
+    ("book", "trade_id", "leg", "pay_date", "currency"),
+    ("kind",),
+    ("amount", "discount_factor", "value"),
+)
+
+
+def compared_whole(table: str) -> Compared:
+    """How a table of an analysis is compared: rows by everything that is no number, numbers within the tolerance."""
+    fields = [field for field in SCHEMAS[table] if field.name not in _OF_THE_DAY]
+    vectors = [field.name for field in fields if pa.types.is_list(field.type)]
+    numbers = [field.name for field in fields if pa.types.is_floating(field.type)]
+    names = {field.name for field in fields}
+    exact = [name for name in _FACTS if name in names and not (name == "scenario" and "factor" in names)]
+    keys = [field.name for field in fields if field.name not in {*vectors, *numbers, *exact}]
+    numbers.sort(key=lambda name: name == "value_base")  # by which changes are ranked
+    return Compared(table, tuple(keys), (), tuple(vectors or numbers), tuple(exact))
+
+
+# Columns that say which day and run a row is of, and those that are found with the numbers (a scenario with factors is
+# declared, and names the row).
+_OF_THE_DAY = {"as_of_date", "run_id", "previous_run_id"}
+_FACTS = (
+    "trades",
+    "failed_trades",
+    "scenario",
+    "scenario_date",
+    "scenarios",
+    "first_date",
+    "last_date",
+    "exceptions",
+    "zone",
+    "pla_zone",
+    "status",
 )
 
 

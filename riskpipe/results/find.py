@@ -11,8 +11,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from riskpipe.analyses.catalogue import ANALYSES
 from riskpipe.errors import UsageError
 from riskpipe.runs.aggregate import aggregates
+from riskpipe.runs.book_totals import BookTotals
 from riskpipe.runs.folded import FoldedRun, fold
 from riskpipe.runs.outputs import correction_payloads, table_sources
 from riskpipe.store.filesystem import Store
@@ -20,10 +22,11 @@ from riskpipe.store.ledger import read_ledger
 from riskpipe.store.parquet import open_parquet, read_parquet
 from riskpipe.store.published import read_current
 from riskpipe.store.records import BlockDone, Record
-from riskpipe.store.result_tables import SCHEMAS, SORT_KEYS, metadata
+from riskpipe.store.result_tables import metadata
 from riskpipe.store.run_folder import RunFolder
 from riskpipe.store.run_ids import resolve_run
 from riskpipe.store.sorted_merge import WINDOW_BYTES, Source, merge_sorted
+from riskpipe.store.table_schemas import SCHEMAS, SORT_KEYS
 from riskpipe.valuation.book_sums import PartialFile, read_sums
 from riskpipe.valuation.context import open_context
 
@@ -76,20 +79,27 @@ class Results:
     def aggregates(self) -> pa.Table:
         """All rows of the table `aggregates`."""
         if self.origin == PUBLISHED:
-            parts = [read_parquet(self.store, source.path) for source in self.files.get("aggregates", ())]
+            found = self.files.get("aggregates", ())
+            parts = [read_parquet(self.store, source.path, sha256=source.sha256) for source in found]
             return pa.concat_tables(parts) if parts else SCHEMAS["aggregates"].empty_table()
         context = open_context(self.store.root, self.run_id)
-        sums = read_sums(context, self.sums)
+        totals = BookTotals(context.scenarios, read_sums(context, self.sums))
         return pa.concat_tables(
-            [SCHEMAS["aggregates"].empty_table(), *aggregates(context.spec, context.scenarios, sums)]
+            [SCHEMAS["aggregates"].empty_table(), *aggregates(context.spec, context.scenarios, totals)]
         )
+
+    def whole(self, table: str) -> pa.Table:
+        """All rows of a published table of an analysis."""
+        parts = [read_parquet(self.store, source.path) for source in self.files.get(table, ())]
+        return pa.concat_tables([SCHEMAS[table].empty_table(), *parts])
 
     def described(self) -> dict[str, Any]:
         """What the run was made of: run.json, or where the run is gone the footer of what it published."""
         if self.folder is not None and self.folder.opened():
             return self.folder.described()
-        first = next((source.path for found in self.files.values() for source in found), None)
-        return {"run_id": self.run_id, "as_of": self.as_of} | ({} if first is None else metadata(self.store, first))
+        first = next((source for found in self.files.values() for source in found), None)
+        footer = {} if first is None else metadata(self.store, first.path, first.sha256)
+        return {"run_id": self.run_id, "as_of": self.as_of} | footer
 
 
 def find_results(store: Store, run: str, as_of: date) -> Results:
@@ -108,6 +118,13 @@ def find_results(store: Store, run: str, as_of: date) -> Results:
     return _of_blocks(folder, opened["as_of"])
 
 
+def analysed_tables(a: Results, b: Results) -> list[str]:
+    """Tables of riskpipe's own analyses that both have published: of blocks' results they are not made yet."""
+    if a.origin != PUBLISHED or b.origin != PUBLISHED:
+        return []
+    return [name for name in ("book_pnl", *ANALYSES) if a.files.get(name) or b.files.get(name)]
+
+
 def _published(store: Store, day: str) -> Results:
     current = read_current(store)
     if day not in current:
@@ -115,7 +132,8 @@ def _published(store: Store, day: str) -> Results:
         raise UsageError(f"nothing is published for {day} in {store.root}; the last days there are: {known}")
     entry = current[day]
     files = {
-        table: [Source(file["path"]) for file in described["files"]] for table, described in entry["tables"].items()
+        table: [Source(file["path"], sha256=file["sha256"]) for file in described["files"]]
+        for table, described in entry["tables"].items()
     }
     folder = RunFolder(store, entry["run_id"])
     return Results(store, entry["run_id"], day, PUBLISHED, folder if folder.opened() else None, files)
@@ -138,13 +156,13 @@ def _of_blocks(folder: RunFolder, as_of: str) -> Results:
         raise UsageError(f"run {folder.run_id} is not done: go on with `riskpipe run --resume {folder.run_id}`")
     _refuse_cleared(folder, outputs)
     files = {table: table_sources(run, table) for table in STREAMED}
-    sums = _sums(run)
+    sums = summed_files(run)
     vectors = {source.path for found in files.values() for source in found if source.path.startswith(folder.combined)}
     _refuse_uncombined(folder, vectors.union(file.path for file in sums))
     return Results(folder.store, folder.run_id, as_of, "blocks", folder, files, sums)
 
 
-def _sums(run: FoldedRun) -> tuple[PartialFile, ...]:
+def summed_files(run: FoldedRun) -> tuple[PartialFile, ...]:
     """The files that together hold the run's sums, as the end of its session named them."""
     run.combined.begin(run.state)
     for level in run.combined.levels(run.state):

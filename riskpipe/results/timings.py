@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
+from riskpipe.runs.recorded_files import recorded_files
 from riskpipe.store.ledger import read_ledger
 from riskpipe.store.parquet import read_parquet
 from riskpipe.store.records import BlockDone, SessionEnded, SessionStarted
@@ -88,7 +89,7 @@ def read_timings(folder: RunFolder) -> Timings | None:
     """From blocks.parquet and the ledger; None while the run has not ended."""
     if not folder.store.exists(folder.blocks):
         return None
-    table = read_parquet(folder.store, folder.blocks, COLUMNS)
+    table = read_parquet(folder.store, folder.blocks, COLUMNS, recorded_files(folder).of(folder.blocks))
     done = table.filter(pc.and_kleene(pc.equal(table["status"], AttemptStatus.OK), pc.is_valid(table["started_at"])))
     products = tuple(sorted(str(p) for p in pc.unique(table["product"]).to_pylist()))
     by_product = tuple(_product(table, done, product) for product in products)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from riskpipe.measures.summed_columns import Summed
 from riskpipe.valuation.book_sums import BookSums, SumKey, Sums
 
 ROOT = ""
@@ -19,17 +20,17 @@ ROOT = ""
 
 @dataclass(frozen=True)
 class Nodes:
-    """Some nodes of the tree, and the sums of each measure over all its scenarios.
+    """Some nodes of the tree, and the sums of each measure over all scenarios of a set.
 
-    :param sums: measure -> a row a node, of what the books below it have.
+    :param sums: a row a node, of what the books below it have.
     """
 
     paths: tuple[str, ...]
-    sums: Mapping[str, Sums]
+    sums: Mapping[Summed, Sums]
 
     def take(self, rows: NDArray[np.int64]) -> Nodes:
         """Those at some positions."""
-        sums = {measure: found.take(rows) for measure, found in self.sums.items()}
+        sums = {what: found.take(rows) for what, found in self.sums.items()}
         return Nodes(tuple(self.paths[k] for k in rows.tolist()), sums)
 
 
@@ -45,11 +46,11 @@ def level_of(path: str) -> int:
     return path.count("/") + 1 if path else 0
 
 
-def closed_nodes(ranges: Iterable[BookSums], columns_of: Callable[[str], int]) -> Iterator[Nodes]:
+def closed_nodes(ranges: Iterable[BookSums], columns_of: Callable[[Summed], int]) -> Iterator[Nodes]:
     """Every node once, with the nodes that close with it.
 
     :param ranges: of books in ascending order, as `read_sums` has them.
-    :param columns_of: how many sums a measure has.
+    :param columns_of: how many sums there are of something.
     """
     carried = Nodes((), {})
     for books in ranges:
@@ -67,7 +68,7 @@ def _closes(path: str, next_book: str | None) -> bool:
     return path != ROOT and path + "0" <= next_book
 
 
-def _with_books(carried: Nodes, books: BookSums, columns_of: Callable[[str], int]) -> Nodes:
+def _with_books(carried: Nodes, books: BookSums, columns_of: Callable[[Summed], int]) -> Nodes:
     position = {path: k for k, path in enumerate(carried.paths)}
     pairs: dict[int, tuple[list[int], list[int]]] = {}
     for k, book in enumerate(books.books):
@@ -77,13 +78,13 @@ def _with_books(carried: Nodes, books: BookSums, columns_of: Callable[[str], int
             of_level[1].append(position.setdefault(path, len(position)))
     mine = _whole(books, columns_of)
     sums = {}
-    for measure in dict.fromkeys((*carried.sums, *mine)):
-        total = sums[measure] = Sums.empty(len(position), columns_of(measure))
-        if measure in carried.sums:
-            _add(total, np.arange(len(carried.paths)), carried.sums[measure])
-        if measure in mine:
+    for what in dict.fromkeys((*carried.sums, *mine)):
+        total = sums[what] = Sums.empty(len(position), columns_of(what))
+        if what in carried.sums:
+            _add(total, np.arange(len(carried.paths)), carried.sums[what])
+        if what in mine:
             for rows, nodes in pairs.values():
-                _add(total, np.array(nodes), mine[measure], np.array(rows))
+                _add(total, np.array(nodes), mine[what], np.array(rows))
     return Nodes(tuple(position), sums)
 
 
@@ -100,12 +101,12 @@ def _add(total: Sums, nodes: NDArray[np.int64], part: Sums, rows: NDArray[np.int
     total.limbs[into] += np.add.reduceat(part.limbs[rows], first, axis=0)
 
 
-def _whole(books: BookSums, columns_of: Callable[[str], int]) -> dict[str, Sums]:
-    """Measure -> its sums over all columns, from the pieces of each scenario range."""
-    pieces: dict[str, list[tuple[SumKey, Sums]]] = {}
+def _whole(books: BookSums, columns_of: Callable[[Summed], int]) -> dict[Summed, Sums]:
+    """Sums over all columns, from the pieces of each scenario range."""
+    pieces: dict[Summed, list[tuple[SumKey, Sums]]] = {}
     for key, found in books.sums.items():
-        pieces.setdefault(key.measure, []).append((key, found))
-    return {measure: _assembled(found, columns_of(measure)) for measure, found in pieces.items()}
+        pieces.setdefault(Summed(key.scenario_set, key.measure), []).append((key, found))
+    return {what: _assembled(found, columns_of(what)) for what, found in pieces.items()}
 
 
 def _assembled(pieces: Sequence[tuple[SumKey, Sums]], columns: int) -> Sums:

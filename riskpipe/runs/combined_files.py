@@ -8,10 +8,10 @@ import numpy as np
 
 from riskpipe.plan.block import Block, BlockState, digest_id
 from riskpipe.plan.state import RunState
-from riskpipe.store.parquet import WrittenFile
-from riskpipe.store.portfolio import content_sha256
+from riskpipe.store.checksums import content_sha256
 from riskpipe.store.run_folder import RunFolder
 from riskpipe.store.sorted_merge import Source
+from riskpipe.store.written_files import WrittenFile
 from riskpipe.valuation.book_sums import PartialFile, SumPayload
 
 FAN_IN = 64

@@ -1,24 +1,26 @@
 """Which files make a table's day: pieces that stand as workers wrote them, and between these ranges of keys, merged.
 
-A piece stands where nobody else's rows fall between its first and its last. What does not stand is cut into ranges of
+A piece stands where nobody else's rows fall between its first and its last. One of two small books may span all that
+other products have between them, and keeps nothing of it from standing. What does not stand is cut into ranges of
 about `PART_BYTES`, at keys, so that each range is merged by a worker of its own; a range reads of every file only the
 row groups that have rows of it. So a day has the same rows in the same order whatever stands and whoever merges.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 from riskpipe.plan.block import digest_id
 from riskpipe.store.filesystem import Store
 from riskpipe.store.parquet import open_parquet
-from riskpipe.store.pieces import Key
 from riskpipe.store.run_folder import RunFolder
 from riskpipe.store.sorted_merge import Source
 from riskpipe.store.stage import part_paths
+from riskpipe.store.written_files import Key
 from riskpipe.valuation.context import open_context
 from riskpipe.valuation.merge_files import PartPayload
 
@@ -36,28 +38,41 @@ class Part:
     linked: bool = False
 
 
-def standing(found: Sequence[Source]) -> tuple[list[Source], list[Source]]:
-    """The sources that can be published as they are, in order; and the others.
+def standing(store: Store, found: Sequence[Source]) -> tuple[list[Source], list[Source]]:
+    """The sources that can be published as they are, and the others, both in order.
 
     None can when one is of unknown keys, or when all of them together make no more than one file.
+
+    :raises StorageError: one that reaches into others cannot be read.
     """
     if sum(source.bytes for source in found) <= PART_BYTES or any(source.keys is None for source in found):
         return [], list(found)
     ordered = sorted(found, key=_keys)
-    alone: list[Source] = []
-    rest: list[Source] = []
-    reach: Key | None = None
-    for source, following in zip(ordered, [*ordered[1:], None], strict=True):
-        first, last = _keys(source)
-        apart = (reach is None or reach < first) and (following is None or last < _keys(following)[0])
-        reach = last if reach is None else max(reach, last)
-        (alone if apart and not source.drop and source.bytes >= STANDS_FROM else rest).append(source)
-    return alone, rest
+    reaching = [k for k, (one, other) in enumerate(pairwise(ordered)) if _keys(other)[0] <= _keys(one)[1]]
+    # what has rows: pieces, by their positions, and the books of those that reach into others
+    spans = [(*_keys(source), k) for k, source in enumerate(ordered)]
+    for k in reversed(reaching):
+        del spans[k]
+    for keys in _opened(store, [ordered[k] for k in reaching]):
+        spans += [(first, last, -1) for first, last in keys.books()]
+    apart = _apart(sorted(spans))
+    alone = [k for k in apart if k >= 0 and not ordered[k].drop and ordered[k].bytes >= STANDS_FROM]
+    rest = sorted(set(range(len(ordered))).difference(alone))
+    return [ordered[k] for k in alone], [ordered[k] for k in rest]
 
 
 def _keys(source: Source) -> tuple[Key, Key]:
     assert source.keys is not None
     return source.keys
+
+
+def _apart(spans: Sequence[tuple[Key, Key, int]]) -> Iterator[int]:
+    """The last elements of those spans that no other overlaps. :param spans: ascending."""
+    reach: Key | None = None
+    for (first, last, position), following in zip(spans, [*spans[1:], None], strict=True):
+        if (reach is None or reach < first) and (following is None or last < following[0]):
+            yield position
+        reach = last if reach is None else max(reach, last)
 
 
 def day_parts(store: Store, alone: Sequence[Source], rest: Sequence[Source]) -> list[Part]:
@@ -121,6 +136,15 @@ class _KeyColumns:
 
     def key(self, row: int) -> Key:
         return self._books[row].as_py(), self._ids[row].as_py()
+
+    def books(self) -> Iterator[tuple[Key, Key]]:
+        """First and last key of each book."""
+        start = 0
+        while start < self.rows:
+            first = self.key(start)
+            stop = bisect_right(range(self.rows), first[0], lo=start, key=lambda row: self._books[row].as_py())
+            yield first, self.key(stop - 1)
+            start = stop
 
     def first_from(self, cut: Key, start: int) -> int:
         """The first row, from `start` on, that is not before the cut."""

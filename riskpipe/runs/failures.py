@@ -14,7 +14,8 @@ from riskpipe.plan.state import RunState
 from riskpipe.runs.outputs import sources
 from riskpipe.runs.session import Session
 from riskpipe.store.parquet import read_parquet
-from riskpipe.store.result_tables import SCHEMAS, table_sink
+from riskpipe.store.result_tables import table_sink
+from riskpipe.store.table_schemas import SCHEMAS
 from riskpipe.valuation.context import Context, open_context
 from riskpipe.valuation.run_block import read_trades
 
@@ -112,6 +113,7 @@ def write_failures(session: Session) -> dict[str, int]:
             )
         for block in pending:
             trades.add("CANCELLED", block.product, block.path, _rows(session, block))
+    session.wrote(folder.failures, sink.written.sha256)
     return trades.counts()
 
 

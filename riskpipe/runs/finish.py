@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections.abc import Iterator, Mapping
@@ -11,17 +12,20 @@ from typing import Any
 
 import pyarrow as pa
 
-from riskpipe.errors import Level, Reason, StorageError
+from riskpipe.errors import GateError, Level, Reason, StorageError
 from riskpipe.measures.run_scenarios import NOT_PRICED
 from riskpipe.plan.accounting import RunLifecycle, RunStatus
+from riskpipe.runs.aggregate import headline
 from riskpipe.runs.failures import BlockFacts, write_failures
 from riskpipe.runs.publication import Decision, Publication, decide, publish_tables
+from riskpipe.runs.recorded_files import planned_files
 from riskpipe.runs.session import Session
 from riskpipe.runs.status import read_summary
 from riskpipe.store.ledger import read_ledger
 from riskpipe.store.parquet import read_parquet
 from riskpipe.store.records import BlockDone, BlockFailed, BlockSplit, Published, Record, SessionStarted
-from riskpipe.store.result_tables import SCHEMAS, AttemptStatus, table_sink
+from riskpipe.store.result_tables import AttemptStatus, table_sink
+from riskpipe.store.table_schemas import SCHEMAS
 from riskpipe.valuation.context import open_context
 
 ROWS_AT_A_TIME = 20_000
@@ -33,7 +37,7 @@ def finish(session: Session, publication: Publication) -> RunStatus:
     :raises AssertionError: the numbers do not add up, a bug.
     """
     session.flush()
-    started = time.monotonic()
+    started, session.phase = time.monotonic(), "account"
     _write_blocks(session)
     reasons = write_failures(session)
     session.phases["account"] = time.monotonic() - started
@@ -41,11 +45,15 @@ def finish(session: Session, publication: Publication) -> RunStatus:
     messages = _left_out(session)
     decision = decide(session, publication) if session.publishable else Decision(False)
     if decision.publish:
-        started = time.monotonic()
+        started, session.phase = time.monotonic(), "publish"
         session.lease.check(confirm=True)
         session.observer.message("info", "publishing")
-        tables = publish_tables(session.folder, session.parts, session.sums, session.state.engines)
-        session.record(Published(tuple(tables), time.time()))
+        try:
+            tables = publish_tables(session)
+            session.record(Published(tuple(tables), time.time()))
+        except GateError as error:
+            decision = Decision(False, gated=True)
+            messages.append(f"not published: {error}")
         session.phases["publish"] = time.monotonic() - started
     elif decision.why is not None:
         messages.append(f"not published: {decision.why}")
@@ -54,7 +62,10 @@ def finish(session: Session, publication: Publication) -> RunStatus:
         failures_by_reason=reasons,
         published=decision.publish,
         refused=decision.refused,
-        messages=tuple(messages),
+        gated=decision.gated,
+        messages=(*messages, *session.notes),
+        headline=_headline(session),
+        currency=session.plan.header.base_currency,
     )
     if not (status.numbers.balanced and status.blocks.balanced):
         raise AssertionError(f"run {status.run_id} does not add up: {status.numbers}, {status.blocks}")
@@ -65,17 +76,44 @@ def finish(session: Session, publication: Publication) -> RunStatus:
 def mark_published(session: Session, tables: Mapping[str, object]) -> None:
     """End a session that did nothing but publish."""
     session.record(Published(tuple(tables), time.time()))
+    notes = tuple(session.notes)
     try:
-        status = replace(read_summary(session.folder), published=True, refused=False, messages=())
+        known = session.files.get(session.folder.summary.rpartition("/")[2])
+        status = read_summary(session.folder, known)
+        status = replace(status, published=True, refused=False, gated=False, gates=tuple(session.gates), messages=notes)
     except StorageError:  # it is not there, or damaged: it is made again
         reasons = write_failures(session)
-        status = session.status(_state_of(session), failures_by_reason=reasons, published=True)
+        status = session.status(
+            _state_of(session), failures_by_reason=reasons, published=True, messages=tuple(session.notes)
+        )
+    _conclude(session, status)
+
+
+def mark_gated(session: Session) -> None:
+    """End a session that was to publish and that a gate kept from it: the run stays as complete as it was."""
+    try:
+        known = session.files.get(session.folder.summary.rpartition("/")[2])
+        status = replace(read_summary(session.folder, known), gated=True, gates=tuple(session.gates))
+    except StorageError:  # as above
+        reasons = write_failures(session)
+        status = session.status(_state_of(session), failures_by_reason=reasons, gated=True)
     _conclude(session, status)
 
 
 def _conclude(session: Session, status: RunStatus) -> None:
-    session.folder.store.write_bytes(session.folder.summary, json.dumps(status.to_json(), indent=2).encode())
+    content = json.dumps(status.to_json(), indent=2).encode()
+    session.folder.store.write_bytes(session.folder.summary, content)
+    session.wrote(session.folder.summary, hashlib.sha256(content).hexdigest())
     session.end(status)
+
+
+def _headline(session: Session) -> dict[str, float]:
+    """Of what is complete; a book without trades has none."""
+    if not session.publishable:
+        return {}
+    context = open_context(*session.folder.place)
+    totals = session.totals()
+    return headline(context.spec, context.scenarios, totals) if len(totals.paths) else {}
 
 
 def _state_of(session: Session) -> RunLifecycle:
@@ -89,12 +127,18 @@ def _state_of(session: Session) -> RunLifecycle:
 
 def _left_out(session: Session) -> list[str]:
     """What was asked for and is not among the planned numbers: scenarios without usable rows."""
-    table = read_parquet(session.folder.store, session.folder.checks, ["level", "table", "rule", "message"])
+    columns, sha256 = ["level", "table", "rule", "message"], planned_files(session.folder)
+    checks = session.folder.checks
+    table = read_parquet(session.folder.store, checks, columns, sha256.get(checks))
     return [
         f"{row['table']}: {row['message']}"
         for row in table.to_pylist()
-        if row["level"] == Level.ERROR and row["table"] in ("scenarios", "history") and row["rule"] in NOT_PRICED
+        if row["level"] == Level.ERROR and _is_of_scenarios(row["table"]) and row["rule"] in NOT_PRICED
     ]
+
+
+def _is_of_scenarios(table: str) -> bool:
+    return table in ("scenarios", "history") or table.startswith("inputs.histories.")
 
 
 # -- blocks.parquet
@@ -110,6 +154,7 @@ def _write_blocks(session: Session) -> None:
                 sink.write(pa.Table.from_pylist(rows, SCHEMAS["blocks"]))
                 rows = []
         sink.write(pa.Table.from_pylist(rows, SCHEMAS["blocks"]))
+    session.wrote(session.folder.blocks, sink.written.sha256)
 
 
 def _block_rows(session: Session) -> Iterator[dict[str, Any]]:

@@ -9,9 +9,9 @@ from riskpipe.plan.state import RunState
 from riskpipe.plan.stored_plan import StoredPlan
 from riskpipe.runs.combined_files import CombinedFiles
 from riskpipe.runs.stored import open_plan
-from riskpipe.store.parquet import WrittenFile
 from riskpipe.store.records import Combined, OutputLost, Record, SessionEnded, SessionStarted
 from riskpipe.store.run_folder import RunFolder
+from riskpipe.store.written_files import WrittenFile
 
 
 @dataclass(frozen=True)
@@ -20,12 +20,14 @@ class FoldedRun:
 
     :param combined: files made of blocks' outputs: sums, whole vectors, corrections, merged tables.
     :param unended: sessions that have not ended, or that were killed.
+    :param files: what the last session wrote anew, by name within the run, with its SHA-256; none before its end.
     """
 
     folder: RunFolder
     state: RunState
     combined: CombinedFiles
     unended: set[str] = field(default_factory=set)
+    files: dict[str, str] = field(default_factory=dict)
 
     @property
     def plan(self) -> StoredPlan:
@@ -40,8 +42,10 @@ class FoldedRun:
             self.combined.lost(record.name)
         elif isinstance(record, SessionStarted):
             self.unended.add(record.session)
+            self.files.clear()
         elif isinstance(record, SessionEnded):
             self.unended.discard(record.session)
+            self.files.update(record.files)
 
 
 def fold(folder: RunFolder, records: Iterable[Record]) -> FoldedRun:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -12,6 +11,7 @@ from riskpipe.errors import StorageError
 from riskpipe.plan.accounting import Observer, RunStatus
 from riskpipe.store.filesystem import MissingFileError, Store, storage_error
 from riskpipe.store.run_folder import RunFolder
+from riskpipe.store.sealed import sealed_line
 
 
 class RunLog:
@@ -26,11 +26,13 @@ class RunLog:
         self._observer = observer
         self._file: IO[str] | None = None
         self._lost = False
+        self._run_id: str | None = None
         self._lines: list[str] = []
         self._objects: tuple[Store, str] | None = None
 
     def open(self, folder: RunFolder) -> None:
         """Begin to write, with what was said before the run had a place."""
+        self._run_id = folder.run_id
         path = folder.store.local_path(folder.log)
         if path is None:
             self._objects = folder.store, folder.log
@@ -69,10 +71,11 @@ class RunLog:
         self._observer.message(level, text)
 
     def ended(self, status: RunStatus) -> None:
-        self._write({"level": "info", "message": f"{status.state}", "status": status.to_json()})
+        self._write({"level": "info", "message": f"{status.state}", "event": "end", "status": status.to_json()})
 
     def _write(self, entry: dict[str, object]) -> None:
-        line = json.dumps({"at": datetime.now(UTC).isoformat(timespec="milliseconds"), **entry}) + "\n"
+        run = {} if self._run_id is None else {"run_id": self._run_id}
+        line = sealed_line({"time": datetime.now(UTC).isoformat(timespec="milliseconds"), **run, **entry})
         if self._lost:
             return
         if self._file is None:

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from riskpipe.errors import StorageError
 from riskpipe.plan.block import BlockState
 from riskpipe.runs.folded import FoldedRun
+from riskpipe.store.checksums import content_sha256
 from riskpipe.store.filesystem import MissingFileError, Store
-from riskpipe.store.portfolio import content_sha256
 from riskpipe.store.records import OutputLost
 from riskpipe.store.run_folder import RunFolder
 

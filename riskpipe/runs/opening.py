@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 
 from riskpipe.clusters.kind import ClusterRequest
@@ -13,18 +14,22 @@ from riskpipe.config.models import Settings
 from riskpipe.errors import ClusterError, InterruptedRunError
 from riskpipe.execute.executor import SchedulerLostError
 from riskpipe.execute.signals import StopSignal, stop_on_signals
-from riskpipe.plan.accounting import Observer, RunStatus
+from riskpipe.plan.accounting import Observer, RunLifecycle, RunStatus
 from riskpipe.runs.clusters import cluster_request
+from riskpipe.runs.combining import finish_outputs
+from riskpipe.runs.deadline import deadline_of
 from riskpipe.runs.finish import finish
 from riskpipe.runs.log import RunLog
 from riskpipe.runs.losses import counted_losses
 from riskpipe.runs.publication import Publication, decide
-from riskpipe.runs.session import Session, open_session
+from riskpipe.runs.session import Session
+from riskpipe.runs.session_start import open_session
+from riskpipe.runs.telling import Telling
 from riskpipe.runs.worker_functions import open_executor
 from riskpipe.store.filesystem import Store
-from riskpipe.store.lease import Lease
 from riskpipe.store.location import open_store
 from riskpipe.store.run_folder import RunFolder
+from riskpipe.store.shared_lease import Hold, lease_of
 
 CLUSTERS_PER_SESSION = 3
 
@@ -58,7 +63,7 @@ def open_output(settings: Settings) -> Store:
 def with_session(
     store: Store,
     settings: Settings,
-    opened: Callable[[Observer, Lease], Opened],
+    opened: Callable[[Observer, Hold], Opened],
     fail_fast: bool,
     publication: Publication,
     observer: Observer,
@@ -68,11 +73,12 @@ def with_session(
 
     :param wait: seconds to wait for the lease. :raises InterruptedRunError: by a signal, meanwhile.
     """
-    started = time.monotonic()
+    started, began = time.monotonic(), datetime.now(UTC)
     log = RunLog(observer)
     with (
         stop_on_signals(StopSignal()) as stop,
-        Lease(store, "", settings.lease_seconds, wait, pause=partial(_pause, stop)) as lease,
+        Telling(settings, observer) as telling,
+        lease_of(store, "", settings.lease_seconds, wait, partial(pause_until_stopped, stop)) as lease,
         closing(log),
     ):
         run = opened(log, lease)
@@ -81,9 +87,11 @@ def with_session(
             return run.settled
         lease.name(run.folder.run_id)
         log.open(run.folder)
-        session = open_session(run.folder, settings, lease, log, stop)
+        session = open_session(run.folder, settings, lease, log, stop, deadline_of(settings, store, began))
+        session.due.tell = telling.at_risk
         session.started = started
         session.phases.update(run.phases)
+        telling.start(session.status(RunLifecycle.RUNNING))
         if session.lost:
             log.message("warning", f"{counted_losses(store, session.lost)}: they are made again")
         with session.sound():
@@ -93,11 +101,12 @@ def with_session(
             _value(session, fail_fast, publication)
             status = finish(session, publication)
         log.ended(status)
+        telling.end(status)
         observer.update(status)
         return status
 
 
-def _pause(stop: StopSignal, seconds: float) -> None:
+def pause_until_stopped(stop: StopSignal, seconds: float) -> None:
     """:raises InterruptedRunError: a signal asked for an end."""
     time.sleep(seconds)
     if stop.signal_number is not None:
@@ -108,14 +117,14 @@ def _value(session: Session, fail_fast: bool, publication: Publication) -> None:
     """Until nothing is pending; a scheduler that dies is replaced, and the ledger says what is left."""
     for attempt in range(1, CLUSTERS_PER_SESSION + 1):
         try:
-            started = time.monotonic()
+            started, session.phase = time.monotonic(), "cluster"
             tell = partial(session.observer.message, "warning")
             with open_executor(session.settings, _cluster(session, attempt), tell) as executor:
                 session.phases["cluster"] = time.monotonic() - started
                 session.value_blocks(executor, fail_fast=fail_fast)
                 session.flush()
                 if session.clean() and not session.stop.requested:
-                    session.finish_outputs(executor, merge=decide(session, publication).publish)
+                    finish_outputs(session, executor, merge=decide(session, publication).publish)
             return
         except SchedulerLostError as error:
             session.flush()

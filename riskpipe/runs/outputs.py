@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
-from riskpipe.measures.catalogue import PNL_SETS
+from riskpipe.market.scenarios import ScenarioSet
+from riskpipe.measures.measure_names import PNL_SETS
+from riskpipe.measures.pnl_sets import PnlSet, left_out_of, pnl_sets
 from riskpipe.plan.block import Block, BlockState, digest_id
 from riskpipe.plan.state import Leaf, RunState
 from riskpipe.plan.stored_plan import StoredPlan
@@ -26,7 +27,7 @@ from riskpipe.valuation.merge_files import MergePayload
 VECTORS = "scenario_pnl"
 """The table whose files can stand in the published day as a block wrote them (store.pieces)."""
 
-# Scenario range (its first column) -> row of the block -> P&L measures that failed there.
+# Scenario range (its first column) -> row of the block -> sets of P&L that failed there.
 Failed = dict[int, dict[int, set[str]]]
 
 
@@ -50,7 +51,7 @@ def dropped_ids(run: FoldedRun, leaf: Leaf) -> frozenset[str]:
     """Ids of the trades whose rows in this output are replaced by those of its parts."""
     if not leaf.replaced_by:
         return frozenset()
-    rows = {row for part in leaf.replaced_by for row in (part.rows or range(part.row_start, part.row_stop))}
+    rows = replaced_rows(leaf)
     failures = failed_trades_of(run, leaf.block.block_id, ["trade_id", "row"])
     return frozenset(row["trade_id"] for row in failures if row["row"] in rows)
 
@@ -116,19 +117,21 @@ def _files_of(
 
 def concatenation_payloads(run: FoldedRun) -> Iterator[ConcatenationPayload]:
     """One for every range of trades whose stored P&L vectors lie in more than one block; none when none do."""
-    stored = set(open_context(*run.folder.place).spec.stored_pnl)
-    for group in _cut_groups(run.plan, {measure for measure, name in PNL_SETS.items() if name in stored}):
+    context = open_context(*run.folder.place)
+    for group in _cut_groups(run.plan, context.scenarios, context.spec.stored_pnl):
         yield _concatenation_payload(run, group)
 
 
 def correction_payloads(run: FoldedRun) -> Iterator[CorrectionPayload]:
     """One for every range of trades of which some failed under a part of the scenarios only."""
-    for group in _cut_groups(run.plan, set(PNL_SETS)):
+    scenarios = open_context(*run.folder.place).scenarios
+    sets = pnl_sets(scenarios.sets)
+    for group in _cut_groups(run.plan, scenarios, [each.name for each in sets]):
         failed: Failed = {}
         leaves = [leaf for index in group for leaf in run.state.leaves(index, run.plan.block(index))]
         for leaf in leaves:
             _add_failed(run, leaf, failed)
-        parts = [part for leaf in leaves for part in _to_correct(leaf, failed)] if failed else []
+        parts = [part for leaf in leaves for part in _to_correct(leaf, failed, scenarios)] if failed else []
         if parts:
             sums = [run.state.sha256("partials", block.parent or "") for block, _ in parts]
             name = digest_id("correction", [(block.block_id, measures) for block, measures in parts], sums)
@@ -137,59 +140,87 @@ def correction_payloads(run: FoldedRun) -> Iterator[CorrectionPayload]:
 
 def _add_failed(run: FoldedRun, leaf: Leaf, failed: Failed) -> None:
     rows = failed_trades_of(run, leaf.block.block_id, ["row", "measures"])
-    mine = _rows(leaf) if rows else set()
+    mine = rows_of(leaf) if rows else set()
     for row in rows:
-        measures = set(PNL_SETS) & set(row["measures"])
-        if row["row"] in mine and measures:
-            failed.setdefault(leaf.block.scenario_start, {})[row["row"]] = measures
+        sets = failed_sets(row["measures"])
+        if row["row"] in mine and sets:
+            failed.setdefault(leaf.block.scenario_start, {})[row["row"]] = sets
 
 
-def _rows(leaf: Leaf) -> set[int]:
+def failed_sets(measures: Iterable[str]) -> set[str]:
+    """The sets of P&L among what failed of a trade."""
+    # Versions before sets had parts named the measure.
+    return {each.name for each in pnl_sets(PNL_SETS.get(name, name) for name in measures)}
+
+
+def rows_of(leaf: Leaf) -> set[int]:
     """Rows, as its block counts them, that a leaf's output speaks for."""
     block = leaf.block
-    replaced = {row for part in leaf.replaced_by for row in (part.rows or range(part.row_start, part.row_stop))}
-    return set(block.rows or range(block.row_start, block.row_stop)) - replaced
+    return set(block.rows or range(block.row_start, block.row_stop)) - replaced_rows(leaf)
 
 
-def _to_correct(leaf: Leaf, failed: Failed) -> Iterator[tuple[Block, tuple[str, ...]]]:
-    """Parts of this output with the P&L measures that failed in the outputs of other scenario ranges, and not here."""
-    block, mine = leaf.block, _rows(leaf)
+def replaced_rows(leaf: Leaf) -> set[int]:
+    """Rows for which other outputs speak in its place."""
+    return {row for part in leaf.replaced_by for row in (part.rows or range(part.row_start, part.row_stop))}
+
+
+def _to_correct(leaf: Leaf, failed: Failed, scenarios: ScenarioSet) -> Iterator[tuple[Block, tuple[str, ...]]]:
+    """Parts of this output with the sets of P&L that failed in the outputs of other scenario ranges, and not here."""
+    block, mine = leaf.block, rows_of(leaf)
     here = failed.get(block.scenario_start, {})
     elsewhere: dict[int, set[str]] = {}
     for start, rows in failed.items():
         for row in (rows.keys() & mine) if start != block.scenario_start else ():
             elsewhere.setdefault(row, set()).update(rows[row])
     found: dict[tuple[str, ...], list[int]] = {}
+    in_block = [each for each in pnl_sets(scenarios.sets) if _has_columns(block, scenarios, each)]
     for row in sorted(elsewhere):
-        measures = tuple(sorted((elsewhere[row] & set(block.measures)) - here.get(row, set())))
-        if measures:
-            found.setdefault(measures, []).append(row)
-    for measures, part in sorted(found.items()):
-        yield block.part(tuple(part)), measures
+        sets = tuple(sorted(left_out_of(elsewhere[row], in_block) - here.get(row, set())))
+        if sets:
+            found.setdefault(sets, []).append(row)
+    for sets, part in sorted(found.items()):
+        yield block.part(tuple(part)), sets
 
 
-def _cut_groups(plan: StoredPlan, pnl: set[str]) -> Iterator[list[int]]:
-    """Positions of the blocks of the same trades whose columns of some P&L measures were cut, by scenarios; or none."""
-    table = plan.columns("path", "row_start", "scenario_start", "measures")
+def _has_columns(block: Block, scenarios: ScenarioSet, of: PnlSet) -> bool:
+    columns = scenarios.columns_of(of.name)
+    return bool(block.scenario_start < columns.stop and columns.start < block.scenario_stop)
+
+
+def _cut_groups(plan: StoredPlan, scenarios: ScenarioSet, sets: Iterable[str]) -> Iterator[list[int]]:
+    """Positions of the blocks of the same trades where the columns of some sets lie in several; or none."""
+    if len(_starts_with(plan, scenarios, sets)) > 1:
+        yield from pnl_groups(plan, scenarios, sets)
+
+
+def pnl_groups(plan: StoredPlan, scenarios: ScenarioSet, sets: Iterable[str]) -> Iterator[list[int]]:
+    """Positions of the blocks of the same trades that have columns of some sets, by scenarios."""
+    table = plan.columns("path", "row_start", "scenario_start")
     starts = table.column("scenario_start").to_numpy()
-    pnl_starts = {
-        int(start) for start, measures in _distinct_ranges(starts, table.column("measures")) if set(measures) & pnl
-    }
-    if len(pnl_starts) < 2:
-        return
     paths = table.column("path").combine_chunks().dictionary_encode()
     rows = table.column("row_start").to_numpy()
     codes = paths.indices.to_numpy()
     order = np.lexsort((starts, rows, codes))
-    order = order[np.isin(starts[order], list(pnl_starts))]
-    for group in np.split(order, np.flatnonzero(np.diff(codes[order]) | np.diff(rows[order])) + 1):
-        yield [int(index) for index in group]
+    order = order[np.isin(starts[order], _starts_with(plan, scenarios, sets))]
+    if len(order):
+        for group in np.split(order, np.flatnonzero(np.diff(codes[order]) | np.diff(rows[order])) + 1):
+            yield [int(index) for index in group]
 
 
-def _distinct_ranges(starts: NDArray[np.int64], measures: pa.ChunkedArray) -> Iterator[tuple[int, list[str]]]:
-    _, first = np.unique(starts, return_index=True)
-    for index in first:
-        yield int(starts[index]), measures[int(index)].as_py()
+def _starts_with(plan: StoredPlan, scenarios: ScenarioSet, sets: Iterable[str]) -> NDArray[np.int64]:
+    """First columns, ascending, of the ranges of scenarios that hold any column of some sets."""
+    table = plan.columns("scenario_start", "scenario_stop")
+    starts, stops = (table.column(name).to_numpy() for name in ("scenario_start", "scenario_stop"))
+    pnl = np.sort(np.concatenate([np.empty(0, np.int64), *(_positions(scenarios, name) for name in sets)]))
+    return np.unique(starts[np.searchsorted(pnl, starts) < np.searchsorted(pnl, stops)])
+
+
+def _positions(scenarios: ScenarioSet, name: str) -> NDArray[np.int64]:
+    """Columns of a set, of which there may be none."""
+    if name not in scenarios.sets:
+        return np.empty(0, np.int64)
+    columns = scenarios.columns_of(name)
+    return np.arange(columns.start, columns.stop)
 
 
 def _concatenation_payload(run: FoldedRun, group: list[int]) -> ConcatenationPayload:

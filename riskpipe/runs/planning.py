@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -16,8 +16,9 @@ from riskpipe import __version__
 from riskpipe.config.models import Settings
 from riskpipe.errors import InputError, Level, StorageError, UsageError
 from riskpipe.inputs.faults import explain, refuse
+from riskpipe.inputs.limit_input import unknown_books
 from riskpipe.inputs.opened import OpenedInputs, RefusedInputs, open_inputs
-from riskpipe.measures.catalogue import PNL_SETS
+from riskpipe.measures.measure_names import PNL_SETS
 from riskpipe.plan.costs import CostModel
 from riskpipe.plan.partition import Limits, ScenarioRange, scenario_ranges
 from riskpipe.plan.planned_blocks import PlanTotals, block_tables
@@ -26,6 +27,9 @@ from riskpipe.plan.row_ranges import reading_seconds
 from riskpipe.plan.selection import Selection
 from riskpipe.plan.stored_plan import PlanHeader, StoredPlan, write_plan
 from riskpipe.plan.survey import Fault, Portfolio, Pricing, Survey
+from riskpipe.runs.earlier_run import EarlierRun
+from riskpipe.runs.reuse import BLOCK_COLUMNS, Matching, ReusePlan
+from riskpipe.runs.run_changes import run_changes
 from riskpipe.runs.stored import open_plan
 from riskpipe.store.filesystem import Store, explained
 from riskpipe.store.location import open_store
@@ -40,13 +44,19 @@ BLOCKS_TO_ORDER = 20_000
 
 @dataclass(frozen=True)
 class Planned:
-    """A plan file on this machine, and what it was made from."""
+    """A plan file on this machine, and what it was made from.
+
+    :param contents: what every trade is, rows of `trade_contents.CONTENTS`.
+    :param reuse: what is taken over of an earlier run.
+    """
 
     inputs: OpenedInputs
     plan: StoredPlan
     ranges: tuple[ScenarioRange, ...]
     faults: tuple[Fault, ...]
     quarantine: Quarantine
+    contents: pa.Table
+    reuse: ReusePlan | None = None
 
     @property
     def stored_pnl(self) -> tuple[str, ...]:
@@ -55,9 +65,12 @@ class Planned:
 
 
 @contextmanager
-def make_plan(settings: Settings, selection: Selection) -> Iterator[Planned]:
+def make_plan(
+    settings: Settings, selection: Selection, find_earlier: Callable[[], EarlierRun | None] = lambda: None
+) -> Iterator[Planned]:
     """Check the inputs and cut them into blocks; the plan file lives as long as the context.
 
+    :param find_earlier: the run whose numbers are to be taken over.
     :raises InputError, GateError: see `check.refuse`. :raises UsageError: nothing is selected.
     """
     if selection.uses("status", "block"):
@@ -70,27 +83,38 @@ def make_plan(settings: Settings, selection: Selection) -> Iterator[Planned]:
     errors = [fault for fault in inputs.faults if fault.level == Level.ERROR]
     if errors and not ranges:
         raise InputError(f"no scenario is left to price:\n{explain(errors)}")
-    costs = learnt_costs(open_store(settings.output))
+    earlier = find_earlier()
+    changes = None if earlier is None else run_changes(earlier, settings, inputs, stored_pnl(settings))
+    dependants = None if changes is None else changes.dependants()
+    # What was learnt since would cut the trades at other places, and a block would read of two.
+    costs = learnt_costs(open_store(settings.output)) if earlier is None else CostModel(earlier.header.cost_factors)
     survey = Survey(
-        Portfolio(inputs.files, inputs.portfolio, inputs.products),
+        Portfolio(inputs.files, inputs.portfolio, inputs.products, inputs.calendars),
         inputs.as_of,
         inputs.model,
         settings.base_currency,
         selection=selection,
         pricing=Pricing(ranges, costs, bool(stored_pnl(settings))),
         usual=settings.check.usual,
+        dependants=dependants,
     )
+    matching = None
+    if earlier is not None and changes is not None and dependants is not None:
+        matching = Matching(earlier, changes, inputs, dependants, survey)
     totals = PlanTotals()
-    tables = _blocks(settings, inputs, selection, survey, ranges, totals)
+    tables = _blocks(settings, inputs, selection, survey, ranges, totals, matching)
     with tempfile.TemporaryDirectory(prefix="riskpipe-plan-") as directory:
         path = str(Path(directory) / "plan.parquet")
         with explained(path, "write"):
             write_plan(path, tables, lambda: _header(settings, inputs, selection, costs, survey, totals))
-        faults = (*inputs.faults, *survey.faults)
-        refuse(settings, survey.blocking, faults)
+        unknown = [] if selection.canonical() else unknown_books(settings, inputs.limits, survey.book_paths)
+        faults = (*inputs.faults, *survey.faults, *unknown)
+        refuse(settings, [*survey.blocking, *unknown], faults)
         if not totals.blocks:
             raise UsageError("nothing to do: no trade passes --select")
-        yield Planned(inputs, StoredPlan(path), ranges, faults, survey.quarantine)
+        plan = StoredPlan(path)
+        reuse = None if matching is None else matching.plan(plan.columns(*BLOCK_COLUMNS))
+        yield Planned(inputs, plan, ranges, faults, survey.quarantine, survey.contents, reuse)
 
 
 def _blocks(
@@ -100,6 +124,7 @@ def _blocks(
     survey: Survey,
     ranges: tuple[ScenarioRange, ...],
     totals: PlanTotals,
+    matching: Matching | None,
 ) -> Iterator[pa.Table]:
     """The blocks: of a large book as it streams; of others balanced, and the longest first."""
     limits = Limits(**settings.partition.model_dump())
@@ -110,7 +135,8 @@ def _blocks(
     surveys = list(survey.rows())
     seconds = sum(float(found.seconds.sum() + reading_seconds(found).sum()) for found in surveys)
     limits = limits.balanced(seconds, settings.cluster.planned_workers(seconds))
-    yield from _longest_first(block_tables(surveys, ranges, limits, inputs_of, totals))
+    tables = block_tables(surveys, ranges, limits, inputs_of, totals)
+    yield from _longest_first(tables if matching is None else matching.scaled(tables))
 
 
 def _longest_first(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
@@ -152,7 +178,7 @@ def _header(
 def stored_pnl(settings: Settings) -> tuple[str, ...]:
     """Scenario sets whose P&L vectors the settings want per trade."""
     wanted = settings.scenario_pnl.model_dump()
-    return tuple(name for measure, name in PNL_SETS.items() if wanted[name] and measure in settings.measures)
+    return tuple(name for measure, name in PNL_SETS.items() if wanted.get(name, True) and measure in settings.measures)
 
 
 def learnt_costs(store: Store) -> CostModel:
@@ -172,18 +198,24 @@ def learnt_costs(store: Store) -> CostModel:
 
 
 def _learnt(folder: RunFolder) -> Mapping[str, float]:
-    if not (folder.store.exists(folder.blocks) and folder.planned()):
-        return {}
+    if not (folder.store.exists(folder.blocks) and folder.planned()) or folder.store.exists(folder.reuse):
+        return {}  # what a block took that took over most of its trades says nothing of others
     names = ["product", "worker", "projected_s", "price_s"]
     table = read_parquet(folder.store, folder.blocks, names)
     table = table.filter(table.column("price_s").is_valid())
+    product = table.column("product").combine_chunks().dictionary_encode()
+    who = pc.binary_join_element_wise(table.column("worker"), table.column("product"), " ").combine_chunks()
+    codes = who.dictionary_encode().indices.to_numpy()  # new ones come in ascending order
     # A worker's first block of a product loads its kernels: that is not what a block costs. Rows are in the order in
     # which blocks were done.
-    who = pc.binary_join_element_wise(table.column("worker"), table.column("product"), " ")
-    warm = np.ones(len(table), np.bool_)
-    warm[np.unique(who.to_numpy(zero_copy_only=False), return_index=True)[1]] = False
-    sums = table.filter(pa.array(warm)).group_by("product").aggregate([("projected_s", "sum"), ("price_s", "sum")])
+    is_warm = np.diff(np.maximum.accumulate(codes), prepend=-1) == 0
+    projected, taken = (
+        np.bincount(
+            product.indices.to_numpy()[is_warm], table.column(name).to_numpy()[is_warm], len(product.dictionary)
+        )
+        for name in names[2:]
+    )
     planned_with = CostModel(open_plan(folder).header.cost_factors)
     return planned_with.learnt(
-        [(row["product"], row["projected_s_sum"], row["price_s_sum"]) for row in sums.to_pylist()]
+        zip(product.dictionary.to_pylist(), projected.tolist(), taken.tolist(), strict=True)
     ).factors

@@ -2,32 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from riskpipe.analyses.catalogue import ANALYSES, analyses
+from riskpipe.errors import StorageError, described
 from riskpipe.fault_points import FaultPoint, fault_point
+from riskpipe.measures.pnl_sets import pnl_sets
 from riskpipe.plan.accounting import PublishRule
 from riskpipe.plan.stored_plan import PlanHeader
-from riskpipe.runs.aggregate import aggregates, scenarios_table
+from riskpipe.runs.aggregate import aggregates, book_pnl, scenarios_table
+from riskpipe.runs.analysed import analysed, previous_of
 from riskpipe.runs.engine import engines_of
 from riskpipe.runs.folded import fold
+from riskpipe.runs.freed import freed
+from riskpipe.runs.gates import Override, check_gates
+from riskpipe.runs.limits import read_limits
 from riskpipe.runs.losses import missing_outputs
 from riskpipe.runs.outputs import whole_failures
+from riskpipe.runs.reuse import reuse_table
 from riskpipe.runs.session import Session
 from riskpipe.runs.stored import open_plan
+from riskpipe.store.checksums import content_sha256
 from riskpipe.store.filesystem import Store
 from riskpipe.store.ledger import read_ledger
-from riskpipe.store.parquet import WrittenFile, read_parquet
-from riskpipe.store.portfolio import content_sha256
+from riskpipe.store.parquet import read_parquet
 from riskpipe.store.published import publish_day, read_current
 from riskpipe.store.records import BlockDone, BlockFailed, BlockSplit, Published, Record
+from riskpipe.store.result_tables import Provenance
 from riskpipe.store.run_folder import RunFolder
 from riskpipe.store.run_ids import run_order
 from riskpipe.store.stage import stage
-from riskpipe.valuation.book_sums import PartialFile, read_sums
+from riskpipe.store.written_files import WrittenFile
 from riskpipe.valuation.context import open_context
+from riskpipe.valuation.factor_columns import factors_table
 
 
 @dataclass(frozen=True)
@@ -48,16 +58,20 @@ FOR_A_RUN = Publication()
 
 @dataclass(frozen=True)
 class Decision:
-    """:param why: what keeps the run from being published, for people. :param refused: it was asked for."""
+    """:param why: what keeps the run from being published, for people. :param refused: it was asked for.
+    :param gated: what it says keeps it from being published."""
 
     publish: bool
     why: str | None = None
     refused: bool = False
+    gated: bool = False
 
 
 def decide(session: Session, publication: Publication) -> Decision:
     """Whether the run, as it is now, is to be published when its outputs are in place."""
     header, rule = session.plan.header, publication.rule or session.settings.publish
+    if session.cut_short and rule == PublishRule.COMPLETE:  # too_late: publish_partial
+        rule = PublishRule.ALWAYS
     if rule == PublishRule.NEVER:
         return Decision(False)
     broken = whole_failures(session.state)
@@ -81,6 +95,7 @@ def allowed(folder: RunFolder, header: PlanHeader, publication: Publication) -> 
 def contents(header: PlanHeader) -> dict[str, Any]:
     """What meta/CURRENT.json says of a day besides its files."""
     return {
+        "base_currency": header.base_currency,
         "trades": int(header.totals["trades"]),
         "selection": header.selection,
         "measures": list(header.measures),
@@ -120,7 +135,7 @@ def _standing(store: Store, entry: Mapping[str, Any]) -> Mapping[str, Any]:
     if folder.planned():
         return contents(open_plan(folder).header)
     files = entry["tables"].get("aggregates", {"files": []})["files"]
-    counts = [read_parquet(store, file["path"], ["level", "trades"]) for file in files]
+    counts = [read_parquet(store, file["path"], ["level", "trades"], file["sha256"]) for file in files]
     trades = max((row["trades"] for table in counts for row in table.to_pylist() if row["level"] == 0), default=0)
     return {"trades": trades, "selection": [], "measures": []}
 
@@ -140,12 +155,14 @@ def was_published(records: Sequence[Record]) -> bool:
 
 
 def stands(folder: RunFolder, as_of: str) -> bool:
-    """Whether a run, all of whose outputs are there, is what is published for its day, byte for byte."""
+    """Whether a run, all of whose outputs are there or freed, is what is published for its day, byte for byte."""
     entry = read_current(folder.store).get(as_of)
     if entry is None or entry["run_id"] != folder.run_id:
         return False
     records = list(read_ledger(folder))
-    if not was_published(records) or next(missing_outputs(fold(folder, records)), None) is not None:
+    if not was_published(records):
+        return False
+    if freed(folder) is None and next(missing_outputs(fold(folder, records)), None) is not None:
         return False
     files = [file for described in entry["tables"].values() for file in described["files"]]
     return all(
@@ -155,27 +172,64 @@ def stands(folder: RunFolder, as_of: str) -> bool:
     )
 
 
-def publish_tables(
-    folder: RunFolder,
-    parts: Mapping[str, Sequence[WrittenFile]],
-    sums: Sequence[PartialFile],
-    engines: Iterable[str],
-) -> dict[str, list[WrittenFile]]:
+def publish_tables(session: Session, override: Override | None = None) -> dict[str, list[WrittenFile]]:
     """Stage what is left to stage of a run whose outputs are combined, and put the day in place.
 
-    :param parts: of the tables with a row a trade, as workers have staged them.
-    :param engines: versions of riskpipe that did the blocks; this one puts them together.
-    :param sums: the files that hold the run's sums.
+    :param override: publishes it in spite of its gates.
+    :raises GateError: a gate keeps it from being published.
+
+    The footer names every version of riskpipe that did blocks, and this one, which puts them together.
     """
+    folder, parts = session.folder, session.parts
     fault_point(FaultPoint.PUBLISH, parts)
     context = open_context(*folder.place)
     context.verify()
     spec = context.spec
-    provenance = replace(spec.provenance, engine_version=engines_of(engines))
+    provenance = replace(spec.provenance, engine_version=engines_of(session.state.engines))
     staged = {table: list(files) for table, files in parts.items()}
-    nodes = aggregates(spec, context.scenarios, read_sums(context, sums))
-    staged["aggregates"] = stage(folder, "aggregates", nodes, provenance)
+    totals = session.totals()
+    staged["aggregates"] = stage(folder, "aggregates", aggregates(spec, context.scenarios, totals), provenance)
+    if pnl_sets(what.scenario_set for what in totals.summed):
+        staged["book_pnl"] = stage(folder, "book_pnl", book_pnl(spec, totals), provenance)
     staged["scenarios"] = stage(folder, "scenarios", [scenarios_table(spec, context.scenarios)], provenance)
-    described = contents(open_plan(folder).header)
+    staged["factors"] = stage(folder, "factors", [factors_table(context.snapshot, spec.derived)], provenance)
+    differences = reuse_table(folder, spec)
+    if differences is not None:
+        staged["reuse"] = stage(folder, "reuse", [differences], provenance)
+    _analyse(session, staged, provenance)
+    described = contents(open_plan(folder).header) | check_gates(session, staged, override)
     publish_day(folder, spec.as_of, staged, datetime.now(UTC), described)
     return staged
+
+
+def _analyse(session: Session, staged: dict[str, list[WrittenFile]], provenance: Provenance) -> None:
+    """Stage every analysis of the staged tables. A desk's own that does not work is left out of the day."""
+    _tell_other_previous(session)
+    known = analyses()
+    terms = replace(session.settings.risk.terms(), limits=read_limits(session.folder))
+    for broken in known.broken.values():
+        session.note(broken)
+    for name, analysis in known.items():
+        tables = {**staged, **session.beside}
+        try:
+            made = analysed(session.folder, analysis, tables, terms, provenance)
+        except Exception as error:
+            if name in ANALYSES or isinstance(error, StorageError):
+                raise
+            session.note(f"the analysis {name} is left out: {described(error)}")
+            continue
+        if made:
+            staged[name] = made
+
+
+def _tell_other_previous(session: Session) -> None:
+    """The day that P&L is explained from was published from another run since this one was planned."""
+    store = session.folder.store
+    named = previous_of(store, session.folder.run_id)
+    standing = None if named is None else read_current(store).get(named[0], {}).get("run_id")
+    if named is not None and standing != named[1]:
+        message = (
+            f"{named[0]} is published from run {standing} now, not from {named[1]}, which P&L was to be explained "
+            "from: no pnl_explain; start a new run for it"
+        )
+        session.note(message)

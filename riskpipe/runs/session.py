@@ -7,18 +7,16 @@ blocks --> value --> sum, concatenate, correct, merge --> aggregates --> publish
 
 from __future__ import annotations
 
-import itertools
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
-from riskpipe import __version__
 from riskpipe.config import Settings
 from riskpipe.errors import InfrastructureError, Reason, StorageError
-from riskpipe.execute.drive import DriveResult, DriveState, Ending, drive
+from riskpipe.execute.drive import DriveResult, Ending, drive
 from riskpipe.execute.events import Event, Failed, Finished, Retried, SplitInto, Submitted
 from riskpipe.execute.executor import Executor
 from riskpipe.execute.policy import RetryPolicy
@@ -26,71 +24,79 @@ from riskpipe.execute.serial_executor import SerialExecutor
 from riskpipe.execute.signals import StopSignal
 from riskpipe.execute.task import Displaced, Mishap, Task
 from riskpipe.fault_points import FaultPoint, fault_point
-from riskpipe.plan.accounting import Observer, RunLifecycle, RunStatus
+from riskpipe.plan.accounting import GateResult, Observer, RunLifecycle, RunStatus
 from riskpipe.plan.block import Block
 from riskpipe.plan.state import RunState
 from riskpipe.plan.stored_plan import StoredPlan
+from riskpipe.runs.asked_stop import stop_if_asked
 from riskpipe.runs.attempts import cause_of, done_record
-from riskpipe.runs.day_parts import clear_staged, day_parts, part_payloads, standing
-from riskpipe.runs.engine import engines_of
-from riskpipe.runs.folded import FoldedRun, fold
-from riskpipe.runs.losses import loss_error, lost_outputs, missing_outputs
-from riskpipe.runs.outputs import (
-    concatenation_payloads,
-    correction_payloads,
-    merge_payloads,
-    table_sources,
-    unfinished,
-)
+from riskpipe.runs.book_totals import BookTotals
+from riskpipe.runs.deadline import DeadlineWatch, late_failures
+from riskpipe.runs.folded import FoldedRun
+from riskpipe.runs.losses import loss_error, lost_outputs
+from riskpipe.runs.pace import Pace
 from riskpipe.runs.parts import halves
-from riskpipe.runs.worker_functions import FUNCTIONS
 from riskpipe.store.filesystem import MissingFileError
-from riskpipe.store.lease import Lease
-from riskpipe.store.ledger import LedgerWriter, new_session_id, read_ledger
-from riskpipe.store.parquet import ChangedFileError, WrittenFile
-from riskpipe.store.process import ProcessIdentity
+from riskpipe.store.ledger import LedgerWriter
+from riskpipe.store.parquet import ChangedFileError
 from riskpipe.store.records import (
     BlockFailed,
     BlockSplit,
-    BlockVoid,
     Combined,
     OutputLost,
     Record,
     SessionEnded,
-    SessionStarted,
 )
-from riskpipe.store.result_tables import SORT_KEYS
 from riskpipe.store.run_folder import RunFolder
-from riskpipe.valuation.book_sums import PartialFile, SumPayload
+from riskpipe.store.shared_lease import Hold
+from riskpipe.store.written_files import WrittenFile
+from riskpipe.valuation.book_sums import PartialFile, read_sums
 from riskpipe.valuation.context import open_context
-from riskpipe.valuation.merge_files import MergePayload, PartPayload
-from riskpipe.valuation.run_block import BlockPayload, void_block
+from riskpipe.valuation.revaluation import RevaluationPayload, RevaluedPayload
+from riskpipe.valuation.run_block import BlockPayload
+from riskpipe.valuation.tail_components import LargestPayload, TailPayload
 
 UPDATE_SECONDS = 0.5
+LOOKS_A_LEASE = 12  # for a stop that somebody asked for: every five seconds of a minute
 
 
 @dataclass
 class Session:
-    """An open run in this process; the only writer of its ledger."""
+    """An open run in this process; the only writer of its ledger.
+
+    :param files: name within the run -> SHA-256 of what sessions write anew.
+    """
 
     run: FoldedRun
     settings: Settings
     writer: LedgerWriter
     session: str
-    lease: Lease
+    lease: Hold
     observer: Observer
     stop: StopSignal
     started: float = field(default_factory=time.monotonic)
     phases: dict[str, float] = field(default_factory=dict)
     queued: dict[str, float] = field(default_factory=dict)
-    done_projected: float = 0.0
-    left_projected: float = 0.0
-    valuing_since: float | None = None
+    pace: Pace = field(default_factory=Pace)
+    phase: str = ""
+    told_to_stop: bool = False
     updated: float = 0.0
+    cut_short: int = 0
+    due: DeadlineWatch = field(init=False)
+    looked: float = field(default_factory=time.monotonic)
     sums: tuple[PartialFile, ...] = ()
     parts: dict[str, list[WrittenFile]] = field(default_factory=dict)
     publishable: bool = False
+    notes: list[str] = field(default_factory=list)
+    gates: list[GateResult] = field(default_factory=list)
+    beside: dict[str, list[WrittenFile]] = field(default_factory=dict)
     lost: list[OutputLost] = field(default_factory=list)
+    files: dict[str, str] = field(default_factory=dict)
+    not_taken: int = 0
+    _totals: tuple[tuple[PartialFile, ...], BookTotals] | None = None
+
+    def __post_init__(self) -> None:
+        self.due = DeadlineWatch(self.stop)
 
     @property
     def folder(self) -> RunFolder:
@@ -140,84 +146,42 @@ class Session:
 
     def end(self, status: RunStatus) -> None:
         fault_point(FaultPoint.END_SESSION)
-        self.record(SessionEnded(self.session, status.state, status.exit_code, time.time()))
+        self.record(SessionEnded(self.session, status.state, status.exit_code, time.time(), dict(self.files)))
         self.flush()
+        self.folder.store.delete(self.folder.stop)
+
+    def wrote(self, path: str, sha256: str) -> None:
+        """A file that every session writes anew is in place."""
+        self.files[path.removeprefix(f"{self.folder.root}/")] = sha256
+
+    def note(self, text: str) -> None:
+        """Something that the day lacks, and is published without."""
+        self.notes.append(text)
+        self.observer.message("warning", text)
+
+    def totals(self) -> BookTotals:
+        """Of the books, when `sums` are in place."""
+        if self._totals is None or self._totals[0] != self.sums:
+            context = open_context(*self.folder.place)
+            self._totals = self.sums, BookTotals(context.scenarios, read_sums(context, self.sums))
+        return self._totals[1]
 
     # -- driving
 
     def value_blocks(self, executor: Executor, *, fail_fast: bool) -> DriveResult:
         """Everything that is pending, sums as their groups fill up."""
         fault_point(FaultPoint.VALUE_BLOCKS)
-        self.valuing_since = time.monotonic()
-        self.left_projected = sum(block.projected_seconds for block in self.state.pending())
-        result = self._drive(self._tasks(), executor, fail_fast=fail_fast)
-        self.phases["value"] = time.monotonic() - self.valuing_since
+        self.phase = "value"
+        self.pace.begin(self.state.pending())
+        result = self.drive(self._tasks(), executor, fail_fast=fail_fast)
+        if self.due.ended_drive() and not self.stop.requested:
+            self._cut_short()
+        self.phases["value"] = self.pace.elapsed()
         self.observer.update(self.status(RunLifecycle.RUNNING))
         return result
 
-    def finish_outputs(self, executor: Executor | None = None, *, merge: bool) -> None:
-        """Everything that publishing reads: rows for what failed, sums, whole vectors; what is there stays.
-
-        Only when all of it is in place is the session `publishable`: a stop may come at any point here.
-
-        :param executor: None: one in this process.
-        :param merge: the run is to be published: make the files of its day, of the tables that have a row a trade.
-        """
-        executor = executor or SerialExecutor(FUNCTIONS)
-        started = time.monotonic()
-        self.publishable = self._finish_outputs(executor) and (not merge or self._merge(executor))
-        self.phases["combine"] = time.monotonic() - started
-        self.flush()
-
-    def _finish_outputs(self, executor: Executor) -> bool:
-        """Whether everything is in place."""
-        for leaf in unfinished(self.state):
-            payload = BlockPayload(*self.folder.place, leaf.block)
-            made = void_block(payload, self.state.why(leaf.block.block_id))
-            self.record(BlockVoid(leaf.block.block_id, made.outputs, made.vectors))
-        for level in self.run.combined.levels(self.state):
-            tasks_of_level = (self._sum_task(payload) for payload in level)
-            if self._drive(tasks_of_level, executor, fail_fast=True).state is not DriveState.COMPLETE:
-                return False
-        corrections = list(correction_payloads(self.run))
-        corrected = (Task(key=payload.name, payload=payload, function="correct") for payload in corrections)
-        whole = (Task(key=p.name, payload=p, function="concatenate") for p in concatenation_payloads(self.run))
-        left = (task for task in itertools.chain(corrected, whole) if not self.run.combined.has(task.key))
-        if self._drive(left, executor, fail_fast=True).state is not DriveState.COMPLETE:
-            return False
-        self.sums = tuple(
-            map(self.run.combined.sums, (*self.run.combined.roots, *(payload.name for payload in corrections)))
-        )
-        return True
-
-    def _merge(self, executor: Executor) -> bool:
-        """The files of the day, each made by a worker; those that are left from a session that was killed are kept."""
-        payloads: dict[str, list[PartPayload]] = {}
-        engine_version = engines_of(self.state.engines)
-        footer_stands = engine_version == open_context(*self.folder.place).spec.provenance.engine_version
-        for table in SORT_KEYS:
-            found = table_sources(self.run, table)
-            alone, rest = standing(found) if footer_stands else ([], found)
-            while level := merge_payloads(self.folder, table, rest):
-                if not self._combine(executor, "merge", level):
-                    return False
-                rest = [self.run.combined.source(p.name, self.folder.merged_file(p.name)) for p in level]
-            if found:
-                parts = day_parts(self.folder.store, alone, rest)
-                payloads[table] = part_payloads(self.folder, table, parts, engine_version)
-        clear_staged(self.folder, {p.path for of in payloads.values() for p in of if self.run.combined.has(p.name)})
-        if not self._combine(executor, "part", [payload for of in payloads.values() for payload in of]):
-            return False
-        self.parts = {table: [self.run.combined.file(p.name) for p in of] for table, of in payloads.items()}
-        return True
-
-    def _combine(self, executor: Executor, function: str, payloads: Sequence[MergePayload | PartPayload]) -> bool:
-        """Whether what these ask for is in place, after what is not yet was made."""
-        left = (payload for payload in payloads if not self.run.combined.has(payload.name))
-        tasks = (Task(key=payload.name, payload=payload, function=function) for payload in left)
-        return self._drive(tasks, executor, fail_fast=True).state is DriveState.COMPLETE
-
-    def _drive(self, tasks: Iterator[Task], executor: Executor, *, fail_fast: bool) -> DriveResult:
+    def drive(self, tasks: Iterator[Task], executor: Executor, *, fail_fast: bool) -> DriveResult:
+        """Have tasks done, and record what becomes of each."""
         retry = self.settings.retry
         self.stop.breaks_in = isinstance(executor, SerialExecutor)
         try:
@@ -227,7 +191,7 @@ class Session:
                 RetryPolicy(**retry.model_dump()),
                 split=self._split,
                 on_event=self._on_event,
-                ending=Ending(self.stop, fail_fast, self.settings.grace_seconds),
+                ending=Ending(self.due, fail_fast, self.settings.grace_seconds),
                 tick=self._tick,
             )
         finally:
@@ -247,9 +211,6 @@ class Session:
             projected_seconds=block.projected_seconds,
         )
 
-    def _sum_task(self, payload: SumPayload) -> Task:
-        return Task(key=payload.name, payload=payload, function="sum")
-
     def _split(self, task: Task) -> list[Task]:
         if not isinstance(task.payload, BlockPayload):
             return []
@@ -257,12 +218,31 @@ class Session:
 
     def _tick(self) -> None:
         now = time.monotonic()
+        if self.stop.requested and not self.told_to_stop:
+            self.told_to_stop = True
+            self.observer.message("info", f"stopping, {self.settings.grace_seconds:g} s for what has been started")
         if self.writer.pending:
             self.lease.check()
             self.writer.maybe_flush(now)
         if now - self.updated >= UPDATE_SECONDS:
             self.updated = now
             self.observer.update(self.status(RunLifecycle.RUNNING))
+        self._watch(now)
+
+    def _watch(self, now: float) -> None:
+        """For what asks for an end: somebody elsewhere, or the deadline."""
+        if now - self.looked >= self.settings.lease_seconds / LOOKS_A_LEASE:
+            self.looked = now
+            stop_if_asked(self.folder, self.stop, self.observer)
+        if self.pace.since is not None and "value" not in self.phases:
+            self.due.look(time.time(), self.pace.remaining(), lambda: self.status(RunLifecycle.RUNNING))
+
+    def _cut_short(self) -> None:
+        for failure in list(late_failures(self.state.pending())):
+            self.record(failure)
+            self.cut_short += 1
+        if left := self.cut_short:
+            self.note(f"too late for {left} blocks: what is complete is published; `riskpipe retry` does them")
 
     def _on_event(self, event: Event) -> list[Task]:
         fault_point(FaultPoint.EVENT, event)
@@ -279,13 +259,18 @@ class Session:
                 self.record(BlockSplit(task.key, described, reason.value))
                 self.observer.message("warning", f"block {task.key} was split: {reason.value}")
             case Failed(task=task, reason=reason, message=message, mishap=mishap):
-                if not isinstance(task.payload, BlockPayload):
+                if isinstance(task.payload, TailPayload | LargestPayload):
+                    self.note(f"components of trades were not made: {message}")
+                elif isinstance(task.payload, RevaluationPayload | RevaluedPayload):
+                    self.note(f"reverse stresses were not revalued: {message}")
+                elif not isinstance(task.payload, BlockPayload):
                     unsound = reason in (Reason.STORAGE, Reason.INPUT_CHANGED)
                     lost = self._losses() if unsound else None
                     raise lost or InfrastructureError(
                         f"results of blocks could not be combined: {message}; `riskpipe run` goes on from here"
                     )
-                self._attempt_failed(task, mishap, final=True, reason=reason.value, message=message)
+                else:
+                    self._attempt_failed(task, mishap, final=True, reason=reason.value, message=message)
             case _:
                 pass
         return []
@@ -297,10 +282,13 @@ class Session:
             return []
         block = task.payload.block
         self.record(done_record(block, task.attempt, worker, queued_at, result))
-        self.done_projected += block.projected_seconds
-        self.left_projected -= block.projected_seconds
+        self.pace.finished(block, worker, result.compile_s)
+        if result.not_taken and not self.not_taken:
+            self.note(f"results of run {(self.taken_over or {}).get('since')} are missing or are not what was written: "
+                      "their trades are priced")  # fmt: skip
+        self.not_taken += result.not_taken
         payload = self.run.combined.completed_by(block, self.state)
-        return [] if payload is None else [self._sum_task(payload)]
+        return [] if payload is None else [Task(key=payload.name, payload=payload, function="sum")]
 
     def _attempt_failed(
         self,
@@ -317,7 +305,7 @@ class Session:
         cause, text = cause_of(task, mishap)
         block = task.payload.block
         if final:
-            self.left_projected -= block.projected_seconds
+            self.pace.given_up(block)
         self.record(
             BlockFailed(
                 block_id=block.block_id,
@@ -337,7 +325,8 @@ class Session:
 
     def status(self, state: RunLifecycle, **more: Any) -> RunStatus:
         """The run as it is now."""
-        elapsed = time.monotonic() - self.started
+        elapsed, now = time.monotonic() - self.started, time.time()
+        remaining = self.pace.remaining() if state is RunLifecycle.RUNNING else None
         return RunStatus(
             run_id=self.folder.run_id,
             as_of=self.plan.header.as_of,
@@ -348,45 +337,27 @@ class Session:
             valuations=self.plan.header.valuations,
             running=len(self.queued),
             elapsed_seconds=elapsed,
-            remaining_seconds=self._remaining() if state is RunLifecycle.RUNNING else None,
+            remaining_seconds=remaining,
+            **self.due.facts(now, remaining),
             selection=tuple(tuple(terms) for terms in self.plan.header.selection),
             output=self.folder.store.root,
             phases=dict(self.phases),
+            phase=self.phase if state is RunLifecycle.RUNNING else "",
+            compiling=self.pace.compiling(len(self.plan.header.totals["products"]))
+            if state is RunLifecycle.RUNNING
+            else None,
             signal_number=self.stop.signal_number,
+            gates=tuple(self.gates),
+            reuse=self.taken_over,
             **more,
         )
 
-    def _remaining(self) -> float | None:
-        """From what the done blocks took against what was projected for them."""
-        if self.valuing_since is None or self.done_projected <= 0.0:
-            return None
-        pace = (time.monotonic() - self.valuing_since) / self.done_projected
-        return max(self.left_projected, 0.0) * pace
+    @cached_property
+    def taken_over(self) -> dict[str, Any] | None:
+        """What the run takes over of an earlier one, in figures."""
+        reuse = open_context(*self.folder.place).reuse
+        return None if reuse is None else dict(reuse.counts)
 
     def clean(self) -> bool:
         """Whether nothing is left to do: every block is done or has failed."""
         return next(self.state.pending(), None) is None
-
-
-def open_session(folder: RunFolder, settings: Settings, lease: Lease, observer: Observer, stop: StopSignal) -> Session:
-    """Fold the ledger and begin a session on a run whose plan is in place.
-
-    :raises StorageError: plan or ledger cannot be read.
-    """
-    folder.store.delete_temporary(folder.root)
-    open_context(*folder.place).verify()
-    run = fold(folder, read_ledger(folder))
-    run.combined.forget_staged()
-    lost = list(missing_outputs(run))
-    name = new_session_id(folder, datetime.now(UTC))
-    started = time.monotonic()
-    writer = LedgerWriter(folder, name, started)
-    session = Session(run, settings, writer, name, lease, observer, stop, started=started)
-    identity = ProcessIdentity.current()
-    session.record(SessionStarted(name, time.time(), identity.host, identity.pid, __version__))
-    session.lose(lost)
-    session.lost = lost
-    run.state.start_session()
-    run.combined.begin(run.state)
-    session.flush()
-    return session

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import math
-import time
+import hashlib
+import json
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from riskpipe.errors import StorageError
 from riskpipe.plan.accounting import Counts, RunLifecycle, RunStatus
-from riskpipe.plan.state import RunState
-from riskpipe.runs.stored import open_plan
 from riskpipe.store.filesystem import Store
+from riskpipe.store.layout import CURRENT
 from riskpipe.store.lease import holder
 from riskpipe.store.ledger import read_ledger
 from riskpipe.store.published import read_current
-from riskpipe.store.records import BlockDone, Published, Record, SessionEnded, SessionStarted
+from riskpipe.store.records import Record, SessionEnded, SessionStarted
 from riskpipe.store.run_folder import RunFolder
 
 
@@ -25,7 +24,7 @@ def status_of(folder: RunFolder) -> RunStatus:
     """From the summary if the last session ended in order, else folded from the ledger."""
     opened = folder.described()
     # Whoever began the last session is at work, or was killed: its lease tells.
-    running = holder(folder.store) == folder.run_id
+    running = folder.run_id in (holder(folder.store) or "").split(",")  # several, of a backfill
     state = RunLifecycle.RUNNING if running else RunLifecycle.INTERRUPTED
     if not folder.planned():
         nothing, why = Counts(), "planning" if running else "stopped before it had a plan"
@@ -36,59 +35,10 @@ def status_of(folder: RunFolder) -> RunStatus:
     ended = read_status(folder, records)
     if ended is not None:
         return ended
-    plan = open_plan(folder)
-    progress = _Progress(RunState(plan))
-    for record in records:
-        progress.apply(record)
-    return RunStatus(
-        run_id=folder.run_id,
-        as_of=opened["as_of"],
-        state=state,
-        blocks=progress.state.blocks_counts(),
-        numbers=progress.state.numbers_counts(progress.state.planned_numbers),
-        trades=int(plan.header.totals["trades"]),
-        valuations=plan.header.valuations,
-        elapsed_seconds=progress.elapsed(time.time() if running else progress.last),
-        remaining_seconds=progress.remaining(time.time()) if running else None,
-        published=any(isinstance(record, Published) for record in records),
-        selection=tuple(tuple(terms) for terms in plan.header.selection),
-        output=folder.store.root,
-    )
+    # Numpy and pyarrow, which all that ended in order can be told without.
+    from riskpipe.runs.unfinished import unfinished
 
-
-@dataclass
-class _Progress:
-    """A run's ledger, and how the last session gets on: times of day, by the driver's clock.
-
-    :param projected: seconds that were projected for the blocks that it has done. :param valuing: when it queued the
-        first of them. :param last: when it was last heard of.
-    """
-
-    state: RunState
-    began: float = 0.0
-    last: float = 0.0
-    valuing: float = math.inf
-    projected: float = 0.0
-
-    def apply(self, record: Record) -> None:
-        if isinstance(record, SessionStarted):
-            self.state.start_session()
-            self.began, self.last, self.valuing, self.projected = record.at, record.at, math.inf, 0.0
-        elif isinstance(record, BlockDone):
-            self.last = max(self.last, record.ended_at)
-            self.valuing = min(self.valuing, record.queued_at)
-            self.projected += record.projected_s
-        self.state.apply(record)
-
-    def elapsed(self, until: float) -> float:
-        return max(until - self.began, 0.0)
-
-    def remaining(self, now: float) -> float | None:
-        """From what the done blocks took against what was projected for them; None before the first is done."""
-        if self.projected <= 0.0:
-            return None
-        left = sum(block.projected_seconds for block in self.state.pending())
-        return left * max(now - self.valuing, 0.0) / self.projected
+    return unfinished(folder, opened["as_of"], records, running)
 
 
 def read_status(folder: RunFolder, records: Iterable[Record]) -> RunStatus | None:
@@ -98,21 +48,25 @@ def read_status(folder: RunFolder, records: Iterable[Record]) -> RunStatus | Non
     :raises StorageError: the summary is damaged.
     """
     started = ended = None
+    files: Mapping[str, str] = {}
     for record in records:
         if isinstance(record, SessionStarted):
             started = record.session
         elif isinstance(record, SessionEnded):
-            ended = record.session
+            ended, files = record.session, record.files
     if started is None or ended != started or not folder.store.exists(folder.summary):
         return None
-    return read_summary(folder)
+    return read_summary(folder, files.get(folder.summary.rpartition("/")[2]))
 
 
-def read_summary(folder: RunFolder) -> RunStatus:
-    value = folder.store.read_json(folder.summary)
+def read_summary(folder: RunFolder, sha256: str | None = None) -> RunStatus:
+    """How a run ended. :param sha256: what the file must be; None: that is not known. :raises StorageError: damaged."""
+    content = folder.store.read_bytes(folder.summary, changing=True)
     try:
-        return RunStatus.from_json(value)
-    except (KeyError, TypeError, ValueError) as error:
+        if sha256 not in (None, hashlib.sha256(content).hexdigest()):
+            raise ValueError("it is not what was written")
+        return RunStatus.from_json(json.loads(content))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise StorageError(f"cannot read {folder.store.full_path(folder.summary)}: damaged ({error!r})") from error
 
 
@@ -129,7 +83,7 @@ def as_seen_now(status: RunStatus, days: Mapping[str, Any] | None) -> RunStatus:
     :param days: of `published_days`.
     """
     if days is None:
-        return status
+        return replace(status, messages=(*status.messages, f"{CURRENT} is damaged: what is published is not known"))
     standing = days.get(status.as_of, {}).get("run_id")
     if standing == status.run_id:
         return replace(status, published=True)

@@ -15,12 +15,14 @@ from riskpipe.execute.serial_executor import SerialExecutor
 from riskpipe.execute.sharded_executor import ShardedExecutor
 from riskpipe.execute.task import Task
 from riskpipe.fault_points import FaultPoint, fault_point
-from riskpipe.store.parquet import WrittenFile
+from riskpipe.store.written_files import WrittenFile
 from riskpipe.valuation.book_sums import sum_partials
 from riskpipe.valuation.concatenate import concatenate_pnl
 from riskpipe.valuation.correct import correct_sums
 from riskpipe.valuation.merge_files import make_part, merge_files
+from riskpipe.valuation.revaluation import add_revalued, revalue
 from riskpipe.valuation.run_block import BlockResult, run_block
+from riskpipe.valuation.tail_components import largest_components, tail_components
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -57,6 +59,22 @@ def part(task: Task) -> WrittenFile:
     return make_part(task.payload)
 
 
+def tail(task: Task) -> WrittenFile:
+    return tail_components(task.payload)
+
+
+def largest(task: Task) -> WrittenFile:
+    return largest_components(task.payload)
+
+
+def revaluation(task: Task) -> WrittenFile:
+    return revalue(task.payload)
+
+
+def revalued(task: Task) -> WrittenFile:
+    return add_revalued(task.payload)
+
+
 FUNCTIONS: Mapping[str, Function] = {
     "value": value,
     "sum": sum_up,
@@ -64,6 +82,10 @@ FUNCTIONS: Mapping[str, Function] = {
     "correct": correct,
     "merge": merge,
     "part": part,
+    "tail": tail,
+    "largest": largest,
+    "revaluation": revaluation,
+    "revalued": revalued,
 }
 
 

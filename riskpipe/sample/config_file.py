@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import date
 from importlib.resources import files
 
-from riskpipe.sample.universe import CURRENCIES, INDICES, SwapIndex
+from riskpipe.market.factors import days_of
+from riskpipe.sample.day_numbers import last_business_days, to_iso
+from riskpipe.sample.universe import CURRENCIES, FUTURES, INDICES, SwapIndex
 
 SCHEMA_FILE = "riskpipe.schema.json"
 
@@ -29,6 +31,7 @@ def config_text(
         "AS_OF": as_of.isoformat(),
         "DATA": data,
         "DAYS": str(scenarios),
+        **_days_of_a_stress(as_of, scenarios),
         "OUTPUT": output,
         "MARKET": market_section().rstrip(),
     }
@@ -37,9 +40,19 @@ def config_text(
     return text
 
 
+def _days_of_a_stress(as_of: date, scenarios: int) -> dict[str, str]:
+    """The week before the last, of a history of so many moves; it stays in those of the days around `as_of`."""
+    days = last_business_days(days_of(as_of), scenarios + 1)
+    return {
+        name: to_iso(int(days[-min(back, max(scenarios - 1, 1))]))
+        for name, back in (("FIRST_DAY", 10), ("LAST_DAY", 6))
+    }
+
+
 def market_section() -> str:
     """The section `market`: discount curves and index conventions of the sample's market data."""
     currencies = "".join(f"    {c.code}: {{discount_curve: {c.discount_curve}}}\n" for c in CURRENCIES)
+    futures = "".join(f"    {name}: {{curve: contracts, roll_days: 1, calendar: XNYS}}\n" for name in FUTURES)
     indices = "".join(f"    {index.name}: {{{_index_fields(index)}}}\n" for index in INDICES)
     return (
         "# What turns factors into curves. Without an entry: discount curve <CCY>.OIS; an index is the\n"
@@ -54,6 +67,8 @@ def market_section() -> str:
         f"{currencies}"
         "  indices:\n"
         f"{indices}"
+        "  commodities:                # contracts: a price is that of the contract of its date | interpolated\n"
+        f"{futures}"
     )
 
 

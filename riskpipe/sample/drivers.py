@@ -23,6 +23,7 @@ from riskpipe.sample.universe import (
     FX_SMILES,
     INDEX_BY_NAME,
     ISSUER_BY_NAME,
+    commodity_of,
 )
 
 GLOBALS = ("equity", "volatility", "rates", "dollar", "credit", "commodity")
@@ -160,14 +161,14 @@ def _hazard(point: Point) -> tuple[list[Loading], float]:
 
 def _forward(point: Point) -> tuple[list[Loading], float]:
     """Short end against long end: vol falls along the curve (Samuelson 1965). Crude oils move together."""
-    commodity = COMMODITY_BY_NAME[point.name]
-    family = "CRUDE" if point.name in ("WTI", "BRENT") else point.name
+    commodity = commodity_of(point.name)
+    family = "CRUDE" if commodity.name in ("WTI", "BRENT") else commodity.name
     common = 0.30 if commodity.name == "GOLD" else 0.62
     front = Driver(f"front:{family}", (("commodity", 0.30),), 0.010)
     parallel = Driver(f"parallel:{family}", (("commodity", common),))
     extra = math.sqrt(max(commodity.smile.short**2 - commodity.smile.long**2, 1e-6))
     decay = math.exp(-commodity.samuelson * point.years)
-    grade = Driver(f"grade:{point.name}", (), 0.020)
+    grade = Driver(f"grade:{commodity.name}", (), 0.020)
     loadings = [
         (parallel, commodity.smile.long / BUSINESS_YEAR),
         (front, extra * decay / BUSINESS_YEAR),
@@ -181,6 +182,17 @@ def _dividend(point: Point) -> tuple[list[Loading], float]:
     return [(driver, 0.004)], 0.0005
 
 
+def _discrete_dividend(point: Point) -> tuple[list[Loading], float]:
+    """Analysts' forecasts follow the market, the distant ones more."""
+    driver = Driver(f"payout:{point.name}", (("equity", 0.5),), 0.01)
+    return [(driver, 0.001 + 0.004 * min(point.years, 2.0))], 0.0
+
+
+def _borrow(point: Point) -> tuple[list[Loading], float]:
+    driver = Driver(f"borrow:{point.name}", (("volatility", 0.3),), 0.03)
+    return [(driver, 0.02)], 0.001
+
+
 _LOADINGS = {
     "zero_rate": _zero_rate,
     "par_rate": _zero_rate,
@@ -192,6 +204,9 @@ _LOADINGS = {
     "cds_spread": _hazard,
     "forward_price": _forward,
     "dividend_yield": _dividend,
+    "dividend": _discrete_dividend,
+    "dividend_ratio": _discrete_dividend,
+    "borrow": _borrow,
     "inflation_zero": _inflation,
 }
 

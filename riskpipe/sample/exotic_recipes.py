@@ -126,7 +126,7 @@ def _pick(draw: Draw, names: tuple[str, ...]) -> Labels:
 
 def _days(columns: Columns) -> NDArray[np.int32]:
     days = columns["expiry_date"]
-    assert not isinstance(days, Labels)
+    assert isinstance(days, np.ndarray)
     return days.astype(np.int32)
 
 
@@ -138,11 +138,13 @@ _QUANTO_PAIRS = {
 }
 """Index -> the pair that gives what it is paid in, and their correlation."""
 _INDICES = ("SPX", "SX5E", "UKX", "NKY")
+# Few on a stock with discrete dividends: each takes as long as a thousand others.
+_BARRIERS = (*equally(("NDX", *_INDICES)), ("EU_PHARMA_02", 0.05))
 
 RECIPES = {
     "fx_barrier_option": Recipe("FXB", 0.01, fx_barrier_options, (Desk("fx/exotic/barriers", 1, equally(FX_SMILES)),)),
     "equity_barrier_option": Recipe(
-        "EQB", 0.01, equity_barrier_options, (Desk("equity/exotic/barriers", 1, equally(("NDX", *_INDICES))),)
+        "EQB", 0.01, equity_barrier_options, (Desk("equity/exotic/barriers", 1, _BARRIERS),)
     ),
     "fx_touch": Recipe("FXT", 0.01, fx_touches, (Desk("fx/exotic/touches", 1, equally(FX_SMILES)),)),
     "equity_asian_option": Recipe(

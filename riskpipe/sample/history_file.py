@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
 from riskpipe.market.dates import FOOTER_KEY
-from riskpipe.market.factors import MARKET_SCHEMA
+from riskpipe.market.point_table import MARKET_SCHEMA
 from riskpipe.sample.day_numbers import last_business_days, to_iso
 from riskpipe.sample.drivers import CORRELATION, MAX_LOADINGS, FactorModel, common_weights, factor_model
 from riskpipe.sample.market_table import Point, columns, values_of
@@ -33,19 +33,24 @@ def write_history(path: Path, points: Sequence[Point], as_of: int, scenarios: in
     """
     days = last_business_days(as_of, scenarios + 1)
     repeated = {name: _encoded(values, name) for name, values in columns(points).items() if name != "value"}
-    options = {"compression": "zstd", "compression_level": 3, "store_schema": False}
-    dictionary = [name for name in HISTORY_SCHEMA.names if name != "value"]
-    with pq.ParquetWriter(
-        path,
-        _file_schema(repeated),
-        use_dictionary=dictionary,
-        column_encoding={"value": "BYTE_STREAM_SPLIT"},
-        **options,
-    ) as writer:
+    with history_writer(path, _file_schema(repeated)) as writer:
         for start, levels in _chunks(points, days, seed):
             writer.write_table(_table(days[start : start + len(levels)], repeated, levels))
         writer.add_key_value_metadata({FOOTER_KEY: to_iso(as_of)})
     return len(days) * len(points)
+
+
+def history_writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
+    """A file of the history, to be closed by the caller."""
+    return pq.ParquetWriter(
+        path,
+        schema,
+        use_dictionary=[name for name in HISTORY_SCHEMA.names if name != "value"],
+        column_encoding={"value": "BYTE_STREAM_SPLIT"},
+        compression="zstd",
+        compression_level=3,
+        store_schema=False,
+    )
 
 
 def levels_of(points: Sequence[Point], days: NDArray[np.int32], seed: int) -> FloatArray:
@@ -64,13 +69,13 @@ def _chunks(points: Sequence[Point], days: NDArray[np.int32], seed: int) -> Iter
         noise = rng.standard_normal((DAYS_A_CHUNK, len(points)))[: len(block)]
         if start + len(block) == len(days):
             noise[-1] = 0.0
-        levels = _levels(model, today, block, noise)
+        levels = levels_moved(model, today, block, noise)
         if start + len(block) == len(days):
             levels[-1] = today
         yield start, levels
 
 
-def _levels(model: FactorModel, today: FloatArray, states: FloatArray, noise: FloatArray) -> FloatArray:
+def levels_moved(model: FactorModel, today: FloatArray, states: FloatArray, noise: FloatArray) -> FloatArray:
     """Today's levels moved by driver states, [n_days, n_points], in quotes of seven digits."""
     move = noise * model.noise
     for j in range(MAX_LOADINGS):

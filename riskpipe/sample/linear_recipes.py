@@ -8,11 +8,20 @@ from numpy.typing import NDArray
 from riskpipe.arrays import FloatArray
 from riskpipe.market.labels import Labels
 from riskpipe.sample.day_numbers import add_months, business_days
-from riskpipe.sample.extra_points import INFLATION, inflation_curves, inflation_level, price_indices
+from riskpipe.sample.extra_points import (
+    CAPPED,
+    INFLATION,
+    LOGNORMAL_CAPS,
+    SHIFT,
+    cap_surfaces,
+    inflation_curves,
+    inflation_level,
+    price_indices,
+)
 from riskpipe.sample.option_recipes import commodity_options, equity_options
 from riskpipe.sample.rate_recipes import bond_dates, swap_dates
 from riskpipe.sample.recipe import Desk, Recipe, equally, issuers, stocks
-from riskpipe.sample.trade_terms import Columns, Draw, each
+from riskpipe.sample.trade_terms import Columns, Days, Draw, Lists, Values, each
 from riskpipe.sample.universe import BY_CODE, CURRENCIES, INDEX_BY_NAME, INDICES, ISSUER_BY_NAME
 
 
@@ -58,6 +67,7 @@ def floating_rate_notes(draw: Draw) -> Columns:
     issue, maturity = bond_dates(draw, government)
     face = each(currency, lambda code: 50_000.0 if code == "JPY" else 1_000.0)
     quantity = np.maximum(np.round(draw.notional(currency, 6.0) / face), 1.0) * draw.sign
+    loans = ~government & (draw.rng.random(len(draw)) < 0.1)
     return {
         "currency": currency,
         "index": index,
@@ -73,7 +83,34 @@ def floating_rate_notes(draw: Draw) -> Columns:
         "business_day_convention": Labels.constant("modified_following", len(draw)),
         "settlement_days": np.full(len(draw), 2.0),
         "credit_curve": names.where(~government),
+        **_repayments(face, issue, maturity, loans),
+        **_collars(draw, index, np.where(government, 5.0, np.nan)),
     }
+
+
+def _collars(draw: Draw, index: Labels, ex_coupon_days: FloatArray) -> dict[str, Values]:
+    """Three in twenty of the notes whose index has volatilities are floored at zero, half of these capped as well."""
+    quoted = each(index, lambda name: float(name in CAPPED)) > 0.0
+    floored = quoted & (draw.rng.random(len(draw)) < 0.15)
+    lognormal = each(index, lambda name: float(name in LOGNORMAL_CAPS)) > 0.0
+    return {
+        "floor": np.where(floored, 0.0, np.nan),
+        "cap": np.where(floored & (draw.rng.random(len(draw)) < 0.5), 0.05, np.nan),
+        "volatility": index.map(lambda name: f"{name}.CAPS").where(floored),
+        "model": Labels(lognormal.astype(np.int32), ("bachelier", "black")).where(floored),
+        "shift": np.where(floored & lognormal, SHIFT, np.nan),
+        "ex_coupon_days": ex_coupon_days,
+    }
+
+
+def _repayments(face: FloatArray, issue: Days, maturity: Days, loans: NDArray[np.bool_]) -> dict[str, Lists]:
+    """A fifth of the face a year before the last, as loans are paid off."""
+    years = np.arange(4, 0, -1)
+    dates = np.column_stack([add_months(maturity, -12 * year) for year in years.tolist()])
+    kept = loans[:, None] & (dates > issue[:, None])
+    offsets = np.concatenate(([0], np.cumsum(kept.sum(axis=1))))
+    left = np.asarray((face[:, None] * years / 5.0)[kept], np.float64)
+    return {"notionals": Lists(offsets, left), "notional_dates": Lists(offsets, dates[kept].astype(np.int32))}
 
 
 def cross_currency_swaps(draw: Draw) -> Columns:
@@ -108,7 +145,7 @@ def _side(
     fixed: NDArray[np.bool_],
     rate: FloatArray,
     spread: FloatArray,
-) -> Columns:
+) -> dict[str, Values]:
     index = currency.map(lambda code: BY_CODE[code].discount_curve)
     return {
         "currency": currency,
@@ -119,6 +156,7 @@ def _side(
         "discount_curve": index,
         "frequency": Labels.constant("3M", len(currency)),
         "day_count": index.map(lambda name: INDEX_BY_NAME[name].float_day_count),
+        "payment_lag": np.full(len(currency), 2.0),
     }
 
 
@@ -151,6 +189,31 @@ def inflation_swaps(draw: Draw) -> Columns:
         "base_index": np.round(inflation_level(add_months(start, -3), draw.as_of), 2),
         "start_date": start,
         "maturity_date": add_months(start, 12 * years),
+    }
+
+
+def inflation_bonds(draw: Draw) -> Columns:
+    """Of governments, on a currency's price index, half with a deflation floor; two in three were issued before."""
+    index, n = draw.instruments, len(draw)
+    currency = index.map(lambda name: name[:3])
+    years = draw.choice((2, 5, 10, 20, 30), (1, 3, 4, 1, 1))
+    issue = business_days(draw.as_of - np.where(draw.rng.random(n) < 0.65, draw.rng.integers(5, 330, n), -2))
+    return {
+        "currency": currency,
+        "index": index,
+        "base_index": np.round(inflation_level(add_months(issue, -3), draw.as_of), 2),
+        "discount_curve": currency.map(lambda code: f"{code}.GOVT"),
+        "quantity": np.maximum(np.round(draw.notional(currency, 6.0) / 1000.0), 1.0) * draw.sign,
+        "face": np.full(n, 1000.0),
+        "coupon": np.asarray(draw.choice((1, 2, 4, 8), (1, 1, 1, 1)) * 0.00125, np.float64),
+        "frequency": Labels.constant("6M", n),
+        "day_count": Labels.constant("ACT/ACT ICMA", n),
+        "issue_date": issue,
+        "maturity_date": add_months(issue, 12 * years),
+        "calendar": currency.map(lambda code: BY_CODE[code].calendar),
+        "business_day_convention": Labels.constant("following", n),
+        "settlement_days": np.full(n, 1.0),
+        "deflation_floor": draw.rng.random(n) < 0.5,
     }
 
 
@@ -187,6 +250,7 @@ RECIPES = {
             Desk("credit/all/floaters", 2, issuers(), 0.6),
         ),
         counterparty=False,
+        points=cap_surfaces,
     ),
     "cross_currency_swap": Recipe(
         "XCS",
@@ -199,6 +263,15 @@ RECIPES = {
         0.01,
         inflation_swaps,
         (Desk("rates/all/inflation", 1, equally(INFLATION)),),
+        points=inflation_curves,
+        facts=price_indices,
+    ),
+    "inflation_bond": Recipe(
+        "ILB",
+        0.01,
+        inflation_bonds,
+        (Desk("rates/all/linkers", 1, equally(INFLATION)),),
+        counterparty=False,
         points=inflation_curves,
         facts=price_indices,
     ),

@@ -9,7 +9,8 @@ import numpy as np
 import pyarrow as pa
 
 from riskpipe.arrays import FloatArray
-from riskpipe.market.factors import MARKET_SCHEMA, pillar_days
+from riskpipe.market.factors import pillar_days
+from riskpipe.market.point_table import MARKET_SCHEMA
 
 
 @dataclass(frozen=True)

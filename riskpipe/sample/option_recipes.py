@@ -11,7 +11,10 @@ from riskpipe.sample.day_numbers import add_months, business_days
 from riskpipe.sample.desks import COMMODITY_OPTIONS, EQUITY_OPTIONS, FX_FORWARDS, FX_OPTIONS
 from riskpipe.sample.recipe import Recipe
 from riskpipe.sample.trade_terms import Columns, Days, Draw, each, significant
-from riskpipe.sample.universe import COMMODITY_BY_NAME, EQUITY_BY_NAME
+from riskpipe.sample.universe import COMMODITY_BY_NAME, EQUITY_BY_NAME, PAYERS
+
+AMERICAN_PAYERS = 64
+"""Of so many trades of each group of rows those on stocks with discrete dividends are American."""
 
 
 def fx_forwards(draw: Draw) -> Columns:
@@ -51,7 +54,9 @@ def fx_options(draw: Draw) -> Columns:
 
 
 def equity_options(draw: Draw) -> Columns:
-    """Half listed (third Fridays), half over the counter; those on indices European, those on stocks American."""
+    """Half listed (third Fridays), half over the counter; those on indices European, those on stocks American, but that
+    few on stocks with discrete dividends are: each takes as long as a hundred others.
+    """
     names = draw.instruments
     broken = draw.horizon(0.45, 4.5)
     months = draw.choice((1, 2, 3, 4, 6, 7, 9, 12, 13, 18, 24, 36), (16, 12, 14, 8, 10, 5, 8, 10, 5, 5, 5, 2))
@@ -68,8 +73,15 @@ def equity_options(draw: Draw) -> Columns:
         "option_type": draw.calls(),
         "strike": significant(draw.strikes(forward, draw.quotes.deviation(names, years)), 3),
         "expiry_date": expiry,
-        "exercise": names.map(lambda name: "european" if EQUITY_BY_NAME[name].is_index else "american"),
+        "exercise": _exercise(names),
     }
+
+
+def _exercise(names: Labels) -> Labels:
+    paying = each(names, lambda name: float(name in PAYERS)) > 0.0
+    european = each(names, lambda name: float(EQUITY_BY_NAME[name].is_index)) > 0.0
+    european |= paying & (np.arange(len(names)) >= AMERICAN_PAYERS)
+    return Labels(european.astype(np.int32), ("american", "european"))
 
 
 def commodity_options(draw: Draw) -> Columns:

@@ -17,13 +17,14 @@ from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
 from riskpipe.errors import UsageError
-from riskpipe.market.factors import nearest
+from riskpipe.market.factors import NO_DATE, nearest
 from riskpipe.market.labels import Labels
 from riskpipe.sample.desks import DeskTable
 from riskpipe.sample.pricing import Quotes
 from riskpipe.sample.random_streams import generator
 from riskpipe.sample.recipes import RECIPES
-from riskpipe.sample.trade_terms import Draw
+from riskpipe.sample.trade_terms import Draw, Lists, Values
+from riskpipe.store.list_columns import is_list
 
 ROWS_A_GROUP = 8_192
 GROUPS_A_FILE = 32
@@ -95,19 +96,35 @@ def write_product(directory: Path, product: str, trades: int, quotes: Quotes, as
 
 def _write_file(path: Path, groups: Iterator[pa.Table]) -> None:
     first = next(groups)
-    numbers = [field.name for field in first.schema if field.type in (pa.float64(), pa.bool_())]
-    # Dictionary arrays go in, plain strings are read back: the Arrow schema is not stored.
-    with pq.ParquetWriter(
-        path,
-        first.schema,
-        compression="zstd",
-        use_dictionary=[name for name in first.schema.names if name not in numbers and name != "trade_id"],
-        store_schema=False,
-        write_page_index=True,
-    ) as writer:
+    with portfolio_writer(path, first.schema) as writer:
         writer.write_table(first)
         for group in groups:
             writer.write_table(group)
+
+
+def portfolio_writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
+    """A file of trades, to be closed by the caller."""
+    plain = [field.name for field in schema if field.type in (pa.float64(), pa.bool_()) or is_list(field.type)]
+    # Dictionary arrays go in, plain strings are read back: the Arrow schema is not stored.
+    return pq.ParquetWriter(
+        path,
+        schema,
+        compression="zstd",
+        use_dictionary=[name for name in schema.names if name not in plain and name != "trade_id"],
+        store_schema=False,
+        write_page_index=True,
+    )
+
+
+def added_trades(product: str, before: int, count: int, quotes: Quotes, as_of: int, seed: int) -> pa.Table:
+    """More trades of a product, numbered on from those that there are, sorted by book and trade id.
+
+    :param before: how many there are. :param as_of: on which they are dealt.
+    """
+    desks = DeskTable(RECIPES[product].desks)
+    ends = np.cumsum(_apportion(count, desks.shares))
+    rng = generator(seed, "next day", "new trades", product)
+    return _trades(product, desks, ends, np.arange(count), rng, Dealt(quotes, as_of, before))
 
 
 def _row_group(
@@ -119,18 +136,39 @@ def _row_group(
     as_of: int,
     seed: int,
 ) -> pa.Table:
-    recipe, trades = RECIPES[product], int(ends[-1])
-    rows = np.arange(group * ROWS_A_GROUP, min((group + 1) * ROWS_A_GROUP, trades))
+    rows = np.arange(group * ROWS_A_GROUP, min((group + 1) * ROWS_A_GROUP, int(ends[-1])))
     rng = generator(seed, "portfolio", product, group)
+    return _trades(product, desks, ends, rows, rng, Dealt(quotes, as_of))
+
+
+@dataclass(frozen=True)
+class Dealt:
+    """The day on which trades are made. :param before: how many of the product were there already."""
+
+    quotes: Quotes
+    as_of: int
+    before: int = 0
+
+
+def _trades(
+    product: str,
+    desks: DeskTable,
+    ends: NDArray[np.int64],
+    rows: NDArray[np.int64],
+    rng: np.random.Generator,
+    dealt: Dealt,
+) -> pa.Table:
+    """Trades by their numbers. :param ends: of each desk's."""
+    recipe = RECIPES[product]
     desk = np.searchsorted(ends, rows, side="right").astype(np.int32)
     instruments = desks.draw_instruments(desk, rng.random(len(rows)))
-    draw = Draw(rng, as_of, quotes, instruments, rng.random(len(rows)) < desks.long[desk])
+    draw = Draw(rng, dealt.as_of, dealt.quotes, instruments, rng.random(len(rows)) < desks.long[desk])
     parties = (COUNTERPARTIES * rng.random(len(rows)) ** 2).astype(np.int32)
     if not recipe.counterparty:
         parties = np.full(len(rows), -1, np.int32)
-    width = max(7, len(str(trades)))
+    width = max(7, len(str(dealt.before + int(ends[-1]))))
     columns: dict[str, pa.Array] = {
-        "trade_id": _trade_ids(recipe.prefix, rows + 1, width),
+        "trade_id": _trade_ids(recipe.prefix, rows + 1 + dealt.before, width),
         "book": _array(desks.books(desk), "book"),
         "counterparty": _array(Labels(parties, _numbered("CP")), "counterparty"),
         "netting_set": _array(Labels(parties, _numbered("NS")), "netting_set"),
@@ -143,7 +181,9 @@ def _numbered(prefix: str) -> tuple[str, ...]:
     return tuple(f"{prefix}-{k:04d}" for k in range(1, COUNTERPARTIES + 1))
 
 
-def _array(values: Labels | FloatArray | NDArray[np.int32] | NDArray[np.bool_], name: str) -> pa.Array:
+def _array(values: Values | Lists, name: str) -> pa.Array:
+    if isinstance(values, Lists):
+        return pa.ListArray.from_arrays(pa.array(values.offsets, pa.int32()), _elements(values, name))
     if isinstance(values, Labels):
         # Each name once: pyarrow does not write a dictionary with doubles the same way twice.
         values = values.map(str)
@@ -152,8 +192,20 @@ def _array(values: Labels | FloatArray | NDArray[np.int32] | NDArray[np.bool_], 
     if values.dtype == np.bool_:
         return pa.array(values)
     if name.endswith("_date") or values.dtype == np.int32:
-        return pa.array(values.astype(np.int32)).cast(pa.date32())
+        days = values.astype(np.int32)
+        return pa.array(days, mask=days == NO_DATE).cast(pa.date32())
     return pa.array(values.astype(np.float64), from_pandas=True)
+
+
+def _elements(lists: Lists, name: str) -> pa.Array:
+    if isinstance(lists.elements, Mapping):
+        fields = {field: _plain(_array(values, field)) for field, values in lists.elements.items()}
+        return pa.StructArray.from_arrays([*fields.values()], names=[*fields])
+    return _plain(_array(lists.elements, name))
+
+
+def _plain(array: pa.Array) -> pa.Array:
+    return array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
 
 
 def _trade_ids(prefix: str, numbers: NDArray[np.int64], width: int) -> pa.Array:

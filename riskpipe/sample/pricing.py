@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from riskpipe.arrays import FloatArray
+from riskpipe.market.factors import DIVIDENDS
 from riskpipe.market.labels import Labels
 from riskpipe.sample.market_table import Point
 from riskpipe.sample.universe import (
@@ -48,8 +50,12 @@ class Quotes:
         self._discount = Tables(discount)
         # Sum of yearly accruals times discount factors, by the trapezium rule on the monthly grid.
         self._annuity = Tables({name: _integral(values) for name, values in discount.items()})
-        dividends = _curves(points, "dividend_yield")
-        self._growth = Tables({name: np.exp(-np.interp(grid, *qs) * grid) for name, qs in dividends.items()})
+        growth = {name: np.exp(-np.interp(grid, *qs) * grid) for name, qs in _curves(points, "dividend_yield").items()}
+        for name, (times, left) in _discrete_dividends(points).items():
+            growth[name] = growth.get(name, 1.0) * left[np.searchsorted(times, grid, side="right")]
+        for name, bs in _curves(points, "borrow").items():
+            growth[name] = growth[name] * np.exp(-np.interp(grid, *bs) * grid)
+        self._growth = Tables(growth)
         forwards = _curves(points, "forward_price")
         self._forward = Tables({name: np.interp(grid, *fs) for name, fs in forwards.items()})
         self._hazard = Tables({name: np.interp(grid, *hs) for name, hs in _curves(points, "hazard_rate").items()})
@@ -93,6 +99,19 @@ def _curves(points: Sequence[Point], kind: str) -> dict[str, tuple[FloatArray, F
         if point.kind == kind:
             found.setdefault(point.name, []).append((point.years, point.value))
     return {name: (np.array([t for t, _ in tv]), np.array([v for _, v in tv])) for name, tv in found.items()}
+
+
+def _discrete_dividends(points: Sequence[Point]) -> dict[str, tuple[FloatArray, FloatArray]]:
+    """Times, and what is left of the spot before the first, between them and after the last; cash at today's spot."""
+    shares = [
+        replace(p, kind="paid", value=p.value / EQUITY_BY_NAME[p.name].spot if p.kind == "dividend" else p.value)
+        for p in points
+        if p.kind in DIVIDENDS
+    ]
+    return {
+        name: (times, np.append(1.0, np.cumprod(1.0 - values)))
+        for name, (times, values) in _curves(shares, "paid").items()
+    }
 
 
 def _integral(values: FloatArray) -> FloatArray:

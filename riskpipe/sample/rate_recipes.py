@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
+from riskpipe.market.factors import NO_DATE
 from riskpipe.market.labels import Labels
 from riskpipe.sample.day_numbers import add_months, business_days
 from riskpipe.sample.desks import BONDS, CREDIT_DEFAULT_SWAPS, SWAPS
 from riskpipe.sample.recipe import Recipe
-from riskpipe.sample.trade_terms import Columns, Days, Draw, each, override, past_rates
+from riskpipe.sample.trade_terms import Columns, Days, Draw, Lists, each, override, past_rates
 from riskpipe.sample.universe import BY_CODE, INDEX_BY_NAME, ISSUER_BY_NAME
 
 SEASONED = 0.40
@@ -86,12 +89,14 @@ def bonds(draw: Draw) -> Columns:
     issue, maturity = bond_dates(draw, government)
     face = each(currency, _BOND_FACE.__getitem__)
     quantity = np.maximum(np.round(draw.notional(currency, 6.0) / face), 1.0) * draw.sign
+    coupon = _coupons(draw, curve, currency, issue, maturity)
+    gilts = names.is_one("GBP.GOVT")
     return {
         "currency": currency,
         "discount_curve": curve,
         "quantity": quantity,
         "face": face,
-        "coupon": _coupons(draw, curve, currency, issue, maturity),
+        "coupon": coupon,
         "frequency": currency.map(_BOND_FREQUENCY.__getitem__),
         "day_count": names.map(lambda n: "30/360" if not n.endswith(".GOVT") and n[:3] == "US_" else "ACT/ACT"),
         "issue_date": issue,
@@ -100,7 +105,45 @@ def bonds(draw: Draw) -> Columns:
         "business_day_convention": Labels.constant("following", len(draw)),
         "settlement_days": each(currency, lambda code: 2.0 if code == "EUR" else 1.0),
         "credit_curve": names.where(~government),
+        "ex_coupon_days": np.where(gilts, 7.0, np.nan),
+        "ex_coupon_calendar": Labels.constant("GBLO", len(draw)).where(gilts),
+        "market_price": _market_prices(draw, curve, coupon, maturity),
+        **_changing_terms(face, coupon, issue, maturity, np.where(government, 1.0, draw.rng.random(len(draw)))),
     }
+
+
+def _market_prices(draw: Draw, curve: Labels, coupon: FloatArray, maturity: Days) -> FloatArray:
+    """Of seven bonds in ten: about what the curve and the issuer's spread make of them, for 100 of face."""
+    years = np.maximum(draw.years(maturity), 0.01)
+    rate = np.maximum(draw.quotes.par_rate(curve, np.zeros(len(draw)), years) + _spreads(draw), 1e-4)
+    discount = np.exp(-rate * years)
+    price = 100.0 * (coupon / rate * (1.0 - discount) + discount) + draw.rng.normal(0.0, 0.3, len(draw))
+    return np.where(draw.rng.random(len(draw)) < 0.7, np.round(price, 3), np.nan)
+
+
+def _changing_terms(
+    face: FloatArray, coupon: FloatArray, issue: Days, maturity: Days, kind: FloatArray
+) -> dict[str, Lists]:
+    """Of one in twenty, by `kind`, a fifth of the face is redeemed in each of the last years; as many step up once."""
+    years = np.arange(4, 0, -1)
+    dates = np.column_stack([add_months(maturity, -12 * year) for year in years.tolist()])
+    left = face[:, None] * years / 5.0
+    sinks = (kind < 0.05)[:, None] & (dates > issue[:, None])
+    steps = (kind >= 0.05) & (kind < 0.1) & (dates[:, 2] > issue)
+    falls, rises = (np.concatenate(([0], np.cumsum(count))) for count in (sinks.sum(axis=1), steps))
+    return {
+        "notionals": Lists(falls, np.asarray(left[sinks], np.float64)),
+        "notional_dates": Lists(falls, dates[sinks].astype(np.int32)),
+        "coupons": Lists(rises, np.round(coupon[steps] + 0.005, 6)),
+        "coupon_dates": Lists(rises, dates[steps, 2].astype(np.int32)),
+    }
+
+
+def _spreads(draw: Draw) -> FloatArray:
+    """Of the issuers; zero of governments."""
+    names = draw.instruments
+    spreads = np.array([ISSUER_BY_NAME[n].spread if n in ISSUER_BY_NAME else 0.0 for n in names.names])
+    return np.asarray(spreads[names.codes])
 
 
 def bond_dates(draw: Draw, government: NDArray[np.bool_]) -> tuple[Days, Days]:
@@ -117,8 +160,7 @@ def bond_dates(draw: Draw, government: NDArray[np.bool_]) -> tuple[Days, Days]:
 def _coupons(draw: Draw, curve: Labels, currency: Labels, issue: Days, maturity: Days) -> FloatArray:
     """Yield at issue, to the next lower eighth of a per cent (a tenth in yen)."""
     today = draw.quotes.par_rate(curve, np.zeros(len(draw)), draw.years(maturity))
-    credit = np.array([ISSUER_BY_NAME[n].spread if n in ISSUER_BY_NAME else 0.0 for n in draw.instruments.names])
-    at_issue = today + past_rates(currency, -draw.years(issue)) + credit[draw.instruments.codes]
+    at_issue = today + past_rates(currency, -draw.years(issue)) + _spreads(draw)
     tick = each(currency, lambda code: 0.001 if code == "JPY" else 0.00125)
     return np.asarray(np.round(np.maximum(np.floor(at_issue / tick), 0.0) * tick, 6))
 
@@ -159,6 +201,26 @@ def credit_default_swaps(draw: Draw) -> Columns:
     }
 
 
+def single_name_swaps(draw: Draw) -> Columns:
+    """Standard contracts, some dealt today with accrued premium to be rebated; a few whose notional falls, or whose
+    recovery is agreed."""
+    standard = credit_default_swaps(draw)
+    chance, start = draw.rng.random(len(draw)), cast(Days, standard["start_date"])
+    today = (chance < 0.1) & (start <= draw.as_of)
+    falls, locked = (chance > 0.96) & (chance < 0.98), chance > 0.98
+    settled = int(business_days(np.array([draw.as_of + 5], np.int32))[0])
+    steps = np.concatenate(([0], np.cumsum(falls)))
+    half = np.asarray(0.5 * cast(FloatArray, standard["notional"])[falls])
+    return standard | {
+        "upfront_date": np.where(today, settled, NO_DATE).astype(np.int32),
+        "trade_date": np.where(today, draw.as_of, NO_DATE).astype(np.int32),
+        "rebates_accrual": today,
+        "fixed_recovery": np.where(locked, 0.25, np.nan),
+        "notionals": Lists(steps, half),
+        "notional_dates": Lists(steps, _next_roll_day(np.maximum(start, draw.as_of)[falls])),
+    }
+
+
 def _upfronts(draw: Draw, coupon: FloatArray, recovery: FloatArray, years: FloatArray) -> FloatArray:
     """What the buyer pays at the start for a coupon off market, at a flat hazard rate; to the basis point."""
     hazard = draw.quotes.hazard_rate(draw.instruments, years)
@@ -194,5 +256,5 @@ def _next_roll_day(days: Days) -> Days:
 RECIPES = {
     "interest_rate_swap": Recipe("IRS", 0.28, interest_rate_swaps, SWAPS),
     "bond": Recipe("BND", 0.07, bonds, BONDS, counterparty=False),
-    "credit_default_swap": Recipe("CDS", 0.05, credit_default_swaps, CREDIT_DEFAULT_SWAPS),
+    "credit_default_swap": Recipe("CDS", 0.05, single_name_swaps, CREDIT_DEFAULT_SWAPS),
 }

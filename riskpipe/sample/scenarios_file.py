@@ -52,10 +52,10 @@ STRESSES: dict[str, tuple[Shift, ...]] = {
         ("hazard_rate:*_BANK_*", "relative", 1.80),
     ),
     "oil_spike": (
-        ("forward_price:WTI:*", "relative", 0.60),
+        ("forward_price:WTI*:*", "relative", 0.60),
         ("forward_price:BRENT:*", "relative", 0.60),
         ("forward_price:TTF:*", "relative", 0.40),
-        ("black_vol:WTI:*", "absolute", 0.20),
+        ("black_vol:WTI*:*", "absolute", 0.20),
         ("black_vol:BRENT:*", "absolute", 0.20),
     ),
     "vol_spike": (
@@ -78,7 +78,7 @@ STRESSES: dict[str, tuple[Shift, ...]] = {
         ("black_vol:*", "relative", 0.90),
         ("black_vol:*:1M:*", "relative", 1.60),
         ("fx_vol:*", "relative", 0.60),
-        ("forward_price:WTI:*", "log", -0.70),
+        ("forward_price:WTI*:*", "log", -0.70),
         ("forward_price:BRENT:*", "log", -0.60),
         ("forward_price:COPPER:*", "log", -0.20),
         ("zero_rate:USD.*", "absolute", -0.0110),

@@ -30,10 +30,14 @@ from riskpipe.sample.universe import (
     INDEX_MONEYNESS,
     INDICES,
     ISSUERS,
+    PAYERS,
     STOCK_EXPIRIES,
     STOCK_MONEYNESS,
     Commodity,
     Currency,
+    Equity,
+    Issuer,
+    Payer,
     Smile,
     SwapIndex,
 )
@@ -53,7 +57,7 @@ def shockable_points(as_of: int) -> list[Point]:
         *_rates(as_of),
         *_fx(as_of),
         *_equities(as_of),
-        *_credit(as_of),
+        *hazard_points(ISSUERS, as_of),
         *_commodities(as_of),
     ]
 
@@ -143,20 +147,36 @@ def _equities(as_of: int) -> list[Point]:
     for equity in EQUITIES:
         name, currency = equity.name, equity.currency
         points.append(Point(f"spot:{name}", "spot", name, currency, equity.spot))
-        tenors = DIVIDEND_TENORS if equity.is_index else DIVIDEND_TENORS[1::2]
-        years = np.array([years_to(tenor, as_of) for tenor in tenors])
-        dividends = np.round(equity.dividend_yield * (1.0 - 0.03 * np.minimum(years, 5.0)), 6)
-        points += curve_points("dividend_yield", name, currency, tenors, as_of, dividends)
+        points += _discrete_dividends(equity, PAYERS[name], as_of) if name in PAYERS else _yields(equity, as_of)
         expiries, strikes = (INDEX_EXPIRIES, INDEX_MONEYNESS) if equity.is_index else (STOCK_EXPIRIES, STOCK_MONEYNESS)
         points += _moneyness_surface("black_vol", name, currency, equity.smile, expiries, strikes, as_of)
     return points
 
 
-def _credit(as_of: int) -> list[Point]:
+def _yields(equity: Equity, as_of: int) -> list[Point]:
+    tenors = DIVIDEND_TENORS if equity.is_index else DIVIDEND_TENORS[1::2]
+    years = np.array([years_to(tenor, as_of) for tenor in tenors])
+    yields = np.round(equity.dividend_yield * (1.0 - 0.03 * np.minimum(years, 5.0)), 6)
+    return curve_points("dividend_yield", equity.name, equity.currency, tenors, as_of, yields)
+
+
+def _discrete_dividends(equity: Equity, payer: Payer, as_of: int) -> list[Point]:
+    """Five years of them, those of the first in cash, the others in proportion to the spot; and the borrow cost."""
+    name, currency, each = equity.name, equity.currency, equity.dividend_yield / payer.a_year
+    count = 5 * payer.a_year
+    months = payer.months + np.arange(count) * (12 // payer.a_year)
+    days = [to_iso(day) for day in business_days(add_months(np.full(count, as_of), months))]
+    cash, ratios = days[: payer.a_year], days[payer.a_year :]
+    points = curve_points("dividend", name, currency, cash, as_of, np.full(len(cash), round(each * equity.spot, 2)))
+    points += curve_points("dividend_ratio", name, currency, ratios, as_of, np.full(len(ratios), round(each, 5)))
+    return points + curve_points("borrow", name, currency, ("6M", "2Y"), as_of, payer.borrow)
+
+
+def hazard_points(issuers: Sequence[Issuer], as_of: int) -> list[Point]:
     """Hazard rates from the five-year spread, steeper for good names, flatter for weak ones."""
     years = np.array([years_to(tenor, as_of) for tenor in CREDIT_TENORS])
     points: list[Point] = []
-    for issuer in ISSUERS:
+    for issuer in issuers:
         steepness = 0.35 if issuer.grade == "ig" else 0.12
         term = (np.maximum(years, 0.25) / 5.0) ** steepness
         hazard = np.round(issuer.spread / (1.0 - issuer.recovery) * term, 6)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,8 +15,22 @@ from riskpipe.sample.pricing import Quotes
 from riskpipe.sample.universe import BY_CODE
 
 Days = NDArray[np.int32]
-Columns = dict[str, Labels | FloatArray | Days | NDArray[np.bool_]]
-"""Strings as labels, numbers as float64 (NaN: null), dates as int32 days, and booleans."""
+Values = Labels | FloatArray | Days | NDArray[np.bool_]
+"""Strings as labels, numbers as float64 (NaN: null), dates as int32 days (`NO_DATE`: null), and booleans."""
+
+
+@dataclass(frozen=True)
+class Lists:
+    """A list for each of n trades; trade k has the elements `offsets[k]:offsets[k + 1]`.
+
+    :param offsets: int64[n + 1]. :param elements: values, or of structs the columns of their fields.
+    """
+
+    offsets: NDArray[np.int64]
+    elements: Values | Mapping[str, Values | Lists]
+
+
+Columns = dict[str, Values | Lists]
 
 
 @dataclass(frozen=True)

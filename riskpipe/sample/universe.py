@@ -132,6 +132,27 @@ FX_MONEYNESS = (0.90, 0.95, 1.00, 1.05, 1.10)
 
 
 @dataclass(frozen=True)
+class Payer:
+    """A stock whose dividends are told one by one.
+
+    :param months: after today's, of the first ex date. :param a_year: how many there are.
+    :param borrow: its cost, near and far, decimal a year.
+    """
+
+    months: int
+    a_year: int
+    borrow: tuple[float, float]
+
+
+PAYERS = {
+    "US_ENERGY_06": Payer(3, 4, (0.0040, 0.0030)),
+    "EU_PHARMA_02": Payer(6, 1, (0.0025, 0.0025)),
+    "UK_ENERGY_01": Payer(4, 2, (0.0120, 0.0060)),
+}
+"""Stocks with discrete dividends; those of all others are a yield."""
+
+
+@dataclass(frozen=True)
 class Equity:
     """:param market: correlation of its daily moves with the world's equity market."""
 
@@ -217,7 +238,15 @@ def _issuers() -> tuple[Issuer, ...]:
 
 
 ISSUERS = _issuers()
-ISSUER_BY_NAME = {issuer.name: issuer for issuer in ISSUERS}
+CREDIT_INDICES = (
+    Issuer("CDX.NA.IG", "USD", 0.0056, 0.40, "ig"),
+    Issuer("CDX.NA.HY", "USD", 0.0330, 0.35, "hy"),
+    Issuer("ITRAXX.EUROPE", "EUR", 0.0062, 0.40, "ig"),
+    Issuer("ITRAXX.CROSSOVER", "EUR", 0.0290, 0.40, "hy"),
+)
+CREDIT_INDEX_REGIONS = {"CDX.NA.IG": "US_", "CDX.NA.HY": "US_", "ITRAXX.EUROPE": "EU_", "ITRAXX.CROSSOVER": "EU_"}
+"""Credit index -> where the issuers come from of which it consists, those of its grade."""
+ISSUER_BY_NAME = {issuer.name: issuer for issuer in (*ISSUERS, *CREDIT_INDICES)}
 CREDIT_TENORS = ("6M", "1Y", "3Y", "5Y", "7Y", "10Y")
 
 
@@ -248,5 +277,12 @@ COMMODITIES = (
     Commodity("COPPER", "USD", 10840.0, (0.008, 0.002), 0.0, 25.0, 0.4, Smile(0.225, 0.205, -0.05, 0.75)),
 )
 COMMODITY_BY_NAME = {commodity.name: commodity for commodity in COMMODITIES}
+FUTURES = ("WTI.FUTURES",)
+"""Commodities, with `.FUTURES` after their names, whose contracts have prices of their own."""
 COMMODITY_EXPIRIES = ("1M", "2M", "3M", "6M", "1Y", "2Y")
 COMMODITY_MONEYNESS = (0.75, 0.90, 1.00, 1.10, 1.30)
+
+
+def commodity_of(name: str) -> Commodity:
+    """The commodity of forward prices or of futures contracts."""
+    return COMMODITY_BY_NAME[name.removesuffix(".FUTURES")]

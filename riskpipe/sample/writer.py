@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -12,11 +12,14 @@ import pyarrow.parquet as pq
 
 from riskpipe.errors import UsageError
 from riskpipe.market.dates import FOOTER_KEY
-from riskpipe.market.factors import days_of
+from riskpipe.market.factors import date_of, days_of
 from riskpipe.sample.config_file import SCHEMA_FILE, config_text
 from riskpipe.sample.curve_quotes import as_quoted
 from riskpipe.sample.history_file import write_history
-from riskpipe.sample.market_table import market_table
+from riskpipe.sample.limits_file import limits_table
+from riskpipe.sample.market_table import Point, market_table
+from riskpipe.sample.next_market import moved_points, next_day, with_new_facts, write_longer_history
+from riskpipe.sample.next_portfolio import Changes, write_changed_product
 from riskpipe.sample.portfolio_files import ProductSummary, split_trades, write_product
 from riskpipe.sample.pricing import Quotes
 from riskpipe.sample.random_streams import generator
@@ -26,6 +29,9 @@ from riskpipe.sample.todays_market import fact_points, shockable_points
 from riskpipe.store.filesystem import explained
 
 CONFIG_FILE = "riskpipe.yaml"
+NEXT_CONFIG_FILE = "next_day.yaml"
+NEXT_DAY = "next_day"
+"""The directory of its inputs, in that of the sample's."""
 EARLIEST, LATEST = date(2000, 1, 1), date(2060, 12, 31)
 
 
@@ -47,6 +53,15 @@ class SampleSummary:
     scenarios: int
     stresses: int
     bytes: int
+
+
+@dataclass(frozen=True)
+class NextDay:
+    """What was written of the next business day: its date, its configuration, and what became of the book's trades."""
+
+    as_of: date
+    config: Path
+    changes: Changes
 
 
 def write_sample(
@@ -102,8 +117,12 @@ def _clear(directory: Path, force: bool) -> None:
         raise UsageError(f"{directory} is a file; name a directory that is new or empty")
     if directory.is_dir() and any(directory.iterdir()) and not force:
         raise UsageError(f"{directory} is not empty; name a new directory, or replace its sample with --force")
-    portfolio = directory / "data" / "portfolio"
-    portfolio.mkdir(parents=True, exist_ok=True)
+    (directory / "data" / "portfolio").mkdir(parents=True, exist_ok=True)
+    for portfolio in (directory / "data" / "portfolio", directory / "data" / NEXT_DAY / "portfolio"):
+        _clear_portfolio(portfolio)
+
+
+def _clear_portfolio(portfolio: Path) -> None:
     for product in RECIPES:
         for stale in sorted((portfolio / product).glob("part-*.parquet")):
             stale.unlink()
@@ -122,10 +141,7 @@ def _write(
 ) -> SampleSummary:
     today = days_of(as_of)
     data = directory / "data"
-    recipes = [RECIPES[product] for product in counts]
-    points = [*shockable_points(today), *(point for recipe in recipes for point in recipe.points(today))]
-    facts = fact_points(today, generator(seed, "market", "fixings"))
-    facts += (point for recipe in recipes for point in recipe.facts(today))
+    points, facts = _market(counts, today, seed)
     quotes = Quotes(points)
     products = {
         product: write_product(data / "portfolio" / product, product, count, quotes, today, seed)
@@ -133,10 +149,11 @@ def _write(
     }
     if quoted:
         points = as_quoted(points)
-    _write_table(data / "market.parquet", market_table([*points, *facts]), {FOOTER_KEY: as_of.isoformat()})
+    _write_market(data / "market.parquet", [*points, *facts], as_of)
     write_history(data / "history.parquet", points, today, scenarios, seed)
     _write_table(data / "scenarios.parquet", stress_table())
-    others = [data / name for name in ("market.parquet", "history.parquet", "scenarios.parquet")]
+    _write_table(data / "limits.parquet", limits_table(sum(counts.values())))
+    others = [data / f"{name}.parquet" for name in ("market", "history", "scenarios", "limits")]
     config = directory / CONFIG_FILE
     config.write_text(config_text(as_of, scenarios), encoding="utf-8")
     return SampleSummary(
@@ -150,6 +167,51 @@ def _write(
         stresses=len(STRESSES),
         bytes=sum(s.bytes for s in products.values()) + sum(path.stat().st_size for path in others),
     )
+
+
+def write_next_day(
+    directory: Path, *, trades: int = 20_000, scenarios: int = 500, seed: int = 7, as_of: date = date(2026, 11, 20)
+) -> NextDay:
+    """Beside a sample, of the same arguments: the next business day's book, market, longer history and configuration.
+
+    :raises StorageError: the directory cannot be written, or the sample is not there.
+    """
+    with explained(str(directory), "write"):
+        return _write_next_day(directory, split_trades(trades, None), scenarios, seed, as_of)
+
+
+def _write_next_day(directory: Path, counts: Mapping[str, int], scenarios: int, seed: int, as_of: date) -> NextDay:
+    today, before, data = days_of(as_of), directory / "data", directory / "data" / NEXT_DAY
+    later = next_day(today)
+    points, facts = _market(counts, today, seed)
+    quotes, (_, later_facts) = Quotes(points), _market(counts, later, seed)
+    moved = moved_points(as_quoted(points), seed)
+    changes = Changes()
+    for product in counts:
+        where = (data / "portfolio" / product, before / "portfolio" / product)
+        changes += write_changed_product(*where, product, quotes, later, seed)
+    _write_market(data / "market.parquet", [*moved, *with_new_facts(facts, later_facts)], date_of(later))
+    write_longer_history(data / "history.parquet", before / "history.parquet", moved, later)
+    _write_table(data / "scenarios.parquet", stress_table())
+    _write_table(data / "limits.parquet", limits_table(sum(counts.values())))
+    config = directory / NEXT_CONFIG_FILE
+    text = config_text(date_of(later), scenarios + 1, data=f"data/{NEXT_DAY}")
+    config.write_text(text, encoding="utf-8")
+    return NextDay(date_of(later), config, changes)
+
+
+def _market(products: Iterable[str], today: int, seed: int) -> tuple[list[Point], list[Point]]:
+    """Points that scenarios can move, none by its quotes, and facts: those of every sample, and of these products."""
+    recipes = [RECIPES[product] for product in products]
+    # Recipes may need the same.
+    extra = dict.fromkeys(point for recipe in recipes for point in recipe.points(today))
+    facts = fact_points(today, generator(seed, "market", "fixings"))
+    facts += dict.fromkeys(point for recipe in recipes for point in recipe.facts(today))
+    return [*shockable_points(today), *extra], facts
+
+
+def _write_market(path: Path, points: Sequence[Point], as_of: date) -> None:
+    _write_table(path, market_table(points), {FOOTER_KEY: as_of.isoformat()})
 
 
 def _write_table(path: Path, table: pa.Table, footer: Mapping[str, str] | None = None) -> None:

@@ -11,11 +11,11 @@ from functools import cached_property
 import pyarrow as pa
 
 from riskpipe.errors import StorageError
+from riskpipe.store.checksums import content_sha256
 from riskpipe.store.filesystem import Store
 from riskpipe.store.listing import FileFault, list_data, partitions, with_partitions
 from riskpipe.store.location import open_store, store_of_file
 from riskpipe.store.parquet import open_parquet, read_parquet
-from riskpipe.store.portfolio import content_sha256
 
 BATCH_ROWS = 32_768
 

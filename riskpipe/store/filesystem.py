@@ -6,7 +6,6 @@ All paths are relative to its root, with "/" between the parts. `store.location`
 from __future__ import annotations
 
 import errno
-import json
 import uuid
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -16,10 +15,12 @@ from typing import IO, Any, Protocol, TypeVar
 
 from riskpipe.errors import StorageError
 from riskpipe.store.masking import masked
-from riskpipe.store.objects import TEMPORARY_PREFIX, advice_on
+from riskpipe.store.object_errors import advice_on
 
 S = TypeVar("S")
 T = TypeVar("T")
+
+TEMPORARY_PREFIX = ".tmp-"
 
 _ADVICE = {
     errno.ENOSPC: "the disk that holds it is full: free space there, or choose another directory",
@@ -209,16 +210,6 @@ class Store(Protocol):
     @abstractmethod
     def overlapped(self, action: Callable[[S], T], items: Iterable[S]) -> Iterator[T]:
         """`map(action, items)`, in order; several at a time where most of an action is waiting for an answer."""
-
-    def read_json(self, path: str) -> dict[str, Any]:
-        """A file that holds a JSON object. :raises StorageError: it does not, or cannot be read."""
-        try:
-            value = json.loads(self.read_bytes(path, changing=True))
-        except ValueError as error:
-            raise StorageError(f"cannot read {self.full_path(path)}: damaged, not JSON ({error})") from error
-        if not isinstance(value, dict):
-            raise StorageError(f"cannot read {self.full_path(path)}: damaged, not a JSON object")
-        return value
 
     @abstractmethod
     def size(self, path: str) -> int | None:

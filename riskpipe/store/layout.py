@@ -11,6 +11,8 @@ PUBLISHED = "published"
 LEASES = "meta/lease"
 CURRENT = "meta/CURRENT.json"
 CHECKS = "meta/checks.parquet"
+# What analyses read beside a day's tables; not published by themselves.
+TRADE_COMPONENTS, REVALUATIONS = "trade_components", "revaluations"
 
 
 def day_name(as_of: date) -> str:

@@ -2,7 +2,8 @@
 
 Records are JSON lines in segments `ledger/<session>-<seq>.jsonl`. A segment is put in one piece and never
 rewritten. Its first line names the session, the sequence number, how many records follow and their SHA-256,
-so that a segment that was torn, edited or lost is noticed.
+so that a segment that was torn, edited or lost is noticed. The first one of a session also names the last segment
+that was there when it began: what is lost at the end of a session shows when there is a later one.
 
 A session's name begins with a number, one above the greatest that it saw when it began, under the lease: reading by
 number is reading in order, whatever clocks said. The time in the name is for people. Sessions of the first version,
@@ -18,6 +19,7 @@ import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from riskpipe.errors import StorageError
 from riskpipe.fault_points import FaultPoint, fault_point
@@ -29,6 +31,9 @@ FLUSH_RECORDS = 256
 FLUSH_SECONDS = 0.25
 FLUSH_SHARE = 0.01
 
+_HEADER = {"v", "type", "session", "seq", "records", "sha256"}
+_OPTIONAL = {"after"}
+_MISSING = "the segment is missing"
 _SEGMENT = re.compile(r"((?:(\d{6,})-)?\d{8}T\d{6}(?:\.\d{6})?Z-[0-9a-f]{6})-(\d{6,})\.jsonl")
 
 
@@ -62,6 +67,7 @@ class LedgerWriter:
         self._sequence = 0
         self._pending: list[str] = []
         self._unsent: tuple[bytes, int] | None = None
+        self._after = max((_name(segment.path) for segment in _segments(folder)[-1:]), default="")
 
     @property
     def pending(self) -> int:
@@ -97,6 +103,7 @@ class LedgerWriter:
             "seq": self._sequence,
             "records": len(self._pending),
             "sha256": hashlib.sha256(body).hexdigest(),
+            **({"after": self._after} if self._sequence == 0 else {}),
         }
         return json.dumps(header, separators=(",", ":")).encode() + b"\n" + body, len(self._pending)
 
@@ -119,16 +126,39 @@ def read_ledger(folder: RunFolder) -> Iterator[Record]:
 
     :raises StorageError: naming the segment that is missing, torn, edited or of a newer version.
     """
-    following: dict[str, int] = {}
+    for found in _examined(folder):
+        if isinstance(found, StorageError):
+            raise found
+        yield from found
+
+
+def ledger_faults(folder: RunFolder) -> list[StorageError]:
+    """All that `read_ledger` would stop at."""
+    return [found for found in _examined(folder) if isinstance(found, StorageError)]
+
+
+def _examined(folder: RunFolder) -> Iterator[list[Record] | StorageError]:
+    """The records of every segment in order, or what is wrong with it, or what is missing before it."""
     segments = _segments(folder)
+    there = {_name(segment.path) for segment in segments}
     contents = folder.store.overlapped(lambda segment: folder.store.read_bytes(segment.path), segments)
+    before: _Segment | None = None
     for segment, content in zip(segments, contents, strict=True):
-        session, expected = segment.session, following.get(segment.session, 0)
+        expected = 0 if before is None or before.session != segment.session else before.sequence + 1
         if segment.sequence != expected:
-            lost = f"{session}-{expected:06d}.jsonl"
-            raise _damaged(folder.store, f"{folder.ledger}/{lost}", "the segment is missing")
-        following[session] = expected + 1
-        yield from _decoded(folder.store, segment.path, session, expected, content)
+            yield _damaged(folder.store, f"{folder.ledger}/{segment.session}-{expected:06d}.jsonl", _MISSING)
+        last = 0 if before is None else before.number
+        if segment.number > last + 1:
+            yield _damaged(folder.store, f"{folder.ledger}/{last + 1:06d}-...", "a session is missing")
+        before = segment
+        try:
+            header, records = _decoded(folder.store, segment, content)
+        except StorageError as error:
+            yield error
+            continue
+        if header.get("after") and header["after"] not in there:
+            yield _damaged(folder.store, f"{folder.ledger}/{header['after']}", _MISSING)
+        yield records
 
 
 @dataclass(frozen=True, order=True)
@@ -144,27 +174,34 @@ class _Segment:
 def _segments(folder: RunFolder) -> list[_Segment]:
     found = []
     for entry in folder.store.list_files(folder.ledger, recursive=False):
-        match = _SEGMENT.fullmatch(entry.path.rpartition("/")[2])
+        match = _SEGMENT.fullmatch(_name(entry.path))
         if match is not None:
             found.append(_Segment(int(match[2] or 0), match[1], int(match[3]), entry.path))
     return sorted(found)
 
 
-def _decoded(store: Store, path: str, session: str, sequence: int, content: bytes) -> Iterator[Record]:
+def _decoded(store: Store, segment: _Segment, content: bytes) -> tuple[dict[str, Any], list[Record]]:
     head, _, body = content.partition(b"\n")
     try:
         header = json.loads(head)
         if header["v"] > VERSION:
             raise ValueError(f"version {header['v']} of the ledger: install a newer riskpipe")
-        if (header["session"], header["seq"]) != (session, sequence):
+        if (header["session"], header["seq"]) != (segment.session, segment.sequence):
             raise ValueError("it belongs under another name")
         if header["sha256"] != hashlib.sha256(body).hexdigest():
             raise ValueError("its checksum is wrong")
         lines = body.splitlines()
         records = [decode(line) for line in lines]
+        known = (header["v"] >= 1, header["type"], header["records"], header.keys() - _OPTIONAL)
+        if known != (True, "segment", len(records), _HEADER):
+            raise ValueError("its first line is not what was written")
     except (ValueError, KeyError, TypeError) as error:
-        raise _damaged(store, path, str(error)) from error
-    yield from records
+        raise _damaged(store, segment.path, str(error)) from error
+    return header, records
+
+
+def _name(path: str) -> str:
+    return path.rpartition("/")[2]
 
 
 def _damaged(store: Store, path: str, why: str) -> StorageError:

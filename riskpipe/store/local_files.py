@@ -19,9 +19,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from riskpipe.errors import StorageError
-from riskpipe.store.filesystem import Store, explained
-from riskpipe.store.objects import TEMPORARY_PREFIX
-from riskpipe.store.parquet import ChangedFileError, hexdigest
+from riskpipe.store.checksums import hexdigest
+from riskpipe.store.filesystem import TEMPORARY_PREFIX, Store, explained
+from riskpipe.store.parquet import ChangedFileError
 
 CACHE_BYTES = 4 << 30
 _MOST_HELD = 16
@@ -70,9 +70,10 @@ def _look_at(store: Store, path: str, local: str, sha256: str, directory: Path) 
                 if hexdigest(source) != sha256:
                     raise _another(store, path)
             seen.write_text(identity)
-            marks = sorted(directory.glob(f"*{_SEEN}"), key=lambda mark: mark.stat().st_mtime)
-            for mark in marks[:-_MOST_SEEN]:
-                mark.unlink()
+            marks = [entry for entry in os.scandir(directory) if entry.name.endswith(_SEEN)]
+            if len(marks) > _MOST_SEEN:
+                for mark in sorted(marks, key=lambda mark: mark.stat().st_mtime)[: -_MOST_SEEN // 2]:
+                    os.unlink(mark)
 
 
 def _is_seen(seen: Path, local: str) -> bool:

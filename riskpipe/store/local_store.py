@@ -17,10 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import IO, Any, TypeVar
 
-import pyarrow as pa
-
-from riskpipe.store.filesystem import FileEntry, Store, explained
-from riskpipe.store.objects import TEMPORARY_PREFIX
+from riskpipe.store.filesystem import TEMPORARY_PREFIX, FileEntry, Store, explained
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -135,6 +132,8 @@ class LocalStore(Store):
             return file.read()
 
     def open_input_file(self, path: str) -> Any:
+        import pyarrow as pa
+
         full = self.full_path(path)
         with explained(full, "read"):
             return pa.memory_map(full) if os.path.getsize(full) else pa.OSFile(full)

@@ -6,8 +6,6 @@ from urllib.parse import urlsplit
 
 from riskpipe.store.filesystem import Store
 from riskpipe.store.local_store import LocalStore
-from riskpipe.store.object_store import ObjectStore
-from riskpipe.store.object_uri import open_uri
 
 
 def open_store(root: str) -> Store:
@@ -18,6 +16,10 @@ def open_store(root: str) -> Store:
     """
     if "://" not in root:
         return LocalStore(root)
+    # pyarrow's file systems, which paths of this machine need not.
+    from riskpipe.store.object_store import ObjectStore
+    from riskpipe.store.object_uri import open_uri
+
     if urlsplit(root).scheme.lower() == "file":
         return LocalStore(root, open_uri(root)[1])
     return ObjectStore(root)

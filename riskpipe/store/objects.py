@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import itertools
 import random
-import re
 import time
 import uuid
 from collections import deque
@@ -22,12 +21,13 @@ import pyarrow as pa
 import pyarrow.fs as pafs
 
 from riskpipe.fault_points import FaultPoint, fault_point
+from riskpipe.store.filesystem import TEMPORARY_PREFIX
+from riskpipe.store.object_errors import is_permanent
 from riskpipe.store.object_uri import puts_show_early
 
 S = TypeVar("S")
 T = TypeVar("T")
 
-TEMPORARY_PREFIX = ".tmp-"
 ATTEMPTS = 3
 FIRST_DELAY_SECONDS = 0.5
 # Later no further attempt begins: a lease of 60 s must not run out while its renewal is tried.
@@ -36,45 +36,6 @@ LAST_ATTEMPT_SECONDS = 20.0
 SMALL_BYTES = 4 << 20
 OVERLAP = 16
 MOST_CHANGES = 8
-
-_DENIED = "ACCESS_DENIED|HTTP status 403|PERMISSION_DENIED|AuthorizationPermissionMismatch|AuthorizationFailure"
-_CREDENTIALS = (
-    "INVALID_ACCESS_KEY|INVALID_CLIENT_TOKEN|SIGNATURE_DOES_NOT_MATCH|EXPIRED_TOKEN|ExpiredToken|TOKEN_REFRESH|"
-    "MISSING_AUTHENTICATION|UNAUTHENTICATED|AuthenticationFailed|Could not create credentials|GetToken"
-)
-_NO_BUCKET = "NO_SUCH_BUCKET|NoSuchBucket|ContainerNotFound|specified bucket does not exist"
-_ELSEWHERE = "HTTP status 301|PERMANENT_REDIRECT|AuthorizationHeaderMalformed"
-_PERMANENT = re.compile("|".join((_DENIED, _CREDENTIALS, _NO_BUCKET, _ELSEWHERE)))
-_ADVICE = tuple(
-    (re.compile(pattern), advice)
-    for pattern, advice in (
-        (_DENIED, "this identity may not do that: check its role or policy for the bucket"),
-        (_CREDENTIALS, "the credentials are missing, wrong or expired: check the environment (docs/operations.md)"),
-        (_NO_BUCKET, "there is no such bucket or container: create it, or correct the URI"),
-        (_ELSEWHERE, "the bucket is in another region: name it in the URI, ?region=..."),
-        (
-            "SLOW_DOWN|SERVICE_UNAVAILABLE|HTTP status 503|HTTP status 429|THROTTL|REQUEST_LIMIT|RESOURCE_EXHAUSTED"
-            "|ServerBusy|UNAVAILABLE",
-            "the object store asked for fewer requests, also after pauses: go on later, or with fewer workers",
-        ),
-        (
-            "NETWORK_CONNECTION|curlCode|DEADLINE_EXCEEDED|Fail to get a new connection|Connection|resolve host",
-            "the object store was not reached, also after pauses: check endpoint, DNS and network policy, then go on",
-        ),
-    )
-)
-
-
-def advice_on(error: OSError) -> str | None:
-    """What to do about what an object store said; None where there is nothing to add."""
-    return next((advice for pattern, advice in _ADVICE if pattern.search(str(error))), None)
-
-
-def is_permanent(error: OSError) -> bool:
-    """Whether the same request would be refused again."""
-    if isinstance(error, FileNotFoundError | PermissionError | IsADirectoryError | NotADirectoryError):
-        return True
-    return _PERMANENT.search(str(error)) is not None
 
 
 def retried(

@@ -14,30 +14,21 @@ import pyarrow.parquet as pq
 
 from riskpipe.errors import Reason, StorageError
 from riskpipe.fault_points import FaultPoint, fault_point
+from riskpipe.store.checksums import hexdigest
 from riskpipe.store.filesystem import Store, explained
+from riskpipe.store.written_files import WrittenFile
 
 ROW_GROUP_ROWS = 131_072
 # INT96 holds days beyond 2262, which nanoseconds do not: they would come back as others, in silence.
 READING: Mapping[str, Any] = {"page_checksum_verification": True, "coerce_int96_timestamp_unit": "us"}
 """How pyarrow reads every Parquet file."""
 _ZEROS = bytes(1 << 20)
-_HASH_CHUNK = 8 << 20
 
 
 class ChangedFileError(StorageError):
     """A file is not the one that was recorded: no attempt will find another."""
 
     reason = Reason.INPUT_CHANGED
-
-
-@dataclass(frozen=True)
-class WrittenFile:
-    """A file as it was written; `path` is relative to the store's root."""
-
-    path: str
-    rows: int
-    bytes: int
-    sha256: str
 
 
 @dataclass(frozen=True)
@@ -102,19 +93,21 @@ class ParquetSink:
         metadata: Mapping[str, str],
         before: Remnant | None,
         transient: bool,
+        compressed: bool,
+        repeating: Collection[str],
     ) -> None:
         self._path = path
         self._schema = schema
         self._sink = _HashingSink(file)
         self._rows = 0
-        strings = [f.name for f in schema if _is_text(f.type)]
+        coded = [f.name for f in schema if _is_text(f.type) or f.name in repeating]
         output = pa.PythonFile(self._sink, mode="w")
         self._writer = pq.ParquetWriter(
             output,
             schema.with_metadata(dict(metadata) or None),
-            compression="zstd",
-            compression_level=1,
-            use_dictionary=strings or False,
+            compression="zstd" if compressed else "none",
+            compression_level=1 if compressed else None,
+            use_dictionary=coded or False,
             write_page_index=not transient,
             write_statistics=not transient,
             write_page_checksum=True,
@@ -172,6 +165,8 @@ def atomic_parquet(
     before: Remnant | None = None,
     transient: bool = False,
     durable: bool = True,
+    compressed: bool = True,
+    repeating: Collection[str] = (),
 ) -> Iterator[ParquetSink]:
     """A Parquet file (zstd, page index) in place, durable and complete when the body ends without error.
 
@@ -182,10 +177,13 @@ def atomic_parquet(
     :param transient: not durable, and without statistics and page index, which take as long as all the rest: for files
         that are read whole, and by this package alone. String columns may be dictionaries; they are read as strings.
     :param durable: see `Store.atomic_sink`.
+    :param compressed: not worth it for the files of short blocks: setting up a compressor for each column takes longer
+        than all the rest.
+    :param repeating: columns, besides those of strings, of few distinct values: encoded by a dictionary.
     :raises StorageError: naming the path and what to do.
     """
     with store.atomic_sink(path, durable=durable and not transient) as file:
-        sink = ParquetSink(path, file, schema, metadata or {}, before, transient)
+        sink = ParquetSink(path, file, schema, metadata or {}, before, transient, compressed, repeating)
         try:
             yield sink
             sink.finish()
@@ -242,21 +240,13 @@ def _refuse_changed(source: Any, full_path: str, sha256: str) -> None:
     source.seek(0)
 
 
-def hexdigest(source: Any) -> str:
-    """SHA-256 of what is left of an opened file, read in pieces."""
-    digest = hashlib.sha256()
-    while piece := source.read_buffer(_HASH_CHUNK):
-        digest.update(piece)
-    return digest.hexdigest()
-
-
 @contextmanager
 def reading(full_path: str) -> Iterator[None]:
     """Turns what pyarrow raises while it reads a file into a StorageError that names it."""
     with explained(full_path, "read"):
         try:
             yield
-        except pa.ArrowInvalid as error:
+        except (pa.ArrowInvalid, UnicodeDecodeError) as error:  # names of columns in a damaged footer are no text
             why = f"truncated, or not a Parquet file ({_first_line(error)})"
             raise StorageError(f"cannot read {full_path}: {why}") from error
 
@@ -270,9 +260,9 @@ def read_parquet(store: Store, path: str, columns: list[str] | None = None, sha2
         return file.read(columns=columns)
 
 
-def read_metadata(store: Store, path: str) -> dict[str, str]:
-    """The footer's key-value metadata, without Arrow's own key."""
-    with open_parquet(store, path) as file:
+def read_metadata(store: Store, path: str, sha256: str | None = None) -> dict[str, str]:
+    """The footer's key-value metadata, without Arrow's own key. :param sha256: see `open_parquet`."""
+    with open_parquet(store, path, sha256=sha256) as file:
         pairs = file.metadata.metadata or {}
     return {key.decode(): value.decode() for key, value in pairs.items() if key != b"ARROW:schema"}
 

@@ -7,7 +7,6 @@ its first and its last, publishing it is giving it another name; else it is merg
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -15,23 +14,12 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from riskpipe.store.filesystem import Store
-from riskpipe.store.parquet import WrittenFile
 from riskpipe.store.result_tables import Provenance, row_group_rows, table_sink
-
-Key = tuple[str, str]
-"""Book and trade_id: the first two columns of the order of every table with a row a trade."""
+from riskpipe.store.written_files import Key, Piece
 
 LEAST_PIECE = 2 << 20
 # A merge of a range of keys reads whole row groups: small ones, or it would read far more than the range.
 _ROW_GROUP_BYTES = 4 << 20
-
-
-@dataclass(frozen=True)
-class Piece(WrittenFile):
-    """A file with the keys of its first and its last row."""
-
-    first: Key
-    last: Key
 
 
 def cuts_at_books(books: NDArray[np.int32], row_bytes: float) -> list[int]:

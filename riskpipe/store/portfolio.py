@@ -12,10 +12,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from riskpipe.errors import InputError, Level, Reason, StorageError
-from riskpipe.store.filesystem import FileEntry, Store, explained
+from riskpipe.store.filesystem import FileEntry, Store
 from riskpipe.store.fingerprints import Span, is_unchanged, take_fingerprints
 from riskpipe.store.listing import FileFault, is_text, list_data, partitions, with_partitions
-from riskpipe.store.parquet import READING, hexdigest, open_parquet, reading
+from riskpipe.store.parquet import READING, open_parquet, reading
 
 _FEW_ROWS = 2_000
 
@@ -48,6 +48,11 @@ class TradeFile:
     def partitions(self) -> dict[str, str | None]:
         """Columns that its directories below the product's give it, those that it has itself left out."""
         return {k: v for k, v in partitions(self.path.partition("/")[2]).items() if k not in self.columns}
+
+    def row_groups_around(self, start: int, stop: int) -> tuple[int, int]:
+        """First row, and the one past the last, of the row groups that hold the rows [start, stop): one or more."""
+        offsets = self.row_group_offsets
+        return offsets[bisect_right(offsets, start) - 1], offsets[bisect_left(offsets, stop)]
 
 
 @dataclass(frozen=True)
@@ -118,12 +123,6 @@ def _empty_products(store: Store, files: Sequence[TradeFile], faults: Sequence[F
         for name in store.list_directories()
         if name not in used and is_text(name) and not name.startswith((".", "_"))
     ]
-
-
-def content_sha256(store: Store, path: str) -> str:
-    """SHA-256 of a file's bytes, read once in pieces. :raises StorageError: it cannot be read."""
-    with store.open_input_file(path) as source, explained(store.full_path(path), "read"):
-        return hexdigest(source)
 
 
 def fingerprinted(store: Store, file: TradeFile) -> tuple[TradeFile, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import socket
 from dataclasses import dataclass
@@ -58,6 +59,15 @@ class ProcessIdentity:
         here = ProcessIdentity.current()
         same = (here.boot_id, here.pid_namespace) == (self.boot_id, self.pid_namespace)
         return same and bool(here.boot_id and here.pid_namespace)
+
+
+def who() -> str:
+    """`user@host`, for people."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a user id without a name, as containers have
+        user = "unknown"
+    return f"{user}@{socket.gethostname()}"
 
 
 def hold_standard_descriptors() -> None:

@@ -18,7 +18,6 @@ table's day is the old or the new one; publishing again mends the rest.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime
@@ -26,11 +25,13 @@ from typing import Any
 
 from riskpipe.errors import StorageError
 from riskpipe.fault_points import FaultPoint, fault_point
+from riskpipe.store.checksums import content_sha256
 from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import CURRENT, PUBLISHED, published_day
-from riskpipe.store.parquet import WrittenFile
-from riskpipe.store.portfolio import content_sha256
 from riskpipe.store.run_folder import RunFolder
+from riskpipe.store.sealed import sealed, unsealed
+from riskpipe.store.shared_lease import alone
+from riskpipe.store.written_files import WrittenFile
 
 CURRENT_VERSION = 1
 
@@ -56,14 +57,15 @@ def publish_day(
     for table in folder.store.list_directories(PUBLISHED):
         if table not in tables and folder.store.is_directory(published_day(table, as_of)):
             folder.store.remove_directory(published_day(table, as_of), f"{folder.staging}/removed/{table}")
-    days = read_current(folder.store)
-    days[as_of.isoformat()] = {
-        "run_id": folder.run_id,
-        "published_at": now.astimezone(UTC).isoformat(timespec="seconds"),
-        **(contents or {}),
-        "tables": {table: _described(table, as_of, files) for table, files in sorted(tables.items())},
-    }
-    _put_current(folder.store, days)
+    with alone():
+        days = read_current(folder.store)
+        days[as_of.isoformat()] = {
+            "run_id": folder.run_id,
+            "published_at": now.astimezone(UTC).isoformat(timespec="seconds"),
+            **(contents or {}),
+            "tables": {table: _described(table, as_of, files) for table, files in sorted(tables.items())},
+        }
+        _put_current(folder.store, days)
     folder.store.delete_tree(folder.staging)
 
 
@@ -77,7 +79,7 @@ def read_current(store: Store) -> dict[str, Any]:
     if not store.exists(CURRENT):
         return {}
     try:
-        content = json.loads(store.read_bytes(CURRENT, changing=True))
+        content = unsealed(store.read_bytes(CURRENT, changing=True))
         if content["schema_version"] > CURRENT_VERSION:
             raise ValueError("written by a later riskpipe")
         return dict(content["days"])
@@ -95,7 +97,7 @@ def published_runs(store: Store) -> set[str]:
 
 def _put_current(store: Store, days: Mapping[str, Any]) -> None:
     content = {"schema_version": CURRENT_VERSION, "days": dict(sorted(days.items()))}
-    store.write_bytes(CURRENT, json.dumps(content, indent=1).encode() + b"\n")
+    store.write_bytes(CURRENT, sealed(content))
 
 
 def _described(table: str, as_of: date, files: Sequence[WrittenFile]) -> dict[str, Any]:

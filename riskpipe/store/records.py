@@ -8,15 +8,17 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from functools import partial
 from typing import Any, ClassVar, get_args
 
-from riskpipe.store.parquet import WrittenFile
-from riskpipe.store.pieces import Piece
+from riskpipe.store.written_files import Piece, WrittenFile
 
 VERSION = 2
 
 
 @dataclass(frozen=True)
 class SessionStarted:
-    """A process began to work on the run. Times everywhere are seconds since 1970, UTC."""
+    """A process began to work on the run. Times everywhere are seconds since 1970, UTC.
+
+    :param deadline: when it is to be done. :param finishing: seconds that are expected after its last block.
+    """
 
     type: ClassVar[str] = "session_started"
     session: str
@@ -24,6 +26,8 @@ class SessionStarted:
     host: str
     pid: int
     version: str
+    deadline: float | None = None
+    finishing: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -142,13 +146,17 @@ class Published:
 
 @dataclass(frozen=True)
 class SessionEnded:
-    """The process stopped in order; a session without this record was killed."""
+    """The process stopped in order; a session without this record was killed.
+
+    :param files: what sessions write anew, by name within the run: its SHA-256.
+    """
 
     type: ClassVar[str] = "session_ended"
     session: str
     state: str
     exit_code: int
     at: float
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
 Record = (
@@ -203,6 +211,16 @@ def _decode_combined(values: dict[str, Any]) -> Combined:
     return record
 
 
+def _decode_started(values: dict[str, Any]) -> SessionStarted:
+    record: SessionStarted = _build(SessionStarted, {"deadline": None, "finishing": 0.0, **values})
+    return record
+
+
+def _decode_ended(values: dict[str, Any]) -> SessionEnded:
+    record: SessionEnded = _build(SessionEnded, {"files": {}, **values})  # those of earlier versions lack it
+    return record
+
+
 def _decode_split(values: dict[str, Any]) -> BlockSplit:
     values["children"] = tuple(values["children"])
     record: BlockSplit = _build(BlockSplit, values)
@@ -241,7 +259,9 @@ _DECODERS: dict[str, Callable[[dict[str, Any]], Record]] = {
     Published.type: _decode_published,
     Combined.type: _decode_combined,
     "merge_done": _decode_merge_done,
-    **{kind.type: partial(_build, kind) for kind in (SessionStarted, BlockFailed, OutputLost, SessionEnded)},
+    SessionStarted.type: _decode_started,
+    SessionEnded.type: _decode_ended,
+    **{kind.type: partial(_build, kind) for kind in (BlockFailed, OutputLost)},
 }
 _FIELDS: dict[Any, frozenset[str]] = {
     kind: frozenset(f.name for f in fields(kind)) for kind in (WrittenFile, Piece, *get_args(Record))

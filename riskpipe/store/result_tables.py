@@ -1,29 +1,30 @@
-"""The result tables: their columns, what identifies a file, and a writer that lets no NaN through."""
+"""The result tables: what identifies a file, and a writer that lets no NaN through."""
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
-from types import MappingProxyType
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from riskpipe.errors import RiskpipeError
 from riskpipe.store.filesystem import Store
-from riskpipe.store.parquet import ROW_GROUP_ROWS, ParquetSink, Remnant, WrittenFile, atomic_parquet, read_metadata
+from riskpipe.store.parquet import ROW_GROUP_ROWS, ParquetSink, Remnant, atomic_parquet, read_metadata
+from riskpipe.store.table_schemas import OPEN, REPEATING, SCHEMAS
+from riskpipe.store.written_files import WrittenFile
 
 SCHEMA_VERSION = 1
 LEAST_ROW_GROUP = 1024
 PREFIX = "riskpipe."
 
-_TIMESTAMP = pa.timestamp("us", tz="UTC")
-_NUMBERS = pa.list_(pa.float64())
-_LIMBS = pa.list_(pa.int64())
+# Bytes of a table below which a file of the run itself is not compressed.
+_SMALL = 1 << 16
 
 
 class ResultStatus(StrEnum):
@@ -48,85 +49,8 @@ class InvalidResultError(RiskpipeError):
     """A result table breaks its own contract: a bug in riskpipe (exit 1), never the user's data."""
 
 
-def _schema(required: Mapping[str, pa.DataType], **nullable: pa.DataType) -> list[pa.Field]:
-    fields = [pa.field(name, type_, nullable=False) for name, type_ in required.items()]
-    return fields + [pa.field(name, type_) for name, type_ in nullable.items()]
-
-
-_STRING = pa.string()
-_RUN = {"as_of_date": pa.date32(), "run_id": _STRING}
-_TRADE = {**_RUN, "book": _STRING, "trade_id": _STRING, "product": _STRING}
-_STATUS = pa.field("status", _STRING, nullable=False)
-_VALUE = _schema({}, value=pa.float64(), currency=_STRING, value_base=pa.float64())
-
-SCHEMAS: Mapping[str, pa.Schema] = MappingProxyType(
-    {
-        "valuations": pa.schema(
-            [
-                *_schema({**_TRADE, "measure": _STRING}),
-                *_VALUE,
-                _STATUS,
-                *_schema({}, reason=_STRING, message=_STRING, block_id=_STRING),
-            ]
-        ),
-        "sensitivities": pa.schema(
-            [
-                *_schema({**_TRADE, "factor": _STRING, "measure": _STRING}),
-                *_schema({}, shift=pa.float64(), shift_type=_STRING),
-                *_VALUE,
-                _STATUS,
-            ]
-        ),
-        "scenario_pnl": pa.schema([*_schema({**_TRADE, "scenario_set": _STRING}), *_schema({}, pnl=_NUMBERS), _STATUS]),
-        "scenarios": pa.schema(
-            _schema({**_RUN, "scenario_set": _STRING, "index": pa.int32(), "scenario": _STRING}, date=pa.date32())
-        ),
-        "aggregates": pa.schema(
-            [
-                *_schema({**_RUN, "level": pa.int32(), "book": _STRING, "measure": _STRING}),
-                *_schema({}, scenario_set=_STRING, scenario=_STRING, value_base=pa.float64()),
-                *_schema({"trades": pa.int64(), "failed_trades": pa.int64()}),
-            ]
-        ),
-        "failures": pa.schema(
-            [
-                *_schema({"run_id": _STRING}, block_id=_STRING, trade_id=_STRING, product=_STRING),
-                *_schema({"stage": _STRING, "reason": _STRING, "message": _STRING, "retryable": pa.bool_()}),
-            ]
-        ),
-        "blocks": pa.schema(
-            [
-                *_schema({"run_id": _STRING, "block_id": _STRING}, parent_block_id=_STRING),
-                *_schema({"attempt": pa.int32(), "product": _STRING}),
-                *_schema({"trades": pa.int64(), "scenarios": pa.int64(), "status": _STRING}),
-                *_schema({}, reason=_STRING, worker=_STRING, host=_STRING),
-                *_schema({}, queued_at=_TIMESTAMP, started_at=_TIMESTAMP, ended_at=_TIMESTAMP),
-                *_schema({}, queue_s=pa.float64(), fetch_s=pa.float64(), price_s=pa.float64()),
-                *_schema({}, write_s=pa.float64(), cpu_s=pa.float64()),
-                *_schema({}, peak_rss_bytes=pa.int64(), projected_bytes=pa.int64(), projected_s=pa.float64()),
-                *_schema({}, rows=pa.int64(), bytes_in=pa.int64(), bytes_out=pa.int64(), engine_version=_STRING),
-            ]
-        ),
-        # Internal: a block's sums per book, exact integers in limbs, merged in any order to the same total.
-        # `first` is the place of the first element within the scenario set.
-        "partials": pa.schema(
-            [
-                *_schema({"book": _STRING, "scenario_set": _STRING, "measure": _STRING}),
-                *_schema({"first": pa.int64(), "trades": pa.int64(), "failed_trades": pa.int64()}),
-                *_schema({"high": _LIMBS, "middle": _LIMBS, "low": _LIMBS}),
-            ]
-        ),
-    }
-)
-
-# The order of published rows. The first two columns are also the order of a block's rows.
-SORT_KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        "valuations": ("book", "trade_id", "measure"),
-        "sensitivities": ("book", "trade_id", "measure", "factor"),
-        "scenario_pnl": ("book", "trade_id", "scenario_set"),
-    }
-)
+# Tables whose status is not that of a number.
+_OTHER_STATUS = ("blocks", "limit_checks")
 
 
 @dataclass(frozen=True)
@@ -134,6 +58,7 @@ class Provenance:
     """What made a file; written to the footer of every result file.
 
     :param config_sha256: of the resolved configuration. :param inputs_sha256: of all inputs together.
+    :param base_currency: of `value_base` and all other sums.
     """
 
     run_id: str
@@ -141,6 +66,19 @@ class Provenance:
     config_sha256: str
     inputs_sha256: str
     engine_version: str
+    base_currency: str
+
+    @staticmethod
+    def of_footer(footer: Mapping[str, str], as_of: date) -> Provenance:
+        """Of a file's `metadata`; files of earlier versions say nothing of the base currency."""
+        return Provenance(
+            footer["run_id"],
+            as_of,
+            footer["config_sha256"],
+            footer["inputs_sha256"],
+            footer["engine_version"],
+            footer.get("base_currency", ""),
+        )
 
     def metadata(self, table: str) -> dict[str, str]:
         """The footer's keys `riskpipe.*` for a file of that table."""
@@ -152,12 +90,27 @@ class Provenance:
             "riskpipe.config_sha256": self.config_sha256,
             "riskpipe.inputs_sha256": self.inputs_sha256,
             "riskpipe.engine_version": self.engine_version,
+            **({"riskpipe.base_currency": self.base_currency} if self.base_currency else {}),
         }
 
 
-def metadata(store: Store, path: str) -> dict[str, str]:
-    """The `riskpipe.*` keys of a file's footer, without the prefix."""
-    return {k.removeprefix(PREFIX): v for k, v in read_metadata(store, path).items() if k.startswith(PREFIX)}
+def metadata(store: Store, path: str, sha256: str | None = None) -> dict[str, str]:
+    """The `riskpipe.*` keys of a file's footer, without the prefix. :param sha256: see `open_parquet`."""
+    return {k.removeprefix(PREFIX): v for k, v in read_metadata(store, path, sha256).items() if k.startswith(PREFIX)}
+
+
+def schema_of(table: str, *schemas: pa.Schema) -> pa.Schema:
+    """The columns of a table, and of one that is open those that its data have beyond them."""
+    own = SCHEMAS[table]
+    if table not in OPEN:
+        return own
+    further = {field.name: field.type for schema in schemas for field in schema if field.name not in own.names}
+    return pa.schema([*own, *(pa.field(name, plain_type(type_)) for name, type_ in further.items())])
+
+
+def plain_type(type_: pa.DataType) -> pa.DataType:
+    """Of the values, where they are coded as a dictionary."""
+    return type_.value_type if pa.types.is_dictionary(type_) else type_
 
 
 def conform(table: str, data: pa.Table, *, plain: bool = True) -> pa.Table:
@@ -168,7 +121,7 @@ def conform(table: str, data: pa.Table, *, plain: bool = True) -> pa.Table:
     :raises InvalidResultError: a column too many or missing, a wrong type, a null in a required column, NaN
         or infinity in a number, an unknown status, a value without status ok or the reverse.
     """
-    schema = SCHEMAS[table]
+    schema = schema_of(table, data.schema)
     unknown = set(data.column_names) - set(schema.names)
     if unknown:
         raise InvalidResultError(f"{table} has no column {', '.join(sorted(unknown))}")
@@ -181,7 +134,7 @@ def conform(table: str, data: pa.Table, *, plain: bool = True) -> pa.Table:
         else:
             raise InvalidResultError(f"{table}.{field.name} is missing")
     result = pa.table(columns, schema=pa.schema([f.with_type(c.type) for f, c in zip(schema, columns, strict=True)]))
-    if "status" in schema.names and table != "blocks":
+    if "status" in schema.names and table not in _OTHER_STATUS:
         _check_status(table, result)
     return result
 
@@ -248,9 +201,11 @@ def table_sink(
     provenance: Provenance,
     before: Remnant | None = None,
     durable: bool = True,
+    schema: pa.Schema | None = None,
 ) -> Iterator[TableSink]:
     """A result file in place, atomically, when the body ends without error; nothing after an error.
 
+    :param schema: of a table that is open, with its further columns.
     :param before: what the file begins with; its size is the footer's key `riskpipe.begins_at`.
     :raises InvalidResultError: rows that break the table's contract (see `conform`).
     :raises StorageError: the file cannot be written.
@@ -258,7 +213,8 @@ def table_sink(
     footer = provenance.metadata(table)
     if before is not None:
         footer[f"{PREFIX}begins_at"] = str(os.path.getsize(before.path))
-    with atomic_parquet(store, path, SCHEMAS[table], footer, before, durable=durable) as sink:
+    columns, repeating = schema or SCHEMAS[table], REPEATING.get(table, ())
+    with atomic_parquet(store, path, columns, footer, before, durable=durable, repeating=repeating) as sink:
         yield TableSink(table, sink)
 
 
@@ -271,7 +227,8 @@ def row_group_rows(rows: pa.Table, size: int) -> int:
 def write_result(store: Store, path: str, table: str, data: pa.Table, provenance: Provenance) -> WrittenFile:
     """All rows of a file of the run itself at once: what publishing reads, and people look into."""
     checked = conform(table, data, plain=False)
-    with atomic_parquet(store, path, checked.schema, provenance.metadata(table), transient=True) as sink:
+    footer, compressed = provenance.metadata(table), checked.nbytes > _SMALL
+    with atomic_parquet(store, path, checked.schema, footer, transient=True, compressed=compressed) as sink:
         sink.write(checked)
     return sink.written
 
@@ -280,7 +237,10 @@ def write_result_stream(
     store: Store, path: str, table: str, pieces: Iterable[pa.Table], provenance: Provenance
 ) -> WrittenFile:
     """As `write_result`, rows that come in pieces without dictionaries: a row group or more each."""
-    with atomic_parquet(store, path, SCHEMAS[table], provenance.metadata(table), transient=True) as sink:
-        for piece in pieces:
-            sink.write(conform(table, piece))
+    checked = (conform(table, piece) for piece in pieces)
+    begins = list(itertools.islice(checked, 1))
+    footer, compressed = provenance.metadata(table), any(piece.nbytes > _SMALL for piece in begins)
+    with atomic_parquet(store, path, SCHEMAS[table], footer, transient=True, compressed=compressed) as sink:
+        for piece in itertools.chain(begins, checked):
+            sink.write(piece)
     return sink.written

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from riskpipe.errors import StorageError
 from riskpipe.store.filesystem import Store, checked_name
-from riskpipe.store.layout import RUNS, day_name
+from riskpipe.store.layout import REVALUATIONS, RUNS, TRADE_COMPONENTS, day_name
+from riskpipe.store.sealed import unsealed
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,13 @@ class RunFolder:
 
     def described(self) -> dict[str, Any]:
         """run.json. :raises StorageError: it is missing or damaged."""
-        return self.store.read_json(self.run)
+        try:
+            found = unsealed(self.store.read_bytes(self.run))
+            if "as_of" not in found:
+                raise ValueError("it does not say which day the run is of")
+        except ValueError as error:
+            raise StorageError(f"cannot read {self.store.full_path(self.run)}: damaged ({error})") from error
+        return found
 
     # -- paths
 
@@ -71,9 +79,39 @@ class RunFolder:
         return f"{self.root}/inputs/scenarios.arrow"
 
     @property
+    def limits(self) -> str:
+        """The limits of books, as they were read."""
+        return f"{self.root}/inputs/limits.json"
+
+    @property
     def valuation(self) -> str:
         """What all blocks share (valuation.spec)."""
         return f"{self.root}/inputs/valuation.json"
+
+    @property
+    def trade_contents(self) -> str:
+        """What every trade was, by digests (plan.trade_contents)."""
+        return f"{self.root}/inputs/trade_contents.parquet"
+
+    @property
+    def reuse(self) -> str:
+        """What is taken over of an earlier run, and why the rest is not (runs.reuse)."""
+        return f"{self.root}/inputs/reuse.json"
+
+    @property
+    def reused_blocks(self) -> str:
+        """Which trades of each block are taken over of which earlier blocks (valuation.taken_over)."""
+        return f"{self.root}/inputs/reused_blocks.parquet"
+
+    @property
+    def reused_files(self) -> str:
+        """The files of those earlier blocks, with their checksums."""
+        return f"{self.root}/inputs/reused_files.parquet"
+
+    @property
+    def valued_with(self) -> tuple[str, ...]:
+        """The large files of a run that were written with its plan: what blocks are valued with, or taken over by."""
+        return self.market, self.scenarios, self.trade_contents, self.reused_blocks, self.reused_files
 
     @property
     def ledger(self) -> str:
@@ -95,6 +133,21 @@ class RunFolder:
 
     def combined_file(self, name: str) -> str:
         return f"{self.combined}/{checked_name(name)}.parquet"
+
+    @property
+    def trade_components(self) -> str:
+        """Trades' components of figures of the tail (valuation.tail_components)."""
+        return f"{self.root}/trade_components.parquet"
+
+    @property
+    def revaluations(self) -> str:
+        """What books lose under the moves of `reverse_stress` (valuation.revaluation)."""
+        return f"{self.root}/revaluations.parquet"
+
+    @property
+    def beside(self) -> dict[str, str]:
+        """What analyses read beside a day's tables, where it is there: name -> path."""
+        return {TRADE_COMPONENTS: self.trade_components, REVALUATIONS: self.revaluations}
 
     @property
     def blocks(self) -> str:
@@ -119,6 +172,16 @@ class RunFolder:
     @property
     def report(self) -> str:
         return f"{self.root}/report.html"
+
+    @property
+    def freed(self) -> str:
+        """What `runs gc` has freed of the run, and when."""
+        return f"{self.root}/freed.json"
+
+    @property
+    def stop(self) -> str:
+        """Asks whoever is at work on the run to drain (`riskpipe runs stop`)."""
+        return f"{self.root}/stop"
 
     @property
     def log(self) -> str:

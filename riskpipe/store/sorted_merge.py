@@ -19,9 +19,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from riskpipe.store.filesystem import Store
-from riskpipe.store.parquet import WrittenFile, atomic_parquet, open_parquet, reading
-from riskpipe.store.pieces import Key
+from riskpipe.store.parquet import atomic_parquet, open_parquet, reading
 from riskpipe.store.result_tables import InvalidResultError
+from riskpipe.store.written_files import Key, WrittenFile
 
 WINDOW_BYTES = 256 << 20
 _LEAST_BATCH = 256

@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
+from types import MappingProxyType
 
 import pyarrow as pa
 
 from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import published_day
-from riskpipe.store.parquet import Remnant, WrittenFile
-from riskpipe.store.result_tables import (
-    SCHEMAS,
-    SORT_KEYS,
-    Provenance,
-    TableSink,
-    metadata,
-    row_group_rows,
-    table_sink,
-)
+from riskpipe.store.parquet import Remnant, open_parquet
+from riskpipe.store.result_tables import Provenance, TableSink, metadata, row_group_rows, schema_of, table_sink
 from riskpipe.store.run_folder import RunFolder
 from riskpipe.store.sorted_merge import WINDOW_BYTES, Source, merge_open, merge_to_file
+from riskpipe.store.table_schemas import OPEN, SCHEMAS, SORT_KEYS
+from riskpipe.store.written_files import WrittenFile
 
 FILE_BYTES = 256 << 20
 _ROW_GROUP_BYTES = 64 << 20
@@ -31,6 +26,20 @@ _ROW_GROUP_BYTES = 64 << 20
 _MOST_HOLE = 4 << 30
 # The same in every row of a day, so not read from the blocks: a reused block was made under another run's id.
 _CONSTANT = ("as_of_date", "run_id")
+
+Columns = Mapping[str, pa.ChunkedArray]
+"""By name, of some rows."""
+
+
+@dataclass(frozen=True)
+class Added:
+    """Columns that follow from others, and are not in blocks' files.
+
+    :param names: of the columns. :param of: makes them of rows, whose strings are dictionaries.
+    """
+
+    names: tuple[str, ...]
+    of: Callable[[pa.Table], Columns]
 
 
 def merge_part(
@@ -41,6 +50,7 @@ def merge_part(
     provenance: Provenance,
     replaces: str | None = None,
     window_bytes: int = WINDOW_BYTES,
+    added: Added | None = None,
 ) -> WrittenFile:
     """One file of a day of a table that has a row a trade, merged from blocks' files; without rows if there are none.
 
@@ -49,14 +59,18 @@ def merge_part(
     :param sources: at most `most_open`, each sorted by (book, trade_id); as_of_date and run_id are taken from
         `provenance` instead.
     :param replaces: the published file whose bytes it keeps before its own (parquet.Remnant).
+    :param added: columns that the sources lack.
     :raises InvalidResultError: sources that are not sorted, rows that are there twice, or a broken contract.
     :raises StorageError: a source cannot be read, or the file not written.
     """
     before = _remnant(store, [] if replaces is None else [replaces])
-    windows = merge_open(store, sources, _varying(table), SORT_KEYS[table], window_bytes)
-    with table_sink(store, path, table, provenance, before) as sink:
+    schema = _schema_of(store, table, sources)
+    wanted = _varying(schema, () if added is None else added.names)
+    windows = merge_open(store, sources, wanted, SORT_KEYS[table], window_bytes)
+    with table_sink(store, path, table, provenance, before, schema=schema) as sink:
         for rows in _row_groups(windows):
-            sink.write(_with_constants(rows, table, provenance), max(rows.num_rows, 1))
+            further = {} if added is None else added.of(rows)
+            sink.write(_with_constants(rows, table, provenance, further), max(rows.num_rows, 1))
     return sink.written
 
 
@@ -77,11 +91,24 @@ def merge_some(
     store: Store, table: str, sources: Sequence[Source], path: str, window_bytes: int = WINDOW_BYTES
 ) -> WrittenFile:
     """Some of the sources of `merge_part` as one file, which then stands for them."""
-    return merge_to_file(store, sources, _varying(table), SORT_KEYS[table], path, window_bytes)
+    schema = _varying(_schema_of(store, table, sources))
+    return merge_to_file(store, sources, schema, SORT_KEYS[table], path, window_bytes)
 
 
-def _varying(table: str) -> pa.Schema:
-    return pa.schema([field for field in SCHEMAS[table] if field.name not in _CONSTANT])
+def _schema_of(store: Store, table: str, sources: Sequence[Source]) -> pa.Schema:
+    """The columns of a table; those of one that is open are what its sources have."""
+    if table not in OPEN:
+        return SCHEMAS[table]
+
+    def schema(source: Source) -> pa.Schema:
+        with open_parquet(store, source.path) as file:
+            return file.schema_arrow
+
+    return schema_of(table, *store.overlapped(schema, sources))
+
+
+def _varying(schema: pa.Schema, added: Sequence[str] = ()) -> pa.Schema:
+    return pa.schema([field for field in schema if field.name not in (*_CONSTANT, *added)])
 
 
 def stage(
@@ -168,7 +195,7 @@ class _Parts:
         self.written: list[WrittenFile] = []
 
     def write(self, rows: pa.Table) -> None:
-        sink = self._sink or self._open()
+        sink = self._sink or self._open(schema_of(self._table, rows.schema))
         sink.write(_with_constants(rows, self._table, self._provenance), max(rows.num_rows, 1))
         if sink.bytes_so_far >= self._file_bytes:
             self._close(sink)
@@ -176,12 +203,13 @@ class _Parts:
     def finish(self) -> None:
         """Ends the last part; there is one even if there are no rows."""
         if self._sink is not None or not self.written:
-            self._close(self._sink or self._open())
+            self._close(self._sink or self._open(SCHEMAS[self._table]))
 
-    def _open(self) -> TableSink:
+    def _open(self, schema: pa.Schema) -> TableSink:
         path = f"{self._directory}/part-{len(self.written):03d}.parquet"
         before, self._before = self._before, None
-        self._sink = self._stack.enter_context(table_sink(self._store, path, self._table, self._provenance, before))
+        sink = table_sink(self._store, path, self._table, self._provenance, before, schema=schema)
+        self._sink = self._stack.enter_context(sink)
         return self._sink
 
     def _close(self, sink: TableSink) -> None:
@@ -191,9 +219,11 @@ class _Parts:
         self._sink = None
 
 
-def _with_constants(rows: pa.Table, table: str, provenance: Provenance) -> pa.Table:
+def _with_constants(
+    rows: pa.Table, table: str, provenance: Provenance, further: Columns = MappingProxyType({})
+) -> pa.Table:
     values = {"as_of_date": provenance.as_of_date, "run_id": provenance.run_id}
-    columns = {name: rows[name] for name in rows.column_names}
+    columns = {name: rows[name] for name in rows.column_names} | dict(further)
     for name in _CONSTANT:
         if name in SCHEMAS[table].names:
             type_ = SCHEMAS[table].field(name).type

@@ -19,8 +19,10 @@ from numpy.typing import NDArray
 from riskpipe.errors import InputError
 from riskpipe.kernels.sums import in_range, zeros
 from riskpipe.store.filesystem import Store
-from riskpipe.store.parquet import WrittenFile, open_parquet
-from riskpipe.store.result_tables import SCHEMAS, write_result_stream
+from riskpipe.store.parquet import open_parquet
+from riskpipe.store.result_tables import write_result_stream
+from riskpipe.store.table_schemas import SCHEMAS
+from riskpipe.store.written_files import WrittenFile
 from riskpipe.valuation.context import Context, open_context
 
 RANGE_BYTES = 24 << 20

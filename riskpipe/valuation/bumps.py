@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ class FirstBumps:
 
     scenarios: ScenarioSet
     snapshot: MarketSnapshot
+    _described: dict[int, tuple[str, float]] = field(default_factory=dict, compare=False)
 
     def group(self, column: np.int64) -> int:
         """Position among the snapshot's groups."""
@@ -41,6 +42,14 @@ class FirstBumps:
             return size
         group = self.snapshot.groups[self.group(column)]
         return size / reference_price(self.snapshot.x0[group.start : group.stop])
+
+    def described(self, family: Family, column: np.int64) -> tuple[str, float]:
+        """Label and reported size of a subject of one column; all blocks ask for the same ones."""
+        key = int(column)
+        if key not in self._described:
+            size = self.size(family, np.array([key]))
+            self._described[key] = str(self.scenarios.names[key].as_py()), self.reported(family, column, size)
+        return self._described[key]
 
     def _first(self, column: np.int64) -> tuple[int, float]:
         """Its position in x0, and its level."""

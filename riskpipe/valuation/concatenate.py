@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
 from riskpipe.store.filesystem import Store
-from riskpipe.store.parquet import WrittenFile, read_parquet
+from riskpipe.store.parquet import read_parquet
 from riskpipe.store.pieces import write_piece
 from riskpipe.store.result_tables import ResultStatus
 from riskpipe.store.sorted_merge import Source
+from riskpipe.store.written_files import WrittenFile
 from riskpipe.valuation.context import open_context
 
 

@@ -17,7 +17,8 @@ from riskpipe.kernels.sums import BYTES_A_SUM
 from riskpipe.market.model import MarketModel
 from riskpipe.market.scenarios import ScenarioSet
 from riskpipe.market.snapshot import MarketSnapshot
-from riskpipe.measures.summed_columns import summed_columns
+from riskpipe.measures.families import Family
+from riskpipe.measures.summed_columns import all_summed, summed_columns
 from riskpipe.plan.block import Block
 from riskpipe.plan.selection import Selection, parse_selection
 from riskpipe.products.base import Product
@@ -27,9 +28,13 @@ from riskpipe.store.location import open_store
 from riskpipe.store.parquet import read_parquet
 from riskpipe.store.run_folder import RunFolder
 from riskpipe.store.trade_rows import ProductRows
+from riskpipe.valuation.bumps import FirstBumps
+from riskpipe.valuation.recent_rows import RecentRows
+from riskpipe.valuation.recent_vectors import RecentVectors
+from riskpipe.valuation.reuse_terms import Reuse, ReuseTerms, read_reuse
 from riskpipe.valuation.spec import read_spec
 
-LEVELS_BYTES = 32 << 20
+LEVELS_BYTES = 64 << 20
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,10 @@ class ColumnClass:
     groups: NDArray[np.int64]
     horizon: int
 
+    def missing(self, lanes: int) -> int:
+        """Columns to a multiple of `lanes`."""
+        return -len(self.columns) % lanes
+
 
 class Context:
     """The opened inputs of one run."""
@@ -54,13 +63,15 @@ class Context:
         self.folder = folder
         self.spec = read_spec(folder)
         self.portfolio = open_store(self.spec.portfolio)
+        self.recent_rows = RecentRows(self.portfolio)
+        self.recent_vectors = RecentVectors()
         self.snapshot = MarketSnapshot.open(self._local(folder.market))
         self.scenarios = ScenarioSet.open(self._local(folder.scenarios))
         self.products: Mapping[str, Product] = catalogue()
         self._models: dict[int, MarketModel] = {}
         self._rows: dict[str, ProductRows] = {}
         self._numbered: dict[str, tuple[NDArray[np.int64], pa.Table]] = {}
-        self._classes: dict[tuple[str, int, int], tuple[ColumnClass, ...]] = {}
+        self._classes: dict[bytes, tuple[ColumnClass, ...]] = {}
         self._levels: dict[bytes, FloatArray] = {}
         self._levels_bytes = 0
 
@@ -81,6 +92,26 @@ class Context:
         if horizon not in self._models:
             self._models[horizon] = MarketModel(self.snapshot, self.spec.conventions, horizon)
         return self._models[horizon]
+
+    @cached_property
+    def bumps(self) -> FirstBumps:
+        return FirstBumps(self.scenarios, self.snapshot)
+
+    @cached_property
+    def flow_model(self) -> MarketModel:
+        """Today's market, for cash flows."""
+        return MarketModel(self.snapshot, self.spec.conventions, by_flow=True)
+
+    @cached_property
+    def reuse(self) -> Reuse | None:
+        """What is taken over of an earlier run; None: nothing is."""
+        if not self._sha256(self.folder.reuse):
+            return None
+        found = read_reuse(self.folder)
+        value = found["terms"]
+        terms = ReuseTerms(value["run_id"], tuple(value["measures"]), value["sets"], tuple(value["stored"]))
+        counts = {name: found[name] for name in ("since", "taken_over", "priced")}
+        return Reuse(self.folder, terms, counts, self._sha256)
 
     @cached_property
     def selection(self) -> Selection:
@@ -132,18 +163,32 @@ class Context:
             self._numbered[product] = (numbers, table)  # the table is ordered by path and row
         return self._numbered[product]
 
-    def set_columns(self, set_name: str, start: int, stop: int) -> slice:
-        """The set's columns within [start, stop) of the ScenarioSet; empty if it has none there."""
+    def set_columns(self, set_name: str, start: int, stop: int) -> NDArray[np.int64]:
+        """The set's columns within [start, stop) of the ScenarioSet, ascending; none if it has none there."""
         if set_name not in self.scenarios.sets:
-            return slice(0, 0)
+            return np.empty(0, np.int64)
         whole = self.scenarios.columns_of(set_name)
-        first, last = max(whole.start, start), min(whole.stop, stop)
-        return slice(first, max(first, last))
+        return np.arange(max(whole.start, start), min(whole.stop, stop))
+
+    def has_whole_set(self, set_name: str, start: int, stop: int) -> bool:
+        """Whether there is such a set, and all of its columns are in [start, stop)."""
+        if set_name not in self.scenarios.sets:
+            return False
+        whole = self.scenarios.columns_of(set_name)
+        return bool(start <= whole.start and whole.stop <= stop)
+
+    def bumped_groups(self, family: Family, start: int, stop: int) -> NDArray[np.int64]:
+        """Groups that trades have numbers of a family by, in its columns within [start, stop)."""
+        columns = self.set_columns(family.name, start, stop)
+        if not family.by_first:
+            return np.unique(self.scenarios.touched_groups(columns, self.snapshot)[1]).astype(np.int64)
+        return np.unique([self.bumps.group(column) for column in columns[:: family.width]]).astype(np.int64)
 
     @property
     def bytes_a_book(self) -> int:
         """What the sums of one book take."""
-        return BYTES_A_SUM * sum(summed_columns(self.scenarios, measure) for measure in self.spec.measures)
+        summed = all_summed(self.scenarios, self.spec.measures)
+        return BYTES_A_SUM * sum(summed_columns(self.scenarios, what) for what in summed)
 
     def levels(self, columns: NDArray[np.int64]) -> FloatArray:
         """float64[n_factors, m]: every factor's level in some columns; not to be written to.
@@ -156,16 +201,38 @@ class Context:
         if known is not None:
             return known
         levels = self.scenarios.levels(self.snapshot.x0, columns)
+        self._keep(name, levels)
+        return levels
+
+    def levels_of(self, classes: tuple[ColumnClass, ...], lanes: int) -> FloatArray:
+        """Likewise, in the columns of classes that move different trades: those of all classes side by side in the same
+        places, each class's last one again until there is a multiple of `lanes` of them, as many for all.
+        """
+        filled = [np.append(each.columns, np.repeat(each.columns[-1:], each.missing(lanes))) for each in classes]
+        if len(filled) == 1:
+            return self.levels(filled[0])
+        name = b"together" + b"".join(columns.tobytes() for columns in filled)
+        if name not in self._levels:
+            x0 = self.snapshot.x0
+            levels = self.scenarios.levels(x0, filled[0])
+            for columns in filled[1:]:
+                own = self.scenarios.levels(x0, columns)
+                moved = (own != x0[:, None]).any(axis=1)
+                levels[moved] = own[moved]
+            self._keep(name, levels)
+            return levels
+        return self._levels[name]
+
+    def _keep(self, name: bytes, levels: FloatArray) -> None:
         if self._levels_bytes + levels.nbytes <= LEVELS_BYTES:
             self._levels[name] = levels
             self._levels_bytes += levels.nbytes
-        return levels
 
-    def classes(self, columns: slice) -> tuple[ColumnClass, ...]:
-        """The columns by what they touch; those that touch most of the market make one class together."""
-        key = ("", columns.start, columns.stop)
+    def classes(self, columns: NDArray[np.int64]) -> tuple[ColumnClass, ...]:
+        """The columns, ascending, by what they touch; those that touch most of the market make one class together."""
+        key = columns.tobytes()
         if key not in self._classes:
-            self._classes[key] = tuple(self._classify(np.arange(columns.start, columns.stop)))
+            self._classes[key] = tuple(self._classify(columns))
         return self._classes[key]
 
     def _classify(self, columns: NDArray[np.int64]) -> list[ColumnClass]:

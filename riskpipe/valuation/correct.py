@@ -14,8 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from riskpipe.plan.block import Block
-from riskpipe.store.parquet import WrittenFile
-from riskpipe.store.result_tables import SCHEMAS, write_result_stream
+from riskpipe.store.result_tables import write_result_stream
+from riskpipe.store.table_schemas import SCHEMAS
+from riskpipe.store.written_files import WrittenFile
 from riskpipe.valuation.context import open_context
 from riskpipe.valuation.run_block import read_trades, value_block
 
@@ -26,7 +27,7 @@ LIMB_COLUMNS = ("high", "middle", "low")
 class CorrectionPayload:
     """Parts of blocks (with their rows) whose trades failed under another range of the same scenario set.
 
-    :param measures: of each part, those to be taken out of the sums.
+    :param parts: each with the scenario sets whose sums it is to be taken out of.
     """
 
     root: str
@@ -39,11 +40,11 @@ def correct_sums(payload: CorrectionPayload) -> WrittenFile:
     """Write partial sums that, added to the run's, take the trades out."""
     context = open_context(payload.root, payload.run_id)
     tables = []
-    for block, measures in payload.parts:
+    for block, sets in payload.parts:
         trades, rows = read_trades(context, block)
         made = value_block(context, block, trades, rows).partials()
         partials = pa.concat_tables([SCHEMAS["partials"].empty_table(), *made])
-        wanted = pc.is_in(partials.column("measure"), value_set=pa.array(measures, pa.string()))
+        wanted = pc.is_in(partials.column("scenario_set"), value_set=pa.array(sets, pa.string()))
         tables.append(negated(partials.filter(wanted)))
     path = context.folder.combined_file(payload.name)
     ordered = pa.concat_tables(tables).sort_by("book")

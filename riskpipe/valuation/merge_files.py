@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from riskpipe.store.parquet import WrittenFile, refuse_changed
+from riskpipe.store.parquet import refuse_changed
 from riskpipe.store.sorted_merge import Source
-from riskpipe.store.stage import merge_part, merge_some
-from riskpipe.valuation.context import open_context
+from riskpipe.store.stage import Added, merge_part, merge_some
+from riskpipe.store.table_schemas import FACTOR_COLUMNS
+from riskpipe.store.written_files import WrittenFile
+from riskpipe.valuation.context import Context, open_context
+from riskpipe.valuation.factor_columns import FactorColumns
 
 # A worker has this beside what it keeps for valuing blocks.
 MERGE_WINDOW_BYTES = 64 << 20
@@ -65,10 +68,16 @@ def make_part(payload: PartPayload) -> WrittenFile:
     if not payload.linked:
         provenance = replace(context.spec.provenance, engine_version=payload.engine_version)
         table, path = payload.table, payload.path
-        return merge_part(context.store, table, payload.sources, path, provenance, payload.replaces, MERGE_WINDOW_BYTES)
+        how = (provenance, payload.replaces, MERGE_WINDOW_BYTES, added_columns(context, table))
+        return merge_part(context.store, table, payload.sources, path, *how)
     (source,) = payload.sources
     if source.sha256 is None or source.rows is None:
         raise AssertionError(f"{source.path} is published as it is, but what it is was not recorded")
     refuse_changed(context.store, source.path, source.sha256)
     context.store.copy(source.path, payload.path)
     return WrittenFile(payload.path, source.rows[1], source.bytes, source.sha256)
+
+
+def added_columns(context: Context, table: str) -> Added | None:
+    """What the day's files have that blocks' do not."""
+    return Added(FACTOR_COLUMNS, FactorColumns(context.snapshot)) if table == "sensitivities" else None

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
 from riskpipe.kernels.sums import BYTES_A_SUM, accumulate
-from riskpipe.measures.catalogue import ADDITIVE_MEASURES, PNL_SETS
+from riskpipe.market.scenarios import BASE
+from riskpipe.measures.catalogue import ADDITIVE_MEASURES
+from riskpipe.measures.pnl_sets import pnl_set
 from riskpipe.plan.block import Block
 from riskpipe.plan.costs import SUM_RANGE_BYTES
 from riskpipe.valuation.book_sums import BookSums, SumKey, Sums
@@ -31,7 +33,7 @@ def partial_sums(
 ) -> Iterator[pa.Table]:
     """Rows of the table `partials`, of a range of books after the other in ascending order.
 
-    :param pnl_first: scenario set -> position within the set of the block's first column of it.
+    :param pnl_first: scenario set of which the block has columns -> position within the set of the first of them.
     :param range_bytes: about what the sums of a range may take.
     """
     summed = list(_summed(block, parts, pnl_first))
@@ -42,17 +44,20 @@ def partial_sums(
         groups = [_groups(part, some) for part in parts]
         sums = {one.key: _sum(one, len(some), parts, groups) for one in summed}
         yield BookSums(some, sums=sums).table()
+    yield from (part.taken_sums for part in parts if part.taken_sums is not None)
 
 
 def _summed(block: Block, parts: Sequence[Part], pnl_first: Mapping[str, int]) -> Iterator[_Summed]:
     for measure in block.measures:
         if measure in ADDITIVE_MEASURES:
-            yield _Summed(SumKey("base", measure, 0), 1)
-        elif measure in PNL_SETS:
-            name = PNL_SETS[measure]
+            yield _Summed(SumKey(BASE, measure, 0), 1)
+    known = frozenset[str]().union(*(part.summed_sets for part in parts))
+    for name, first in pnl_first.items():
+        found = pnl_set(name) if name not in known else None
+        if found is not None and found.measure in block.measures:
             # Of trades that all failed as a whole nobody knows the columns: a zero stands for them.
-            width = next((part.pnl[name].shape[1] for part in parts if name in part.pnl), 0)
-            yield _Summed(SumKey(name, measure, pnl_first.get(name, 0)), max(width, 1))
+            width = next((part.pnl[name].shape[1] for part in parts if name in part.pnl), 1)
+            yield _Summed(SumKey(name, found.measure, first), width)
 
 
 def _groups(part: Part, books: tuple[str, ...]) -> NDArray[np.int32]:
@@ -65,22 +70,29 @@ def _groups(part: Part, books: tuple[str, ...]) -> NDArray[np.int32]:
 def _sum(one: _Summed, books: int, parts: Sequence[Part], groups: Sequence[NDArray[np.int32]]) -> Sums:
     sums = Sums.empty(books, one.columns)
     for part, group in zip(parts, groups, strict=True):
-        status = part.statuses.get(one.key.measure, np.full(len(group), FAILED))
+        failed, is_ok = _outcome(one, part)
         sums.trades += np.bincount(group[group >= 0], minlength=books)
-        sums.failed_trades += np.bincount(group[(group >= 0) & (status == FAILED)], minlength=books)
+        sums.failed_trades += np.bincount(group[(group >= 0) & failed], minlength=books)
         values = _values(one, part)
         if values is not None:
-            accumulate(values, np.where(status == OK, group, -1).astype(np.int32), 0, sums.limbs)
+            accumulate(values, np.where(is_ok, group, -1).astype(np.int32), 0, sums.limbs)
     sums.present = sums.trades > 0
     return sums
+
+
+def _outcome(one: _Summed, part: Part) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """bool[trades]: those that failed, and those that have a number."""
+    if one.key.scenario_set != BASE:
+        is_ok = part.has_pnl(one.key.scenario_set)
+        return ~is_ok, is_ok
+    status = part.statuses.get(one.key.measure, np.full(len(part.trades), FAILED))
+    return status == FAILED, status == OK
 
 
 def _values(one: _Summed, part: Part) -> FloatArray | None:
     """float64[trades, columns]; None: there are none."""
     measure = one.key.measure
-    if measure in PNL_SETS:
-        values = part.pnl.get(one.key.scenario_set)
-        return values if values is not None and values.shape[1] else None
-    if measure not in part.values:
-        return None
-    return np.ascontiguousarray((part.values[measure] * part.conversion)[:, None])
+    if one.key.scenario_set != BASE:
+        return part.pnl.get(one.key.scenario_set)
+    found = part.in_base(measure)
+    return None if found is None else np.ascontiguousarray(found[:, None])

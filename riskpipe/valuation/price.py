@@ -6,26 +6,30 @@ the trades, and of P&L columns, gives the same bits.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
-from riskpipe.errors import Reason, described, is_interrupt, out_of_memory
+from riskpipe.errors import Reason
 from riskpipe.kernels.pnl import pnl_into
 from riskpipe.kernels.sums import LARGEST_TERM, summable
-from riskpipe.measures.catalogue import PNL_SETS, families
+from riskpipe.measures.catalogue import families
 from riskpipe.measures.families import Family
+from riskpipe.measures.measure_names import CASH_FLOWS
+from riskpipe.measures.pnl_sets import pnl_set, pnl_sets
 from riskpipe.products.base import Prepared, Product
 from riskpipe.products.dependencies import Dependencies, dependencies
 from riskpipe.products.trades import Trades
-from riskpipe.store.process import hold_standard_descriptors
-from riskpipe.valuation.bumps import FirstBumps
+from riskpipe.valuation.causes import trouble, without_level
+from riskpipe.valuation.changes import CHUNK_CHANGES, Moved, add_changes
 from riskpipe.valuation.context import ColumnClass, Context
-from riskpipe.valuation.part import FAILED, NOT_APPLICABLE, OK, SEVERAL, Part, Sensitivity
+from riskpipe.valuation.family_sums import FamilySums
+from riskpipe.valuation.figures import add_figures
+from riskpipe.valuation.flow_rows import add_cash_flows
+from riskpipe.valuation.part import FAILED, OK, Part, Sensitivity
+from riskpipe.valuation.together import together
 
 # Scenarios priced at a time: rows of levels and discount factors of this width stay in the second-level cache.
 TILE = 128
@@ -40,86 +44,22 @@ def value_trades(
 ) -> Part:
     """Every measure of every trade from columns [start, stop).
 
-    :raises Exception: whatever the product's code raises; see `isolate`.
+    :raises Exception: whatever the product's code raises; see `isolate.isolate`.
     """
     return _Valuation(context, product, trades, measures, start, stop).run()
 
 
-def isolate(trades: Trades, value: Callable[[Trades], Part]) -> Iterator[Part]:
-    """`value(trades)`; when that raises, the halves of it, down to the trades that raise by themselves.
+def value_columns(
+    context: Context, product: Product, trades: Trades, set_name: str, columns: NDArray[np.int64]
+) -> Part:
+    """P&L of every trade under some columns of a set: the bits that these have beside all others.
 
-    Whatever a product raises, `sys.exit()` too; but MemoryError and Ctrl-C are not the trades' fault and are raised.
+    :param columns: of the ScenarioSet, ascending.
+    :raises Exception: whatever the product's code raises; see `isolate.isolate`.
     """
-    failure = ""
-    try:
-        with np.errstate(all="ignore"):  # what is not finite in the end becomes a failure with its trade's name
-            part = value(trades)
-    except BaseException as error:
-        if out_of_memory(error) or is_interrupt(error):
-            raise
-        failure = described(error)
-    finally:
-        hold_standard_descriptors()
-    if not failure:
-        yield part
-        return
-    if len(trades) == 1:
-        yield _failed(trades, failure)
-        return
-    middle = len(trades) // 2
-    yield from isolate(trades.slice(0, middle), value)
-    yield from isolate(trades.slice(middle, len(trades)), value)
-
-
-def _failed(trades: Trades, message: str) -> Part:
-    part = Part(trades, [None] * len(trades), np.full(len(trades), np.nan))
-    part.fail(np.arange(len(trades)), "price", Reason.PRICING_ERROR, message)
-    return part
-
-
-def _trouble(value: float, converted: float) -> str:
-    """:param converted: `value` in the base currency."""
-    number = value if abs(value) > LARGEST_TERM else converted
-    if math.isfinite(value) and abs(number) > LARGEST_TERM and math.isfinite(number):
-        return f"is {number:.3g}, too large for exact sums, which end at {LARGEST_TERM:.1e}"
-    return "is not a finite number"
-
-
-class _FamilySums:
-    """What the numbers of a family's subjects add up to, by the trades' positions.
-
-    :ivar totals: measure that is wanted -> float64[n], NaN where a number of a subject is none.
-    :ivar subjects: int64[n], how many subjects the trade depends on.
-    :ivar broken: bool[n], trades that have no total: by a subject, or from the beginning.
-    """
-
-    def __init__(self, family: Family, measures: tuple[str, ...], bad: NDArray[np.bool_]) -> None:
-        self.family = family
-        self.totals = {m: np.zeros(len(bad)) for m in family.measures if m in measures}
-        self.subjects = np.zeros(len(bad), np.int64)
-        self.broken = bad.copy()
-
-    def add(
-        self, rows: NDArray[np.int32], numbers: Mapping[str, FloatArray], finite: NDArray[np.bool_]
-    ) -> dict[str, FloatArray]:
-        """Add one subject's numbers, each by measure float64[m] of the trades at `rows`.
-
-        :param finite: bool[m], trades all of whose numbers are.
-        :return: the numbers that were added.
-        """
-        self.broken[rows[~finite]] = True
-        self.subjects[rows] += 1
-        added = {measure: np.where(finite, numbers[measure], np.nan) for measure in self.totals}
-        for measure, total in self.totals.items():
-            total[rows] += added[measure]
-        return added
-
-    def status(self) -> NDArray[np.uint8]:
-        """uint8[n]"""
-        good = np.where(self.subjects == 0, NOT_APPLICABLE, OK)
-        if self.family.total == "only":
-            good = np.where(self.subjects > 1, SEVERAL, good)
-        return np.where(self.broken, FAILED, good)
+    valuation = _Valuation(context, product, trades, (), 0, 0)
+    valuation.pnl_under(set_name, columns)
+    return valuation.part
 
 
 class _Valuation:
@@ -138,7 +78,7 @@ class _Valuation:
         stop: int,
     ) -> None:
         self._context = context
-        self._bumps = FirstBumps(context.scenarios, context.snapshot)
+        self._bumps = context.bumps
         self._product = product
         self._trades = trades
         self._measures = measures
@@ -161,11 +101,12 @@ class _Valuation:
         lost = np.flatnonzero(self.bad).astype(np.int32)
         self._fail("price", "the present value", lost, self.base[lost])
         self._set("pv", self.base, np.where(self.bad, FAILED, OK))
+        add_figures(self.part, self._product, self._context.model(), self.base, self.bad, self._measures)
+        if CASH_FLOWS in self._measures:
+            add_cash_flows(self.part, self._product, self._context.flow_model, self.base, self.bad)
         for family in families(self._measures):
             self._family(family)
-        for measure, set_name in PNL_SETS.items():
-            if measure in self._measures:
-                self._pnl(measure, set_name)
+        self._pnl()
         return self.part
 
     def _price(self, rows: NDArray[np.int32], x: FloatArray, horizon: int = 0) -> FloatArray:
@@ -202,32 +143,15 @@ class _Valuation:
         causes = [""] * len(rows)
         if lost.size:
             found = self._prepared[horizon].why_not(rows[lost], np.ascontiguousarray(x))
-            absent = self._without_level(rows[lost], x[:, 0])
+            absent = without_level(self._context.snapshot, self._needs, rows[lost], x[:, 0])
             for k, cause, unknown in zip(lost.tolist(), found, absent, strict=True):
                 causes[k] = unknown or cause
         converted = value * self.part.conversion[rows]
         messages = [
-            f"{what} {_trouble(*numbers)}{where}" + (f": {cause}" if cause else "")
+            f"{what} {trouble(*numbers)}{where}" + (f": {cause}" if cause else "")
             for cause, *numbers in zip(causes, value.tolist(), converted.tolist(), strict=True)
         ]
         self.part.fail_each(rows, stage, Reason.NUMERICAL, messages)
-
-    def _without_level(self, rows: NDArray[np.int32], levels: FloatArray) -> list[str]:
-        """For each trade a factor that it depends on and that has no level; nothing where all have one.
-
-        :param levels: float64[n_factors].
-        """
-        absent = np.flatnonzero(np.isnan(levels))
-        if not absent.size:
-            return [""] * len(rows)
-        snapshot = self._context.snapshot
-        first = np.full(len(snapshot.groups) + 1, -1)  # the last element is that of trades without a group
-        first[snapshot.group_of_factor[absent[::-1]]] = absent[::-1]
-        found = np.full(len(rows), -1)
-        for column in (*self._needs.pricing, *self._needs.conversion):
-            found = np.where(found < 0, first[column[rows]], found)
-        ids = snapshot.factor_ids
-        return ["" if k < 0 else f"{ids[k]} has no level there, `riskpipe check` says why" for k in found.tolist()]
 
     def _fail_columns(
         self,
@@ -249,24 +173,37 @@ class _Valuation:
     # -- sensitivities
 
     @cached_property
-    def _order(self) -> NDArray[np.int32]:
-        return self._product.pricing_order(self._trades)
+    def _alive(self) -> NDArray[np.int32]:
+        """Trades that have a value, in the order in which they are priced."""
+        order = self._product.pricing_order(self._trades)
+        return order[~self.bad[order]]
+
+    @cached_property
+    def _used(self) -> NDArray[np.bool_]:
+        """bool[groups]: some trade depends on the group."""
+        return self._needs.used(len(self._context.snapshot.groups))
 
     def _touched(self, columns: ColumnClass, *, converted: bool) -> NDArray[np.int32]:
-        """Trades that the columns move, less those without a value, in the order in which they are priced."""
-        moved = np.ones(len(self._trades), np.bool_)
-        if not columns.horizon:
-            groups = len(self._context.snapshot.groups)
-            moved = self._needs.touched(columns.groups, groups, converted=converted)
-        return self._order[(moved & ~self.bad)[self._order]]
+        """Those of `_alive` that the columns move."""
+        if columns.horizon:
+            return self._alive
+        groups = len(self._context.snapshot.groups)
+        moved = self._needs.touched(columns.groups, groups, converted=converted)
+        return self._alive[moved.take(self._alive)]
 
     def _family(self, family: Family) -> None:
-        sums = _FamilySums(family, self._measures, self.bad)
-        for columns in self._context.classes(self._context.set_columns(family.name, *self._range)):
-            rows = self._touched(columns, converted=False)
-            if len(rows):
-                self._subjects(sums, columns, rows)
-            if family.translated:
+        sums = FamilySums(family, self._measures, self.bad)
+        every = self._context.classes(self._context.set_columns(family.name, *self._range))
+        classes = [columns for columns in every if columns.horizon or self._used[columns.groups].any()]
+        priced = [(columns, self._touched(columns, converted=False)) for columns in classes]
+        if family.is_plain and family.total == "none":
+            self._points(sums, priced)
+        else:
+            for columns, rows in priced:
+                if len(rows):
+                    self._subjects(sums, columns, rows)
+        if family.translated:
+            for columns, rows in priced:
                 self._translations(sums, columns, rows)
         for total in sums.totals.values():
             converted = total * self.part.conversion
@@ -278,12 +215,50 @@ class _Valuation:
         for measure, total in sums.totals.items():
             self._set(measure, total, status)
 
-    def _subjects(self, sums: _FamilySums, columns: ColumnClass, rows: NDArray[np.int32]) -> None:
+    def _points(self, sums: FamilySums, priced: list[tuple[ColumnClass, NDArray[np.int32]]]) -> None:
+        """As `_subjects`, of all classes of a family of plain changes that has no total: as many at once as may be."""
+        touched = [
+            (columns, rows, self._touched(columns, converted=True) if sums.family.translated else rows)
+            for columns, rows in priced
+            if len(rows)
+        ]
+        for group in together(touched, len(self._trades), LANES, CHUNK_CHANGES):
+            x = self._context.levels_of(group.classes, LANES)
+            values, fx = self._price(group.rows, x), self._fx.evaluate(x)
+            if not np.isfinite(values).all():  # they are told one by one
+                for columns, rows in group.members:
+                    self._subjects(sums, columns, rows)
+                continue
+            first = 0
+            for columns, rows in group.members:
+                self._add_changes(sums, columns, rows, values[first : first + len(rows)], fx)
+                first += len(rows)
+
+    def _add_changes(
+        self,
+        sums: FamilySums,
+        columns: ColumnClass,
+        rows: NDArray[np.int32],
+        values: FloatArray,
+        fx: FloatArray,
+    ) -> None:
+        """:param values: float64[m, k], all finite; `fx`: float64[rates, k]; beyond the class's they do not count."""
+        count, step = len(columns.columns), max(1, CHUNK_CHANGES // len(rows))
+        for first in range(0, count, step):
+            some = slice(first, min(first + step, count))
+            moved = Moved(columns.columns[some], rows, values[:, some], self.base[rows])
+            add_changes(self.part, sums, self._bumps, moved, (self._fx0, fx[:, some], self._fx_position))
+
+    def _subjects(self, sums: FamilySums, columns: ColumnClass, rows: NDArray[np.int32]) -> None:
         """The numbers of those subjects whose columns are in one class, for the trades that these touch."""
         family, width = sums.family, sums.family.width
-        x = self._context.levels(columns.columns)
-        values = self._price(rows, x, columns.horizon)
-        for first in range(0, len(columns.columns), width):
+        count = len(columns.columns)
+        x = self._context.levels_of((columns,), LANES)
+        values = self._price(rows, x, columns.horizon)[:, :count]
+        if family.is_plain and np.isfinite(values).all():
+            self._add_changes(sums, columns, rows, values, self._fx.evaluate(x))
+            return
+        for first in range(0, count, width):
             mine = slice(first, first + width)
             subject = columns.columns[mine]
             shift = self._bumps.size(family, subject)
@@ -320,14 +295,15 @@ class _Valuation:
         found = Sensitivity(own[kept], label, measure, reported, family.shift_type, value[kept], converted[kept])
         self.part.sensitivities.append(found)
 
-    def _translations(self, sums: _FamilySums, columns: ColumnClass, priced: NDArray[np.int32]) -> None:
+    def _translations(self, sums: FamilySums, columns: ColumnClass, priced: NDArray[np.int32]) -> None:
         """Numbers of the trades that the columns move in the base currency alone.
 
         :param priced: those that they move in their own.
         """
-        rows = np.setdiff1d(self._touched(columns, converted=True), priced)
-        if not len(rows):
+        touched = self._touched(columns, converted=True)
+        if len(touched) == len(priced):
             return
+        rows = np.setdiff1d(touched, priced)
         x = self._context.levels(columns.columns)
         still = np.zeros(len(rows))
         for k, column in enumerate(columns.columns):
@@ -356,35 +332,60 @@ class _Valuation:
 
     # -- P&L
 
-    def _pnl(self, measure: str, set_name: str) -> None:
-        within = self._context.set_columns(set_name, *self._range)
-        pnl = np.zeros((len(self._trades), within.stop - within.start))
-        for columns in self._context.classes(within):
-            rows = self._touched(columns, converted=True)
+    def _pnl(self) -> None:
+        """Of every set that has columns here; a measure of several fails where one of them does."""
+        broken: dict[str, NDArray[np.bool_]] = {}
+        for each in pnl_sets(self._context.scenarios.sets):
+            wanted = self._context.set_columns(each.name, *self._range)
+            if each.measure in self._measures and len(wanted):
+                lost = self.pnl_under(each.name, wanted)
+                broken[each.measure] = broken.get(each.measure, lost) | lost
+        for measure, lost in broken.items():
+            self._set(measure, np.zeros(len(lost)), np.where(lost, FAILED, OK))
+
+    def pnl_under(self, set_name: str, wanted: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Into `part`: P&L under some columns of a set, ascending; bool[n], of which trades there is none.
+
+        A part of a set has none where the whole, priced before it, has none.
+        """
+        pnl = np.zeros((len(self._trades), len(wanted)))
+        for columns in self._context.classes(wanted):
+            priced = self._touched(columns, converted=False)
+            translated = np.setdiff1d(self._touched(columns, converted=True), priced)
+            if not len(priced) + len(translated):
+                continue
             for first in range(0, len(columns.columns), TILE):
                 tile = columns.columns[first : first + TILE]
-                self._pnl_tile(pnl, tile - within.start, tile, rows, columns.horizon)
+                self._pnl_tile(pnl, np.searchsorted(wanted, tile), tile, (priced, translated), columns.horizon)
         broken = self.bad | ~summable(pnl)
         lost = np.flatnonzero(broken & ~self.bad)
-        within_set = np.arange(within.start, within.stop)
-        self._fail_columns(set_name, f"a {set_name} P&L", within_set, lost.astype(np.int32), pnl[lost])
+        found = pnl_set(set_name)
+        assert found is not None
+        self._fail_columns(found.scenario_set, found.title, wanted, lost.astype(np.int32), pnl[lost])
+        if found.whole.name in self.part.pnl:
+            broken |= ~self.part.has_pnl(found.whole.name)
         pnl[broken] = np.nan
         self.part.pnl[set_name] = pnl
-        self._set(measure, np.zeros(len(pnl)), np.where(broken, FAILED, OK))
+        return broken
 
     def _pnl_tile(
         self,
         pnl: FloatArray,
         targets: NDArray[np.int64],
         tile: NDArray[np.int64],
-        rows: NDArray[np.int32],
+        rows: tuple[NDArray[np.int32], NDArray[np.int32]],
         horizon: int,
     ) -> None:
-        """Fill in what the trades at `rows` gain under the scenarios of `tile`, into the columns `targets` of `pnl`."""
+        """Fill in what trades gain under the scenarios of `tile`, into the columns `targets` of `pnl`.
+
+        :param rows: trades that are priced, and those that it moves in the base currency alone: their values stay.
+        """
         x = self._context.levels(tile)
         fx = self._fx.evaluate(x)
         step = max(1, CHUNK_VALUES // len(tile))
-        for begin in range(0, len(rows), step):
-            chunk = rows[begin : begin + step]
-            values = self._price(chunk, x, horizon)
-            pnl_into(values, self.base, fx, self._fx_position, self._fx0[:, 0], chunk, targets, pnl)
+        for some, is_priced in zip(rows, (True, False), strict=True):
+            for begin in range(0, len(some), step):
+                chunk = some[begin : begin + step]
+                still = self.base[chunk, None]
+                values = self._price(chunk, x, horizon) if is_priced else np.repeat(still, len(tile), axis=1)
+                pnl_into(values, self.base, fx, self._fx_position, self._fx0[:, 0], chunk, targets, pnl)

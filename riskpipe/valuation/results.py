@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import compress
@@ -13,17 +13,26 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from riskpipe.errors import Failure, Reason
-from riskpipe.measures.catalogue import PNL_SETS, VALUATION_MEASURES
+from riskpipe.measures.catalogue import VALUATION_MEASURES
+from riskpipe.measures.measure_names import FIGURES
+from riskpipe.measures.pnl_sets import pnl_sets
 from riskpipe.plan.block import Block
+from riskpipe.products.agreed_terms import AgreedTerms
+from riskpipe.products.cash_flows import CashFlows
 from riskpipe.products.trades import Trades
 from riskpipe.store.pieces import cuts_at_books, slices
-from riskpipe.store.result_tables import SORT_KEYS, ResultStatus
+from riskpipe.store.result_tables import ResultStatus
+from riskpipe.store.table_schemas import SORT_KEYS
+from riskpipe.valuation.flow_rows import flow_columns
 from riskpipe.valuation.part import FAILED, NOT_APPLICABLE, OK, SEVERAL, Part, Sensitivity
 from riskpipe.valuation.partial_sums import partial_sums
 from riskpipe.valuation.spec import ValuationSpec
 
 # By status code: one of several values that are not given as one number is not applicable, too.
 STATUS = pa.array([*ResultStatus, ResultStatus.NOT_APPLICABLE], pa.string())
+
+# Why a trade has no such figure.
+_LACKING = {figure: f"only {who} have {figure}" for figure, who in FIGURES.items()}
 
 # Per block and trade, kept beside the results: what a retry of the failed trades needs.
 TRADE_FAILURES = pa.schema(
@@ -37,13 +46,13 @@ TRADE_FAILURES = pa.schema(
         ("ok", pa.int64()),
         ("failed", pa.int64()),
         ("not_applicable", pa.int64()),
-        ("measures", pa.list_(pa.string())),  # those that failed
+        ("measures", pa.list_(pa.string())),  # those that failed; of P&L, the scenario sets
     ]
 )
 
 
 # Every table that a block may leave, in a file each, beside its vectors and its sums per book.
-BLOCK_TABLES = ("trade_failures", "valuations", "sensitivities")
+BLOCK_TABLES = ("trade_failures", "valuations", "sensitivities", "cashflows", "trade_terms", "trades")
 
 
 @dataclass(frozen=True)
@@ -52,6 +61,7 @@ class BlockTables:
 
     :param vectors: its P&L vectors, in order, cut into the files that they are to lie in.
     :param partials: makes the rows of its sums per book, a range of books after the other.
+    :param taken_over: how many trades have numbers of an earlier run.
     """
 
     tables: Mapping[str, pa.Table]
@@ -60,6 +70,7 @@ class BlockTables:
     ok: int
     failed: int
     not_applicable: int
+    taken_over: int = 0
 
 
 def failed_part(trades: Trades, stage: str, failures: Mapping[int, Failure]) -> Part:
@@ -78,29 +89,51 @@ def block_tables(
     """Tables of one block.
 
     :param parts: with the file's row of each of their trades.
-    :param pnl_first: scenario set -> position within the set of the block's first column of it.
+    :param pnl_first: scenario set of which the block has columns -> position within the set of the first of them.
     """
     counts = np.zeros(3, np.int64)
-    failures, valuations, sensitivities = [], [], []
+    failures, valuations, sensitivities, flows, terms, carried = [], [], [], [], [], []
     for part, rows in parts:
         status = _statuses(part, block)
         counts += np.bincount(status.ravel(), minlength=3)
-        failures.append(_failures(block, part, rows, status))
-        valuations.append(_valuations(spec, block, part))
-        sensitivities.append(_sensitivities(spec, block, part))
+        failures.append(_failures(block, part, rows, status, pnl_first))
+        valuations += _with_taken("valuations", spec, block, part, _valuations(spec, block, part))
+        sensitivities += _with_taken("sensitivities", spec, block, part, _sensitivities(spec, block, part))
+        if part.flows is not None:
+            flows.append(_flows(spec, block, part, part.flows))
+        if "cashflows" in part.taken:
+            flows += _with_taken("cashflows", spec, block, part)
+        if part.terms is not None:
+            terms.append(_terms(spec, block, part, part.terms))
+        if part.carried is not None:
+            carried.append(_carried(spec, block, part, part.carried))
     tables = {
         "trade_failures": pa.concat_tables(failures),
         "valuations": _sorted("valuations", valuations),
         "sensitivities": _sorted("sensitivities", sensitivities),
+        **({"cashflows": _sorted("cashflows", flows)} if flows else {}),
+        **({"trade_terms": _sorted("trade_terms", terms)} if terms else {}),
+        **({"trades": _sorted("trades", carried)} if carried else {}),
     }
     kept = {name: table for name, table in tables.items() if table is not None and table.num_rows}
-    priced = [part for part, _ in parts]
-    vectors, partials = _vectors(spec, block, priced), partial(partial_sums, block, priced, pnl_first)
-    return BlockTables(kept, vectors, partials, int(counts[0]), int(counts[1]), int(counts[2]))
+    valued = [part for part, _ in parts]
+    vectors, partials = _vectors(spec, block, parts, pnl_first), partial(partial_sums, block, valued, pnl_first)
+    taken_over = sum(len(part.trades) for part in valued if part.taken_measures)
+    return BlockTables(kept, vectors, partials, int(counts[0]), int(counts[1]), int(counts[2]), taken_over)
 
 
-def _measure_of(set_name: str) -> str:
-    return next(measure for measure, name in PNL_SETS.items() if name == set_name)
+def _with_taken(
+    name: str, spec: ValuationSpec, block: Block, part: Part, made: pa.Table | None = None
+) -> list[pa.Table]:
+    """The rows that were made, and those that were taken over, as this run's."""
+    table = part.taken.get(name)
+    if table is None:
+        return [] if made is None else [made]
+    n = len(table)
+    own = {"run_id": _constant(spec.run_id, n), "block_id": _constant(block.block_id, n)}
+    names = table.column_names if made is None else made.column_names  # others are added when the day is put together
+    table = pa.table({name: own.get(name, table[name]) for name in names})
+    return [table] if made is None or not len(made) else [made, table]
 
 
 def _statuses(part: Part, block: Block) -> NDArray[np.uint8]:
@@ -110,11 +143,18 @@ def _statuses(part: Part, block: Block) -> NDArray[np.uint8]:
     return np.minimum(found, NOT_APPLICABLE)
 
 
-def _failures(block: Block, part: Part, rows: NDArray[np.int64], status: NDArray[np.uint8]) -> pa.Table:
+def _failures(
+    block: Block, part: Part, rows: NDArray[np.int64], status: NDArray[np.uint8], sets: Iterable[str]
+) -> pa.Table:
     failed = sorted(part.failures)
     noted = [part.failures[position] for position in failed]
     at = np.array(failed, np.int64)
     counts = [(status[:, at] == code).sum(axis=0) for code in (OK, FAILED, NOT_APPLICABLE)]
+    pnl = [each for each in pnl_sets(sets) if each.measure in block.measures]
+    of_pnl = {each.measure for each in pnl}
+    names = [*(m for m in block.measures if m not in of_pnl), *(each.name for each in pnl)]
+    lost = [(status[k] == FAILED)[at] for k, m in enumerate(block.measures) if m not in of_pnl]
+    lost += [~part.has_pnl(each.name)[at] for each in pnl]
     return pa.table(
         [
             part.trades.trade_ids.take(pa.array(at)),
@@ -124,18 +164,30 @@ def _failures(block: Block, part: Part, rows: NDArray[np.int64], status: NDArray
             pa.array([failure.message for _, failure in noted], pa.string()),
             pa.array([failure.reason.retryable for _, failure in noted], pa.bool_()),
             *(pa.array(count, pa.int64()) for count in counts),
-            pa.array([list(compress(block.measures, status[:, k] == FAILED)) for k in failed], pa.list_(pa.string())),
+            pa.array(
+                [list(compress(names, of_trade)) for of_trade in np.array(lost, np.bool_).T], pa.list_(pa.string())
+            ),
         ],
         schema=TRADE_FAILURES,
     )
 
 
 def _sorted(name: str, tables: list[pa.Table]) -> pa.Table | None:
-    whole = pa.concat_tables(tables).unify_dictionaries()
-    if len(tables) == 1 and name != "sensitivities":
+    whole = pa.concat_tables(map(_all_coded, tables) if len(tables) > 1 else tables).unify_dictionaries()
+    if len(tables) == 1 and name == "valuations":
         return whole  # a part writes its rows in order
-    keys = pa.table({key: whole.column(key).cast(pa.string()) for key in SORT_KEYS[name]})
+    keys = pa.table({key: _sortable(whole.column(key)) for key in SORT_KEYS[name]})
     return whole.take(pc.sort_indices(keys, [(key, "ascending") for key in SORT_KEYS[name]]))
+
+
+def _all_coded(table: pa.Table) -> pa.Table:
+    """Strings as dictionaries: what is read has more of them than what is made."""
+    columns = {name: table[name] for name in table.column_names}
+    return pa.table({name: c.dictionary_encode() if pa.types.is_string(c.type) else c for name, c in columns.items()})
+
+
+def _sortable(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    return column.cast(pa.string()) if pa.types.is_dictionary(column.type) else column
 
 
 def _constant(value: str, size: int) -> pa.Array:
@@ -167,7 +219,7 @@ def _order(trades: pa.Table) -> NDArray[np.int64]:
 
 def _valuations(spec: ValuationSpec, block: Block, part: Part) -> pa.Table:
     """Rows by book, trade, measure: the order in which they are published."""
-    measures = sorted(m for m in block.measures if m in VALUATION_MEASURES)
+    measures = sorted(m for m in block.measures if m in VALUATION_MEASURES and m not in part.taken_measures)
     order = _order(part.trades.table)
     n, width = len(order), len(measures)
     positions = np.repeat(order, width)
@@ -176,7 +228,8 @@ def _valuations(spec: ValuationSpec, block: Block, part: Part) -> pa.Table:
     value = np.stack([part.values.get(m, nothing)[order] for m in measures], 1).ravel() if measures else np.empty(0)
     status = np.stack([part.statuses.get(m, unknown)[order] for m in measures], 1).ravel() if measures else nothing[:0]
     is_ok = status == OK
-    currency = _coded(pa.array(part.currency, pa.string()), pa.array(positions))
+    is_money = np.tile(np.array([m not in FIGURES for m in measures], np.bool_), n)
+    currency = _coded(pa.array(part.currency, pa.string()), pa.array(positions, mask=~is_money))
     return pa.table(
         {
             **_common(spec, block, part.trades.table, positions),
@@ -185,7 +238,7 @@ def _valuations(spec: ValuationSpec, block: Block, part: Part) -> pa.Table:
             ),
             "value": pa.array(value, mask=~is_ok),
             "currency": currency,
-            "value_base": pa.array(value * part.conversion[positions], mask=~is_ok),
+            "value_base": pa.array(value * part.conversion[positions], mask=~(is_ok & is_money)),
             "status": _coded(STATUS, pa.array(status.astype(np.int8))),
             **_reasons(part, positions, status, measures),
             "block_id": _constant(block.block_id, len(positions)),
@@ -198,7 +251,7 @@ def _reasons(
 ) -> dict[str, pa.Array]:
     """Reason and message of rows that have no number."""
     width = len(measures)
-    missing = [f"the trade depends on nothing that {measure} shifts" for measure in measures]
+    missing = [_LACKING.get(measure, f"the trade depends on nothing that {measure} shifts") for measure in measures]
     missing += [f"{measure} to each of the trade's several factors is in sensitivities" for measure in measures]
     texts = {(Reason.NOT_APPLICABLE.value, message): k for k, message in enumerate(missing)}
     which = np.tile(np.arange(width, dtype=np.int32), len(positions) // max(width, 1))
@@ -236,13 +289,40 @@ def _sensitivities(spec: ValuationSpec, block: Block, part: Part) -> pa.Table:
     )
 
 
-def _vectors(spec: ValuationSpec, block: Block, parts: Sequence[Part]) -> tuple[pa.Table, ...]:
+def _flows(spec: ValuationSpec, block: Block, part: Part, flows: CashFlows) -> pa.Table:
+    common = _common(spec, block, part.trades.table, flows.trade)
+    return pa.table({**common, **flow_columns(flows, spec, part.currency)})
+
+
+def _terms(spec: ValuationSpec, block: Block, part: Part, terms: AgreedTerms) -> pa.Table:
+    dated = terms.last_date != Trades.NO_DATE
+    return pa.table(
+        {
+            **_common(spec, block, part.trades.table, np.arange(len(part.trades))),
+            "terms": pa.array(terms.digest.view(np.int64)),
+            "last_date": pa.array(terms.last_date, mask=~dated).cast(pa.date32()),
+        }
+    )
+
+
+def _carried(spec: ValuationSpec, block: Block, part: Part, carried: pa.Table) -> pa.Table:
+    common = _common(spec, block, part.trades.table, np.arange(len(part.trades)))
+    return pa.table({**common, **{name: carried[name] for name in carried.column_names}})
+
+
+def _vectors(
+    spec: ValuationSpec,
+    block: Block,
+    valued: Sequence[tuple[Part, NDArray[np.int64]]],
+    in_block: Container[str],
+) -> tuple[pa.Table, ...]:
     """P&L vectors by book, trade and scenario set. They are most of a block's memory: laid out once, in order.
 
     Where the trades of the file are in that order, no other block is likely to have rows in between: then they are cut
     at books, into pieces that can be published as they are.
     """
-    sets = sorted(s for s in spec.stored_pnl if _measure_of(s) in block.measures)
+    parts = [part for part, _ in valued]
+    sets = sorted(name for name in spec.stored_pnl if name in in_block)
     if not sets:
         return ()
     trades = pa.concat_tables([part.trades.table.select(["book", "trade_id"]) for part in parts])
@@ -258,7 +338,7 @@ def _vectors(spec: ValuationSpec, block: Block, parts: Sequence[Part]) -> tuple[
         first += len(part.trades)
         for k, stop in enumerate(np.cumsum(widths)):
             if sets[k] in part.pnl:
-                is_ok[at, k] = part.statuses[_measure_of(sets[k])] == OK
+                is_ok[at, k] = part.has_pnl(sets[k])
                 matrix[at, stop - widths[k] : stop] = part.pnl[sets[k]]
     values = matrix.ravel() if is_ok.all() else matrix[np.repeat(is_ok, widths, axis=1)]
     offsets = np.concatenate([[0], np.cumsum(is_ok * widths)]).astype(np.int32)
@@ -271,7 +351,7 @@ def _vectors(spec: ValuationSpec, block: Block, parts: Sequence[Part]) -> tuple[
             "status": _coded(STATUS, pa.array(status)),
         }
     )
-    if not np.array_equal(order, np.arange(len(order))):
+    if not np.array_equal(order, np.argsort(np.concatenate([rows for _, rows in valued]))):
         return (table,)
     books = table.column("book").combine_chunks().indices.to_numpy()
     return tuple(slices(table, cuts_at_books(books, table.nbytes / len(table))))

@@ -12,21 +12,30 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from riskpipe.errors import Failure
-from riskpipe.measures.catalogue import PNL_SETS
+from riskpipe.measures.measure_names import EXPLAIN
+from riskpipe.measures.pnl_sets import pnl_sets
 from riskpipe.plan.block import Block
-from riskpipe.products.base import COMMON_COLUMNS, Product
+from riskpipe.products.agreed_terms import agreed_terms
+from riskpipe.products.base import Product
+from riskpipe.products.carried_columns import carried_columns, with_carried_types
 from riskpipe.products.trades import Trades
 from riskpipe.products.validation import all_columns, canonical
-from riskpipe.store.parquet import WrittenFile, write_parquet
-from riskpipe.store.pieces import Piece, write_piece
+from riskpipe.store.parquet import write_parquet
+from riskpipe.store.pieces import write_piece
 from riskpipe.store.portfolio import read_rows
-from riskpipe.store.result_tables import SCHEMAS, write_result, write_result_stream
+from riskpipe.store.result_tables import write_result, write_result_stream
+from riskpipe.store.table_schemas import SCHEMAS
 from riskpipe.store.trade_rows import gathered
+from riskpipe.store.written_files import Piece, WrittenFile
+from riskpipe.valuation.compile_time import compiled_seconds
 from riskpipe.valuation.context import Context, open_context
-from riskpipe.valuation.part import Part
+from riskpipe.valuation.isolate import isolate
+from riskpipe.valuation.part import Part, with_rows
 from riskpipe.valuation.peak_memory import PeakMemory
-from riskpipe.valuation.price import isolate, value_trades
+from riskpipe.valuation.price import value_trades
+from riskpipe.valuation.recent_vectors import TAIL_SET, vectors_of
 from riskpipe.valuation.results import BLOCK_TABLES, BlockTables, block_tables, failed_part
+from riskpipe.valuation.taken_over import take_over
 
 
 @dataclass(frozen=True)
@@ -43,7 +52,9 @@ class BlockResult:
     """All that comes back.
 
     :param fetch_s, price_s, write_s: wall seconds; cpu_s: of the process, all threads.
+    :param compile_s: of price_s, what compiling kernels took, which a worker does once.
     :param rows: result rows written; bytes_in: of the trades as read (in memory); bytes_out: of the files.
+    :param not_taken: trades that were to take numbers over of an earlier run, and could not.
     :param outputs: by table; vectors: the files of P&L vectors, in order.
     """
 
@@ -52,6 +63,7 @@ class BlockResult:
     ended_at: float
     fetch_s: float
     price_s: float
+    compile_s: float
     write_s: float
     cpu_s: float
     peak_rss_bytes: int
@@ -61,6 +73,7 @@ class BlockResult:
     ok: int
     failed: int
     not_applicable: int
+    not_taken: int
     outputs: dict[str, WrittenFile]
     vectors: tuple[Piece, ...]
 
@@ -78,6 +91,7 @@ def _run(payload: BlockPayload, failure: Failure | None) -> BlockResult:
     block = payload.block
     memory = PeakMemory()
     started_at, start, cpu = time.time(), time.perf_counter(), time.process_time()
+    compiled = compiled_seconds()
     context = open_context(payload.root, payload.run_id)
     trades, rows = read_trades(context, block)
     fetched = time.perf_counter()
@@ -92,6 +106,7 @@ def _run(payload: BlockPayload, failure: Failure | None) -> BlockResult:
         ended_at=time.time(),
         fetch_s=fetched - start,
         price_s=priced - fetched,
+        compile_s=compiled_seconds() - compiled,
         write_s=written - priced,
         cpu_s=time.process_time() - cpu,
         peak_rss_bytes=memory.peak(),
@@ -101,6 +116,7 @@ def _run(payload: BlockPayload, failure: Failure | None) -> BlockResult:
         ok=results.ok,
         failed=results.failed,
         not_applicable=results.not_applicable,
+        not_taken=_planned_to_take(context, block, rows) - results.taken_over,
         outputs=outputs,
         vectors=vectors,
     )
@@ -113,7 +129,7 @@ def void_block(payload: BlockPayload, failure: Failure) -> BlockResult:
 
 def read_trades(context: Context, block: Block) -> tuple[Trades, NDArray[np.int64]]:
     """The block's trades and their rows, as the block counts them: its range, less what was not selected."""
-    trades = Trades(_read(context, block))
+    trades = Trades(_read(context, block), context.spec.conventions.calendars)
     if block.rows is not None:
         rows = np.array(block.rows, np.int64)
         return _named(context, trades.take(rows - block.row_start), block, rows), rows
@@ -128,14 +144,16 @@ def read_trades(context: Context, block: Block) -> tuple[Trades, NDArray[np.int6
 def _read(context: Context, block: Block) -> pa.Table:
     """The block's rows, of all its files, in canonical form."""
     product = context.products[block.product]
-    # What is only carried in the portfolio (counterparty, netting set) has no part in the numbers.
-    columns = [column.name for column in all_columns(product) if column.required or column not in COMMON_COLUMNS]
+    carried = context.spec.trade_columns
+    columns = list(dict.fromkeys([*(column.name for column in all_columns(product)), *(name for name, _ in carried)]))
     first = context.first_row(block)
     pieces = context.rows_of(block.product).pieces(first + block.row_start, first + block.row_stop)
+    if len(pieces) == 1:
+        return with_carried_types(context.recent_rows.read(product, pieces[0], columns), carried, product)
     tables = context.portfolio.overlapped(
         lambda piece: (piece, read_rows(context.portfolio, piece.file, piece.start, piece.stop, columns)), pieces
     )
-    read = [canonical(table, product) for _, table in gathered(tables)]
+    read = [with_carried_types(canonical(table, product), carried, product) for _, table in gathered(tables)]
     # Files may lack optional columns: a column of nulls says the same.
     return read[0] if len(read) == 1 else pa.concat_tables(read, promote_options="default").combine_chunks()
 
@@ -151,8 +169,7 @@ def _named(context: Context, trades: Trades, block: Block, rows: NDArray[np.int6
         return trades
     places = pa.array(context.rows_of(block.product).places(context.first_row(block) + rows), pa.string())
     ids = pc.if_else(pa.array(doubled), pc.binary_join_element_wise(ids, places, "#"), ids)
-    table = trades.table.set_column(trades.table.column_names.index("trade_id"), "trade_id", pc.coalesce(ids, places))
-    return Trades(table.set_column(table.column_names.index("book"), "book", pc.fill_null(books, "")))
+    return trades.with_column("trade_id", pc.coalesce(ids, places)).with_column("book", pc.fill_null(books, ""))
 
 
 def value_block(
@@ -169,13 +186,19 @@ def value_block(
     good = np.array([row not in known for row in rows.tolist()], np.bool_) if known else np.ones(len(rows), np.bool_)
     parts: list[tuple[Part, NDArray[np.int64]]] = []
     if good.any():
-        parts += _priced(
-            context, block, product, trades if good.all() else trades.take(np.flatnonzero(good)), rows[good]
-        )
+        sound = trades if good.all() else trades.take(np.flatnonzero(good))
+        parts += _valued(context, block, product, sound, rows[good])
     if not good.all():
         bad = np.flatnonzero(~good)
         failures: dict[int, Failure] = {k: known[int(rows[row])] for k, row in enumerate(bad)}
         parts.append((failed_part(trades.take(bad), "check" if failure is None else "run", failures), rows[bad]))
+    if EXPLAIN in context.spec.measures and block.scenario_start == 0:
+        for part, _ in parts:
+            part.terms = agreed_terms(product, part.trades)
+    if block.scenario_start == 0:
+        for part, _ in parts:
+            currency = pa.array(part.currency, pa.string())
+            part.carried = carried_columns(product, part.trades, currency, context.spec.trade_columns)
     tables = block_tables(context.spec, block, parts, _pnl_first(context, block))
     planned = len(trades) * len(block.measures)
     settled = tables.ok + tables.failed + tables.not_applicable
@@ -186,25 +209,56 @@ def value_block(
     return tables
 
 
-def _priced(
+def _valued(
     context: Context, block: Block, product: Product, trades: Trades, rows: NDArray[np.int64]
 ) -> list[tuple[Part, NDArray[np.int64]]]:
-    parts = []
-    first = 0
-    measures, columns = block.measures, (block.scenario_start, block.scenario_stop)
-    for part in isolate(trades, lambda some: value_trades(context, product, some, measures, *columns)):
-        parts.append((part, rows[first : first + len(part.trades)]))
-        first += len(part.trades)
+    """Every measure of every trade: priced, or taken over of an earlier run."""
+    parts = _taken_or_priced(context, block, product, trades, rows)
+    whole = context.has_whole_set(TAIL_SET, block.scenario_start, block.scenario_stop)
+    if whole and not any(part.summed_sets for part, _ in parts):
+        context.recent_vectors.keep(block, vectors_of(parts))
     return parts
 
 
+def _taken_or_priced(
+    context: Context, block: Block, product: Product, trades: Trades, rows: NDArray[np.int64]
+) -> list[tuple[Part, NDArray[np.int64]]]:
+    found, mask = take_over(context, block, trades, rows)
+    if found is None:
+        return _priced(context, block, trades, rows, block.measures)
+    others, kept = np.flatnonzero(~mask), found.trades
+    parts = _priced(context, block, trades.take(others), rows[others], block.measures) if len(others) else []
+    fresh = tuple(measure for measure in block.measures if measure not in found.measures)
+    if fresh:
+        completed = _priced(context, block, kept, rows[mask], fresh)
+    else:
+        completed = [(Part(kept, product.currency(kept).to_list(), np.ones(len(kept))), rows[mask])]
+    first = 0
+    for part, _ in completed:
+        found.put_into(part, first)
+        first += len(part.trades)
+    return parts + completed
+
+
+def _planned_to_take(context: Context, block: Block, rows: NDArray[np.int64]) -> int:
+    """How many of the block's trades were to take numbers over."""
+    return 0 if context.reuse is None else int(context.reuse.rows(block)[rows - block.row_start].sum())
+
+
+def _priced(
+    context: Context, block: Block, trades: Trades, rows: NDArray[np.int64], measures: tuple[str, ...]
+) -> list[tuple[Part, NDArray[np.int64]]]:
+    product, columns = context.products[block.product], (block.scenario_start, block.scenario_stop)
+    return list(with_rows(isolate(trades, lambda some: value_trades(context, product, some, measures, *columns)), rows))
+
+
 def _pnl_first(context: Context, block: Block) -> dict[str, int]:
-    """Where the block's columns of each P&L set begin within that set."""
+    """Where the block's columns of each P&L set that has some begin within that set."""
     first = {}
-    for set_name in PNL_SETS.values():
-        if set_name in context.scenarios.sets:
-            within = context.set_columns(set_name, block.scenario_start, block.scenario_stop)
-            first[set_name] = within.start - context.scenarios.columns_of(set_name).start
+    for each in pnl_sets(context.scenarios.sets):
+        within = context.set_columns(each.name, block.scenario_start, block.scenario_stop)
+        if len(within):
+            first[each.name] = int(within[0]) - context.scenarios.columns_of(each.name).start
     return first
 
 

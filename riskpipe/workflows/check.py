@@ -11,7 +11,8 @@ import pyarrow as pa
 from riskpipe.config import Settings
 from riskpipe.errors import ExitCode, GateError, InputError, Level, StorageError
 from riskpipe.inputs.faults import checks_table, refusal
-from riskpipe.inputs.opened import open_inputs
+from riskpipe.inputs.limit_input import unknown_books
+from riskpipe.inputs.opened import OpenedInputs, open_inputs
 from riskpipe.plan.survey import Fault, Portfolio, Survey
 from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import CHECKS as LAST_CHECK
@@ -78,11 +79,16 @@ def check(settings: Settings, path: str | None = None) -> CheckReport:
     :raises StorageError: the portfolio's directory cannot be listed.
     """
     inputs = open_inputs(settings)
-    portfolio, usual = Portfolio(inputs.files, inputs.portfolio, inputs.products), settings.check.usual
+    portfolio, usual = (
+        Portfolio(inputs.files, inputs.portfolio, inputs.products, inputs.calendars),
+        settings.check.usual,
+    )
     survey = Survey(portfolio, inputs.as_of, inputs.model, settings.base_currency, usual=usual)
     deque(survey.rows(), maxlen=0)
-    faults = (*inputs.faults, *survey.faults)
-    refused = refusal(settings, (*inputs.blocking, *survey.blocking), faults)
+    limits = inputs.limits if isinstance(inputs, OpenedInputs) else ()
+    unknown = unknown_books(settings, limits, survey.book_paths)
+    faults = (*inputs.faults, *survey.faults, *unknown)
+    refused = refusal(settings, (*inputs.blocking, *survey.blocking, *unknown), faults)
     report = CheckReport(
         faults,
         sum(file.rows for file in inputs.files),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from typing import Any
@@ -13,16 +13,18 @@ import pyarrow as pa
 
 from riskpipe.config import Settings
 from riskpipe.errors import UsageError
+from riskpipe.store.checksums import content_sha256
 from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import PUBLISHED, published_day
 from riskpipe.store.lease import Lease
 from riskpipe.store.location import open_store
-from riskpipe.store.parquet import WrittenFile, open_parquet
-from riskpipe.store.portfolio import content_sha256
+from riskpipe.store.parquet import open_parquet
 from riskpipe.store.published import describe_table, read_current, replace_table
-from riskpipe.store.result_tables import SCHEMA_VERSION, SCHEMAS, Provenance, metadata
+from riskpipe.store.result_tables import SCHEMA_VERSION, Provenance, metadata
 from riskpipe.store.run_folder import RunFolder
 from riskpipe.store.stage import FILE_BYTES, stage
+from riskpipe.store.table_schemas import SCHEMAS
+from riskpipe.store.written_files import WrittenFile
 
 OWNER = "compact"
 ROWS_AT_A_TIME = 65_536
@@ -91,7 +93,8 @@ def compact(settings: Settings, table: str, as_of: date | None = None, file_byte
                 if _describe(store, table, day, parts, provenance):
                     described.append(day.isoformat())
                 continue
-            files = stage(scratch, table, _rows(store, parts), provenance, file_bytes)
+            rows = _rows(store, parts, _recorded(store, table, day))
+            files = stage(scratch, table, rows, provenance, file_bytes)
             lease.check(confirm=True)
             paths = [part.path for part in parts]
             replace_table(scratch, day, table, files, (provenance.run_id, datetime.now(UTC)), paths)
@@ -143,12 +146,19 @@ def _provenance(store: Store, table: str, day: date, parts: Sequence[_Part]) -> 
     footer = dict(parts[0].footer)
     if (footer.get("table"), footer.get("schema_version")) != (table, str(SCHEMA_VERSION)):
         raise UsageError(f"the files in {where} are not of table {table}, version {SCHEMA_VERSION}: they stay")
-    return Provenance(footer["run_id"], day, footer["config_sha256"], footer["inputs_sha256"], footer["engine_version"])
+    return Provenance.of_footer(footer, day)
 
 
-def _rows(store: Store, parts: Sequence[_Part]) -> Iterator[pa.Table]:
+def _recorded(store: Store, table: str, day: date) -> dict[str, str]:
+    """Path -> SHA-256, as CURRENT.json has them."""
+    entry = read_current(store).get(day.isoformat(), {}).get("tables", {}).get(table, {"files": []})
+    return {file["path"]: file["sha256"] for file in entry["files"]}
+
+
+def _rows(store: Store, parts: Sequence[_Part], sha256: Mapping[str, str]) -> Iterator[pa.Table]:
+    """:param sha256: by path; a part that is not in it was put there by a compaction that was killed."""
     for part in parts:
-        with open_parquet(store, part.path) as file:
+        with open_parquet(store, part.path, sha256=sha256.get(part.path)) as file:
             for batch in file.iter_batches(ROWS_AT_A_TIME):
                 yield pa.Table.from_batches([batch])
 

@@ -16,17 +16,19 @@ from riskpipe.results.alignment import LeftOver, aligned
 from riskpipe.results.comparison import Comparison
 from riskpipe.results.differences import (
     AGGREGATES,
+    CASHFLOWS,
     SCENARIO_PNL,
     SENSITIVITIES,
     VALUATIONS,
+    Bounds,
     Compared,
     TableDiff,
-    Tolerance,
+    compared_whole,
 )
-from riskpipe.results.find import Results, find_results
-from riskpipe.store.filesystem import MissingFileError
+from riskpipe.results.find import Results, analysed_tables, find_results
+from riskpipe.runs.recorded_files import RecordedFiles, planned_files
 from riskpipe.store.location import open_store
-from riskpipe.store.result_tables import SCHEMAS
+from riskpipe.store.table_schemas import SCHEMAS
 
 WINDOW_BYTES = 64 << 20
 _FACTS = ("as_of", "engine_version")
@@ -51,7 +53,7 @@ class DiffReport:
 
     a: Mapping[str, str]
     b: Mapping[str, str]
-    tolerance: Tolerance
+    tolerance: Bounds
     facts: tuple[Difference, ...]
     config: tuple[Difference, ...]
     inputs: tuple[Difference, ...]
@@ -72,7 +74,8 @@ class DiffReport:
             "equal": self.equal,
             "a": dict(self.a),
             "b": dict(self.b),
-            "tolerance": asdict(self.tolerance),
+            "tolerance": asdict(self.tolerance.default),
+            "tolerances": [asdict(rule) for rule in self.tolerance.rules],
             "facts": [asdict(d) for d in self.facts],
             "config": [asdict(d) for d in self.config],
             "inputs": [asdict(d) for d in self.inputs],
@@ -87,7 +90,7 @@ def diff(
     run_b: str,
     *,
     output_b: str | None = None,
-    tolerance: Tolerance | None = None,
+    tolerance: Bounds | None = None,
     largest: int = 10,
     window_bytes: int = WINDOW_BYTES,
 ) -> DiffReport:
@@ -98,17 +101,19 @@ def diff(
     :param largest: changes to keep of each table.
     :raises UsageError: see `results.find_results`; a negative tolerance.
     """
-    tolerance = tolerance or Tolerance()
-    if not (tolerance.absolute >= 0.0 and tolerance.relative >= 0.0):
+    tolerance = tolerance or Bounds()
+    if not (tolerance.default.absolute >= 0.0 and tolerance.default.relative >= 0.0):
         raise UsageError("tolerances are not negative")
     a = find_results(open_store(settings.output), run_a, settings.as_of)
     b = find_results(open_store(settings.output if output_b is None else output_b), run_b, settings.as_of)
     tables = {
         compared.name: _streamed(a, b, compared, tolerance, largest, window_bytes)
-        for compared in (VALUATIONS, SENSITIVITIES, SCENARIO_PNL)
+        for compared in (VALUATIONS, SENSITIVITIES, CASHFLOWS, SCENARIO_PNL)
         if a.files.get(compared.name) or b.files.get(compared.name)
     }
-    tables["aggregates"] = _aggregates(a, b, tolerance, largest)
+    tables["aggregates"] = _whole(AGGREGATES, a.aggregates(), b.aggregates(), tolerance, largest)
+    for name in analysed_tables(a, b):
+        tables[name] = _whole(compared_whole(name), a.whole(name), b.whole(name), tolerance, largest)
     return DiffReport(
         a=_side(a),
         b=_side(b),
@@ -121,7 +126,7 @@ def diff(
 
 
 def _streamed(
-    a: Results, b: Results, compared: Compared, tolerance: Tolerance, largest: int, window_bytes: int
+    a: Results, b: Results, compared: Compared, tolerance: Bounds, largest: int, window_bytes: int
 ) -> TableDiff:
     comparison = Comparison(compared, tolerance, largest)
     schema = pa.schema([SCHEMAS[compared.name].field(name) for name in compared.columns])
@@ -135,10 +140,10 @@ def _streamed(
     return comparison.finish()
 
 
-def _aggregates(a: Results, b: Results, tolerance: Tolerance, largest: int) -> TableDiff:
-    comparison = Comparison(AGGREGATES, tolerance, largest)
-    tables = [side.aggregates().select(AGGREGATES.columns) for side in (a, b)]
-    comparison.count_single(*comparison.compare(tables[0], tables[1]))
+def _whole(compared: Compared, a: pa.Table, b: pa.Table, tolerance: Bounds, largest: int) -> TableDiff:
+    """A table that is held in memory, as those of books are."""
+    comparison = Comparison(compared, tolerance, largest)
+    comparison.count_single(*comparison.compare(a.select(compared.columns), b.select(compared.columns)))
     return comparison.finish()
 
 
@@ -187,10 +192,8 @@ def _named(a: Results, b: Results, what: str) -> tuple[Difference, ...]:
 def _read(results: Results, what: str) -> str | None:
     if results.folder is None:
         return None
-    try:
-        return results.store.read_bytes(getattr(results.folder, what)).decode()
-    except MissingFileError:
-        return None
+    content = RecordedFiles(results.folder, planned_files(results.folder)).read(getattr(results.folder, what))
+    return None if content is None else content.decode()
 
 
 def _differences(a: Mapping[str, str], b: Mapping[str, str]) -> tuple[Difference, ...]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any
 
 from riskpipe.config import Settings
@@ -14,9 +15,10 @@ from riskpipe.plan.planned_blocks import LONG_SECONDS, SHORT_SECONDS
 from riskpipe.plan.selection import Selection
 from riskpipe.plan.stored_plan import PlanHeader
 from riskpipe.runs.combined_files import FAN_IN
+from riskpipe.runs.earlier_run import find_earlier
 from riskpipe.runs.planning import Planned, make_plan
 from riskpipe.runs.stored import put_file
-from riskpipe.store.location import store_of_file
+from riskpipe.store.location import open_store, store_of_file
 
 # Sums per book that take less are not worth a word.
 MANY_SUMS_BYTES = 256 * 2**20
@@ -39,6 +41,7 @@ class PlanReport:
     :param cluster: where it would be priced.
     :param projected_bytes_output: of results and sums per book together.
     :param projected_bytes_sums: of sums per book: blocks leave them, and what they add up to, in the run.
+    :param reuse: what is taken over of an earlier run and what differs: `since`, `taken_over`, `priced`, `differences`.
     :param max_memory: the most that a worker process is projected to hold, bytes.
     """
 
@@ -57,21 +60,26 @@ class PlanReport:
     warnings: list[str]
     by_product: list[ProductRow]
     path: str | None = None
+    reuse: dict[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
 
-def plan(settings: Settings, selection: Selection, path: str | None = None) -> PlanReport:
+def plan(settings: Settings, selection: Selection, path: str | None = None, since: str | None = None) -> PlanReport:
     """Plan, and write the plan to `path` when there is one.
 
-    :raises InputError: inputs that cannot be used.
+    :param since: a run of the day whose numbers are to be taken over.
+    :raises InputError: inputs that cannot be used. :raises UsageError: nothing can be taken over of that run.
     """
-    with make_plan(settings, selection) as planned:
+    notes: list[str] = []
+    find = partial(find_earlier, open_store(settings.output), settings, selection, since, notes.append)
+    with make_plan(settings, selection, find) as planned:
         if path is not None:
             store, name = store_of_file(path)
             put_file(store, name, planned.plan.path)
-        return report(settings, planned, path)
+        found = report(settings, planned, path)
+        return replace(found, warnings=[*found.warnings, *notes])
 
 
 def report(settings: Settings, planned: Planned, path: str | None) -> PlanReport:
@@ -101,6 +109,7 @@ def report(settings: Settings, planned: Planned, path: str | None) -> PlanReport
             for name, row in sorted(totals["products"].items())
         ],
         path=path,
+        reuse=None if planned.reuse is None else planned.reuse.to_json(),
     )
 
 

@@ -6,13 +6,16 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from riskpipe.config import Settings
-from riskpipe.errors import UsageError
+from riskpipe.errors import GateError, UsageError
 from riskpipe.execute.signals import StopSignal
 from riskpipe.plan.accounting import PublishRule, SilentObserver
-from riskpipe.runs.finish import mark_published
+from riskpipe.runs.combining import finish_outputs
+from riskpipe.runs.finish import mark_gated, mark_published
+from riskpipe.runs.freed import refuse_freed
+from riskpipe.runs.gates import Override
 from riskpipe.runs.losses import loss_error
 from riskpipe.runs.publication import Publication, allowed, publish_tables, stands
-from riskpipe.runs.session import open_session
+from riskpipe.runs.session_start import open_session
 from riskpipe.runs.stored import open_plan
 from riskpipe.store.filesystem import Store
 from riskpipe.store.lease import Lease
@@ -35,7 +38,13 @@ class PublishReport:
 
 
 def publish(
-    settings: Settings, run: str, observer: Any = None, *, replace_day: bool = False, wait: float = 0.0
+    settings: Settings,
+    run: str,
+    observer: Any = None,
+    *,
+    replace_day: bool = False,
+    wait: float = 0.0,
+    override: str | None = None,
 ) -> PublishReport:
     """Publish a run that has ended, whatever its rule said: blocks that failed leave rows with their reasons.
 
@@ -43,9 +52,13 @@ def publish(
 
     :param run: an id, a unique prefix of one, or "latest". :param wait: seconds to wait for a run that is at work.
     :param replace_day: even when what stands for the day has more trades, more measures or another selection.
+    :param override: why it is published in spite of its gates.
+    :raises GateError: a gate keeps it from being published.
     :raises UsageError: no such run, one with blocks that were not reached, or one that needs `replace_day`.
     :raises StorageError: one whose outputs are missing or changed: nothing is published.
     """
+    if override is not None and not override.strip():
+        raise UsageError("--override wants a reason, which is kept with the day")
     store = open_store(settings.output)
     folder = resolve_run(store, run)
     if not folder.planned():
@@ -54,6 +67,7 @@ def publish(
         header = open_plan(folder).header
         if stands(folder, header.as_of):
             return _as_it_stands(store, header.as_of)
+        refuse_freed(folder, "published again")
         decision = allowed(folder, header, Publication(PublishRule.ALWAYS, replace_day))
         if decision.why is not None:
             raise UsageError(f"not published: {decision.why}")
@@ -63,9 +77,13 @@ def publish(
         if not session.clean():
             raise UsageError(f"run {folder.run_id} is not done: go on with `riskpipe run --resume {folder.run_id}`")
         with session.sound():
-            session.finish_outputs(merge=True)
+            finish_outputs(session, merge=True)
             lease.check(confirm=True)
-            tables = publish_tables(folder, session.parts, session.sums, session.state.engines)
+            try:
+                tables = publish_tables(session, None if override is None else Override.now(override))
+            except GateError:
+                mark_gated(session)
+                raise
         mark_published(session, tables)
     rows = {table: sum(file.rows for file in files) for table, files in tables.items()}
     return PublishReport(folder.run_id, session.plan.header.as_of, rows)

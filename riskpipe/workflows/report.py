@@ -3,38 +3,46 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
-import jinja2
 import pyarrow as pa
 import pyarrow.compute as pc
+import yaml
 
 from riskpipe import __version__
 from riskpipe.config import Settings
+from riskpipe.config.risk_section import RiskSettings
 from riskpipe.errors import UsageError
 from riskpipe.measures.catalogue import ADDITIVE_MEASURES
+from riskpipe.measures.measure_names import PNL_SETS
+from riskpipe.measures.tail_definition import TailDefinition
 from riskpipe.plan.accounting import RunStatus
-from riskpipe.results.find import Results, find_results
+from riskpipe.results.book_map import BookMap, book_map
+from riskpipe.results.day_change import day_change, previous_results
+from riskpipe.results.failure_causes import failure_causes
+from riskpipe.results.find import PUBLISHED, Results, find_results
+from riskpipe.results.risk_summary import RiskSummary, risk_summary
+from riskpipe.results.sensitivity_ladders import sensitivity_ladders
 from riskpipe.results.timings import read_timings
+from riskpipe.results.valued_trades import ValuedTrades, valued_trades
+from riskpipe.runs.recorded_files import RecordedFiles, recorded_files
 from riskpipe.runs.status import as_seen_now, published_days, status_of
 from riskpipe.runs.stored import open_plan
-from riskpipe.store.filesystem import Store
 from riskpipe.store.location import open_store, store_of_file
-from riskpipe.store.parquet import open_parquet, read_parquet
-from riskpipe.store.result_tables import ResultStatus
+from riskpipe.store.parquet import read_parquet
 from riskpipe.store.run_folder import RunFolder
 from riskpipe.store.run_ids import resolve_run
+from riskpipe.store.sealed import sealed_page
+from riskpipe.workflows.report_charts import charts
+from riskpipe.workflows.report_page import render
 
 MOST_BOOKS = 300
 MOST_DESKS = 10
 MOST_ROWS = 50
-SAMPLES = 5
-_LOOKED_AT = 1_000
-_TRADE = ["reason", "product", "trade_id"]
+MOST_DAYS = 2_600
+MOST_COMPONENTS = 400
 TAIL = ("var_99", "es_97_5")
 
 
@@ -59,133 +67,135 @@ def report(settings: Settings, run: str, path: str | None = None) -> ReportWritt
     """
     store = open_store(settings.output)
     folder = resolve_run(store, run)
-    page = render(content(folder)).encode()
+    values, drawn = content(folder)
+    page = sealed_page(render(values, drawn))
     target, name = (store, folder.report) if path is None else store_of_file(path)
     target.write_bytes(name, page)
     return ReportWritten(folder.run_id, target.full_path(name), len(page))
 
 
-def render(values: dict[str, Any]) -> str:
-    """The page; every value that comes from outside is escaped."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("riskpipe.workflows"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"count": _count, "money": _money, "seconds": _seconds, "size": _size, "share": _share}
-    return environment.get_template("report.html.j2").render(values)
-
-
-def content(folder: RunFolder) -> dict[str, Any]:
-    """All that the template shows."""
+def content(folder: RunFolder) -> tuple[dict[str, Any], dict[str, Any]]:
+    """All that the template shows, and all that its scripts draw."""
     status = as_seen_now(status_of(folder), published_days(folder.store))
-    return {
+    files = recorded_files(folder)
+    before = previous_results(folder.store, status.as_of)
+    header = open_plan(folder).header if folder.planned() else None
+    results, missing = _results(folder, status)
+    aggregates = None if results is None else results.aggregates()
+    tail = risk_summary(results) if results is not None and results.origin == PUBLISHED else None
+    valued = None if results is None else valued_trades(results, _named(tail))
+    ladders = None if results is None else sensitivity_ladders(results)
+    books = None if results is None or tail is None or valued is None else _books(folder, results, tail, valued)
+    change = None if aggregates is None or before is None else day_change(aggregates, before)
+    risk: dict[str, Any] = {"missing": missing} if aggregates is None or valued is None else _risk(aggregates, valued)
+    values = {
         "status": status,
         "now": datetime.now(UTC),
         "version": __version__,
         "run": folder.described(),
-        "header": _header(folder),
-        "failures": _failures(folder, status),
-        "risk": _risk(folder, status),
+        "header": header,
+        "before": before,
+        "failures": failure_causes(files, status, before),
+        "risk": risk,
+        "tail": tail,
+        "map": books,
+        "change": change,
+        "ladders": ladders,
         "timings": read_timings(folder),
-        "inputs": _inputs(folder),
-        "checks": _checks(folder),
-        "config": _text(folder.store, folder.config),
+        "inputs": _inputs(files),
+        "checks": _checks(files),
+        "config": _text(files, folder.config),
         "most_rows": MOST_ROWS,
+        "most_days": MOST_DAYS,
+        "most_components": MOST_COMPONENTS,
     }
+    currency = header.base_currency if header is not None else ""
+    return values, charts(currency, tail, books, change, risk.get("stress", {}), ladders)
 
 
-def _header(folder: RunFolder) -> Any:
-    if not folder.planned():
-        return None
-    return open_plan(folder).header
+def _results(folder: RunFolder, status: RunStatus) -> tuple[Results | None, str]:
+    """The results; or why there are none."""
+    try:
+        return find_results(folder.store, folder.run_id, date.fromisoformat(status.as_of)), ""
+    except UsageError as error:
+        return None, str(error)
 
 
-def _text(store: Store, path: str) -> str:
-    return store.read_bytes(path).decode() if store.exists(path) else ""
+def _text(files: RecordedFiles, path: str) -> str:
+    return (files.read(path) or b"").decode()
 
 
-def _inputs(folder: RunFolder) -> list[tuple[str, str]]:
-    text = _text(folder.store, folder.inputs)
+def _inputs(files: RecordedFiles) -> list[tuple[str, str]]:
+    text = _text(files, files.folder.inputs)
     return sorted(json.loads(text).items()) if text else []
 
 
-def _checks(folder: RunFolder) -> list[dict[str, Any]]:
-    return list(read_parquet(folder.store, folder.checks).to_pylist()) if folder.store.exists(folder.checks) else []
+def _checks(files: RecordedFiles) -> list[dict[str, Any]]:
+    store, path = files.folder.store, files.folder.checks
+    return list(read_parquet(store, path, sha256=files.of(path)).to_pylist()) if store.exists(path) else []
 
 
-# -- failures
+# -- the whole book's tail
 
 
-def _failures(folder: RunFolder, status: RunStatus) -> list[dict[str, Any]]:
-    """Trades by reason, the most frequent first, with the first few of each."""
-    found: dict[str, dict[str, Any]] = {
-        reason: {"reason": reason, "trades": trades, "products": {}, "sample": []}
-        for reason, trades in status.failures_by_reason.items()
-    }
-    if folder.store.exists(folder.failures):
-        columns = ["trade_id", "product", "stage", "reason", "message", "retryable"]
-        trades: pa.Table | None = None
-        with open_parquet(folder.store, folder.failures) as file:
-            for batch in file.iter_batches(65_536, columns=columns):
-                rows = pa.Table.from_batches([batch])
-                _add_samples(found, rows)
-                mine = rows.select(_TRADE)
-                trades = (mine if trades is None else pa.concat_tables([trades, mine])).group_by(_TRADE).aggregate([])
-        if trades is not None:
-            _add_products(found, trades)
-    return sorted(found.values(), key=lambda row: (-row["trades"], row["reason"]))
+def _named(tail: RiskSummary | None) -> list[str]:
+    return [] if tail is None else [row["component"] for row in tail.trades]
 
 
-def _add_products(found: dict[str, dict[str, Any]], trades: pa.Table) -> None:
-    """:param trades: each once for every reason; of blocks that were not reached there is none."""
-    counts = trades.group_by(["reason", "product"], use_threads=False).aggregate([("trade_id", "count")])
-    for row in counts.to_pylist():
-        found[row["reason"]]["products"][row["product"]] = row["trade_id_count"]
+def _headline(folder: RunFolder, tail: RiskSummary) -> TailDefinition | None:
+    """The figure that is taken apart: the first value at risk of the run's configuration that has a number."""
+    configured = (yaml.safe_load(_text(recorded_files(folder), folder.config)) or {}).get("risk")
+    if configured is None:
+        return None
+    wanted = RiskSettings.model_validate(configured).terms().tails
+    known = {row["name"] for row in tail.figures if row["value_base"] is not None}
+    usable = [each for each in wanted if each.applies_to(PNL_SETS["historical_var"]) and each.name in known]
+    return min(usable, key=lambda each: (each.kind != "var", each.horizon_days), default=None)
 
 
-def _add_samples(found: dict[str, dict[str, Any]], rows: pa.Table) -> None:
-    """The first trades of each reason and product, each once: it may have failed in several blocks."""
-    for row in rows.group_by(["reason", "product"], use_threads=False).aggregate([]).to_pylist():
-        entry = found.setdefault(row["reason"], {"reason": row["reason"], "trades": 0, "products": {}, "sample": []})
-        shown = {sample["trade_id"] for sample in entry["sample"]}
-        if len(shown) >= SAMPLES:
-            continue
-        some = rows.filter(pc.and_(pc.equal(rows["reason"], row["reason"]), pc.equal(rows["product"], row["product"])))
-        for failure in some.slice(0, _LOOKED_AT).to_pylist():
-            if failure["trade_id"] not in shown and len(shown) < SAMPLES:
-                shown.add(failure["trade_id"])
-                entry["sample"].append(failure)
+def _books(folder: RunFolder, results: Results, tail: RiskSummary, valued: ValuedTrades) -> BookMap | None:
+    definition = _headline(folder, tail)
+    if definition is None:
+        return None
+    trades = [
+        (valued.books[row["component"]], row["component"], row["component_base"])
+        for row in tail.trades
+        if row["name"] == definition.name and row["component"] in valued.books
+    ]
+    return book_map(results, definition, trades, tail.by_book(definition.name))
 
 
-# -- risk
+# -- risk by book
 
 
-def _risk(folder: RunFolder, status: RunStatus) -> dict[str, Any]:
+def _risk(aggregates: pa.Table, valued: ValuedTrades) -> dict[str, Any]:
     """Aggregates by book, stresses, pv by product; `missing` says why there are none."""
-    try:
-        results = find_results(folder.store, folder.run_id, datetime.fromisoformat(status.as_of).date())
-    except UsageError as error:
-        return {"missing": str(error)}
-    rows = results.aggregates()
-    rows = rows.filter(pc.less_equal(rows["level"], 2)).to_pylist()
-    books = _books(rows)
+    table = aggregates.filter(pc.less_equal(aggregates["level"], 2))
+    chosen, more = _largest(table)
+    rows = table.filter(pc.is_in(table["book"], value_set=chosen)).to_pylist()
+    books = _by_book(rows)
     present = {row["measure"] for row in rows}
     return {
         "missing": "",
         "measures": [m for m in ("pv", *TAIL, *ADDITIVE_MEASURES[1:]) if m in present],
-        "books": books[:MOST_BOOKS],
-        "more_books": max(len(books) - MOST_BOOKS, 0),
+        "books": books,
+        "more_books": more,
         "root": books[0] if books else None,
         "stress": _stresses(rows),
-        "products": list(_products(results)),
-        "origin": results.origin,
+        "products": list(valued.products),
     }
 
 
-def _books(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _largest(table: pa.Table) -> tuple[pa.Array, int]:
+    """The root and the books of the largest pv; how many others there are."""
+    pv = table.filter(pc.equal(table["measure"], "pv"))
+    books, size = pv["book"].combine_chunks(), pc.fill_null(pc.abs(pv["value_base"]), 0.0)
+    size = pc.if_else(pc.equal(books, ""), float("inf"), size).combine_chunks()
+    order = pc.sort_indices(size, sort_keys=[("", "descending")])
+    return books.take(order[:MOST_BOOKS]), max(len(books) - MOST_BOOKS, 0)
+
+
+def _by_book(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Root, then each book with those under it; value by measure."""
     found: dict[str, dict[str, Any]] = {}
     for row in rows:
@@ -215,58 +225,3 @@ def _stresses(rows: list[dict[str, Any]]) -> dict[str, Any]:
         "more_desks": len(desks) - len(shown),
         "rows": [(s, [values.get((s, book)) for book in ("", *shown)]) for s in scenarios],
     }
-
-
-def _products(results: Results) -> Iterator[dict[str, Any]]:
-    """pv in base currency and trades by outcome, by product."""
-    found: dict[str, dict[str, Any]] = {}
-    columns = ["trade_id", "product", "measure", "value_base", "status"]
-    for rows in results.rows("valuations", columns):
-        rows = rows.filter(pc.equal(rows["measure"], "pv"))
-        grouped = rows.group_by(["product", "status"], use_threads=False)
-        for row in grouped.aggregate([("value_base", "sum"), ("trade_id", "count")]).to_pylist():
-            entry = found.setdefault(row["product"], {"product": row["product"], "pv": None, "ok": 0, "failed": 0})
-            if row["status"] == ResultStatus.OK:
-                entry["ok"] += row["trade_id_count"]
-                entry["pv"] = (entry["pv"] or 0.0) + row["value_base_sum"]
-            else:
-                entry["failed"] += row["trade_id_count"]
-    yield from sorted(found.values(), key=lambda entry: entry["product"])
-
-
-# -- how numbers are written
-
-
-def _count(number: int | None) -> str:
-    return "–" if number is None else f"{number:,}"
-
-
-def _money(value: float | None) -> str:
-    if value is None:
-        return "–"
-    text = f"{value:,.0f}" if abs(value) >= 1 or value == 0 else f"{value:,.2g}"
-    return re.sub("^-", "−", text)
-
-
-def _seconds(value: float | None) -> str:
-    if value is None:
-        return "–"
-    if value >= 60:
-        minutes, seconds = divmod(round(value), 60)
-        hours, minutes = divmod(minutes, 60)
-        return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02} min"
-    return f"{value * 1000:.0f} ms" if 0 < value < 0.1 else f"{value:.1f} s" if value < 10 else f"{value:.0f} s"
-
-
-def _size(value: float | None) -> str:
-    if value is None:
-        return "–"
-    for unit in ("B", "KiB", "MiB"):
-        if abs(value) < 1024:
-            return f"{value:.0f} {unit}"
-        value /= 1024
-    return f"{value:.1f} GiB"
-
-
-def _share(value: float | None) -> str:
-    return "–" if value is None else f"{value:.0%}"

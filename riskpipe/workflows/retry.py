@@ -11,6 +11,7 @@ from riskpipe.plan.block import Block, BlockState
 from riskpipe.plan.selection import Selection
 from riskpipe.runs.engine import refuse_other_engine
 from riskpipe.runs.folded import FoldedRun
+from riskpipe.runs.freed import refuse_freed
 from riskpipe.runs.opening import Opened, open_output, with_session
 from riskpipe.runs.outputs import failed_trades_of, unfinished
 from riskpipe.runs.parts import failed_trades
@@ -19,11 +20,11 @@ from riskpipe.runs.publication import FOR_A_RUN, Publication
 from riskpipe.runs.session import Session
 from riskpipe.runs.settled import settled
 from riskpipe.runs.stored import open_plan
-from riskpipe.store.lease import Lease
 from riskpipe.store.records import BlockSplit
 from riskpipe.store.result_tables import ResultStatus
 from riskpipe.store.run_folder import RunFolder
 from riskpipe.store.run_ids import resolve_run
+from riskpipe.store.shared_lease import Hold
 from riskpipe.valuation.context import open_context
 from riskpipe.valuation.run_block import read_trades
 
@@ -48,13 +49,14 @@ def retry(
     folder = resolve_run(store, run)
     if not folder.planned():
         raise UsageError(f"run {folder.run_id} was stopped before it had a plan: `riskpipe run` starts a new one")
+    refuse_freed(folder, "retried")
     refuse_changed_inputs(folder, settings)
     refuse_other_engine(open_plan(folder).header, folder.run_id, accept_engine)
 
     def again(run: FoldedRun) -> bool:
         return next(_repeats(run, selection), None) is not None
 
-    def opened(log: Observer, lease: Lease) -> Opened:
+    def opened(log: Observer, lease: Hold) -> Opened:
         status = settled(folder, settings, publication, again)
         return Opened(folder, {}, lambda session: reopen(session, selection), status)
 

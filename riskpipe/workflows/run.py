@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 
 from riskpipe.config import Settings
 from riskpipe.errors import Reason, StorageError, UsageError
 from riskpipe.plan.accounting import Observer, RunLifecycle, RunStatus
 from riskpipe.plan.selection import Selection
+from riskpipe.runs.earlier_run import find_earlier
 from riskpipe.runs.engine import engine_differences, refuse_other_engine
 from riskpipe.runs.folded import FoldedRun
+from riskpipe.runs.freed import refuse_freed
 from riskpipe.runs.new_run import create
 from riskpipe.runs.opening import Opened, open_output, with_session
 from riskpipe.runs.planned_inputs import refuse_other_inputs, same_inputs
@@ -19,12 +22,12 @@ from riskpipe.runs.settled import settled
 from riskpipe.runs.status import read_status
 from riskpipe.runs.stored import open_plan
 from riskpipe.store.filesystem import Store
-from riskpipe.store.lease import Lease
 from riskpipe.store.ledger import read_ledger
 from riskpipe.store.parquet import read_parquet
 from riskpipe.store.published import published_runs
 from riskpipe.store.run_folder import RunFolder
 from riskpipe.store.run_ids import list_runs, new_run_id, resolve_run
+from riskpipe.store.shared_lease import Hold
 
 
 def run(
@@ -32,6 +35,7 @@ def run(
     selection: Selection,
     *,
     resume: str = "auto",
+    since: str | None = None,
     fail_fast: bool = False,
     publication: Publication = FOR_A_RUN,
     wait: float = 0.0,
@@ -42,6 +46,7 @@ def run(
 
     :param resume: "auto": go on with the last run of the same inputs if it was interrupted; "never": a new run; or
         the run to go on with.
+    :param since: a run of the day whose numbers are taken over where nothing has changed since; a new run is started.
     :param publication: what is asked for besides the settings' `publish`.
     :param wait: seconds to wait for another run that holds the output.
     :param accept_engine: go on with a run that another version planned.
@@ -49,7 +54,7 @@ def run(
     """
     store = open_output(settings)
 
-    def opened(log: Observer, lease: Lease) -> Opened:
+    def opened(log: Observer, lease: Hold) -> Opened:
         folder = _resumable(store, settings, selection, resume, log, accept_engine)
         if folder is not None:
             status = settled(folder, settings, publication, _storage_failed)
@@ -59,7 +64,9 @@ def run(
             return Opened(folder, {}, _try_storage_again)
         new_id = new_run_id(store, datetime.now(UTC), published_runs(store))
         lease.name(new_id)
-        return create(store, settings, selection, new_id, log)
+        tell = partial(log.message, "info")
+        find = partial(find_earlier, store, settings, selection, since, tell)
+        return create(store, settings, selection, new_id, log, find)
 
     return with_session(store, settings, opened, fail_fast, publication, observer, wait)
 
@@ -85,6 +92,7 @@ def _resumable(
         folder = resolve_run(store, resume)
         if not folder.planned():
             raise UsageError(f"run {folder.run_id} was stopped before it had a plan: start a new one")
+        refuse_freed(folder, "resumed")
         refuse_other_inputs(folder, settings, selection)
         refuse_other_engine(open_plan(folder).header, folder.run_id, accept_engine)
         return folder

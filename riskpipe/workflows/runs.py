@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from riskpipe.config import Settings
-from riskpipe.errors import StorageError
+from riskpipe.errors import StorageError, UsageError
 from riskpipe.plan.accounting import Counts, RunLifecycle, RunStatus
+from riskpipe.runs.asked_stop import ask_to_stop
 from riskpipe.runs.status import as_seen_now, published_days, status_of
 from riskpipe.store import run_ids
-from riskpipe.store.lease import Lease
+from riskpipe.store.lease import holder
 from riskpipe.store.location import open_store
-from riskpipe.store.published import read_current
 from riskpipe.store.run_folder import RunFolder
 from riskpipe.store.run_ids import resolve_run
 
@@ -43,14 +43,25 @@ def show(settings: Settings, run: str) -> RunStatus:
     return as_seen_now(status_of(resolve_run(store, run)), published_days(store))
 
 
-def collect(settings: Settings, keep: int) -> list[str]:
-    """Delete all runs but the last `keep`, and those whose results are published. Names of the deleted ones."""
+def checks_of(settings: Settings, run: str) -> list[dict[str, Any]]:
+    """What the checks of a run found, as they stand in its checks.parquet."""
+    from riskpipe.store.parquet import read_parquet  # pyarrow, which telling of runs does without
+
+    folder = resolve_run(open_store(settings.output), run)
+    found: list[dict[str, Any]] = read_parquet(folder.store, folder.checks).to_pylist()
+    return found
+
+
+def stop(settings: Settings, run: str) -> str:
+    """Ask the run that is at work to drain, wherever its process is; its id.
+
+    It looks for that every twelfth of `lease_seconds`, and with kind serial between two blocks.
+
+    :raises UsageError: no such run, or nobody is at work on it.
+    """
     store = open_store(settings.output)
-    deleted = []
-    with Lease(store, "gc", settings.lease_seconds):
-        published = {day["run_id"] for day in read_current(store).values()}
-        for run_id in run_ids.list_runs(store)[: -keep or None]:
-            if run_id not in published:
-                store.delete_tree(RunFolder(store, run_id).root)
-                deleted.append(run_id)
-    return deleted
+    folder = resolve_run(store, run)
+    if folder.run_id not in (holder(store) or "").split(","):
+        raise UsageError(f"nobody is at work on run {folder.run_id}: there is nothing to stop")
+    ask_to_stop(folder)
+    return folder.run_id

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from valuations import MEASURES, OpenRun, open_run, settings_at
+from valuations import MEASURES, PAIRS, OpenRun, open_run, settings_at
 
 from riskpipe.products.base import Product
 from riskpipe.products.catalogue import PRODUCTS
@@ -24,7 +24,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> OpenRun:
     # Without quotes: what a bump moves is then what it says, and expected values follow from it alone.
     trades = TRADES_A_PRODUCT * len(PRODUCTS)
     write_sample(directory / "book", trades=trades, scenarios=60, seed=11, products=shares, quoted=False)
-    return open_run(settings_at(directory / "book", directory / "output", MEASURES))
+    return open_run(settings_at(directory / "book", directory / "output", MEASURES, PAIRS))
 
 
 @pytest.fixture(scope="session")

@@ -43,6 +43,7 @@ NOTE = {
 }  # fmt: skip
 SHARE = {"underlying": "SHARE", "currency": "GBP", "quantity": 1e4, "strike": 50.0, "expiry_date": PAID}
 OIL = {"underlying": "OIL", "currency": "USD", "quantity": 1e4, "strike": 50.0}
+LISTED = {"underlying": "OIL", "currency": "USD", "quantity": 10.0, "contract_size": 1e3, "expiry_date": PAID}
 PAIR = {
     "pair": "EURUSD", "option_type": "call", "strike": 0.5, "notional": SIZE, "expiry_date": BEFORE,
     "delivery_date": PAID,
@@ -85,6 +86,18 @@ CASES = {
         0.6 * SIZE,
         BEFORE,
     ),
+    "fx_swap": Case(
+        {"buy_currency": "USD", "sell_currency": "EUR", "near_buy_amount": SIZE, "near_sell_amount": SIZE,
+         "far_buy_amount": SIZE, "far_sell_amount": 0.5 * SIZE, "near_date": BEFORE, "far_date": PAID},
+        SIZE * (1.0 - 0.5 / 1.1),
+        BEFORE + timedelta(2),
+    ),
+    "ndf": Case(
+        {"buy_currency": "EUR", "buy_amount": SIZE, "sell_currency": "USD", "sell_amount": 0.5 * SIZE,
+         "settlement_currency": "USD", "fixing_date": BEFORE, "delivery_date": PAID},
+        0.6 * SIZE,
+        BEFORE,
+    ),
     "fx_option": Case(PAIR, 0.6 * SIZE, BEFORE),
     "fx_barrier_option": Case({**PAIR, **BARRIER}, 0.6 * SIZE, BEFORE),
     "fx_touch": option(
@@ -109,7 +122,52 @@ CASES = {
     "commodity_option": option(
         {**OIL, "option_type": "call", "expiry_date": PAID, "delivery_date": PAID, "model": None}, 3e5
     ),
+    "commodity_future": option({**LISTED, "reference_price": 50.0, "delivery_date": PAID}, 3e5),
+    "fx_future": option(
+        {"pair": "EURUSD", "quantity": 10.0, "contract_size": 1e5, "reference_price": 0.5, "expiry_date": PAID,
+         "delivery_date": PAID},
+        0.6 * SIZE,
+    ),
+    "interest_rate_future": option(
+        {"currency": "GBP", "index": "TERM", "quantity": 10.0, "point_value": 2500.0, "reference_price": 50.0,
+         "expiry_date": PAID, "start_date": date(2026, 12, 31), "maturity_date": date(2027, 6, 30),
+         "day_count": "30/360"},
+        25_000.0 * (50.0 - 200.0 * float(np.expm1(RATE * 181 / 365))),
+    ),
+    "bond_future": option(
+        {"currency": "GBP", "quantity": 10.0, "contract_size": 1e5, "reference_price": 50.0, "expiry_date": PAID,
+         "delivery_date": PAID, "conversion_factor": 1.0, "discount_curve": "CURVE", "coupon": 0.05, "frequency": "6M",
+         "day_count": "30/360", "issue_date": START, "maturity_date": date(2036, 6, 25), "calendar": "GBLO", **ROLLS},
+        1e4 * (100.0 * np.exp(-RATE * 9.5) + 2.5 * np.exp(-RATE * 0.5 * np.arange(1, 20)).sum() - 50.0),
+    ),
+    "future_option": option(
+        {**LISTED, "strike": 50.0, "delivery_date": PAID, "option_type": "call", "exercise": "european",
+         "margining": "premium"},
+        3e5,
+    ),
+    "commodity_average_option": Case(
+        {"underlying": "OIL", "currency": "USD", "quantity": 1e4, "option_type": "call", "strike": 50.0,
+         "start_date": BEFORE, "maturity_date": DUE, "frequency": "1T", "calendar": "GBLO"},
+        3e5,
+    ),
+    "equity_swap": Case(
+        {"underlying": "SHARE", "currency": "GBP", "direction": "receive", "notional": SIZE, "return_type": "price",
+         "initial_price": 50.0, "frequency": "6M", "funding_fixed_rate": 0.0, "funding_day_count": "30/360", **DATES,
+         **ROLLS},
+        SIZE,
+    ),
+    "commodity_swap": Case(
+        {"underlying": "OIL", "currency": "USD", "quantity": 1e4, "fixed_price": 50.0, "start_date": BEFORE,
+         "maturity_date": DUE, "frequency": "1T", "calendar": "GBLO"},
+        3e5,
+    ),
     "interest_rate_swap": Case(SWAP, 0.05 * 184 / 360 * SIZE),
+    "basis_swap": Case(
+        {**PARTS, **DATES, **ROLLS, "notional": SIZE, "pay_spread": -0.05,
+         **{f"{side}_{name}": each for side in ("receive", "pay")
+            for name, each in {"index": "TERM", "frequency": "6M", "day_count": "30/360"}.items()}},
+        0.05 * 184 / 360 * SIZE,
+    ),
     "cross_currency_swap": Case(
         {**CROSS, "receive_currency": "GBP", "pay_currency": "USD", "exchange_notionals": True, **DATES, **ROLLS},
         0.25 * SIZE,
@@ -141,6 +199,37 @@ CASES = {
          "upfront": 0.0, "recovery": 0.4, "frequency": "6M", "day_count": "30/360"},
         0.025 * SIZE,
     ),
+    "index_cds": Case(
+        {**PARTS, **DATES, "index": "ACME", "notional": SIZE, "factor": 0.5, "protection": "sell", "spread": 0.05,
+         "upfront": 0.0, "recovery": 0.4, "frequency": "6M", "day_count": "30/360"},
+        0.0125 * SIZE,
+    ),
+    "inflation_bond": Case(
+        {**NOTE, "index": "RPI", "base_index": 100.0, "coupon": 0.0, "settlement_days": None}, 1.5 * SIZE, BEFORE
+    ),
+    "deposit": Case(
+        {**PARTS, "notional": SIZE, "direction": "lend", "rate": 0.05, "day_count": "30/360", "start_date": START,
+         "maturity_date": PAID},
+        (1.0 + 0.05 * 184 / 360) * SIZE,
+    ),
+    "repo": Case(
+        {**PARTS, "notional": SIZE, "direction": "reverse_repo", "index": "TERM", "spread": 0.01, "day_count": "30/360",
+         "start_date": START, "maturity_date": PAID},
+        (1.0 + 0.06 * 184 / 360) * SIZE,
+    ),
+    "forward_bond": Case(
+        {**NOTE, "coupon": 0.05, "maturity_date": date(2036, 6, 25), "delivery_date": PAID, "price": 50.0,
+         "price_type": "clean"},
+        SIZE * (np.exp(-RATE * 9.5) + 0.025 * np.exp(-RATE * 0.5 * np.arange(1, 20)).sum() - 0.5),
+        BEFORE,
+    ),
+    "bond_total_return_swap": Case(
+        {**NOTE, "coupon": 0.05, "maturity_date": date(2036, 6, 25), "start_date": START, "end_date": DUE,
+         "direction": "receive", "initial_price": 50.0, "return_frequency": "1T", "funding_fixed_rate": 0.0,
+         "funding_day_count": "30/360"},
+        SIZE * (np.exp(-RATE * 9.5) + 0.025 * np.exp(-RATE * 0.5 * np.arange(0, 20)).sum() - 0.5),
+        BEFORE,
+    ),
     "inflation_swap": Case(
         {**PARTS, "index": "RPI", "notional": SIZE, "direction": "pay", "fixed_rate": 0.0, "base_index": 100.0,
          "start_date": START, "maturity_date": PAID},
@@ -162,7 +251,8 @@ def model_of(day: date) -> MarketModel:
     rows += [("black_vol", name, far, 0.5) for name in ("SHARE", "OIL")]
     rows += [("fx_vol", "EURUSD", far, 0.1), ("normal_vol", "RATES", far, 0.005)]
     rows += [("index_fixing", "RPI", f"2026-{month:02d}-01", 150.0) for month in range(1, 12)]
-    past = [("TERM", START, 0.05), ("EURUSD", BEFORE, 1.1), ("TERM.SWAP.1Y", BEFORE, SWAP_RATE)]
+    past = [("OIL", BEFORE + timedelta(k), 80.0) for k in range(3)]
+    past += [("TERM", START, 0.05), ("EURUSD", BEFORE, 1.1), ("TERM.SWAP.1Y", BEFORE, SWAP_RATE)]
     rows += [("fixing", name, iso(day_number(fixed)), level) for name, fixed, level in past if fixed < day]
     kind, name, tenor, value = zip(*rows, strict=True)
     factor = [":".join(part for part in row[:3] if part) for row in rows]

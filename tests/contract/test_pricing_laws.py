@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -21,8 +22,13 @@ SIZES = {
     "cross_currency_swap": ("receive_notional", "pay_notional"),
     "variance_swap": ("vega_notional",),
     "fx_touch": ("payout",),
+    "cash_balance": ("amount",),
+    "fx_swap": ("near_buy_amount", "near_sell_amount", "far_buy_amount", "far_sell_amount"),
+    "ndf": ("buy_amount", "sell_amount"),
 }
-SIDES = {"direction": ("pay", "receive"), "protection": ("buy", "sell")}
+LISTED = {"quantity": "quantities", "notional": "notionals"}  # in the place of these, where a trade has them
+OF_LEGS = ("notional", "notionals", "reset_notional", "amounts")  # of products that are lists of legs
+SIDES = ("direction", "protection")
 OPTIONS = {"swaption"}  # whose direction is that of what they are on
 every_product = pytest.mark.parametrize("product", PRODUCTS, ids=lambda product: product.name)
 
@@ -35,12 +41,41 @@ def size_columns(product: Product) -> tuple[str, ...]:
 def resized(product: Product, trades: Trades, factor: FloatArray) -> Trades:
     """The same trades, so many times as large."""
     table = trades.table
+    if trades.has("legs"):
+        legs = [[_resized_leg(leg, size) for leg in some] for some, size in zip(_legs(trades), factor, strict=True)]
+        column = table.column("legs")
+        return Trades(table.set_column(table.schema.get_field_index("legs"), "legs", pa.array(legs, column.type)))
     columns = size_columns(product)
     assert columns, f"{product.name} has no size"
     for name in columns:
         values = pa.array(trades.numbers(name) * factor)
         table = table.set_column(table.schema.get_field_index(name), name, values)
+    for name in (LISTED[name] for name in columns if name in LISTED and trades.has(LISTED[name])):
+        nested = trades.nested(name)
+        values = pa.array(nested.rows.numbers(name) * factor[nested.trades])
+        lists = pa.ListArray.from_arrays(pa.array(nested.offsets, pa.int32()), values)
+        table = table.set_column(table.schema.get_field_index(name), name, lists)
     return Trades(table)
+
+
+def _legs(trades: Trades) -> list[list[dict[str, Any]]]:
+    return trades.table.column("legs").to_pylist()
+
+
+def _resized_leg(leg: dict[str, Any], factor: float) -> dict[str, Any]:
+    sizes = {name: leg[name] for name in OF_LEGS if leg.get(name) is not None}
+    return leg | {
+        name: [each * factor for each in size] if isinstance(size, list) else size * factor
+        for name, size in sizes.items()
+    }
+
+
+def sizes_of(product: Product, trades: Trades) -> FloatArray:
+    """float64[n]: what the trades are about, in money or pieces; of several amounts the largest."""
+    if trades.has("legs"):
+        names = ("notional", "reset_notional")
+        return np.array([max(abs(leg[n] or 0.0) for leg in some for n in names) for some in _legs(trades)])
+    return np.fmax.reduce([np.abs(trades.numbers(name)) for name in size_columns(product)])
 
 
 @pytest.fixture(scope="module")
@@ -76,8 +111,9 @@ def test_the_price_of_a_sum_is_the_sum_of_the_prices(
     whole = value(product, trades)
     parts = [value(product, resized(product, trades, share)) for share in (part, 1.0 - part)]
 
-    # Legs that nearly cancel are added up.
-    scale = np.abs(whole) + 1e-2 * np.abs(trades.numbers(size_columns(product)[0]))[:, None]
+    # Legs that nearly cancel are added up. A trade may have one of several sizes.
+    size = sizes_of(product, trades)
+    scale = np.abs(whole) + 1e-2 * size[:, None]
     assert np.all(np.abs(parts[0] + parts[1] - whole) <= 1e-11 * np.maximum(scale, np.abs(whole).max(1)[:, None]))
 
 
@@ -89,16 +125,15 @@ def test_the_other_side_has_the_opposite_value(
     trades = sample_trades(product)
     values = value(product, trades)
     signed = all(column.rule == "any" for column in product.columns if column.name in size_columns(product))
-    column = next((name for name in SIDES if trades.has(name) and product.name not in OPTIONS), None)
-    assert signed or len(size_columns(product)) == 2, "only of two amounts are both above zero"
+    sides = [c for c in product.columns if c.name in SIDES and product.name not in OPTIONS]
+    assert signed or len(size_columns(product)) % 2 == 0, "only amounts that are exchanged are all above zero"
 
     if signed:
         assert np.array_equal(value(product, resized(product, trades, np.full(len(trades), -1.0))), -values)
-    if column is not None:
-        first, second = SIDES[column]
-        other = pa.array(np.where(trades.is_one(column, first), second, first).tolist())
-        table = trades.table.set_column(trades.table.schema.get_field_index(column), column, other)
-        assert np.array_equal(value(product, Trades(table)), -values)
+    for column in sides:
+        first, second = column.choices
+        other = pa.array(np.where(trades.is_one(column.name, first), second, first).tolist())
+        assert np.array_equal(value(product, trades.with_column(column.name, other)), -values)
 
 
 @every_product

@@ -189,15 +189,6 @@ def test_a_table_of_any_size_is_read_back(store: Store) -> None:
     assert read_parquet(store, "a/table.parquet", ["n"]).equals(table.select(["n"]))
 
 
-def test_json_that_is_none(store: Store) -> None:
-    store.write_bytes("good", b'{"a": 1}')
-    assert store.read_json("good") == {"a": 1}
-    for content in (b"{", b"[]", b"\xff"):
-        store.write_bytes("bad", content)
-        with pytest.raises(StorageError, match=r"cannot read .*bad: damaged, not"):
-            store.read_json("bad")
-
-
 def test_some_files_can_be_read_side_by_side(store: Store) -> None:
     store.write_bytes("a", b"content")
     files = [store.open_input_file("a") for _ in range(min(store.most_open_files, 64))]

@@ -15,6 +15,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from selections import one_in
 from spoiled import Book, rewrite, with_cells, with_type, without
 
 BOND = "portfolio/bond/part-000"
@@ -42,7 +43,7 @@ def assert_refused(book: Book, *said: str, rule: str, code: int = 3) -> list[str
     return messages
 
 
-@pytest.mark.parametrize("name", ["market", "history", "scenarios"])
+@pytest.mark.parametrize("name", one_in(2, ["market", "history", "scenarios"]))
 def test_no_such_file(spoilt: Book, name: str) -> None:
     spoilt.input(name).unlink()
     assert_refused(spoilt, f"{spoilt.input(name)} there is no such file: correct inputs.{name}", rule="no such file")
@@ -63,7 +64,7 @@ def test_no_portfolio(spoilt: Book) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "share"), [*((name, 0.5) for name in FILES), ("market", 0.0), (BOND, 0.0), (BOND, 0.999)]
+    ("name", "share"), one_in(3, [*((name, 0.5) for name in FILES), ("market", 0.0), (BOND, 0.0), (BOND, 0.999)])
 )
 def test_truncated_parquet(spoilt: Book, name: str, share: float) -> None:
     path = spoilt.input(name)
@@ -73,7 +74,7 @@ def test_truncated_parquet(spoilt: Book, name: str, share: float) -> None:
     assert_refused(spoilt, f"cannot read {path}: truncated, or not a Parquet file", "write the file anew", rule=rule)
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", one_in(2, FILES))
 def test_damaged_pages_behind_a_sound_footer(spoilt: Book, name: str) -> None:
     path = spoilt.input(name)
     chunk = pq.ParquetFile(path).metadata.row_group(0).column(0)
@@ -109,7 +110,7 @@ WRONG_TYPES: list[tuple[str, str, Callable[[pa.Table], pa.Table], str, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("name", "column", "change", "rule", "message"), WRONG_TYPES)
+@pytest.mark.parametrize(("name", "column", "change", "rule", "message"), one_in(3, WRONG_TYPES))
 def test_wrong_type(
     spoilt: Book, name: str, column: str, change: Callable[[pa.Table], pa.Table], rule: str, message: str
 ) -> None:
@@ -119,13 +120,16 @@ def test_wrong_type(
 
 @pytest.mark.parametrize(
     ("name", "column", "rule"),
-    [
-        (BOND, "face", "missing_column"),
-        (BOND, "trade_id", "missing_column"),
-        ("market", "value", "missing column"),
-        ("history", "date", "missing column"),
-        ("scenarios", "shift_type", "missing column"),
-    ],
+    one_in(
+        2,
+        [
+            (BOND, "face", "missing_column"),
+            (BOND, "trade_id", "missing_column"),
+            ("market", "value", "missing column"),
+            ("history", "date", "missing column"),
+            ("scenarios", "shift_type", "missing column"),
+        ],
+    ),
 )
 def test_missing_column(spoilt: Book, name: str, column: str, rule: str) -> None:
     rewrite(spoilt.input(name), without(column))

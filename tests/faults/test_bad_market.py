@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from published import published
+from selections import one_in
 from spoiled import NUMBERS, Book, assert_only_these_fail, ids_where, others, rewrite, rows_where, with_cells
 
 MISSING = "MISSING_MARKET_DATA"
@@ -65,11 +66,14 @@ def test_negative_vol(spoilt: Book, clean: Path) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "name", "value", "rule"),
-    [
-        ("dividend_yield", "SPX", NAN, "not finite"),  # without it, the forward would be another one
-        ("forward_price", "WTI", NAN, "not finite"),
-        ("spot", "SPX", NAN, "not finite"),  # a stress names it
-    ],
+    one_in(
+        2,
+        [
+            ("dividend_yield", "SPX", NAN, "not finite"),  # without it, the forward would be another one
+            ("forward_price", "WTI", NAN, "not finite"),
+            ("spot", "SPX", NAN, "not finite"),  # a stress names it
+        ],
+    ),
 )
 def test_no_substitute_is_taken(spoilt: Book, clean: Path, kind: str, name: str, value: float, rule: str) -> None:
     if kind == "forward_price":  # a spot that would do in its place
@@ -121,7 +125,7 @@ def test_a_bad_fixing_fails_the_trades_that_need_it(spoilt: Book, clean: Path) -
     assert_only_these_fail(clean, spoilt.output, dict.fromkeys(fault["sample"], (MISSING, message)))
 
 
-@pytest.mark.parametrize(("value", "rule"), [(-37.63, "not positive"), (float("inf"), "not finite")])
+@pytest.mark.parametrize(("value", "rule"), one_in(2, [(-37.63, "not positive"), (float("inf"), "not finite")]))
 def test_a_bad_price_of_the_history_fails_what_depends_on_it(
     spoilt: Book, clean: Path, value: float, rule: str
 ) -> None:
@@ -171,7 +175,7 @@ def test_later_days_of_the_history_are_left_out(spoilt: Book, clean: Path) -> No
     assert stresses(spoilt.output) == stresses(clean)
 
 
-@pytest.mark.parametrize("rows", [0, 1])
+@pytest.mark.parametrize("rows", one_in(2, [0, 1]))
 def test_a_history_without_moves_stops_its_measure_alone(spoilt: Book, rows: int) -> None:
     rewrite(spoilt.input("history"), lambda table: table.slice(0, rows) if rows else pa.table({}))
     (fault,) = [f for f in spoilt.check().faults if f["level"] == "error"]
@@ -184,11 +188,14 @@ def test_a_history_without_moves_stops_its_measure_alone(spoilt: Book, rows: int
 
 @pytest.mark.parametrize(
     ("column", "value", "rule", "said"),
-    [
-        ("shift", NAN, "not finite", "a shift is null, NaN or infinite"),
-        ("shift_type", "percent", "unknown shift_type", "shift_type must be one of absolute, relative, log, set"),
-        ("factor", "zero_rate:USD.SOFRR:5Y", "unknown factor", "did you mean 'zero_rate:USD.SOFR:5Y'?"),
-    ],
+    one_in(
+        2,
+        [
+            ("shift", NAN, "not finite", "a shift is null, NaN or infinite"),
+            ("shift_type", "percent", "unknown shift_type", "shift_type must be one of absolute, relative, log, set"),
+            ("factor", "zero_rate:USD.SOFRR:5Y", "unknown factor", "did you mean 'zero_rate:USD.SOFR:5Y'?"),
+        ],
+    ),
 )
 def test_a_bad_row_of_a_stress_leaves_out_its_scenario(
     spoilt: Book, clean: Path, column: str, value: object, rule: str, said: str
@@ -220,7 +227,7 @@ def stresses(output: Path) -> list[list[float]]:
     return [row["pnl"] for row in rows if row["scenario_set"] == "stress"]
 
 
-@pytest.mark.parametrize("table", [pa.table({}), "rows"])
+@pytest.mark.parametrize("table", one_in(2, [pa.table({}), "rows"]))
 def test_a_file_of_stresses_without_rows(spoilt: Book, table: object) -> None:
     """An empty DataFrame's file stops the measure that needs it, and nothing else."""
     rewrite(spoilt.input("scenarios"), lambda whole: whole.slice(0, 0) if table == "rows" else table)
@@ -230,11 +237,12 @@ def test_a_file_of_stresses_without_rows(spoilt: Book, table: object) -> None:
         "empty",
         "the table has no rows: there is no stress",
     )
-    answer = spoilt.riskpipe("run", "--json", "--set", "measures=[pv, stress]")
+    of_file = ("--set", "stress={history: {}, ladders: {}, curves: {}}")
+    answer = spoilt.riskpipe("run", "--json", "--set", "measures=[pv, stress]", *of_file)
     assert answer.code == 4, answer.stderr
     assert answer.json["messages"] == ["scenarios: the table has no rows: there is no stress"]
     assert {row["measure"] for row in published(spoilt.output, "valuations").to_pylist()} == {"pv"}
-    answer = spoilt.riskpipe("run", "--set", "measures=[stress]")
+    answer = spoilt.riskpipe("run", "--set", "measures=[stress]", *of_file)
     assert answer.code == 3
     assert answer.errors[0].startswith("no scenario is left to price:")
 

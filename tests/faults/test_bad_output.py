@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from published import assert_same_bits
+from selections import one_in
 from spoiled import Answer, Book, run_directory
 
 from riskpipe.store.ledger import LedgerWriter, new_session_id, read_ledger
@@ -109,7 +110,7 @@ def used(directory: Path) -> int:
     return sum(-(-path.stat().st_size // 4096) * 4096 for path in directory.rglob("*") if path.is_file())
 
 
-@pytest.mark.parametrize("share", [0.05, 0.6, 0.75, 0.8, 0.85, 0.9, 0.95])
+@pytest.mark.parametrize("share", one_in(3, [0.05, 0.6, 0.75, 0.8, 0.85, 0.9, 0.95]))
 def test_a_disk_that_fills_up(sound: Book, clean: Path, mount: Mount, share: float) -> None:
     """Wherever it stops: what there is is whole, and the run goes on once there is space."""
     room = int(used(clean) * share)
@@ -204,7 +205,7 @@ def finished(small_book: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     return output
 
 
-@pytest.mark.parametrize("name", ["blocks.parquet", "plan.parquet", "summary.json", "run.json", "ledger"])
+@pytest.mark.parametrize("name", one_in(3, ["blocks.parquet", "plan.parquet", "summary.json", "run.json", "ledger"]))
 def test_a_damaged_old_run_stands_in_nobody_s_way(sound: Book, finished: Path, name: str) -> None:
     shutil.copytree(finished, sound.output)
     damaged = run_directory(sound.output) / name

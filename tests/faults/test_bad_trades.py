@@ -74,7 +74,7 @@ def spoiler(spoilt: Book) -> Spoiler:
     cell("equity_option", 11, "underlying", "SPX1", "market_data", MISSING, "spot:SPX1; did you mean 'SPX'?")
     cell("interest_rate_swap", 12, "maturity_date", date(2001, 1, 1), "date_order", INVALID, "is not after start_date")
     cell("bond", 4, "maturity_date", date(2026, 11, 19), "not_past", INVALID, "maturity in the past")
-    cell("interest_rate_swap", 13, "calendar", "MARS", "calendar", INVALID, "calendar is none of weekends")
+    cell("interest_rate_swap", 13, "calendar", "MARS", "calendar", INVALID, "unknown calendar")
     cell("credit_default_swap", 3, "recovery", 1.0, "below_one", INVALID, "recovery")
     spoiler.duplicate("commodity_option", 5, of=("commodity_option", 2))
     spoiler.duplicate("equity_option", 20, of=("bond", 7))

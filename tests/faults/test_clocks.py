@@ -16,15 +16,15 @@ from published import published
 from riskpipe.fault_points import FaultPoint
 from riskpipe.plan.selection import Selection
 from riskpipe.results.timings import read_timings
-from riskpipe.runs import session
+from riskpipe.runs import session_start
 from riskpipe.runs.publication import Publication
 from riskpipe.store.location import open_store
 from riskpipe.store.run_folder import RunFolder
 from riskpipe.store.run_ids import list_runs, resolve_run
 from riskpipe.workflows import run
+from riskpipe.workflows.gc import Retention, collect
 from riskpipe.workflows.publish import publish
 from riskpipe.workflows.retry import retry
-from riskpipe.workflows.runs import collect
 
 CUT = ("partition.max_trades=100", "measures=[pv]")
 
@@ -41,7 +41,7 @@ def clock_ahead(patched: pytest.MonkeyPatch, hours: float) -> Iterator[None]:
     now = time.time
     with patched.context() as patch:
         patch.setattr(run, "datetime", Ahead)
-        patch.setattr(session, "datetime", Ahead)
+        patch.setattr(session_start, "datetime", Ahead)
         patch.setattr(time, "time", lambda: now() + hours * 3600)
         yield
 
@@ -72,7 +72,8 @@ def test_a_run_that_was_ahead_is_not_the_latest(
 
     assert ahead.run_id > newest.run_id, "the clock was not ahead"
     assert resolve_run(store, "latest").run_id == newest.run_id
-    assert collect(settings_of(*CUT), 1) == [ahead.run_id]
+    fates = collect(settings_of(*CUT), Retention(keep=1))
+    assert [(fate.run_id, fate.action) for fate in fates] == [(ahead.run_id, "deleted"), (newest.run_id, "kept")]
     assert list_runs(store) == [newest.run_id]
 
 

@@ -19,7 +19,7 @@ from riskpipe.workflows.retry import retry
 from riskpipe.workflows.run import run
 
 OLD = "0.0.9"
-IMPORTERS = ("runs.new_run", "runs.planning", "runs.session", "runs.engine", "inputs.opened", "valuation.spec")
+IMPORTERS = ("runs.new_run", "runs.planning", "runs.session_start", "runs.engine", "inputs.opened", "valuation.spec")
 CUT = ("partition.max_trades=60", "measures=[pv, stress]")
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import math
 import os
 import select
 import signal
@@ -48,6 +49,8 @@ def make_value(pipe):
             with open(pipe, "w") as out:
                 out.write(f"{os.getpid()}\n")
             ctypes.PyDLL(None).pause()  # never returns, and keeps the interpreter's lock
+        if verb == "nap":
+            threading.Event().wait(0.4)
         if verb == "slow" and task.attempt <= arguments[0]:
             threading.Event().wait(HOLD_SECONDS)
         if verb == "greedy":
@@ -123,17 +126,22 @@ def halves(task):
     verb, first, last, poison = task.payload
     middle = (first + last) // 2
     return [
-        Task(f"{task.key}.{part}", (verb, a, b, poison), size=b - a)
+        replace(task, key=f"{task.key}.{part}", payload=(verb, a, b, poison), size=b - a, attempt=1)
         for part, (a, b) in enumerate(((first, middle), (middle, last)))
     ]
 
 
-def blocks(count, size, poison):
-    return [Task(f"b{n}", ("trades", n * size, (n + 1) * size, poison), size=size) for n in range(count)]
+def blocks(count, size, poison, seconds=0.0):
+    ranges = [(n * size, (n + 1) * size) for n in range(count)]
+    return [
+        Task(f"b{n}", ("trades", *rows, poison), size=size, projected_seconds=seconds) for n, rows in enumerate(ranges)
+    ]
 
 
-def test_poison_is_bisected_until_alone_and_innocents_are_done_once(bench):
-    result = bench.drive(blocks(count=30, size=4, poison=42))
+# By themselves, and in batches, in which the ones before and after the poison share its process.
+@pytest.mark.parametrize("seconds", [0.0, 0.02])
+def test_poison_is_bisected_until_alone_and_innocents_are_done_once(bench, seconds):
+    result = bench.drive(blocks(count=30, size=4, poison=42, seconds=seconds))
     (failed,) = bench.of(Failed)
     assert (failed.reason, failed.task.payload[1:3]) == (Reason.POISON, (42, 43))
     done = Counter(trade for event in bench.of(Finished) for trade in event.outcome.result)
@@ -172,6 +180,30 @@ def test_the_dead_are_replaced(bench, client):
         os.kill(pid, signal.SIGKILL)
 
 
+def batch(tasks, timeout_seconds=math.inf):
+    """The tasks, such that they may share a batch."""
+    return [replace(task, projected_seconds=0.01, timeout_seconds=timeout_seconds) for task in tasks]
+
+
+def test_who_is_killed_in_the_middle_of_a_batch_is_the_only_one_lost(bench):
+    others = [Task(f"w{n}", ("pid",)) for n in range(10)]
+    held = Task("held", ("hold",))
+    result = bench.drive(batch([*others[:3], held, *others[3:]]), tick=bench.kill)
+    assert result.counts.done == 11
+    (retried,) = bench.of(Retried)
+    assert (retried.task.key, retried.mishap.alone) == ("held", True)
+
+
+def test_each_task_of_a_batch_has_its_own_time(bench):
+    """Together they take longer than each of them may."""
+    naps = [Task(f"n{n}", ("nap",)) for n in range(8)]
+    slow = Task("slow", ("slow", 1))
+    result = bench.drive(batch([*naps[:6], slow, *naps[6:]], 1.0))
+    assert result.counts.done == 9
+    (retried,) = bench.of(Retried)
+    assert (retried.task.key, type(retried.mishap)) == ("slow", TimedOut)
+
+
 def test_a_timeout_ends_the_process_and_is_told_as_one(bench):
     slow = Task("slow", ("slow", 1), timeout_seconds=0.3)
     hopeless = Task("hopeless", ("slow", 9), timeout_seconds=0.3)
@@ -191,16 +223,27 @@ def impatient(client, tmp_path):
         yield bench
 
 
-@pytest.mark.parametrize("verb", ["locked", "hold"])
-def test_what_stops_the_watchdog_too_is_ended_from_outside(impatient, verb):
+@pytest.mark.parametrize(
+    ("verb", "batched"),
+    [
+        ("locked", True),
+        ("hold", False),
+        pytest.param("locked", False, marks=pytest.mark.slow),
+        pytest.param("hold", True, marks=pytest.mark.slow),
+    ],
+)
+def test_what_stops_the_watchdog_too_is_ended_from_outside(impatient, verb, batched):
     """Code that keeps the interpreter's lock, and a process that is stopped; seen to hang for good before."""
     stuck = Task("stuck", (verb, 1), timeout_seconds=1.0)
     others = [Task(f"w{n}", ("pid",), timeout_seconds=30.0) for n in range(5)]
-    result = impatient.drive([stuck, *others], tick=impatient.freeze if verb == "hold" else lambda: None)
+    works = [*others[:2], stuck, *others[2:]]
+    if batched:
+        works = batch(works, stuck.timeout_seconds)
+    result = impatient.drive(works, tick=impatient.freeze if verb == "hold" else lambda: None)
     assert (result.state, result.counts.done) == ("complete", 6)
     (retried,) = impatient.of(Retried)
     assert isinstance(retried.mishap, TimedOut)
-    assert retried.task == stuck.again()
+    assert retried.task.key == "stuck"
 
 
 def test_code_that_keeps_the_lock_for_ever_fails_alone_with_timeout(impatient):
@@ -211,6 +254,7 @@ def test_code_that_keeps_the_lock_for_ever_fails_alone_with_timeout(impatient):
     assert len(impatient.of(Finished)) == 5
 
 
+@pytest.mark.slow
 def test_a_worker_that_gives_no_sign_of_life_is_replaced_and_its_work_is_lost(impatient):
     """Without a deadline for the task; ten heartbeats are the least that is waited for."""
     result = impatient.drive([Task("held", ("hold",)), Task("other", ("pid",))], tick=impatient.freeze)

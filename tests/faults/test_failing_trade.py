@@ -128,7 +128,8 @@ def test_one_trade_fails_alone_and_retry_does_just_it(desk, desk_book) -> None:
     assert_same_bits(output, clean)
 
 
-@pytest.mark.parametrize("kind", ["serial", "local"])
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", [pytest.param("serial", marks=pytest.mark.slow), "local"])
 def test_whatever_a_product_raises_fails_its_trade_alone(desk, book, kind) -> None:
     """And what it prints, from Python or past it, is no part of the answer."""
     with_names(book, list(RAISED))
@@ -160,7 +161,8 @@ def test_whatever_the_check_of_a_product_raises_fails_its_trade_alone(desk, book
     assert "hello from a library" in answer.stderr
 
 
-@pytest.mark.parametrize("kind", ["serial", "local"])
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", [pytest.param("serial", marks=pytest.mark.slow), "local"])
 def test_a_product_that_closes_the_standard_streams_ends_nothing(desk, book, kind) -> None:
     with_names(book, [])
     closes = "[os.close(number) for number in range(3)]"

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 from fault_runs import command
 
 from riskpipe.fault_points import FaultPoint
@@ -38,6 +39,7 @@ def run_at_work(book: Path, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
             first.kill()
 
 
+@pytest.mark.slow
 def test_the_second_of_two_runs_exits_75(small_book: Path, tmp_path: Path) -> None:
     second = another_run(small_book, tmp_path)
     with run_at_work(small_book, tmp_path) as first:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from fault_runs import at_point
 from published import assert_same_bits
+from selections import one_in
 from spoiled import rewrite, with_cells
 
 from riskpipe.config import Settings, load_settings
@@ -90,7 +91,7 @@ HARMS: dict[str, Callable[[Path], None]] = {"removed": remove, "cut short": cut_
 
 
 @pytest.mark.parametrize("harm", list(HARMS))
-@pytest.mark.parametrize("where", WHERE)
+@pytest.mark.parametrize("where", one_in(2, WHERE))
 def test_a_harmed_file_is_not_published_and_made_again(
     where: str, harm: str, output: Path, undisturbed: Path, spotted: Path, recorder: Any
 ) -> None:
@@ -153,7 +154,7 @@ READ: dict[FaultPoint, Callable[[Any], str]] = {
 
 
 @pytest.mark.parametrize("harm", ["removed", "one bit flipped"])
-@pytest.mark.parametrize("point", list(READ))
+@pytest.mark.parametrize("point", one_in(3, READ))
 def test_harm_while_the_run_goes_on(
     point: FaultPoint, harm: str, spotted: Path, undisturbed: Path, tmp_path: Path
 ) -> None:

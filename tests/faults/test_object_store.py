@@ -192,6 +192,7 @@ def test_workers_merge_many_files_first(monkeypatch, small_book, in_bucket, undi
     assert_same_bits(undisturbed, fetched())
 
 
+@pytest.mark.slow
 def test_a_block_that_cannot_be_put_fails_for_storage_and_is_retried(
     s3, small_book, in_bucket, undisturbed, store, fetched
 ) -> None:
@@ -229,6 +230,7 @@ def test_an_output_that_stops_serving_ends_the_run_which_then_resumes(
     assert_same_bits(undisturbed, fetched())
 
 
+@pytest.mark.slow
 def test_of_two_runs_at_once_one_is_turned_away(small_book, in_bucket, store) -> None:
     options = [word for assignment in (*CUT, *in_bucket) for word in ("--set", assignment)]
     line = [sys.executable, "-m", "riskpipe", "run", "-c", str(small_book / "riskpipe.yaml"), *options]
@@ -250,6 +252,7 @@ def test_credentials_in_a_uri_stop_a_run_before_anything_is_written(small_book, 
     assert store.list_files() == []
 
 
+@pytest.mark.slow
 def test_requests_a_block(s3, small_book, in_bucket, store) -> None:
     """In a worker: one put a table, two requests for the trades; nothing of a block is asked for without need."""
     status = run(settings(small_book, *in_bucket, "publish=never"), Selection(), observer=SilentObserver())

@@ -43,6 +43,17 @@ MOMENTS = {
     FaultPoint.END_SESSION: 1,
 }
 """Where a run is killed, when it is reached for the how-manieth time."""
+SELDOM = (
+    FaultPoint.WRITE_RUN,
+    FaultPoint.SUM,
+    FaultPoint.PUT_FILE,
+    FaultPoint.VALUE_BLOCKS,
+    FaultPoint.CLOSE_PARQUET,
+    FaultPoint.MERGE,
+    FaultPoint.PLACE_TABLE,
+    FaultPoint.END_SESSION,
+)
+"""Those of them that are slow tests: near another one."""
 PLANNING = (FaultPoint.WRITE_RUN, FaultPoint.PUT_FILE)
 ELSEWHERE = {FaultPoint.PUT_OBJECT: "test_object_store.py", FaultPoint.CONCATENATE: "test_lost_outputs.py"}
 FEW = 4  # files at once: more are merged by workers
@@ -66,7 +77,9 @@ def undisturbed(tmp_path_factory, small_book) -> Path:
     return output
 
 
-@pytest.mark.parametrize("moment", list(MOMENTS))
+@pytest.mark.parametrize(
+    "moment", [pytest.param(each, marks=pytest.mark.slow) if each in SELDOM else each for each in MOMENTS]
+)
 def test_a_killed_run_resumes_to_the_same_bytes(moment, small_book, settings_of, undisturbed, recorder, tmp_path):
     settings = settings_of(*CUT)
     output = tmp_path / "output"
@@ -134,7 +147,15 @@ def test_retry_of_a_complete_run_does_nothing(settings_of, recorder, tmp_path) -
     assert len(blocks) == again.blocks.planned
 
 
-@pytest.mark.parametrize(("moment", "times"), [(FaultPoint.VALUE, 21), (FaultPoint.SUM, 1), (FaultPoint.MERGE, 1)])
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("moment", "times"),
+    [
+        (FaultPoint.VALUE, 21),
+        pytest.param(FaultPoint.SUM, 1, marks=pytest.mark.slow),
+        pytest.param(FaultPoint.MERGE, 1, marks=pytest.mark.slow),
+    ],
+)
 def test_sigterm_when_no_block_is_left_publishes_nothing_half(
     moment, times, small_book, settings_of, undisturbed, recorder, tmp_path
 ) -> None:

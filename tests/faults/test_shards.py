@@ -134,6 +134,7 @@ def end(process):
     process.stderr.close()
 
 
+@pytest.mark.slow
 def test_a_killed_scheduler_is_replaced_while_the_others_go_on(tmp_path):
     """Until the rebuilt shard has done something: the others are fed as long as that takes."""
     processes = Processes(tmp_path)

@@ -32,12 +32,12 @@ GONE = "2> >(exec true)"  # a reader that ends at once
 @pytest.mark.parametrize(
     ("streams", "code", "json_"),
     [
-        (">/dev/full", 6, True),
-        ("2>/dev/full", 0, True),
+        pytest.param(">/dev/full", 6, True, marks=pytest.mark.slow),
+        pytest.param("2>/dev/full", 0, True, marks=pytest.mark.slow),
         ("<&- >&- 2>&-", 0, False),
-        (GONE, 0, False),
+        pytest.param(GONE, 0, False, marks=pytest.mark.slow),
         ("> >(exec true)", 141, True),
-        (">/dev/full 2>/dev/full", 6, False),
+        pytest.param(">/dev/full 2>/dev/full", 6, False, marks=pytest.mark.slow),
     ],
 )
 def test_a_run_is_published_whatever_becomes_of_its_streams(sound: Book, streams: str, code: int, json_: bool) -> None:

@@ -17,14 +17,17 @@ from riskpipe.workflows.run import run
 
 
 class _Fragile(Prepared):
-    """FX forwards of which every tenth has no value where EUR is above its 90 % quantile of the tile's first run."""
+    """FX forwards of which every tenth has no value where EUR is above its 90 % quantile of the tile's first run, and
+    another tenth none where beside that nothing else moves."""
 
-    def __init__(self, inner: Prepared, factor: int, level: float) -> None:
+    def __init__(self, inner: Prepared, factor: int, level: float, still: int, today: float) -> None:
         self.inner, self.factor, self.level = inner, factor, level
+        self.still, self.today = still, today
 
     def price(self, rows, x):
         values = self.inner.price(rows, x)
         values[np.ix_(rows % 10 == 3, x[self.factor] > self.level)] = np.nan
+        values[np.ix_(rows % 10 == 7, (x[self.factor] > self.level) & (x[self.still] == self.today))] = np.nan
         return values
 
 
@@ -35,15 +38,23 @@ def fragile(monkeypatch):
     def prepare_fragile(self, trades, model):
         factor = model.snapshot.factor_index("spot:EURUSD")
         # Rows count from the block's first trade: with whole files in a block, every cut sees the same trades.
-        return _Fragile(prepare(self, trades, model), factor, model.snapshot.x0[factor] * 1.008)
+        x0 = model.snapshot.x0
+        still = next(g.start for g in model.snapshot.groups if g.kind == "zero_rate" and g.name.startswith("USD"))
+        return _Fragile(prepare(self, trades, model), factor, x0[factor] * 1.008, still, x0[still])
 
     monkeypatch.setattr(FxForward, "prepare", prepare_fragile)
 
 
 def test_a_trade_failing_in_one_range_is_out_of_all(fragile, settings_of, recorder, tmp_path) -> None:
-    whole = run(settings_of(output="whole"), Selection(), publication=Publication("always"), observer=recorder)
+    by_class = "risk.by_class=[fx, rates]"
+    whole = run(
+        settings_of(by_class, output="whole"),
+        Selection(),
+        publication=Publication("always"),
+        observer=recorder,
+    )
     cut = run(
-        settings_of("partition.max_scenarios=7", output="cut"),
+        settings_of(by_class, "partition.max_scenarios=7", output="cut"),
         Selection(),
         publication=Publication("always"),
         observer=recorder,
@@ -53,7 +64,7 @@ def test_a_trade_failing_in_one_range_is_out_of_all(fragile, settings_of, record
     assert whole.failures_by_reason.keys() == {"NUMERICAL"}
     assert whole.failures_by_reason == cut.failures_by_reason  # trades, each once, however many blocks they failed in
     reported = [
-        content(RunFolder(open_store(str(tmp_path / output)), status.run_id))["failures"]
+        content(RunFolder(open_store(str(tmp_path / output)), status.run_id))[0]["failures"]
         for output, status in (("whole", whole), ("cut", cut))
     ]
     assert [found["products"] for found in reported[0]] == [found["products"] for found in reported[1]]
@@ -65,3 +76,11 @@ def test_a_trade_failing_in_one_range_is_out_of_all(fragile, settings_of, record
     root = next(row for row in rows if row["level"] == 0 and row["measure"] == "var_99")
     assert 0 < root["failed_trades"] < root["trades"]
     assert_same_bits(tmp_path / "whole", tmp_path / "cut")
+    vectors = published(tmp_path / "whole", "book_pnl").to_pylist()
+    failed = {
+        row["risk_class"]: row["failed_trades"]
+        for row in vectors
+        if row["level"] == 0 and row["scenario_set"] == "historical"
+    }
+    # What fails as a whole has no parts; what fails under one class is in the whole, and in what is left.
+    assert 0 < failed["all"] == failed["rates"] < failed["fx"] == failed["cross"]

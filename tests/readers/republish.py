@@ -66,7 +66,7 @@ def scenario_pnl(rows: int) -> pa.Table:
 
 def publish(store: Store, number: int) -> None:
     folder = RunFolder(store, run_id(number))
-    provenance = Provenance(folder.run_id, AS_OF, "c" * 64, "d" * 64, "0.1.0")
+    provenance = Provenance(folder.run_id, AS_OF, "c" * 64, "d" * 64, "0.1.0", "USD")
     rows = rows_of(folder.run_id)
     tables = {
         "valuations": stage(folder, "valuations", [valuations(rows)], provenance),

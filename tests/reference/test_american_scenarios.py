@@ -6,8 +6,9 @@ import QuantLib as ql  # noqa: N813
 from american_prices import HIGH, price, quantlib
 from flat_market import TODAY
 
+from riskpipe.kernels.american import american_options
 from riskpipe.kernels.collocation import collocation
-from riskpipe.products.american import LAST_POINTS, NODES, POINTS
+from riskpipe.products.american import LAST_POINTS, NODES, POINTS, expanded, schemes
 
 CONVERGED = collocation(NODES, POINTS, LAST_POINTS, 60)
 SCENARIOS = 60
@@ -117,3 +118,31 @@ def test_a_scenario_alone_has_the_bits_that_it_has_among_others(sign):
     order = random.permutation(len(together))
     shuffled = price(columns[0][order], 100.0, *[c[order] for c in columns[1:]], 500, sign, base=base)
     assert shuffled.tobytes() == together[order].tobytes()
+
+
+def test_options_that_wait_for_each_other_have_the_bits_that_each_has_alone():
+    """More boundaries from cold than are solved for at a time, of both schemes; some serve several scenarios."""
+    random, options, count = np.random.default_rng(11), 150, 12
+    days, strike = 400, random.uniform(60.0, 150.0, options)
+    sign = random.choice([-1.0, 1.0], options)
+    shocked = np.arange(count) // 3  # three scenarios have one boundary each
+    spot = 100.0 * random.uniform(0.7, 1.4, (options, count))
+    rate = random.uniform(-0.01, 0.08, (options, 1)) + 0.02 * shocked
+    dividend = random.uniform(-0.02, 0.06, (options, 1)) + 0.01 * shocked
+    vol = random.uniform(0.15, 0.4, (options, 1)) * (1.0 + shocked)
+    rows, years = np.arange(options, dtype=np.int32), days / 365.0
+    terms = strike, sign, np.ones(options)
+
+    def market(columns):
+        one, at = np.ones((options, 4)) * [1.0, 0.0, 0.0, 0.0], (..., columns)
+        variances = np.repeat(rows[:, None], 4, 1), one, np.tile([years, 0.0], (options, 1)), vol[at].copy()
+        forward = spot * np.exp((rate - dividend) * years)
+        nodes = (spot[at].copy(), rows), (forward[at].copy(), rows), (np.exp(-rate * years)[at].copy(), rows)
+        return *nodes, variances
+
+    out = np.empty((options, count))
+    exercise = schemes(), expanded(rows, rows, market(slice(0, 1)), terms, schemes())
+    american_options(rows, *market(slice(None)), terms, exercise, out)
+    for k in range(options):
+        alone = price(spot[k], strike[k], rate[k], dividend[k], vol[k], days, sign[k])
+        assert np.array_equal(out[k], alone), k

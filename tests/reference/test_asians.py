@@ -181,7 +181,7 @@ def price_at(times, spot, strike, rate, dividend, vol, years, sign):
         (np.array([[np.exp(-rate * years)]]), zero),
         (np.zeros((1, 4), np.int32), *weights, np.array([[vol]])),
         (np.array([strike]), np.array([sign]), np.ones(1)),
-        (np.array([years]), np.zeros(1, np.bool_), np.array([float(len(times))]), np.zeros(1), np.zeros(1)),
+        (np.array([years]), np.zeros(1, np.bool_), np.array([float(len(times))]), *np.zeros((2, 1)), np.empty((0, 0))),
         (offset, times, shares(offset, times)),
         out,
     )

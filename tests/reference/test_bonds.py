@@ -37,6 +37,7 @@ def random_book(rates: Any, seed: int, as_of: int) -> dict[str, Any]:
 
     choose = rates.chooser(random, TRADES)
 
+    frequency = choose(rates.periods)
     credit = choose(["ACME", "RISKY", ""])
     return {
         "currency": ["EUR"] * TRADES,
@@ -44,8 +45,8 @@ def random_book(rates: Any, seed: int, as_of: int) -> dict[str, Any]:
         "quantity": np.round(random.normal(0.0, 1000.0, TRADES)) + 0.5,
         "face": random.choice([100.0, 1000.0], TRADES),
         "coupon": np.where(random.random(TRADES) < 0.1, 0.0, random.normal(0.03, 0.02, TRADES)),
-        "frequency": choose(rates.periods),
-        "day_count": choose(rates.day_counts),
+        "frequency": frequency,
+        "day_count": rates.fixed_day_counts(random, frequency),
         "issue_date": issue,
         "maturity_date": maturity,
         "calendar": choose(rates.calendars),
@@ -70,7 +71,7 @@ def quantlib_values(rates: Any, market: Any, book: dict[str, Any]) -> list[float
             float(row["face"]),
             schedule,
             [float(row["coupon"])],
-            rates.day_counts[row["day_count"]],
+            rates.coupon_day_counts[row["day_count"]],
             rates.conventions[row["business_day_convention"]],
             100.0,
             ql.Date(),

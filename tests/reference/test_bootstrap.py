@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 import QuantLib as ql  # noqa: N813
-from par_quotes import AS_OF, CONVENTIONS, CREDIT, EVERY_KIND, LONG, cds_spreads, par_rates, point, shifted, table_of
+from par_quotes import CONVENTIONS, CREDIT, EVERY_KIND, LONG, cds_spreads, par_rates, point, shifted, table_of
+from quoted_trades import model_of, values_of
 
 from riskpipe.market.conventions import Conventions, CurveConvention, IndexConvention
 from riskpipe.market.derived import derive
@@ -18,7 +19,6 @@ from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
 from riskpipe.market.producers import PRODUCERS
 from riskpipe.market.snapshot import MarketSnapshot
-from riskpipe.products.base import Product
 from riskpipe.products.credit_default_swap import CreditDefaultSwap
 from riskpipe.products.cross_currency_swap import CrossCurrencySwap
 from riskpipe.products.fra import ForwardRateAgreement
@@ -28,18 +28,6 @@ TODAY = ql.Date(20, 11, 2026)
 NOTIONAL = 1e8
 TARGET, USGS = ql.TARGET(), ql.UnitedStates(ql.UnitedStates.GovernmentBond)
 EPOCH = ql.Date(1, 1, 1970)
-
-
-def _model(rows: list[dict[str, Any]], conventions: Conventions, as_of: int = AS_OF) -> MarketModel:
-    found = derive(table_of(rows), PRODUCERS, as_of, conventions)
-    assert found.faults == ()
-    return MarketModel(MarketSnapshot.from_table(found.table, as_of), conventions)
-
-
-def _values(rates: Any, product: Product, model: MarketModel, columns: dict[str, Any]) -> np.ndarray:
-    trades = rates.trades(product, columns)
-    prepared = product.prepare(trades, model)
-    return prepared.price(np.arange(len(trades), dtype=np.int32), model.snapshot.x0[:, None])[:, 0]
 
 
 def _days(date: Any) -> int:
@@ -100,22 +88,22 @@ TERM = {"fixed_day_count": "30E/360", "float_frequency": "3M"}
     ids=["sofr", "estr", "euribor"],
 )
 def test_swaps_at_their_quotes_are_worth_nothing(rates: Any, swaps: Callable[[], dict[str, Any]]) -> None:
-    model = _model(EVERY_KIND, CONVENTIONS)
-    assert np.abs(_values(rates, InterestRateSwap(), model, swaps())).max() <= 1e-12 * NOTIONAL
+    model = model_of(EVERY_KIND, CONVENTIONS)
+    assert np.abs(values_of(rates, InterestRateSwap(), model, swaps())).max() <= 1e-12 * NOTIONAL
 
 
 def _worth_of_swaps(rates: Any, as_of: date) -> float:
     """The largest value of quoted swaps at their quotes on a day, of a notional of 1."""
     today = ql.Date.from_date(as_of)
     dated = {"1W", "2027-06-16", "2027-12-15", "2028-03-15", "2028-06-21"}  # of one day, or not of whole months
-    model = _model([row for row in EVERY_KIND if row["tenor"] not in dated], CONVENTIONS, rates.day_number(as_of))
+    model = model_of([row for row in EVERY_KIND if row["tenor"] not in dated], CONVENTIONS, rates.day_number(as_of))
     estr = {tenor: rate for tenor, rate in _quotes("EUR.ESTR", "ois").items() if tenor not in dated}
     books = (
         _swaps(_quotes("USD.SOFR", "ois"), "USD.SOFR", "USD.SOFR", today),
         _swaps(estr, "EUR.ESTR", "EUR.ESTR", today),
         _swaps(_quotes("EUR.EURIBOR3M", "swap"), "EUR.EURIBOR3M", "EUR.ESTR", today, **TERM),
     )
-    values = [np.abs(_values(rates, InterestRateSwap(), model, book)).max() for book in books]
+    values = [np.abs(values_of(rates, InterestRateSwap(), model, book)).max() for book in books]
     return float(max(values)) / NOTIONAL
 
 
@@ -139,9 +127,9 @@ def test_swaps_beyond_the_points_of_their_discount_curve_are_worth_nothing_at_th
     estr = [point("zero_rate", "EUR.ESTR", level, tenor, "EUR") for tenor, level in (("1Y", 0.02), ("4Y", 0.03))]
     euribor = [row for row in EVERY_KIND if row["name"] == "EUR.EURIBOR3M"]
     conventions = replace(CONVENTIONS, curve_extrapolation={"EUR.ESTR": extrapolation})
-    model = _model([*estr, *euribor], conventions)
+    model = model_of([*estr, *euribor], conventions)
     swaps = _swaps(_quotes("EUR.EURIBOR3M", "swap"), "EUR.EURIBOR3M", "EUR.ESTR", **TERM)
-    assert np.abs(_values(rates, InterestRateSwap(), model, swaps)).max() <= 1e-12 * NOTIONAL
+    assert np.abs(values_of(rates, InterestRateSwap(), model, swaps)).max() <= 1e-12 * NOTIONAL
 
 
 def test_fras_at_their_quotes_are_worth_nothing(rates: Any) -> None:
@@ -161,7 +149,7 @@ def test_fras_at_their_quotes_are_worth_nothing(rates: Any) -> None:
         "day_count": ["ACT/360"] * 3,
     }
     assert (
-        np.abs(_values(rates, ForwardRateAgreement(), _model(EVERY_KIND, CONVENTIONS), columns)).max()
+        np.abs(values_of(rates, ForwardRateAgreement(), model_of(EVERY_KIND, CONVENTIONS), columns)).max()
         <= 1e-12 * NOTIONAL
     )
 
@@ -203,9 +191,9 @@ def test_basis_swaps_at_their_quotes_are_worth_nothing(
 ) -> None:
     pair = 1.16
     spot = {"factor": "spot:EURUSD", "kind": "spot", "name": "EURUSD", "currency": "USD", "value": pair}
-    model = _model([*EVERY_KIND, spot], CONVENTIONS)
+    model = model_of([*EVERY_KIND, spot], CONVENTIONS)
     swaps = _basis_swaps(_quotes(name, "basis"), receive, pay, pair if pay[0] == "USD" else 1.0)
-    assert np.abs(_values(rates, CrossCurrencySwap(), model, swaps)).max() <= 1e-12 * NOTIONAL
+    assert np.abs(values_of(rates, CrossCurrencySwap(), model, swaps)).max() <= 1e-12 * NOTIONAL
 
 
 def _sofr_curve() -> Any:
@@ -221,9 +209,9 @@ def _sofr_curve() -> Any:
 
 def test_swaps_off_the_quotes_are_worth_what_quantlib_s_curve_says(rates: Any) -> None:
     conventions = Conventions(discount_curves={"USD": "USD.SOFR"}, indices={"USD.SOFR": OVERNIGHT})
-    model = _model(par_rates("USD.SOFR", "ois", shifted(LONG, 0.017)), conventions)
+    model = model_of(par_rates("USD.SOFR", "ois", shifted(LONG, 0.017)), conventions)
     tenors = {f"{years}Y": 0.03 + 0.001 * years for years in range(1, 20)}
-    found = _values(rates, InterestRateSwap(), model, _swaps(tenors, "USD.SOFR", "USD.SOFR"))
+    found = values_of(rates, InterestRateSwap(), model, _swaps(tenors, "USD.SOFR", "USD.SOFR"))
     handle = _sofr_curve()
     expected = []
     for tenor, rate in tenors.items():
@@ -291,7 +279,7 @@ def _worth_at_their_quotes(rates: Any, as_of: date, credit_model: str, frequency
     days = np.array([rates.day_number(settled)], np.int32)
     discount, (position,) = model.discount((Labels.constant("USD.SOFR", 1), days))
     factor = discount.evaluate(model.snapshot.x0[:, None])[position, 0]
-    return _values(rates, CreditDefaultSwap(), model, columns) + np.array(spreads) * accrued / 360.0 * factor
+    return values_of(rates, CreditDefaultSwap(), model, columns) + np.array(spreads) * accrued / 360.0 * factor
 
 
 def _days_about_coupons() -> list[date]:
@@ -380,5 +368,5 @@ def test_credit_default_swaps_are_worth_what_quantlib_s_curves_say(rates: Any) -
         "day_count": ["ACT/360"] * n,
         "calendar": ["weekends"] * n,
     }
-    found = _values(rates, CreditDefaultSwap(), _model(rows, conventions), columns)
+    found = values_of(rates, CreditDefaultSwap(), model_of(rows, conventions), columns)
     assert found == pytest.approx(expected, abs=1e-10 * NOTIONAL)

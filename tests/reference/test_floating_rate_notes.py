@@ -63,6 +63,30 @@ def random_book(rates: Any, seed: int, as_of: int) -> dict[str, Any]:
     }
 
 
+def by_period(row: dict[str, Any], first: str, later: str, schedule: Any) -> list[float]:
+    """The last value whose date is not after the start of a period."""
+    steps = list(zip(row.get(f"{later}_dates") or [], row.get(f"{later}s") or [], strict=True))
+    starts = [day.to_date() for day in list(schedule)[:-1]]
+    return [float([row[first], *(value for day, value in steps if day <= start)][-1]) for start in starts]
+
+
+def stepping_terms(rates: Any, book: dict[str, Any]) -> dict[str, Any]:
+    """Faces and spreads that change on some starts of periods, or do not."""
+    random, found = np.random.default_rng(23), []
+    for k in range(TRADES):
+        terms = [book[name][k] for name in ("issue_date", "maturity_date", "frequency", "calendar")]
+        starts = [day.to_date() for day in list(rates.schedule(*terms, book["business_day_convention"][k]))[1:-1]]
+        of = {}
+        for name, scale in (("notional", book["face"][k]), ("spread", 0.01)):
+            dates = [start for start in starts if random.random() < 0.3]
+            of |= {
+                f"{name}_dates": dates or None,
+                f"{name}s": (scale * random.uniform(0.2, 1.5, len(dates))).tolist() or None,
+            }
+        found.append(of)
+    return {name: [of[name] for of in found] for name in found[0]}
+
+
 def quantlib_values(rates: Any, market: Any, book: dict[str, Any]) -> list[float]:
     ql.Settings.instance().evaluationDate = rates.ql_date(market.as_of)
     ql.IndexManager.instance().clearHistories()
@@ -84,12 +108,12 @@ def quantlib_values(rates: Any, market: Any, book: dict[str, Any]) -> list[float
         schedule = rates.schedule(row["issue_date"], row["maturity_date"], row["frequency"], *rolls)
         lookback = {"lookbackDays": 2} if row["index"] == "LATE" else {}
         leg = (ql.OvernightLeg if row["index"] in overnight else ql.IborLeg)(
-            [float(row["face"])],
+            by_period(row, "face", "notional", schedule),
             schedule,
             indices[row["index"]],
             rates.day_counts[row["day_count"]],
             rates.conventions[row["business_day_convention"]],
-            spreads=[float(row["spread"])],
+            spreads=by_period(row, "spread", "spread", schedule),
             **lookback,
         )
         # The bond adds the redemption to its coupons.
@@ -100,10 +124,13 @@ def quantlib_values(rates: Any, market: Any, book: dict[str, Any]) -> list[float
     return values
 
 
+@pytest.mark.parametrize("steps", [False, True], ids=["constant", "stepping"])
 @pytest.mark.parametrize(("seed", "day"), list(enumerate([date(2026, 11, 20), date(2025, 3, 3)])))
-def test_notes(rates: Any, seed: int, day: date) -> None:
+def test_notes(rates: Any, seed: int, day: date, steps: bool) -> None:
     as_of = rates.day_number(day)
     market, book = make_market(rates, as_of), random_book(rates, seed, as_of)
+    if steps:
+        book |= stepping_terms(rates, book)
     trades, model = rates.trades(PRODUCT, book), market.model(CONVENTIONS)
     assert PRODUCT.validate(trades, as_of) == []
     assert PRODUCT.missing_points(trades, model) == []

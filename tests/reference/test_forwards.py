@@ -267,6 +267,51 @@ def test_the_length_of_a_rate_agreement_by_another_day_count_than_the_index(rate
     assert value == pytest.approx(expected, abs=1e-4)
 
 
+def test_payments_and_fixings_of_rate_agreements(rates: Any) -> None:
+    """The same fixing and amount, on another day; QuantLib's calendars."""
+    product, market, random = ForwardRateAgreement(), rate_market(rates), np.random.default_rng(9)
+    book = fra_book(rates) | {"index": ["LAGGED"] * TRADES, "day_count": ["ACT/360"] * TRADES}
+    choose = rates.chooser(random, TRADES)
+    book["start_date"] = np.maximum(book["start_date"], AS_OF + 8)
+    book["maturity_date"] = book["start_date"] + random.integers(20, 400, TRADES)
+    calendars, conventions = choose(["TARGET", "USNY", "GBLO"]), choose(["following", "preceding", ""])
+    lags = random.integers(0, 4, TRADES)
+    dated = {"payment_calendar": calendars, "payment_convention": [name or None for name in conventions]}
+    dated |= {"payment_lag": [float(lag) or None for lag in lags]}
+    model, x = market.model(Conventions(indices=INDICES)), market.snapshot().x0[:, None].copy()
+    rows = np.arange(TRADES, dtype=np.int32)
+    trades = rates.trades(product, book | dated)
+    assert product.validate(trades, AS_OF) == []
+    found = product.prepare(trades, model).price(rows, x)[:, 0]
+    plain = product.prepare(rates.trades(product, book), model).price(rows, x)[:, 0]
+    for k, (name, rule, lag) in enumerate(zip(calendars, conventions, lags.tolist(), strict=True)):
+        due, curve = rates.ql_date(book["start_date"][k]), market.discount(book["discount_curve"][k])
+        paid = rates.calendars[name].adjust(due, rates.conventions[rule or "following"])
+        paid = rates.calendars[name].advance(due, lag, ql.Days) if lag else paid
+        expected = plain[k] * curve.discount(paid) / curve.discount(due)
+        assert abs(found[k] - expected) < TOLERANCE * abs(book["notional"][k])
+
+
+def test_a_rate_agreement_lives_until_it_is_paid(rates: Any) -> None:
+    """Its period began on Wednesday at the rate fixed for it by the calendar that it names."""
+    product, market = ForwardRateAgreement(), rate_market(rates)
+    start, paid = AS_OF - 2, AS_OF + 3  # three business days later
+    market.fixings["LAGGED"] = {start - 2: 0.031}
+    book = {"currency": "EUR", "index": "LAGGED", "discount_curve": "EUR.OIS", "notional": 1e6, "direction": "pay"}
+    book |= {"rate": 0.03, "start_date": start, "maturity_date": start + 90, "day_count": "ACT/360"}
+    book |= {"payment_calendar": "TARGET", "payment_lag": 3.0, "fixing_calendar": "TARGET"}
+    model = market.model(Conventions(indices=INDICES))
+    trades = rates.trades(product, {name: [value] for name, value in book.items()})
+    assert product.validate(trades, AS_OF) == []
+    assert product.missing_points(trades, model) == []
+    value = product.prepare(trades, model).price(np.zeros(1, np.int32), market.snapshot().x0[:, None])[0, 0]
+    expected = 1e6 * 0.001 * 0.25 / (1.0 + 0.031 * 0.25) * market.discount("EUR.OIS").discount(rates.ql_date(paid))
+    assert abs(value - expected) < 1e-7
+    overnight = rates.trades(product, {name: [value] for name, value in (book | {"index": "SOFR"}).items()})
+    (fault,) = product.missing_points(overnight, model)
+    assert fault.message.startswith("payment_lag is of term rates")
+
+
 def test_a_rate_agreement_lacks_its_fixing(rates: Any) -> None:
     product, market = ForwardRateAgreement(), rate_market(rates)
     market.fixings = {"LAGGED": {AS_OF - 30: 0.02}}

@@ -13,6 +13,7 @@ import pytest
 import QuantLib as ql  # noqa: N813
 from valuations import open_run, settings_at, trades_of, write_book
 
+from riskpipe.market.conventions import Conventions, FxPairConvention
 from riskpipe.market.factors import date_of, days_of
 from riskpipe.market.fx_dates import CALENDAR_OF, spot_dates
 from riskpipe.products.catalogue import catalogue
@@ -26,7 +27,7 @@ CENTRES = {
     "JPY": ql.Japan(),
     "CAD": ql.Canada(),
     "CHF": ql.Switzerland(),
-    "TRY": ql.WeekendsOnly(),
+    "TRY": ql.Turkey(),
 }
 
 
@@ -68,6 +69,25 @@ def test_every_listed_currency_has_a_calendar() -> None:
     for currency in CALENDAR_OF:
         if currency != "USD":
             assert len(spot_dates(f"{currency}USD", np.array([20_000], np.int32))) == 1
+
+
+@pytest.mark.parametrize(
+    ("pair", "convention", "day", "spot"),
+    [
+        ("USDMXN", FxPairConvention(), date(2026, 11, 20), date(2026, 11, 24)),
+        ("USDMXN", FxPairConvention(spot_lag=1), date(2026, 11, 20), date(2026, 11, 23)),
+        ("USDTRY", FxPairConvention(spot_lag=0), date(2026, 11, 20), date(2026, 11, 20)),
+        ("USDTRY", FxPairConvention(spot_lag=0), date(2026, 11, 21), date(2026, 11, 23)),
+        # No holiday of euro or sterling; that of the dollar is none of theirs, unless the pair says so.
+        ("EURGBP", FxPairConvention(), date(2026, 11, 24), date(2026, 11, 26)),
+        ("EURGBP", FxPairConvention(calendar="TARGET+GBLO+USNY"), date(2026, 11, 24), date(2026, 11, 27)),
+    ],
+)
+def test_a_pair_with_a_convention_of_its_own(pair: str, convention: FxPairConvention, day: date, spot: date) -> None:
+    conventions = Conventions(fx_pairs={pair: convention})
+    for name in (pair, pair[3:] + pair[:3]):
+        found = spot_dates(name, np.array([days_of(day)], np.int32), conventions.fx_pair(name))
+        assert date_of(int(found[0])) == spot
 
 
 AS_OF = date(2026, 11, 20)
@@ -143,6 +163,16 @@ def test_what_is_exchanged_on_the_spot_date_at_spot_is_worth_nothing(tmp_path: P
     assert part.values["pv"][0] == pytest.approx(0.0, abs=1e-8)
 
 
+@pytest.mark.parametrize("name", ["EURUSD", "USDEUR"])
+def test_a_forward_of_a_pair_that_is_exchanged_on_the_next_day(name: str, tmp_path: Path) -> None:
+    row = {
+        "buy_currency": "EUR", "buy_amount": 1e6, "sell_currency": "USD", "sell_amount": 1.25e6,
+        "delivery_date": date(2026, 11, 23),
+    }  # fmt: skip
+    part = _part(tmp_path, "fx_forward", row, "pv", f"market.fx_pairs.{name}.spot_lag=1")
+    assert part.values["pv"][0] == pytest.approx(0.0, abs=1e-8)
+
+
 VOL = {"kind": "fx_vol", "name": "EURUSD", "tenor": "1Y", "value": 0.1, "strike_type": "atm"}
 OPTION = {
     "pair": "EURUSD", "option_type": "call", "strike": 1.27, "notional": 1e6, "expiry_date": EXPIRY,
@@ -187,6 +217,32 @@ def test_a_digital_looks_at_the_rate_of_its_expiry(tmp_path: Path) -> None:
     part = _part(tmp_path, "fx_touch", row, "pv", market=_market(VOL))
     expected = 1e6 * _discount("USD", EXPIRY) * 0.5 * math.erfc(-d2 / math.sqrt(2))
     assert part.values["pv"][0] == pytest.approx(expected, rel=1e-10)
+
+
+def test_a_quanto_reads_the_volatility_of_the_rate_of_its_expiry(tmp_path: Path) -> None:
+    """At the forward to the spot date of the expiry, the 22nd of November 2027; the pair's smile is steep."""
+    at, settled = SPOT_DATES["EURUSD"], date(2027, 11, 22)
+    forward = 1.25 * _discount("EUR", settled) / _discount("EUR", at) * _discount("USD", at) / _discount("USD", settled)
+    smile = [
+        {"kind": "fx_vol", "name": "EURUSD", "tenor": "1Y", "value": vol, "strike": k, "strike_type": "absolute",
+         "factor": f"fx_vol:EURUSD:1Y:{k}"}
+        for k, vol in ((1.0, 0.05), (2.0, 0.55))
+    ]  # fmt: skip
+    acme = [
+        {"kind": "spot", "name": "ACME", "value": 100.0, "currency": "EUR"},
+        {"kind": "black_vol", "name": "ACME", "tenor": "1Y", "value": 0.3, "strike_type": "atm"},
+        {"kind": "correlation", "name": "ACME:EURUSD", "value": 0.6},
+    ]
+    row = {
+        "underlying": "ACME", "currency": "EUR", "pair": "EURUSD", "quantity": 1e4, "option_type": "call",
+        "strike": 100.0, "expiry_date": EXPIRY,
+    }  # fmt: skip
+    part = _part(tmp_path, "quanto_equity_option", row, "pv", market=_market(*smile, *acme))
+    years = 363 / 365
+    drift = -0.6 * 0.3 * (0.05 + 0.5 * (forward - 1.0)) * years
+    grown = 100.0 / _discount("EUR", EXPIRY) * math.exp(drift)
+    expected = ql.blackFormula(ql.Option.Call, 100.0, grown, 0.3 * math.sqrt(years), _discount("USD", EXPIRY))
+    assert part.values["pv"][0] == pytest.approx(1e4 * expected, rel=1e-10)
 
 
 def test_rates_move_what_a_foreign_trade_is_worth(tmp_path: Path) -> None:

@@ -2,67 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pytest
 import QuantLib as ql  # noqa: N813
+from inflation_market import AS_OF, CONVENTIONS, INDICES, QuantLibMarket, fixings_of, random_market, snapshot_of
 
 from riskpipe.errors import Reason
-from riskpipe.market.conventions import Conventions, IndexConvention
 from riskpipe.market.model import MarketModel
-from riskpipe.market.snapshot import MarketSnapshot
 from riskpipe.products.inflation_swap import InflationSwap
 
 PRODUCT = InflationSwap()
-AS_OF = (date(2026, 11, 20) - date(1970, 1, 1)).days
 TRADES = 500
 TOLERANCE = 1e-10
-TENORS = ("1Y", "2Y", "3Y", "5Y", "10Y", "30Y")
-INDICES = {
-    "HICP": IndexConvention("HICP", "HICP"),
-    "CPI": IndexConvention("CPI", "CPI", observation="linear"),
-    "RPI": IndexConvention("RPI", "RPI", observation_lag=2),
-}
-CONVENTIONS = Conventions(indices=INDICES)
-LEVELS = {"HICP": 0.02, "CPI": 0.025, "RPI": -0.005}
-PILLARS = [AS_OF + days for days in (1, 365, 1826, 3652, 10957)]
-
-
-def fixings_of(index: str) -> dict[np.datetime64, float]:
-    """Monthly, up to the month of the lag; those of HICP one month more."""
-    last = np.datetime64("2026-11") - INDICES[index].observation_lag + (index == "HICP")
-    months = np.arange(np.datetime64("2014-01"), last + 1)
-    return {month: 100.0 * 1.02 ** (k / 12.0) + np.sin(k) for k, month in enumerate(months)}
-
-
-def snapshot_of(curves: dict[str, list[float]], discount: list[float], drop: str = "") -> MarketSnapshot:
-    rows = [
-        {"kind": "inflation_zero", "name": name, "tenor": tenor, "value": value}
-        for name, values in curves.items()
-        for tenor, value in zip(TENORS, values, strict=True)
-    ]
-    rows += [
-        {"kind": "index_fixing", "name": name, "tenor": f"{month}-01", "value": value}
-        for name in LEVELS
-        for month, value in fixings_of(name).items()
-    ]
-    epoch = date(1970, 1, 1).toordinal()
-    rows += [
-        {"kind": "zero_rate", "name": "OIS", "tenor": date.fromordinal(epoch + day).isoformat(), "value": value}
-        for day, value in zip(PILLARS, discount, strict=True)
-    ]
-    for row in rows:
-        row["factor"] = f"{row['kind']}:{row['name']}:{row['tenor']}"
-    return MarketSnapshot.from_table(pa.Table.from_pylist([r for r in rows if r["factor"] != drop]), AS_OF)
-
-
-def random_market(seed: int) -> tuple[dict[str, list[float]], list[float]]:
-    random = np.random.default_rng(seed)
-    curves = {name: (level + 0.004 * random.standard_normal(len(TENORS))).tolist() for name, level in LEVELS.items()}
-    return curves, (0.02 + 0.01 * random.standard_normal(len(PILLARS))).tolist()
 
 
 def random_book(whole_years: bool) -> dict[str, Any]:
@@ -79,7 +32,8 @@ def random_book(whole_years: bool) -> dict[str, Any]:
     if not whole_years:
         maturity = maturity + random.integers(-150, 150, TRADES)
     maturity = np.maximum(maturity, AS_OF + random.integers(0, 3, TRADES))
-    index = random.choice(list(INDICES), TRADES)
+    index = random.choice(["HICP", "CPI", "RPI"], TRADES)
+    index[::7] = "NSA"
     base = [base_of(name, day) for name, day in zip(index, start.tolist(), strict=True)]
     return {
         "currency": ["EUR"] * TRADES,
@@ -110,36 +64,10 @@ def days_of_month(days: np.ndarray) -> np.ndarray:
     return (stamps - stamps.astype("datetime64[M]").astype("datetime64[D]")).astype(int) + 1
 
 
-class QuantLibMarket:
+class QuantLibSwaps(QuantLibMarket):
     def __init__(self, rates: Any, curves: dict[str, list[float]], discount: list[float]) -> None:
-        self.rates, self.count = rates, ql.Thirty360(ql.Thirty360.BondBasis)
-        today = rates.ql_date(AS_OF)
-        ql.Settings.instance().evaluationDate = today
-        ql.IndexManager.instance().clearHistories()
-        self.discount = rates.Market(AS_OF, {("zero_rate", "OIS"): (PILLARS, discount)}).discount("OIS")
-        self.indices = {}
-        for name, values in curves.items():
-            lag = ql.Period(INDICES[name].observation_lag, ql.Months)
-            base = self.first(today - lag)
-            # Flat beyond the ends.
-            dates = [base, *(self.first(today + ql.Period(tenor) - lag) for tenor in (*TENORS, "60Y"))]
-            curve = ql.ZeroInflationCurve(today, dates, [values[0], *values, values[-1]], ql.Monthly, self.count)
-            handle = ql.ZeroInflationTermStructureHandle(curve)
-            region, euro = ql.CustomRegion(name, name), ql.EURCurrency()
-            # QuantLib asks for every index up to the month before the availability lag, and forecasts from there.
-            available = lag - ql.Period({"HICP": 2, "CPI": 1, "RPI": 0}[name], ql.Months)
-            index = ql.ZeroInflationIndex(name, region, False, ql.Monthly, available, euro, handle)
-            for month, value in fixings_of(name).items():
-                index.addFixing(ql.Date(1, int(str(month)[5:]), int(str(month)[:4])), value)
-            self.indices[name] = index
-
-    @staticmethod
-    def first(day: Any) -> Any:
-        return ql.Date(1, day.month(), day.year())
-
-    def observation(self, name: str) -> tuple[Any, Any]:
-        linear = INDICES[name].observation == "linear"
-        return ql.Period(INDICES[name].observation_lag, ql.Months), ql.CPI.Linear if linear else ql.CPI.Flat
+        super().__init__(curves, discount)
+        self.rates = rates
 
     def swap(self, row: dict[str, Any]) -> float:
         # QuantLib's payer pays inflation.
@@ -179,13 +107,65 @@ def test_swaps(rates: Any, whole_years: bool) -> None:
     values = PRODUCT.prepare(trades, model).price(np.arange(TRADES, dtype=np.int32), x)
     assert np.abs(values[:, 1] - values[:, 0]).max() > 1e4
     for column, market in enumerate(markets):
-        quantlib = QuantLibMarket(rates, *market)
+        quantlib = QuantLibSwaps(rates, *market)
         for k in range(TRADES):
             row = {name: values_[k] for name, values_ in book.items()}
             growth = (1.0 + abs(row["fixed_rate"])) ** ((row["maturity_date"] - row["start_date"]) / 365.0)
             expected = quantlib.swap(row) if whole_years and row["maturity_date"] > AS_OF else quantlib.by_index(row)
             error = abs(values[k, column] - expected)
             assert error < TOLERANCE * max(growth, 1.0) * abs(row["notional"]), (error, row)
+
+
+def test_payments(rates: Any) -> None:
+    """Of the same amount on a business day of a calendar, as QuantLib's swap moves it, or some of them later."""
+    random, book = np.random.default_rng(3), random_book(True)
+    choose = rates.chooser(random, TRADES)
+    lags, calendars = random.integers(0, 3, TRADES), choose(["TARGET", "USNY"])
+    conventions = choose(["following", "modified_following", "preceding"])
+    dated = {"payment_calendar": calendars, "payment_convention": conventions, "payment_lag": lags.astype(float)}
+    trades = rates.trades(PRODUCT, book | dated)
+    curves, discounts = random_market(1)
+    snapshot = snapshot_of(curves, discounts)
+    model = MarketModel(snapshot, CONVENTIONS)
+    values = PRODUCT.prepare(trades, model).price(np.arange(TRADES, dtype=np.int32), snapshot.x0[:, None])[:, 0]
+    quantlib, moved = QuantLibSwaps(rates, curves, discounts), 0
+    for k in range(TRADES):
+        row = {name: values_[k] for name, values_ in book.items()}
+        due, calendar = rates.ql_date(row["maturity_date"]), rates.calendars[calendars[k]]
+        adjusted = calendar.adjust(due, rates.conventions[conventions[k]])
+        paid = calendar.advance(due, int(lags[k]), ql.Days) if lags[k] else adjusted
+        if min(due, adjusted) <= rates.ql_date(AS_OF):
+            continue
+        kind = ql.Swap.Receiver if row["direction"] == "pay" else ql.Swap.Payer
+        swap = ql.ZeroCouponInflationSwap(
+            kind, abs(row["notional"]), rates.ql_date(row["start_date"]), due, calendar,
+            rates.conventions[conventions[k]], quantlib.count, row["fixed_rate"], quantlib.indices[row["index"]],
+            *quantlib.observation(row["index"]),
+        )  # fmt: skip
+        swap.setPricingEngine(ql.DiscountingSwapEngine(quantlib.discount, False))
+        later = quantlib.discount.discount(paid) / quantlib.discount.discount(adjusted)
+        expected = float(np.sign(row["notional"]) * swap.NPV()) * later
+        growth = (1.0 + abs(row["fixed_rate"])) ** ((row["maturity_date"] - row["start_date"]) / 365.0)
+        assert abs(values[k] - expected) < TOLERANCE * max(growth, 1.0) * abs(row["notional"]), row
+        moved += paid != due
+    assert moved > 300
+
+
+@pytest.mark.parametrize(
+    ("said", "column", "message"),
+    [
+        ({"payment_calendar": "MARS"}, "payment_calendar", "payment_calendar: unknown calendar"),
+        ({"payment_calendar": "TARGET", "payment_lag": 32.0}, "payment_lag", "payment_lag is a whole number of"),
+        ({"payment_lag": 2.0}, "payment_lag", "payment_lag is by a payment_calendar, which is null"),
+        ({"payment_convention": "following"}, "payment_convention", "payment_convention is by a payment_calendar"),
+    ],
+)
+def test_payments_that_cannot_be(rates: Any, said: dict[str, Any], column: str, message: str) -> None:
+    book = {name: values[20:21] for name, values in random_book(True).items()}
+    trades = rates.trades(PRODUCT, book | {name: [value] for name, value in said.items()})
+    (fault,) = PRODUCT.validate(trades, AS_OF)
+    assert fault.column == column
+    assert fault.message.startswith(message)
 
 
 def test_indices_that_are_missing(rates: Any) -> None:

@@ -79,7 +79,7 @@ def average_option(times, spot, strike, rate, dividend, vol, years, geometric):
         (np.array([[np.exp(-rate * years)]]), zero),
         (np.zeros((1, 4), np.int32), *weights, np.array([[vol]])),
         (np.array([strike]), np.ones(1), np.ones(1)),
-        (np.array([years]), np.array([geometric]), np.array([float(len(times))]), np.zeros(1), np.zeros(1)),
+        (np.array([years]), np.array([geometric]), np.array([float(len(times))]), *np.zeros((2, 1)), np.empty((0, 0))),
         (offset, times, shares(offset, times)),
         out,
     )

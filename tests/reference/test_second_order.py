@@ -40,7 +40,9 @@ def bumps(spot: float, volatility: float) -> Bumps:
 def ours(family: Family, sizes: Bumps) -> FloatArray:
     """One subject's numbers, from the family's own columns."""
     market = FlatMarket(*(np.array([[level], [level]]) for level in (SPOT, RATE, DIVIDEND, VOL)))
-    (subject,) = (s for s in family.subjects(market.snapshot, sizes) if s.label.endswith(":E0"))
+    (subject,) = (
+        s for s in family.subjects(market.snapshot, sizes, market.model.conventions) if s.label.endswith(":E0")
+    )
     x0 = market.snapshot.x0
     x = np.repeat(x0[:, None], family.width + 1, axis=1)
     for k, levels in enumerate(subject.levels):

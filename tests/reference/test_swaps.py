@@ -12,6 +12,7 @@ import QuantLib as ql  # noqa: N813
 
 from riskpipe.market.calendars import is_business_day
 from riskpipe.market.conventions import Conventions, IndexConvention
+from riskpipe.market.model import MarketModel
 from riskpipe.products.interest_rate_swap import InterestRateSwap
 
 PRODUCT = InterestRateSwap()
@@ -85,6 +86,7 @@ def random_book(rates: Any, seed: int, as_of: int) -> dict[str, Any]:
             # such a period fixes on the Friday, which is past; QuantLib would have it fix on the weekend
             if any(0 <= date.serialNumber() - rates.ql_date(as_of).serialNumber() < 3 for date in dates):
                 convention[k] = "following"
+    fixed_frequency = choose(rates.periods)
     return {
         "currency": ["EUR"] * TRADES,
         "index": index,
@@ -95,13 +97,18 @@ def random_book(rates: Any, seed: int, as_of: int) -> dict[str, Any]:
         "float_spread": np.where(random.random(TRADES) < 0.5, random.normal(0.0, 0.003, TRADES), 0.0),
         "start_date": start,
         "maturity_date": maturity,
-        "fixed_frequency": choose(rates.periods),
-        "fixed_day_count": choose(rates.day_counts),
+        "fixed_frequency": fixed_frequency,
+        "fixed_day_count": rates.fixed_day_counts(random, fixed_frequency),
         "float_frequency": frequency,
         "float_day_count": choose(rates.day_counts),
         "calendar": calendar,
         "business_day_convention": convention,
     }
+
+
+def received(book: dict[str, Any], k: int) -> float:
+    """Sign of the fixed leg."""
+    return 1.0 if book["direction"][k] == "receive" else -1.0
 
 
 class QuantLibSwaps:
@@ -144,17 +151,17 @@ class QuantLibSwaps:
             self.indices[name, day_count] = index
         return self.indices[name, day_count]
 
-    def value(self, book: dict[str, Any], k: int) -> float:
+    def legs(self, book: dict[str, Any], k: int) -> tuple[Any, Any]:
+        """The fixed and the floating one."""
         rates = self.rates
         row = {name: values[k] for name, values in book.items()}
         dates = (row["start_date"], row["maturity_date"])
         rolls = (row["calendar"], row["business_day_convention"])
         convention = rates.conventions[row["business_day_convention"]]
-        sign = -1.0 if row["direction"] == "receive" else 1.0
         notional = [float(row["notional"])]
         fixed = ql.FixedRateLeg(
             rates.schedule(*dates, row["fixed_frequency"], *rolls),
-            rates.day_counts[row["fixed_day_count"]],
+            rates.coupon_day_counts[row["fixed_day_count"]],
             notional,
             [float(row["fixed_rate"])],
             convention,
@@ -171,9 +178,12 @@ class QuantLibSwaps:
             floating = ql.OvernightLeg(*terms, count, convention, spreads=spreads, **lookback)
         else:
             floating = ql.IborLeg(*terms, count, convention, spreads=spreads)
-        swap = ql.Swap(fixed, floating)
-        swap.setPricingEngine(ql.DiscountingSwapEngine(self.curves[row["discount_curve"]], False))
-        return float(sign * swap.NPV())
+        return fixed, floating
+
+    def value(self, book: dict[str, Any], k: int) -> float:
+        swap = ql.Swap(*self.legs(book, k))
+        swap.setPricingEngine(ql.DiscountingSwapEngine(self.curves[book["discount_curve"][k]], False))
+        return float(-received(book, k) * swap.NPV())
 
 
 def assert_close(values: np.ndarray, expected: list[float], book: dict[str, Any]) -> None:
@@ -204,6 +214,32 @@ def test_swaps(rates: Any, seed: int, day: date) -> None:
     for column, oracle in enumerate((market, shocked)):
         quantlib = QuantLibSwaps(rates, oracle)
         assert_close(values[:, column], [quantlib.value(book, k) for k in range(TRADES)], book)
+
+
+def test_cash_flows(rates: Any) -> None:
+    """What each leg pays on each day, coupon by coupon, also where one curve projects and discounts."""
+    as_of = rates.day_number(date(2026, 11, 20))
+    market, book = make_market(rates, as_of), random_book(rates, 4, as_of)
+    model = MarketModel(market.snapshot(), CONVENTIONS, by_flow=True)
+    flows = PRODUCT.prepare(rates.trades(PRODUCT, book), model).cash_flows(model.base.copy())
+    assert flows is not None
+    keys = zip(flows.trade.tolist(), flows.leg.to_list(), flows.day.tolist(), strict=True)
+    found = dict(zip(keys, flows.amount.tolist(), strict=True))
+    quantlib = QuantLibSwaps(rates, market)
+    expected: dict[tuple[int, str, int], float] = {}
+    for k in range(0, TRADES, 5):
+        sides = zip(("fixed", "floating"), quantlib.legs(book, k), (1.0, -1.0), strict=True)
+        for name, leg, sign in sides:
+            for coupon in leg:
+                day = coupon.date().serialNumber() - rates.ql_date(0).serialNumber()
+                if day > as_of:
+                    key = (k, name, day)
+                    expected[key] = expected.get(key, 0.0) + sign * received(book, k) * coupon.amount()
+    assert len(expected) > TRADES
+    assert {key for key in found if key[0] % 5 == 0} <= set(expected)
+    for key, amount in expected.items():
+        assert abs(found.get(key, 0.0) - amount) < TOLERANCE * abs(book["notional"][key[0]]), key
+    assert not flows.projected[flows.leg.is_one("fixed")].any()
 
 
 GOOD_FRIDAY = date(2026, 4, 3)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any, ClassVar
@@ -137,6 +137,12 @@ class Rates:
         "30E/360": ql.Thirty360(ql.Thirty360.EurobondBasis),
         "30U/360": ql.Thirty360(ql.Thirty360.USA),
     }
+    coupon_day_counts: ClassVar[dict[str, Any]] = day_counts | {
+        "ACT/364": ql.Actual364(),
+        "NL/365": ql.Actual365Fixed(ql.Actual365Fixed.NoLeap),
+        "ACT/ACT AFB": ql.ActualActual(ql.ActualActual.AFB),
+        "ACT/ACT ICMA": ql.ActualActual(ql.ActualActual.ISMA),
+    }
     periods: ClassVar[dict[str, Any]] = {
         "1M": ql.Period(1, ql.Months),
         "3M": ql.Period(3, ql.Months),
@@ -144,6 +150,13 @@ class Rates:
         "1Y": ql.Period(1, ql.Years),
         "1T": ql.Period(0, ql.Days),
     }
+
+    @classmethod
+    def fixed_day_counts(cls, random: np.random.Generator, frequency: Sequence[str]) -> list[str]:
+        """Of fixed coupons; QuantLib guesses how many months a single period by ACT/ACT ICMA has."""
+        names = random.choice(list(cls.coupon_day_counts), len(frequency)).tolist()
+        guessed = [name == "ACT/ACT ICMA" and of == "1T" for name, of in zip(names, frequency, strict=True)]
+        return [str(name) for name in np.where(guessed, "ACT/364", names)]
 
     @staticmethod
     def trades(product: Product, columns: dict[str, Any]) -> Trades:
@@ -153,7 +166,7 @@ class Rates:
         dates = {
             name: pa.array(np.asarray(values, np.int32)).cast(pa.date32())
             for name, values in columns.items()
-            if name.endswith("_date")
+            if name.endswith("_date") and not any(isinstance(value, date) for value in values)
         }
         table = canonical(pa.table({**common, **columns, **dates}), product)
         trades = Trades(table)

@@ -7,8 +7,8 @@ import pyarrow as pa
 from riskpipe.market.checks import canonical_table
 from riskpipe.market.conventions import Conventions
 from riskpipe.market.derived import derive
-from riskpipe.market.factors import MARKET_SCHEMA, REQUIRED_COLUMNS
 from riskpipe.market.model import MarketModel
+from riskpipe.market.point_table import MARKET_SCHEMA, REQUIRED_COLUMNS
 from riskpipe.market.producers import PRODUCERS
 from riskpipe.market.snapshot import MarketSnapshot
 

@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from riskpipe.config import keys
+from riskpipe.config.market_section import CALENDAR_PATTERN
 from riskpipe.errors import ExitCode, Reason
+from riskpipe.market.calendar_names import CENTRES, EVERYWHERE, EXCHANGES, FIXING_CALENDARS
 from riskpipe.market.factors import KINDS
 from riskpipe.market.ranges import COLUMN_RANGES, FACTOR_RANGES
 from riskpipe.products.base import COMMON_COLUMNS, Column
@@ -26,24 +28,45 @@ DOCS = Path(__file__).parents[2] / "docs"
 AFTER_PRODUCTS = "### Rules between columns\n"
 MARKED = re.compile(r"(<!-- table: (?P<name>[\w-]+) -->\n)(?P<body>.*?)(<!-- end -->)", re.DOTALL)
 
-_MOVES = {"absolute": "difference", "log": "ratio", "none": "held"}
+_ITEMS = {"object": "mappings", "number": "numbers"}
+_MOVES = {"absolute": "difference", "log": "ratio", "relative": "ratio", "none": "held"}
 SECTIONS = (
     "general",
+    "dates",
     "inputs",
+    "results",
     "bumps",
     "history",
+    "stress",
     "partition",
     "cluster",
     "cluster.kubernetes",
     "cluster.kubernetes.pods",
     "retry",
     "scenario_pnl",
+    "gates",
+    "notify",
+    "metrics",
+    "lineage",
     "check",
+    "risk",
     "market",
 )
 # Not part of the table of the section around them; scheduler and worker have the keys of pods.
 _APART = {"kubernetes", "pods", "scheduler", "worker"}
-_USER_NAMES = {"currencies": "<CCY>", "indices": "<INDEX>", "curves": "<CURVE>", "surfaces": "<SURFACE>"}
+_USER_NAMES = {
+    "currencies": "<CCY>",
+    "indices": "<INDEX>",
+    "curves": "<CURVE>",
+    "surfaces": "<SURFACE>",
+    "commodities": "<COMMODITY>",
+    "fx_pairs": "<PAIR>",
+    "calendars": "<CALENDAR>",
+    "inputs.histories": "<NAME>",
+    "stress.history": "<NAME>",
+    "stress.ladders": "<NAME>",
+    "stress.curves": "<NAME>",
+}
 
 
 def tables() -> dict[str, str]:
@@ -56,6 +79,7 @@ def tables() -> dict[str, str]:
     found["reasons"] = _reasons()
     found["market-kinds"] = _kinds()
     found["ranges"] = _ranges()
+    found["calendars"] = _calendars()
     for section in SECTIONS:
         found[f"configuration-{section.replace('_', '-').replace('.', '-')}"] = _configuration(section)
     return found
@@ -85,16 +109,20 @@ def _table(header: Sequence[str], rows: Iterator[Sequence[str]]) -> str:
 
 
 def _columns(columns: Sequence[Column]) -> str:
-    def rows() -> Iterator[Sequence[str]]:
-        for column in columns:
-            meaning = column.description
-            if column.choices:
-                meaning += f": {', '.join(f'`{choice}`' for choice in column.choices)}"
-            if column.rule != "any":
-                meaning += {"positive": "; above zero", "nonnegative": "; not negative"}[column.rule]
-            yield f"`{column.name}`", column.kind, "yes" if column.required else "no", meaning
+    rows = (row for column in columns for row in _column_rows(column, column.name))
+    return _table(("column", "type", "required", "meaning"), rows)
 
-    return _table(("column", "type", "required", "meaning"), rows())
+
+def _column_rows(column: Column, name: str) -> Iterator[Sequence[str]]:
+    meaning = column.description
+    if column.choices:
+        meaning += f": {', '.join(f'`{choice}`' for choice in column.choices)}"
+    if column.rule != "any":
+        meaning += {"positive": "; above zero", "nonnegative": "; not negative"}[column.rule]
+    kind = "list of structs" if column.fields else f"list of {column.kind}s" if column.many else column.kind
+    yield f"`{name}`", kind, "yes" if column.required else "no", meaning
+    for field in column.fields:
+        yield from _column_rows(field, f"{name}.{field.name}")
 
 
 def _exit_codes() -> str:
@@ -115,7 +143,8 @@ def _kinds() -> str:
         for kind in (kind for kind in KINDS.values() if not kind.made):
             needs = ", ".join(f"`{name}`" for name in kind.needs) or "-"
             low, high = kind.bounds
-            bounded = f"{low:g} to {high:g}" if math.isfinite(high) else "any number"
+            above = "not negative" if low == 0.0 else "any number"
+            bounded = f"{low:g} to {high:g}" if math.isfinite(high) else above
             yield f"`{kind.name}`", needs, "above zero" if kind.positive else bounded, _MOVES[kind.move]
 
     return _table(("kind", "also needs", "value", "historical move"), rows())
@@ -128,6 +157,21 @@ def _ranges() -> str:
                 yield f"`{key}`", of, f"{low:g}", f"{high:g}"
 
     return _table(("key", "of", "least", "most"), rows())
+
+
+def _calendars() -> str:
+    def rows() -> Iterator[Sequence[str]]:
+        groups = (
+            ("-", EVERYWHERE),
+            ("financial centre", CENTRES),
+            ("exchange", EXCHANGES),
+            ("index", FIXING_CALENDARS),
+        )
+        for of, calendars in groups:
+            for name, (kind, market) in calendars.items():
+                yield f"`{name}`", of, f"{kind}.{market}" if market else kind
+
+    return _table(("calendar", "of", "QuantLib's"), rows())
 
 
 def _configuration(section: str) -> str:
@@ -145,7 +189,10 @@ def _keys(schema: dict[str, Any], path: tuple[str, ...], flat: bool) -> Iterator
                 yield from _keys(found, here, flat)
         elif (entries := keys.free_keys(found)) and "$ref" in entries:
             below = keys.root()["$defs"][entries["$ref"].rsplit("/", 1)[1]]
-            yield from _entries(below, (*here, _USER_NAMES[name]))
+            yield from _entries(below, (*here, _USER_NAMES.get(".".join(here)) or _USER_NAMES[name]))
+        elif "$ref" in found.get("items", {}):
+            below = keys.root()["$defs"][found["items"]["$ref"].rsplit("/", 1)[1]]
+            yield from _entries(below, (*path, f"{name}[]"))
         else:
             yield _key(here, entry, found, name in schema.get("required", ()))
 
@@ -163,6 +210,10 @@ def _key(path: tuple[str, ...], entry: dict[str, Any], found: dict[str, Any], re
 
 
 def _type(schema: dict[str, Any]) -> str:
+    if {"type": "boolean"} in schema.get("anyOf", []):
+        return f"true or false, or {_type(schema['anyOf'][1])}"
+    if any(option.get("format") == "date" for option in schema.get("anyOf", ())):
+        return "date"
     if "anyOf" in schema:  # the one type that is a number or a text
         return "size: bytes, or text such as `512MiB`"
     if "enum" in schema:
@@ -173,12 +224,10 @@ def _type(schema: dict[str, Any]) -> str:
         return "mapping"
     if schema.get("type") == "array":
         items = schema["items"]
-        return (
-            "list of measures" if "enum" in items else f"list of {'mappings' if 'object' in items['type'] else 'names'}"
-        )
+        return f"list of {_listed(items)}" if "enum" in items else f"list of {_ITEMS.get(items['type'], 'names')}"
     if schema.get("pattern") == "^[A-Z]{3}$":
         return "currency code"
-    if schema.get("pattern", "").startswith("^(weekends"):
+    if schema.get("pattern") == CALENDAR_PATTERN:
         return "calendar"
     nouns = {"integer": "whole number", "number": "number", "boolean": "true or false"}
     signs = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<="}
@@ -186,18 +235,24 @@ def _type(schema: dict[str, Any]) -> str:
     return nouns.get(schema["type"], "text") + "".join(limits)
 
 
+def _listed(items: dict[str, Any]) -> str:
+    """What a list of some of a catalogue's names is of."""
+    kinds = {"monday": "weekdays", "rates": "risk classes"}
+    return next((kind for name, kind in kinds.items() if name in items["enum"]), "measures")
+
+
 def _default(entry: dict[str, Any], required: bool) -> str:
     if required:
         return "required"
     value = entry.get("default")
-    if value is None or value == []:
+    if value is None or value in ([], ""):
         return "unset"
     if "anyOf" in entry and isinstance(value, int):
         return f"`{value // 2**20}MiB`"
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
     if isinstance(value, list):
-        return f"`[{', '.join(value)}]`"
+        return f"`[{', '.join(map(str, value))}]`"
     return f"`{value}`"
 
 

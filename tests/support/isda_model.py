@@ -91,7 +91,7 @@ def legs(contract: Contract, today: date, rates: Curve, hazards: Curve) -> tuple
     first = max(contract.start - DAY, today)
     if contract.maturity < first:
         return 0.0, 0.0, 0.0
-    protection = (1.0 - contract.recovery) * _on_default(first, contract.maturity, stops, rates, hazards, 1.0, 0.0)
+    protection = (1.0 - contract.recovery) * on_default(first, contract.maturity, stops, rates, hazards, 1.0, 0.0)
     coupons = accrued = 0.0
     for begin, end, paid in contract.periods():
         if end <= today + DAY:
@@ -101,11 +101,11 @@ def legs(contract: Contract, today: date, rates: Curve, hazards: Curve) -> tuple
         since = max(begin - DAY, today)
         a_day = amount / (end - begin).days
         earned = a_day * ((since - begin).days + 1.5)
-        accrued += _on_default(since, end - DAY, stops, rates, hazards, earned, a_day)
+        accrued += on_default(since, end - DAY, stops, rates, hazards, earned, a_day)
     return protection, coupons, accrued
 
 
-def _on_default(
+def on_default(
     first: date, last: date, stops: Sequence[date], rates: Curve, hazards: Curve, amount: float, a_day: float
 ) -> float:
     """An amount, growing from that at `first`, paid at the time of default until `last`."""

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import yaml
+
 Json = dict[str, Any]
 Found = TypeVar("Found")
 
@@ -90,7 +92,8 @@ class Namespace:
 
     def helm(self, *arguments: str, values: Mapping[str, Any] | None = None) -> str:
         given = [] if values is None else ["-f", "-"]
-        stdin = None if values is None else json.dumps(values).encode()
+        # As YAML, as a user's file is: a configuration has dates, which JSON has not.
+        stdin = None if values is None else yaml.safe_dump(dict(values)).encode()
         return command("helm", "-n", self.name, *arguments, *given, stdin=stdin).decode()
 
     def create(self, *objects: Json) -> list[Json]:

@@ -32,8 +32,11 @@ class Release:
 
     def configure(self, sample: Json) -> None:
         """Lay the suite's configuration over that of the sample book, and upgrade."""
-        places = ("portfolio", "market", "history", "scenarios")
-        inputs = {name: f"/data/book/{sample['inputs'][name]}" for name in places}
+        inputs = {
+            name: f"/data/book/{value}"
+            for name, value in sample["inputs"].items()
+            if isinstance(value, str) and value.startswith("data/")
+        }
         below = {
             **sample,
             "inputs": {**sample["inputs"], **inputs},

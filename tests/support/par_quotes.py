@@ -9,7 +9,8 @@ from typing import Any
 import pyarrow as pa
 
 from riskpipe.market.conventions import Conventions, CurveConvention
-from riskpipe.market.factors import MARKET_SCHEMA, days_of
+from riskpipe.market.factors import days_of
+from riskpipe.market.point_table import MARKET_SCHEMA
 
 AS_OF = days_of(date(2026, 11, 20))
 Rows = list[dict[str, Any]]

@@ -14,9 +14,9 @@ import pyarrow.parquet as pq
 from riskpipe.arrays import FloatArray
 from riskpipe.config import Settings, load_settings
 from riskpipe.market.derived import Derivative
-from riskpipe.market.factors import MARKET_SCHEMA
+from riskpipe.market.point_table import MARKET_SCHEMA
 from riskpipe.market.snapshot import MarketSnapshot
-from riskpipe.measures.catalogue import MEASURES as EVERY_MEASURE
+from riskpipe.measures.measure_names import MEASURES as EVERY_MEASURE
 from riskpipe.plan.block import Block
 from riskpipe.plan.partition import ScenarioRange
 from riskpipe.plan.selection import Selection
@@ -37,6 +37,8 @@ from riskpipe.valuation.run_block import BlockPayload, read_trades
 RUN_ID = "20261120-193055-3f9a1c"
 
 MEASURES = f"measures=[{', '.join(EVERY_MEASURE)}]"
+PAIRS = "bumps.cross_gamma=[[spot:SPX, black_vol:SPX], [spot:SPX, spot:EURUSD]]"
+"""Of the sample's market."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,7 @@ def write_book(
 
 def settings_at(directory: Path, output: Path, *assignments: str) -> Settings:
     """The settings of a book that is valued in this process."""
-    given = ("cluster.kind=serial", f"output={output}", *assignments)
+    given = ("cluster.kind=serial", f"output={output}", "risk.monte_carlo.scenarios=16", *assignments)
     return load_settings(directory / "riskpipe.yaml", assignments=given, environment={})
 
 

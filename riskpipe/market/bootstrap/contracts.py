@@ -16,7 +16,8 @@ from riskpipe.market.bootstrap.equations import Grid
 from riskpipe.market.calendars import add_business_days, adjust
 from riskpipe.market.daycounts import year_fraction
 from riskpipe.market.labels import Labels
-from riskpipe.market.schedules import Adjustment, schedule
+from riskpipe.market.schedule_terms import Adjustment
+from riskpipe.market.schedules import schedule
 
 Days = NDArray[np.int32]
 Matrix = NDArray[Any]

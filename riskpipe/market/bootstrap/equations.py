@@ -73,11 +73,24 @@ class Known:
 
 
 @dataclass(frozen=True)
+class Converted:
+    """A leg whose amounts are each multiplied by D_foreign(at) / D_own(at), the forward exchange rate of a day.
+
+    :param foreign: discounts the currency that the amounts are fixed in; the leg's curve the one that is paid.
+    :param at: int64[amounts].
+    """
+
+    leg: Floating | Known
+    foreign: str
+    at: Days
+
+
+@dataclass(frozen=True)
 class ParRate:
     """(sum of sign x leg) / annuity + offset: the rate at which an instrument is worth nothing."""
 
-    legs: tuple[tuple[float, Floating | Known], ...]
-    annuity: Known
+    legs: tuple[tuple[float, Floating | Known | Converted], ...]
+    annuity: Known | Converted
     offset: float = 0.0
 
 
@@ -123,12 +136,13 @@ class Equation:
         return rate + self._offset, slope
 
 
-def _joined(legs: Iterable[tuple[float, Floating | Known]], grids: Mapping[str, Grid]) -> _Exponentials:
+def _joined(legs: Iterable[tuple[float, Floating | Known | Converted]], grids: Mapping[str, Grid]) -> _Exponentials:
     """All legs as one sum: a period of a floating leg is two terms."""
     amounts: list[FloatArray] = []
     parts: list[tuple[str, FloatArray, int]] = []  # curve, rows, first term
     size = 0
-    for sign, leg in legs:
+    for sign, whole_leg in legs:
+        leg = whole_leg.leg if isinstance(whole_leg, Converted) else whole_leg
         count = len(leg.paid)
         if isinstance(leg, Known):
             amounts.append(sign * leg.amount)
@@ -137,9 +151,14 @@ def _joined(legs: Iterable[tuple[float, Floating | Known]], grids: Mapping[str, 
             grid = grids[leg.projection]
             parts.append((leg.projection, grid.log_discount(leg.end) * -1.0 + grid.log_discount(leg.start), size))
         copies = 1 if isinstance(leg, Known) else 2
-        if leg.discount:
-            rows = grids[leg.discount].log_discount(leg.paid)
-            parts += [(leg.discount, rows, size + k * count) for k in range(copies)]
+        factors = [(leg.discount, grids[leg.discount].log_discount(leg.paid))] if leg.discount else []
+        if isinstance(whole_leg, Converted):
+            at, foreign = whole_leg.at, whole_leg.foreign
+            factors += [
+                (foreign, grids[foreign].log_discount(at)),
+                (leg.discount, -grids[leg.discount].log_discount(at)),
+            ]
+        parts += [(curve, rows, size + k * count) for curve, rows in factors for k in range(copies)]
         size += copies * count
     rows_of: dict[str, FloatArray] = {}
     for curve, rows, first in parts:

@@ -22,6 +22,9 @@ DAY_COUNTERS: Final[dict[str, Any]] = {
     "30/360": ql.Thirty360(ql.Thirty360.BondBasis),
     "30E/360": ql.Thirty360(ql.Thirty360.EurobondBasis),
     "30U/360": ql.Thirty360(ql.Thirty360.USA),
+    "ACT/364": ql.Actual364(),
+    "NL/365": ql.Actual365Fixed(ql.Actual365Fixed.NoLeap),
+    "ACT/ACT AFB": ql.ActualActual(ql.ActualActual.AFB),
 }
 BUSINESS_DAY_CONVENTIONS: Final[dict[str, Any]] = {
     "unadjusted": ql.Unadjusted,
@@ -30,8 +33,12 @@ BUSINESS_DAY_CONVENTIONS: Final[dict[str, Any]] = {
     "preceding": ql.Preceding,
 }
 FREQUENCIES: Final[dict[str, Any]] = {
+    "1W": ql.Weekly,
+    "4W": ql.EveryFourthWeek,
     "1M": ql.Monthly,
+    "2M": ql.Bimonthly,
     "3M": ql.Quarterly,
+    "4M": ql.EveryFourthMonth,
     "6M": ql.Semiannual,
     "1Y": ql.Annual,
     "1T": ql.Once,

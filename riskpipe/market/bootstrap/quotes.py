@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
 from riskpipe.errors import Level
-from riskpipe.market.factors import MARKET_SCHEMA, MarketFault, date_of, fault, is_iso_date, pillar_days
+from riskpipe.market.factors import MarketFault, date_of, fault, is_iso_date, pillar_days
+from riskpipe.market.point_table import MARKET_SCHEMA
 
 
 @dataclass(frozen=True)

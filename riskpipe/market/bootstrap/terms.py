@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Final
 
-from riskpipe.market.conventions import Conventions
-
-OVERNIGHT: Final = "1D"
+from riskpipe.market.conventions import OVERNIGHT, Conventions
 
 
 @dataclass(frozen=True)
@@ -49,6 +46,8 @@ class Terms:
     """`CurveConvention` with every choice made; `against` is "" where there is none.
 
     :param foreign: the other leg is in another currency; `foreign_discount` discounts it.
+    :param averaged, against_averaged: overnight rates of the own leg, and of the other one of basis swaps.
+    :param resetting: whose notional of a cross-currency swap follows the exchange rate, "own", "against" or "".
     """
 
     name: str
@@ -69,7 +68,12 @@ class Terms:
     against_day_count: str
     fixed_frequency: str
     fixed_day_count: str
+    end_of_month: bool
     payment_lag: int
+    payment_calendar: str
+    averaged: bool
+    against_averaged: bool
+    resetting: str
     futures_volatility: float
 
     @property
@@ -81,13 +85,14 @@ def terms_of(name: str, currency: str, conventions: Conventions, currency_of: di
     """:param currency_of: name of a curve -> its currency; the first three letters of others' names are theirs."""
     own = conventions.curve(name)
     customs = CUSTOMS.get(currency, OTHERS)
-    tenor = _index_tenor(name, conventions)
+    tenor = conventions.index_tenor(name)
     home = conventions.discount_curve(currency)
     against = own.against or ""
     abroad = currency_of.get(against, against[:3])
     fixed_frequency, fixed_day_count = customs.overnight if tenor == OVERNIGHT else customs.term
     foreign = bool(against) and abroad != currency
-    other_tenor = _index_tenor(against, conventions)
+    calendar = own.calendar or customs.calendar
+    other_tenor = conventions.index_tenor(against)
     return Terms(
         name=name,
         currency=currency,
@@ -100,22 +105,21 @@ def terms_of(name: str, currency: str, conventions: Conventions, currency_of: di
         foreign_discount=conventions.discount_curve(abroad),
         basis_on_own=own.basis_on == "own" if own.basis_on else foreign or _months(tenor) < _months(other_tenor),
         float_frequency=own.float_frequency or "3M",
-        calendar=own.calendar or customs.calendar,
+        calendar=calendar,
         business_day_convention=own.business_day_convention or "modified_following",
         settlement_days=customs.settlement_days if own.settlement_days is None else own.settlement_days,
         day_count=own.day_count or customs.day_count,
         against_day_count=conventions.curve(against).day_count or CUSTOMS.get(abroad, OTHERS).day_count,
         fixed_frequency=own.fixed_frequency or fixed_frequency,
         fixed_day_count=own.fixed_day_count or fixed_day_count,
+        end_of_month=bool(own.end_of_month),
         payment_lag=own.payment_lag or 0,
+        payment_calendar=own.payment_calendar or calendar,
+        averaged=own.averaging == "averaged",
+        against_averaged=own.against_averaging == "averaged",
+        resetting=own.resetting or "",
         futures_volatility=own.futures_volatility or 0.0,
     )
-
-
-def _index_tenor(name: str, conventions: Conventions) -> str:
-    """As configured, else what the name ends with (EUR.EURIBOR3M), else overnight."""
-    match = re.search(r"(?<!\d)(\d{1,2}M)$", name)
-    return conventions.curve(name).index_tenor or (match[1] if match else OVERNIGHT)
 
 
 def _months(tenor: str) -> int:

@@ -68,9 +68,9 @@ NEVER = {"dask", "distributed", "pandas", "scipy", "tornado"}
 @pytest.mark.parametrize(
     ("words", "unwanted"),
     [
-        (["runs", "list"], NEVER | {"QuantLib", "numba"}),
-        (["plan"], NEVER | {"QuantLib"}),
-        (["check"], NEVER | {"QuantLib"}),
+        (["runs", "list"], NEVER | {"QuantLib", "numba", "numpy", "pyarrow"}),
+        pytest.param(["plan"], NEVER | {"QuantLib"}, marks=pytest.mark.slow),
+        pytest.param(["check"], NEVER | {"QuantLib"}, marks=pytest.mark.slow),
         (["run", "--set", "cluster.kind=serial"], NEVER | {"QuantLib"}),
         (["run", "--resume", "never"], NEVER | {"QuantLib"}),  # of kind auto: a small book is priced in this process
     ],

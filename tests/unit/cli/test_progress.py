@@ -6,6 +6,7 @@ import io
 import json
 import os
 import pty
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -14,7 +15,7 @@ from rich.console import Console
 from riskpipe.cli.invocation import Invocation
 from riskpipe.cli.messages import LogFormat, Messages
 from riskpipe.cli.progress import Bar, Heartbeat, Quiet, observer, progress_line
-from riskpipe.plan.accounting import RunStatus
+from riskpipe.plan.accounting import RunLifecycle, RunStatus
 
 
 class Clock:
@@ -30,6 +31,14 @@ LINE = "118/400 blocks, 3 failed numbers, 1.20M/4.00M numbers, 2 running, 1:20 e
 
 def test_the_line(running: RunStatus) -> None:
     assert progress_line(running) == LINE
+
+
+def test_phase_and_kernels_by_name(running: RunStatus) -> None:
+    assert progress_line(replace(running, phase="value")) == f"value: {LINE}"
+    compiling = replace(running, phase="value", compiling=(12, 42))
+    assert progress_line(compiling) == f"value: {LINE} and compiling kernels (12 of 42 products)"
+    unknown = replace(compiling, remaining_seconds=None)
+    assert progress_line(unknown).endswith("1:20 elapsed, compiling kernels (12 of 42 products)")
 
 
 def test_a_heartbeat_every_30_seconds(running: RunStatus, capsys: pytest.CaptureFixture[str]) -> None:
@@ -57,7 +66,11 @@ def test_json_lines_carry_the_counts(running: RunStatus, capsys: pytest.CaptureF
         "time": "2026-11-20T19:30:00.000+00:00",
         "level": "warning",
         "message": "a worker was lost",
+        "run_id": running.run_id,
     }
+    heart.update(replace(running, state=RunLifecycle.COMPLETE))
+    (last,) = (json.loads(line) for line in capsys.readouterr().err.splitlines())
+    assert (last["event"], last["message"], last["run_id"]) == ("end", "complete", running.run_id)
 
 
 def test_quiet_keeps_warnings(running: RunStatus, capsys: pytest.CaptureFixture[str]) -> None:

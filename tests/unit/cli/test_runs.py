@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,10 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from riskpipe.cli.main import app
+from riskpipe.runs.freed import Left, free
 from riskpipe.store.lease import Lease
 from riskpipe.store.location import open_store
+from riskpipe.store.run_folder import RunFolder
 
 runner = CliRunner()
 Invoke = Callable[..., Result]
@@ -53,7 +56,7 @@ def test_run_ends_with_a_short_summary_and_the_next_command(invoke: Invoke, tmp_
     lines = result.stdout.splitlines()
     assert len(lines) <= 15
     assert ": complete in " in lines[0]
-    assert lines[-1].startswith("next: riskpipe runs show 2")
+    assert lines[-1].startswith("next: riskpipe report 2")
     assert any(line.endswith("elapsed") for line in result.stderr.splitlines())
     assert list((tmp_path / "output/published/valuations").glob("as_of=*/*.parquet"))
 
@@ -90,8 +93,44 @@ def test_list_show_publish_and_clear_away(invoke: Invoke) -> None:
     table = invoke("runs", "list").stdout.splitlines()
     assert [line.split()[0] for line in table] == ["run", first, second, third]
     assert answer(invoke("runs", "show", first, "--watch", "--json"))["published"] is True
-    assert answer(invoke("runs", "gc", "--keep", "1", "--json")) == {"removed": [second]}
-    assert invoke("runs", "gc", "--keep", "1").stdout == "0 runs deleted\n"
+    invoke("runs", "gc", code=2)
+    invoke("runs", "gc", "--max-size", "much", code=2)
+    would = answer(invoke("runs", "gc", "--keep", "1", "--dry-run", "--json"))
+    usage = answer(invoke("du", "--keep", "1", "--json"))
+    assert usage["freeable"] == would["freed"] > 0
+    done = answer(invoke("runs", "gc", "--keep", "1", "--json"))
+    assert (done["removed"], done["freed"]) == ([second], would["freed"])
+    assert [(run["run_id"], run["action"]) for run in done["runs"]] == [
+        (first, "freed"), (second, "deleted"), (third, "kept")
+    ]  # fmt: skip
+    assert answer(invoke("du", "--json"))["total"] < usage["total"] - 0.9 * done["freed"]  # what was freed is recorded
+    assert invoke("runs", "gc", "--keep", "1").stdout.splitlines()[-1] == "0 runs deleted, 0 B freed"
+    _what_a_freed_run_can_do(invoke, first)
+    _what_an_account_can_do(invoke, RunFolder(open_store(usage["output"]), first))
+
+
+def _what_a_freed_run_can_do(invoke: Invoke, run: str) -> None:
+    assert answer(invoke("explain", "--book", "", "--run", run, "--json"))["run_id"] == run
+    assert "stands for" in invoke("publish", run).stdout
+    for words in (("retry", run), ("run", "--resume", run)):
+        refused = invoke(*words, code=2)
+        assert "freed its blocks" in refused.stderr
+    verified = answer(invoke("verify", run, "--json"))
+    assert (verified["exit_code"], verified["damages"]) == (0, [])
+    assert any("what blocks left was freed by `runs gc`" in note for note in verified["notes"])
+
+
+def _what_an_account_can_do(invoke: Invoke, folder: RunFolder) -> None:
+    free(folder, Left.ACCOUNT, datetime(2026, 11, 30, tzinfo=UTC), 0)
+    run = folder.run_id
+    assert not folder.store.exists(folder.market)
+    assert "freed its market" in invoke("explain", "--book", "", "--run", run, code=2).stderr
+    assert "no blocks any more" in invoke("run", "--since", run, code=2).stderr
+    assert answer(invoke("runs", "show", run, "--json"))["published"] is True
+    assert answer(invoke("report", run, "--json"))["run_id"] == run
+    verified = answer(invoke("verify", run, "--json"))
+    assert (verified["exit_code"], verified["damages"]) == (0, [])
+    assert any("all but its account was freed" in note for note in verified["notes"])
 
 
 def test_a_bad_trade_makes_the_run_partial_and_the_summary_says_what_to_do(

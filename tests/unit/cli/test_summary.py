@@ -24,8 +24,20 @@ def test_a_complete_run(status: MakeStatus) -> None:
         "numbers    1.20M  1.20M       0       0           1,000          0",
         "",
         "published; results under /srv/output/runs/20261120-193055-3f9a1c",
-        "next: riskpipe runs show 20261120-193055-3f9a1c",
+        "next: riskpipe report 20261120-193055-3f9a1c",
     ]
+
+
+def test_figures_phases_and_the_report(status: MakeStatus) -> None:
+    told = status(
+        headline={"pv": 2980735029.4, "var_99": 35074292.2, "es_97_5": 38715431.0},
+        currency="USD",
+        phases={"plan": 2.4, "value": 83.0, "publish": 0.04},
+    )
+    lines = summary(told, Invocation(), "/srv/output/runs/x/report.html")
+    assert "all books, USD: PV 2,980,735,029, VaR 99 % 35,074,292, ES 97.5 % 38,715,431" in lines
+    assert "plan 2.4 s, value 1:23, publish 40 ms" in lines
+    assert lines[-1] == "report: /srv/output/runs/x/report.html"
 
 
 def test_no_rate_when_a_part_was_done_before(status: MakeStatus) -> None:
@@ -67,7 +79,7 @@ def test_never_more_than_15_lines(status: MakeStatus) -> None:
     assert len(lines) <= MOST_LINES
     assert all("\n" not in line for line in lines)
     assert "REASON_12 13, REASON_11 12, REASON_10 11, REASON_9 10, REASON_8 9, 8 other reasons 36" in lines[6]
-    assert lines[-3] == "and 46 more messages"
+    assert lines[-3] == "and 47 more messages"
     assert lines[-1] == "next: riskpipe retry 20261120-193055-3f9a1c"
 
 
@@ -88,7 +100,7 @@ def test_never_more_than_15_lines(status: MakeStatus) -> None:
         ({"state": "complete", "published": False, "refused": True}, f"report {RUN}"),
         ({"state": "complete", "published": False, "selection": (("book:fx",),)}, f"report {RUN}"),
         ({"state": "complete", "published": False, "superseded_by": "later"}, f"report {RUN}"),
-        ({"state": "complete"}, f"runs show {RUN}"),
+        ({"state": "complete"}, f"report {RUN}"),
     ],
 )
 def test_the_next_command(status: MakeStatus, changes: dict[str, object], step: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from riskpipe.config import Resolution, load_settings, resolve
 from riskpipe.errors import ConfigurationError
-from riskpipe.measures.catalogue import MEASURES
+from riskpipe.measures.measure_names import MEASURES
 
 GOOD = """\
 as_of: 2026-11-20
@@ -186,9 +186,9 @@ warnings_as_errors: 1
         "FILE:13:9: bumps.spot: a number > 0 is wanted, got -0.001",
         "FILE:15:16: market.currencies.usd: a currency code of three capitals is wanted, got 'usd'",
         'FILE:17:16: market.indices."USD.SOFR".curve: text that is not empty is wanted, got 3',
-        'FILE:17:26: market.indices."USD.SOFR".calendar: a calendar (weekends, TARGET, USNY, USGS, GBLO, '
-        "JPTO, SOFR, EFFR, SONIA, ESTR, TONA, SARON, CORRA, AONIA, NZOCR, SWESTR, DESTR, NOWA, KOFR, or some of "
-        "them as A+B) is wanted, got 'TARGET+FOO'",
+        'FILE:17:26: market.indices."USD.SOFR".calendar: a calendar: a financial centre such as GBLO, an exchange such '
+        "as XLON, an index such as SOFR, weekends, every_day, one of market.calendars, or some of them as A+B "
+        "(docs/inputs.md lists them) is wanted, got 'TARGET+FOO'",
         "FILE:18:1: max_trades: unknown key; did you mean partition.max_trades?",
         "FILE:19:1: warnings_as_errors: true or false is wanted, got 1",
         "--set: retry.storage: not valid YAML: expected ',' or ']', but got '<stream end>'",
@@ -251,7 +251,11 @@ warnings_as_errors: 1
         ("cluster: {shards: many}", "cluster.shards: a whole number >= 1 is wanted, got 'many'"),
         ("cluster: {workers: 1.5}", "cluster.workers: a whole number >= 1 is wanted, got 1.5"),
         ("cluster: {workers: yes}", "cluster.workers: a whole number >= 1 is wanted, got true"),
-        ("measures: [stress]", "measures[0]: stress needs inputs.scenarios"),
+        ("measures: [stress]", "measures[0]: stress needs inputs.scenarios, or the section stress"),
+        (
+            "measures: [stress]\nstress: {history: {day: {first_day: 2026-11-18}}}",
+            "stress.history: stresses of days of the past need inputs.history",
+        ),
         ("measures: []", "measures: a list of at least one is wanted, got an empty list"),
         ("measures: pv", "measures: a list of at least one is wanted, got 'pv'"),
         ("base_currency: usd", "base_currency: a currency code of three capitals is wanted, got 'usd'"),
@@ -297,7 +301,7 @@ def test_yaml_errors_come_alone_with_their_line(tmp_path: Path) -> None:
 
 def test_an_empty_file_wants_what_has_no_default(tmp_path: Path) -> None:
     assert faults(write(tmp_path, "")) == [
-        "FILE: as_of: missing; a date (YYYY-MM-DD) is wanted",
+        "FILE: as_of: missing; a date (YYYY-MM-DD) or one of today, previous-business-day is wanted",
         "FILE: inputs: missing; a mapping is wanted",
     ]
 
@@ -318,3 +322,74 @@ def test_variables_of_kubernetes_services_and_reserved_ones_are_no_settings(tmp_
         "OTHER": "1",
     }
     assert load_settings(write(tmp_path, GOOD), environment=environment).cluster.workers == 2
+
+
+def test_calendars_of_ones_own(tmp_path: Path) -> None:
+    """Their places are found as those of inputs; names are those that are there, and no others."""
+    text = (
+        GOOD
+        + """\
+market:
+  calendars:
+    DESK: {path: holidays.parquet, base: GBLO+TARGET}
+    GULF: {path: "s3://bucket/gulf.parquet", weekend: [friday, saturday]}
+  indices:
+    X: {curve: X, calendar: SONIA+DESK}
+  curves:
+    Y: {calendar: GULF, payment_calendar: DESK+TARGET}
+"""
+    )
+    settings = load_settings(write(tmp_path, text), environment={})
+    assert settings.market.calendars["DESK"].path == str(tmp_path / "holidays.parquet")
+    assert settings.market.calendars["GULF"].path == "s3://bucket/gulf.parquet"
+    elsewhere = load_settings(write(tmp_path, text.replace("holidays.", "moved.")), environment={})
+    assert elsewhere.sha256 == settings.sha256  # what the file says counts, not where it lies
+
+    conventions = settings.conventions().with_calendars({"DESK": "GBLO+{: 2026-06-10}", "GULF": "{4,5: }"})
+    assert conventions.index("X").calendar == "SONIA+GBLO+{: 2026-06-10}"
+    assert conventions.curve("Y").calendar == "{4,5: }"
+    assert conventions.curve("Y").payment_calendar == "GBLO+{: 2026-06-10}+TARGET"
+
+
+def test_faults_of_calendars_of_ones_own(tmp_path: Path) -> None:
+    text = (
+        GOOD
+        + """\
+market:
+  calendars:
+    GBLO: {path: a.parquet}
+    A+B: {path: a.parquet}
+    C: {path: a.parquet, base: D}
+    D: {path: a.parquet, base: TARGET, weekend: [friday]}
+    E: {path: a.parquet, weekend: [noday]}
+    F: {base: TARGET}
+  indices:
+    X: {curve: X, calendar: DD}
+  fx_pairs:
+    USDMXN: {calendar: NOWHERE}
+  curves:
+    Y: {payment_calendar: NOWHERE}
+"""
+    )
+    found = faults(write(tmp_path, text))
+    starts = [
+        "FILE:9:5: market.calendars.GBLO: a name that no calendar has yet is wanted, got 'GBLO'",
+        "FILE:10:5: market.calendars.A+B: a name of letters, digits and _, which begins with a letter, is wanted",
+        "FILE:11:26: market.calendars.C.base: a calendar: a financial centre such as GBLO",
+        "FILE:12:40: market.calendars.D.weekend: no weekend, since base has one is wanted",
+        "FILE:13:36: market.calendars.E.weekend[0]: one of monday",
+        "FILE:14:5: market.calendars.F.path: missing",
+        "FILE:16:19: market.indices.X.calendar: a calendar: a financial centre such as GBLO",
+        "FILE:18:14: market.fx_pairs.USDMXN.calendar: a calendar: a financial centre such as GBLO",
+        "FILE:20:9: market.curves.Y.payment_calendar: a calendar: a financial centre such as GBLO",
+    ]
+    assert [line[: len(start)] for line, start in zip(found, starts, strict=True)] == starts
+
+
+@pytest.mark.parametrize("source", ["--set", "environment", "file"])
+def test_a_list_that_names_something_twice_is_told(tmp_path: Path, source: str) -> None:
+    text = GOOD.replace("partition:", "  extra_columns: [pv, pv]\npartition:") if source == "file" else GOOD
+    assignments = ("inputs.extra_columns=[pv, pv]",) if source == "--set" else ()
+    environment = {"RISKPIPE_INPUTS__EXTRA_COLUMNS": "[pv, pv]"} if source == "environment" else {}
+    (found,) = faults(write(tmp_path, text), assignments, environment)
+    assert found.endswith("inputs.extra_columns: named twice: pv")

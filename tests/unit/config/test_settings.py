@@ -13,11 +13,12 @@ import yaml
 
 from riskpipe.clusters.catalogue import CLUSTERS
 from riskpipe.config import Settings, load_settings, masked, resolved, resolved_yaml, schema_text
-from riskpipe.config.market_section import CALENDARS
+from riskpipe.config.market_section import CALENDAR_PATTERN
 from riskpipe.config.values import parse_size
 from riskpipe.market import date_rules
-from riskpipe.market.conventions import IndexConvention
-from riskpipe.measures.catalogue import MEASURES
+from riskpipe.market.conventions import CommodityConvention, FxPairConvention, IndexConvention
+from riskpipe.market.stress_terms import CurveStress, DeclaredStresses, HistoryStress, LadderStress
+from riskpipe.measures.measure_names import MEASURES
 from riskpipe.sample.config_file import config_text
 
 BASIC: dict[str, Any] = {"as_of": "2026-11-20", "inputs": {"portfolio": "/p", "market": "/m"}}
@@ -32,6 +33,7 @@ def test_conventions() -> None:
         "currencies": {"EUR": {"discount_curve": "EUR.ESTR"}},
         "indices": {"USD.SOFR": {"curve": "SOFR", "overnight": True, "day_count": "ACT/360", "fixing_lag": 2}},
         "curves": {"SOFR": {"interpolation": "linear_zero"}, "ACME": {"extrapolation": "flat_zero"}},
+        "commodities": {"CL": {"curve": "contracts", "roll_days": 2, "calendar": "XNYS"}},
         "credit_model": "isda",
         "credit_step_in": "next_day",
     }
@@ -42,7 +44,19 @@ def test_conventions() -> None:
     assert found.index("USD.SOFR") == IndexConvention("USD.SOFR", "SOFR", True, "ACT/360", 2, None)
     assert found.interpolation("SOFR") == "linear_zero"
     assert [found.extrapolation(name, "flat_forward") for name in ("ACME", "SOFR")] == ["flat_zero", "flat_forward"]
+    assert found.commodity("CL") == CommodityConvention("contracts", 2, "XNYS")
+    assert found.commodity("GOLD") == CommodityConvention("interpolated")
     assert (found.credit_model, found.credit_step_in) == ("isda", "next_day")
+
+
+def test_seasons_have_a_factor_for_every_month() -> None:
+    months = [1.01, 0.99, *[1.0] * 10]
+    entry = {"curve": "HICP", "seasonality": months}
+    found = settings(market={"indices": {"HICP": entry}}).conventions()
+    assert found.index("HICP").seasonality == tuple(months)
+    for wrong in (months[:11], [*months, 1.0], [0.0, *months[1:]]):
+        with pytest.raises(pydantic.ValidationError, match=r"HICP.seasonality"):
+            settings(market={"indices": {"HICP": entry | {"seasonality": wrong}}})
 
 
 def test_a_flat_forward_rate_needs_log_linear_points() -> None:
@@ -51,6 +65,28 @@ def test_a_flat_forward_rate_needs_log_linear_points() -> None:
         pydantic.ValidationError, match=r"SOFR.extrapolation\n  flat_zero \(interpolation is linear_zero"
     ):
         settings(market={"curves": {"SOFR": curve}})
+
+
+def test_pairs_have_spot_dates_of_their_own() -> None:
+    market = {"fx_pairs": {"USDMXN": {"spot_lag": 1}, "EURGBP": {"calendar": "TARGET+GBLO+USNY"}}}
+    found = settings(market=market).conventions()
+    assert found.fx_pair("MXNUSD") == found.fx_pair("USDMXN") == FxPairConvention(spot_lag=1)
+    assert found.fx_pair("EURGBP") == FxPairConvention(calendar="TARGET+GBLO+USNY")
+    assert found.fx_pair("EURUSD") == FxPairConvention()
+
+
+@pytest.mark.parametrize(
+    ("pairs", "message"),
+    [
+        ({"USDUSD": {}}, "a pair of two different currency codes, such as USDTRY is wanted"),
+        ({"usdmxn": {}}, "a pair of two different currency codes, such as USDTRY is wanted"),
+        ({"USDMXN": {}, "MXNUSD": {}}, r"each pair one way round \(USDMXN and MXNUSD are the same\) is wanted"),
+        ({"USDMXN": {"spot_lag": -1}}, "greater than or equal to 0"),
+    ],
+)
+def test_pairs_that_cannot_be(pairs: dict[str, Any], message: str) -> None:
+    with pytest.raises(pydantic.ValidationError, match=message):
+        settings(market={"fx_pairs": pairs})
 
 
 @pytest.mark.parametrize(
@@ -62,6 +98,7 @@ def test_a_flat_forward_rate_needs_log_linear_points() -> None:
         {"bumps": {"spot": 0.002}},
         {"market": {"credit_model": "isda"}},
         {"market": {"credit_step_in": "next_day"}},
+        {"market": {"fx_pairs": {"USDMXN": {"spot_lag": 1}}}},
         {"market": {"currencies": {"USD": {"discount_curve": "X"}}}},
     ],
 )
@@ -155,7 +192,7 @@ def test_the_schema_describes_every_key() -> None:
     bare = [name for entry in objects for name, key in entry.get("properties", {}).items() if "description" not in key]
     assert bare == []
     assert schema["required"] == ["as_of", "inputs"]
-    assert CALENDARS[0] in schema_text()
+    assert CALENDAR_PATTERN in schema_text()
 
 
 def test_the_schema_offers_the_names_of_the_catalogues() -> None:
@@ -181,3 +218,52 @@ def test_the_sample_configuration_is_valid(tmp_path: Path) -> None:
 )
 def test_shards_keep_their_schedulers_small(shards: Any, workers: int, expected: int) -> None:
     assert settings(cluster={"shards": shards}).cluster.shards_of(workers) == expected
+
+
+def test_stresses_that_are_declared() -> None:
+    found = settings(
+        stress={
+            "history": {
+                "day": {"first_day": "2026-11-18"},
+                "week": {"first_day": "2026-11-09", "last_day": "2026-11-13"},
+            },
+            "ladders": {"spx": {"underlying": "SPX", "spot": [-0.1, 0.1], "separately": True}},
+            "curves": {
+                "up": {"curve": "*", "shift": 0.01},
+                "turn": {"curve": "USD", "shape": "twist", "shift": 1e-3, "pivot": "5Y"},
+            },
+        }
+    )
+    assert found.stress.declared() == DeclaredStresses(
+        (HistoryStress("day", 20775, 20775), HistoryStress("week", 20766, 20770)),
+        (LadderStress("spx", "SPX", (-0.1, 0.1), (0.0,), "relative", True),),
+        (
+            CurveStress("up", "*", "rates", "parallel", 0.01, None, "30Y"),
+            CurveStress("turn", "USD", "rates", "twist", 0.001, "5Y", "30Y"),
+        ),
+    )
+    assert found.sha256 != settings().sha256
+    assert not settings().stress.declared()
+
+
+@pytest.mark.parametrize(
+    ("section", "message"),
+    [
+        ({"history": {"a": {"first_day": "2026-11-18", "last_day": "2026-11-17"}}}, "a last_day that is not before"),
+        ({"ladders": {"a": {"underlying": "SPX", "spot": [-1.0]}}}, "relative shifts above -1"),
+        ({"ladders": {"a": {"underlying": "SPX", "spot": [0.1, 0.1]}}}, "each shift once"),
+        ({"ladders": {"a": {"underlying": "SPX"}}}, "a shift of spot or of volatility"),
+        ({"curves": {"a": {"curve": "*", "shift": 0.01, "pivot": "5Y"}}}, "no pivot where all points move alike"),
+        ({"curves": {"a": {"curve": "*", "shift": 0.01, "shape": "twist"}}}, r"a pivot \(shape: twist\)"),
+        ({"curves": {"a": {"curve": "*", "shift": 0.01, "shape": "steepen", "pivot": "30Y"}}}, "a pivot before end"),
+        ({"curves": {"a": {"curve": "*", "shift": 0.01, "shape": "twist", "pivot": "five"}}}, "a tenor, such as 18M"),
+        ({"curves": {"a/b": {"curve": "*", "shift": 0.01}}}, "a name of letters, digits and _"),
+        (
+            {"ladders": {"a": {"underlying": "X", "spot": [0.1]}}, "curves": {"a": {"curve": "*", "shift": 0.01}}},
+            r"each name once in all of stress \(a\)",
+        ),
+    ],
+)
+def test_stresses_that_contradict_themselves(section: dict[str, Any], message: str) -> None:
+    with pytest.raises(pydantic.ValidationError, match=message):
+        settings(stress=section)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shlex
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -34,6 +36,25 @@ def test_command_is_understood(command: str, tmp_path: Path) -> None:
     assignments = context.params["set_"] or ()
     (tmp_path / "riskpipe.yaml").write_text(fenced(text("configuration.md"), "yaml")[-1])
     load_settings(tmp_path / "riskpipe.yaml", assignments=assignments, environment={})
+
+
+def _leaves(program: Any, words: tuple[str, ...] = ("riskpipe",)) -> Iterator[tuple[tuple[str, ...], Any]]:
+    for name, command in getattr(program, "commands", {}).items():
+        yield from _leaves(command, (*words, name))
+    if not hasattr(program, "commands"):
+        yield words, program
+
+
+HELPED = {words: each for words, each in _leaves(typer.main.get_command(app)) if "Examples:" in (each.help or "")}
+
+
+@pytest.mark.parametrize("words", HELPED, ids=" ".join)
+def test_examples_of_the_help_are_understood(words: tuple[str, ...]) -> None:
+    _, _, examples = HELPED[words].help.partition("Examples:\n")
+    for line in examples.strip().splitlines():
+        given = shlex.split(line.partition(" | ")[0].partition(" > ")[0])
+        assert tuple(given[: len(words)]) == words
+        HELPED[words].make_context(words[-1], given[len(words) :])
 
 
 def test_there_are_commands() -> None:

@@ -14,6 +14,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
@@ -22,7 +23,10 @@ from doc_pages import examples, fenced, rows, section, text
 from published import published
 from valuations import settings_at, trades_of, write_book
 
+from riskpipe.cli.explain import lines as explained_lines
+from riskpipe.cli.plan import since_lines
 from riskpipe.config import Settings, load_settings
+from riskpipe.market.conventions import Conventions
 from riskpipe.market.model import MarketModel
 from riskpipe.market.scenarios import ScenarioSetBuilder
 from riskpipe.market.snapshot import MarketSnapshot
@@ -30,6 +34,8 @@ from riskpipe.measures import families
 from riskpipe.plan.accounting import SilentObserver
 from riskpipe.plan.selection import Selection
 from riskpipe.products.catalogue import catalogue
+from riskpipe.workflows.explain import Asked, explain
+from riskpipe.workflows.plan import plan
 from riskpipe.workflows.run import run
 
 AS_OF = 20777  # 2026-11-20
@@ -49,6 +55,50 @@ def output(small_book: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     settings = load_settings(small_book / "riskpipe.yaml", assignments=assignments, environment={})
     assert run(settings, Selection(), observer=SilentObserver()).state == "complete"
     return directory
+
+
+@pytest.mark.parametrize(
+    ("name", "asked"),
+    [
+        ("trade", Asked("FXO-0000001", None, None, "latest", False)),
+        ("book", Asked(None, "var_99", "rates/usd", "latest", False)),
+    ],
+)
+def test_explained(name: str, asked: Asked, small_book: Path, output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the page shows is what the command says, but for lines that are left out at the end of tables."""
+    monkeypatch.setenv("COLUMNS", "200")
+    assignments = (f"output={output / 'output'}",)
+    settings = load_settings(small_book / "riskpipe.yaml", assignments=assignments, environment={})
+    said = list(explained_lines(explain(settings, asked)))
+
+    for line in examples(text("explain.md"))[name].splitlines():
+        assert line in said, line
+
+
+def test_what_a_plan_takes_over(book: Path, output: Path) -> None:
+    """What the page shows of a corrected spot, an amended bond and a measure more is what the command says."""
+    _change(book / "data" / "market.parquet", "factor", "spot:SPX", "value", 1.01)
+    (bonds,) = (book / "data" / "portfolio" / "bond").glob("*.parquet")
+    _change(bonds, "trade_id", "BND-0000003", "quantity", 2.0)
+    assignments = (
+        "cluster.kind=serial",
+        f"output={output / 'output'}",
+        "measures=[pv, dv01, vega, stress, historical_var]",
+    )
+    settings = load_settings(book / "riskpipe.yaml", assignments=assignments, environment={})
+    report = plan(settings, Selection(), since="latest")
+    assert report.reuse is not None
+    said = "\n".join(since_lines(report.reuse)).replace(report.reuse["since"], "RUN")
+
+    assert said.split() == examples(text("reuse.md"))["since"].split()
+
+
+def _change(path: Path, column: str, name: str, changed: str, factor: float) -> None:
+    table = pq.read_table(path)
+    values = table[changed].to_pylist()
+    values[table[column].to_pylist().index(name)] *= factor
+    k = table.schema.get_field_index(changed)
+    pq.write_table(table.set_column(k, table.schema.field(k), pa.array(values, table.schema.field(k).type)), path)
 
 
 @pytest.mark.parametrize("number", range(5))
@@ -89,7 +139,7 @@ def test_files_of_a_run(output: Path) -> None:
     unknown = {file for file in files if not any(fnmatch(file, pattern) for pattern in patterns)}
     absent = {pattern for pattern in patterns if not any(fnmatch(file, pattern) for file in files)}
     assert unknown == set()
-    assert absent <= {"publish/"}
+    assert absent <= {"publish/", "freed.json", "stop", "inputs/reuse.json", "inputs/reused_*.parquet"}
     assert sorted(path.name for path in (output / "output").iterdir()) == ["meta", "published", "runs"]
 
 
@@ -199,7 +249,7 @@ def test_family(small_book: Path) -> None:
     snapshot = MarketSnapshot.from_table(pq.read_table(settings.inputs.market), AS_OF)
     builder = ScenarioSetBuilder(snapshot)
 
-    subjects = list(family.subjects(snapshot, BUMPS))
+    subjects = list(family.subjects(snapshot, BUMPS, Conventions()))
 
     assert len(subjects) == len({group.name for group in snapshot.groups if group.kind == "dividend_yield"}) > 0
     for subject in subjects:

@@ -11,15 +11,28 @@ from doc_pages import DOCS, PAGES, ROOT, rows, section, text
 from doc_tables import MARKED, replaced, tables
 
 from riskpipe import errors
+from riskpipe.analyses.catalogue import ANALYSES
 from riskpipe.errors import ExitCode, Reason, RiskpipeError
-from riskpipe.market.factors import MARKET_SCHEMA, SHIFT_TYPES, STRIKE_TYPES
-from riskpipe.measures.catalogue import MEASURES
+from riskpipe.market.factors import SHIFT_TYPES, STRIKE_TYPES
+from riskpipe.market.point_table import MARKET_SCHEMA
+from riskpipe.measures.measure_names import MEASURES
 from riskpipe.plan.accounting import Counts, RunLifecycle, RunStatus
 from riskpipe.products.catalogue import PRODUCTS
 from riskpipe.store import records
-from riskpipe.store.result_tables import SCHEMAS
+from riskpipe.store.table_schemas import SCHEMAS
 
-PUBLISHED = ("valuations", "sensitivities", "scenario_pnl", "scenarios", "aggregates")
+PUBLISHED = (
+    "valuations",
+    "sensitivities",
+    "factors",
+    "trades",
+    "scenario_pnl",
+    "scenarios",
+    "aggregates",
+    "book_pnl",
+    "reuse",
+    *ANALYSES,
+)
 OF_A_RUN = ("blocks.parquet", "failures.parquet")
 
 
@@ -161,3 +174,14 @@ def test_links_lead_somewhere(page) -> None:
 def _anchors(content: str) -> set[str]:
     headings = re.findall(r"^#+ (.*)$", content, re.MULTILINE)
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", sorted(path.name for path in DOCS.glob("*.md")))
+def test_code_ends_before_the_next_heading(page: str) -> None:
+    inside = ""
+    for number, line in enumerate(text(page).split("\n"), 1):
+        if line.startswith("```"):
+            assert not (inside and line != "```"), f"{page}:{number}: the code of {inside!r} has no end"
+            inside = "" if inside else line
+        assert not (inside.startswith("```sql") and line.startswith("## ")), f"{page}:{number}: {inside!r} has no end"
+    assert not inside

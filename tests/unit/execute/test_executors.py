@@ -159,6 +159,59 @@ def test_capacity_follows_the_threads(client, functions, dask_executor):
     wide.close()
 
 
+def shorts(count):
+    return [Task(f"w{n}", n, projected_seconds=0.02) for n in range(count)]
+
+
+def test_short_tasks_share_what_dask_does_for_one(client, dask_executor):
+    def known(dask_scheduler):
+        return len(dask_scheduler.transition_log)
+
+    before = client.run_on_scheduler(known)
+    dask_executor.submit(shorts(120))
+    ended = collect(dask_executor)
+    assert sorted(outcome.result for outcome in ended) == [2 * n for n in range(120)]
+    assert client.run_on_scheduler(known) - before < 120
+
+
+def test_the_window_holds_as_many_batches_of_short_tasks(dask_executor):
+    dask_executor.submit(shorts(6))
+    assert dask_executor.capacity == 6 * 12
+    assert dask_executor.refill() == 5 * 12
+    collect(dask_executor)
+    dask_executor.submit([Task("long", 1, projected_seconds=60.0)])
+    assert dask_executor.capacity == 6
+    collect(dask_executor)
+
+
+def test_each_task_of_a_batch_has_its_own_end(dask_executor):
+    bad = Task("bad", ("raise", ValueError("nan")), projected_seconds=0.02)
+    unreadable = Task("none", ("lambda",), projected_seconds=0.02)
+    dask_executor.submit([*shorts(5), bad, unreadable])
+    ended = {outcome.task.key: outcome for outcome in collect(dask_executor)}
+    assert [ended[f"w{n}"].result for n in range(5)] == [0, 2, 4, 6, 8]
+    assert (ended["bad"].message, ended["bad"].reason) == ("ValueError: nan", Reason.PRICING_ERROR)
+    assert "cannot be pickled" in ended["none"].message
+
+
+def test_exactly_so_many_are_withdrawn_and_the_rest_is_done(dask_executor):
+    short = shorts(200)
+    dask_executor.submit(short)
+    withdrawn = dask_executor.withdraw(5)
+    assert len(withdrawn) == 5
+    done = {outcome.task.key for outcome in collect(dask_executor)}
+    assert done.isdisjoint(task.key for task in withdrawn)
+    assert len(done) == 195
+
+
+def test_batches_that_wait_are_cancelled_task_by_task(dask_executor):
+    dask_executor.submit(shorts(200))
+    dask_executor.cancel_queued()
+    ended = collect(dask_executor)
+    assert sorted(outcome.task.payload for outcome in ended) == list(range(200))
+    assert any(isinstance(outcome, Cancelled) for outcome in ended)
+
+
 def test_functions_that_cannot_travel_are_a_cluster_error(client):
     with pytest.raises(ClusterError, match="set up"):
         DaskExecutor(client, {"value": (n for n in ())})

@@ -53,6 +53,17 @@ def test_a_margin_grows_with_the_time():
     assert watch.after(2.0) == (["task"], [])
 
 
+def test_the_time_of_a_batch_begins_anew_with_each_of_its_tasks():
+    watch = Watch()
+    watch.monitor.started("batch", 3.0)
+    for _ in range(4):
+        assert watch.after(3.0) == ([], [])
+        watch.monitor.goes_on("batch", 3.0)
+    assert watch.after(6.0) == (["batch"], [])
+    watch.monitor.goes_on("batch", 3.0)  # a word that comes late
+    assert watch.after(9.0) == ([], [])
+
+
 def test_a_worker_is_silent_when_its_sign_does_not_change():
     watch = Watch()
     watch.signs = {"a": 5.0, "b": 5.0}

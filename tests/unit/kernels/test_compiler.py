@@ -116,3 +116,75 @@ def test_hash_follows_the_processor(monkeypatch):
     before = source_hash()
     monkeypatch.setattr(compiler.target, "description", lambda: "another")
     assert source_hash() != before
+
+
+def test_a_kernel_from_the_cache_needs_nothing_that_compiles(tmp_path):
+    program = """
+import sys
+import numpy as np
+from riskpipe.kernels.compiler import kernels
+from riskpipe.kernels.greedy_cuts import cut_rows
+cuts = cut_rows(np.ones(5), np.ones(5), np.ones(5, np.bool_), 2.5, 9.0, 9)
+loaded, made = next((each.loaded, each.made) for each in kernels() if each.name == "greedy_cuts.cut_rows")
+print(*cuts, "loaded", loaded, "made", made, "can compile" if "numba.np.npyimpl" in sys.modules else "")
+"""
+    said = [
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, "RISKPIPE_CACHE_DIR": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+        for _ in range(2)
+    ]
+    assert said == ["0 2 4 5 loaded 0 made 1 can compile", "0 2 4 5 loaded 1 made 0"]
+
+
+def test_a_kernel_is_compiled_with_helpers_from_the_cache(tmp_path):
+    program = """
+import numpy as np
+from riskpipe.kernels import amounts
+from riskpipe.kernels.compiler import kernels
+flows = (np.array([0, 0, 1]), np.array([5, 9, 5], np.int32), np.array([1.0, 2.0, 3.0]))
+into = tuple(map(np.empty_like, flows))
+count = amounts.merge(np.array([0, 2, 3]), flows, into)
+made = next(each.made for each in kernels() if each.name == "amounts.merge")
+print(count, *into[2], "made", made, "helpers", sum(amounts._key.stats.cache_hits.values()))
+"""
+
+    def said():
+        environment = {**os.environ, "RISKPIPE_CACHE_DIR": str(tmp_path)}
+        command = [sys.executable, "-c", program]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.strip()
+
+    assert said() == "3 1.0 2.0 3.0 made 1 helpers 0"
+    for index in tmp_path.rglob("amounts.merge*"):
+        index.unlink()
+    assert said() == "3 1.0 2.0 3.0 made 1 helpers 1"
+
+
+SUMS = """
+import numpy as np
+from riskpipe.kernels import compiler, sums
+
+sums.summable(np.ones((2, 3)))
+(found,) = (each for each in compiler.kernels() if each.signatures)
+print(sums.__file__, found.loaded, found.made, sep="|")
+"""
+
+
+def test_another_environment_compiles_nothing(tmp_path):
+    """The package at another path, with other time stamps and an upgrade of all that is no kernel."""
+    own = Path(compiler.__file__).parents[1]
+    copied = tmp_path / "elsewhere" / "riskpipe"
+    shutil.copytree(own, copied, copy_function=shutil.copyfile, ignore=shutil.ignore_patterns("__pycache__"))
+    (copied / "__init__.py").write_text((own / "__init__.py").read_text() + '\n__version__ = "99.0"\n')
+    told = []
+    for root in (own.parent, copied.parent):
+        environment = {**os.environ, "PYTHONPATH": str(root), "RISKPIPE_CACHE_DIR": str(tmp_path / "cache")}
+        done = subprocess.run(
+            [sys.executable, "-c", SUMS], env=environment, cwd=tmp_path, capture_output=True, text=True, check=True
+        )
+        told.append(done.stdout.strip())
+    assert told == [f"{own}/kernels/sums.py|0|1", f"{copied}/kernels/sums.py|1|0"]

@@ -49,8 +49,19 @@ class Terms:
 def test_discounted_terms() -> None:
     t = Terms(1)
     before = t.value.copy()
-    legs.add_discounted(t.rows, t.factors, (t.offsets, t.a, t.coefficient), FIRST, t.value)
+    legs.add_discounted(t.rows, t.factors, (t.offsets, t.a, t.coefficient), FIRST, t.value, False)
     t.check(before, lambda j, row: t.coefficient[j] * t.d(t.a[j]))
+
+
+def test_discounted_terms_that_begin_a_sum() -> None:
+    """What the columns held does not count, not even where a trade has no terms; bits are those of a sum from zero."""
+    t, other = Terms(1), Terms(1)
+    t.value[:, FIRST : FIRST + WIDTH] = np.nan
+    other.value[:, FIRST : FIRST + WIDTH] = 0.0
+    for terms, begins in ((t, True), (other, False)):
+        arguments = terms.rows, terms.factors, (terms.offsets, terms.a, terms.coefficient)
+        legs.add_discounted(*arguments, FIRST, terms.value, begins)
+    assert np.array_equal(t.value, other.value)
 
 
 def test_projected_terms() -> None:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from riskpipe.arrays import FloatArray
-from riskpipe.market.factors import MARKET_SCHEMA
+from riskpipe.market.point_table import MARKET_SCHEMA
 from riskpipe.market.snapshot import MarketSnapshot
 
 AS_OF = 20_000  # 2024-10-04

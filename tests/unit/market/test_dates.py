@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from riskpipe.market.dates import FOOTER_KEY, history_date_faults, market_date_faults
+from riskpipe.market.dates import FOOTER_KEY, DateSource, history_date_faults, market_date_faults
 from riskpipe.market.factors import days_of
 from riskpipe.store.dataset import open_dataset
 
@@ -124,3 +124,27 @@ def test_a_history_whose_rows_have_days_of_their_own() -> None:
 def test_an_aware_timestamp_counts_by_its_own_clock() -> None:
     late = pa.array([datetime(2026, 11, 21, 3, tzinfo=UTC)] * 2, pa.timestamp("us", "America/New_York"))
     assert list(market_date_faults(_market(as_of=late), TODAY, "error")) == []
+
+
+@pytest.mark.parametrize(
+    ("where", "table", "path"),
+    [
+        ("footer", _market().replace_schema_metadata({FOOTER_KEY: "2026-11-20"}), "m.parquet"),
+        ("column:cut", _market(cut=WAYS["date32"]), "m.parquet"),
+        ("path", _market(), "s3://risk-2019/2026/11/20/m.parquet"),
+        ("path", _market(), "/data/2025-01-01/market_20261120.parquet"),
+        ("path", _market(), "/data/as_of=2026-11-20/part-000.parquet"),
+    ],
+)
+def test_where_the_market_must_say_it(where: str, table: pa.Table, path: str) -> None:
+    source = DateSource(where, path)
+    assert list(market_date_faults(table, TODAY, "error", source)) == []
+    (fault,) = market_date_faults(table, TODAY + 3, "error", source)
+    assert "the market says that it is of 2026-11-20, as_of is 2026-11-23" in fault.message
+
+
+@pytest.mark.parametrize("where", ["footer", "column:cut", "column:value", "path"])
+def test_a_market_that_does_not_say_it_where_it_must(where: str) -> None:
+    (fault,) = market_date_faults(_market(), TODAY, "error", DateSource(where, "/data/20269999/market.parquet"))
+    assert (fault.level, fault.rule) == ("error", "no date")
+    assert f"inputs.market_date is {where}; as_of is 2026-11-20" in fault.message

@@ -17,11 +17,11 @@ from riskpipe.market.derived import (
     with_points,
     without_groups,
 )
-from riskpipe.market.factors import MARKET_SCHEMA
 from riskpipe.market.history import HistoryRules
+from riskpipe.market.point_table import MARKET_SCHEMA
 from riskpipe.market.scenarios import ScenarioSetBuilder
 from riskpipe.market.snapshot import MarketSnapshot
-from riskpipe.measures.run_scenarios import build_scenarios
+from riskpipe.measures.run_scenarios import Histories, Stresses, build_scenarios
 
 AS_OF = 20_000
 QUOTES = ("par_rate:USD.SOFR:1Y", "par_rate:USD.SOFR:2Y")
@@ -149,7 +149,9 @@ def test_a_stress_of_which_no_curve_can_be_made_is_told_and_kept() -> None:
     derivative = _derivative(EXACT)
     names, shifts = ["up", "far up", "further up"], [0.9, 1.5, 1.6]
     stress = {"scenario": names, "factor": [QUOTES[0]] * 3, "shift_type": ["set"] * 3, "shift": shifts}
-    found = build_scenarios(derivative.snapshot, ("stress",), BUMPS, stress=pa.table(stress), derivative=derivative)
+    found = build_scenarios(
+        derivative.snapshot, ("stress",), BUMPS, stress=Stresses(pa.table(stress)), derivative=derivative
+    )
     (fault,) = found.stress_faults
     assert (fault.level, fault.sample) == ("warning", ("far up", "further up"))
     assert "in 'far up': the quote of 1Y is too high; what depends on it fails there" in fault.message
@@ -164,8 +166,26 @@ def test_a_history_without_derived_points_lacks_nothing() -> None:
     days = pa.array([AS_OF - 1, AS_OF - 1, AS_OF, AS_OF], pa.int32()).cast(pa.date32())
     history = pa.table({"date": days, "factor": [*QUOTES, *QUOTES], "value": [0.03, 0.04, 0.031, 0.04]})
     moves = moves_of(history, derivative.snapshot, HistoryRules(derived=derivative.is_derived))
-    found = build_scenarios(derivative.snapshot, ("historical_var",), BUMPS, history=moves, derivative=derivative)
-    assert found.history_faults == ()
+    found = build_scenarios(
+        derivative.snapshot, ("historical_var",), BUMPS, histories=Histories(moves), derivative=derivative
+    )
+    assert found.history_faults == {"historical": []}
     assert found.columns.levels(derivative.snapshot.x0, np.array([1]))[
         derivative.snapshot.factor_index(NEAR), 0
     ] == pytest.approx(0.031 + 0.9e-3, abs=1e-15)
+
+
+def test_parts_move_derived_points_with_the_quotes_that_move() -> None:
+    """Of a curve made of two quotes, of which one rests; a point that was given is not one that follows."""
+    derivative = _derivative(CURVE)
+    snapshot = derivative.snapshot
+    builder = ScenarioSetBuilder(snapshot, derivative)
+    given = {QUOTES[0]: 0.05, QUOTES[1]: 0.06, NEAR: 0.07}
+    at = np.array([snapshot.factor_index(name) for name in given])
+    builder.add("day", "whole", at, np.array(list(given.values())))
+    moves = np.ones(len(snapshot), np.bool_)
+    moves[[snapshot.factor_index(QUOTES[0]), snapshot.factor_index(NEAR)]] = False
+    builder.add_part("part", "whole", moves)
+    factors, levels = builder.build().shocks(2)
+    found = dict(zip([snapshot.factor_ids[k] for k in factors], levels.tolist(), strict=True))
+    assert found == _column(derivative, {QUOTES[1]: 0.06})

@@ -9,7 +9,7 @@ import pytest
 import QuantLib as ql  # noqa: N813
 
 from riskpipe.errors import InputError, Reason
-from riskpipe.market.conventions import Conventions
+from riskpipe.market.conventions import CommodityConvention, Conventions
 from riskpipe.market.factors import date_of, pillar_days
 from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
@@ -162,6 +162,49 @@ def test_forward_prices_are_linear_in_time_and_flat_beyond(model, snapshot, base
     later = MarketModel(snapshot, Conventions(), horizon_days=40)
     nodes, position = later.forwards(Labels.constant("WTI", n), Labels.constant("USD", n), days)
     np.testing.assert_allclose(nodes.evaluate(base)[position, 0], expected, rtol=1e-15)
+
+
+def _contracts(point, table_of, as_of, **convention) -> MarketModel:
+    expiries = (as_of - 3, as_of + 17, as_of + 45, as_of + 80)
+    rows = [
+        point("forward_price", "CL", 60.0 + k, date_of(day).isoformat(), currency="USD")
+        for k, day in enumerate(expiries)
+    ]
+    rows += [point("forward_price", "HO", 2.0 + k, f"{1 + k}M", currency="USD") for k in range(3)]
+    commodities = {"CL": CommodityConvention("contracts", **convention)}
+    return MarketModel(MarketSnapshot.from_table(table_of(rows), as_of), Conventions(commodities=commodities))
+
+
+def test_prices_of_contracts_are_not_interpolated(point, table_of, as_of) -> None:
+    model = _contracts(point, table_of, as_of)
+    days = as_of + np.array([-9, -3, -2, 0, 17, 18, 45, 46, 80, 81, 900], np.int32)
+    for later in (model, MarketModel(model.snapshot, model.conventions, horizon_days=30)):
+        nodes, position = later.forwards(*(Labels.constant(name, len(days)) for name in ("CL", "USD")), days)
+        expected = [60.0, 60.0, 61.0, 61.0, 61.0, 62.0, 62.0, 63.0, 63.0, 63.0, 63.0]
+        assert nodes.evaluate(model.base)[position, 0].tolist() == expected
+    # Other commodities of the same market are interpolated.
+    pillars, prices = _points(model.snapshot, "forward_price", "HO")
+    middle = np.array([(pillars[0] + pillars[1]) // 2], np.int32)
+    nodes, position = model.forwards(Labels.of(["HO"]), Labels.of(["USD"]), middle)
+    assert nodes.evaluate(model.base)[position, 0] == pytest.approx(np.interp(middle, pillars, prices))
+
+
+@pytest.mark.parametrize("roll", [0, 1, 3])
+def test_the_prompt_contract_of_a_day(roll, point, table_of, as_of) -> None:
+    """By hand, day by day: the first expiry on or after the day that is so many business days later."""
+    model = _contracts(point, table_of, as_of, roll_days=roll, calendar="TARGET")
+    expiries, _ = _points(model.snapshot, "forward_price", "CL")
+    days = np.arange(as_of - 5, as_of + 90, dtype=np.int32)
+    for nearby in (1, 2):
+        label, holidays = Labels.constant("CL", len(days)), Labels.constant("weekends", len(days))
+        found = model.contracts(label, days, holidays, np.full(len(days), nearby, np.int32))
+        for day, expiry, exists in zip(days.tolist(), found.day.tolist(), found.exists.tolist(), strict=True):
+            earliest = ql.TARGET().advance(_ql_date(day), roll, ql.Days) if roll else _ql_date(day)
+            living = [e for e in expiries if _ql_date(e) >= earliest][nearby - 1 :]
+            assert (expiry, exists) == (living[0] if living else expiries[-1], bool(living)), day
+        assert found.is_contract.all()
+    other = model.contracts(Labels.of(["HO"]), days[:1], Labels.of(["weekends"]), np.ones(1, np.int32))
+    assert (other.day.tolist(), other.is_contract.tolist()) == ([days[0]], [False])
 
 
 def test_forwards_of_many_underlyings_together(model, shocked, as_of) -> None:

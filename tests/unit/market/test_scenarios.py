@@ -436,3 +436,13 @@ def test_no_stresses(snapshot) -> None:
         assert [(f.level, f.rule, f.message) for f in faults] == [
             ("error", "empty", "the table has no rows: there is no stress")
         ]
+
+
+def test_a_part_has_the_columns_of_the_whole_with_some_factors_at_rest(builder, snapshot) -> None:
+    moves = np.arange(len(snapshot)) % 2 == 0
+    builder.add_part("part", "historical", moves)
+    scenarios = builder.build()
+    whole, part = scenarios.columns_of("historical"), scenarios.columns_of("part")
+    assert scenarios.names[part.start : part.stop].equals(scenarios.names[whole.start : whole.stop])
+    for column, of in zip(range(part.start, part.stop), range(whole.start, whole.stop), strict=True):
+        assert _shocks(scenarios, column) == {k: level for k, level in _shocks(scenarios, of).items() if moves[k]}

@@ -6,11 +6,16 @@ import QuantLib as ql  # noqa: N813
 
 from riskpipe.market.date_rules import FREQUENCIES
 from riskpipe.market.labels import Labels
-from riskpipe.market.schedules import Adjustment, Schedule, months_of, period_count, schedule
+from riskpipe.market.schedule_terms import Adjustment
+from riskpipe.market.schedules import Schedule, lengths_of, period_count, schedule
 
 EPOCH = 25569
 PERIODS = {
+    "1W": ql.Period(1, ql.Weeks),
+    "4W": ql.Period(4, ql.Weeks),
     "1M": ql.Period(1, ql.Months),
+    "2M": ql.Period(2, ql.Months),
+    "4M": ql.Period(4, ql.Months),
     "3M": ql.Period(3, ql.Months),
     "6M": ql.Period(6, ql.Months),
     "1Y": ql.Period(1, ql.Years),
@@ -154,13 +159,13 @@ def test_counts_and_frequencies() -> None:
     trades = RandomTrades(500, 15)
     counts = period_count(trades.start, trades.maturity, Labels.of(trades.frequency))
     assert np.all(np.abs(counts - np.diff(trades.schedule().offsets)) <= 1)
-    assert months_of(Labels.of(["1T", "1Y", "3M"])).tolist() == [0, 12, 3]
-    with pytest.raises(ValueError, match=r"'2M'.*1M, 3M"):
-        months_of(Labels.of(["2M"]))
+    assert lengths_of(Labels.of(["1T", "1Y", "3M", "4W"])).tolist() == [0, 12, 3, -28]
+    with pytest.raises(ValueError, match=r"'5M'.*1M, 2M"):
+        lengths_of(Labels.of(["5M"]))
     with pytest.raises(ValueError, match="unknown frequency none"):
-        months_of(Labels.of(["1M", None]))
+        lengths_of(Labels.of(["1M", None]))
     # a name that no trade has does no harm
-    assert months_of(Labels.of(["2M", "1M"]).take(np.array([1]))).tolist() == [1]
+    assert lengths_of(Labels.of(["5M", "1M"]).take(np.array([1]))).tolist() == [1]
 
 
 def test_periods_before_a_day_are_those_of_the_whole_schedule() -> None:

@@ -14,9 +14,10 @@ from riskpipe.errors import Reason
 from riskpipe.market.conventions import Conventions, SurfaceConvention
 from riskpipe.market.delta import CALL, PUT, DeltaConvention, Underlying, atm_strike, delta_of, strike_of
 from riskpipe.market.derived import Derivation, Derivative, derive
-from riskpipe.market.factors import MARKET_SCHEMA, SMILE, pillar_days
+from riskpipe.market.factors import SMILE, pillar_days
 from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
+from riskpipe.market.point_table import MARKET_SCHEMA
 from riskpipe.market.smiles import derive_smiles
 from riskpipe.market.snapshot import MarketSnapshot
 

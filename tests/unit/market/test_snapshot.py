@@ -8,7 +8,8 @@ import pyarrow as pa
 import pytest
 
 from riskpipe.errors import InputError, StorageError
-from riskpipe.market.factors import KINDS, MARKET_SCHEMA, NO_DATE, SMILE, days_of, is_pair, pillar_days
+from riskpipe.market.factors import KINDS, NO_DATE, SMILE, days_of, is_pair, pillar_days
+from riskpipe.market.point_table import MARKET_SCHEMA
 from riskpipe.market.snapshot import MarketSnapshot, check_market_table
 
 
@@ -316,9 +317,10 @@ def test_empty_table_is_a_fault(table, as_of) -> None:
 
 def test_every_kind_is_in_the_contract() -> None:
     rates = {"zero_rate", "par_rate", "dividend_yield", "hazard_rate", "cds_spread", "inflation_zero"}
+    payouts = {"dividend", "dividend_ratio", "borrow"}
     prices = {"spot", "forward_price", "fixing", "index_fixing", "recovery", "correlation"}
     given = {name for name, kind in KINDS.items() if not kind.made}
-    assert given == rates | prices | {"black_vol", "normal_vol", "fx_vol"}
+    assert given == rates | prices | payouts | {"black_vol", "normal_vol", "fx_vol"}
 
 
 def test_kinds_of_derived_points_are_not_taken_from_inputs(rows, point, table_of, as_of) -> None:

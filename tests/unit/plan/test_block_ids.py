@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+from selections import one_in
 
 from riskpipe.config import Settings
 from riskpipe.plan.block import Block
@@ -36,15 +37,18 @@ def test_ids_are_distinct_and_repeatable(planned: dict[str, Block], settings_of:
 
 @pytest.mark.parametrize(
     "change",
-    [
-        "output=elsewhere",
-        "cluster.memory_limit=3GiB",
-        "retry.storage=1",
-        "publish=never",
-        "grace_seconds=1",
-        "on_invalid=quarantine",
-        "warnings_as_errors=false",
-    ],
+    one_in(
+        3,
+        [
+            "output=elsewhere",
+            "cluster.memory_limit=3GiB",
+            "retry.storage=1",
+            "publish=never",
+            "grace_seconds=1",
+            "on_invalid=quarantine",
+            "warnings_as_errors=false",
+        ],
+    ),
 )
 def test_where_and_how_it_runs_is_not_in_them(
     change: str, planned: dict[str, Block], settings_of: SettingsOf, tmp_path: Path
@@ -62,14 +66,17 @@ def test_where_the_inputs_lie_is_not_in_them(planned: dict[str, Block], book: Pa
 
 @pytest.mark.parametrize(
     "change",
-    [
-        "base_currency=EUR",
-        "bumps.volatility=0.02",
-        "market.credit_model=isda",
-        "market.credit_step_in=next_day",
-        "measures=[pv, stress]",
-        "as_of=2026-11-19",
-    ],
+    one_in(
+        3,
+        [
+            "base_currency=EUR",
+            "bumps.volatility=0.02",
+            "market.credit_model=isda",
+            "market.credit_step_in=next_day",
+            "measures=[pv, stress]",
+            "as_of=2026-11-19",
+        ],
+    ),
 )
 def test_what_determines_the_numbers_changes_all(
     change: str, planned: dict[str, Block], settings_of: SettingsOf

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from riskpipe.arrays import FloatArray
 from riskpipe.market.snapshot import MarketSnapshot
-from riskpipe.measures.catalogue import PNL_SETS, scenario_set_of
-from riskpipe.measures.run_scenarios import build_scenarios
+from riskpipe.measures.catalogue import measures_of
+from riskpipe.measures.measure_names import PNL_SETS
+from riskpipe.measures.run_scenarios import Stresses, build_scenarios
 from riskpipe.plan.partition import Limits, cut_trades, scenario_ranges
 
 rows = st.lists(
@@ -92,7 +93,7 @@ MEASURES = ("pv", "delta", "gamma", "vega", "dv01", "theta", "bucketed_delta", "
 def market() -> MarketSnapshot:
     import pyarrow as pa
 
-    from riskpipe.market.factors import MARKET_SCHEMA
+    from riskpipe.market.point_table import MARKET_SCHEMA
 
     points = [("spot", "EURUSD", None), ("spot", "SPX", None)]
     points += [("zero_rate", f"{c}.OIS", t) for c in ("USD", "EUR") for t in ("1Y", "2Y", "5Y")]
@@ -139,11 +140,11 @@ def _stresses(count: int) -> object:
 def test_ranges_cover_what_is_reported_and_cut_where_they_may(
     market: MarketSnapshot, measures: tuple[str, ...], most: int
 ) -> None:
-    columns = build_scenarios(market, measures, BUMPS, stress=_stresses(20)).columns
+    columns = build_scenarios(market, measures, BUMPS, stress=Stresses(_stresses(20))).columns
 
     ranges = scenario_ranges(columns, market, measures, most)
 
-    reported = {scenario_set_of(measure) for measure in measures}
+    reported = {name for name in columns.sets if measures_of(name) & set(measures)}
     covered = [k for r in ranges for k in range(r.start, r.stop)]
     assert covered == sorted(set(covered))
     wanted = {k for name in reported for k in range(len(columns))[columns.columns_of(name)]}
@@ -156,9 +157,8 @@ def test_ranges_cover_what_is_reported_and_cut_where_they_may(
         assert r.stop - r.start <= most or len(inner) == 0
         assert r.measures
         assert set(r.measures) <= set(measures)
-        assert set(r.measures) == {
-            m for m in measures if any(k in range(r.start, r.stop) for k in _range(columns, scenario_set_of(m)))
-        }
+        within = [name for name in reported if set(range(r.start, r.stop)) & set(_range(columns, name))]
+        assert set(r.measures) == {m for m in measures if any(m in measures_of(name) for name in within)}
 
 
 def _range(columns: object, name: str) -> range:
@@ -168,7 +168,7 @@ def _range(columns: object, name: str) -> range:
 
 def test_measures_with_a_total_are_never_cut(market: MarketSnapshot) -> None:
     """Each total is made in one block; buckets and P&L columns may lie in several."""
-    columns = build_scenarios(market, MEASURES, BUMPS, stress=_stresses(20)).columns
+    columns = build_scenarios(market, MEASURES, BUMPS, stress=Stresses(_stresses(20))).columns
 
     ranges = scenario_ranges(columns, market, MEASURES, 1)
 
@@ -188,7 +188,7 @@ def test_no_range_reports_nothing(market: MarketSnapshot) -> None:
 
 
 def test_what_a_range_costs(market: MarketSnapshot) -> None:
-    columns = build_scenarios(market, MEASURES, BUMPS, stress=_stresses(20)).columns
+    columns = build_scenarios(market, MEASURES, BUMPS, stress=Stresses(_stresses(20))).columns
 
     (whole,) = scenario_ranges(columns, market, MEASURES, 1000)
 
@@ -214,7 +214,7 @@ def test_columns_that_touch_most_of_the_market_are_priced_for_all(market: Market
             "shift": [0.1] * 3,
         }
     )
-    columns = build_scenarios(market, ("stress",), BUMPS, stress=everything).columns
+    columns = build_scenarios(market, ("stress",), BUMPS, stress=Stresses(everything)).columns
 
     (whole,) = scenario_ranges(columns, market, ("stress",), 1000)
 
@@ -229,4 +229,4 @@ def test_limits_have_the_documented_defaults() -> None:
         "max_scenarios": 1024,
         "max_memory": 512 * 2**20,
     }
-    assert set(PNL_SETS) == {"stress", "historical_var"}
+    assert set(PNL_SETS) == {"stress", "historical_var", "monte_carlo_var", "delta_gamma_var", "pnl_explain"}

@@ -225,6 +225,7 @@ def _check_leaves(history: History, state: RunState) -> None:
         assert counted == planned.trades
 
 
+@pytest.mark.slow
 @settings(max_examples=120)
 @given(st.integers(0, 2**32), st.integers(1, 60))
 def test_accounts_balance_after_every_event(plan: StoredPlan, seed: int, steps: int) -> None:

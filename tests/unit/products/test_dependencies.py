@@ -11,8 +11,8 @@ from valuations import trades_of
 
 from riskpipe.errors import Reason
 from riskpipe.market.conventions import Conventions
-from riskpipe.market.factors import MARKET_SCHEMA
 from riskpipe.market.model import MarketModel
+from riskpipe.market.point_table import MARKET_SCHEMA
 from riskpipe.market.snapshot import MarketSnapshot
 from riskpipe.products.dependencies import Dependencies, dependencies
 from riskpipe.products.equity_option import EquityOption
@@ -140,3 +140,19 @@ def test_no_trades(model: MarketModel) -> None:
     assert needs.faults == ()
     assert np.flatnonzero(needs.touched(np.arange(3), len(model.snapshot.groups), converted=True)).tolist() == []
     assert not needs.used(len(model.snapshot.groups)).any()
+
+
+@pytest.mark.parametrize("n_groups", [5, 2_000_000])
+def test_touched_is_what_any_column_of_groups_says(n_groups: int) -> None:
+    """With two million groups the combinations of nine columns are more than an integer can number."""
+    rng = np.random.default_rng(7)
+    names = rng.choice(n_groups, 4, replace=False).astype(np.int32)
+    columns = [rng.choice(np.append(names, np.int32(-1)), 300) for _ in range(9)]
+    columns[3][0] = n_groups - 1
+    needs = Dependencies(tuple(columns[:6]), tuple(columns[6:]), (), ())
+    for groups in ([names[0]], [names[1], names[3]], [n_groups - 1], []):
+        asked = np.array(groups, np.int64)
+        for converted in (False, True):
+            own = np.stack(columns if converted else columns[:6])
+            expected = np.isin(own, asked).any(axis=0)
+            np.testing.assert_array_equal(needs.touched(asked, n_groups, converted=converted), expected)

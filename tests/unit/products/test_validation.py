@@ -307,20 +307,41 @@ def test_booleans():
         assert [f.rule for f in schema if f.column == "exchange_notionals"] == ["wrong_type"]
 
 
-@pytest.mark.parametrize("product", PRODUCTS, ids=lambda product: product.name)
-def test_dates_that_stand_for_none(product):
-    """Every date column of every product, without a word of the product's own."""
-    days = [*(datetime.date(year, 12, 31) for year in (1, 1899, 2199, 2262, 9999))]
-    good = [datetime.date(1950, 1, 1), datetime.date(2100, 1, 1), None]
-    columns = [column.name for column in all_columns(product) if column.kind == "date"]
-    assert columns
+def _dated(columns, path=()):
+    """Each date column, with the columns of structs that it is in."""
     for column in columns:
-        table = pa.table({column: pa.array(days + good, pa.date32())})
-        found = [f for f in check_rows(Trades(table), product, as_of=AS_OF) if f.rule == "date_range"]
-        assert [(f.column, f.rows.tolist(), f.level) for f in found] == [(column, list(range(len(days))), "error")]
-        assert "9999-12-31" in found[0].message
-        anywhere = [f for f in check_rows(Trades(table), product) if f.rule == "date_range"]
-        assert [f.rows.tolist() for f in anywhere] == [[0, 1, 3, 4]]
+        if column.kind == "date":
+            yield (*path, column)
+        yield from _dated(column.fields, (*path, column))
+
+
+def _table_with(path, days):
+    """One date a row, in the column that the path leads to; null where there is none."""
+    *outer, inner = path
+    values = pa.array(days, pa.date32())
+    if inner.many:
+        values = pa.array([[] if day is None else [day] for day in days], pa.list_(pa.date32()))
+    for column in reversed(outer):
+        structs = pa.StructArray.from_arrays([values], names=[inner.name])
+        values, inner = pa.ListArray.from_arrays(pa.array(range(len(days) + 1), pa.int32()), structs), column
+    return pa.table({inner.name: values})
+
+
+@pytest.mark.parametrize(
+    "path",
+    [pytest.param(path, id=f"{p.name}.{path[-1].name}") for p in PRODUCTS for path in _dated(all_columns(p))],
+)
+def test_dates_that_stand_for_none(path):
+    """Every date column of every product, without a word of the product's own."""
+    product = next(p for p in PRODUCTS if any(path == other for other in _dated(all_columns(p))))
+    days = [*(datetime.date(year, 12, 31) for year in (1, 1899, 2199, 2262, 9999))]
+    table = _table_with(path, [*days, datetime.date(1950, 1, 1), datetime.date(2100, 1, 1), None])
+    found = [f for f in check_rows(Trades(table), product, as_of=AS_OF) if f.rule == "date_range"]
+    name = ".".join(column.name for column in path)
+    assert [(f.column, f.rows.tolist(), f.level) for f in found] == [(name, list(range(len(days))), "error")]
+    assert "9999-12-31" in found[0].message
+    anywhere = [f for f in check_rows(Trades(table), product) if f.rule == "date_range"]
+    assert [f.rows.tolist() for f in anywhere] == [[0, 1, 3, 4]]
 
 
 @pytest.mark.parametrize("code", ["GBp", "GBX", "ZAc", "ILA", "USX"])

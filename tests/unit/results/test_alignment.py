@@ -11,7 +11,7 @@ import pytest
 from riskpipe.results import alignment
 from riskpipe.results.alignment import LeftOver, aligned
 from riskpipe.results.comparison import Comparison
-from riskpipe.results.differences import VALUATIONS, TableDiff, Tolerance
+from riskpipe.results.differences import VALUATIONS, Bounds, TableDiff
 
 Row = tuple[str, str, str, float]
 """Book, trade, measure, value."""
@@ -54,7 +54,7 @@ def windows(rows: list[Row], chance: random.Random) -> Iterator[pa.Table]:
 
 
 def compare(a: list[Row], b: list[Row], chance: random.Random) -> TableDiff:
-    comparison = Comparison(VALUATIONS, Tolerance(), 3)
+    comparison = Comparison(VALUATIONS, Bounds(), 3)
     schema = pa.schema([SCHEMA.field(name) for name in VALUATIONS.columns])
     with LeftOver(schema, VALUATIONS.keys) as left_over:
         for pair in aligned(windows(a, chance), windows(b, chance), left_over.empty()):

@@ -16,9 +16,9 @@ from riskpipe.runs.day_parts import part_payloads
 from riskpipe.runs.outputs import merge_payloads
 from riskpipe.runs.publication import Publication
 from riskpipe.store.location import open_store
-from riskpipe.store.parquet import WrittenFile
 from riskpipe.store.run_folder import RunFolder
 from riskpipe.store.sorted_merge import Source
+from riskpipe.store.written_files import WrittenFile
 from riskpipe.valuation.merge_files import PartPayload
 from riskpipe.workflows.publish import publish
 from riskpipe.workflows.run import run
@@ -46,7 +46,7 @@ def staged(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         counts.extend(len(payload.sources) for payload in payloads)
         return payloads
 
-    monkeypatch.setattr("riskpipe.runs.session.part_payloads", counting)
+    monkeypatch.setattr("riskpipe.runs.combining.part_payloads", counting)
     return counts
 
 
@@ -114,6 +114,7 @@ def test_what_is_published_is_the_same(
     assert_same_bits(Path(plain.output), Path(merged.output))
 
 
+@pytest.mark.slow
 def test_on_workers(settings_of: Callable[..., Settings], few: None, staged: list[int], recorder: Any) -> None:
     settings = settings_of("workers", "cluster.kind=local", "cluster.workers=2")
     status = run(settings, Selection(), observer=recorder)

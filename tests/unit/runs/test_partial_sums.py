@@ -76,6 +76,16 @@ def _check_books(output: Path, failed: dict[str, set[str]]) -> None:
             assert {(row["trades"], row["failed_trades"]) for row in mine} == {
                 (len(trades), len(trades & failed[measure]))
             }, (name, measure)
+    moves = {row["book"]: row for row in published(output, "book_pnl").to_pylist()}
+    assert list(moves) == ["", "x", "y"]
+    for name, trades in books.items():
+        row, good = moves[name], sum(quantity[t] for t in trades - failed["stress"])
+        assert (row["scenario_set"], row["risk_class"]) == ("stress", "all")
+        assert (row["trades"], row["failed_trades"]) == (len(trades), len(trades & failed["stress"]))
+        if trades <= failed["stress"]:
+            assert row["pnl"] is None
+        else:
+            np.testing.assert_allclose(row["pnl"], good * MOVES, rtol=1e-12, err_msg=name)
     vectors = {row["trade_id"]: row["pnl"] for row in published(output, "scenario_pnl").to_pylist()}
     assert {t for t, pnl in vectors.items() if pnl is None} == failed["stress"]
     for trade, pnl in vectors.items():

@@ -20,6 +20,7 @@ from riskpipe.runs.publication import Publication
 from riskpipe.store.layout import CURRENT
 from riskpipe.store.location import open_store
 from riskpipe.store.run_folder import RunFolder
+from riskpipe.store.sealed import sealed, unsealed
 from riskpipe.workflows import run
 from riskpipe.workflows.publish import publish
 from riskpipe.workflows.retry import retry
@@ -86,10 +87,10 @@ def test_a_day_of_which_the_trades_are_not_written_down(settings_of: Make, recor
     output, settings = tmp_path / "output", settings_of(*CUT)
     store = open_store(str(output))
     full = do(settings, recorder)
-    content = json.loads((output / CURRENT).read_text())
+    content = unsealed((output / CURRENT).read_bytes())
     for key in ("trades", "selection", "measures"):
         del content["days"]["2026-11-20"][key]
-    (output / CURRENT).write_text(json.dumps(content))
+    (output / CURRENT).write_bytes(sealed(content))
     for _ in range(2):
         assert do(settings, recorder, FX, publication=Publication("always")).refused
         store.delete(RunFolder(store, full.run_id).plan)

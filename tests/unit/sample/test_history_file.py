@@ -13,7 +13,8 @@ from histories import historical_columns
 from scipy.stats import kurtosis
 
 from riskpipe.arrays import FloatArray
-from riskpipe.market.factors import MARKET_SCHEMA, days_of
+from riskpipe.market.factors import days_of
+from riskpipe.market.point_table import MARKET_SCHEMA
 from riskpipe.market.snapshot import MarketSnapshot
 from riskpipe.sample.day_numbers import last_business_days
 from riskpipe.sample.history_file import levels_of, write_history
@@ -120,6 +121,7 @@ def test_the_file_holds_every_point_of_every_day(tmp_path: Path, levels: FloatAr
     assert path.stat().st_size < 15_000_000
 
 
+@pytest.mark.slow
 def test_the_market_room_takes_it_without_a_fault(tmp_path: Path) -> None:
     path = tmp_path / "history.parquet"
     write_history(path, POINTS, AS_OF, 40, 7)

@@ -35,25 +35,45 @@ CONTRACT = {
     "fx_option": "pair option_type strike notional expiry_date delivery_date",
     "equity_option": "underlying currency quantity option_type strike expiry_date exercise",
     "bond": """currency discount_curve quantity face coupon frequency day_count issue_date maturity_date
-        calendar business_day_convention settlement_days credit_curve""",
+        calendar business_day_convention settlement_days credit_curve ex_coupon_days ex_coupon_calendar market_price
+        notionals notional_dates coupons coupon_dates""",
     "credit_default_swap": """reference_entity currency discount_curve notional protection spread upfront
-        recovery start_date maturity_date frequency day_count calendar accrual_includes_maturity""",
+        recovery start_date maturity_date frequency day_count calendar accrual_includes_maturity
+        upfront_date trade_date rebates_accrual fixed_recovery notionals notional_dates""",
     "commodity_option": "underlying currency quantity option_type strike expiry_date delivery_date",
 }
 NUMBERS = {
     "notional", "fixed_rate", "float_spread", "buy_amount", "sell_amount", "strike", "quantity", "face",
     "coupon", "settlement_days", "spread", "upfront", "recovery",
+    "ex_coupon_days", "market_price", "fixed_recovery",
 }  # fmt: skip
 
 _HELD = {"counterparty", "netting_set", "credit_curve"}
+LISTS = {"notionals": pa.float64(), "notional_dates": pa.date32(), "coupons": pa.float64(), "coupon_dates": pa.date32()}
 NULLABLE = {
-    "bond": _HELD,
-    "floating_rate_note": _HELD,
+    "bond": {*_HELD, "ex_coupon_days", "ex_coupon_calendar", "market_price"},
+    "floating_rate_note": {*_HELD, "cap", "floor", "volatility", "model", "shift", "ex_coupon_days"},
+    "inflation_bond": {"counterparty", "netting_set"},
+    "repo": {"rate", "index", "spread"},
+    "forward_bond": {"credit_curve", "ex_coupon_days", "ex_coupon_calendar", "repo_curve"},
+    "bond_total_return_swap": {"ex_coupon_days", "ex_coupon_calendar", "last_price"},
     "cross_currency_swap": {"receive_index", "receive_fixed_rate", "pay_index", "pay_fixed_rate"},
     "cap_floor": {"shift"},
     "swaption": {"shift"},
     "equity_asian_option": {"fixings_done"},
     "variance_swap": {"realised_variance"},
+    "cash_balance": {"value_date"},
+    "equity_future": {"counterparty", "netting_set", "contract"},
+    "commodity_future": {"counterparty", "netting_set"},
+    "interest_rate_future": {"counterparty", "netting_set", "contract", "convexity_volatility"},
+    "bond_future": {"counterparty", "netting_set", "contract", "repo_curve"},
+    "fx_future": {"counterparty", "netting_set", "contract"},
+    "future_option": {"counterparty", "netting_set", "reference_price"},
+    "index_cds": {"factor", "upfront_date", "trade_date"},
+    "credit_default_swap": {"upfront_date", "trade_date", "fixed_recovery"},
+    "basis_swap": {"receive_payment_lag", "pay_payment_lag"},
+    "equity_swap": {"dividend_factor", "initial_price", "notional", "quantity"},
+    "equity_position": {"counterparty", "netting_set", "proxy", "beta", "price"},
 }
 
 
@@ -111,7 +131,9 @@ def test_columns_are_those_of_the_contract(book: Path, product: str) -> None:
     assert schema.names == f"{COMMON} {CONTRACT[product]}".split()
     for field in schema:
         expected = pa.float64() if field.name in NUMBERS else pa.string()
-        if field.name == "accrual_includes_maturity":
+        if field.name in LISTS:
+            expected = pa.list_(LISTS[field.name])
+        elif field.name in ("accrual_includes_maturity", "rebates_accrual"):
             expected = pa.bool_()
         elif field.name.endswith("_date"):
             expected = pa.date32()

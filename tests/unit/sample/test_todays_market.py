@@ -54,7 +54,8 @@ def test_there_are_factors_of_every_asset_class() -> None:
     kinds = Counter(point.kind for point in POINTS)
     assert 1_500 <= len(POINTS) <= 2_600
     assert set(kinds) == {
-        "zero_rate", "spot", "fx_vol", "black_vol", "dividend_yield", "hazard_rate", "forward_price"
+        "zero_rate", "spot", "fx_vol", "black_vol", "hazard_rate", "forward_price",
+        "dividend_yield", "dividend", "dividend_ratio", "borrow"
     }  # fmt: skip
     curves = {point.name for point in POINTS if point.kind == "zero_rate"}
     assert {currency.discount_curve for currency in CURRENCIES} <= curves

@@ -34,12 +34,14 @@ def test_paths_of_the_contract(store: Store) -> None:
     assert run.block_output("valuations", "b1") == f"runs/{MIDDLE}/blocks/valuations/b1.parquet"
     assert run.staged_day("valuations", date(2026, 11, 20)).endswith("/publish/valuations/as_of=2026-11-20")
     assert published_day("valuations", date(2026, 1, 2)) == "published/valuations/as_of=2026-01-02"
-    paths = [
-        value
-        for name in dir(RunFolder)
-        if isinstance(getattr(RunFolder, name), property) and (value := getattr(run, name))
-    ]
+    properties = [name for name in dir(RunFolder) if isinstance(getattr(RunFolder, name), property)]
+    paths = [value for value in (getattr(run, name) for name in properties) if isinstance(value, str)]
     assert len(set(paths)) == len(paths)
+
+
+def test_a_run_that_does_not_say_its_day_is_damaged(store: Store) -> None:
+    with pytest.raises(StorageError, match="which day the run is of"):
+        RunFolder(store, MIDDLE).described()
 
 
 def test_ids_that_lead_elsewhere_are_refused(store: Store) -> None:

@@ -141,6 +141,7 @@ def seeded_ids(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(uuid, "uuid4", lambda: uuid.UUID(int=ids.getrandbits(128)))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("seeded_ids")
 def test_no_order_of_steps_and_delays_lets_two_hold_it() -> None:
     followed = lost = 0

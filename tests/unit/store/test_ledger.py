@@ -12,8 +12,6 @@ from riskpipe.errors import StorageError
 from riskpipe.store import records
 from riskpipe.store.ledger import LedgerWriter, new_session_id, read_ledger
 from riskpipe.store.location import open_store
-from riskpipe.store.parquet import WrittenFile
-from riskpipe.store.pieces import Piece
 from riskpipe.store.records import (
     BlockDone,
     BlockFailed,
@@ -29,6 +27,7 @@ from riskpipe.store.records import (
     encode,
 )
 from riskpipe.store.run_folder import RunFolder
+from riskpipe.store.written_files import Piece, WrittenFile
 
 SESSION = "20261120T193055.000000Z-aaaaaa"
 

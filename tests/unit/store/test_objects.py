@@ -17,7 +17,8 @@ from riskpipe.store.layout import LEASES
 from riskpipe.store.lease import Lease
 from riskpipe.store.ledger import LedgerWriter, new_session_id, read_ledger
 from riskpipe.store.location import open_store
-from riskpipe.store.objects import ATTEMPTS, LAST_ATTEMPT_SECONDS, SMALL_BYTES, is_permanent, retried
+from riskpipe.store.object_errors import is_permanent
+from riskpipe.store.objects import ATTEMPTS, LAST_ATTEMPT_SECONDS, SMALL_BYTES, retried
 from riskpipe.store.records import SessionEnded, SessionStarted
 from riskpipe.store.run_folder import RunFolder
 
@@ -38,7 +39,15 @@ def test_a_put_is_repeated_until_it_is_done(s3: ObjectServer, store: Store, faul
     assert s3.count("PUT", "out/a") == SDK_ATTEMPTS + 2
 
 
-@pytest.mark.parametrize("fault", ["slow down", "cut before", "cut in the answer", "swallow the answer"])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "slow down",
+        "cut in the answer",
+        pytest.param("cut before", marks=pytest.mark.slow),
+        pytest.param("swallow the answer", marks=pytest.mark.slow),
+    ],
+)
 def test_reading_and_listing_are_repeated(s3: ObjectServer, store: Store, fault) -> None:
     store.write_bytes("a", b"content" * 1000)
     s3.fail(fault, "GET", "out/a", times=SDK_ATTEMPTS)
@@ -49,7 +58,7 @@ def test_reading_and_listing_are_repeated(s3: ObjectServer, store: Store, fault)
     assert [entry.path for entry in store.list_files()] == ["a"]
 
 
-@pytest.mark.parametrize("fault", ["slow down", "cut before"])
+@pytest.mark.parametrize("fault", ["cut before", pytest.param("slow down", marks=pytest.mark.slow)])
 def test_deleting_is_repeated(s3: ObjectServer, store: Store, fault) -> None:
     store.write_bytes("d/a", b"1")
     store.write_bytes("d/b", b"1")

@@ -18,24 +18,50 @@ from riskpipe.store import result_tables as tables
 from riskpipe.store.filesystem import Store
 from riskpipe.store.location import open_store
 from riskpipe.store.parquet import atomic_parquet, open_parquet, read_metadata, read_parquet, write_parquet
-from riskpipe.store.result_tables import SCHEMAS, InvalidResultError, Provenance, conform, table_sink, write_result
+from riskpipe.store.result_tables import InvalidResultError, Provenance, conform, table_sink, write_result
+from riskpipe.store.table_schemas import SCHEMAS, SORT_KEYS
 
 # contracts.md, "Results", plus what was agreed since: aggregates.scenario, and the internal partials.
 CONTRACT = {
     "valuations": "as_of_date, run_id, book, trade_id, product, measure, value, currency, value_base, "
     "status, reason, message, block_id",
     "sensitivities": "as_of_date, run_id, book, trade_id, product, factor, measure, shift, shift_type, "
-    "value, currency, value_base, status",
+    "value, currency, value_base, status, kind, name, tenor, days, strike",
+    "factors": "as_of_date, run_id, factor, kind, name, currency, tenor, days, underlying_tenor, strike, strike_type, "
+    "level, quoted",
+    "trades": "as_of_date, run_id, book, trade_id, product, currency, maturity_date, counterparty, netting_set",
+    "cashflows": "as_of_date, run_id, book, trade_id, product, leg, pay_date, currency, amount, kind, "
+    "discount_factor, value",
+    "trade_terms": "as_of_date, run_id, book, trade_id, product, terms, last_date",
     "scenario_pnl": "as_of_date, run_id, book, trade_id, product, scenario_set, pnl, status",
     "scenarios": "as_of_date, run_id, scenario_set, index, scenario, date",
+    "book_pnl": "as_of_date, run_id, level, book, scenario_set, risk_class, pnl, trades, failed_trades",
+    "var": "as_of_date, run_id, level, book, name, kind, confidence, horizon_days, scenario_set, risk_class, "
+    "value_base, lower, upper, scenario, scenario_date",
+    "var_components": "as_of_date, run_id, name, level, book, component_kind, component, component_base, "
+    "marginal_base, incremental_base",
+    "liquidity_es": "as_of_date, run_id, level, book, scenario_set, confidence, base_days, liquidity_horizon, es_base, "
+    "value_base",
+    "stressed_windows": "as_of_date, run_id, name, level, book, scenario_set, confidence, days, first_date, last_date, "
+    "value_base, latest_base",
+    "delta_gamma_var": "as_of_date, run_id, level, book, name, kind, confidence, horizon_days, delta_normal_base, "
+    "value_base, monte_carlo_base, difference_base, mean_base, deviation_base, skewness, kurtosis",
+    "reverse_stress": "as_of_date, run_id, scenario, factor, shift_type, shift, level, book, loss_base, distance, "
+    "revalued_base, failed_trades",
+    "worst_stress": "as_of_date, run_id, level, book, scenario, value_base, scenarios",
+    "limit_checks": "as_of_date, run_id, book, measure, name, value_base, warning, limit, use, status",
+    "pnl_explain": "as_of_date, run_id, previous_date, previous_run_id, level, book, trade_id, line, value_base",
+    "backtests": "as_of_date, level, book, name, days, exceptions, kupiec_p, christoffersen_p, zone, spearman, "
+    "kolmogorov_smirnov, pla_zone",
     "aggregates": "as_of_date, run_id, level, book, measure, scenario_set, scenario, value_base, trades, failed_trades",
     "failures": "run_id, block_id, trade_id, product, stage, reason, message, retryable",
     "blocks": "run_id, block_id, parent_block_id, attempt, product, trades, scenarios, status, reason, "
     "worker, host, queued_at, started_at, ended_at, queue_s, fetch_s, price_s, write_s, cpu_s, "
     "peak_rss_bytes, projected_bytes, projected_s, rows, bytes_in, bytes_out, engine_version",
+    "reuse": "as_of_date, run_id, since_run_id, what, name, why, trades",
     "partials": "book, scenario_set, measure, first, trades, failed_trades, high, middle, low",
 }
-PROVENANCE = Provenance("20261120-193055-3f9a1c", date(2026, 11, 20), "c" * 64, "d" * 64, "0.1.0")
+PROVENANCE = Provenance("20261120-193055-3f9a1c", date(2026, 11, 20), "c" * 64, "d" * 64, "0.1.0", "USD")
 
 
 @pytest.fixture
@@ -66,7 +92,7 @@ def test_columns_are_those_of_the_contract() -> None:
 
 
 def test_sort_keys_begin_with_book_and_trade() -> None:
-    for table, keys in tables.SORT_KEYS.items():
+    for table, keys in SORT_KEYS.items():
         assert keys[:2] == ("book", "trade_id")
         assert set(keys) <= set(SCHEMAS[table].names)
         assert not any(SCHEMAS[table].field(key).nullable for key in keys)
@@ -83,7 +109,7 @@ def test_a_written_table_comes_back_with_its_footer(store: Store) -> None:
     }  # fmt: skip
     assert tables.metadata(store, written.path) == {
         "table": "valuations", "schema_version": "1", "run_id": PROVENANCE.run_id, "as_of_date": "2026-11-20",
-        "config_sha256": "c" * 64, "inputs_sha256": "d" * 64, "engine_version": "0.1.0",
+        "config_sha256": "c" * 64, "inputs_sha256": "d" * 64, "engine_version": "0.1.0", "base_currency": "USD",
     }  # fmt: skip
 
 
@@ -93,7 +119,19 @@ def test_published_files_have_a_page_index_and_files_of_the_run_do_without(store
     write_result(store, "own.parquet", "valuations", valuations(), PROVENANCE)
     for name, indexed in (("published.parquet", True), ("own.parquet", False)):
         column = pq.read_metadata(Path(store.root, name)).row_group(0).column(6)
-        assert (column.path_in_schema, column.compression, column.has_column_index) == ("value", "ZSTD", indexed)
+        assert (column.path_in_schema, column.has_column_index) == ("value", indexed)
+
+
+@pytest.mark.parametrize(("rows", "codec"), [(10, "UNCOMPRESSED"), (2_000, "ZSTD")])
+def test_small_files_of_the_run_alone_are_not_compressed(store: Store, rows: int, codec: str) -> None:
+    data = pa.concat_tables([valuations()] * rows)
+    write_result(store, "a.parquet", "valuations", data, PROVENANCE)
+    tables.write_result_stream(store, "b.parquet", "valuations", [data, valuations()], PROVENANCE)
+    write_parquet(store, "c.parquet", data)
+    for name, count, expected in (("a", rows, codec), ("b", rows + 1, codec), ("c", rows, "ZSTD")):
+        footer = pq.read_metadata(store.full_path(f"{name}.parquet"))
+        assert footer.row_group(0).column(0).compression == expected
+        assert read_parquet(store, f"{name}.parquet").num_rows == count * len(valuations())
 
 
 def test_dictionaries_are_read_as_strings(store: Store) -> None:

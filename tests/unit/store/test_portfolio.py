@@ -13,18 +13,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from riskpipe.errors import StorageError
+from riskpipe.store.checksums import content_sha256
 from riskpipe.store.filesystem import Store
 from riskpipe.store.location import open_store
 from riskpipe.store.object_store import ObjectStore
-from riskpipe.store.portfolio import (
-    InputChangedError,
-    TradeFile,
-    content_sha256,
-    discover,
-    fingerprinted,
-    iter_batches,
-    read_rows,
-)
+from riskpipe.store.portfolio import InputChangedError, TradeFile, discover, fingerprinted, iter_batches, read_rows
 
 
 def write(path: Path, rows: int, group: int = 4, first: int = 0) -> None:
@@ -106,6 +99,14 @@ def test_row_ranges(portfolio: Path, start: int, stop: int) -> None:
     table = read_rows(store, only(store, "fx_option/b.parquet"), start, stop)
     assert table["trade_id"].to_pylist() == [f"t{n}" for n in range(start, stop)]
     assert table["strike"].to_pylist() == [n * 1.5 for n in range(start, stop)]
+
+
+@pytest.mark.parametrize(
+    ("start", "stop", "around"), [(0, 1, (0, 4)), (3, 5, (0, 8)), (4, 8, (4, 8)), (8, 9, (8, 10)), (0, 10, (0, 10))]
+)
+def test_the_row_groups_around_rows(portfolio: Path, start: int, stop: int, around: tuple[int, int]) -> None:
+    file = only(open_store(str(portfolio)), "fx_option/b.parquet")
+    assert file.row_groups_around(start, stop) == around
 
 
 def test_only_the_row_groups_needed_are_read(portfolio: Path) -> None:

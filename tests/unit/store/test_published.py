@@ -21,17 +21,19 @@ from fsspec.implementations.memory import MemoryFileSystem
 from riskpipe.errors import StorageError
 from riskpipe.store import local_store
 from riskpipe.store import result_tables as tables
+from riskpipe.store.checksums import content_sha256
 from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import published_day
 from riskpipe.store.location import open_store
 from riskpipe.store.object_store import ObjectStore
-from riskpipe.store.parquet import ROW_GROUP_ROWS, WrittenFile, open_parquet, read_parquet
-from riskpipe.store.portfolio import content_sha256
+from riskpipe.store.parquet import ROW_GROUP_ROWS, open_parquet, read_parquet
 from riskpipe.store.published import publish_day, read_current
-from riskpipe.store.result_tables import SCHEMAS, Provenance, write_result
+from riskpipe.store.result_tables import Provenance, write_result
 from riskpipe.store.run_folder import RunFolder
 from riskpipe.store.sorted_merge import Source
 from riskpipe.store.stage import merge_part, part_paths, stage
+from riskpipe.store.table_schemas import SCHEMAS
+from riskpipe.store.written_files import WrittenFile
 
 DAY = date(2026, 11, 20)
 NOW = datetime(2026, 11, 20, 19, 30, 55, tzinfo=UTC)
@@ -49,7 +51,7 @@ def objects(tmp_path: Path) -> Store:
 
 
 def provenance(run: str) -> Provenance:
-    return Provenance(run, DAY, "c" * 64, "d" * 64, "0.1.0")
+    return Provenance(run, DAY, "c" * 64, "d" * 64, "0.1.0", "USD")
 
 
 def valuations(rows: int, start: int = 0) -> pa.Table:
@@ -211,7 +213,7 @@ def test_a_day_is_published_and_replaced(kind: str, request: pytest.FixtureReque
 
 
 def test_other_days_stay(store: Store) -> None:
-    earlier = Provenance(OLD, date(2026, 11, 19), "c" * 64, "d" * 64, "0.1.0")
+    earlier = Provenance(OLD, date(2026, 11, 19), "c" * 64, "d" * 64, "0.1.0", "USD")
     files = {"valuations": stage(RunFolder(store, OLD), "valuations", [valuations(3)], earlier)}
     publish_day(RunFolder(store, OLD), earlier.as_of_date, files, NOW)
     publish(store, NEW, 10)
@@ -331,7 +333,7 @@ KILLED_AT_STEP = """
     from datetime import UTC, date, datetime
     from riskpipe.store.location import open_store
     from riskpipe.store.run_folder import RunFolder
-    from riskpipe.store.parquet import WrittenFile
+    from riskpipe.store.written_files import WrittenFile
     from riskpipe.store.published import publish_day
 
     root, run, step = sys.argv[1], sys.argv[2], int(sys.argv[3])

@@ -18,8 +18,10 @@ from valuations import OpenRun
 
 from riskpipe.errors import Failure, InputError, Reason
 from riskpipe.kernels.sums import LARGEST_LIMB, to_floats
+from riskpipe.measures.summed_columns import Summed
 from riskpipe.products.books import normal_book
-from riskpipe.runs.aggregate import aggregates
+from riskpipe.runs.aggregate import aggregates, book_pnl
+from riskpipe.runs.book_totals import BookTotals
 from riskpipe.runs.book_tree import ancestors, closed_nodes
 from riskpipe.store.result_tables import write_result_stream
 from riskpipe.valuation import book_sums as module
@@ -357,9 +359,14 @@ def test_every_level_of_the_book_tree(open_desk: OpenDesk) -> None:
 
 
 def _aggregates(run: Any, ranges: list[BookSums]) -> pa.Table:
-    return pa.concat_tables(aggregates(run.context.spec, run.context.scenarios, ranges))
+    return pa.concat_tables(aggregates(run.context.spec, run.context.scenarios, _totals(run, ranges)))
 
 
+def _totals(run: Any, ranges: list[BookSums]) -> BookTotals:
+    return BookTotals(run.context.scenarios, ranges)
+
+
+PV = Summed("base", "pv")
 NAMES = st.text("a-/ 0", min_size=1, max_size=6).map(normal_book)
 
 
@@ -379,12 +386,12 @@ def test_the_tree_is_the_same_in_whatever_ranges_its_books_come(books: set[str],
         for _, path in ancestors(book):
             expected.setdefault(path, []).append(k + 1)
 
-    found = list(closed_nodes(ranges, lambda measure: 1))
+    found = list(closed_nodes(ranges, lambda what: 1))
 
     paths = [path for nodes in found for path in nodes.paths]
     assert len(paths) == len(set(paths))
     totals = {
-        path: (int(nodes.sums["pv"].trades[k]), int(nodes.sums["pv"].limbs[k, 0, 0]))
+        path: (int(nodes.sums[PV].trades[k]), int(nodes.sums[PV].limbs[k, 0, 0]))
         for nodes in found
         for k, path in enumerate(nodes.paths)
     }
@@ -396,12 +403,25 @@ def test_pieces_of_the_aggregates_are_one_table(open_desk: OpenDesk, monkeypatch
     whole = _aggregates(run, _sums(run, _files(run)))
     monkeypatch.setattr("riskpipe.runs.aggregate.ROWS_AT_A_TIME", 1)
 
-    pieces = list(aggregates(run.context.spec, run.context.scenarios, _sums(run, _files(run), 1)))
+    pieces = list(aggregates(run.context.spec, run.context.scenarios, _totals(run, _sums(run, _files(run), 1))))
 
     assert len(pieces) == len({(row["level"], row["book"]) for row in whole.to_pylist()}) == 6
     assert pa.concat_tables(pieces).equals(whole.combine_chunks())
     keys = [(row["level"], row["book"], row["measure"]) for row in whole.to_pylist()]
     assert keys == sorted(keys)
+
+
+def test_pieces_of_the_vectors_of_books_are_one_table(open_desk: OpenDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = open_desk(_rows(60), "partition.max_trades=7", "measures=[pv, stress]")
+    whole = pa.concat_tables(book_pnl(run.context.spec, _totals(run, _sums(run, _files(run)))))
+    monkeypatch.setattr("riskpipe.runs.aggregate._NUMBERS_AT_A_TIME", 1)
+
+    pieces = list(book_pnl(run.context.spec, _totals(run, _sums(run, _files(run), 1))))
+
+    keys = [(row["level"], row["book"], row["scenario_set"]) for row in whole.to_pylist()]
+    assert keys == sorted(keys)
+    assert len(pieces) == len({key[:2] for key in keys}) == 6
+    assert pa.concat_tables(pieces).equals(whole.combine_chunks())
 
 
 def test_scenarios_that_were_cut_are_put_together_in_the_aggregates(open_desk: OpenDesk, tmp_path: Any) -> None:
@@ -444,7 +464,7 @@ def sample_history(tmp_path: Any) -> tuple[Any, BookSums]:
     from riskpipe.market.snapshot import MarketSnapshot
 
     table = pa.table({"factor": ["spot:A"], "kind": ["spot"], "name": ["A"], "currency": ["USD"], "value": [1.0]})
-    from riskpipe.market.factors import MARKET_SCHEMA
+    from riskpipe.market.point_table import MARKET_SCHEMA
 
     snapshot = MarketSnapshot.from_table(pa.Table.from_pylist(table.to_pylist(), MARKET_SCHEMA), 20_000)
     builder = ScenarioSetBuilder(snapshot)

@@ -14,8 +14,8 @@ from valuations import OpenRun, trades_of
 
 from riskpipe.errors import Failure, Reason
 from riskpipe.products.trades import Trades
+from riskpipe.valuation.isolate import isolate
 from riskpipe.valuation.part import FAILED, OK, Part
-from riskpipe.valuation.price import isolate
 
 
 def _trades(n: int) -> Trades:

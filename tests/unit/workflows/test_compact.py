@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,12 @@ from typer.testing import CliRunner
 
 from riskpipe.cli.main import app
 from riskpipe.errors import LeaseError, UsageError
+from riskpipe.store.checksums import content_sha256
 from riskpipe.store.lease import Lease
 from riskpipe.store.location import open_store
+from riskpipe.store.published import describe_table
 from riskpipe.store.result_tables import Provenance, metadata, table_sink
+from riskpipe.store.written_files import WrittenFile
 from riskpipe.workflows.compact import compact
 from riskpipe.workflows.diff import diff
 
@@ -41,7 +44,7 @@ def split(output: Any, parts: int, day: date = DAY, run_id: str | None = None) -
     store = open_store(str(output.path))
     rows = read(output)
     footer = metadata(store, f"published/valuations/as_of={DAY}/{next(directory(output).iterdir()).name}")
-    hashes = (footer["config_sha256"], footer["inputs_sha256"], footer["engine_version"])
+    hashes = (footer["config_sha256"], footer["inputs_sha256"], footer["engine_version"], footer["base_currency"])
     for path in directory(output, day).glob("*.parquet"):
         path.unlink()
     size = -(-rows.num_rows // parts)
@@ -50,7 +53,20 @@ def split(output: Any, parts: int, day: date = DAY, run_id: str | None = None) -
         path = f"published/valuations/as_of={day}/part-{k:03d}.parquet"
         with table_sink(store, path, "valuations", provenance) as sink:
             sink.write(rows.slice(k * size, size))
+    if day == DAY:
+        describe(output, "valuations", day)
     return rows
+
+
+def describe(output: Any, table: str, day: date) -> None:
+    """Tell CURRENT.json that the files of a published day are what they are."""
+    store = open_store(str(output.path))
+    places = [(entry.path, entry.bytes) for entry in store.list_files(f"published/{table}/as_of={day}")]
+    rows = [pq.read_metadata(output.path / path).num_rows for path, _ in places]
+    files = [
+        WrittenFile(path, n, size, content_sha256(store, path)) for (path, size), n in zip(places, rows, strict=True)
+    ]
+    describe_table(store, day, table, files, (current(output)["run_id"], datetime.now(UTC)))
 
 
 def others(output: Any) -> dict[str, str]:
@@ -66,6 +82,7 @@ def current(output: Any) -> dict[str, Any]:
     return dict(content["days"][DAY.isoformat()])
 
 
+@pytest.mark.slow
 def test_small_files_become_one(output: Any) -> None:
     store = open_store(str(output.path))
     rows, untouched, before = split(output, 11), others(output), current(output)
@@ -149,6 +166,7 @@ def test_a_compaction_that_was_killed_before_its_end_is_completed(output: Any) -
     assert current(output) == described
 
 
+@pytest.mark.slow
 def test_only_under_the_lease(output: Any) -> None:
     rows = split(output, 4)
     with Lease(open_store(str(output.path)), "another", 60.0), pytest.raises(LeaseError):

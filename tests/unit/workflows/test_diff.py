@@ -6,14 +6,20 @@ import json
 import math
 import shutil
 from collections.abc import Callable
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
+from riskpipe.analyses.catalogue import ANALYSES
 from riskpipe.cli.main import app
 from riskpipe.errors import UsageError
-from riskpipe.results.differences import TableDiff, Tolerance
+from riskpipe.results.differences import Bounds, TableDiff, Tolerance, ToleranceRule, compared_whole
+from riskpipe.store.checksums import content_sha256
+from riskpipe.store.location import open_store
+from riskpipe.store.published import describe_table
+from riskpipe.store.written_files import WrittenFile
 from riskpipe.workflows.diff import DiffReport, diff
 
 Rows = list[dict[str, Any]]
@@ -88,8 +94,8 @@ def test_one_bit_of_one_value(output: Any) -> None:
     assert largest["change"] == 0.0
     group = found.by_product[changed[0]["product"], changed[0]["measure"]]
     assert group.changed == 1
-    assert compared(output, tolerance=Tolerance(relative=1e-12)).equal
-    assert compared(output, tolerance=Tolerance(absolute=1e-3)).equal
+    assert compared(output, tolerance=Bounds(Tolerance(relative=1e-12))).equal
+    assert compared(output, tolerance=Bounds(Tolerance(absolute=1e-3))).equal
 
 
 def test_the_largest_changes_come_first(output: Any) -> None:
@@ -117,11 +123,33 @@ def test_within_and_beyond_a_tolerance(output: Any) -> None:
     output.change("valuations", spoil)
     changes = only(compared(output), "valuations").largest[0]
     gap = max(abs(changes[f"{n}_b"] - changes[f"{n}_a"]) for n in ("value", "value_base"))
-    assert compared(output, tolerance=Tolerance(absolute=gap)).equal
-    assert not compared(output, tolerance=Tolerance(absolute=math.nextafter(gap, 0.0))).equal
-    assert compared(output, tolerance=Tolerance(relative=2.0)).equal
+    assert compared(output, tolerance=Bounds(Tolerance(absolute=gap))).equal
+    assert not compared(output, tolerance=Bounds(Tolerance(absolute=math.nextafter(gap, 0.0)))).equal
+    assert compared(output, tolerance=Bounds(Tolerance(relative=2.0))).equal
     with pytest.raises(UsageError, match="negative"):
-        compared(output, tolerance=Tolerance(absolute=-1.0))
+        compared(output, tolerance=Bounds(Tolerance(absolute=-1.0)))
+    named = next(iter(only(compared(output), "valuations").largest))
+    wide = ToleranceRule.parse(f"{named['measure']}@{named['book']}=abs:{gap!r}")
+    narrow = ToleranceRule.parse("*=abs:0")
+    assert compared(output, tolerance=Bounds(rules=(narrow, wide))).equal
+    assert not compared(output, tolerance=Bounds(rules=(wide, narrow))).equal  # the last that fits counts
+
+
+@pytest.mark.parametrize("text", ["pv", "=abs:1", "pv=abs", "pv=abs:x", "pv=near:1", "pv=rel:-1", "pv=abs:inf"])
+def test_rules_that_are_none(text: str) -> None:
+    with pytest.raises(UsageError, match="is wanted, such as"):
+        ToleranceRule.parse(text)
+
+
+def test_tables_of_analyses_are_compared_by_what_names_a_row() -> None:
+    assert compared_whole("var").keys == ("level", "book", "name", "kind", "horizon_days", "scenario_set", "risk_class")
+    assert compared_whole("var").numbers[-1] == "value_base"
+    assert compared_whole("book_pnl").numbers == ("pnl",)
+    assert "scenario" in compared_whole("reverse_stress").keys
+    for name in ANALYSES:
+        found = compared_whole(name)
+        assert found.keys
+        assert found.numbers
 
 
 def test_one_row_less(output: Any) -> None:
@@ -198,6 +226,9 @@ def test_aggregates_of_the_published_run_are_compared(output: Any) -> None:
     rows[1]["failed_trades"] += 1
     del rows[2]
     pq.write_table(table.from_pylist(rows, table.schema), path)
+    store, name = open_store(str(output.path)), str(path.relative_to(output.path))
+    written = WrittenFile(name, len(rows), path.stat().st_size, content_sha256(store, name))
+    describe_table(store, date(2026, 11, 20), "aggregates", [written], (output.published, datetime.now(UTC)))
     found = only(compared(output), "aggregates")
     assert counts(found) == (0, 1, 0, 0, 2)
     assert found.largest[0]["change"] == pytest.approx(-1.0)

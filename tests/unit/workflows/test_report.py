@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import html
 import json
 import re
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -19,6 +23,7 @@ from riskpipe.plan.selection import Selection
 from riskpipe.results import timings
 from riskpipe.store.location import open_store
 from riskpipe.store.run_folder import RunFolder
+from riskpipe.workflows import report_page
 from riskpipe.workflows.report import report
 from riskpipe.workflows.run import run
 
@@ -50,6 +55,12 @@ class Structure(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         self.text += data
+
+
+def every_name(node: dict[str, Any]) -> Iterator[str]:
+    yield node["n"]
+    for each in node.get("c", ()):
+        yield from every_name(each)
 
 
 def change(path: Path, column: str, values: dict[int, Any]) -> None:
@@ -84,10 +95,21 @@ def test_page_of_a_run_with_failures_and_hostile_names(
 
     structure = Structure(page)
     assert structure.open == []
-    assert not structure.tags & {"script", "img", "link", "iframe", "object"}
+    assert not structure.tags & {"img", "link", "iframe", "object", "embed", "form"}
     assert not any(name.startswith("on") or name == "src" for name, _ in structure.attributes)
     assert all(str(value).startswith("#") for name, value in structure.attributes if name == "href")
-    assert not re.search(r"https?:|@import|url\(", page)
+    scripts = re.findall(r"<script( type=\"application/json\" id=\"charts\")?>(.*?)</script>", page, re.DOTALL)
+    assert page.count("<script") == len(scripts) == 4
+    (drawn,) = (text for kind, text in scripts if kind)
+    assert "<" not in drawn
+    assert any(BOOK.partition("/")[0] in name for name in every_name(json.loads(drawn)["map"]))
+    hashes = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for kind, text in scripts if not kind]
+    (policy,) = re.findall(r'http-equiv="Content-Security-Policy" content="([^"]*)"', page)
+    assert html.unescape(policy).startswith(
+        "default-src 'none'; script-src " + " ".join(f"'sha256-{each}'" for each in hashes)
+    )
+    assert "unsafe" not in html.unescape(policy).replace("style-src 'unsafe-inline'", "")
+    assert not re.search(r"https?:|@import|url\(", re.sub(r"<script>.*?</script>", "", page, flags=re.DOTALL))
     assert TRADE in structure.text
     assert BOOK.partition("/")[0] in structure.text
 
@@ -111,13 +133,34 @@ def test_page_shows_the_published_aggregates(output: Any) -> None:
     assert all(digest in page for digest in hashes.values())
 
 
+def test_page_shows_the_tail_of_the_whole_book(output: Any) -> None:
+    markup = Path(report(output.settings(), output.published).path).read_text()
+    page = Structure(markup[markup.index('<section id="tail">') : markup.index('<section id="risk">')]).text
+    tables = {
+        name: pq.read_table(next((output.path / "published" / name).glob("*/*.parquet")), partitioning=None).to_pylist()
+        for name in ("var", "var_components", "book_pnl", "limit_checks")
+    }
+    figures = [row for row in tables["var"] if row["level"] == 0]
+    components = [row for row in tables["var_components"] if row["level"] == 0 and row["component_kind"] == "book"]
+    assert figures
+    assert components
+    for value in (*(row["value_base"] for row in figures), *(row["component_base"] for row in components)):
+        assert value is None or abs(value) < 1.0 or f"{value:,.0f}".replace("-", "−") in page
+    (pnl,) = (r["pnl"] for r in tables["book_pnl"] if (r["level"], r["scenario_set"]) == (0, "historical"))
+    assert f"P&L of the last {len(pnl)} moves" in page
+    assert f"{min(pnl):,.0f}".replace("-", "−") in page
+    statuses = [row["status"] for row in tables["limit_checks"]]
+    for status in ("ok", "warning", "breach"):
+        assert f"{statuses.count(status):,} {status}" in page
+
+
 def test_unpublished_run_shows_the_same_risk(output: Any, tmp_path: Path) -> None:
     pages = []
     for k, name in enumerate((output.published, output.blocks)):
         path = tmp_path / f"{k}.html"
         assert report(output.settings(), name, str(path)).path == str(path)
         page = path.read_text()
-        pages.append(page[page.index('<section id="risk">') : page.index('<section id="time">')])
+        pages.append(page[page.index('<section id="risk">') : page.index('<section id="failures">')])
     assert pages[0] == pages[1]
     assert not (output.folder(output.blocks) / "report.html").exists()
 
@@ -163,6 +206,24 @@ def test_too_many_blocks_are_drawn_as_cells(two_runs: Any, monkeypatch: pytest.M
 def test_coverage_of_a_line_by_intervals() -> None:
     covered = timings._covered(np.array([0.0, 0.25, 0.6]), np.array([0.5, 0.25, 0.6]), 4)
     assert covered == pytest.approx([0.25, 0.5, 0.15, 0.25])
+
+
+def test_charts_are_those_that_were_made() -> None:
+    templates = Path(report_page.__file__).parent / "templates"
+    digest, name = (templates / "charts.sha256").read_text().split()
+    content = (templates / name).read_bytes()
+    assert hashlib.sha256(content).hexdigest() == digest
+    assert b"</script" not in content
+    made_of = json.loads((Path(__file__).parents[3] / "tools/charts/package.json").read_text())["dependencies"]
+    assert content.startswith(f"/*! Apache ECharts {made_of['echarts']} (Apache-2.0)".encode())
+    assert "Apache License" in (templates / "charts.LICENSE").read_text()
+
+
+@pytest.mark.parametrize("value", ["</script><!--", "<script>", "a&b", "\u2028"])
+def test_data_in_a_script_cannot_end_it(value: str) -> None:
+    text = report_page.script_json({value: [value, 1.5, None]})
+    assert not set("<>&") & set(text)
+    assert json.loads(text) == {value: [value, 1.5, None]}
 
 
 def test_command(output: Any, tmp_path: Path) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 from par_quotes import AS_OF, CREDIT, LONG, Rows, cds_spreads, par_rates, point, table_of
 
@@ -140,12 +143,44 @@ def test_curves_that_need_each_other_are_both_named() -> None:
     assert found.left_out == {("zero_rate", "EUR.EURIBOR3M"), ("zero_rate", "EUR.EURIBOR6M")}
 
 
-def test_basis_between_overnight_indices_is_refused() -> None:
-    conventions = Conventions(
-        discount_curves={"USD": "USD.SOFR"}, curves={"USD.FEDFUNDS": CurveConvention(against="USD.SOFR")}
-    )
-    (fault,) = _made(SOUND + par_rates("USD.FEDFUNDS", "basis", {"1Y": 0.001}), conventions).faults
-    assert "between two overnight indices" in fault.message
+@pytest.mark.parametrize(
+    ("name", "instrument", "convention", "said"),
+    [
+        ("EUR.EURIBOR3M", "swap", {"payment_lag": 2}, "swaps of a term index have no payment_lag"),
+        ("EUR.EURIBOR3M", "swap", {"payment_calendar": "GBLO"}, "leave them out of market.curves.EUR.EURIBOR3M"),
+        (
+            "EUR.EURIBOR3M",
+            "basis",
+            {"against": "EUR.ESTR", "payment_calendar": "GBLO"},
+            "basis swaps have no paym",
+        ),
+        (
+            "EUR.USDCSA",
+            "basis",
+            {"against": "USD.SOFR", "payment_calendar": "GBLO"},
+            "-currency swaps have no payme",
+        ),
+        (
+            "EUR.USDCSA",
+            "basis",
+            {"against": "USD.SOFR", "averaging": "averaged"},
+            "-currency swaps are not averaged",
+        ),
+        (
+            "EUR.USDCSA",
+            "basis",
+            {"against": "USD.SOFR", "resetting": "own", "payment_lag": 2},
+            "reset have no payme",
+        ),
+    ],
+)
+def test_conventions_that_a_kind_of_quote_cannot_have(
+    name: str, instrument: str, convention: dict[str, Any], said: str
+) -> None:
+    conventions = replace(CONVENTIONS, curves={name: CurveConvention(**convention)})
+    (fault,) = _made(SOUND + ESTR + par_rates(name, instrument, {"1Y": 0.02}), conventions).faults
+    assert fault.rule == "bad instrument"
+    assert said in fault.message
 
 
 @pytest.mark.parametrize("spread", [-0.01, 20.0])

@@ -1,0 +1,1 @@
+"""Analyses: what is made of a day's result tables, a file each."""

@@ -1,0 +1,26 @@
+"""What is known of a file from whoever wrote it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+Key = tuple[str, str]
+"""Book and trade_id: the first two columns of the order of every table with a row a trade."""
+
+
+@dataclass(frozen=True)
+class WrittenFile:
+    """A file as it was written; `path` is relative to the store's root."""
+
+    path: str
+    rows: int
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Piece(WrittenFile):
+    """A file of rows in their table's order, with the keys of its first and its last row."""
+
+    first: Key
+    last: Key

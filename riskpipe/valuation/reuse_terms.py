@@ -1,0 +1,94 @@
+"""What a run takes over of an earlier one, as it was found when the run was planned and is stored beside the plan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from riskpipe.plan.block import Block
+from riskpipe.store.parquet import ChangedFileError, read_parquet
+from riskpipe.store.run_folder import RunFolder
+from riskpipe.store.sealed import unsealed
+
+REUSED_BLOCKS = pa.schema(
+    [("block_id", pa.string()), ("earlier", pa.list_(pa.string())), ("taken", pa.binary()), ("trades", pa.int64())]
+)
+"""`earlier`: ids of the earlier run's blocks; `taken`: a bit for each row of the block's range, the first one highest;
+`trades`: how many bits are set."""
+
+REUSED_FILES = pa.schema(
+    [
+        ("block_id", pa.string()),
+        ("scenario_start", pa.int64()),
+        ("table", pa.string()),
+        ("path", pa.string()),
+        ("sha256", pa.string()),
+    ]
+)
+"""The files of the earlier run's blocks."""
+
+
+@dataclass(frozen=True)
+class ReuseTerms:
+    """What a run takes over of another.
+
+    :param measures: of which numbers are taken over. :param sets: scenario set -> its first column in the earlier run.
+    :param stored: sets whose vectors the earlier run kept.
+    """
+
+    run_id: str
+    measures: tuple[str, ...]
+    sets: Mapping[str, int]
+    stored: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class EarlierFile:
+    """A file of a block of the earlier run."""
+
+    scenario_start: int
+    table: str
+    path: str
+    sha256: str
+
+
+def read_reuse(folder: RunFolder) -> dict[str, Any]:
+    """reuse.json. :raises StorageError: it is missing or damaged."""
+    try:
+        return unsealed(folder.store.read_bytes(folder.reuse))
+    except ValueError as error:
+        where = folder.store.full_path(folder.reuse)
+        raise ChangedFileError(f"{where} is damaged ({error}), the run cannot go on: start a new one") from error
+
+
+class Reuse:
+    """What was found when the run was planned."""
+
+    def __init__(
+        self, folder: RunFolder, terms: ReuseTerms, counts: Mapping[str, Any], checksums: Callable[[str], str]
+    ) -> None:
+        """:param counts: for people: of which run, how many trades. :param checksums: of the run's files by path."""
+        self.terms, self.counts = terms, counts
+        blocks = read_parquet(folder.store, folder.reused_blocks, sha256=checksums(folder.reused_blocks))
+        files = read_parquet(folder.store, folder.reused_files, sha256=checksums(folder.reused_files))
+        self._blocks = {row["block_id"]: (row["earlier"], row["taken"]) for row in blocks.to_pylist()}
+        self._files: dict[str, list[EarlierFile]] = {}
+        for row in files.to_pylist():
+            self._files.setdefault(row.pop("block_id"), []).append(EarlierFile(**row))
+
+    def rows(self, block: Block) -> NDArray[np.bool_]:
+        """bool[row_stop - row_start], of a block of the plan; of parts of one nothing is taken over."""
+        n = block.row_stop - block.row_start
+        _, taken = self._blocks.get(block.block_id, ((), b""))
+        if not taken:
+            return np.zeros(n, np.bool_)
+        return np.unpackbits(np.frombuffer(taken, np.uint8), count=n).astype(np.bool_)
+
+    def files(self, block: Block, table: str) -> list[EarlierFile]:
+        earlier, _ = self._blocks[block.block_id]
+        return [file for name in earlier for file in self._files[name] if file.table == table]

@@ -1,0 +1,176 @@
+"""What trades contribute to books' figures of the tail: only the scenarios that are in a tail are priced, once more.
+
+Nobody has to keep the P&L vectors of all trades for it; those of small books are still in memory. Which scenarios a
+figure is made of, and how much of each, is known when the books' vectors are added up
+(`riskpipe.measures.tail_risk.tail_weights`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from riskpipe.arrays import FloatArray
+from riskpipe.plan.block import Block
+from riskpipe.store.location import open_store
+from riskpipe.store.parquet import atomic_parquet, read_parquet
+from riskpipe.store.trade_components import COMPONENTS
+from riskpipe.store.written_files import WrittenFile
+from riskpipe.valuation.context import Context, open_context
+from riskpipe.valuation.priced_again import PricedAgain, RecordedFile, price_again
+from riskpipe.valuation.recent_vectors import TAIL_SET
+
+TAILS = pa.schema(
+    [
+        pa.field("definition", pa.string(), False),
+        pa.field("book", pa.string(), False),
+        pa.field("scenarios", pa.list_(pa.field("item", pa.int64(), False)), False),
+        pa.field("weights", pa.list_(pa.field("item", pa.float64(), False)), False),
+    ]
+)
+"""Figures of books: the scenarios of the set that each is made of, ascending, and how much of their losses it is."""
+
+
+@dataclass(frozen=True)
+class TailBlock:
+    """A block as it was valued.
+
+    :param without: rows, as the block counts them, of trades that have no vector or another block's.
+    """
+
+    block: Block
+    without: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class TailPayload:
+    """Components of some blocks' trades.
+
+    :param name: of the file that is made; follows from all that it is made of.
+    :param tails: a file of `TAILS`, of the scenario set `TAIL_SET`.
+    :param most: so many trades of each figure and book are kept, the largest. :param seconds: what it may take.
+    """
+
+    root: str
+    run_id: str
+    name: str
+    blocks: tuple[TailBlock, ...]
+    tails: RecordedFile
+    most: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class LargestPayload:
+    """Files of components that become one with the largest."""
+
+    root: str
+    run_id: str
+    name: str
+    files: tuple[RecordedFile, ...]
+    most: int
+
+
+def tail_components(payload: TailPayload) -> WrittenFile:
+    """Price the tails of some trades, where this process has not kept their vectors, and keep their components.
+
+    :raises InputChangedError: a trade file is not the planned one.
+    :raises StorageError: something cannot be read or written.
+    """
+    context = open_context(payload.root, payload.run_id)
+    tails = _tails(payload.root, payload.tails)
+    pieces = [piece for each in payload.blocks for piece in _components(context, each, tails)]
+    path = context.folder.combined_file(payload.name)
+    return _written(context, path, largest(pa.concat_tables([COMPONENTS.empty_table(), *pieces]), payload.most))
+
+
+def largest_components(payload: LargestPayload) -> WrittenFile:
+    """The largest components of several files, in one."""
+    context = open_context(payload.root, payload.run_id)
+    found = context.store.overlapped(
+        lambda file: read_parquet(context.store, file.path, sha256=file.sha256), payload.files
+    )
+    path = context.folder.combined_file(payload.name)
+    return _written(context, path, largest(pa.concat_tables(found), payload.most))
+
+
+def _written(context: Context, path: str, components: pa.Table) -> WrittenFile:
+    with atomic_parquet(context.store, path, COMPONENTS, transient=True) as sink:
+        sink.write(components)
+    return sink.written
+
+
+def largest(components: pa.Table, most: int) -> pa.Table:
+    """The largest of each definition and book, in order.
+
+    The same whatever the order and the pieces, since no trade is in it twice.
+    """
+    size = pc.abs(components["component_base"])
+    ordered = components.append_column("size", size).sort_by(
+        [("definition", "ascending"), ("book", "ascending"), ("size", "descending"), ("trade_id", "ascending")]
+    )
+    if not ordered.num_rows:
+        return ordered.drop_columns(["size"])
+    codes = [ordered[name].combine_chunks().dictionary_encode().indices.to_numpy() for name in ("definition", "book")]
+    first = np.flatnonzero(np.concatenate([[True], np.logical_or(*(np.diff(code) != 0 for code in codes))]))
+    place = np.arange(ordered.num_rows) - np.repeat(first, np.diff([*first, ordered.num_rows]))
+    return ordered.drop_columns(["size"]).filter(pa.array(place < most))
+
+
+@dataclass(frozen=True)
+class _Tail:
+    """One figure of one book. :param at: int64[k], of its scenarios, within all that are priced."""
+
+    definition: str
+    book: str
+    at: NDArray[np.int64]
+    weights: FloatArray
+
+    def components(self, pnl: FloatArray) -> FloatArray:
+        """float64[n], scenario after scenario: a trade's bits are its own. :param pnl: float64[n, scenarios]."""
+        total = np.zeros(len(pnl))
+        for column, weight in zip(self.at.tolist(), self.weights.tolist(), strict=True):
+            total -= weight * pnl[:, column]
+        return total
+
+
+@dataclass(frozen=True)
+class _Tails:
+    """:param scenarios: int64[m], of the set, ascending: those of all tails."""
+
+    scenarios: NDArray[np.int64]
+    tails: Sequence[_Tail]
+
+
+@lru_cache(maxsize=2)
+def _tails(root: str, file: RecordedFile) -> _Tails:
+    table = read_parquet(open_store(root), file.path, sha256=file.sha256)
+    scenarios = np.unique(table["scenarios"].combine_chunks().flatten().to_numpy())
+    tails = [
+        _Tail(row["definition"], row["book"], np.searchsorted(scenarios, row["scenarios"]), np.array(row["weights"]))
+        for row in table.to_pylist()
+    ]
+    return _Tails(scenarios, tails)
+
+
+def _components(context: Context, of: TailBlock, tails: _Tails) -> Iterator[pa.Table]:
+    for priced in _under(context, of, tails.scenarios):
+        for tail in tails.tails:
+            mine = np.flatnonzero(priced.of_book(tail.book) & priced.is_good)
+            components = pa.array(tail.components(priced.pnl[mine]))
+            names = (pa.repeat(pa.scalar(name, pa.string()), len(mine)) for name in (tail.definition, tail.book))
+            yield pa.table([*names, priced.trade_ids.take(pa.array(mine)), components], COMPONENTS)
+
+
+def _under(context: Context, of: TailBlock, scenarios: NDArray[np.int64]) -> Iterable[PricedAgain]:
+    kept = context.recent_vectors.of(of.block)
+    if kept is None:
+        columns = scenarios + context.scenarios.columns_of(TAIL_SET).start
+        return price_again(context, of.block, of.without, TAIL_SET, columns)
+    return [PricedAgain(each.trades, each.pnl[:, scenarios], ~np.isin(each.rows, of.without)) for each in kept]

@@ -1,0 +1,157 @@
+"""`--since`: what has not changed is taken over of an earlier run, and the results are those of a fresh one."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from published import bits, numbers, published
+from random_changes import Desk
+
+from riskpipe.config import load_settings
+from riskpipe.errors import UsageError
+from riskpipe.plan.accounting import RunStatus, SilentObserver
+from riskpipe.plan.selection import Selection
+from riskpipe.runs.publication import Publication
+from riskpipe.sample import write_sample
+from riskpipe.workflows.plan import plan
+from riskpipe.workflows.run import run
+
+MEASURES = ["pv", "delta", "dv01", "curve_dv01", "cashflows", "stress", "historical_var"]
+CHANGES = int(os.environ.get("RISKPIPE_CHANGES", "12"))
+"""Of the campaign."""
+
+
+@pytest.fixture(scope="module")
+def priced(tmp_path_factory) -> Path:
+    """A small book with a run in `output`."""
+    directory = tmp_path_factory.mktemp("reuse") / "book"
+    products = {"interest_rate_swap": 0.4, "fx_forward": 0.2, "equity_option": 0.2, "bond": 0.2}
+    write_sample(directory, trades=40, scenarios=8, seed=3, products=products)
+    assert value(directory, "output").state == "complete"
+    return directory
+
+
+@pytest.fixture
+def book(priced, tmp_path) -> Path:
+    return Path(shutil.copytree(priced, tmp_path / "book"))
+
+
+def settings_of(book: Path, output: str, *assignments: str):
+    given = ("cluster.kind=serial", f"output={book / output}", f"measures=[{', '.join(MEASURES)}]", *assignments)
+    return load_settings(book / "riskpipe.yaml", assignments=given, environment={})
+
+
+def value(book: Path, output: str, *assignments: str, since: str | None = None) -> RunStatus:
+    settings = settings_of(book, output, *assignments)
+    every = Publication(None, replace_day=True)
+    return run(settings, Selection(), resume="never", since=since, publication=every, observer=SilentObserver())
+
+
+def assert_same_results(one: Path, other: Path) -> None:
+    """Every published table but `reuse`, to the bit."""
+    tables = {path.name for path in (one / "published").iterdir()} - {"reuse"}
+    assert tables == {path.name for path in (other / "published").iterdir()} - {"reuse"}
+    for table in sorted(tables):
+        a, b = numbers(one, table), numbers(other, table)
+        assert a.schema == b.schema
+        for name in a.column_names:
+            assert bits(a[name]).equals(bits(b[name])), (table, name)
+
+
+def rewritten(path: Path, name: str, row: int, change) -> None:
+    table = pq.read_table(path)
+    values = table[name].to_numpy().copy()
+    values[row] = change(values[row])
+    k = table.schema.get_field_index(name)
+    pq.write_table(table.set_column(k, table.schema.field(k), pa.array(values)), path)
+
+
+def differences(output: Path) -> set[tuple[str, str, str, int]]:
+    return {(row["what"], row["name"], row["why"], row["trades"]) for row in published(output, "reuse").to_pylist()}
+
+
+def test_nothing_changed(book) -> None:
+    status = value(book, "output", since="latest")
+
+    assert status.reuse is not None
+    assert (status.reuse["taken_over"], status.reuse["priced"]) == (40, 0)
+    assert status.numbers.planned == status.numbers.ok + status.numbers.not_applicable
+    assert not differences(book / "output")
+
+
+def test_a_spot_a_trade_a_measure(book) -> None:
+    market = pq.read_table(book / "data" / "market.parquet")
+    spot = market["factor"].to_pylist().index("spot:SPX")
+    rewritten(book / "data" / "market.parquet", "value", spot, lambda level: level * 1.01)
+    (bonds,) = (book / "data" / "portfolio" / "bond").glob("*.parquet")
+    rewritten(bonds, "quantity", 2, lambda quantity: quantity + 1.0)
+    amended = pq.read_table(bonds)["trade_id"][2].as_py()
+    (swaps,) = (book / "data" / "portfolio" / "interest_rate_swap").glob("*.parquet")
+    table = pq.read_table(swaps)
+    pq.write_table(table.slice(1), swaps)
+    with_vega = f"measures=[{', '.join([*MEASURES, 'vega'])}]"
+
+    status = value(book, "output", with_vega, since="latest")
+    assert status.state == "complete", status.messages
+    value(book, "fresh", with_vega)
+
+    assert_same_results(book / "output", book / "fresh")
+    options = pq.read_table(book / "data" / "portfolio" / "equity_option", columns=["underlying"])["underlying"]
+    on_spx = options.to_pylist().count("SPX")
+    assert status.reuse is not None
+    assert status.reuse["priced"] == on_spx + 1
+    found = differences(book / "output")
+    assert {("trade", amended, "amended", 1), ("trade", table["trade_id"][0].as_py(), "gone", 1)} <= found
+    assert ("measure", "vega", "new", 39) in found
+    assert any(what == "factor" and name == "spot:SPX" and n == on_spx for what, name, _, n in found)
+
+
+def test_a_lost_file_takes_nothing_from_the_results(book, recorder) -> None:
+    first = next((book / "output" / "runs").glob("*/blocks/valuations/*.parquet"))
+    first.write_bytes(first.read_bytes()[:-1] + b"x")
+    settings = settings_of(book, "output")
+
+    status = run(settings, Selection(), resume="never", since="latest", observer=recorder)
+    value(book, "fresh")
+
+    assert_same_results(book / "output", book / "fresh")
+    assert any("are not what was written: their trades are priced" in text for text in status.messages)
+
+
+def test_the_plan_says_what_is_taken_over(book) -> None:
+    (file,) = (book / "data" / "portfolio" / "fx_forward").glob("*.parquet")
+    table = pq.read_table(file)
+    pq.write_table(table.take(np.arange(len(table))[::-1]), file)
+
+    report = plan(settings_of(book, "output"), Selection(), since="latest")
+
+    assert report.reuse is not None
+    assert (report.reuse["taken_over"], report.reuse["priced"], report.reuse["differences"]) == (40, 0, [])
+
+
+def test_no_run_of_the_day(book) -> None:
+    with pytest.raises(UsageError, match="no run of 2026-11-20 has ended"):
+        plan(settings_of(book, "elsewhere"), Selection(), since="latest")
+
+
+@pytest.mark.slow
+def test_any_changes(tmp_path) -> None:
+    """A run after the other, each of the one before, against fresh ones."""
+    book = tmp_path / "book"
+    seed = random.randrange(2**32)
+    write_sample(book, trades=90, scenarios=18, seed=5)
+    desk = Desk(book / "data", random.Random(seed), [*MEASURES, "gamma", "theta", "theta_roll"])
+    value(book, "output", *desk.assignments())
+    while len(desk.told) < CHANGES:
+        for _ in range(desk.random.choice((1, 1, 2, 5))):
+            desk.change()
+        value(book, "output", *desk.assignments(), since="latest")
+        value(book, "fresh", *desk.assignments())
+        assert_same_results(book / "output", book / "fresh")
