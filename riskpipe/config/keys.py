@@ -30,8 +30,12 @@ def root() -> Schema:
 
 
 def schema_text() -> str:
-    """The JSON schema for editors."""
-    return json.dumps(root(), indent=2) + "\n"
+    """The JSON schema for editors, with the measures of other packages that are installed here."""
+    from riskpipe.measures.catalogue import known_families  # with all that makes numbers
+
+    schema = json.loads(json.dumps(root()))
+    schema["properties"]["measures"]["items"]["enum"] += known_families().further
+    return json.dumps(schema, indent=2) + "\n"
 
 
 def schema_at(path: Path) -> Schema | None:

@@ -35,6 +35,7 @@ from riskpipe.config.telling_section import LineageSettings, MetricsSettings, No
 from riskpipe.config.values import (
     RELATIVE_DAYS,
     CurrencyCode,
+    Further,
     GroupName,
     Location,
     OneOf,
@@ -50,7 +51,15 @@ from riskpipe.market.factors import Return
 from riskpipe.measures.measure_names import EXPLAIN, MEASURES, PNL_SETS, SIMULATED, QuoteBumps
 from riskpipe.plan.accounting import PublishRule
 
-Measure = Annotated[str, OneOf(MEASURES)]
+
+def _further_measures() -> Further:
+    from riskpipe.measures.catalogue import known_families  # with all that makes numbers: for other names alone
+
+    known = known_families()
+    return known.further, tuple(known.broken.values())
+
+
+Measure = Annotated[str, OneOf(MEASURES, _further_measures)]
 ValuationDate = Annotated[
     date,
     BeforeValidator(valuation_date),

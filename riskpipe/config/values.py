@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
 from fractions import Fraction
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, GetCoreSchemaHandler, WithJsonSchema
+from pydantic import BeforeValidator, Field, GetCoreSchemaHandler, ValidatorFunctionWrapHandler, WithJsonSchema
 from pydantic_core import PydanticCustomError, core_schema
 
 UNITS = {
@@ -21,6 +21,7 @@ SIZE_PATTERN = r"^\s*(\d+(?:\.\d+)?)\s*(|B|kB|MB|GB|TB|KiB|MiB|GiB|TiB)\s*$"
 PAIR_PATTERN = r"^([A-Z]{3})(?!\1)[A-Z]{3}$"
 
 RELATIVE_DAYS = ("today", "previous-business-day")
+Further = tuple[tuple[str, ...], tuple[str, ...]]
 FIRST_DAY, LAST_DAY = date(1950, 1, 1), date(2099, 12, 31)
 
 
@@ -103,13 +104,28 @@ def currency_pair(value: object) -> str:
 
 
 class OneOf:
-    """In an annotation: text that is one of the names of a catalogue."""
+    """In an annotation: text that is one of the names of a catalogue.
 
-    def __init__(self, names: Iterable[str]) -> None:
+    :param further: asked when a name is none of these: those of other packages, and what is wrong with some of them.
+    """
+
+    def __init__(self, names: Iterable[str], further: Callable[[], Further] | None = None) -> None:
         self.names = [str(name) for name in names]
+        self._further = further
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        return core_schema.literal_schema(self.names)
+        own = core_schema.literal_schema(self.names)
+        return own if self._further is None else core_schema.no_info_wrap_validator_function(self._any, own)
+
+    def _any(self, value: object, own: ValidatorFunctionWrapHandler) -> object:
+        if not isinstance(value, str) or value in self.names or self._further is None:
+            return own(value)
+        names, broken = self._further()
+        if value in names:
+            return value
+        if not names and not broken:
+            return own(value)
+        raise unwanted("; ".join([f"one of {', '.join([*self.names, *names])}", *broken]))
 
 
 Size = Annotated[

@@ -14,7 +14,7 @@ from riskpipe.config import Settings
 from riskpipe.errors import Level
 from riskpipe.inputs.inspection import Inspection
 from riskpipe.market.factors import MarketFault, fault
-from riskpipe.measures.catalogue import ADDITIVE_MEASURES
+from riskpipe.measures.catalogue import additive_measures
 from riskpipe.plan.survey import Fault
 from riskpipe.store.columns import ColumnKind, can_read, read_column
 from riskpipe.store.dataset import DataSet
@@ -114,7 +114,7 @@ def _row_faults(
     settings: Settings, limits: Sequence[tuple[int, Limit]], stresses: Collection[str] | None
 ) -> Iterator[MarketFault]:
     figures = sorted(each.name for each in settings.risk.var)
-    known = [*ADDITIVE_MEASURES, "stress", *AGGREGATED_TAILS, FIGURES_OF_THE_TAIL]
+    known = [*additive_measures(), "stress", *AGGREGATED_TAILS, FIGURES_OF_THE_TAIL]
     names: dict[str, Collection[str]] = {FIGURES_OF_THE_TAIL: figures}
     if stresses is not None:
         names["stress"] = stresses

@@ -32,6 +32,7 @@ from riskpipe.market.model import MarketModel
 from riskpipe.market.scenarios import ScenarioSet
 from riskpipe.market.snapshot import MarketSnapshot
 from riskpipe.market.stresses import EMPTY
+from riskpipe.measures.catalogue import known_families, measure_versions
 from riskpipe.measures.measure_names import PNL_SETS
 from riskpipe.measures.pnl_sets import pnl_sets
 from riskpipe.measures.run_scenarios import Scenarios
@@ -125,6 +126,7 @@ class OpenedInputs(_Inputs):
             self.settings.sha256,
             selection.canonical(("book", "product", "trade")),
             __version__,
+            *([sorted(versions.items())] if (versions := measure_versions(self.settings.measures)) else ()),
             *([sorted(self.calendars.items())] if self.calendars else ()),
         ]
         return {
@@ -232,7 +234,7 @@ def _open_portfolio(inspection: Inspection, selection: Selection) -> tuple[tuple
         message = problem.message + _WAYS_OUT.get(problem.rule, "")
         fault = Fault(problem.level, "portfolio", problem.path, "", problem.rule, 0, (), message)
         inspection.add(fault, blocking=problem.level == Level.ERROR)
-    for name, message in inspection.products.broken.items():
+    for name, message in (*inspection.products.broken.items(), *known_families().broken.items()):
         inspection.add(Fault(Level.WARNING, "portfolio", name, "", "broken plug-in", 0, (), message), blocking=False)
     for name in found.products:
         if name not in inspection.products and selection.any_product(name):

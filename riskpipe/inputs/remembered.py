@@ -33,6 +33,7 @@ from riskpipe.market.model import MarketModel
 from riskpipe.market.point_table import MARKET_SCHEMA
 from riskpipe.market.scenarios import ScenarioSet
 from riskpipe.market.snapshot import MarketSnapshot
+from riskpipe.measures.catalogue import measure_versions
 from riskpipe.measures.run_scenarios import Scenarios
 from riskpipe.plan.selection import Selection
 from riskpipe.store.kept import Kept, KeptResults
@@ -96,6 +97,8 @@ def remembered_scenarios(
     locations = {"market": inspection.settings.inputs.market, **scenario_locations(inspection.settings)}
     of_previous = None if previous is None else [previous.as_of.isoformat(), previous.market.sha256]
     name = _name("scenarios", inspection, _OF_THE_RUN, locations, selection.canonical(("scenario",)), of_previous)
+    if measure_versions(inspection.settings.measures):
+        name = None  # of another package's code nobody could tell that it has changed
     found = None if name is None else kept.find(name)
     if found is not None:
         with suppress(StorageError):

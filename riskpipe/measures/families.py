@@ -58,6 +58,8 @@ class Subject:
 class Family(ABC):
     """One set of bump columns and the measures made of it.
 
+    :cvar version: of a family of another package, raised when its numbers change: no run mixes two. riskpipe's own go
+        by riskpipe's.
     :cvar kinds: factor kinds that some subject bumps.
     :cvar central: the first two columns of a subject are up and down from today's levels.
     :cvar by_first: only a trade that depends on a subject's first factor has its numbers; else, on any of its factors.
@@ -71,6 +73,7 @@ class Family(ABC):
     """
 
     name: ClassVar[str]
+    version: ClassVar[int] = 1
     measures: ClassVar[tuple[str, ...]]
     kinds: ClassVar[tuple[str, ...]]
     width: ClassVar[int] = 1
@@ -108,6 +111,22 @@ class Family(ABC):
         :param shift: the size of the bump in units of the factor.
         """
         return {self.measures[0]: values[:, 0] - base}
+
+
+def check_subject(family: Family, subject: Subject, snapshot: MarketSnapshot) -> None:
+    """:raises ValueError: it does not bump what its family says."""
+    factors = np.asarray(subject.factors)
+    if len(subject.levels) != family.width:
+        raise ValueError(f"{subject.label!r} has {len(subject.levels)} columns in place of {family.width}")
+    if factors.dtype.kind not in "iu" or factors.ndim != 1 or len(np.unique(factors)) != len(factors):
+        raise ValueError(f"the factors of {subject.label!r} are no array of positions, each once")
+    if len(factors) and not 0 <= factors.min() <= factors.max() < len(snapshot):
+        raise ValueError(f"{subject.label!r} bumps factors that the market does not have")
+    if strange := {snapshot.kinds[k] for k in factors}.difference(family.kinds):
+        raise ValueError(f"{subject.label!r} bumps {', '.join(sorted(strange))}, which are not among its `kinds`")
+    for levels in subject.levels:
+        if np.shape(levels) != factors.shape or not np.isfinite(levels).all():
+            raise ValueError(f"the levels of {subject.label!r} are not one finite number for each of its factors")
 
 
 def groups_of(snapshot: MarketSnapshot, kinds: tuple[str, ...]) -> Iterator[FactorGroup]:

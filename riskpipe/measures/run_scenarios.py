@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from riskpipe.errors import Level
+from riskpipe.errors import Level, UsageError, described
 from riskpipe.market.conventions import Conventions
 from riskpipe.market.declared_stresses import declared_columns
 from riskpipe.market.derived import Derivative, Unmade
@@ -21,8 +21,8 @@ from riskpipe.market.scenarios import ScenarioSet, ScenarioSetBuilder, stress_co
 from riskpipe.market.snapshot import MarketFault, MarketSnapshot
 from riskpipe.market.stress_terms import NO_STRESSES, DeclaredStresses
 from riskpipe.market.stresses import EMPTY, LEFT_OUT, Column
-from riskpipe.measures.catalogue import families
-from riskpipe.measures.families import Bumps
+from riskpipe.measures.catalogue import families, is_own
+from riskpipe.measures.families import Bumps, Family, Subject, check_subject
 from riskpipe.measures.measure_names import EXPLAIN, NESTED, PNL_SETS
 from riskpipe.measures.pnl_sets import PnlSet
 from riskpipe.measures.simulated_scenarios import add_simulated, simulation_of
@@ -140,7 +140,7 @@ def build_scenarios(
         bump_faults += family.faults(snapshot, bumps)
         first_of_family = True
         anew = family.total == "none" and bumps.quotes == "rebootstrap"
-        for subject in family.subjects(snapshot, bumps, rules.conventions):
+        for subject in _subjects(family, snapshot, bumps, rules.conventions):
             if family.total == "none" and not family.held and derivative.is_derived[subject.factors].all():
                 continue
             for k, levels in enumerate(subject.levels):
@@ -162,6 +162,23 @@ def build_scenarios(
     for step, factors, levels in explain:
         builder.add(step, PNL_SETS[EXPLAIN], factors, levels, exact=True)
     return Scenarios(builder.build(), tuple(stress_faults), tuple(declared_faults), of_histories, tuple(bump_faults))
+
+
+def _subjects(family: Family, snapshot: MarketSnapshot, bumps: Bumps, conventions: Conventions) -> Iterable[Subject]:
+    """Of another package's family: looked at, for a bug there is none of riskpipe's.
+
+    :raises UsageError: its code raises, or its subjects are not what the family says.
+    """
+    if is_own(family):
+        return family.subjects(snapshot, bumps, conventions)
+    try:
+        subjects = list(family.subjects(snapshot, bumps, conventions))
+        for subject in subjects:
+            check_subject(family, subject, snapshot)
+    except Exception as error:
+        message = f"the measures {', '.join(family.measures)} of {type(family).__module__} cannot be made"
+        raise UsageError(f"{message}: {described(error)}; take them out of `measures`, or mend the package") from error
+    return subjects
 
 
 def _add_history(

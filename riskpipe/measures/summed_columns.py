@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from riskpipe.market.scenarios import BASE, ScenarioSet
-from riskpipe.measures.catalogue import ADDITIVE_MEASURES
+from riskpipe.measures.catalogue import additive_measures
 from riskpipe.measures.measure_names import EXPLAIN
 from riskpipe.measures.pnl_sets import pnl_set, pnl_sets
 
@@ -23,7 +23,7 @@ class Summed(NamedTuple):
 
 def all_summed(scenarios: ScenarioSet, measures: tuple[str, ...]) -> Iterator[Summed]:
     """What a run with these measures sums."""
-    yield from (Summed(BASE, measure) for measure in measures if measure in ADDITIVE_MEASURES)
+    yield from (Summed(BASE, measure) for measure in measures if measure in additive_measures())
     wanted = [measure for measure in measures if measure != EXPLAIN]
     yield from (Summed(each.name, each.measure) for each in pnl_sets(scenarios.sets) if each.measure in wanted)
 

@@ -11,7 +11,7 @@ from riskpipe.arrays import FloatArray
 from riskpipe.kernels.greedy_cuts import cut_rows
 from riskpipe.market.scenarios import ScenarioSet
 from riskpipe.market.snapshot import MarketSnapshot
-from riskpipe.measures.catalogue import ADDITIVE_MEASURES, measures_of
+from riskpipe.measures.catalogue import additive_measures, measures_of
 from riskpipe.measures.pnl_sets import pnl_set
 
 BLOCKS_A_WORKER = 5
@@ -57,7 +57,7 @@ class ScenarioRange:
     @property
     def sums(self) -> int:
         """How many sums a block has of each of its books."""
-        return self.pnl_columns + len(set(self.measures) & set(ADDITIVE_MEASURES))
+        return self.pnl_columns + len(set(self.measures) & set(additive_measures()))
 
 
 def scenario_ranges(

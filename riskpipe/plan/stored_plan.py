@@ -60,6 +60,7 @@ class PlanHeader:
     totals: Mapping[str, Any]
     valuations: int = 0
     product_versions: Mapping[str, int] = field(default_factory=dict)
+    measure_versions: Mapping[str, int] = field(default_factory=dict)
     version: int = PLAN_VERSION
 
 

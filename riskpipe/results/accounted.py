@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from riskpipe.measures.catalogue import VALUATION_MEASURES
+from riskpipe.measures.catalogue import valuation_measures
 from riskpipe.plan.accounting import Counts
 from riskpipe.plan.block import BlockState
 from riskpipe.plan.state import Leaf
@@ -67,7 +67,7 @@ def _of_leaf(found: Findings, run: FoldedRun, leaf: Leaf) -> tuple[int, int]:
 def _hold_valuations(found: Findings, run: FoldedRun, leaf: Leaf) -> None:
     """A row for each trade and measure, by status no more than there are numbers."""
     block = leaf.block
-    measures = [measure for measure in block.measures if measure in VALUATION_MEASURES]
+    measures = [measure for measure in block.measures if measure in valuation_measures()]
     sha256 = run.state.sha256("valuations", block.block_id)
     if not measures or sha256 is None:
         return

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from riskpipe.arrays import FloatArray
 from riskpipe.results.alignment import FORMER_BOOK, Pair, Positions, coded, matched, row_codes, together
-from riskpipe.results.differences import ADDITIVE, Bounds, Compared, Mask, TableDiff, Total, beyond
+from riskpipe.results.differences import Bounds, Compared, Mask, TableDiff, Total, additive, beyond
 
 SAMPLES = 5
 _LOOKED_AT = 500
@@ -184,7 +184,7 @@ class Comparison:
             name = _group(code, texts, measures)
             total = totals.setdefault(name, Total())
             setattr(total, f"rows_{side}", getattr(total, f"rows_{side}") + int(count))
-            if name[1] in ADDITIVE:
+            if name[1] in additive():
                 setattr(total, side, (getattr(total, side) or 0.0) + float(number))
 
     def _sample(self, what: str, row: Callable[[int], dict[str, Any]], rows: int) -> None:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from fnmatch import fnmatchcase
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -15,12 +16,16 @@ from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
 from riskpipe.errors import UsageError
-from riskpipe.measures.catalogue import FAMILIES
+from riskpipe.measures.catalogue import known_families
 from riskpipe.store.table_schemas import SCHEMAS, SORT_KEYS
 
 Mask = NDArray[np.bool_]
 
-ADDITIVE = frozenset({"pv", *(m for family in FAMILIES if family.additive for m in family.measures)})
+
+@cache
+def additive() -> frozenset[str]:
+    """Measures whose rows add up: those by point, too."""
+    return frozenset({"pv", *(m for family in known_families().values() if family.additive for m in family.measures)})
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from riskpipe import __version__
 from riskpipe.errors import UsageError
+from riskpipe.measures.catalogue import family_of
 from riskpipe.plan.stored_plan import PlanHeader
 from riskpipe.products.catalogue import catalogue
 
@@ -20,6 +21,10 @@ def engine_differences(header: PlanHeader) -> list[str]:
         here = products[name].version if name in products else None
         if here != version:
             found.append(f"product {name} version {version}, here {'none' if here is None else here}")
+    for name, version in sorted(header.measure_versions.items()):
+        there = family_of(name)
+        if there is None or there.version != version:
+            found.append(f"measure {name} version {version}, here {'none' if there is None else there.version}")
     return found
 
 

@@ -18,6 +18,7 @@ from riskpipe.errors import InputError, Level, StorageError, UsageError
 from riskpipe.inputs.faults import explain, refuse
 from riskpipe.inputs.limit_input import unknown_books
 from riskpipe.inputs.opened import OpenedInputs, RefusedInputs, open_inputs
+from riskpipe.measures.catalogue import measure_versions
 from riskpipe.measures.measure_names import PNL_SETS
 from riskpipe.plan.costs import CostModel
 from riskpipe.plan.partition import Limits, ScenarioRange, scenario_ranges
@@ -171,6 +172,7 @@ def _header(
         cost_factors=dict(costs.factors),
         valuations=int(survey.valuations),
         product_versions={file.product: inputs.products[file.product].version for file in inputs.files},
+        measure_versions=measure_versions(settings.measures),
         totals=asdict(replace(totals, books=survey.books)),
     )
 

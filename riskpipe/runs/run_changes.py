@@ -15,7 +15,7 @@ from riskpipe.config.models import Settings
 from riskpipe.inputs.opened import OpenedInputs
 from riskpipe.market.factors import KINDS
 from riskpipe.market.model import MarketModel
-from riskpipe.measures.catalogue import families
+from riskpipe.measures.catalogue import families, measure_versions
 from riskpipe.measures.families import Bumps
 from riskpipe.measures.measure_names import EXPLAIN, PNL_SETS
 from riskpipe.measures.pnl_sets import pnl_sets
@@ -151,12 +151,16 @@ def _fresh_measures(
 ) -> Iterator[tuple[str, str]]:
     """Measures none of whose numbers are taken over, each with why."""
     sets = pnl_sets(inputs.scenarios.columns.sets)
+    versions, before = measure_versions(settings.measures), earlier.header.measure_versions
     for measure in settings.measures:
         if measure not in earlier.header.measures:
             yield measure, "new"
             continue
         if PNL_SETS.get(measure) in set(stored).difference(earlier.spec.stored_pnl):
             yield measure, "its P&L by trade was not kept"
+            continue
+        if measure in before and versions.get(measure) != before[measure]:
+            yield measure, f"version {versions.get(measure)} in place of {before[measure]}"
             continue
         made_of = [family.name for family in families((measure,))]
         made_of += [each.name for each in sets if each.measure == measure]

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from riskpipe.arrays import FloatArray
 from riskpipe.market.scenarios import BASE, ScenarioSet
 from riskpipe.market.snapshot import FactorGroup, MarketSnapshot
-from riskpipe.measures.catalogue import FAMILIES
+from riskpipe.measures.catalogue import known_families
 from riskpipe.measures.families import Family
 from riskpipe.valuation.bumps import FirstBumps
 
@@ -56,17 +56,15 @@ def market_changes(earlier: PricedMarket, later: PricedMarket, bumps_differ: boo
     changes = MarketChanges()
     before = _Before(earlier, later, changes)
     before.compare_today()
+    families = known_families()
     for name in later.scenarios.sets:
         if name == BASE:
             continue
         if name not in earlier.scenarios.sets:
             changes.sets[name] = "new"
             continue
-        before.compare_set(name, _FAMILIES.get(name), bumps_differ)
+        before.compare_set(name, families.get(name), bumps_differ)
     return changes
-
-
-_FAMILIES = {family.name: family for family in FAMILIES}
 
 
 class _Before:

@@ -8,8 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
+from riskpipe.errors import Reason, described
+from riskpipe.measures.catalogue import is_own
 from riskpipe.measures.families import Family
-from riskpipe.valuation.part import FAILED, NOT_APPLICABLE, OK, SEVERAL
+from riskpipe.valuation.part import FAILED, NOT_APPLICABLE, OK, SEVERAL, Part
 
 
 class FamilySums:
@@ -52,6 +54,36 @@ class FamilySums:
             for change in changes:
                 sums += change
             total[rows] = sums
+
+    def reduced(
+        self, part: Part, own: NDArray[np.int32], priced: tuple[FloatArray, FloatArray, float]
+    ) -> Mapping[str, FloatArray]:
+        """One subject's numbers, each by measure float64[m] of the trades at `own`.
+
+        Where another package's code raises, the trades are halved until those that do it stand alone: they fail for
+        its measures, and have all others.
+
+        :param priced: what `Family.reduce` takes.
+        """
+        family, (base, values, shift) = self.family, priced
+        if is_own(family):
+            return family.reduce(base, values, shift)
+        try:
+            numbers = family.reduce(base, values, shift)
+            return {measure: np.asarray(numbers[measure], np.float64).reshape(len(own)) for measure in self.totals}
+        except Exception as error:
+            failure = described(error)
+        if len(own) > 1:
+            middle = len(own) // 2
+            halves = [
+                self.reduced(part, own[some], (base[some], values[some], shift))
+                for some in (slice(0, middle), slice(middle, None))
+            ]
+            return {measure: np.concatenate([half[measure] for half in halves]) for measure in self.totals}
+        if not self.broken[own].all():
+            part.fail(own, family.name, Reason.PRICING_ERROR, failure)
+            self.broken[own] = True
+        return dict.fromkeys(self.totals, np.full(len(own), np.nan))
 
     def status(self) -> NDArray[np.uint8]:
         """uint8[n]"""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from riskpipe.arrays import FloatArray
 from riskpipe.kernels.sums import BYTES_A_SUM, accumulate
 from riskpipe.market.scenarios import BASE
-from riskpipe.measures.catalogue import ADDITIVE_MEASURES
+from riskpipe.measures.catalogue import additive_measures
 from riskpipe.measures.pnl_sets import pnl_set
 from riskpipe.plan.block import Block
 from riskpipe.plan.costs import SUM_RANGE_BYTES
@@ -49,7 +49,7 @@ def partial_sums(
 
 def _summed(block: Block, parts: Sequence[Part], pnl_first: Mapping[str, int]) -> Iterator[_Summed]:
     for measure in block.measures:
-        if measure in ADDITIVE_MEASURES:
+        if measure in additive_measures():
             yield _Summed(SumKey(BASE, measure, 0), 1)
     known = frozenset[str]().union(*(part.summed_sets for part in parts))
     for name, first in pnl_first.items():

@@ -264,7 +264,7 @@ class _Valuation:
             shift = self._bumps.size(family, subject)
             at = self._own(family, subject[0], rows)
             own, bumped = rows[at], values[at, mine]
-            numbers = family.reduce(self.base[own], bumped, shift)
+            numbers = sums.reduced(self.part, own, (self.base[own], bumped, shift))
             finite = np.logical_and.reduce([np.isfinite(v) for v in numbers.values()])
             if not finite.all():
                 lost = np.flatnonzero(~finite & ~sums.broken[own])

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from riskpipe.errors import Failure, Reason
-from riskpipe.measures.catalogue import VALUATION_MEASURES
+from riskpipe.measures.catalogue import valuation_measures
 from riskpipe.measures.measure_names import FIGURES
 from riskpipe.measures.pnl_sets import pnl_sets
 from riskpipe.plan.block import Block
@@ -219,7 +219,8 @@ def _order(trades: pa.Table) -> NDArray[np.int64]:
 
 def _valuations(spec: ValuationSpec, block: Block, part: Part) -> pa.Table:
     """Rows by book, trade, measure: the order in which they are published."""
-    measures = sorted(m for m in block.measures if m in VALUATION_MEASURES and m not in part.taken_measures)
+    known = valuation_measures()
+    measures = sorted(m for m in block.measures if m in known and m not in part.taken_measures)
     order = _order(part.trades.table)
     n, width = len(order), len(measures)
     positions = np.repeat(order, width)

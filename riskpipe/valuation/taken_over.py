@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
-from riskpipe.measures.catalogue import VALUATION_MEASURES, families
+from riskpipe.measures.catalogue import families, valuation_measures
 from riskpipe.measures.measure_names import CASH_FLOWS
 from riskpipe.measures.pnl_sets import PnlSet, pnl_sets
 from riskpipe.plan.block import Block
@@ -198,7 +198,7 @@ class _Takeover:
         n = len(self._trades)
         rows = {table: found for table in _COPIED if (found := self._rows(table, measures)) is not None}
         statuses, values_base, known = {}, {}, np.ones(n, np.bool_)
-        valued = [m for m in measures if m in VALUATION_MEASURES]
+        valued = [m for m in measures if m in valuation_measures()]
         table = rows.get("valuations")
         at = None if table is None else self._position(table)
         for measure in valued:

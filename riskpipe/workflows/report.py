@@ -15,7 +15,7 @@ from riskpipe import __version__
 from riskpipe.config import Settings
 from riskpipe.config.risk_section import RiskSettings
 from riskpipe.errors import UsageError
-from riskpipe.measures.catalogue import ADDITIVE_MEASURES
+from riskpipe.measures.catalogue import additive_measures
 from riskpipe.measures.measure_names import PNL_SETS
 from riskpipe.measures.tail_definition import TailDefinition
 from riskpipe.plan.accounting import RunStatus
@@ -177,7 +177,7 @@ def _risk(aggregates: pa.Table, valued: ValuedTrades) -> dict[str, Any]:
     present = {row["measure"] for row in rows}
     return {
         "missing": "",
-        "measures": [m for m in ("pv", *TAIL, *ADDITIVE_MEASURES[1:]) if m in present],
+        "measures": [m for m in ("pv", *TAIL, *additive_measures()[1:]) if m in present],
         "books": books,
         "more_books": more,
         "root": books[0] if books else None,

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
 import math
 import pickle
 import re
-import sys
-import tomllib
 from collections.abc import Iterator
 from datetime import date
 from fnmatch import fnmatch
@@ -18,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
-from defaults import BUMPS
+from distributions import install
 from doc_pages import examples, fenced, rows, section, text
 from published import published
 from valuations import settings_at, trades_of, write_book
@@ -26,11 +23,8 @@ from valuations import settings_at, trades_of, write_book
 from riskpipe.cli.explain import lines as explained_lines
 from riskpipe.cli.plan import since_lines
 from riskpipe.config import Settings, load_settings
-from riskpipe.market.conventions import Conventions
 from riskpipe.market.model import MarketModel
-from riskpipe.market.scenarios import ScenarioSetBuilder
 from riskpipe.market.snapshot import MarketSnapshot
-from riskpipe.measures import families
 from riskpipe.plan.accounting import SilentObserver
 from riskpipe.plan.selection import Selection
 from riskpipe.products.catalogue import catalogue
@@ -150,20 +144,7 @@ def test_files_of_a_run(output: Path) -> None:
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The worked example of design.md, installed."""
     files = examples(text("design.md"))
-    project = tomllib.loads(files["pyproject.toml"])["project"]
-    site = tmp_path / "site"
-    metadata = site / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
-    metadata.mkdir(parents=True)
-    (site / "desk_products.py").write_text(files["desk_products.py"])
-    (metadata / "METADATA").write_text(
-        f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
-    )
-    ((group, points),) = project["entry-points"].items()
-    lines = [f"{name} = {target}" for name, target in points.items()]
-    (metadata / "entry_points.txt").write_text("\n".join([f"[{group}]", *lines]) + "\n")
-    monkeypatch.syspath_prepend(str(site))
-    monkeypatch.delitem(sys.modules, "desk_products", raising=False)
-    importlib.invalidate_caches()
+    install(tmp_path / "site", files["pyproject.toml"], files["desk_products.py"], monkeypatch)
     catalogue.cache_clear()
     yield
     catalogue.cache_clear()
@@ -239,21 +220,3 @@ def test_price_is_the_same_in_any_call(deposits: Settings) -> None:
 
 
 # -- a measure
-
-
-def test_family(small_book: Path) -> None:
-    names = dict(vars(families))
-    exec(examples(text("design.md"))["family"], names)
-    family = names["Dividend01Family"]()
-    settings = load_settings(small_book / "riskpipe.yaml", environment={})
-    snapshot = MarketSnapshot.from_table(pq.read_table(settings.inputs.market), AS_OF)
-    builder = ScenarioSetBuilder(snapshot)
-
-    subjects = list(family.subjects(snapshot, BUMPS, Conventions()))
-
-    assert len(subjects) == len({group.name for group in snapshot.groups if group.kind == "dividend_yield"}) > 0
-    for subject in subjects:
-        assert len(subject.levels) == family.width
-        builder.add(subject.label, family.name, subject.factors, subject.levels[0])
-    values = family.reduce(np.array([1.0, 2.0]), np.array([[1.5], [2.0]]), 1e-4)
-    np.testing.assert_array_equal(values["dividend01"], [0.5, 0.0])
