@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from http.client import HTTPException
 from typing import TYPE_CHECKING
 
 from riskpipe.config.telling_section import MetricsSettings
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
 PUSH_SECONDS = 10.0
+"""A run's end waits so long for a Pushgateway that does not answer."""
 
 
 def write_metrics(status: RunStatus, settings: MetricsSettings) -> None:
@@ -21,17 +23,27 @@ def write_metrics(status: RunStatus, settings: MetricsSettings) -> None:
         from prometheus_client import push_to_gateway, write_to_textfile
     except ImportError as error:
         raise RiskpipeError("prometheus-client is not installed: pip install 'riskpipe[metrics]'") from error
-    registry = run_metrics(status)
+    registry, wrong = run_metrics(status), list[str]()
     if settings.textfile is not None:
         try:
             write_to_textfile(settings.textfile, registry)  # under another name first, then in place
         except OSError as error:
-            raise RiskpipeError(f"{settings.textfile} cannot be written: {error.strerror or error}") from error
+            wrong.append(f"{settings.textfile} cannot be written: {error.strerror or error}")
     if settings.pushgateway is not None:
         try:
             push_to_gateway(settings.pushgateway, job=settings.job, registry=registry, timeout=PUSH_SECONDS)
-        except OSError as error:
-            raise RiskpipeError(f"the Pushgateway cannot be reached: {type(error).__name__}") from error
+        except (OSError, HTTPException) as error:
+            wrong.append(f"the Pushgateway {_refusal(error)}")
+    if wrong:
+        raise RiskpipeError("; ".join(wrong))
+
+
+def _refusal(error: Exception) -> str:
+    """In words without the URL."""
+    code = getattr(error, "code", None)
+    if code is not None:
+        return f"answered {code}"
+    return f"cannot be reached: {type(getattr(error, 'reason', error)).__name__}"
 
 
 def run_metrics(status: RunStatus) -> CollectorRegistry:
