@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from riskpipe.errors import UsageError
 from riskpipe.store.filesystem import Store
-from riskpipe.store.local_files import local_file
+from riskpipe.store.local_files import CACHE_BYTES, local_file
 from riskpipe.store.parquet import open_parquet
 from riskpipe.store.published import read_current
 from riskpipe.store.written_files import WrittenFile
@@ -37,8 +37,16 @@ class PublishedTable:
         return sum(file.rows for file in self.files)
 
     def local_paths(self) -> list[str]:
-        """Paths of the operating system; what lies in an object store is fetched, once a machine."""
-        return list(self.store.overlapped(lambda file: local_file(self.store, file.path, file.sha256), self.files))
+        """Paths of the operating system; what lies in an object store is fetched, once a machine.
+
+        A table may be larger than what is usually kept of such copies: its own files do not make room for each other.
+        """
+        most = max(CACHE_BYTES, sum(file.bytes for file in self.files))
+
+        def fetched(file: WrittenFile) -> str:
+            return local_file(self.store, file.path, file.sha256, most)
+
+        return list(self.store.overlapped(fetched, self.files))
 
     def schema(self) -> pa.Schema:
         """The columns of the first file; those of days that earlier versions published may be fewer."""

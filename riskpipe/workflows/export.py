@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -31,7 +32,9 @@ def exported(
     if where is None:
         if form is RowFormat.XLSX and found.rows >= SHEET_ROWS:
             raise UsageError(too_many(found.rows))
-        yield found.schema(), found.batches()
+        batches = found.batches()
+        first = list(itertools.islice(batches, 1))  # held against its checksum, before anything is written
+        yield found.schema(), itertools.chain(first, batches)
         return
     with answered(published, f'select * from "{found.name}" where {where}', found.as_of) as reader:
         yield reader.schema, iter(reader)

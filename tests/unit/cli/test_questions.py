@@ -6,22 +6,30 @@ import datetime
 import hashlib
 import io
 import json
+import re
+import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.dataset as ds
+import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 import pytest
+from object_server import ObjectServer
+from typer.testing import CliRunner, Result
 
+from riskpipe.cli.main import app
 from riskpipe.errors import ExitCode, StorageError, UsageError
-from riskpipe.results import row_files
+from riskpipe.results import published_tables, row_files
 from riskpipe.results.published_tables import Published
 from riskpipe.results.query import answered
 from riskpipe.results.row_files import RowFormat, write_rows
+from riskpipe.store import local_files
 from riskpipe.store.location import open_store
 
 DAY = datetime.date(2026, 11, 20)
@@ -167,3 +175,88 @@ def test_commands_answer_on_stdout_or_with_a_file(riskpipe, tmp_path: Path) -> N
     assert wrong.returncode == ExitCode.USAGE
     assert b"did you mean valuations?" in wrong.stderr
     assert not (tmp_path / "y.csv").exists()
+
+
+# -- in an object store
+
+
+@pytest.fixture
+def in_bucket(published: Published, s3: ObjectServer, bucket: str, tmp_path: Path) -> Callable[..., Result]:
+    """The commands over the same output in a bucket, of which this machine has nothing else."""
+    filesystem, _ = pafs.FileSystem.from_uri(s3.uri(bucket))
+    pafs.copy_files(str(tmp_path / "output"), f"{bucket}/out", destination_filesystem=filesystem)
+    shutil.rmtree(tmp_path / "output")
+    config = tmp_path / "riskpipe.yaml"
+    config.write_text(f"as_of: 2026-11-20\ninputs: {{portfolio: p, market: m}}\noutput: {s3.uri(f'{bucket}/out')}\n")
+    s3.forget()
+    return lambda *words: CliRunner().invoke(app, [*words, "-c", str(config)], env={"RISKPIPE_CONFIG": ""})
+
+
+def test_questions_to_a_bucket(in_bucket: Callable[..., Result], s3: ObjectServer, tmp_path: Path) -> None:
+    """DuckDB reads what riskpipe fetched with the credentials of the environment: nothing else is asked for, once."""
+    for asked in (1, 2):
+        shown = in_bucket("sql", "select book, value from valuations order by value")
+        assert (shown.exit_code, shown.stderr) == (0, "")
+        assert shown.stdout.split() == ["book", "value", "a", "0.1", "b", "20"]
+        assert s3.count("GET", "valuations/as_of=2026-11-20|valuations/as_of%3D2026-11-20") == 1, asked
+    assert s3.count("GET", "scenario_pnl") == s3.count("GET", "2026-11-19") == 0
+
+    every_day = in_bucket("sql", "select count(*) as n from all_days.scenario_pnl_long", "--json")
+    assert json.loads(every_day.stdout)["rows"] == [{"n": 8}]
+
+
+@pytest.mark.parametrize("where", [(), ("--where", "value > 0")], ids=["whole", "where"])
+@pytest.mark.parametrize("form", ["csv", "xlsx", "arrow"])
+def test_exports_from_a_bucket(
+    in_bucket: Callable[..., Result], form: str, where: tuple[str, ...], tmp_path: Path
+) -> None:
+    target = tmp_path / f"rows.{form}"
+    done = in_bucket("export", "valuations", "-o", str(target), *where)
+    assert (done.exit_code, done.stdout) == (0, f"2 rows: {target}\n")
+    if form == "csv":
+        assert pacsv.read_csv(target)["trade_id"].to_pylist() == ["t1", "t=2"]
+    elif form == "arrow":
+        assert pa.ipc.open_stream(target).read_all()["value"].to_pylist() == [0.1, 20.0]
+    else:
+        assert b"t=2" in zipfile.ZipFile(target).read("xl/worksheets/sheet1.xml")
+
+
+def test_a_table_that_is_larger_than_what_is_kept(
+    in_bucket: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More files than a process holds, and more bytes than are kept of older copies: none makes room for another."""
+    monkeypatch.setattr(published_tables, "CACHE_BYTES", 1)
+    monkeypatch.setattr(local_files, "_MOST_HELD", 1)
+    answer = in_bucket("sql", "select sum(value) as x from all_days.valuations", "--json")
+    assert (answer.exit_code, json.loads(answer.stdout)["rows"]) == (0, [{"x": pytest.approx(39.2)}])
+
+
+@pytest.mark.parametrize(
+    "words", [("sql", "select * from valuations"), ("export", "valuations")], ids=["sql", "export"]
+)
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        ("another", "is not the file that"),
+        ("gone", "part-000.parquet"),
+        ("forbid", "access is denied|ACCESS_DENIED|forbidden"),
+    ],
+)
+def test_what_a_bucket_does_not_give_is_told_in_one_message(
+    in_bucket: Callable[..., Result], s3: ObjectServer, bucket: str, words: tuple[str, ...], fault: str, told: str
+) -> None:
+    filesystem, _ = pafs.FileSystem.from_uri(s3.uri(bucket))
+    path = f"{bucket}/out/published/valuations/as_of={DAY}/part-000.parquet"
+    if fault == "forbid":
+        s3.fail("forbid", "GET", "valuations")
+    elif fault == "gone":
+        filesystem.delete_file(path)
+    else:
+        with filesystem.open_output_stream(path) as stream:
+            pq.write_table(pa.table({"value": [1.0]}), stream)
+    refused = in_bucket(*words)
+    assert refused.exit_code == ExitCode.INFRASTRUCTURE
+    assert refused.stdout == ""
+    assert re.search(told, refused.stderr), refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert "not-to-be-seen" not in refused.stderr
