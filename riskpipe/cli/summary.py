@@ -29,6 +29,8 @@ def summary(status: RunStatus, invocation: Invocation, report: str | None = None
         lines.append(_headline(status))
     if status.failures_by_reason:
         lines.append(f"failed: {_reasons(status)}")
+    if status.second_starts:
+        lines.append(_second_starts(status))
     lines += [_shortened(text) for text in status.messages[:MOST_MESSAGES]]
     if len(status.messages) > MOST_MESSAGES:
         lines.append(f"and {plural(len(status.messages) - MOST_MESSAGES, 'more message')}")
@@ -105,6 +107,11 @@ def _reasons(status: RunStatus) -> str:
     text = ", ".join(f"{reason} {count(number)}" for reason, number in ordered[:MOST_REASONS])
     rest = ordered[MOST_REASONS:]
     return f"{text}, {plural(len(rest), 'other reason')} {count(sum(n for _, n in rest))}" if rest else text
+
+
+def _second_starts(status: RunStatus) -> str:
+    blocks = plural(status.second_starts, "second start")
+    return f"{blocks} of blocks that took too long, of which {count(status.second_starts_won)} came first"
 
 
 def _where(status: RunStatus) -> str:

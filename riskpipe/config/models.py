@@ -274,6 +274,15 @@ class Retry(Section):
         default="split", description="split: a block out of memory is cut in two; fail: it fails."
     )
     timeout: Attempts = Field(default=1, description="Retries of a block that ran into cluster.block_timeout.")
+    second_start: Literal["auto", "off"] = Field(
+        default="auto",
+        description="auto: a block that takes far longer than the run's pace lets expect is started a second time, on "
+        "another worker, once nothing else is left to start, and the first result counts; off: it is waited for.",
+    )
+    second_start_factor: Annotated[float, Field(ge=1.0)] = Field(
+        default=4.0, description="How many times the expected seconds a block may take before that."
+    )
+    second_start_seconds: Positive = Field(default=30.0, description="And the least seconds that it may take.")
 
 
 class ScenarioPnl(Section):

@@ -26,9 +26,9 @@ from distributed.client import CancelledError
 from riskpipe.errors import ClusterError
 from riskpipe.execute.attempt import Reply, refusal
 from riskpipe.execute.batches import batch_size, in_batches
-from riskpipe.execute.executor import Function, SchedulerLostError, refill, require_functions
-from riskpipe.execute.scheduler_plugin import ExecutorSchedulerPlugin, batch_key
-from riskpipe.execute.task import Cancelled, Lost, Outcome, Task, TaskId
+from riskpipe.execute.executor import Function, Patience, SchedulerLostError, refill, require_functions
+from riskpipe.execute.scheduler_plugin import ExecutorSchedulerPlugin, UnderWay, batch_key, give_up, under_way
+from riskpipe.execute.task import Cancelled, Lost, Outcome, Overdue, Task, TaskId
 from riskpipe.execute.topics import replies, verdicts
 from riskpipe.execute.worker_deaths import WorkerDeaths
 from riskpipe.execute.worker_plugin import REPORT_SECONDS, ExecutorWorkerPlugin, NoWorkerPluginError, run_batch
@@ -52,11 +52,13 @@ class _Flight:
     """One attempt between its launch and the hand-over of its outcome.
 
     :param settled: its outcome is known, or it was given up: what is heard later does not count.
+    :param launched: by the monotonic clock; it began then, or later.
     """
 
     task: Task
     batch: _Batch
     settled: bool = False
+    launched: float = field(default_factory=time.monotonic)
 
 
 @dataclass(eq=False, slots=True)
@@ -71,6 +73,10 @@ class _Batch:
     flights: list[_Flight] = field(default_factory=list)
     future: Any = None
     left: int = 0
+
+    def runs(self, flight: _Flight) -> bool:
+        """Whether it is the one that a worker which has begun is at."""
+        return next((each for each in self.flights if not each.settled), None) is flight
 
     def unsettled(self) -> list[_Flight]:
         """Once a worker has begun, the first of them is what runs there."""
@@ -125,6 +131,7 @@ class DaskExecutor:
         self._lost = False
         self._threads = 0
         self._last_worker = time.monotonic()
+        self._free: list[str] = []
         try:
             client.register_plugin(
                 ExecutorSchedulerPlugin(self._name, client.id, silent_seconds, margin_seconds), name=self._name
@@ -177,6 +184,53 @@ class DaskExecutor:
     def running(self) -> int:
         return len(self._flights)
 
+    def idle(self) -> int:
+        return max(self._threads - len({flight.batch for flight in self._flights.values()}), 0)
+
+    def overdue(self, patience: Patience) -> list[Overdue]:
+        """The scheduler, which knows when a task began, is asked only when one was launched long enough ago."""
+        now = time.monotonic()
+        late = [(f, most) for f in self._flights.values() if (most := patience(f.task)) is not None
+                and not f.settled and now - f.launched >= most]  # fmt: skip
+        if not late:
+            return []
+        known = self._under_way()
+        self._free = known.free
+        found = []
+        for flight, most in late:
+            worker, seconds = known.running.get(flight.batch.future.key, ("", 0.0))
+            if seconds >= most and flight.batch.runs(flight):
+                found.append(Overdue(flight.task, worker, seconds))
+        return found
+
+    def submit_beside(self, task: Task, overdue: Overdue) -> bool:
+        others = [worker for worker in self._free if worker != overdue.worker]
+        if not others or not self._alive():
+            return False
+        self._free.remove(others[0])
+        self.relieve(overdue.task)
+        self._launch([task], on=others[0])
+        return True
+
+    def relieve(self, task: Task) -> None:
+        flight = self._flights.get(task.id)
+        if flight is None or not flight.batch.runs(flight):
+            return
+        _, *waiting = flight.batch.unsettled()
+        for other in waiting:
+            self._forget(other)
+        if waiting:
+            self._launch([other.task for other in waiting])
+
+    def give_up(self, task: Task) -> None:
+        flight = self._flights.get(task.id)
+        if flight is None:
+            return
+        ended = flight.settled
+        self._forget(flight)
+        if not ended:
+            self._client.loop.add_callback(self._keep, self._end_unwanted(flight.batch))
+
     def cancel_queued(self) -> None:
         self._cancel([flight for batch in self._queued() for flight in batch.flights])
 
@@ -222,7 +276,8 @@ class DaskExecutor:
         """Batches that it makes sense to have in flight."""
         return max(self._threads, 1) * self._in_flight_per_thread
 
-    def _launch(self, tasks: Sequence[Task]) -> None:
+    def _launch(self, tasks: Sequence[Task], on: str | None = None) -> None:
+        """:param on: the worker that they are for, as long as it is there."""
         graph = {}
         batches: list[_Batch] = []
         for together in in_batches(tasks, self._threads):
@@ -231,7 +286,8 @@ class DaskExecutor:
             batches.append(_Batch(left=len(together)))
             batches[-1].flights += [_Flight(task, batches[-1]) for task in together]
         self._flights.update((flight.task.id, flight) for batch in batches for flight in batch.flights)
-        futures = self._client.get(graph, list(graph), sync=False, fifo_timeout="0s")
+        place = {} if on is None else {"workers": [on], "allow_other_workers": True}
+        futures = self._client.get(graph, list(graph), sync=False, fifo_timeout="0s", **place)
         for batch, future in zip(batches, futures, strict=True):
             batch.future = future
         self._client.loop.add_callback(self._follow_all, batches)
@@ -264,6 +320,19 @@ class DaskExecutor:
             future.release()
         self._spent.clear()
         self._released = time.monotonic()
+
+    def _forget(self, flight: _Flight) -> None:
+        """It is not in flight any more, and has no outcome here; what dask has of it stays."""
+        flight.settled = True
+        del self._flights[flight.task.id]
+        flight.batch.left -= 1
+
+    def _under_way(self) -> UnderWay:
+        """Nothing where the scheduler does not answer: what that means is for `outcomes` to say."""
+        with contextlib.suppress(OSError, CancelledError):
+            found: UnderWay = self._client.run_on_scheduler(under_way, self._name)
+            return found
+        return UnderWay()
 
     def _futures(self) -> list[Future]:
         return [batch.future for batch in dict.fromkeys(flight.batch for flight in self._flights.values())]
@@ -349,6 +418,11 @@ class DaskExecutor:
             self._end((flight, outcome))
         for other in others:
             self._end((other, None))
+
+    async def _end_unwanted(self, batch: _Batch) -> None:
+        with contextlib.suppress(OSError, CancelledError):
+            if not await self._client.run_on_scheduler(give_up, self._name, batch.future.key):
+                await self._client.cancel([batch.future])
 
     async def _unanswered(self, task: Task, future: Future, error: BaseException | None) -> Outcome | None:
         """What became of the first task of a batch that has no reply; None: the scheduler is gone."""

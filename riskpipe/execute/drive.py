@@ -4,20 +4,32 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Protocol
 
 from riskpipe.errors import ClusterError, Reason
-from riskpipe.execute.events import CancelledTask, Event, Failed, Finished, Retried, SplitInto, Submitted
-from riskpipe.execute.executor import Executor
+from riskpipe.execute.events import (
+    CancelledTask,
+    Event,
+    Failed,
+    Finished,
+    OneOfTwo,
+    Retried,
+    SplitInto,
+    StartedAgain,
+    Submitted,
+)
+from riskpipe.execute.executor import Executor, Patience
 from riskpipe.execute.policy import Fail, History, Quarantine, Retry, RetryPolicy, Split, inherited
 from riskpipe.execute.task import Cancelled, Done, Mishap, Outcome, Task, kind_of
 
 LONGEST_WAIT_SECONDS = 0.5
+LOOK_SECONDS = 1.0
 
 OnEvent = Callable[[Event], Iterable[Task] | None]
 
@@ -100,6 +112,7 @@ def drive(
     ending: Ending,
     clock: Clock | None = None,
     tick: Callable[[], None] = lambda: None,
+    patience: Patience = lambda task: None,
 ) -> DriveResult:
     """Run all tasks, and those that `on_event` returns, to an ending each.
 
@@ -108,13 +121,17 @@ def drive(
     :param on_event: told every event in order. It may return further tasks (a merge, when the last of its
         values is in); they run before the rest of `tasks`.
     :param tick: called at least once a second, unless the executor is serial.
+    :param patience: a task whose first attempt takes longer, and with which nothing has gone wrong, is started a second
+        time on another worker, once nothing is left to submit and workers are idle. The first result counts, the other
+        attempt is given up. If one of them fails the other counts; if both do, the policy decides.
     :raises SchedulerLostError, ClusterError: after a CancelledTask for each task taken and not ended.
     """
-    driver = _Driver(tasks, executor, policy, split, on_event, ending, clock or SystemClock())
+    driver = _Driver(tasks, executor, policy, split, on_event, ending, clock or SystemClock(), patience)
     try:
         while driver.unfinished() and not driver.stopping():
             tick()
             driver.advance(0.0 if driver.fill() else LONGEST_WAIT_SECONDS)
+            driver.start_again()
         if driver.stopping():
             driver.drain(tick)
     except ClusterError:
@@ -133,12 +150,15 @@ class _Driver:
     on_event: OnEvent
     ending: Ending
     clock: Clock
+    patience: Patience
     counts: Counts = field(default_factory=Counts)
     exhausted: bool = False
     failed_fast: bool = False
     ready: deque[Task] = field(default_factory=deque)
     delayed: list[tuple[float, int, Task]] = field(default_factory=list)
-    flight: dict[tuple[str, str], Task] = field(default_factory=dict)
+    flight: dict[tuple[str, str], list[Task]] = field(default_factory=dict)
+    twice: set[tuple[str, str]] = field(default_factory=set)
+    looked: float = -math.inf
     histories: dict[tuple[str, str], History] = field(default_factory=dict)
     numbers: Iterator[int] = field(default_factory=itertools.count)
 
@@ -158,7 +178,7 @@ class _Driver:
         wanted = self.executor.refill()
         chunk = self._take(wanted) if wanted else []
         if chunk:
-            self.flight.update((_name(task), task) for task in chunk)
+            self.flight.update((_name(task), [task]) for task in chunk)
             self.executor.submit(chunk)
             self.counts.submitted += len(chunk)
             for task in chunk:
@@ -174,6 +194,24 @@ class _Driver:
                 self._end(outcome)
         elif self.delayed:
             self.clock.sleep(seconds)
+
+    def start_again(self) -> None:
+        """What is overdue, where workers would else be idle."""
+        if self.ready or not self.exhausted or not self.flight or not self.executor.idle():
+            return
+        if self.clock.now() - self.looked < LOOK_SECONDS or self.stopping():
+            return
+        self.looked = self.clock.now()
+        for overdue in self.executor.overdue(self.patience):
+            name = _name(overdue.task)
+            if name in self.twice or name in self.histories or self.flight.get(name) != [overdue.task]:
+                continue
+            second = overdue.task.again()
+            if self.executor.submit_beside(second, overdue):
+                self.twice.add(name)
+                self.flight[name].append(second)
+                self.counts.submitted += 1
+                self._tell(StartedAgain(second, overdue))
 
     def drain(self, tick: Callable[[], None]) -> None:
         """Let what has been started end, while the grace lasts; cancel everything else."""
@@ -194,7 +232,7 @@ class _Driver:
 
     def abandon(self) -> None:
         """CancelledTask for everything that was taken and has not ended."""
-        taken = [*self.flight.values(), *(task for _, _, task in self.delayed)]
+        taken = [*(attempts[0] for attempts in self.flight.values()), *(task for _, _, task in self.delayed)]
         self.flight.clear()
         self.delayed.clear()
         for task in taken:
@@ -212,16 +250,32 @@ class _Driver:
         return taken
 
     def _end(self, outcome: Outcome) -> None:
-        task = self.flight.pop(_name(outcome.task))
+        task, name = outcome.task, _name(outcome.task)
+        attempts = self.flight.get(name, [])
+        if task not in attempts:  # given up meanwhile
+            return
+        attempts.remove(task)
+        if attempts and not isinstance(outcome, Done):
+            self._go_on_with_the_other(outcome)
+            return
+        del self.flight[name]
         match outcome:
             case Done():
-                self.histories.pop(_name(task), None)
+                for other in attempts:
+                    self.executor.give_up(other)
+                self._forget(name)
                 self.counts.done += 1
                 self._tell(Finished(outcome))
             case Cancelled():
                 self._cancelled(task)
             case _:
                 self._meet(task, outcome)
+
+    def _go_on_with_the_other(self, outcome: Mishap | Cancelled) -> None:
+        if not isinstance(outcome, Cancelled):
+            name = _name(outcome.task)
+            self.histories[name] = (*self.histories.get(name, ()), kind_of(outcome))
+            self._tell(OneOfTwo(outcome))
 
     def _meet(self, task: Task, mishap: Mishap) -> None:
         history = self.histories.pop(_name(task), ())
@@ -233,7 +287,8 @@ class _Driver:
                 self._cancelled(task)
             case Retry(delay_seconds=delay):
                 self.histories[_name(task)] = (*history, kind_of(mishap))
-                self._retry(task.again(), mishap, delay)
+                latest = replace(task, attempt=max(task.attempt, 2)) if _name(task) in self.twice else task
+                self._retry(latest.again(), mishap, delay)
             case Split(reason=reason):
                 self._divide(task, reason, mishap)
 
@@ -253,6 +308,7 @@ class _Driver:
         for child in children:
             if heritage := inherited(mishap, child):
                 self.histories[_name(child)] = heritage
+        self._forget(_name(task))
         self.ready.extendleft(reversed(children))
         self.counts.split += 1
         self._tell(SplitInto(task, tuple(children), reason, mishap))
@@ -260,12 +316,17 @@ class _Driver:
     def _failed(self, task: Task, reason: Reason, message: str, mishap: Mishap) -> None:
         self.counts.failed += 1
         self.failed_fast = self.failed_fast or self.ending.fail_fast
+        self._forget(_name(task))
         self._tell(Failed(task, reason, message, mishap))
 
     def _cancelled(self, task: Task) -> None:
-        self.histories.pop(_name(task), None)
+        self._forget(_name(task))
         self.counts.cancelled += 1
         self._tell(CancelledTask(task))
+
+    def _forget(self, name: tuple[str, str]) -> None:
+        self.histories.pop(name, None)
+        self.twice.discard(name)
 
     def _tell(self, event: Event) -> None:
         self.ready.extend(self.on_event(event) or ())

@@ -5,6 +5,9 @@
         v  | (the same task's next attempt)
       Retried
 
+A task that takes too long is started a second time: StartedAgain, and then OneOfTwo for an attempt that ends otherwise
+than well while the other goes on. The first result is the task's.
+
 Each task that the drive has taken gets exactly one of the four endings; the parts of a SplitInto are tasks of
 their own, with endings of their own.
 """
@@ -14,7 +17,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from riskpipe.errors import Reason
-from riskpipe.execute.task import Done, Mishap, Task
+from riskpipe.execute.task import Done, Mishap, Overdue, Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,21 @@ class Retried:
     task: Task
     mishap: Mishap
     delay_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class StartedAgain:
+    """:param task: the second attempt. :param overdue: the first, which goes on."""
+
+    task: Task
+    overdue: Overdue
+
+
+@dataclass(frozen=True, slots=True)
+class OneOfTwo:
+    """:param mishap: of one attempt; the task's fate is the other's."""
+
+    mishap: Mishap
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,4 +79,4 @@ class CancelledTask:
     task: Task
 
 
-Event = Submitted | Finished | Retried | SplitInto | Failed | CancelledTask
+Event = Submitted | Finished | Retried | StartedAgain | OneOfTwo | SplitInto | Failed | CancelledTask

@@ -6,11 +6,13 @@ from collections.abc import Callable, Container, Sequence
 from typing import Any, Protocol
 
 from riskpipe.errors import ClusterError
-from riskpipe.execute.task import Outcome, Task
+from riskpipe.execute.task import Outcome, Overdue, Task
 
 LARGEST_CHUNK = 256
 
 Function = Callable[[Task], Any]
+Patience = Callable[[Task], float | None]
+"""Seconds that an attempt may take before it is overdue; None: as long as it likes."""
 
 
 class SchedulerLostError(ClusterError):
@@ -52,6 +54,24 @@ class Executor(Protocol):
 
     def running(self) -> int:
         """Works submitted whose outcome has not been handed over."""
+
+    def idle(self) -> int:
+        """Places where a task could run at once."""
+
+    def overdue(self, patience: Patience) -> list[Overdue]:
+        """What has been running for longer than it is given."""
+
+    def submit_beside(self, task: Task, overdue: Overdue) -> bool:
+        """Start another attempt at a task that goes on, on another worker; False: none has room for it.
+
+        What waits for the overdue attempt's end is handed out anew.
+
+        :param overdue: of the last call of `overdue`.
+        """
+
+    def give_up(self, task: Task) -> None:
+        """Forget an attempt, whose outcome nobody is told any more. What runs of it is ended where that costs no other
+        task anything."""
 
     def cancel_queued(self) -> None:
         """Give up what is in flight and has not been started; each becomes Cancelled."""

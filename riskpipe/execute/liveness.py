@@ -30,21 +30,28 @@ class LivenessMonitor:
         self._clock = clock
         self._looked = clock()
         self._now = 0.0
+        self._began: dict[Hashable, float] = {}
         self._deadlines: dict[Hashable, float] = {}
         self._signs: dict[str, tuple[object, float]] = {}
 
     def started(self, task: Hashable, timeout_seconds: float) -> None:
+        self._began[task] = self._now
         if not math.isinf(timeout_seconds):
             margin = max(self._margin_seconds, MARGIN_SHARE * timeout_seconds)
             self._deadlines[task] = self._now + timeout_seconds + margin
 
     def goes_on(self, task: Hashable, timeout_seconds: float) -> None:
         """Its time begins anew; nothing, where it is not under way."""
-        if task in self._deadlines:
+        if task in self._began:
             self.started(task, timeout_seconds)
 
     def ended(self, task: Hashable) -> None:
+        self._began.pop(task, None)
         self._deadlines.pop(task, None)
+
+    def seconds(self, task: Hashable) -> float:
+        """For how long it has been under way; 0: it is not."""
+        return self._now - self._began.get(task, self._now)
 
     def look(self) -> list[Hashable]:
         """Works that are overdue, each told once. Called every LOOK_SECONDS; it is what moves the clock."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Hashable, Iterable
+from dataclasses import dataclass, field
 from typing import Any
 
 from distributed.core import Status
@@ -41,6 +42,18 @@ def batch_key(first: Task, name: str, number: int) -> Key:
     return first.function, f"{first.key}#{first.attempt}@{name}.{number}", first.timeout_seconds
 
 
+@dataclass(frozen=True)
+class UnderWay:
+    """What a scheduler knows of an executor's batches.
+
+    :param running: by key, the worker that has it, and for how many seconds the task has that runs there.
+    :param free: addresses of workers with room, one for each of their free threads; none while anything waits.
+    """
+
+    running: dict[Key, tuple[str, float]] = field(default_factory=dict)
+    free: list[str] = field(default_factory=list)
+
+
 class ExecutorSchedulerPlugin(SchedulerPlugin):  # type: ignore[misc]  # distributed is untyped
     """What a scheduler needs to load out an executor's tasks.
 
@@ -60,6 +73,7 @@ class ExecutorSchedulerPlugin(SchedulerPlugin):  # type: ignore[misc]  # distrib
         self._liveness: Any = None
         self._looking: Any = None
         self._ending: dict[str, asyncio.Task[None]] = {}
+        self._given_up: set[Key] = set()
 
     async def start(self, scheduler: Any) -> None:
         """Its own configuration may be another's, so what a run relies on is set here.
@@ -110,6 +124,39 @@ class ExecutorSchedulerPlugin(SchedulerPlugin):  # type: ignore[misc]  # distrib
         if self._client in self._scheduler.clients:
             self._scheduler.client_releases_keys(done, self._client)
 
+    # -- second starts
+
+    def under_way(self) -> UnderWay:
+        """What workers have of the executor's, and where there is room for more."""
+        found = UnderWay()
+        for address, worker in self._scheduler.workers.items():
+            for task in worker.processing:
+                if self._own(task.key):
+                    found.running[task.key] = address, self._liveness.seconds(task.key)
+            if worker.status == Status.running and address not in self._ending and not self._scheduler.queued:
+                found.free.extend([address] * (worker.nthreads - len(worker.processing)))
+        return found
+
+    def give_up(self, key: Key) -> bool:
+        """End the worker that runs a batch of which nobody wants anything any more; whether one runs it."""
+        task = self._scheduler.tasks.get(key)
+        if task is None or task.processing_on is None:
+            return False
+        self._given_up.add(key)
+        self._end_given_up()
+        return True
+
+    def _end_given_up(self) -> None:
+        """A thread cannot be interrupted, and its worker would take tasks that wait behind it. One that has other
+        tasks, too, ends when they are done; one without a nanny, which could not come back, not at all."""
+        for key in list(self._given_up):
+            task = self._scheduler.tasks.get(key)
+            worker = None if task is None else task.processing_on
+            if worker is None:
+                self._given_up.discard(key)
+            elif worker.nanny and all(other.key in self._given_up for other in worker.processing):
+                self._have_replaced(worker, "runs what another one has done")
+
     # -- ending what its own process cannot
 
     def _look(self) -> None:
@@ -127,11 +174,15 @@ class ExecutorSchedulerPlugin(SchedulerPlugin):  # type: ignore[misc]  # distrib
         for address in self._liveness.silent(signs, seconds):
             keys = [task.key for task in workers[address].processing if self._own(task.key)]
             self._end(workers[address], Cause.SILENT, keys, f"gave no sign of life for {seconds:.0f} s")
+        self._end_given_up()
 
     def _end(self, worker: Any, cause: Cause, keys: Iterable[Key], message: str) -> None:
         """Tell the driver, then have the worker's nanny kill it: a process that is stopped hears nothing else."""
         said = {"cause": cause.value, "about": [list(key) for key in keys], "message": message}
         self._scheduler.log_event(verdicts(self.name), said)
+        self._have_replaced(worker, message)
+
+    def _have_replaced(self, worker: Any, message: str) -> None:
         if worker.address not in self._ending:
             self._ending[worker.address] = asyncio.ensure_future(self._replace(worker, message))
 
@@ -150,3 +201,15 @@ class ExecutorSchedulerPlugin(SchedulerPlugin):  # type: ignore[misc]  # distrib
 
     def _there(self, worker: Any) -> bool:
         return self._scheduler.workers.get(worker.address) is worker
+
+
+def under_way(name: str, dask_scheduler: Any = None) -> UnderWay:
+    """Runs on the scheduler, see `ExecutorSchedulerPlugin.under_way`."""
+    plugin = dask_scheduler.plugins.get(name)
+    return UnderWay() if plugin is None else plugin.under_way()
+
+
+def give_up(name: str, key: Key, dask_scheduler: Any = None) -> bool:
+    """Runs on the scheduler, see `ExecutorSchedulerPlugin.give_up`."""
+    plugin = dask_scheduler.plugins.get(name)
+    return plugin is not None and plugin.give_up(key)

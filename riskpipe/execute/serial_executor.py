@@ -6,8 +6,8 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 
 from riskpipe.execute.attempt import attempt
-from riskpipe.execute.executor import Function, require_functions
-from riskpipe.execute.task import Cancelled, Outcome, Task
+from riskpipe.execute.executor import Function, Patience, require_functions
+from riskpipe.execute.task import Cancelled, Outcome, Overdue, Task
 
 WORKER = "serial"
 
@@ -47,6 +47,19 @@ class SerialExecutor:
 
     def running(self) -> int:
         return len(self._waiting) + len(self._cancelled)
+
+    def idle(self) -> int:
+        return 0
+
+    def overdue(self, patience: Patience) -> list[Overdue]:
+        """Nothing: while a task runs, nobody looks."""
+        return []
+
+    def submit_beside(self, task: Task, overdue: Overdue) -> bool:
+        return False
+
+    def give_up(self, task: Task) -> None:
+        self._waiting.remove(task)
 
     def cancel_queued(self) -> None:
         self._cancelled.extend(Cancelled(task) for task in self._waiting)

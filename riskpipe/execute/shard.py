@@ -29,6 +29,9 @@ class Shard(Executor, Protocol):
         :raises SchedulerLostError: as `outcomes` does.
         """
 
+    def relieve(self, task: Task) -> None:
+        """Hand out anew, to whoever is free, what waits for this one to end."""
+
 
 OpenShard = Callable[[int, Wake, Callable[[], bool]], AbstractContextManager[Shard]]
 

@@ -14,10 +14,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from riskpipe.errors import ClusterError
-from riskpipe.execute.executor import SchedulerLostError
+from riskpipe.execute.executor import Patience, SchedulerLostError
 from riskpipe.execute.load_balancing import ShardLoad, assign, cost
 from riskpipe.execute.shard import OpenShard, Shard, ShardThread, first_error
-from riskpipe.execute.task import Cancelled, Displaced, Outcome, Task, TaskId
+from riskpipe.execute.task import Cancelled, Displaced, Outcome, Overdue, Task, TaskId
 
 REBUILDS = 2
 REBALANCE_SECONDS = 1.0
@@ -128,6 +128,35 @@ class ShardedExecutor:
     def running(self) -> int:
         return len(self._ended) + sum(len(shard.flights) for shard in self._live.values())
 
+    def idle(self) -> int:
+        return sum(shard.executor.idle() for shard in self._live.values())
+
+    def overdue(self, patience: Patience) -> list[Overdue]:
+        return [
+            replace(found, worker=f"{shard.name}/{found.worker}")
+            for shard in self._live.values()
+            for found in shard.executor.overdue(patience)
+        ]
+
+    def submit_beside(self, task: Task, overdue: Overdue) -> bool:
+        """On another shard, whose machines are others, where one has room."""
+        own = self._shard_of(overdue.task)
+        others = [shard for shard in self._live.values() if shard is not own and shard.executor.idle()]
+        if others:
+            if own is not None:
+                own.executor.relieve(overdue.task)
+            self._hand_out([task], [shard.load(shard.executor.idle()) for shard in others])
+            return True
+        if own is None or not own.executor.submit_beside(task, replace(overdue, worker=_within(overdue.worker))):
+            return False
+        own.take([task])
+        return True
+
+    def give_up(self, task: Task) -> None:
+        if (shard := self._shard_of(task)) is not None:
+            shard.forget([task])
+            shard.executor.give_up(task)
+
     def cancel_queued(self) -> None:
         self._ending = True
         for shard in list(self._live.values()):
@@ -161,6 +190,9 @@ class ShardedExecutor:
                 shard.executor.submit(given)
             except ClusterError as error:
                 self._lose(shard, error)
+
+    def _shard_of(self, task: Task) -> _LiveShard | None:
+        return next((shard for shard in self._live.values() if task.id in shard.flights), None)
 
     def _sweep(self) -> list[Outcome]:
         self._woken.clear()
@@ -247,3 +279,8 @@ class ShardedExecutor:
 def _at(shard: str, outcome: Outcome) -> Outcome:
     """With the shard in the worker's name: addresses alone do not say whose worker it was."""
     return outcome if isinstance(outcome, Cancelled) else replace(outcome, worker=f"{shard}/{outcome.worker}")
+
+
+def _within(worker: str) -> str:
+    """The name that a worker has in its shard."""
+    return worker.partition("/")[2]

@@ -107,6 +107,18 @@ class Cancelled:
     task: Task
 
 
+@dataclass(frozen=True, slots=True)
+class Overdue:
+    """An attempt that goes on, and has taken longer than it was expected to.
+
+    :param seconds: since it began on `worker`.
+    """
+
+    task: Task
+    worker: str
+    seconds: float
+
+
 Mishap = Raised | Lost | TimedOut | Displaced
 Outcome = Done | Mishap | Cancelled
 

@@ -87,6 +87,8 @@ class RunStatus:
     :cvar phase: what the session is at: plan, cluster, value, combine, account, publish; "" when it has ended.
     :cvar compiling: while kernels are being compiled, products that have theirs and all there are.
     :cvar headline: of all books, in `currency`: pv, var_99, es_97_5, those that there are.
+    :cvar second_starts: blocks that took too long and were started a second time, in all sessions.
+    :cvar second_starts_won: those whose second attempt came first.
     :cvar reuse: of a run that took numbers over: `since`, the run that they are of, trades `taken_over` and `priced`.
     """
 
@@ -119,6 +121,8 @@ class RunStatus:
     headline: Mapping[str, float] = field(default_factory=dict)
     currency: str = ""
     reuse: Mapping[str, Any] | None = None
+    second_starts: int = 0
+    second_starts_won: int = 0
 
     @property
     def exit_code(self) -> ExitCode:

@@ -18,8 +18,18 @@ from riskpipe.errors import Failure, Reason
 from riskpipe.plan.accounting import Counts
 from riskpipe.plan.block import Block, BlockState
 from riskpipe.plan.recorded import Recorded
+from riskpipe.plan.second_starts import SecondStarts
 from riskpipe.plan.stored_plan import StoredPlan
-from riskpipe.store.records import BlockDone, BlockFailed, BlockSplit, BlockVoid, OutputLost, Record, SessionStarted
+from riskpipe.store.records import (
+    BlockDone,
+    BlockFailed,
+    BlockSplit,
+    BlockStartedAgain,
+    BlockVoid,
+    OutputLost,
+    Record,
+    SessionStarted,
+)
 
 
 @dataclass
@@ -81,6 +91,7 @@ class RunState:
     plan: StoredPlan
     sessions: int = 0
     children: dict[str, list[Child]] = field(default_factory=dict)
+    second_starts: SecondStarts = field(default_factory=SecondStarts)
 
     def __post_init__(self) -> None:
         n = len(self.plan)
@@ -129,6 +140,8 @@ class RunState:
 
     def apply(self, record: Record) -> None:
         """One step of the fold; order between records of different blocks does not matter."""
+        if self.second_starts.running or isinstance(record, BlockStartedAgain):  # of a million records, next to none
+            self.second_starts.apply(record)
         if isinstance(record, SessionStarted):
             self.sessions += 1
             self._engine = record.version

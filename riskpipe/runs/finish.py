@@ -15,6 +15,7 @@ import pyarrow as pa
 from riskpipe.errors import GateError, Level, Reason, StorageError
 from riskpipe.measures.run_scenarios import NOT_PRICED
 from riskpipe.plan.accounting import RunLifecycle, RunStatus
+from riskpipe.plan.second_starts import SecondStarts
 from riskpipe.runs.aggregate import headline
 from riskpipe.runs.failures import BlockFacts, write_failures
 from riskpipe.runs.publication import Decision, Publication, decide, publish_tables
@@ -161,12 +162,15 @@ def _block_rows(session: Session) -> Iterator[dict[str, Any]]:
     """One row an attempt, from the ledger; and one for each block that was never done."""
     state, run_id = session.state, session.folder.run_id
     facts = BlockFacts(state)
+    second_starts = SecondStarts()
     engine = ""
     for record in read_ledger(session.folder):
         if isinstance(record, SessionStarted):
             engine = record.version
         row = _attempt_row(record, facts)
         if row is not None:
+            yield {"run_id": run_id, **row, "engine_version": engine}
+        for row in _outrun_rows(record, second_starts.apply(record), facts):
             yield {"run_id": run_id, **row, "engine_version": engine}
     pending = state.pending()
     for block in pending:
@@ -211,6 +215,21 @@ def _attempt_row(record: Record, facts: BlockFacts) -> dict[str, Any] | None:
             "reason": record.reason,
         }
     return None
+
+
+def _outrun_rows(record: Record, outrun: dict[int, str | None], facts: BlockFacts) -> Iterator[dict[str, Any]]:
+    """Of the attempt that was given up, since another at the same block came first."""
+    if not isinstance(record, BlockDone):
+        return
+    for attempt, worker in outrun.items():
+        yield {
+            "block_id": record.block_id,
+            "parent_block_id": record.parent_block_id,
+            "attempt": attempt,
+            **facts.of(record.block_id),
+            "status": AttemptStatus.OUTRUN,
+            "worker": worker,
+        }
 
 
 def _moment(seconds: float) -> datetime:

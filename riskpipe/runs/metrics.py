@@ -77,6 +77,8 @@ def run_metrics(status: RunStatus) -> CollectorRegistry:
             "cancelled": counts.cancelled,
         }
         gauges(f"run_{name}", f"The run's {name} by what became of them.", "outcome", dict(found))
+    gauge("run_second_starts", "Blocks that took too long and were started a second time.", status.second_starts)
+    gauge("run_second_starts_won", "Those whose second attempt came first.", status.second_starts_won)
     gauges("run_failures", "Failed numbers by reason.", "reason", dict(status.failures_by_reason))
     gauges("run_phase_seconds", "What the phases took.", "phase", dict(status.phases))
     return registry

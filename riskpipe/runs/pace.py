@@ -15,13 +15,16 @@ class Pace:
 
     :ivar since: when valuing began, by the monotonic clock; None: not yet.
     :ivar done, left: projected seconds of blocks.
+    :ivar took: by product, seconds that done blocks took, without compiling, and that were projected for them.
     :ivar compiled: seconds that kernels took, by worker. :ivar valued: products of done blocks.
     """
 
     since: float | None = None
     done: float = 0.0
     left: float = 0.0
+    took: dict[str, tuple[float, float]] = field(default_factory=dict)
     compiled: dict[str, float] = field(default_factory=dict)
+    longest_compiling: float = 0.0
     valued: set[str] = field(default_factory=set)
 
     def begin(self, pending: Iterable[Block]) -> None:
@@ -32,7 +35,11 @@ class Pace:
         """Seconds since valuing began."""
         return 0.0 if self.since is None else time.monotonic() - self.since
 
-    def finished(self, block: Block, worker: str, compile_seconds: float) -> None:
+    def finished(self, block: Block, worker: str, seconds: float, compile_seconds: float) -> None:
+        """:param seconds: that it took, with those that its kernels took to compile."""
+        actual, projected = self.took.get(block.product, (0.0, 0.0))
+        self.took[block.product] = actual + seconds - compile_seconds, projected + block.projected_seconds
+        self.longest_compiling = max(self.longest_compiling, compile_seconds)
         self.compiled[worker] = self.compiled.get(worker, 0.0) + compile_seconds
         self.valued.add(block.product)
         self.done += block.projected_seconds
@@ -40,6 +47,16 @@ class Pace:
 
     def given_up(self, block: Block) -> None:
         self.left -= block.projected_seconds
+
+    def expected(self, block: Block) -> float | None:
+        """Seconds that a block takes by the pace of this session: of its product or of all, whichever is slower, and
+        with the longest that kernels took to compile. None before a block is done."""
+        everything = tuple(map(sum, zip(*self.took.values(), strict=True))) or (0.0, 0.0)
+        known = [pace for pace in (everything, self.took.get(block.product, (0.0, 0.0))) if pace[1] > 0.0]
+        if not known:
+            return None
+        ratio = max(actual / projected for actual, projected in known)
+        return ratio * block.projected_seconds + self.longest_compiling
 
     def compiling(self, products: int) -> tuple[int, int] | None:
         """Products whose kernels there are, of all; None: none had to be compiled, or every product has its own."""

@@ -17,12 +17,12 @@ from typing import Any
 from riskpipe.config import Settings
 from riskpipe.errors import InfrastructureError, Reason, StorageError
 from riskpipe.execute.drive import DriveResult, Ending, drive
-from riskpipe.execute.events import Event, Failed, Finished, Retried, SplitInto, Submitted
+from riskpipe.execute.events import Event, Failed, Finished, OneOfTwo, Retried, SplitInto, StartedAgain, Submitted
 from riskpipe.execute.executor import Executor
 from riskpipe.execute.policy import RetryPolicy
 from riskpipe.execute.serial_executor import SerialExecutor
 from riskpipe.execute.signals import StopSignal
-from riskpipe.execute.task import Displaced, Mishap, Task
+from riskpipe.execute.task import Displaced, Mishap, Overdue, Task
 from riskpipe.fault_points import FaultPoint, fault_point
 from riskpipe.plan.accounting import GateResult, Observer, RunLifecycle, RunStatus
 from riskpipe.plan.block import Block
@@ -42,6 +42,7 @@ from riskpipe.store.parquet import ChangedFileError
 from riskpipe.store.records import (
     BlockFailed,
     BlockSplit,
+    BlockStartedAgain,
     Combined,
     OutputLost,
     Record,
@@ -77,6 +78,7 @@ class Session:
     started: float = field(default_factory=time.monotonic)
     phases: dict[str, float] = field(default_factory=dict)
     queued: dict[str, float] = field(default_factory=dict)
+    queued_again: dict[str, tuple[int, float]] = field(default_factory=dict)
     pace: Pace = field(default_factory=Pace)
     phase: str = ""
     told_to_stop: bool = False
@@ -188,11 +190,12 @@ class Session:
             return drive(
                 tasks,
                 executor,
-                RetryPolicy(**retry.model_dump()),
+                RetryPolicy(retry.worker_lost, retry.storage, retry.out_of_memory, retry.timeout),
                 split=self._split,
                 on_event=self._on_event,
                 ending=Ending(self.due, fail_fast, self.settings.grace_seconds),
                 tick=self._tick,
+                patience=self._patience,
             )
         finally:
             self.stop.breaks_in = False
@@ -210,6 +213,15 @@ class Session:
             timeout_seconds=float("inf") if limit is None else limit,
             projected_seconds=block.projected_seconds,
         )
+
+    def _patience(self, task: Task) -> float | None:
+        """Seconds after which a block is started a second time; combining files, which nothing is projected for, is
+        not."""
+        retry = self.settings.retry
+        if retry.second_start == "off" or not isinstance(task.payload, BlockPayload):
+            return None
+        expected = self.pace.expected(task.payload.block)
+        return None if expected is None else max(retry.second_start_factor * expected, retry.second_start_seconds)
 
     def _split(self, task: Task) -> list[Task]:
         if not isinstance(task.payload, BlockPayload):
@@ -251,10 +263,15 @@ class Session:
                 self.queued[task.key] = time.time()
             case Finished(outcome=outcome):
                 return self._finished(outcome.task, outcome.result, outcome.worker)
-            case Retried(task=task, mishap=mishap):
-                self._attempt_failed(task, mishap, final=False)
+            case Retried(mishap=mishap):
+                self._attempt_failed(mishap, final=False)
+            case StartedAgain(task=task, overdue=overdue):
+                self._started_again(task, overdue)
+            case OneOfTwo(mishap=mishap):
+                self._note_failure(mishap, final=False)
+                self.observer.message("info", f"block {mishap.task.key}: its other start goes on")
             case SplitInto(task=task, children=children, mishap=mishap, reason=reason):
-                self._attempt_failed(task, mishap, final=False)
+                self._attempt_failed(mishap, final=False)
                 described = tuple({"block": child.payload.block.to_json(), "replaces": None} for child in children)
                 self.record(BlockSplit(task.key, described, reason.value))
                 self.observer.message("warning", f"block {task.key} was split: {reason.value}")
@@ -270,19 +287,24 @@ class Session:
                         f"results of blocks could not be combined: {message}; `riskpipe run` goes on from here"
                     )
                 else:
-                    self._attempt_failed(task, mishap, final=True, reason=reason.value, message=message)
+                    self._attempt_failed(mishap, final=True, reason=reason.value, message=message)
             case _:
                 pass
         return []
 
     def _finished(self, task: Task, result: Any, worker: str) -> list[Task]:
         queued_at = self.queued.pop(task.key, time.time())
+        second, second_at = self.queued_again.pop(task.key, (0, 0.0))
         if not isinstance(task.payload, BlockPayload):
             self.record(Combined(task.key, result.path, result.sha256, result.rows, result.bytes))
             return []
         block = task.payload.block
+        if second:
+            queued_at = second_at if task.attempt == second else queued_at
+            which = "second" if task.attempt == second else "first"
+            self.observer.message("info", f"block {block.block_id}: its {which} start came first")
         self.record(done_record(block, task.attempt, worker, queued_at, result))
-        self.pace.finished(block, worker, result.compile_s)
+        self.pace.finished(block, worker, result.ended_at - result.started_at, result.compile_s)
         if result.not_taken and not self.not_taken:
             self.note(f"results of run {(self.taken_over or {}).get('since')} are missing or are not what was written: "
                       "their trades are priced")  # fmt: skip
@@ -290,16 +312,28 @@ class Session:
         payload = self.run.combined.completed_by(block, self.state)
         return [] if payload is None else [Task(key=payload.name, payload=payload, function="sum")]
 
+    def _started_again(self, task: Task, overdue: Overdue) -> None:
+        now, block = time.time(), task.payload.block
+        self.queued_again[task.key] = task.attempt, now
+        self.record(BlockStartedAgain(block.block_id, task.attempt, overdue.worker, overdue.seconds, now))
+        expected = self.pace.expected(block) or 0.0
+        self.observer.message(
+            "warning",
+            f"block {block.block_id} has run for {overdue.seconds:.0f} s on {overdue.worker}, {expected:.1f} s were "
+            "expected: it is started a second time, and the first result counts",
+        )
+
     def _attempt_failed(
-        self,
-        task: Task,
-        mishap: Mishap,
-        *,
-        final: bool,
-        reason: str | None = None,
-        message: str | None = None,
+        self, mishap: Mishap, *, final: bool, reason: str | None = None, message: str | None = None
     ) -> None:
-        self.queued.pop(task.key, None)
+        self.queued.pop(mishap.task.key, None)
+        self.queued_again.pop(mishap.task.key, None)
+        self._note_failure(mishap, final=final, reason=reason, message=message)
+
+    def _note_failure(
+        self, mishap: Mishap, *, final: bool, reason: str | None = None, message: str | None = None
+    ) -> None:
+        task = mishap.task
         if not isinstance(task.payload, BlockPayload):
             return
         cause, text = cause_of(task, mishap)
@@ -310,7 +344,7 @@ class Session:
             BlockFailed(
                 block_id=block.block_id,
                 parent_block_id=block.parent,
-                attempt=task.attempt if final else max(task.attempt - 1, 1),
+                attempt=task.attempt,
                 reason=reason or cause,
                 message=message or text,
                 worker=mishap.worker,
@@ -349,6 +383,8 @@ class Session:
             signal_number=self.stop.signal_number,
             gates=tuple(self.gates),
             reuse=self.taken_over,
+            second_starts=self.state.second_starts.started,
+            second_starts_won=self.state.second_starts.won,
             **more,
         )
 

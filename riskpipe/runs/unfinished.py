@@ -45,6 +45,8 @@ def unfinished(folder: RunFolder, as_of: str, records: Iterable[Record], running
         published=published,
         selection=tuple(tuple(terms) for terms in plan.header.selection),
         output=folder.store.root,
+        second_starts=progress.state.second_starts.started,
+        second_starts_won=progress.state.second_starts.won,
     )
 
 

@@ -88,6 +88,21 @@ class BlockFailed:
 
 
 @dataclass(frozen=True)
+class BlockStartedAgain:
+    """A block took too long, and another worker began with it as well; the first result counts.
+
+    :param attempt: the second one. :param worker: that has the first. :param seconds: that it had been at it.
+    """
+
+    type: ClassVar[str] = "block_started_again"
+    block_id: str
+    attempt: int
+    worker: str
+    seconds: float
+    at: float
+
+
+@dataclass(frozen=True)
 class BlockSplit:
     """A block was replaced by its children, as the planner describes them."""
 
@@ -160,7 +175,16 @@ class SessionEnded:
 
 
 Record = (
-    SessionStarted | BlockDone | BlockFailed | BlockSplit | BlockVoid | OutputLost | Combined | Published | SessionEnded
+    SessionStarted
+    | BlockDone
+    | BlockFailed
+    | BlockStartedAgain
+    | BlockSplit
+    | BlockVoid
+    | OutputLost
+    | Combined
+    | Published
+    | SessionEnded
 )
 
 
@@ -261,7 +285,7 @@ _DECODERS: dict[str, Callable[[dict[str, Any]], Record]] = {
     "merge_done": _decode_merge_done,
     SessionStarted.type: _decode_started,
     SessionEnded.type: _decode_ended,
-    **{kind.type: partial(_build, kind) for kind in (BlockFailed, OutputLost)},
+    **{kind.type: partial(_build, kind) for kind in (BlockFailed, BlockStartedAgain, OutputLost)},
 }
 _FIELDS: dict[Any, frozenset[str]] = {
     kind: frozenset(f.name for f in fields(kind)) for kind in (WrittenFile, Piece, *get_args(Record))

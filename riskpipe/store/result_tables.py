@@ -36,11 +36,15 @@ class ResultStatus(StrEnum):
 
 
 class AttemptStatus(StrEnum):
-    """Of a row of blocks.parquet: how an attempt ended; or that the block was cut in two, or never done."""
+    """Of a row of blocks.parquet: how an attempt ended; or that the block was cut in two, or never done.
+
+    :cvar OUTRUN: another attempt at the block, which ran at the same time, came first.
+    """
 
     OK = "ok"
     FAILED = "failed"
     RETRIED = "retried"
+    OUTRUN = "outrun"
     SPLIT = "split"
     CANCELLED = "cancelled"
 

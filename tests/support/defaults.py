@@ -9,4 +9,5 @@ from riskpipe.plan.partition import Limits
 
 BUMPS = Bumps(**models.Bumps().model_dump())
 LIMITS = Limits(**models.Partition().model_dump())
-RETRY = RetryPolicy(**models.Retry().model_dump())
+_RETRY = models.Retry()
+RETRY = RetryPolicy(_RETRY.worker_lost, _RETRY.storage, _RETRY.out_of_memory, _RETRY.timeout)
