@@ -112,7 +112,7 @@ def drive(
     ending: Ending,
     clock: Clock | None = None,
     tick: Callable[[], None] = lambda: None,
-    patience: Patience = lambda task: None,
+    patience: Patience | None = None,
 ) -> DriveResult:
     """Run all tasks, and those that `on_event` returns, to an ending each.
 
@@ -123,7 +123,7 @@ def drive(
     :param tick: called at least once a second, unless the executor is serial.
     :param patience: a task whose first attempt takes longer, and with which nothing has gone wrong, is started a second
         time on another worker, once nothing is left to submit and workers are idle. The first result counts, the other
-        attempt is given up. If one of them fails the other counts; if both do, the policy decides.
+        attempt is given up. If one of them fails the other counts; if both do, the policy decides. None: never.
     :raises SchedulerLostError, ClusterError: after a CancelledTask for each task taken and not ended.
     """
     driver = _Driver(tasks, executor, policy, split, on_event, ending, clock or SystemClock(), patience)
@@ -150,7 +150,7 @@ class _Driver:
     on_event: OnEvent
     ending: Ending
     clock: Clock
-    patience: Patience
+    patience: Patience | None
     counts: Counts = field(default_factory=Counts)
     exhausted: bool = False
     failed_fast: bool = False
@@ -197,9 +197,9 @@ class _Driver:
 
     def start_again(self) -> None:
         """What is overdue, where workers would else be idle."""
-        if self.ready or not self.exhausted or not self.flight or not self.executor.idle():
+        if self.patience is None or self.ready or not self.exhausted or self.stopping():
             return
-        if self.clock.now() - self.looked < LOOK_SECONDS or self.stopping():
+        if self.clock.now() - self.looked < LOOK_SECONDS or not self.executor.idle():
             return
         self.looked = self.clock.now()
         for overdue in self.executor.overdue(self.patience):

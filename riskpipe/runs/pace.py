@@ -16,6 +16,7 @@ class Pace:
     :ivar since: when valuing began, by the monotonic clock; None: not yet.
     :ivar done, left: projected seconds of blocks.
     :ivar took: by product, seconds that done blocks took, without compiling, and that were projected for them.
+    :ivar longest_compiled: seconds that the kernels of one block took.
     :ivar compiled: seconds that kernels took, by worker. :ivar valued: products of done blocks.
     """
 
@@ -24,7 +25,7 @@ class Pace:
     left: float = 0.0
     took: dict[str, tuple[float, float]] = field(default_factory=dict)
     compiled: dict[str, float] = field(default_factory=dict)
-    longest_compiling: float = 0.0
+    longest_compiled: float = 0.0
     valued: set[str] = field(default_factory=set)
 
     def begin(self, pending: Iterable[Block]) -> None:
@@ -39,7 +40,7 @@ class Pace:
         """:param seconds: that it took, with those that its kernels took to compile."""
         actual, projected = self.took.get(block.product, (0.0, 0.0))
         self.took[block.product] = actual + seconds - compile_seconds, projected + block.projected_seconds
-        self.longest_compiling = max(self.longest_compiling, compile_seconds)
+        self.longest_compiled = max(self.longest_compiled, compile_seconds)
         self.compiled[worker] = self.compiled.get(worker, 0.0) + compile_seconds
         self.valued.add(block.product)
         self.done += block.projected_seconds
@@ -49,14 +50,15 @@ class Pace:
         self.left -= block.projected_seconds
 
     def expected(self, block: Block) -> float | None:
-        """Seconds that a block takes by the pace of this session: of its product or of all, whichever is slower, and
-        with the longest that kernels took to compile. None before a block is done."""
-        everything = tuple(map(sum, zip(*self.took.values(), strict=True))) or (0.0, 0.0)
+        """Seconds that a block takes by the pace of this session: of its product or of all, whichever is slower.
+
+        Without compiling. None before a block is done.
+        """
+        everything = sum(actual for actual, _ in self.took.values()), self.done
         known = [pace for pace in (everything, self.took.get(block.product, (0.0, 0.0))) if pace[1] > 0.0]
         if not known:
             return None
-        ratio = max(actual / projected for actual, projected in known)
-        return ratio * block.projected_seconds + self.longest_compiling
+        return block.projected_seconds * max(actual / projected for actual, projected in known)
 
     def compiling(self, products: int) -> tuple[int, int] | None:
         """Products whose kernels there are, of all; None: none had to be compiled, or every product has its own."""

@@ -195,7 +195,7 @@ class Session:
                 on_event=self._on_event,
                 ending=Ending(self.due, fail_fast, self.settings.grace_seconds),
                 tick=self._tick,
-                patience=self._patience,
+                patience=None if retry.second_start == "off" else self._patience,
             )
         finally:
             self.stop.breaks_in = False
@@ -217,11 +217,13 @@ class Session:
     def _patience(self, task: Task) -> float | None:
         """Seconds after which a block is started a second time; combining files, which nothing is projected for, is
         not."""
-        retry = self.settings.retry
-        if retry.second_start == "off" or not isinstance(task.payload, BlockPayload):
+        if not isinstance(task.payload, BlockPayload):
             return None
+        retry = self.settings.retry
         expected = self.pace.expected(task.payload.block)
-        return None if expected is None else max(retry.second_start_factor * expected, retry.second_start_seconds)
+        if expected is None:
+            return None
+        return max(retry.second_start_factor * expected, retry.second_start_seconds) + self.pace.longest_compiled
 
     def _split(self, task: Task) -> list[Task]:
         if not isinstance(task.payload, BlockPayload):

@@ -1,9 +1,11 @@
 """Runs that are disturbed at a fault point (`riskpipe.fault_points`): in this process, or in one of their own.
 
-    python fault_runs.py [--files-at-once N] kill|terminate|wait POINT TIMES CONFIG [KEY=VALUE ...]
+    python fault_runs.py [--files-at-once N] [--hang FLAG] [--event KIND]
+        kill|terminate|wait POINT TIMES CONFIG [KEY=VALUE ...]
 
 runs a book and at the point, when it is reached for the TIMES-th time, gets SIGKILL or SIGTERM, or says `reached` and
-waits for a line. No clock, no race.
+waits for a line. No clock, no race. With --hang the first block that a worker begins with never ends (the file FLAG,
+which is made then, says so to the others); with --event only events of this kind count as the point `event`.
 """
 
 from __future__ import annotations
@@ -13,8 +15,9 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -23,6 +26,7 @@ from riskpipe.config import load_settings
 from riskpipe.fault_points import FaultPoint, handle_fault_points
 from riskpipe.plan.accounting import SilentObserver
 from riskpipe.plan.selection import Selection
+from riskpipe.runs import clusters
 from riskpipe.store import sorted_merge
 from riskpipe.workflows.run import run
 
@@ -30,12 +34,17 @@ from riskpipe.workflows.run import run
 
 
 @contextmanager
-def at_point(point: FaultPoint, act: Callable[[Any], None], times: int | None = None) -> Iterator[None]:
-    """`act(subject)` whenever the point is reached, or only when it is for the `times`-th time."""
+def at_point(
+    point: FaultPoint, act: Callable[[Any], None], times: int | None = None, kind: str | None = None
+) -> Iterator[None]:
+    """`act(subject)` whenever the point is reached, or only when it is for the `times`-th time.
+
+    :param kind: of subjects that count, by the name of their type.
+    """
     reached = count(1)
 
     def handler(found: FaultPoint, subject: object) -> None:
-        if found is point and (times is None or next(reached) == times):
+        if found is point and kind in (None, type(subject).__name__) and (times is None or next(reached) == times):
             act(subject)
 
     handle_fault_points(handler)
@@ -43,6 +52,34 @@ def at_point(point: FaultPoint, act: Callable[[Any], None], times: int | None = 
         yield
     finally:
         handle_fault_points(None)
+
+
+@contextmanager
+def one_block_hangs(flag: Path) -> Iterator[None]:
+    """The first block that any worker process begins with never ends there; the worker is well otherwise.
+
+    :param flag: a file that is made by the worker that hangs.
+    """
+    usual, made = clusters.import_kernels, str(flag)
+
+    def initialise() -> None:  # nested, so that it travels by value: workers cannot import this module
+        usual()
+
+        def handler(point: FaultPoint, subject: object) -> None:
+            if point is FaultPoint.VALUE:
+                try:
+                    os.close(os.open(made, os.O_CREAT | os.O_EXCL))
+                except FileExistsError:
+                    return
+                threading.Event().wait()
+
+        handle_fault_points(handler)
+
+    clusters.import_kernels = initialise
+    try:
+        yield
+    finally:
+        clusters.import_kernels = usual
 
 
 def out_of_order(subject: object) -> None:
@@ -54,22 +91,31 @@ def out_of_order(subject: object) -> None:
 
 
 def command(
-    book: Path, action: str, point: FaultPoint, times: int, *assignments: str, files_at_once: int | None = None
+    book: Path,
+    action: str,
+    point: FaultPoint,
+    times: int,
+    *assignments: str,
+    files_at_once: int | None = None,
+    hang: Path | None = None,
+    event: str | None = None,
 ) -> list[str]:
     """The command line of a run of a book that is disturbed.
 
     :param files_at_once: above so many a table's files are merged by workers first.
+    :param hang: of `one_block_hangs`. :param event: the kind of events that count.
     """
-    options = [] if files_at_once is None else ["--files-at-once", str(files_at_once)]
+    given = {"--files-at-once": files_at_once, "--hang": hang, "--event": event}
+    options = [word for name, value in given.items() if value is not None for word in (name, str(value))]
     config = str(book / "riskpipe.yaml")
     return [sys.executable, __file__, *options, action, point, str(times), config, *assignments]
 
 
 def disturbed(
-    book: Path, action: str, point: FaultPoint, times: int, *assignments: str, files_at_once: int | None = None
+    book: Path, action: str, point: FaultPoint, times: int, *assignments: str, **options: Any
 ) -> subprocess.CompletedProcess[str]:
     """Such a run, when it has ended."""
-    words = command(book, action, point, times, *assignments, files_at_once=files_at_once)
+    words = command(book, action, point, times, *assignments, **options)
     return subprocess.run(words, capture_output=True, text=True, timeout=600, check=False)
 
 
@@ -92,6 +138,8 @@ ACTIONS: dict[str, Callable[[object], None]] = {
 def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--files-at-once", type=int)
+    parser.add_argument("--hang", type=Path)
+    parser.add_argument("--event")
     parser.add_argument("action", choices=ACTIONS)
     parser.add_argument("point", type=FaultPoint)
     parser.add_argument("times", type=int)
@@ -101,7 +149,10 @@ def main() -> int:
     if given.files_at_once is not None:
         sorted_merge.MOST_SOURCES = given.files_at_once
     settings = load_settings(given.config, assignments=given.assignments, environment={})
-    with at_point(given.point, ACTIONS[given.action], given.times):
+    with (
+        at_point(given.point, ACTIONS[given.action], given.times, given.event),
+        nullcontext() if given.hang is None else one_block_hangs(given.hang),
+    ):
         return int(run(settings, Selection(), observer=SilentObserver()).exit_code)
 
 

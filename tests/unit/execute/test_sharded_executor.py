@@ -10,20 +10,23 @@ from defaults import RETRY
 
 from riskpipe.errors import ClusterError, UsageError
 from riskpipe.execute.drive import Ending, drive
-from riskpipe.execute.events import CancelledTask, Finished, Retried
+from riskpipe.execute.events import CancelledTask, Finished, OneOfTwo, Retried, StartedAgain
 from riskpipe.execute.executor import SchedulerLostError, refill
 from riskpipe.execute.sharded_executor import ShardedExecutor
 from riskpipe.execute.signals import StopSignal
-from riskpipe.execute.task import Cancelled, Displaced, Done, Task
+from riskpipe.execute.task import Cancelled, Displaced, Done, Overdue, Task
 
 
 class InProcess:
     """A shard without processes: `slots` tasks end with every look at it, as long as it lives.
 
     :param dies_after: how many tasks it ends before its scheduler is gone.
+    :param hangs: key of a task whose first attempt never ends.
     """
 
-    def __init__(self, slots=2, dies_after=None, wake=lambda: None):
+    def __init__(self, slots=2, dies_after=None, wake=lambda: None, hangs=None):
+        self.hangs = hangs
+        self.relieved = []
         self.slots = slots
         self.capacity = 3 * slots
         self.left = dies_after
@@ -48,11 +51,14 @@ class InProcess:
         if cancelled or self.stuck:
             return cancelled
         self._require_scheduler()
-        most = min(self.slots, len(self.flight), len(self.flight) if self.left is None else self.left)
-        ended = [Done(task, 2 * task.payload, "w") for task in (self.flight.popleft() for _ in range(most))]
+        ready = [task for task in self.flight if (task.key, task.attempt) != (self.hangs, 1)]
+        most = min(self.slots, len(ready), len(ready) if self.left is None else self.left)
+        ended = [Done(task, 2 * task.payload, "w") for task in ready[:most]]
+        for each in ended:
+            self.flight.remove(each.task)
         if self.left is not None:
             self.left -= len(ended)
-        if self.flight:
+        if len(ready) > most:
             self._wake()
         return ended
 
@@ -62,6 +68,24 @@ class InProcess:
     def withdraw(self, most):
         self._require_scheduler()
         return [self.flight.pop() for _ in range(min(most, max(len(self.flight) - self.slots, 0)))]
+
+    def idle(self):
+        return max(self.slots - len(self.flight), 0)
+
+    def overdue(self, patience):
+        return [Overdue(task, "w", 60.0) for task in self.flight if patience(task) is not None]
+
+    def submit_beside(self, task, overdue):
+        assert overdue.worker == "w"
+        if self.idle():
+            self.submit([task])
+        return task in self.flight
+
+    def relieve(self, task):
+        self.relieved.append(task)
+
+    def give_up(self, task):
+        self.flight.remove(task)
 
     def cancel_queued(self):
         self._require_scheduler()
@@ -121,7 +145,7 @@ def sharded(told):
         executor.close()
 
 
-def run(executor, count, on_event=lambda event: None, stop=None):
+def run(executor, count, on_event=lambda event: None, stop=None, patience=None):
     events = []
 
     def record(event):
@@ -136,6 +160,7 @@ def run(executor, count, on_event=lambda event: None, stop=None):
         split=lambda task: [],
         on_event=record,
         ending=Ending(stop or StopSignal()),
+        patience=patience,
     )
     return result, events
 
@@ -377,3 +402,50 @@ def test_closing_closes_every_shard(sharded):
     assert len(farm.opened) == 3
     assert all(shard.closed.is_set() for _, shard in farm.opened)
     assert executor.running() == 0
+
+
+def second_start(sharded, farm, shards, on_event=lambda event: None):
+    executor = sharded(farm, shards)
+    result, events = run(executor, 20, on_event, patience=lambda task: 5.0)
+    (again,) = [event for event in events if isinstance(event, StartedAgain)]
+    assert (again.task.key, again.task.attempt, again.overdue.worker.partition("/")[2]) == ("w3", 2, "w")
+    assert (result.state, result.counts.done, executor.running()) == ("complete", 20, 0)
+    (done,) = [e.outcome for e in events if isinstance(e, Finished) and e.outcome.task.key == "w3"]
+    assert done.task.attempt == 2
+    return again.overdue.worker.partition("/")[0], done.worker.partition("/")[0], events
+
+
+def test_a_second_start_is_on_another_shard(sharded):
+    farm = Farm(lambda number, opening: InProcess(hangs="w3"))
+    first, second, events = second_start(sharded, farm, 2)
+    assert first != second
+    (own,) = [shard for number, shard in farm.opened if f"shard-{number}" == first]
+    assert [task.id for task in own.relieved] == [("value", "w3", 1)]
+    assert list(own.flight) == [], "the first attempt is given up there"
+    assert not [event for event in events if isinstance(event, Retried)]
+
+
+def test_a_second_start_is_on_its_own_shard_where_no_other_has_room(sharded):
+    first, second, _ = second_start(sharded, Farm(lambda number, opening: InProcess(hangs="w3")), 1)
+    assert first == second == "shard-0"
+
+
+def test_a_shard_lost_with_one_of_two_attempts_leaves_it_to_the_other(sharded):
+    farm = Farm(lambda number, opening: InProcess(hangs="w3"))
+
+    def lose_the_first(event):
+        if isinstance(event, StartedAgain):
+            (own,) = [shard for number, shard in farm.opened if event.overdue.worker.startswith(f"shard-{number}/")]
+            own.left = 0
+            own._wake()
+            others = [shard for _, shard in farm.opened if shard is not own]
+            for other in others:
+                other.stuck = True
+        if isinstance(event, OneOfTwo):
+            for _, shard in farm.opened:
+                shard.stuck = False
+                shard._wake()
+
+    _, _, events = second_start(sharded, farm, 2, lose_the_first)
+    (lost,) = [event.mishap for event in events if isinstance(event, OneOfTwo)]
+    assert (type(lost), lost.task.attempt) == (Displaced, 1)
