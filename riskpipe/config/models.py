@@ -34,6 +34,7 @@ from riskpipe.config.stress_section import StressSettings
 from riskpipe.config.telling_section import LineageSettings, MetricsSettings, NotifySettings
 from riskpipe.config.values import (
     RELATIVE_DAYS,
+    AutoOrOff,
     CurrencyCode,
     Further,
     GroupName,
@@ -274,7 +275,7 @@ class Retry(Section):
         default="split", description="split: a block out of memory is cut in two; fail: it fails."
     )
     timeout: Attempts = Field(default=1, description="Retries of a block that ran into cluster.block_timeout.")
-    second_start: Literal["auto", "off"] = Field(
+    second_start: AutoOrOff = Field(
         default="auto",
         description="auto: a block that takes far longer than the run's pace lets expect is started a second time, on "
         "another worker, once nothing else is left to start, and the first result counts; off: it is waited for.",
@@ -368,7 +369,7 @@ class Settings(Section):
         default=PublishRule.COMPLETE.value,
         description="complete: publish a run once every block is done; always: partial runs too; never: none.",
     )
-    reuse: Literal["auto", "off"] = Field(
+    reuse: AutoOrOff = Field(
         default="off",
         description="auto: a run takes over what has not changed since the last one of the day, as --since latest; "
         "off: only with --since.",

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
 from fractions import Fraction
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, GetCoreSchemaHandler, ValidatorFunctionWrapHandler, WithJsonSchema
 from pydantic_core import PydanticCustomError, core_schema
@@ -128,6 +128,8 @@ class OneOf:
         raise unwanted("; ".join([f"one of {', '.join([*self.names, *names])}", *broken]))
 
 
+# YAML 1.1 reads `off` as false.
+AutoOrOff = Annotated[Literal["auto", "off"], BeforeValidator(lambda value: "off" if value is False else value)]
 Size = Annotated[
     int,
     BeforeValidator(parse_size),

@@ -42,8 +42,10 @@ class LivenessMonitor:
 
     def goes_on(self, task: Hashable, timeout_seconds: float) -> None:
         """Its time begins anew; nothing, where it is not under way."""
-        if task in self._began:
+        if task in self._deadlines:
             self.started(task, timeout_seconds)
+        elif task in self._began and math.isinf(timeout_seconds):
+            self._began[task] = self._now
 
     def ended(self, task: Hashable) -> None:
         self._began.pop(task, None)

@@ -112,3 +112,8 @@ def test_the_next_command_means_the_same_configuration(status: MakeStatus) -> No
     assert summary(status(), invocation)[-1].endswith(
         "3f9a1c -c 'my desk/a.yaml' --as-of 2026-11-19 --set retry.storage=1"
     )
+
+
+def test_second_starts(status: MakeStatus) -> None:
+    told = summary(status(second_starts=3, second_starts_won=2), Invocation())
+    assert "3 second starts of blocks that took too long, of which 2 came first" in told

@@ -115,11 +115,22 @@ def test_the_hash_follows_what_determines_the_numbers(changes: dict[str, Any]) -
         {"cluster": {"kind": "serial"}},
         {"publish": "never"},
         {"retry": {"storage": 0}},
+        {"retry": {"second_start": "off"}},
         {"bumps": {"spot": 0.001}},
     ],
 )
 def test_the_hash_does_not_follow_the_rest(changes: dict[str, Any]) -> None:
     assert settings(**changes).sha256 == settings().sha256
+
+
+@pytest.mark.parametrize("text", ["off", "'off'"])
+def test_off_is_off_as_yaml_reads_it(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "riskpipe.yaml"
+    path.write_text(
+        f"as_of: 2026-11-20\ninputs: {{portfolio: p, market: m}}\nreuse: {text}\nretry: {{second_start: {text}}}\n"
+    )
+    found = load_settings(path, environment={})
+    assert (found.reuse, found.retry.second_start) == ("off", "off")
 
 
 def test_frozen() -> None:

@@ -84,3 +84,16 @@ def test_nobody_is_blamed_for_what_passed_while_nobody_looked():
     watch.time.now += 3_600.0
     assert watch.after(5.0) == ([], [])
     assert watch.after(10.0) == (["task"], [])
+
+
+def test_how_long_each_has_been_under_way():
+    watch = Watch()
+    watch.monitor.started("one", math.inf)
+    watch.after(3.0)
+    watch.monitor.started("two", 60.0)
+    watch.after(2.0)
+    assert [watch.monitor.seconds(task) for task in ("one", "two", "none")] == [5.0, 2.0, 0.0]
+    watch.monitor.goes_on("one", math.inf)
+    watch.monitor.ended("two")
+    watch.after(1.0)
+    assert [watch.monitor.seconds(task) for task in ("one", "two")] == [1.0, 0.0]

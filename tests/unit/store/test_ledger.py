@@ -16,6 +16,7 @@ from riskpipe.store.records import (
     BlockDone,
     BlockFailed,
     BlockSplit,
+    BlockStartedAgain,
     BlockVoid,
     Combined,
     OutputLost,
@@ -50,6 +51,7 @@ RECORDS: list[Record] = [
     SessionStarted(SESSION, 1.0, "host", 42, "0.1"),
     done("b1"),
     BlockFailed("b2", "b0", 2, "WORKER_LOST", "worker 'é' died\nat once", None, True, False),
+    BlockStartedAgain("b2", 2, "w", 120.5, 3.0),
     BlockSplit("b3", ({"start": 0, "stop": 5}, {"start": 5, "stop": 9}), "OUT_OF_MEMORY"),
     BlockVoid(
         "b4",
