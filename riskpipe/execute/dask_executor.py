@@ -17,6 +17,7 @@ import queue
 import time
 import uuid
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from concurrent import futures
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,6 +43,7 @@ POLL_SECONDS = 2.0
 BROADCASTS = 5
 RELEASE_SECONDS = 0.25
 CLOSE_SECONDS = 10.0
+ANSWER_SECONDS = 5.0
 NANNY_TOPIC = "worker-restart-memory"
 
 _PRODUCER = {"_data_producer": True} if "_data_producer" in inspect.signature(DaskTask).parameters else {}
@@ -287,8 +289,8 @@ class DaskExecutor:
             batches[-1].flights += [_Flight(task, batches[-1]) for task in together]
         self._flights.update((flight.task.id, flight) for batch in batches for flight in batch.flights)
         place = {} if on is None else {"workers": [on], "allow_other_workers": True}
-        futures = self._client.get(graph, list(graph), sync=False, fifo_timeout="0s", **place)
-        for batch, future in zip(batches, futures, strict=True):
+        handles = self._client.get(graph, list(graph), sync=False, fifo_timeout="0s", **place)
+        for batch, future in zip(batches, handles, strict=True):
             batch.future = future
         self._client.loop.add_callback(self._follow_all, batches)
 
@@ -329,9 +331,11 @@ class DaskExecutor:
 
     def _under_way(self) -> UnderWay:
         """Nothing where the scheduler does not answer: what that means is for `outcomes` to say."""
-        with contextlib.suppress(OSError, CancelledError):
-            found: UnderWay = self._client.run_on_scheduler(under_way, self._name)
-            return found
+        loop = self._client.loop.asyncio_loop
+        asked: futures.Future[UnderWay] = asyncio.run_coroutine_threadsafe(self._ask(under_way), loop)
+        with contextlib.suppress(OSError, CancelledError, futures.TimeoutError):
+            return asked.result(ANSWER_SECONDS)
+        asked.cancel()
         return UnderWay()
 
     def _futures(self) -> list[Future]:
@@ -419,9 +423,13 @@ class DaskExecutor:
         for other in others:
             self._end((other, None))
 
+    async def _ask(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Of the plugin on the scheduler."""
+        return await self._client.run_on_scheduler(function, self._name, *arguments)
+
     async def _end_unwanted(self, batch: _Batch) -> None:
         with contextlib.suppress(OSError, CancelledError):
-            if not await self._client.run_on_scheduler(give_up, self._name, batch.future.key):
+            if not await self._ask(give_up, batch.future.key):
                 await self._client.cancel([batch.future])
 
     async def _unanswered(self, task: Task, future: Future, error: BaseException | None) -> Outcome | None:

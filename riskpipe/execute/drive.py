@@ -199,9 +199,11 @@ class _Driver:
         """What is overdue, where workers would else be idle."""
         if self.patience is None or self.ready or not self.exhausted or self.stopping():
             return
-        if self.clock.now() - self.looked < LOOK_SECONDS or not self.executor.idle():
+        if self.clock.now() - self.looked < LOOK_SECONDS:
             return
         self.looked = self.clock.now()
+        if not self.executor.idle():
+            return
         for overdue in self.executor.overdue(self.patience):
             name = _name(overdue.task)
             if name in self.twice or name in self.histories or self.flight.get(name) != [overdue.task]:
@@ -287,6 +289,7 @@ class _Driver:
                 self._cancelled(task)
             case Retry(delay_seconds=delay):
                 self.histories[_name(task)] = (*history, kind_of(mishap))
+                # The attempt that failed last may be the first one: no number is used twice.
                 latest = replace(task, attempt=max(task.attempt, 2)) if _name(task) in self.twice else task
                 self._retry(latest.again(), mishap, delay)
             case Split(reason=reason):

@@ -304,7 +304,7 @@ class Session:
         if second:
             queued_at = second_at if task.attempt == second else queued_at
             which = "second" if task.attempt == second else "first"
-            self.observer.message("info", f"block {block.block_id}: its {which} start came first")
+            self.observer.message("info", f"block {block.block_id} is done by its {which} start")
         self.record(done_record(block, task.attempt, worker, queued_at, result))
         self.pace.finished(block, worker, result.ended_at - result.started_at, result.compile_s)
         if result.not_taken and not self.not_taken:

@@ -113,7 +113,7 @@ OTHERS = [Task(f"w{n}", ()) for n in range(5)]
 
 
 # By itself; and before others in a batch, which would wait for it.
-@pytest.mark.parametrize("batched", [False, True])
+@pytest.mark.parametrize("batched", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_a_stuck_one_is_done_elsewhere_and_its_process_is_ended(executor, held, batched, client):
     tasks = [STUCK, *OTHERS]
     if batched:

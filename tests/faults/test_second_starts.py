@@ -68,7 +68,7 @@ def test_a_run_ends_by_the_second_start(
     assert len(blocks) == status.blocks.planned + 1
 
     told = [text for _, text in recorder.messages if again.block_id in text]
-    assert ["started a second time" in told[0], "second start came first" in told[1], len(told)] == [True, True, 2]
+    assert ["started a second time" in told[0], "is done by its second start" in told[1], len(told)] == [True, True, 2]
     assert "1 second start of blocks that took too long, of which 1 came first" in summary(status, Invocation())
     assert run_metrics(status).get_sample_value("riskpipe_run_second_starts_won") == 1.0
     assert RunStatus.from_json(json.loads(json.dumps(status.to_json()))) == status
