@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import Literal, get_args
 
 from riskpipe.errors import Level
@@ -149,6 +150,7 @@ def is_iso_date(tenor: str) -> bool:
     return _ISO_DATE.fullmatch(tenor) is not None
 
 
+@lru_cache(maxsize=1 << 16)
 def pillar_days(tenor: str, as_of: int) -> int | None:
     """The date a tenor points to, in days since 1970-01-01; None if it is no tenor.
 

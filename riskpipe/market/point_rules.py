@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from riskpipe.errors import Level
 from riskpipe.market.factors import INSTRUMENTS, KINDS, NO_DATE, MarketFault, is_iso_date
 from riskpipe.market.points import Points
-from riskpipe.market.rules import Rule, each, faults_of
+from riskpipe.market.rules import Rule, each, each_of_kind, faults_of
 
 _NAMES = ("factor", "kind", "name")
 
@@ -28,16 +28,19 @@ def check_tenors(points: Points) -> Iterator[MarketFault]:
 
 
 def _is_null(column: str) -> Rule:
-    message = f"the column {column!r} may not be null or empty"
-    return Rule(column, "null", message, each(lambda points, k: not points.texts(column)[k]))
+    def broken_by(points: Points, rows: Sequence[int]) -> list[int]:
+        texts = points.texts(column)
+        return [k for k in rows if not texts[k]]
+
+    return Rule(column, "null", f"the column {column!r} may not be null or empty", broken_by)
 
 
 def _is_not_positive(kind: str) -> Rule:
     def breaks(points: Points, k: int) -> bool:
         spec = points.specs[k]
-        return spec is not None and spec.name == kind and spec.positive and bool(points.value[k] <= 0.0)
+        return spec is not None and spec.positive and bool(points.value[k] <= 0.0)
 
-    return Rule("value", "not positive", f"{kind} must be above zero", each(breaks))
+    return Rule("value", "not positive", f"{kind} must be above zero", each_of_kind(kind, breaks))
 
 
 def _is_outside(kind: str, bounds: tuple[float, float]) -> Rule:
@@ -45,10 +48,10 @@ def _is_outside(kind: str, bounds: tuple[float, float]) -> Rule:
 
     def breaks(points: Points, k: int) -> bool:
         value = points.value[k]
-        return points.kind[k] == kind and math.isfinite(value) and not low <= value <= high
+        return math.isfinite(value) and not low <= value <= high
 
     what = f"be in [{low}, {high}]" if math.isfinite(high) else "not be negative"
-    return Rule("value", "out of range", f"{kind} must {what}", each(breaks))
+    return Rule("value", "out of range", f"{kind} must {what}", each_of_kind(kind, breaks))
 
 
 def _is_no_tenor(column: str) -> Rule:
@@ -88,14 +91,14 @@ _OF_VALUES = (
         "negative forward",
         "a forward price is zero or negative: forwards and options of the model bachelier are valued, options with "
         "lognormal prices (the model black, all on equities) fail where their forward is",
-        each(lambda points, k: points.kind[k] == "forward_price" and bool(points.value[k] <= 0.0)),
+        each_of_kind("forward_price", lambda points, k: bool(points.value[k] <= 0.0)),
         Level.WARNING,
     ),
     Rule(
         "value",
         "negative hazard",
         "a hazard rate is negative",
-        each(lambda points, k: points.kind[k] == "hazard_rate" and bool(points.value[k] < 0.0)),
+        each_of_kind("hazard_rate", lambda points, k: bool(points.value[k] < 0.0)),
         Level.WARNING,
     ),
 )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Callable, Iterator
+from functools import cached_property
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -49,6 +51,16 @@ class Points:
     def texts(self, column: str) -> Strings:
         values: Strings = getattr(self, column)
         return values
+
+    def rows_of_kind(self, kind: str) -> list[int]:
+        return self._rows_of_kinds.get(kind, [])
+
+    @cached_property
+    def _rows_of_kinds(self) -> dict[str | None, list[int]]:
+        rows: dict[str | None, list[int]] = defaultdict(list)
+        for k, kind in enumerate(self.kind):
+            rows[kind].append(k)
+        return rows
 
     def rows(self, condition: Callable[[int], bool]) -> list[int]:
         return [k for k in range(self.size) if condition(k)]

@@ -31,6 +31,11 @@ def each(breaks: Callable[[Points, int], bool]) -> Callable[[Points, Sequence[in
     return lambda points, rows: [k for k in rows if breaks(points, k)]
 
 
+def each_of_kind(kind: str, breaks: Callable[[Points, int], bool]) -> Callable[[Points, Sequence[int]], list[int]]:
+    """The same, of the points of a kind alone: most rules are about few points of a market."""
+    return lambda points, rows: [k for k in points.rows_of_kind(kind) if k in rows and breaks(points, k)]
+
+
 def faults_of(points: Points, rules: Sequence[Rule], groups: Iterable[Sequence[int]]) -> Iterator[MarketFault]:
     """A fault for every rule that is broken, in the rules' order.
 
