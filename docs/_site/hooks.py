@@ -10,7 +10,7 @@ from typing import Any
 import click
 from typer.main import get_command
 
-from riskpipe.cli.main import app
+from riskpipe.cli.app import app
 
 ROOT = Path(__file__).parents[2]
 PAGES = {"CONTRIBUTING.md": "contributing.md", "SECURITY.md": "security.md", "CHANGELOG.md": "changelog.md"}

@@ -2,43 +2,50 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable, Mapping
+from importlib import import_module
 from typing import Annotated, Any
 
 import typer
 
 from riskpipe import __version__
-from riskpipe.cli.analyse import analyse
-from riskpipe.cli.backfill import backfill
-from riskpipe.cli.check import check
-from riskpipe.cli.cluster import collect as collect_clusters
-from riskpipe.cli.cluster import render
-from riskpipe.cli.compact import compact
-from riskpipe.cli.config import schema, show
-from riskpipe.cli.diff import diff
-from riskpipe.cli.doctor import doctor
-from riskpipe.cli.du import du
-from riskpipe.cli.explain import explain
-from riskpipe.cli.export import export
-from riskpipe.cli.import_ import csv as import_csv
-from riskpipe.cli.import_ import ore as import_ore
-from riskpipe.cli.init import init
-from riskpipe.cli.kernels import compile_
 from riskpipe.cli.options import before_commands, everywhere, flag
-from riskpipe.cli.plan import plan
 from riskpipe.cli.program import Program
-from riskpipe.cli.publish import publish
-from riskpipe.cli.report import report
-from riskpipe.cli.retry import retry
-from riskpipe.cli.run import run
-from riskpipe.cli.runs import collect, list_
-from riskpipe.cli.runs import show as show_run
-from riskpipe.cli.runs import stop as stop_run
-from riskpipe.cli.sql import sql
 from riskpipe.cli.startup import collect_seldom, leave_garbage, spare_unused
 from riskpipe.cli.streams import standard_streams
-from riskpipe.cli.verify import verify
 
 HELP = "Batch risk for cross-asset books: Parquet in, pricing blocks on Dask, Parquet out."
+
+COMMANDS: Mapping[str, str] = {
+    **{name: f"{name}:{name}" for name in ("init", "check", "plan", "run", "retry", "backfill", "publish", "verify")},
+    **{name: f"{name}:{name}" for name in ("report", "explain", "diff", "analyse", "compact", "du", "sql", "export")},
+    "doctor": "doctor:doctor",
+}
+"""Where commands are, as module:function in riskpipe.cli; in the order of the help."""
+
+GROUPS: Mapping[str, tuple[str, Mapping[str, str]]] = {
+    "import": (
+        "A book, market and configuration from elsewhere.",
+        {"ore": "import_:ore", "csv": "import_:csv"},
+    ),
+    "runs": (
+        "List, show and clear away runs.",
+        {"list": "runs:list_", "show": "runs:show", "stop": "runs:stop", "gc": "runs:collect"},
+    ),
+    "config": (
+        "Show the resolved configuration and its schema.",
+        {"show": "config:show", "schema": "config:schema"},
+    ),
+    "cluster": (
+        "The DaskClusters of runs on Kubernetes.",
+        {"render": "cluster:render", "gc": "cluster:collect"},
+    ),
+    "kernels": (
+        "Compile the code that pricing is made of.",
+        {"compile": "kernels:compile_"},
+    ),
+}
 
 
 def _tell_version(wanted: bool) -> None:
@@ -63,41 +70,33 @@ def _group(name: str, help_: str, *own: Any, **options: Any) -> typer.Typer:
     )
 
 
-app = _group("riskpipe", HELP, flag("version", VersionOption), cls=Program)
-_COMMANDS = (
-    *(init, check, plan, run, retry, backfill, publish, verify),
-    *(report, explain, diff, analyse, compact, du, sql, export),
-)
-for command in _COMMANDS:
-    app.command()(everywhere(command))
+def program(first: str | None = None) -> typer.Typer:
+    """The program, with all of its commands, or with that command or group alone with which a command line begins.
 
-imports = _group("import", "A book, market and configuration from elsewhere.", add_completion=False)
-imports.command("ore")(everywhere(import_ore))
-imports.command("csv")(everywhere(import_csv))
-app.add_typer(imports)
+    :param first: the command line's first word; where no command has that name, all are there: for help, completion,
+        and to say which name was meant.
+    """
 
-runs = _group("runs", "List, show and clear away runs.", add_completion=False)
-runs.command("list")(everywhere(list_))
-runs.command("show")(everywhere(show_run))
-runs.command("stop")(everywhere(stop_run))
-runs.command("gc")(everywhere(collect))
-app.add_typer(runs)
+    def is_wanted(name: str) -> bool:
+        return name == first or first not in {*COMMANDS, *GROUPS}
 
-config = _group("config", "Show the resolved configuration and its schema.", add_completion=False)
-config.command("show")(everywhere(show))
-config.command("schema")(everywhere(schema))
-app.add_typer(config)
+    app = _group("riskpipe", HELP, flag("version", VersionOption), cls=Program)
+    for name, place in COMMANDS.items():
+        if is_wanted(name):
+            app.command(name)(everywhere(_imported(place)))
+    for name, (help_, commands) in GROUPS.items():
+        if is_wanted(name):
+            group = _group(name, help_, add_completion=False)
+            for command, place in commands.items():
+                group.command(command)(everywhere(_imported(place)))
+            app.add_typer(group)
+    return app
 
-cluster = _group("cluster", "The DaskClusters of runs on Kubernetes.", add_completion=False)
-cluster.command("render")(everywhere(render))
-cluster.command("gc")(everywhere(collect_clusters))
-app.add_typer(cluster)
 
-kernels = _group("kernels", "Compile the code that pricing is made of.", add_completion=False)
-kernels.command("compile")(everywhere(compile_))
-app.add_typer(kernels)
-
-app.command()(everywhere(doctor))
+def _imported(place: str) -> Callable[..., Any]:
+    module, _, function = place.partition(":")
+    command: Callable[..., Any] = getattr(import_module(f"riskpipe.cli.{module}"), function)
+    return command
 
 
 def main() -> None:
@@ -106,6 +105,6 @@ def main() -> None:
     spare_unused()
     try:
         with standard_streams():
-            app()
+            program(sys.argv[1] if len(sys.argv) > 1 else None)()
     finally:
         leave_garbage()

@@ -18,7 +18,7 @@ from object_server import ObjectServer
 from published import assert_same_bits
 from typer.testing import CliRunner
 
-from riskpipe.cli.main import app
+from riskpipe.cli.app import app
 from riskpipe.config import Settings, load_settings
 from riskpipe.fault_points import FaultPoint
 from riskpipe.plan.accounting import SilentObserver

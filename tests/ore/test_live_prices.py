@@ -19,7 +19,7 @@ import pytest
 from ore_inputs import write_inputs
 from typer.testing import CliRunner
 
-from riskpipe.cli.main import app
+from riskpipe.cli.app import app
 from riskpipe.errors import ExitCode
 
 pytestmark = pytest.mark.ore

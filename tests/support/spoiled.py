@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from published import bits, published
 from typer.testing import CliRunner
 
-from riskpipe.cli.main import app
+from riskpipe.cli.main import program
 
 NUMBERS = {"valuations": "measure", "scenario_pnl": "scenario_set"}
 NAMES_OF_THE_RUN = ("run_id", "block_id")
@@ -66,7 +66,7 @@ class Book:
 
     def riskpipe(self, *words: str) -> Answer:
         """The command line, in this process."""
-        result = CliRunner().invoke(app, self.command(*words), env={"RISKPIPE_CONFIG": ""})
+        result = CliRunner().invoke(program(words[0]), self.command(*words), env={"RISKPIPE_CONFIG": ""})
         return Answer(result.exit_code, result.stdout, result.stderr)
 
     def check(self, *words: str) -> Answer:

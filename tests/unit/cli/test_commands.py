@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 import yaml
 from typer.testing import CliRunner
 
-from riskpipe.cli.main import app
+from riskpipe.cli.app import app
+from riskpipe.cli.main import COMMANDS, GROUPS, program
 from riskpipe.config import load_settings, schema_text
 
 runner = CliRunner()
@@ -126,3 +129,16 @@ def test_the_schema_is_one_that_editors_understand(sample: Path) -> None:
     assert (
         yaml.safe_load((sample / "riskpipe.yaml").read_text()).keys() <= json.loads(schema_text())["properties"].keys()
     )
+
+
+@pytest.mark.parametrize("name", [*COMMANDS, *GROUPS])
+def test_a_command_line_makes_its_own_command_alone(name: str) -> None:
+    """With the same parameters, in the same order, that it has in the whole program."""
+    (own,) = typer.main.get_command(program(name)).commands.items()
+    assert own[0] == name
+    assert described(own[1]) == described(typer.main.get_command(app).commands[name])
+
+
+def described(command: Any) -> list[Any]:
+    parameters = [(each.name, each.opts, each.default, getattr(each, "help", None)) for each in command.params]
+    return [command.help, *parameters, *(described(each) for each in getattr(command, "commands", {}).values())]

@@ -8,7 +8,7 @@ import pytest
 import typer
 
 from riskpipe.cli import completion
-from riskpipe.cli.main import app
+from riskpipe.cli.app import app
 from riskpipe.store.location import open_store
 from riskpipe.store.run_folder import RunFolder
 

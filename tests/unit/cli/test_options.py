@@ -14,8 +14,8 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from riskpipe import errors
+from riskpipe.cli.app import app
 from riskpipe.cli.invocation import Invocation
-from riskpipe.cli.main import app
 from riskpipe.cli.options import before_commands, everywhere
 from riskpipe.cli.program import Program
 from riskpipe.cli.streams import LostAnswerError, ReaderGoneError

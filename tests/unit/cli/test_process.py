@@ -52,7 +52,7 @@ HEAVY = {
 def test_help_imports_nothing_heavy(arguments: list[str], heavy: set[str]) -> None:
     program = f"""
 import sys
-from riskpipe.cli.main import app
+from riskpipe.cli.app import app
 try:
     app({arguments})
 except SystemExit as error:
@@ -68,7 +68,7 @@ NEVER = {"dask", "distributed", "pandas", "scipy", "tornado"}
 @pytest.mark.parametrize(
     ("words", "unwanted"),
     [
-        (["runs", "list"], NEVER | {"QuantLib", "numba", "numpy", "pyarrow"}),
+        (["runs", "list"], NEVER | {"QuantLib", "numba", "numpy", "pyarrow", "riskpipe.cli.report"}),
         pytest.param(["plan"], NEVER | {"QuantLib"}, marks=pytest.mark.slow),
         pytest.param(["check"], NEVER | {"QuantLib"}, marks=pytest.mark.slow),
         (["run", "--set", "cluster.kind=serial"], NEVER | {"QuantLib"}),

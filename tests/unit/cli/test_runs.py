@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from riskpipe.cli.main import app
+from riskpipe.cli.app import app
 from riskpipe.runs.freed import Left, free
 from riskpipe.store.lease import Lease
 from riskpipe.store.location import open_store

@@ -12,7 +12,7 @@ import pytest
 import typer
 from doc_pages import DOCS, PAGES, commands, fenced, text
 
-from riskpipe.cli.main import app
+from riskpipe.cli.app import app
 from riskpipe.config import load_settings
 from riskpipe.plan.selection import parse_selection
 

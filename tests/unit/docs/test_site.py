@@ -11,7 +11,7 @@ import yaml
 from doc_pages import DOCS, ROOT
 from typer.main import get_command
 
-from riskpipe.cli.main import app
+from riskpipe.cli.app import app
 
 
 def _pages(nav: object) -> list[str]:

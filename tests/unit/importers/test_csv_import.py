@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
-from riskpipe.cli.main import app
+from riskpipe.cli.app import app
 from riskpipe.errors import ExitCode, InputError, UsageError
 from riskpipe.importers.csv_files import read_csv_files
 from riskpipe.importers.import_report import Treatment

@@ -11,7 +11,7 @@ import pytest
 from ore_inputs import write_inputs
 from typer.testing import CliRunner
 
-from riskpipe.cli.main import app
+from riskpipe.cli.app import app
 from riskpipe.config import load_settings
 from riskpipe.errors import ExitCode, InputError, UsageError
 from riskpipe.importers.import_report import Treatment

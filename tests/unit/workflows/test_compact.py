@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
-from riskpipe.cli.main import app
+from riskpipe.cli.app import app
 from riskpipe.errors import LeaseError, UsageError
 from riskpipe.store.checksums import content_sha256
 from riskpipe.store.lease import Lease

@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from riskpipe.analyses.catalogue import ANALYSES
-from riskpipe.cli.main import app
+from riskpipe.cli.app import app
 from riskpipe.errors import UsageError
 from riskpipe.results.differences import Bounds, TableDiff, Tolerance, ToleranceRule, compared_whole
 from riskpipe.store.checksums import content_sha256

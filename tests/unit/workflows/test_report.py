@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
-from riskpipe.cli.main import app
+from riskpipe.cli.app import app
 from riskpipe.plan.selection import Selection
 from riskpipe.results import timings
 from riskpipe.store.location import open_store
