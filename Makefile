@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PLAIN := $(VENV)/.installed-plain
 DEMO ?= demo
-# Many tests start workers of their own.
+# Many tests start workers of their own. Each file's in one process, so that what its tests share is made once.
 TEST_PROCESSES ?= 2
 # The image for Kubernetes, and how it is built and brought to the cluster of KUBECONFIG; docker and kind are defaults.
 IMAGE ?= riskpipe:test
@@ -42,7 +42,7 @@ demo: $(PLAIN)
 	@echo "the second night's report, to open in a browser: file://$(abspath $(DEMO))/report.html"
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -n $(TEST_PROCESSES) -m "not chaos and not slow and not kubernetes and not ore and not browser"
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile -m "not chaos and not slow and not kubernetes and not ore and not browser"
 
 # What takes long: every kernel compiled anew, bootstraps of five years day by day, buckets and shards that fail.
 test-slow: $(STAMP)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import sys
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
@@ -24,8 +25,10 @@ hypothesis.settings.register_profile("riskpipe", deadline=None)
 hypothesis.settings.register_profile("ci", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "riskpipe")
 
-# What a test asks for is made, not found: tests of what is kept say where (RISKPIPE_MARKET_CACHE).
-os.environ["RISKPIPE_MARKET_CACHE"] = "off"
+# Whatever the shell says, bytecode is kept: else each process that tests start compiles riskpipe anew, and each that
+# runs tests rewrites all of their assertions.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # A shell starts its background jobs with Ctrl-C ignored, and Python leaves it so; tests are about what it does.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -49,6 +52,18 @@ class Recorder:
 @pytest.fixture
 def recorder() -> Recorder:
     return Recorder()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def kept_markets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Markets are made once a session, by the code under test: tests open few, and that takes longest.
+
+    That what is kept is what would be made: contract/test_remembered.py.
+    """
+    directory = tmp_path_factory.mktemp("kept-markets")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RISKPIPE_MARKET_CACHE", str(directory))
+        yield directory
 
 
 COMMONEST = {

@@ -20,10 +20,12 @@ TRADES_A_PRODUCT = 2_000
 
 
 @pytest.fixture(scope="module")
-def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, int]]:
+def measured(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, int]]:
+    """What the blocks of those products take that are asked for in this session."""
     directory = tmp_path_factory.mktemp("memory")
-    shares = {product.name: 1.0 for product in PRODUCTS}
-    write_sample(directory / "book", trades=TRADES_A_PRODUCT * len(PRODUCTS), scenarios=250, products=shares)
+    items = [item for item in request.session.items if item.path == request.path and isinstance(item, pytest.Function)]
+    shares = {item.callspec.params["product"]: 1.0 for item in items}
+    write_sample(directory / "book", trades=TRADES_A_PRODUCT * len(shares), scenarios=250, products=shares)
     run = open_run(
         settings_at(
             directory / "book",

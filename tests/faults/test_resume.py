@@ -49,7 +49,9 @@ SELDOM = (
     FaultPoint.PUT_FILE,
     FaultPoint.VALUE_BLOCKS,
     FaultPoint.CLOSE_PARQUET,
+    FaultPoint.EVENT,
     FaultPoint.MERGE,
+    FaultPoint.PART,
     FaultPoint.PLACE_TABLE,
     FaultPoint.END_SESSION,
 )
@@ -129,16 +131,18 @@ def test_sigterm_drains_and_exits_143(small_book, settings_of, undisturbed, reco
 
 
 def test_resume_never_starts_anew(settings_of, recorder, tmp_path) -> None:
-    first = run(settings_of(*CUT), Selection(), observer=recorder)
-    second = run(settings_of(*CUT), Selection(), resume="never", observer=recorder)
+    settings = settings_of("measures=[pv]")
+    first = run(settings, Selection(), observer=recorder)
+    second = run(settings, Selection(), resume="never", observer=recorder)
 
     assert first.run_id != second.run_id
     assert second.blocks.reused == 0
 
 
 def test_retry_of_a_complete_run_does_nothing(settings_of, recorder, tmp_path) -> None:
-    first = run(settings_of(), Selection(), observer=recorder)
-    again = retry(settings_of(), "latest", Selection(), recorder)
+    settings = settings_of("measures=[pv]")
+    first = run(settings, Selection(), observer=recorder)
+    again = retry(settings, "latest", Selection(), recorder)
 
     assert again.run_id == first.run_id
     assert again.state == "complete"

@@ -14,3 +14,17 @@ def one_in(each: int, cases: Iterable[Any]) -> list[Any]:
         pytest.param(*(case if isinstance(case, tuple) else (case,)), marks=[pytest.mark.slow] if k % each else [])
         for k, case in enumerate(cases)
     ]
+
+
+def pairs_one_in(each: int, first: Iterable[Any], second: Iterable[Any]) -> list[Any]:
+    """For `parametrize`: all pairs, of which one in `each` is of the default suite, in turns: all of both are there."""
+    others = list(second)
+    return [
+        pytest.param(one, other, marks=[pytest.mark.slow] if (k + m) % each else [], id=f"{_name(one)}-{_name(other)}")
+        for k, one in enumerate(first)
+        for m, other in enumerate(others)
+    ]
+
+
+def _name(value: Any) -> str:
+    return str(getattr(value, "name", value))

@@ -12,18 +12,25 @@ import pytest
 from object_server import ObjectServer
 
 from riskpipe.errors import LeaseError, StorageError, UsageError
+from riskpipe.store import objects
 from riskpipe.store.filesystem import MissingFileError, Store
 from riskpipe.store.layout import LEASES
 from riskpipe.store.lease import Lease
 from riskpipe.store.ledger import LedgerWriter, new_session_id, read_ledger
 from riskpipe.store.location import open_store
 from riskpipe.store.object_errors import is_permanent
-from riskpipe.store.objects import ATTEMPTS, LAST_ATTEMPT_SECONDS, SMALL_BYTES, retried
+from riskpipe.store.objects import ATTEMPTS, FIRST_DELAY_SECONDS, LAST_ATTEMPT_SECONDS, SMALL_BYTES, retried
 from riskpipe.store.records import SessionEnded, SessionStarted
 from riskpipe.store.run_folder import RunFolder
 
 LARGE = os.urandom(1 << 20) * 12  # over the size at which Arrow uploads in parts
 SDK_ATTEMPTS = 2  # AWS_MAX_ATTEMPTS of the fixture
+
+
+@pytest.fixture(autouse=True)
+def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How long they are: test_pauses_grow_and_end."""
+    monkeypatch.setattr(objects, "FIRST_DELAY_SECONDS", FIRST_DELAY_SECONDS / 100.0)
 
 
 @pytest.fixture
@@ -248,7 +255,8 @@ def test_an_account_key_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not re.search("very.{0,3}secret", str(refused.value))
 
 
-def test_pauses_grow_and_end() -> None:
+def test_pauses_grow_and_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(objects, "FIRST_DELAY_SECONDS", FIRST_DELAY_SECONDS)
     pauses: list[float] = []
 
     def fail() -> None:
