@@ -1,6 +1,7 @@
 """Inputs that cannot be used at all: one clear message each, the right exit code, and nothing done.
 
-`check`, `plan` and `run` are of one opinion; `check` tells everything at once.
+`check`, `plan` and `run` are of one opinion; `check` tells everything at once. `plan` opens inputs by the function that
+`run` opens them by, and is asked of some faults alone.
 """
 
 from __future__ import annotations
@@ -22,19 +23,19 @@ BOND = "portfolio/bond/part-000"
 FILES = ("market", "history", "scenarios", BOND)
 
 
-def assert_refused(book: Book, *said: str, rule: str, code: int = 3) -> list[str]:
-    """check, plan and run end with the code, tell the same, and leave nothing; returns the messages of check."""
+def assert_refused(book: Book, *said: str, rule: str, commands: tuple[str, ...] = ("run",)) -> list[str]:
+    """check and the other commands exit with 3, tell the same, and leave nothing; returns the messages of check."""
     checked = book.check()
-    assert checked.code == code, checked.stderr
+    assert checked.code == 3, checked.stderr
     assert checked.json["blocking"] is True
     faults = [fault for fault in checked.faults if fault["rule"] == rule]
     assert faults, checked.faults
     messages = [" ".join((fault["table"], fault["file"], fault["message"])) for fault in faults]
     for words in said:
         assert any(words in message for message in messages), (words, messages)
-    for command in ("plan", "run"):
+    for command in commands:
         answer = book.riskpipe(command)
-        assert answer.code == code, answer.stderr
+        assert answer.code == 3, answer.stderr
         assert answer.stdout == ""
         for fault in faults:
             (line,) = [line for line in answer.errors if rule in line and fault["message"] in line]
@@ -46,7 +47,8 @@ def assert_refused(book: Book, *said: str, rule: str, code: int = 3) -> list[str
 @pytest.mark.parametrize("name", one_in(2, ["market", "history", "scenarios"]))
 def test_no_such_file(spoilt: Book, name: str) -> None:
     spoilt.input(name).unlink()
-    assert_refused(spoilt, f"{spoilt.input(name)} there is no such file: correct inputs.{name}", rule="no such file")
+    said = f"{spoilt.input(name)} there is no such file: correct inputs.{name}"
+    assert_refused(spoilt, said, rule="no such file", commands=("plan", "run"))
 
 
 def test_a_directory_in_the_place_of_a_file(spoilt: Book) -> None:
@@ -144,7 +146,8 @@ def test_a_misspelt_column_is_recognised(spoilt: Book) -> None:
 def test_unknown_product(spoilt: Book) -> None:
     directory = spoilt.trades("fx_option").parent
     directory.rename(directory.with_name("fx_options"))
-    assert_refused(spoilt, "no product is called 'fx_options': did you mean fx_option?", rule="unknown product")
+    said = "no product is called 'fx_options': did you mean fx_option?"
+    assert_refused(spoilt, said, rule="unknown product", commands=("plan", "run"))
 
 
 def test_a_file_that_would_be_ignored(spoilt: Book) -> None:

@@ -67,7 +67,7 @@ def test_negative_vol(spoilt: Book, clean: Path) -> None:
 @pytest.mark.parametrize(
     ("kind", "name", "value", "rule"),
     one_in(
-        2,
+        3,
         [
             ("dividend_yield", "SPX", NAN, "not finite"),  # without it, the forward would be another one
             ("forward_price", "WTI", NAN, "not finite"),
@@ -189,7 +189,7 @@ def test_a_history_without_moves_stops_its_measure_alone(spoilt: Book, rows: int
 @pytest.mark.parametrize(
     ("column", "value", "rule", "said"),
     one_in(
-        2,
+        3,
         [
             ("shift", NAN, "not finite", "a shift is null, NaN or infinite"),
             ("shift_type", "percent", "unknown shift_type", "shift_type must be one of absolute, relative, log, set"),
