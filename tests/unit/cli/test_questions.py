@@ -23,7 +23,7 @@ import pytest
 from object_server import ObjectServer
 from typer.testing import CliRunner, Result
 
-from riskpipe.cli.main import app
+from riskpipe.cli.app import app
 from riskpipe.errors import ExitCode, StorageError, UsageError
 from riskpipe.results import published_tables, row_files
 from riskpipe.results.published_tables import Published
