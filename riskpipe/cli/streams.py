@@ -201,3 +201,12 @@ def _private(descriptor: int, stream: TextIO | None) -> TextIO:
     copy = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, FIRST_PRIVATE)
     encoding = stream.encoding if stream is not None else "utf-8"
     return open(copy, "w", encoding=encoding, errors="backslashreplace", buffering=1)
+
+
+def terminal_width() -> int | None:
+    """Columns of the terminal that the answer goes to; None: it goes to none, or to one that does not say."""
+    stream: Any = _answers[-1] if _answers else sys.stdout
+    try:
+        return (os.get_terminal_size(stream.fileno()).columns or None) if stream.isatty() else None
+    except (OSError, ValueError):
+        return None

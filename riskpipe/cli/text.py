@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from io import StringIO
+
+from riskpipe.cli.streams import terminal_width
 
 
 def count(number: int) -> str:
@@ -40,10 +43,16 @@ def plural(number: int, noun: str) -> str:
 
 
 def columns(header: Sequence[str], rows: Iterable[Sequence[str]], right: Iterable[int] = ()) -> list[str]:
-    """Lines of aligned columns, two spaces apart; the positions in `right` are right-aligned."""
+    """Lines of aligned columns, two spaces apart; the positions in `right` are right-aligned.
+
+    On a terminal that is narrower than the table, cells are folded so that it fits; elsewhere a row is a line.
+    """
     table = [tuple(header), *map(tuple, rows)]
     widths = [max(len(row[k]) for row in table) for k in range(len(header))]
     flush_right = set(right)
+    width = terminal_width()
+    if width is not None and sum(widths) + 2 * (len(widths) - 1) > width:
+        return _fitted(table, flush_right, width)
     return [
         "  ".join(
             cell.rjust(width) if k in flush_right else cell.ljust(width)
@@ -51,3 +60,20 @@ def columns(header: Sequence[str], rows: Iterable[Sequence[str]], right: Iterabl
         ).rstrip()
         for row in table
     ]
+
+
+def _fitted(table: Sequence[Sequence[str]], right: Collection[int], width: int) -> list[str]:
+    """The lines of a table of so many columns of the terminal."""
+    from rich.console import Console  # for narrow terminals alone: it takes as long as ten modules
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table.grid(padding=(0, 2, 0, 0), pad_edge=False)
+    for k in range(len(table[0])):
+        grid.add_column(justify="right" if k in right else "left", overflow="fold")
+    for row in table:
+        grid.add_row(*map(Text, row))
+    console = Console(width=width, file=StringIO(), color_system=None, legacy_windows=False)
+    with console.capture() as captured:
+        console.print(grid)
+    return [line.rstrip() for line in captured.get().splitlines()]
