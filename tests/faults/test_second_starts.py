@@ -31,6 +31,7 @@ from riskpipe.workflows.verify import verify
 
 CUT = ("partition.max_trades=50",)
 TWO = ("cluster.kind=local", "cluster.workers=2", *CUT)
+LATE = ("cluster.block_timeout=20",)
 SOON = ("retry.second_start_seconds=0.2", "retry.second_start_factor=2")
 
 
@@ -76,14 +77,13 @@ def test_a_run_ends_by_the_second_start(
 
 
 @pytest.mark.slow
-def test_without_it_the_run_waits_until_it_is_stopped(
-    settings_of: Callable[..., Settings], small_book: Path, tmp_path: Path
+def test_without_it_the_block_waits_for_its_timeout(
+    settings_of: Callable[..., Settings], recorder: Any, tmp_path: Path
 ) -> None:
-    """What is done is published, where the deadline asks for that; the hanging one is not."""
-    late = ("finish_within=10s", "too_late=publish_partial", "grace_seconds=1", "retry.second_start=off")
     with one_block_hangs(tmp_path / "hangs"):
-        status = run(settings_of(*TWO, *SOON, *late), Selection())
-    assert (status.state, status.second_starts, status.blocks.failed) == ("partial", 0, 1)
+        status = run(settings_of(*TWO, *SOON, *LATE, "retry.second_start=off"), Selection(), observer=recorder)
+    assert (status.state, status.second_starts) == ("complete", 0)
+    assert [text for _, text in recorder.messages if text.endswith(": TIMEOUT: not done after 20 s")]
 
 
 @pytest.mark.slow
