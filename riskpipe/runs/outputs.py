@@ -109,7 +109,7 @@ def _files_of(
     """A block's files of a table. Of runs of versions before pieces, vectors lie in one file like other tables."""
     files = run.state.files
     for piece in files.vectors(place) if table == VECTORS else ():
-        keys = (piece.first, piece.last)
+        keys = (piece.first, piece.last) if piece.of_run is None else None
         yield Source(piece.path, drop, piece.sha256, rows=(0, piece.rows), bytes=piece.bytes, keys=keys)
     if (sha256 := files.sha256(table, place)) is not None:
         yield Source(run.folder.block_output(table, block_id), drop, sha256, bytes=files.size(table, place))

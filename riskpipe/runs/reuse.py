@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
@@ -21,8 +21,10 @@ from riskpipe.plan.trade_contents import trade_digests
 from riskpipe.products.validation import read_trade_ids
 from riskpipe.runs.earlier_run import EarlierRun
 from riskpipe.runs.run_changes import Difference, RunChanges, factor_differences
+from riskpipe.store.ledger import read_ledger
 from riskpipe.store.parquet import read_parquet, write_parquet
 from riskpipe.store.portfolio import TradeFile, read_rows
+from riskpipe.store.records import BlockDone
 from riskpipe.store.run_folder import RunFolder
 from riskpipe.store.sealed import sealed
 from riskpipe.store.table_schemas import SCHEMAS
@@ -32,11 +34,12 @@ from riskpipe.valuation.spec import ValuationSpec
 
 # What reading a trade's numbers and writing them again takes.
 SECONDS_A_TRADE = 8e-6
-_TABLES = ("valuations", "sensitivities", "cashflows", "partials")
 _NAMED_EACH = 1000
 """Trades that are new, gone or amended are named one by one, up to so many of each."""
 
-BLOCK_COLUMNS = ("block_id", "product", "path", "row_start", "row_stop", "scenario_start", "measures")
+BLOCK_COLUMNS = (
+    "block_id", "product", "path", "row_start", "row_stop", "scenario_start", "scenario_stop", "measures",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -255,8 +258,9 @@ class Matching:
         rows: dict[str, list[Any]] = {name: [] for name in REUSED_BLOCKS.names}
         used: set[int] = set()
         columns = [blocks[name].to_pylist() for name in ("block_id", "product", "path", "row_start", "row_stop")]
+        ranges = zip(blocks["scenario_start"].to_pylist(), blocks["scenario_stop"].to_pylist(), strict=True)
         measures = blocks["measures"].to_pylist()
-        for (block_id, *where), asked in zip(zip(*columns, strict=True), measures, strict=True):
+        for (block_id, *where), asked, scenarios in zip(zip(*columns, strict=True), measures, ranges, strict=True):
             at = self._range(*where)
             mask = self.taken[at]
             if not mask.any() or not set(asked) & set(self.changes.taken):
@@ -269,6 +273,8 @@ class Matching:
             rows["earlier"].append([self.earlier.run.plan.id_at(k) for k in held])
             rows["taken"].append(np.packbits(mask).tobytes())
             rows["trades"].append(int(mask.sum()))
+            did_all = len(held) == 1 and bool(mask.all()) and self._same(held[0], numbers, asked, scenarios)
+            rows["whole"].append(did_all)
         taken = int(self.taken.sum())
         return ReusePlan(
             self.earlier,
@@ -277,22 +283,60 @@ class Matching:
             taken,
             self.survey.selected - len(self.survey.quarantine.table()) - taken,
             pa.table(rows, schema=REUSED_BLOCKS),
-            self._files(sorted(used)),
+            self._files(used),
         )
 
-    def _files(self, used: Sequence[int]) -> pa.Table:
+    def _same(self, index: int, numbers: NDArray[np.int64], asked: Sequence[str], scenarios: tuple[int, int]) -> bool:
+        """Whether an earlier block has these rows, measures and columns, and no others, and left the same tables.
+
+        :param numbers: int64[n], of rows in the earlier run. :param scenarios: first and last (exclusive) column.
+        """
+        if not self._tables_alike or not set(asked) <= set(self.changes.taken):
+            return False
+        low, high, start, stop, did = self._earlier_ranges[index]
+        in_order = len(numbers) == high - low and bool((np.diff(numbers) == 1).all())
+        return in_order and numbers[0] == low and (start, stop) == scenarios and list(did) == list(asked)
+
+    @cached_property
+    def _tables_alike(self) -> bool:
+        """Columns lie where they lay, and every table has the columns that it had."""
+        before, now = self.earlier.market.scenarios, self.inputs.scenarios.columns
+        columns = [{name: each.columns_of(name) for name in each.sets} for each in (before, now)]
+        spec = self.earlier.spec
+        kept = spec.stored_pnl == self.changes.stored and spec.trade_columns == self.inputs.trade_columns
+        # Some leave rows of their own beside those of the block's measures.
+        return kept and columns[0] == columns[1] and set(spec.measures) == set(self.inputs.settings.measures)
+
+    @cached_property
+    def _earlier_ranges(self) -> list[tuple[int, int, int, int, list[str]]]:
+        """Rows, by their number in the earlier run, columns and measures of its blocks."""
+        table = self.earlier.run.plan.columns(*BLOCK_COLUMNS)
+        first = [self._offset(path) for path in table["path"].to_pylist()]
+        names = ("row_start", "row_stop", "scenario_start", "scenario_stop", "measures")
+        of_blocks = zip(first, *(table[name].to_pylist() for name in names), strict=True)
+        return [(at + low, at + high, start, stop, did) for at, low, high, start, stop, did in of_blocks]
+
+    def _files(self, used: Collection[int]) -> pa.Table:
+        """The files of blocks of the earlier run, as its ledger has them."""
         run = self.earlier.run
         starts = run.plan.columns("scenario_start")["scenario_start"].to_numpy()
+        wanted = {run.plan.id_at(index): int(starts[index]) for index in used}
+        done = {
+            record.block_id: record
+            for record in read_ledger(run.folder)
+            if isinstance(record, BlockDone) and record.block_id in wanted
+        }
         rows = []
-        for index in used:
-            block_id, start = run.plan.id_at(index), int(starts[index])
-            for table in _TABLES:
-                sha256 = run.state.files.sha256(table, index)
-                if sha256 is not None:
-                    rows.append((block_id, start, table, run.folder.block_output(table, block_id), sha256))
-            for piece in run.state.files.vectors(index):
-                rows.append((block_id, start, "scenario_pnl", piece.path, piece.sha256))
-        return pa.Table.from_pylist([dict(zip(REUSED_FILES.names, row, strict=True)) for row in rows], REUSED_FILES)
+        for block_id in sorted(done):
+            record = done[block_id]
+            numbers = {"ok": record.ok, "not_applicable": record.not_applicable}
+            common = {"block_id": block_id, "scenario_start": wanted[block_id], **numbers}
+            for table, file in record.outputs.items():
+                rows.append({**common, "table": table, **vars(file)})
+            for piece in record.vectors:
+                of_run = piece.of_run or run.folder.run_id
+                rows.append({**common, "table": "scenario_pnl", **vars(piece), "of_run": of_run})
+        return pa.Table.from_pylist(rows, REUSED_FILES)
 
     # -- what is told
 

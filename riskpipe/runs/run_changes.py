@@ -58,6 +58,7 @@ class RunChanges:
     :param conventions: name -> bool[groups], what it reaches.
     :param taken: measures that are taken over; `fresh`: those that are made for every trade, and why; `dropped`: those
         that the earlier run alone has.
+    :param stored: scenario sets whose P&L vectors are wanted.
     """
 
     everything: Mapping[str, str]
@@ -70,6 +71,7 @@ class RunChanges:
     gone: Gone | None = None
     facts: tuple[Fact, ...] = ()
     groups: int = 0
+    stored: tuple[str, ...] = ()
 
     def dependants(self) -> Dependants:
         """To be told what each trade depends on, while the portfolio is surveyed."""
@@ -117,6 +119,7 @@ def run_changes(earlier: EarlierRun, settings: Settings, inputs: OpenedInputs, s
         gone,
         tuple(_facts(earlier, inputs, market)),
         len(inputs.snapshot.groups),
+        stored,
     )
 
 

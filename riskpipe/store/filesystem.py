@@ -140,8 +140,11 @@ class Store(Protocol):
         """Puts a file in place, atomically, over an older one if there is one."""
 
     @abstractmethod
-    def copy(self, source: str, target: str) -> None:
-        """Puts a file that never changes in another place too, atomically, durable; its bytes stay if that can be."""
+    def copy(self, source: str, target: str, durable: bool = True) -> None:
+        """Puts a file that never changes in another place too, atomically; its bytes stay if that can be.
+
+        :param durable: see `atomic_sink`.
+        """
 
     def rename(self, path: str, name: str) -> str:
         """Gives a file another name in its directory; returns its path."""

@@ -64,22 +64,23 @@ class LocalStore(Store):
         with self.atomic_sink(path) as file:
             file.write(data)
 
-    def copy(self, source: str, target: str) -> None:
+    def copy(self, source: str, target: str, durable: bool = True) -> None:
         """A second name of the same file, where the file system has that."""
-        if self._link(self.full_path(source), self.full_path(target)):
+        if self._link(self.full_path(source), self.full_path(target), durable):
             return
-        with self.open_input_file(source) as file, self.atomic_sink(target) as sink:
+        with self.open_input_file(source) as file, self.atomic_sink(target, durable) as sink:
             while piece := file.read(8 << 20):
                 sink.write(piece)
 
-    def _link(self, source: str, target: str) -> bool:
+    def _link(self, source: str, target: str, durable: bool) -> bool:
         directory = os.path.dirname(target)
         with explained(target, "write"):
             make_directories(directory)
             temporary = os.path.join(directory, TEMPORARY_PREFIX + uuid.uuid4().hex)
             try:
                 os.link(source, temporary)
-                _fsync(temporary)
+                if durable:
+                    _fsync(temporary)
             except OSError as error:
                 if error.errno in _CANNOT_LINK:
                     return False
@@ -87,7 +88,8 @@ class LocalStore(Store):
             os.replace(temporary, target)
             with suppress(FileNotFoundError):  # rename(2) leaves both where they are the same file already
                 os.unlink(temporary)
-            fsync_directory(directory)
+            if durable:
+                fsync_directory(directory)
         return True
 
     def _move(self, path: str, target: str) -> None:

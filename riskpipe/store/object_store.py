@@ -68,7 +68,7 @@ class ObjectStore(Store):
         with explained(full, "write"):
             self._objects.put(full, data)
 
-    def copy(self, source: str, target: str) -> None:
+    def copy(self, source: str, target: str, durable: bool = True) -> None:
         """Within the service."""
         with explained(self.full_path(target), "write"):
             self._objects.copy(self.full_path(source), self.full_path(target))

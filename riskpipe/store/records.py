@@ -226,7 +226,8 @@ def _decode_written(kind: Any, values: dict[str, Any]) -> Record:
 
 
 def _decode_piece(values: dict[str, Any]) -> Piece:
-    piece: Piece = _build(Piece, {**values, "first": tuple(values["first"]), "last": tuple(values["last"])})
+    keys = {"first": tuple(values["first"]), "last": tuple(values["last"])}
+    piece: Piece = _build(Piece, {"of_run": None, **values, **keys})  # earlier versions had none of other runs
     return piece
 
 

@@ -7,7 +7,9 @@ nothing here loops over rows and the order does not depend on how the sources we
 
 from __future__ import annotations
 
+import heapq
 from bisect import bisect_left
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -24,7 +26,7 @@ from riskpipe.store.result_tables import InvalidResultError
 from riskpipe.store.written_files import Key, WrittenFile
 
 WINDOW_BYTES = 256 << 20
-_LEAST_BATCH = 256
+_LEAST_BATCH = 64
 MOST_SOURCES = 512
 """Files that are merged at once, if the store lets so many be open."""
 
@@ -127,29 +129,41 @@ def merge_open(
     with ExitStack() as stack:
         cursors = list(store.overlapped(lambda source: _Cursor(store, source, columns, stack), sources))
         width = max((cursor.row_bytes for cursor in cursors), default=1)
-        # A cursor holds up to two batches, and ordering a window takes a second copy of it.
-        batch_rows = max(window_bytes // (4 * width * max(len(cursors), 1)), _LEAST_BATCH)
+        # Ordering a window takes a second copy of what is held.
+        most_rows = max(window_bytes // (2 * width), 1)
         for cursor in cursors:
-            cursor.start(batch_rows)
-        while cursors:
-            window = _next_window(cursors, keys)
-            cursors = [cursor for cursor in cursors if not cursor.is_done]
-            if window is not None:
-                yield window
+            cursor.start(max(most_rows // (2 * len(cursors)), _LEAST_BATCH))
+        while cursors := [cursor for cursor in cursors if not cursor.is_done]:
+            _read_on(cursors, most_rows)
+            yield _next_window(cursors, keys)
 
 
-def _next_window(cursors: Sequence[_Cursor], keys: tuple[str, ...]) -> pa.Table | None:
-    ends = [cursor.last_key() for cursor in cursors if not cursor.is_exhausted]
-    bound = min((end for end in ends if end is not None), default=None)
-    if bound is None and ends:
-        raise AssertionError("a cursor that is not exhausted has rows")
-    parts = [cursor.take_below(bound) for cursor in cursors]
+def _read_on(cursors: Sequence[_Cursor], most_rows: int) -> None:
+    """Always from the source that bounds the window, so that few sources that span what comes next are read in large
+    pieces, however many wait for their turn; until about `most_rows` are held, and there is a row to be taken."""
+    held = sum(cursor.held for cursor in cursors)
+    first = min(key for cursor in cursors if (key := cursor.first_key()) is not None)
+    ends = [(key, number) for number, cursor in enumerate(cursors) if (key := cursor.open_end()) is not None]
+    heapq.heapify(ends)
+    while ends and (held < most_rows or ends[0][0] <= first):
+        number = ends[0][1]
+        held += cursors[number].read()
+        key = cursors[number].open_end()
+        if key is None:
+            heapq.heappop(ends)
+        else:
+            heapq.heapreplace(ends, (key, number))
+
+
+def _next_window(cursors: Sequence[_Cursor], keys: tuple[str, ...]) -> pa.Table:
+    """The rows below the smallest of the last keys that were read; there are some."""
+    bound = min((end for cursor in cursors if (end := cursor.open_end()) is not None), default=None)
+    taken, paths = [], []
     for cursor in cursors:
-        cursor.refill(bound)
-    taken = [part for part in parts if part.num_rows]
-    if not taken:
-        return None
-    paths = [cursor.path for cursor, part in zip(cursors, parts, strict=True) if part.num_rows]
+        rows = cursor.take_below(bound)
+        if rows is not None:
+            taken.append(rows)
+            paths.append(cursor.path)
     return _in_order(taken, paths, keys)
 
 
@@ -164,10 +178,10 @@ class _Cursor:
         self._present = [name for name in schema.names if name in self._file.schema_arrow.names]
         self._schema = schema
         self._drop = pa.array(sorted(source.drop), pa.string()) if source.drop else None
-        self._rows = schema.empty_table()
+        self._held: deque[_Rows] = deque()
         self._batches: Iterator[Any] = iter(())
-        self._batch_rows = 0
-        self.is_exhausted = False
+        self._is_exhausted = False
+        self.held = 0
 
     @property
     def row_bytes(self) -> int:
@@ -181,8 +195,7 @@ class _Cursor:
         batches = self._file.iter_batches(batch_size=batch_rows, row_groups=groups, columns=self._present)
         first, last = self._range
         self._batches = _within(batches, first - skipped, last - skipped)
-        self._batch_rows = batch_rows
-        self.refill(None)
+        self.read()
 
     def _row_groups(self) -> tuple[list[int], int]:
         """Those that hold rows of the range, and how many rows come before them."""
@@ -194,31 +207,46 @@ class _Cursor:
 
     @property
     def is_done(self) -> bool:
-        return self.is_exhausted and not self._rows.num_rows
+        return self._is_exhausted and not self._held
 
-    def key(self, row: int) -> Key:
-        return self._rows["book"][row].as_py(), self._rows["trade_id"][row].as_py()
+    def first_key(self) -> Key | None:
+        """Of what is held."""
+        return self._held[0].key(0) if self._held else None
 
-    def last_key(self) -> Key | None:
-        return self.key(self._rows.num_rows - 1) if self._rows.num_rows else None
+    def open_end(self) -> Key | None:
+        """The last key that is held, if there may be more rows of it; None: there are no more rows at all."""
+        return None if self._is_exhausted else self._held[-1].last
 
-    def take_below(self, bound: Key | None) -> pa.Table:
-        """The rows before `bound`; None: all of them."""
-        count = self._rows.num_rows
-        if bound is not None:
-            count = bisect_left(range(count), bound, key=self.key)
-        taken, self._rows = self._rows.slice(0, count), self._rows.slice(count)
-        return taken
-
-    def refill(self, bound: Key | None) -> None:
-        """Reads on if there is little left, or nothing beyond the trade that bounded the window."""
-        while not self.is_exhausted and (self._rows.num_rows < self._batch_rows or self.last_key() == bound):
+    def read(self) -> int:
+        """A batch more, of which some row counts; how many do."""
+        while True:
             with reading(self.path):
                 batch = next(self._batches, None)
             if batch is None:
-                self.is_exhausted = True
-            else:
-                self._rows = pa.concat_tables([self._rows, self._shaped(batch)])
+                self._is_exhausted = True
+                return 0
+            rows = self._shaped(batch)
+            if rows.num_rows:
+                self._held.append(_Rows(rows))
+                count: int = rows.num_rows
+                self.held += count
+                return count
+
+    def take_below(self, bound: Key | None) -> pa.Table | None:
+        """The rows before `bound`, or all of them; None: there are none."""
+        taken: list[pa.Table] = []
+        while self._held:
+            rows = self._held.popleft()
+            if bound is None or rows.last < bound:
+                taken.append(rows.table)
+                continue
+            count = bisect_left(range(rows.table.num_rows), bound, key=rows.key)
+            if count:
+                taken.append(rows.table.slice(0, count))
+            self._held.appendleft(_Rows(rows.table.slice(count)) if count else rows)
+            break
+        self.held -= sum(table.num_rows for table in taken)
+        return pa.concat_tables(taken) if taken else None
 
     def _shaped(self, batch: Any) -> pa.Table:
         columns = [
@@ -229,6 +257,18 @@ class _Cursor:
         if self._drop is not None:
             table = table.filter(pc.invert(pc.is_in(table["trade_id"], value_set=self._drop)))
         return table
+
+
+class _Rows:
+    """Some rows, one or more, and their keys in arrays that are quick to look into."""
+
+    def __init__(self, table: pa.Table) -> None:
+        self.table = table
+        self._books, self._ids = (table[name].combine_chunks() for name in ("book", "trade_id"))
+        self.last = self.key(table.num_rows - 1)
+
+    def key(self, row: int) -> Key:
+        return self._books[row].as_py(), self._ids[row].as_py()
 
 
 def _within(batches: Iterable[pa.RecordBatch], first: int, last: int) -> Iterator[pa.RecordBatch]:

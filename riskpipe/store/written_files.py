@@ -20,7 +20,11 @@ class WrittenFile:
 
 @dataclass(frozen=True)
 class Piece(WrittenFile):
-    """A file of rows in their table's order, with the keys of its first and its last row."""
+    """A file of rows in their table's order, with the keys of its first and its last row.
+
+    :param of_run: the run whose id its rows bear; None: of the run that it was recorded in.
+    """
 
     first: Key
     last: Key
+    of_run: str | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,23 +14,38 @@ from riskpipe.plan.block import Block
 from riskpipe.store.parquet import ChangedFileError, read_parquet
 from riskpipe.store.run_folder import RunFolder
 from riskpipe.store.sealed import unsealed
+from riskpipe.store.written_files import WrittenFile
 
 REUSED_BLOCKS = pa.schema(
-    [("block_id", pa.string()), ("earlier", pa.list_(pa.string())), ("taken", pa.binary()), ("trades", pa.int64())]
+    [
+        ("block_id", pa.string()),
+        ("earlier", pa.list_(pa.string())),
+        ("taken", pa.binary()),
+        ("trades", pa.int64()),
+        ("whole", pa.bool_()),
+    ]
 )
 """`earlier`: ids of the earlier run's blocks; `taken`: a bit for each row of the block's range, the first one highest;
-`trades`: how many bits are set."""
+`trades`: how many bits are set; `whole`: the one earlier block did all that this one is to do."""
 
+_KEY = pa.list_(pa.string())
 REUSED_FILES = pa.schema(
     [
         ("block_id", pa.string()),
         ("scenario_start", pa.int64()),
+        ("ok", pa.int64()),
+        ("not_applicable", pa.int64()),
         ("table", pa.string()),
         ("path", pa.string()),
+        ("rows", pa.int64()),
+        ("bytes", pa.int64()),
         ("sha256", pa.string()),
+        ("first", _KEY),
+        ("last", _KEY),
+        ("of_run", pa.string()),
     ]
 )
-"""The files of the earlier run's blocks."""
+"""The files of the earlier run's blocks, with the block's first column and its numbers; keys are a piece's."""
 
 
 @dataclass(frozen=True)
@@ -48,13 +63,19 @@ class ReuseTerms:
 
 
 @dataclass(frozen=True)
-class EarlierFile:
-    """A file of a block of the earlier run."""
+class EarlierFile(WrittenFile):
+    """A file of a block of the earlier run.
+
+    :param ok, not_applicable: numbers of the block. :param first, last, of_run: of a piece.
+    """
 
     scenario_start: int
     table: str
-    path: str
-    sha256: str
+    ok: int
+    not_applicable: int
+    first: tuple[str, ...] | None
+    last: tuple[str, ...] | None
+    of_run: str | None
 
 
 def read_reuse(folder: RunFolder) -> dict[str, Any]:
@@ -77,6 +98,7 @@ class Reuse:
         blocks = read_parquet(folder.store, folder.reused_blocks, sha256=checksums(folder.reused_blocks))
         files = read_parquet(folder.store, folder.reused_files, sha256=checksums(folder.reused_files))
         self._blocks = {row["block_id"]: (row["earlier"], row["taken"]) for row in blocks.to_pylist()}
+        self._whole = {row["block_id"] for row in blocks.to_pylist() if row["whole"]}
         self._files: dict[str, list[EarlierFile]] = {}
         for row in files.to_pylist():
             self._files.setdefault(row.pop("block_id"), []).append(EarlierFile(**row))
@@ -90,5 +112,13 @@ class Reuse:
         return np.unpackbits(np.frombuffer(taken, np.uint8), count=n).astype(np.bool_)
 
     def files(self, block: Block, table: str) -> list[EarlierFile]:
+        return [file for file in self._of(block) if file.table == table]
+
+    def whole(self, block: Block) -> list[EarlierFile]:
+        """The files of the earlier block that did all that this one is to do; none: there is none."""
+        return list(self._of(block)) if block.block_id in self._whole else []
+
+    def _of(self, block: Block) -> Iterator[EarlierFile]:
         earlier, _ = self._blocks[block.block_id]
-        return [file for name in earlier for file in self._files[name] if file.table == table]
+        for name in earlier:
+            yield from self._files[name]

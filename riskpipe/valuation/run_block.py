@@ -30,6 +30,7 @@ from riskpipe.store.written_files import Piece, WrittenFile
 from riskpipe.valuation.compile_time import compiled_seconds
 from riskpipe.valuation.context import Context, open_context
 from riskpipe.valuation.isolate import isolate
+from riskpipe.valuation.linked_outputs import BlockOutputs, link_outputs, vectors_path
 from riskpipe.valuation.part import Part, with_rows
 from riskpipe.valuation.peak_memory import PeakMemory
 from riskpipe.valuation.price import value_trades
@@ -88,38 +89,54 @@ def run_block(payload: BlockPayload) -> BlockResult:
 
 
 def _run(payload: BlockPayload, failure: Failure | None) -> BlockResult:
-    block = payload.block
-    memory = PeakMemory()
-    started_at, start, cpu = time.time(), time.perf_counter(), time.process_time()
-    compiled = compiled_seconds()
+    block, clock = payload.block, _Clock()
     context = open_context(payload.root, payload.run_id)
+    linked = None if failure is not None else link_outputs(context, block)
+    if linked is not None:
+        return clock.result(linked, fetched=clock.start, priced=clock.start)
     trades, rows = read_trades(context, block)
     fetched = time.perf_counter()
     results = value_block(context, block, trades, rows, failure)
     priced = time.perf_counter()
-    outputs, vectors = _write(context, block, results)
-    written = time.perf_counter()
-    files = [*outputs.items(), *(("scenario_pnl", piece) for piece in vectors)]
-    return BlockResult(
-        host=socket.gethostname(),
-        started_at=started_at,
-        ended_at=time.time(),
-        fetch_s=fetched - start,
-        price_s=priced - fetched,
-        compile_s=compiled_seconds() - compiled,
-        write_s=written - priced,
-        cpu_s=time.process_time() - cpu,
-        peak_rss_bytes=memory.peak(),
-        rows=sum(file.rows for name, file in files if name in SCHEMAS and name != "partials"),
-        bytes_in=int(trades.table.nbytes),
-        bytes_out=sum(file.bytes for _, file in files),
-        ok=results.ok,
-        failed=results.failed,
-        not_applicable=results.not_applicable,
-        not_taken=_planned_to_take(context, block, rows) - results.taken_over,
-        outputs=outputs,
-        vectors=vectors,
-    )
+    numbers = (results.ok, results.failed, results.not_applicable)
+    made = BlockOutputs(*numbers, *_write(context, block, results))
+    not_taken = _planned_to_take(context, block, rows) - results.taken_over
+    return clock.result(made, fetched=fetched, priced=priced, bytes_in=int(trades.table.nbytes), not_taken=not_taken)
+
+
+class _Clock:
+    """What the work on a block takes, from now on."""
+
+    def __init__(self) -> None:
+        self.start = time.perf_counter()
+        self._memory, self._started_at = PeakMemory(), time.time()
+        self._cpu, self._compiled = time.process_time(), compiled_seconds()
+
+    def result(
+        self, made: BlockOutputs, *, fetched: float, priced: float, bytes_in: int = 0, not_taken: int = 0
+    ) -> BlockResult:
+        """:param fetched, priced: when the trades had been read and valued, by `time.perf_counter`."""
+        tables = sum(f.rows for name, f in made.outputs.items() if name in SCHEMAS and name != "partials")
+        return BlockResult(
+            host=socket.gethostname(),
+            started_at=self._started_at,
+            ended_at=time.time(),
+            fetch_s=fetched - self.start,
+            price_s=priced - fetched,
+            compile_s=compiled_seconds() - self._compiled,
+            write_s=time.perf_counter() - priced,
+            cpu_s=time.process_time() - self._cpu,
+            peak_rss_bytes=self._memory.peak(),
+            rows=tables + sum(piece.rows for piece in made.vectors),
+            bytes_in=bytes_in,
+            bytes_out=sum(file.bytes for file in (*made.outputs.values(), *made.vectors)),
+            ok=made.ok,
+            failed=made.failed,
+            not_applicable=made.not_applicable,
+            not_taken=not_taken,
+            outputs=made.outputs,
+            vectors=made.vectors,
+        )
 
 
 def void_block(payload: BlockPayload, failure: Failure) -> BlockResult:
@@ -275,9 +292,7 @@ def _write(context: Context, block: Block, results: BlockTables) -> tuple[dict[s
         return write_parquet(context.store, path, table)
 
     def write_vectors(number: int) -> Piece:
-        path = context.folder.block_output(
-            "scenario_pnl", f"{block.block_id}-{number:03d}" if number else block.block_id
-        )
+        path = vectors_path(context, block, number)
         return write_piece(context.store, path, "scenario_pnl", results.vectors[number], context.spec.provenance)
 
     for name in BLOCK_TABLES:
