@@ -22,6 +22,7 @@ from riskpipe.runs.publication import Publication
 from riskpipe.sample import write_sample
 from riskpipe.workflows.plan import plan
 from riskpipe.workflows.run import run
+from riskpipe.workflows.verify import Rows, verify
 
 MEASURES = ["pv", "delta", "dv01", "curve_dv01", "cashflows", "stress", "historical_var"]
 CHANGES = int(os.environ.get("RISKPIPE_CHANGES", "12"))
@@ -123,6 +124,28 @@ def test_a_lost_file_takes_nothing_from_the_results(book, recorder) -> None:
 
     assert_same_results(book / "output", book / "fresh")
     assert any("are not what was written: their trades are priced" in text for text in status.messages)
+
+
+def test_files_of_a_block_that_nothing_has_changed_for_are_the_earlier_ones(book) -> None:
+    market = pq.read_table(book / "data" / "market.parquet")
+    spot = market["factor"].to_pylist().index("spot:SPX")
+    rewritten(book / "data" / "market.parquet", "value", spot, lambda level: level * 1.01)
+
+    status = value(book, "output", since="latest")
+    value(book, "fresh")
+
+    assert_same_results(book / "output", book / "fresh")
+    earlier, later = sorted((book / "output" / "runs").iterdir())
+    planned = pq.read_table(later / "plan.parquet", columns=["block_id", "product"])
+    untouched = [row["block_id"] for row in planned.to_pylist() if row["product"] != "equity_option"]
+    assert len(untouched) < len(planned)
+    for table in ("partials", "sensitivities", "scenario_pnl"):
+        before = {path.stat().st_ino for path in (earlier / "blocks" / table).iterdir()}
+        files = [later / "blocks" / table / f"{block_id}.parquet" for block_id in untouched]
+        assert {path.stat().st_ino for path in files if path.exists()} <= before
+        assert any(path.exists() for path in files)
+    found = verify(settings_of(book, "output"), status.run_id, Rows.ALL)
+    assert not found.damages, found.damages
 
 
 def test_the_plan_says_what_is_taken_over(book) -> None:
