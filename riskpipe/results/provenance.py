@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from riskpipe.results.find import Results
+from riskpipe.results.find import PUBLISHED, Results
 from riskpipe.runs.recorded_files import recorded_files
 from riskpipe.store.ledger import read_ledger
 from riskpipe.store.records import BlockDone, SessionStarted
@@ -27,12 +27,14 @@ def provenance(
         inputs = {f"portfolio/{file}": hashes.get(f"portfolio/{file}", ""), **inputs}
     else:
         inputs["portfolio"] = f"{sum(name.startswith('portfolio/') for name in hashes)} files, see inputs.json"
-    published = {source.path: source.sha256 for source in results.files.get(table, ())}
+    found = results.files.get(table, ())
+    if results.origin != PUBLISHED and block_id is not None:
+        found = [source for source in found if source.path == folder.block_output(table, block_id)]
     return {
         "run_id": folder.run_id,
         "origin": results.origin,
         "table": table,
-        "files": published,
+        "files": {source.path: source.sha256 for source in found},
         "inputs": inputs,
         "config_sha256": spec.config_sha256,
         "inputs_sha256": spec.inputs_sha256,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from riskpipe.config import Settings, load_settings
 from riskpipe.errors import ExitCode, StorageError, UsageError
 from riskpipe.plan.accounting import SilentObserver
 from riskpipe.plan.selection import Selection
+from riskpipe.runs.publication import Publication
 from riskpipe.sample import write_sample
 from riskpipe.workflows.explain import Asked, Explanation, explain
 from riskpipe.workflows.run import run
@@ -111,6 +113,23 @@ def test_a_published_value_that_is_another_is_told_with_both(settings: Settings,
     changed = type(first)(first.table, first.key, first.column, first.published + 1e-9, first.recomputed)
     assert not changed.same
     assert changed.to_json()["published"] != changed.to_json()["recomputed"]
+
+
+def test_numbers_that_were_taken_over_are_explained_from_the_run_that_took_them(
+    settings: Settings, tmp_path: Path
+) -> None:
+    output = shutil.copytree(settings.output, tmp_path / "output")
+    copied = settings.model_copy(update={"output": str(output)})
+    status = run(
+        copied, Selection(), resume="never", since="latest", publication=Publication("never"), observer=SilentObserver()
+    )
+    assert status.reuse is not None
+    assert not status.reuse["priced"]
+    found = told(copied, "FXF-0000001", run=status.run_id, verify=True)
+    assert found.comparisons
+    assert all(each.same for each in found.comparisons)
+    (file,) = found.provenance["files"]
+    assert Path(file).stem == found.provenance["block"]["block_id"]
 
 
 def test_a_damaged_table_is_not_explained(settings: Settings) -> None:
