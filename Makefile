@@ -73,7 +73,7 @@ image:
 # On the cluster that KUBECONFIG names, in a namespace of its own; needs kubectl and helm.
 test-kubernetes: $(STAMP) image
 	$(LOAD_IMAGE) $(IMAGE)
-	$(INSTALL_OPERATOR) $(IMAGE)
+	$(INSTALL_OPERATOR) $(IMAGE) || { sleep 10; $(INSTALL_OPERATOR) $(IMAGE); }    # an image may take a moment to be listed
 	RISKPIPE_TEST_IMAGE=$(IMAGE) $(KUBE_EXEC) $(BIN)/python -m pytest -m kubernetes --durations=10
 
 bench: $(STAMP)

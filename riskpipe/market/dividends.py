@@ -24,7 +24,7 @@ def payable_dividends(
     """
     if not any(names_of(table, kind) for kind in DIVIDENDS):
         return Derivation(table, left_out=left_out)
-    model = MarketModel(MarketSnapshot.from_table(table, as_of), conventions, left_out=left_out)
+    model = MarketModel(MarketSnapshot.of_sound(table, as_of), conventions, left_out=left_out)
     faults = [found for name in _payers(model) if (found := _overpaid(model, name)) is not None]
     ids = frozenset().union(*(found.ids for found in faults))
     bad = frozenset(

@@ -51,7 +51,7 @@ def derive_smiles(table: pa.Table, as_of: int, conventions: Conventions, left_ou
     """
     if not _is_needed(table, conventions):
         return Derivation(table, left_out=left_out)
-    model = MarketModel(MarketSnapshot.from_table(table, as_of), conventions, left_out=left_out)
+    model = MarketModel(MarketSnapshot.of_sound(table, as_of), conventions, left_out=left_out)
     groups: list[DerivedGroup] = []
     faults: list[MarketFault] = []
     bad: set[GroupName] = set()

@@ -44,14 +44,22 @@ class MarketSnapshot:
     :ivar sha256: of the content; does not depend on the row order of the input.
     """
 
-    def __init__(self, as_of: int, factors: pa.Table, sha256: str) -> None:
+    def __init__(self, as_of: int, factors: pa.Table, sha256: str | None = None) -> None:
+        """:param sha256: of `factors`, where it is known."""
         self.as_of = as_of
         self.factors = factors
-        self.sha256 = sha256
+        self._sha256 = sha256
         self.x0 = _numpy(factors, "value", np.float64)
 
     def __len__(self) -> int:
         return len(self.x0)
+
+    @property
+    def sha256(self) -> str:
+        """Of all points."""
+        if self._sha256 is None:
+            self._sha256 = _sha256(self.factors, self.as_of)
+        return self._sha256
 
     @classmethod
     def from_table(cls, table: pa.Table, as_of: int) -> MarketSnapshot:
@@ -67,12 +75,17 @@ class MarketSnapshot:
         if errors:
             raise InputError("the market data do not keep their contract:\n" + "\n".join(errors))
         canonical, _ = canonical_table(table, MARKET_SCHEMA, REQUIRED_COLUMNS)
+        return cls.of_sound(canonical, as_of)
+
+    @classmethod
+    def of_sound(cls, canonical: pa.Table, as_of: int) -> MarketSnapshot:
+        """A snapshot of canonical columns that are known to be without errors."""
         for column, name in (("tenor", "days"), ("underlying_tenor", "underlying_days")):
             canonical = canonical.append_column(name, _pillars(canonical.column(column), as_of))
         keys = [(name, "ascending") for name in _SORT_KEYS]
         order = pc.sort_indices(canonical, sort_keys=keys)
         factors = canonical.take(order).cast(_STORED_SCHEMA).combine_chunks()
-        return cls(as_of, factors, _sha256(factors, as_of))
+        return cls(as_of, factors)
 
     def write(self, path: str | Path) -> None:
         """Write an Arrow IPC file to exactly this path (atomicity is the caller's)."""
