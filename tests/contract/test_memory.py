@@ -46,7 +46,8 @@ def measured(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 def test_measured_peak_is_within_the_projection(measured: dict[str, dict[str, int]], product: str) -> None:
     block = measured[product]
 
-    assert block["trades"] > 0.9 * TRADES_A_PRODUCT, "a short run's longest blocks are cut"
+    # The longest blocks of a short run are cut, the shorter the fewer products are measured.
+    assert block["trades"] > 0.7 * TRADES_A_PRODUCT
     assert block["peak"] <= block["projected"]
     # The projection allows for the process itself; what the block adds must fit in the rest of it.
     assert block["peak"] - block["before"] <= block["projected"] - WORKER_BASELINE_BYTES
