@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import distributions
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -60,23 +60,24 @@ class Impostor(Cash):
 NOTHING = 42
 '''
 
+PROJECT = """
+[project]
+name = "desk-products"
+version = "1.0"
+
+[project.entry-points."riskpipe.products"]
+cash = "{target}"
+"""
+
 Install = Callable[[str], None]
 
 
 @pytest.fixture
 def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
     """install("desk_products:Cash") makes a distribution with that entry point importable for the test."""
-    site = tmp_path / "site"
 
     def put(target: str) -> None:
-        metadata = site / "desk_products-1.0.dist-info"
-        metadata.mkdir(parents=True)
-        (site / "desk_products.py").write_text(CASH)
-        (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: desk-products\nVersion: 1.0\n")
-        (metadata / "entry_points.txt").write_text(f"[riskpipe.products]\ncash = {target}\n")
-        monkeypatch.syspath_prepend(str(site))
-        monkeypatch.delitem(__import__("sys").modules, "desk_products", raising=False)
-        importlib.invalidate_caches()
+        distributions.install(tmp_path / "site", PROJECT.format(target=target), CASH, monkeypatch)
         catalogue.cache_clear()
 
     yield put

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import distributions
 import pytest
 from published import published
 
@@ -60,23 +59,24 @@ class Failing(Worst):
         raise ValueError("of the desk")
 '''
 
+PROJECT = """
+[project]
+name = "desk-analyses"
+version = "1.0"
+
+[project.entry-points."riskpipe.analyses"]
+worst = "{target}"
+"""
+
 Install = Callable[[str], None]
 
 
 @pytest.fixture
 def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
     """install("desk_analyses:Worst") makes a distribution with that entry point importable for the test."""
-    site = tmp_path / "site"
 
     def put(target: str) -> None:
-        metadata = site / "desk_analyses-1.0.dist-info"
-        metadata.mkdir(parents=True)
-        (site / "desk_analyses.py").write_text(WORST)
-        (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: desk-analyses\nVersion: 1.0\n")
-        (metadata / "entry_points.txt").write_text(f"[riskpipe.analyses]\nworst = {target}\n")
-        monkeypatch.syspath_prepend(str(site))
-        monkeypatch.delitem(sys.modules, "desk_analyses", raising=False)
-        importlib.invalidate_caches()
+        distributions.install(tmp_path / "site", PROJECT.format(target=target), WORST, monkeypatch)
         analyses.cache_clear()
 
     yield put

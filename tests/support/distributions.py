@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import shutil
 import sys
 import tomllib
 from pathlib import Path
@@ -27,6 +28,8 @@ def install(site: Path, pyproject: str, code: str, monkeypatch: pytest.MonkeyPat
     for group, points in project["entry-points"].items():
         lines += [f"[{group}]", *(f"{name} = {target}" for name, target in points.items())]
     (metadata / "entry_points.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    # Python takes bytecode for that of any source as large and of the same second: one written anew at once, too.
+    shutil.rmtree(site / "__pycache__", ignore_errors=True)
     monkeypatch.syspath_prepend(str(site))
     monkeypatch.delitem(sys.modules, module, raising=False)
     importlib.invalidate_caches()
