@@ -41,7 +41,7 @@ def show(
     watch: Annotated[bool, typer.Option("--watch", help="Follow the run until it ends.")] = False,
     junit: JUnitOption = None,
 ) -> ExitCode:
-    """Show one run: what became of every planned number. Exits 0 however the run went.
+    """Show one run: what became of every planned number, and where the time went. Exits 0 however the run went.
 
     \b
     Examples:
@@ -49,7 +49,9 @@ def show(
     """
     from riskpipe.cli.progress import observer
     from riskpipe.cli.summary import summary
+    from riskpipe.cli.time_lines import time_lines
     from riskpipe.workflows.runs import show as workflow
+    from riskpipe.workflows.runs import time_of
 
     settings = invocation.settings()
     status = workflow(settings, run)
@@ -64,7 +66,11 @@ def show(
         from riskpipe.workflows.runs import checks_of
 
         write_junit(junit, status.as_of, checks_of(settings, status.run_id), status.gates)
-    invocation.answer(status.to_json(), summary(status, invocation))
+    spent = time_of(settings, status)
+    lines = summary(status, invocation)
+    if spent is not None:  # what to do next stands last
+        lines[-1:] = ["", *time_lines(spent, settings.cluster.price_per_core_hour), "", lines[-1]]
+    invocation.answer({**status.to_json(), "time": None if spent is None else spent.to_json()}, lines)
     return ExitCode.DONE
 
 

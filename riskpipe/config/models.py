@@ -233,6 +233,11 @@ class Cluster(Section):
         description="A worker without a sign of life for so long (stopped, on a frozen node, in code that keeps the "
         "interpreter's lock) is replaced, and its block counts as lost. Longer than any call that keeps that lock.",
     )
+    price_per_core_hour: Positive | None = Field(
+        default=None,
+        description="What an hour of a worker's core costs, in whatever currency: `runs show` and the report then say "
+        "what a run cost.",
+    )
 
     @property
     def runs_on(self) -> ClusterKind:

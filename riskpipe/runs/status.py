@@ -14,7 +14,7 @@ from riskpipe.plan.accounting import Counts, RunLifecycle, RunStatus
 from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import CURRENT
 from riskpipe.store.lease import holder
-from riskpipe.store.ledger import read_ledger
+from riskpipe.store.ledger import read_ledger, read_sessions
 from riskpipe.store.published import read_current
 from riskpipe.store.records import Record, SessionEnded, SessionStarted
 from riskpipe.store.run_folder import RunFolder
@@ -31,14 +31,13 @@ def status_of(folder: RunFolder) -> RunStatus:
         return RunStatus(
             folder.run_id, opened["as_of"], state, nothing, nothing, output=folder.store.root, messages=(why,)
         )
-    records = list(read_ledger(folder))
-    ended = read_status(folder, records)
+    ended = read_status(folder, [record for session in read_sessions(folder) for record in session.records])
     if ended is not None:
         return ended
     # Numpy and pyarrow, which all that ended in order can be told without.
     from riskpipe.runs.unfinished import unfinished
 
-    return unfinished(folder, opened["as_of"], records, running)
+    return unfinished(folder, opened["as_of"], read_ledger(folder), running)
 
 
 def read_status(folder: RunFolder, records: Iterable[Record]) -> RunStatus | None:

@@ -16,17 +16,18 @@ import hashlib
 import json
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from riskpipe.errors import StorageError
 from riskpipe.fault_points import FaultPoint, fault_point
 from riskpipe.store.filesystem import Store
-from riskpipe.store.records import VERSION, Record, decode, encode
+from riskpipe.store.records import VERSION, BlockDone, Record, SessionEnded, SessionStarted, decode, encode
 from riskpipe.store.run_folder import RunFolder
 
+T = TypeVar("T")
 FLUSH_RECORDS = 256
 FLUSH_SECONDS = 0.25
 FLUSH_SHARE = 0.01
@@ -34,6 +35,7 @@ FLUSH_SHARE = 0.01
 _HEADER = {"v", "type", "session", "seq", "records", "sha256"}
 _OPTIONAL = {"after"}
 _MISSING = "the segment is missing"
+_KIND = re.compile(rb'\{"v":\d+,"type":"(\w+)"')
 _SEGMENT = re.compile(r"((?:(\d{6,})-)?\d{8}T\d{6}(?:\.\d{6})?Z-[0-9a-f]{6})-(\d{6,})\.jsonl")
 
 
@@ -126,19 +128,75 @@ def read_ledger(folder: RunFolder) -> Iterator[Record]:
 
     :raises StorageError: naming the segment that is missing, torn, edited or of a newer version.
     """
-    for found in _examined(folder):
+    yield from _sound(folder, _decode_all)
+
+
+@dataclass
+class LedgerSession:
+    """A session by the ledger. :param ended: None: it is at work, or was killed. :param done: blocks that it did."""
+
+    started: SessionStarted
+    ended: SessionEnded | None = None
+    done: int = 0
+
+    @property
+    def records(self) -> list[Record]:
+        """Of its begin and end."""
+        return [self.started] if self.ended is None else [self.started, self.ended]
+
+
+def read_sessions(folder: RunFolder) -> list[LedgerSession]:
+    """The sessions in order: of a million blocks in a fraction of the time of `read_ledger`, since what became of each
+    is counted, and not decoded.
+
+    :raises StorageError: as `read_ledger`, but for records of blocks that are not what was agreed.
+    """
+    sessions: list[LedgerSession] = []
+    for found in _sound(folder, _outlined):
+        if isinstance(found, SessionStarted):
+            sessions.append(LedgerSession(found))
+        elif isinstance(found, SessionEnded):
+            sessions[-1].ended = found
+        else:
+            sessions[-1].done += found
+    return sessions
+
+
+def ledger_faults(folder: RunFolder) -> list[StorageError]:
+    """All that `read_ledger` would stop at."""
+    return [found for found in _examined(folder, _decode_all) if isinstance(found, StorageError)]
+
+
+def _decode_all(lines: list[bytes]) -> list[Record]:
+    return list(map(decode, lines))
+
+
+def _outlined(lines: list[bytes]) -> list[SessionStarted | SessionEnded | int]:
+    """Begin and end of sessions as they are, and how many blocks were done between."""
+    found: list[SessionStarted | SessionEnded | int] = []
+    done = 0
+    for line in lines:
+        kind = _KIND.match(line)
+        if kind is not None and kind[1].decode() == BlockDone.type:
+            done += 1
+        elif kind is None or kind[1].decode() in (SessionStarted.type, SessionEnded.type):
+            record = decode(line)
+            if isinstance(record, SessionStarted | SessionEnded):
+                found += [done, record] if done else [record]
+                done = 0
+    return [*found, done] if done else found
+
+
+def _sound(folder: RunFolder, take: Callable[[list[bytes]], list[T]]) -> Iterator[T]:
+    """What is taken of every segment's lines. :raises StorageError: at the first that is not sound."""
+    for found in _examined(folder, take):
         if isinstance(found, StorageError):
             raise found
         yield from found
 
 
-def ledger_faults(folder: RunFolder) -> list[StorageError]:
-    """All that `read_ledger` would stop at."""
-    return [found for found in _examined(folder) if isinstance(found, StorageError)]
-
-
-def _examined(folder: RunFolder) -> Iterator[list[Record] | StorageError]:
-    """The records of every segment in order, or what is wrong with it, or what is missing before it."""
+def _examined(folder: RunFolder, take: Callable[[list[bytes]], list[T]]) -> Iterator[list[T] | StorageError]:
+    """What is taken of every segment in order, or what is wrong with it, or what is missing before it."""
     segments = _segments(folder)
     there = {_name(segment.path) for segment in segments}
     contents = folder.store.overlapped(lambda segment: folder.store.read_bytes(segment.path), segments)
@@ -152,7 +210,7 @@ def _examined(folder: RunFolder) -> Iterator[list[Record] | StorageError]:
             yield _damaged(folder.store, f"{folder.ledger}/{last + 1:06d}-...", "a session is missing")
         before = segment
         try:
-            header, records = _decoded(folder.store, segment, content)
+            header, records = _decoded(folder.store, segment, content, take)
         except StorageError as error:
             yield error
             continue
@@ -180,7 +238,9 @@ def _segments(folder: RunFolder) -> list[_Segment]:
     return sorted(found)
 
 
-def _decoded(store: Store, segment: _Segment, content: bytes) -> tuple[dict[str, Any], list[Record]]:
+def _decoded(
+    store: Store, segment: _Segment, content: bytes, take: Callable[[list[bytes]], list[T]]
+) -> tuple[dict[str, Any], list[T]]:
     head, _, body = content.partition(b"\n")
     try:
         header = json.loads(head)
@@ -191,9 +251,9 @@ def _decoded(store: Store, segment: _Segment, content: bytes) -> tuple[dict[str,
         if header["sha256"] != hashlib.sha256(body).hexdigest():
             raise ValueError("its checksum is wrong")
         lines = body.splitlines()
-        records = [decode(line) for line in lines]
+        records = take(lines)
         known = (header["v"] >= 1, header["type"], header["records"], header.keys() - _OPTIONAL)
-        if known != (True, "segment", len(records), _HEADER):
+        if known != (True, "segment", len(lines), _HEADER):
             raise ValueError("its first line is not what was written")
     except (ValueError, KeyError, TypeError) as error:
         raise _damaged(store, segment.path, str(error)) from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from riskpipe.config import Settings
 from riskpipe.errors import StorageError, UsageError
@@ -15,6 +15,9 @@ from riskpipe.store.lease import holder
 from riskpipe.store.location import open_store
 from riskpipe.store.run_folder import RunFolder
 from riskpipe.store.run_ids import resolve_run
+
+if TYPE_CHECKING:
+    from riskpipe.results.time_spent import TimeSpent
 
 
 def list_runs(settings: Settings) -> list[RunStatus]:
@@ -41,6 +44,19 @@ def show(settings: Settings, run: str) -> RunStatus:
     """
     store = open_store(settings.output)
     return as_seen_now(status_of(resolve_run(store, run)), published_days(store))
+
+
+def time_of(settings: Settings, status: RunStatus) -> TimeSpent | None:
+    """Where the time of a run went; None while it is at work, or when no block was done.
+
+    :raises StorageError: its blocks.parquet or ledger cannot be read, or is not what was written.
+    """
+    if status.state is RunLifecycle.RUNNING:
+        return None
+    # Numpy and pyarrow, which `runs list` does without.
+    from riskpipe.results.time_spent import read_time_spent
+
+    return read_time_spent(resolve_run(open_store(settings.output), status.run_id), settings, status.phases)
 
 
 def checks_of(settings: Settings, run: str) -> list[dict[str, Any]]:
