@@ -16,11 +16,6 @@ MOST_HOSTS = 3
 SLOW = 1.2
 """A host's pace from which on it is told."""
 TENTHS = 10
-_PARTS = {
-    "price": "price", "fetch": "fetch", "write": "write", "other": "else in blocks", "wait": "between blocks",
-    "retries": "lost attempts", "tail": "tail", "late": "late workers", "start": "before the first block",
-    "plan": "plan", "finish": "after the last block",
-}  # fmt: skip
 
 
 def time_lines(spent: TimeSpent, price: float | None) -> list[str]:
@@ -31,8 +26,8 @@ def time_lines(spent: TimeSpent, price: float | None) -> list[str]:
         f"workers' time: {_parts(spent)}",
         f"tail: {_tail(max(spent.sessions, key=lambda each: each.tail_idle_s))}",
         *_others(spent),
-        f"{_hours(spent.core_hours)} core hours, {_hours(spent.cpu_hours)} of them CPU"
-        + ("" if spent.cost is None else f"; cost {spent.cost:,.2f} at {price:g} a core hour"),
+        f"core hours {_hours(spent.core_hours)}, CPU hours {_hours(spent.cpu_hours)}"
+        + ("" if spent.cost is None else f"; cost {_hours(spent.cost)} at {price:g} a core hour"),
         "",
         *_products(spent),
     ]
@@ -47,10 +42,12 @@ def _tenths(spent: TimeSpent) -> str:
 
 
 def _parts(spent: TimeSpent) -> str:
+    from riskpipe.results.bottleneck import PART_NAMES
+
     total = max(spent.parts.total, 1e-9)
     shares = {name: seconds / total for name, seconds in asdict(spent.parts).items()}
-    shown = sorted((name for name in _PARTS if shares[name] >= 0.005), key=lambda name: -shares[name])
-    return ", ".join(f"{_PARTS[name]} {shares[name]:.0%}" for name in shown)
+    shown = sorted((name for name in PART_NAMES if shares[name] >= 0.005), key=lambda name: -shares[name])
+    return ", ".join(f"{PART_NAMES[name]} {shares[name]:.0%}" for name in shown)
 
 
 def _tail(session: SessionTime) -> str:

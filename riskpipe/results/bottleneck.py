@@ -70,6 +70,21 @@ class Parts:
         )
 
 
+PART_NAMES = {
+    "plan": "planning",
+    "start": "before the first block",
+    "late": "late workers",
+    "fetch": "fetching",
+    "price": "pricing",
+    "write": "writing",
+    "other": "else in blocks",
+    "wait": "between blocks",
+    "retries": "lost attempts",
+    "tail": "tail",
+    "finish": "after the last block",
+}
+
+
 @dataclass(frozen=True)
 class Evidence:
     """What tells which key to turn.

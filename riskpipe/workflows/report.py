@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -20,12 +20,14 @@ from riskpipe.measures.measure_names import PNL_SETS
 from riskpipe.measures.tail_definition import TailDefinition
 from riskpipe.plan.accounting import RunStatus
 from riskpipe.results.book_map import BookMap, book_map
+from riskpipe.results.bottleneck import PART_NAMES
 from riskpipe.results.day_change import day_change, previous_results
 from riskpipe.results.failure_causes import failure_causes
 from riskpipe.results.find import PUBLISHED, Results, find_results
+from riskpipe.results.lanes import read_timelines
 from riskpipe.results.risk_summary import RiskSummary, risk_summary
 from riskpipe.results.sensitivity_ladders import sensitivity_ladders
-from riskpipe.results.timings import read_timings
+from riskpipe.results.time_spent import TimeSpent, read_time_spent
 from riskpipe.results.valued_trades import ValuedTrades, valued_trades
 from riskpipe.runs.recorded_files import RecordedFiles, recorded_files
 from riskpipe.runs.status import as_seen_now, published_days, status_of
@@ -67,15 +69,18 @@ def report(settings: Settings, run: str, path: str | None = None) -> ReportWritt
     """
     store = open_store(settings.output)
     folder = resolve_run(store, run)
-    values, drawn = content(folder)
+    values, drawn = content(folder, settings)
     page = sealed_page(render(values, drawn))
     target, name = (store, folder.report) if path is None else store_of_file(path)
     target.write_bytes(name, page)
     return ReportWritten(folder.run_id, target.full_path(name), len(page))
 
 
-def content(folder: RunFolder) -> tuple[dict[str, Any], dict[str, Any]]:
-    """All that the template shows, and all that its scripts draw."""
+def content(folder: RunFolder, settings: Settings) -> tuple[dict[str, Any], dict[str, Any]]:
+    """All that the template shows, and all that its scripts draw.
+
+    :param settings: what advice on the time that the run took, and its price, go by.
+    """
     status = as_seen_now(status_of(folder), published_days(folder.store))
     files = recorded_files(folder)
     before = previous_results(folder.store, status.as_of)
@@ -101,7 +106,7 @@ def content(folder: RunFolder) -> tuple[dict[str, Any], dict[str, Any]]:
         "map": books,
         "change": change,
         "ladders": ladders,
-        "timings": read_timings(folder),
+        **_time(folder, settings, status),
         "inputs": _inputs(files),
         "checks": _checks(files),
         "config": _text(files, folder.config),
@@ -111,6 +116,22 @@ def content(folder: RunFolder) -> tuple[dict[str, Any], dict[str, Any]]:
     }
     currency = header.base_currency if header is not None else ""
     return values, charts(currency, tail, books, change, risk.get("stress", {}), ladders)
+
+
+def _time(folder: RunFolder, settings: Settings, status: RunStatus) -> dict[str, Any]:
+    spent = read_time_spent(folder, settings, status.phases)
+    return {
+        "spent": spent,
+        "spent_parts": [] if spent is None else _parts(spent),
+        "lines": None if spent is None else read_timelines(folder, spent),
+        "price": settings.cluster.price_per_core_hour,
+    }
+
+
+def _parts(spent: TimeSpent) -> list[tuple[str, float]]:
+    """What it is, and worker seconds; the largest first, without those that are nothing."""
+    parts = [(PART_NAMES[name], seconds) for name, seconds in asdict(spent.parts).items() if seconds]
+    return sorted(parts, key=lambda part: -part[1])
 
 
 def _results(folder: RunFolder, status: RunStatus) -> tuple[Results | None, str]:
