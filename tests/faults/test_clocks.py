@@ -15,7 +15,8 @@ from published import published
 
 from riskpipe.fault_points import FaultPoint
 from riskpipe.plan.selection import Selection
-from riskpipe.results.timings import read_timings
+from riskpipe.results.lanes import read_timelines
+from riskpipe.results.time_spent import read_time_spent
 from riskpipe.runs import session_start
 from riskpipe.runs.publication import Publication
 from riskpipe.store.location import open_store
@@ -84,6 +85,10 @@ def test_sessions_are_shown_in_the_order_in_which_they_came(
         first = run.run(settings_of(*CUT), Selection(), observer=recorder)
     retry(settings_of(*CUT), "latest", Selection(), recorder)
 
-    timings = read_timings(RunFolder(open_store(str(tmp_path / "output")), first.run_id))
+    folder = RunFolder(open_store(str(tmp_path / "output")), first.run_id)
+    spent = read_time_spent(folder, settings_of(*CUT), {})
+    lines = read_timelines(folder, spent)
 
-    assert [line.blocks for line in timings.sessions] == [first.blocks.planned - 1, 1]
+    blocks = [first.blocks.planned - 1, 1]
+    assert [session.blocks for session in spent.sessions] == blocks
+    assert [sum(len(lane.bars) for lane in line.lanes) for line in lines.sessions] == blocks

@@ -20,7 +20,9 @@ from typer.testing import CliRunner
 
 from riskpipe.cli.app import app
 from riskpipe.plan.selection import Selection
-from riskpipe.results import timings
+from riskpipe.results import lanes
+from riskpipe.results.busy_time import covered
+from riskpipe.results.time_spent import read_time_spent
 from riskpipe.store.location import open_store
 from riskpipe.store.run_folder import RunFolder
 from riskpipe.workflows import report_page
@@ -178,34 +180,65 @@ def test_every_block_is_in_the_time_line(two_runs: Any) -> None:
     store = open_store(str(two_runs.path))
     folder = RunFolder(store, two_runs.blocks)
     blocks = pq.read_table(two_runs.path / folder.blocks)
-    found = timings.read_timings(folder)
+    found = read_time_spent(folder, two_runs.settings(), {})
     assert found is not None
-    (line,) = found.sessions
-    assert line.ended
-    assert line.blocks == blocks.num_rows == sum(len(lane.bars) for lane in line.lanes)
-    assert 0.0 < line.pricing <= 1.0
+    (session,), (line,) = found.sessions, lanes.read_timelines(folder, found).sessions
+    assert session.ended
+    assert session.blocks == blocks.num_rows == sum(len(lane.bars) for lane in line.lanes)
+    assert 0.0 < session.pricing <= session.utilisation <= 1.0
     assert all(0.0 <= bar.start <= bar.start + bar.width <= 1.0 for lane in line.lanes for bar in lane.bars)
-    assert found.total["trades"] == sum(row["trades"] for row in found.by_product)
-    assert found.total["price_s"] == pytest.approx(sum(blocks["price_s"].to_pylist()))
-    assert [row["seconds"] for row in found.slowest] == sorted((r["seconds"] for r in found.slowest), reverse=True)
+    assert found.total.trades == sum(product.trades for product in found.products)
+    assert found.total.price_s == pytest.approx(sum(blocks["price_s"].to_pylist()))
+    assert [block.seconds for block in found.slowest] == sorted((b.seconds for b in found.slowest), reverse=True)
 
 
 def test_too_many_blocks_are_drawn_as_cells(two_runs: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     store = open_store(str(two_runs.path))
     folder = RunFolder(store, two_runs.blocks)
-    single = timings.read_timings(folder)
-    monkeypatch.setattr(timings, "MOST_BARS", 3)
-    cells = timings.read_timings(folder)
-    assert single is not None
-    assert cells is not None
+    found = read_time_spent(folder, two_runs.settings(), {})
+    assert found is not None
+    single = lanes.read_timelines(folder, found)
+    monkeypatch.setattr(lanes, "MOST_BARS", 3)
+    cells = lanes.read_timelines(folder, found)
     busy = [sum(bar.width * bar.busy for lane in t.sessions[0].lanes for bar in lane.bars) for t in (single, cells)]
     assert busy[1] == pytest.approx(busy[0], rel=1e-6)
-    assert all(len(lane.bars) <= timings.CELLS for lane in cells.sessions[0].lanes)
+    assert all(len(lane.bars) <= lanes.CELLS for lane in cells.sessions[0].lanes)
+
+
+def test_the_time_is_shown_without_lanes_where_blocks_are_too_many(
+    two_runs: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pages = []
+    for most in (lanes.MOST_BLOCKS, 3):
+        monkeypatch.setattr(lanes, "MOST_BLOCKS", most)
+        path = tmp_path / f"{most}.html"
+        report(two_runs.settings("cluster.price_per_core_hour=0.05"), two_runs.published, str(path))
+        page = path.read_text()
+        pages.append(page[page.index('<section id="time">') : page.index('<section id="inputs">')])
+    drawn, plain = pages
+    assert drawn.count('class="bar ') > 3
+    assert 'class="bar ' not in plain
+    for page in pages:
+        text = Structure(page).text
+        assert page.count('<path class="area"') == 1
+        for words in (
+            "Bottleneck:",
+            "of the workers' time",
+            "core hours from",
+            "at 0.05 each",
+            "By product",
+            "longest",
+        ):
+            assert words in text
+        assert "Slowest hosts" not in text, "there is one"
+        label = html.unescape(page[page.index('aria-label="') :].split('"')[1])
+        assert len(re.findall(r" \d+(?= )", label)) == 10
 
 
 def test_coverage_of_a_line_by_intervals() -> None:
-    covered = timings._covered(np.array([0.0, 0.25, 0.6]), np.array([0.5, 0.25, 0.6]), 4)
-    assert covered == pytest.approx([0.25, 0.5, 0.15, 0.25])
+    edges = np.linspace(0.0, 1.0, 5)
+    shares = covered(np.array([0.0, 0.25, 0.6]), np.array([0.5, 0.5, 1.0]), edges)
+    assert shares == pytest.approx([0.25, 0.5, 0.15, 0.25])
 
 
 def test_charts_are_those_that_were_made() -> None:

@@ -31,7 +31,7 @@ def published(two_runs: Any) -> Results:
 
 @pytest.fixture(scope="module")
 def shown(two_runs: Any) -> dict[str, Any]:
-    return content(RunFolder(open_store(str(two_runs.path)), two_runs.published))[0]
+    return content(RunFolder(open_store(str(two_runs.path)), two_runs.published), two_runs.settings())[0]
 
 
 def rows(results: Results, table: str) -> list[dict[str, Any]]:
