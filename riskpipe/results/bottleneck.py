@@ -203,7 +203,7 @@ def _driving(evidence: Evidence, settings: Settings) -> Advice:
     what = "planning and publishing, while workers idle, take"
     if evidence.blocks * FINISHING_SECONDS >= evidence.finishing / 2 > 0.0:
         return what, "partition.target_seconds", "longer blocks are fewer to account for and to combine"
-    return what, "cluster.workers", "they take as long however many workers wait, fewer cost less"
+    return what, "cluster.workers", "they take as long however many workers there are"
 
 
 KINDS: dict[str, tuple[tuple[str, ...], Callable[[Evidence, Settings], Advice]]] = {

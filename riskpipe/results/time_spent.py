@@ -210,8 +210,8 @@ class TimeSpent:
 def read_time_spent(folder: RunFolder, settings: Settings, phases: Mapping[str, float]) -> TimeSpent | None:
     """From blocks.parquet and the ledger; None: no session of the run has ended yet, or no block is done.
 
-    :param settings: what advice and price go by. :param phases: seconds of the phases of the last session
-        (`RunStatus.phases`).
+    :param settings: what advice and price go by. :param phases: seconds of the phases of the last session that did
+        blocks (`RunStatus.phases`).
     :raises StorageError: a file cannot be read, or is not what was written.
     """
     if not folder.store.exists(folder.blocks):
@@ -397,14 +397,12 @@ class _Sums:
     # -- the result
 
     def result(self, settings: Settings, planning: float) -> TimeSpent:
-        """:param planning: seconds that the last session planned before it began."""
+        """:param planning: seconds that the last session which did blocks planned before it began."""
         products = [self._product(k, name) for k, name in enumerate(self._products.names)]
         total = self._product(None, "")
         lost = sorted(self._lost_attempts(settings, products, total), key=lambda each: (-each.seconds, each.cause))
         found = [session.result() for session in self._sessions if session.blocks]
-        parts = sum((each.parts for each in found), Parts())
-        if self._sessions[-1].blocks:
-            parts = parts.plus(plan=planning * found[-1].slots)
+        parts = sum((each.parts for each in found), Parts()).plus(plan=planning * found[-1].slots)
         parts = parts.repeated(sum(each.seconds for each in lost))
         held = sum(each.held for each in found)
         price = settings.cluster.price_per_core_hour

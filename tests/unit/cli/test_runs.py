@@ -79,6 +79,41 @@ def test_messages_in_json(invoke: Invoke) -> None:
     assert {"time", "level", "message"} <= lines[0].keys()
 
 
+def test_show_says_where_the_time_went(invoke: Invoke) -> None:
+    status = answer(invoke("run", "--json", "--publish", "never"))
+    assert "time" not in status
+    invoke("publish")
+    priced = ("--set", "cluster.price_per_core_hour=360000")
+
+    lines = invoke("runs", "show", *priced).stdout.splitlines()
+    time = answer(invoke("runs", "show", "--json", *priced))["time"]
+
+    assert time["blocks"] == time["total"]["blocks"] == status["blocks"]["planned"]
+    assert time["workers"] == 1
+    assert time["cost"] == pytest.approx(360000 * time["core_hours"])
+    assert time["parts"]["plan"] == pytest.approx(status["phases"]["plan"])
+    assert 0.0 < sum(time["parts"].values()) < 1.5 * status["elapsed_seconds"]
+    assert sum(product["price_s"] for product in time["products"]) == pytest.approx(time["total"]["price_s"])
+    assert lines[-1].startswith("next: riskpipe report")
+    begins = ("bottleneck: ", "1 worker ", "workers' time: ", "tail: ", "core hours ")
+    told = [line for line in lines if line.startswith(begins)]
+    assert [line.startswith(begin) for line, begin in zip(told, begins, strict=True)] == [True] * len(begins)
+    assert told[0] == f"bottleneck: {time['bottleneck']['sentence']}"
+    assert told[-1].endswith("at 360000 a core hour")
+    assert "; cost " not in invoke("runs", "show").stdout
+    assert answer(invoke("runs", "show", "--json"))["time"]["cost"] is None
+    header = next(line for line in lines if line.startswith("product "))
+    first = lines[lines.index(header) + 1].split()
+    assert first[0] == time["products"][0]["product"]
+
+
+def test_a_table_of_blocks_that_something_changed_is_named(invoke: Invoke, tmp_path: Path) -> None:
+    run = answer(invoke("run", "--json"))["run_id"]
+    path = tmp_path / "output" / "runs" / run / "blocks.parquet"
+    path.write_bytes(path.read_bytes()[:-9] + b"123456789")
+    assert "blocks.parquet is not the file that was written there" in invoke("runs", "show", code=6).stderr
+
+
 def test_list_show_publish_and_clear_away(invoke: Invoke) -> None:
     assert "no runs yet" in invoke("runs", "list").stdout
     first = answer(invoke("run", "--json", "--publish", "never"))["run_id"]

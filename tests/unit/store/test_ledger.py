@@ -10,7 +10,7 @@ import pytest
 
 from riskpipe.errors import StorageError
 from riskpipe.store import records
-from riskpipe.store.ledger import LedgerWriter, new_session_id, read_ledger
+from riskpipe.store.ledger import LedgerWriter, new_session_id, read_ledger, read_sessions
 from riskpipe.store.location import open_store
 from riskpipe.store.records import (
     BlockDone,
@@ -120,6 +120,40 @@ def test_sessions_are_read_in_the_order_in_which_they_began(folder: RunFolder) -
 
 def test_no_ledger_has_no_records(folder: RunFolder) -> None:
     assert list(read_ledger(folder)) == []
+    assert read_sessions(folder) == []
+
+
+def test_sessions_alone_are_those_of_all_records(folder: RunFolder) -> None:
+    begun = []
+    for number, blocks in enumerate((5, 0, 3), start=1):
+        writer = LedgerWriter(folder, f"{number:06d}-20261120T193055Z-aaaaaa", 0.0)
+        begun.append(SessionStarted(SESSION, float(number), "host", 42, "0.1"))
+        writer.append(begun[-1])
+        for k in range(blocks):
+            writer.append(done(f"{number}-{k}"))
+            writer.append(RECORDS[2])
+            if k % 2:
+                writer.flush()
+        if number != 2:
+            writer.append(SessionEnded(SESSION, "complete", 0, 10.0 + number, {"summary.json": "ab"}))
+        writer.flush()
+    sessions = read_sessions(folder)
+    assert [session.done for session in sessions] == [5, 0, 3]
+    assert [session.started for session in sessions] == begun
+    assert [session.ended and session.ended.at for session in sessions] == [11.0, None, 13.0]
+    kept = [record for record in read_ledger(folder) if isinstance(record, SessionStarted | SessionEnded)]
+    assert [record for session in sessions for record in session.records] == kept
+
+
+def test_sessions_alone_are_refused_where_a_segment_is_not_sound(folder: RunFolder) -> None:
+    writer = LedgerWriter(folder, SESSION, 0.0)
+    writer.append(RECORDS[0])
+    writer.append(done("b1"))
+    writer.flush()
+    (segment,) = segments(folder)
+    segment.write_bytes(segment.read_bytes().replace(b'"rows":7', b'"rows":8'))
+    with pytest.raises(StorageError, match="its checksum is wrong"):
+        read_sessions(folder)
 
 
 def test_foreign_and_temporary_files_are_ignored(folder: RunFolder) -> None:
