@@ -73,18 +73,8 @@ def _hours(hours: float) -> str:
 
 def _products(spent: TimeSpent) -> list[str]:
     header = [
-        "product",
-        "blocks",
-        "time",
-        "queue",
-        "fetch",
-        "price",
-        "write",
-        "of projection",
-        "median",
-        "99 %",
-        "most",
-    ]
+        "product", "blocks", "time", "queue", "fetch", "price", "write", "of projection", "median", "99 %", "most",
+    ]  # fmt: skip
     rows = [
         [
             product.product,
