@@ -55,11 +55,12 @@ def _is_outside(kind: str, bounds: tuple[float, float]) -> Rule:
 
 
 def _is_no_tenor(column: str) -> Rule:
-    def breaks(points: Points, k: int) -> bool:
-        text = points.texts(column)[k]
-        return text is not None and not points.is_tenor(text)
+    def broken_by(points: Points, rows: Sequence[int]) -> list[int]:
+        texts = points.texts(column)
+        bad = {text for text in set(texts) if text is not None and not points.is_tenor(text)}
+        return [k for k in rows if texts[k] in bad] if bad else []
 
-    return Rule(column, "bad tenor", f"{column} is neither nD, nW, nM, nY nor a date YYYY-MM-DD", each(breaks))
+    return Rule(column, "bad tenor", f"{column} is neither nD, nW, nM, nY nor a date YYYY-MM-DD", broken_by)
 
 
 def _is_lacking(column: str) -> Rule:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
@@ -104,9 +105,8 @@ def quoted_curves(table: pa.Table, kind: str, instrument: str | None = None) -> 
     :param instrument: of every quote; None: as the table has it.
     """
     rows: dict[str, list[dict[str, object]]] = {}
-    for row in table.to_pylist():
-        if row["kind"] == kind:
-            rows.setdefault(row["name"], []).append(row)
+    for row in table.filter(pc.equal(table["kind"], kind)).to_pylist():
+        rows.setdefault(row["name"], []).append(row)
     return [
         QuotedCurve(
             name,
