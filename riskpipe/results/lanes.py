@@ -76,8 +76,7 @@ def read_timelines(folder: RunFolder, spent: TimeSpent) -> Timelines:
     if spent.blocks > MOST_BLOCKS:
         return Timelines((), tuple(Timeline((), each) for each in ticks[-MOST_SESSIONS:]))
     sessions = read_sessions(folder)
-    sha256 = recorded_files(folder, (record for session in sessions for record in session.records)).of(folder.blocks)
-    table = read_parquet(folder.store, folder.blocks, COLUMNS, sha256)
+    table = read_parquet(folder.store, folder.blocks, COLUMNS, recorded_files(folder).of(folder.blocks))
     done = table.filter(pc.and_kleene(pc.equal(table["status"], AttemptStatus.OK), pc.is_valid(table["started_at"])))
     products = tuple(sorted(str(p) for p in pc.unique(done["product"]).to_pylist()))
     lanes = _all_lanes(done, products, sessions, [session.seconds for session in spent.sessions])

@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from riskpipe.store.ledger import read_ledger
+from riskpipe.store.ledger import session_records
 from riskpipe.store.parquet import ChangedFileError
 from riskpipe.store.records import Record, SessionEnded, SessionStarted
 from riskpipe.store.run_folder import RunFolder
@@ -46,7 +46,7 @@ def recorded_files(folder: RunFolder, records: Iterable[Record] | None = None) -
     :param records: its ledger, where that was read already.
     :raises StorageError: specification or ledger cannot be read.
     """
-    ended = ended_files(read_ledger(folder) if records is None else records)
+    ended = ended_files(session_records(folder) if records is None else records)
     return RecordedFiles(folder, {**planned_files(folder), **{f"{folder.root}/{k}": v for k, v in ended.items()}})
 
 

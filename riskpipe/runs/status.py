@@ -14,7 +14,7 @@ from riskpipe.plan.accounting import Counts, RunLifecycle, RunStatus
 from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import CURRENT
 from riskpipe.store.lease import holder
-from riskpipe.store.ledger import read_ledger, read_sessions
+from riskpipe.store.ledger import read_ledger, session_records
 from riskpipe.store.published import read_current
 from riskpipe.store.records import Record, SessionEnded, SessionStarted
 from riskpipe.store.run_folder import RunFolder
@@ -31,7 +31,7 @@ def status_of(folder: RunFolder) -> RunStatus:
         return RunStatus(
             folder.run_id, opened["as_of"], state, nothing, nothing, output=folder.store.root, messages=(why,)
         )
-    ended = read_status(folder, [record for session in read_sessions(folder) for record in session.records])
+    ended = read_status(folder, session_records(folder))
     if ended is not None:
         return ended
     # Numpy and pyarrow, which all that ended in order can be told without.

@@ -162,6 +162,11 @@ def read_sessions(folder: RunFolder) -> list[LedgerSession]:
     return sessions
 
 
+def session_records(folder: RunFolder) -> list[Record]:
+    """Begins and ends of sessions, in order. :raises StorageError: as `read_sessions`."""
+    return [record for session in read_sessions(folder) for record in session.records]
+
+
 def ledger_faults(folder: RunFolder) -> list[StorageError]:
     """All that `read_ledger` would stop at."""
     return [found for found in _examined(folder, _decode_all) if isinstance(found, StorageError)]

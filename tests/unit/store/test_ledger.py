@@ -10,7 +10,7 @@ import pytest
 
 from riskpipe.errors import StorageError
 from riskpipe.store import records
-from riskpipe.store.ledger import LedgerWriter, new_session_id, read_ledger, read_sessions
+from riskpipe.store.ledger import LedgerWriter, new_session_id, read_ledger, read_sessions, session_records
 from riskpipe.store.location import open_store
 from riskpipe.store.records import (
     BlockDone,
@@ -142,7 +142,7 @@ def test_sessions_alone_are_those_of_all_records(folder: RunFolder) -> None:
     assert [session.started for session in sessions] == begun
     assert [session.ended and session.ended.at for session in sessions] == [11.0, None, 13.0]
     kept = [record for record in read_ledger(folder) if isinstance(record, SessionStarted | SessionEnded)]
-    assert [record for session in sessions for record in session.records] == kept
+    assert session_records(folder) == kept
 
 
 def test_sessions_alone_are_refused_where_a_segment_is_not_sound(folder: RunFolder) -> None:
