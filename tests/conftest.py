@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import signal
@@ -33,6 +34,13 @@ sys.dont_write_bytecode = False
 # A shell starts its background jobs with Ctrl-C ignored, and Python leaves it so; tests are about what it does.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays to the end: Python's collector need not look through it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 class Recorder:

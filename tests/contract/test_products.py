@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import re
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +18,7 @@ from riskpipe.arrays import FloatArray
 from riskpipe.errors import Reason
 from riskpipe.market.factors import KINDS
 from riskpipe.market.model import MarketModel
+from riskpipe.market.snapshot import MarketSnapshot
 from riskpipe.products.base import COMMON_COLUMNS, Prepared, Product
 from riskpipe.products.catalogue import PRODUCTS, catalogue
 from riskpipe.products.dependencies import Dependencies, dependencies
@@ -312,12 +314,26 @@ def test_nan_in_a_needed_factor_fails_the_trade_with_a_reason(
     assert unread <= {"dividend", "dividend_ratio"}, "said to be needed, and changes nothing"
 
 
+@cache
+def _without(model: MarketModel, groups: frozenset[tuple[int, int]]) -> MarketModel:
+    """The market without the points of some groups. Kept: products share most of what they need.
+
+    :param groups: where each begins and ends among the factors.
+    """
+    snapshot = model.snapshot
+    keep = np.ones(len(snapshot), np.bool_)
+    for start, stop in groups:
+        keep[start:stop] = False
+    poorer = snapshot.factors.filter(pa.array(keep)).select(
+        [n for n in snapshot.factors.column_names if n not in ("days", "underlying_days")]
+    )
+    return MarketModel(MarketSnapshot.from_table(poorer, snapshot.as_of), model.conventions)
+
+
 @every_product
 def test_a_missing_need_is_a_failure_of_the_trades_that_have_it(
     product: Product, sample_trades: FindTrades, model: MarketModel
 ) -> None:
-    from riskpipe.market.snapshot import MarketSnapshot
-
     trades = sample_trades(product)
     snapshot = model.snapshot
     for need in product.requirements(trades, model.conventions):
@@ -327,13 +343,7 @@ def test_a_missing_need_is_a_failure_of_the_trades_that_have_it(
         groups = {snapshot.groups[g] for g in model.resolve(need.kinds, name) or ()}
         if not groups:
             continue  # a currency against itself
-        keep = np.ones(len(snapshot), np.bool_)
-        for group in groups:
-            keep[group.start : group.stop] = False
-        poorer = snapshot.factors.filter(pa.array(keep)).select(
-            [n for n in snapshot.factors.column_names if n not in ("days", "underlying_days")]
-        )
-        lacking = MarketModel(MarketSnapshot.from_table(poorer, snapshot.as_of), model.conventions)
+        lacking = _without(model, frozenset((group.start, group.stop) for group in groups))
 
         faults = dependencies(product, trades, lacking, "USD").faults
 

@@ -124,7 +124,7 @@ def test_every_change_counts_that_matters(
     assert seen(open_inputs(settings)) == made(settings, monkeypatch)
 
 
-@pytest.mark.parametrize("table", ["market", "history", "scenarios"])
+@pytest.mark.parametrize("table", one_in(2, ["market", "scenarios", "history"]))
 def test_inputs_that_change_are_read_again(
     settings_of, book: Path, keeping: Path, monkeypatch: pytest.MonkeyPatch, table: str
 ) -> None:

@@ -110,7 +110,7 @@ def used(directory: Path) -> int:
     return sum(-(-path.stat().st_size // 4096) * 4096 for path in directory.rglob("*") if path.is_file())
 
 
-@pytest.mark.parametrize("share", one_in(3, [0.05, 0.6, 0.75, 0.8, 0.85, 0.9, 0.95]))
+@pytest.mark.parametrize("share", one_in(4, [0.05, 0.6, 0.75, 0.8, 0.85, 0.9, 0.95]))
 def test_a_disk_that_fills_up(sound: Book, clean: Path, mount: Mount, share: float) -> None:
     """Wherever it stops: what there is is whole, and the run goes on once there is space."""
     room = int(used(clean) * share)

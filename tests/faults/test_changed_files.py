@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from fault_runs import at_point
+from selections import one_in
 from spoiled import Book, rewrite, with_cells
 
 from riskpipe.fault_points import FaultPoint
@@ -136,7 +137,7 @@ def test_a_trade_file_overwritten_in_place_is_no_mixture(
     assert 0 < len(told) < sum(name.startswith("fx_forward/") for name in read)
 
 
-@pytest.mark.parametrize("name", ["market", "history", "scenarios"])
+@pytest.mark.parametrize("name", one_in(2, ["market", "history", "scenarios"]))
 def test_an_input_that_changes_while_it_is_read(name: str, book: Path, tmp_path: Path, monkeypatch: Any) -> None:
     desk = Book(book, tmp_path / "out")
     path = book / "data" / f"{name}.parquet"

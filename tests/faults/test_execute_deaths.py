@@ -139,7 +139,7 @@ def blocks(count, size, poison, seconds=0.0):
 
 
 # By themselves, and in batches, in which the ones before and after the poison share its process.
-@pytest.mark.parametrize("seconds", [0.0, 0.02])
+@pytest.mark.parametrize("seconds", [pytest.param(0.0, marks=pytest.mark.slow), 0.02])
 def test_poison_is_bisected_until_alone_and_innocents_are_done_once(bench, seconds):
     result = bench.drive(blocks(count=30, size=4, poison=42, seconds=seconds))
     (failed,) = bench.of(Failed)

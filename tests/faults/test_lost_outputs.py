@@ -91,7 +91,7 @@ HARMS: dict[str, Callable[[Path], None]] = {"removed": remove, "cut short": cut_
 
 
 @pytest.mark.parametrize("harm", list(HARMS))
-@pytest.mark.parametrize("where", one_in(2, WHERE))
+@pytest.mark.parametrize("where", one_in(3, WHERE))
 def test_a_harmed_file_is_not_published_and_made_again(
     where: str, harm: str, output: Path, undisturbed: Path, spotted: Path, recorder: Any
 ) -> None:

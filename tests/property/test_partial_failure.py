@@ -54,7 +54,7 @@ def test_a_trade_failing_in_one_range_is_out_of_all(fragile, settings_of, record
         observer=recorder,
     )
     cut = run(
-        settings_of(by_class, "partition.max_scenarios=7", output="cut"),
+        settings_of(by_class, "partition.max_scenarios=20", output="cut"),
         Selection(),
         publication=Publication("always"),
         observer=recorder,
@@ -64,7 +64,7 @@ def test_a_trade_failing_in_one_range_is_out_of_all(fragile, settings_of, record
     assert whole.failures_by_reason.keys() == {"NUMERICAL"}
     assert whole.failures_by_reason == cut.failures_by_reason  # trades, each once, however many blocks they failed in
     reported = [
-        content(RunFolder(open_store(str(tmp_path / output)), status.run_id))[0]["failures"]
+        content(RunFolder(open_store(str(tmp_path / output)), status.run_id), settings_of(output=output))[0]["failures"]
         for output, status in (("whole", whole), ("cut", cut))
     ]
     assert [found["products"] for found in reported[0]] == [found["products"] for found in reported[1]]

@@ -111,7 +111,7 @@ def outputs(book: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..
     return output
 
 
-@pytest.mark.parametrize("switch", one_in(2, [switch for switch, (_, _, left) in SWITCHES.items() if left is not None]))
+@pytest.mark.parametrize("switch", one_in(3, [switch for switch, (_, _, left) in SWITCHES.items() if left is not None]))
 def test_a_switch_changes_what_it_names_alone(switch: str, outputs: Callable[..., Path]) -> None:
     assignments, _, left = SWITCHES[switch]
     assert left is not None
@@ -121,7 +121,7 @@ def test_a_switch_changes_what_it_names_alone(switch: str, outputs: Callable[...
         assert _rows(switched, table) == expected.to_pylist(), table
 
 
-@pytest.mark.parametrize("switch", one_in(2, SWITCHES))
+@pytest.mark.parametrize("switch", one_in(3, SWITCHES))
 def test_a_cut_changes_nothing_under_any_switch(switch: str, outputs: Callable[..., Path]) -> None:
     assignments, cut, _ = SWITCHES[switch]
     whole = outputs(*assignments)

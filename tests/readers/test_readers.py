@@ -20,7 +20,7 @@ from selections import one_in
 
 from riskpipe.store.location import open_store
 
-LAST = 40
+LAST = 20
 SCRIPT = Path(__file__).with_name("republish.py")
 _spec = importlib.util.spec_from_file_location("republish", SCRIPT)
 assert _spec is not None

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import QuantLib as ql  # noqa: N813
 from isda_model import Contract, Curve, legs
+from selections import pairs_one_in
 
 from riskpipe.market.conventions import Conventions
 from riskpipe.products.credit_default_swap import CreditDefaultSwap
@@ -159,8 +160,10 @@ def to_date(day: int) -> date:
     return date(1970, 1, 1) + timedelta(days=int(day))
 
 
-@pytest.mark.parametrize("day", [date(2026, 11, 20), date(2025, 3, 3), date(2025, 9, 19)])
-@pytest.mark.parametrize("model", ["midpoint", "isda"])
+@pytest.mark.parametrize(
+    ("model", "day"),
+    pairs_one_in(2, ["midpoint", "isda"], [date(2026, 11, 20), date(2025, 3, 3), date(2025, 9, 19)]),
+)
 def test_credit_default_swaps(rates: Any, model: str, day: date) -> None:
     as_of = rates.day_number(day)
     market = make_market(rates, as_of)

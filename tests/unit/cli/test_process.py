@@ -71,7 +71,7 @@ NEVER = {"dask", "distributed", "pandas", "scipy", "tornado"}
         (["runs", "list"], NEVER | {"QuantLib", "numba", "numpy", "pyarrow", "riskpipe.cli.report"}),
         pytest.param(["plan"], NEVER | {"QuantLib"}, marks=pytest.mark.slow),
         pytest.param(["check"], NEVER | {"QuantLib"}, marks=pytest.mark.slow),
-        (["run", "--set", "cluster.kind=serial"], NEVER | {"QuantLib"}),
+        pytest.param(["run", "--set", "cluster.kind=serial"], NEVER | {"QuantLib"}, marks=pytest.mark.slow),
         (["run", "--resume", "never"], NEVER | {"QuantLib"}),  # of kind auto: a small book is priced in this process
     ],
 )

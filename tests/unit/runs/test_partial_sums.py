@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from desk import EURUSD, SPOT, Desk, MendedDesk, desk_book
 from published import published
+from selections import one_in
 from valuations import settings_at
 
 from riskpipe.config import Settings
@@ -103,10 +104,12 @@ def _check_accounts(status: RunStatus, output: Path) -> None:
     assert json.loads(summary.read_text())["numbers"] == vars(status.numbers)
 
 
+CUTS = [((),), (CUT,), (("partition.max_scenarios=1",),), (("partition.max_trades=1",),)]
+
 BROKEN = {"pv": set("EFH"), "stress": set("CDEFH")}
 
 
-@pytest.mark.parametrize("cut", [(), CUT, ("partition.max_scenarios=1",), ("partition.max_trades=1",)])
+@pytest.mark.parametrize("cut", one_in(2, CUTS))
 def test_failed_trades_leave_the_books_however_the_work_is_cut(
     cut: tuple[str, ...], book: Callable[..., Settings], recorder: Any, tmp_path: Path
 ) -> None:
@@ -119,7 +122,7 @@ def test_failed_trades_leave_the_books_however_the_work_is_cut(
     _check_books(tmp_path / "output", BROKEN)
 
 
-@pytest.mark.parametrize("cut", [(), CUT, ("partition.max_scenarios=1",), ("partition.max_trades=1",)])
+@pytest.mark.parametrize("cut", one_in(2, CUTS[::-1]))
 def test_retry_with_mended_code_does_what_failed_and_sums_it_once(
     cut: tuple[str, ...], book: Callable[..., Settings], products: dict[str, Product], recorder: Any, tmp_path: Path
 ) -> None:
