@@ -205,7 +205,7 @@ def finished(small_book: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     return output
 
 
-@pytest.mark.parametrize("name", one_in(3, ["blocks.parquet", "plan.parquet", "summary.json", "run.json", "ledger"]))
+@pytest.mark.parametrize("name", one_in(4, ["blocks.parquet", "plan.parquet", "summary.json", "run.json", "ledger"]))
 def test_a_damaged_old_run_stands_in_nobody_s_way(sound: Book, finished: Path, name: str) -> None:
     shutil.copytree(finished, sound.output)
     damaged = run_directory(sound.output) / name

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 import pytest
+from selections import one_in
 
 from riskpipe.results import alignment
 from riskpipe.results.alignment import LeftOver, aligned
@@ -65,7 +66,7 @@ def compare(a: list[Row], b: list[Row], chance: random.Random) -> TableDiff:
     return comparison.finish()
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", one_in(3, range(12)))
 def test_as_a_dictionary_would(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(alignment, "LEFT_OVER_ROWS", 7)
     chance = random.Random(seed)
