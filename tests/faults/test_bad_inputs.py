@@ -66,7 +66,7 @@ def test_no_portfolio(spoilt: Book) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "share"), one_in(4, [*((name, 0.5) for name in FILES), ("market", 0.0), (BOND, 0.0), (BOND, 0.999)])
+    ("name", "share"), one_in(3, [*((name, 0.5) for name in FILES), ("market", 0.0), (BOND, 0.0), (BOND, 0.999)])
 )
 def test_truncated_parquet(spoilt: Book, name: str, share: float) -> None:
     path = spoilt.input(name)
