@@ -35,12 +35,13 @@ def recorded(file: WrittenFile) -> RecordedFile:
 
 @dataclass(frozen=True)
 class PricedAgain:
-    """:param pnl: float64[n, columns], NaN throughout where a trade has none.
+    """:param books, trade_ids: of n trades. :param pnl: float64[n, columns], NaN throughout where a trade has none.
     :param known: bool[n], trades whose vectors are in their books' sums. :param is_good: bool[n], those of them that
         have P&L here.
     """
 
-    trades: Trades
+    books: pa.ChunkedArray
+    trade_ids: pa.ChunkedArray
     pnl: FloatArray
     known: NDArray[np.bool_]
 
@@ -50,15 +51,14 @@ class PricedAgain:
 
     def of_book(self, book: str) -> NDArray[np.bool_]:
         """bool[n], which of the trades are in a book or below it."""
-        books = self.trades.table["book"]
         if not book:
-            return np.ones(len(books), np.bool_)
-        inside = pc.or_(pc.equal(books, book), pc.starts_with(books, f"{book}/"))
+            return np.ones(len(self.books), np.bool_)
+        inside = pc.or_(pc.equal(self.books, book), pc.starts_with(self.books, f"{book}/"))
         return np.asarray(inside.to_numpy(), np.bool_)
 
-    @property
-    def trade_ids(self) -> pa.ChunkedArray:
-        return self.trades.trade_ids
+    @classmethod
+    def of(cls, trades: Trades, pnl: FloatArray, known: NDArray[np.bool_]) -> PricedAgain:
+        return cls(trades.table["book"], trades.trade_ids, pnl, known)
 
 
 def price_again(
@@ -79,4 +79,4 @@ def price_again(
     for part, mine in with_rows(parts, rows[good]):
         pnl = part.pnl.get(set_name)
         found = np.full((len(mine), len(columns)), np.nan) if pnl is None else pnl
-        yield PricedAgain(part.trades, found, ~np.isin(mine, without))
+        yield PricedAgain.of(part.trades, found, ~np.isin(mine, without))

@@ -1,8 +1,8 @@
-"""What trades contribute to books' figures of the tail: only the scenarios that are in a tail are priced, once more.
+"""What trades contribute to books' figures of the tail: only the scenarios that are in a tail are looked at, once more.
 
-Nobody has to keep the P&L vectors of all trades for it; those of small books are still in memory. Which scenarios a
-figure is made of, and how much of each, is known when the books' vectors are added up
-(`riskpipe.measures.tail_risk.tail_weights`).
+Nobody has to keep the P&L vectors of all trades for it: they are priced again under these few. Those of small books
+are still in memory, and those that are stored are read where that takes less. Which scenarios a figure is made of, and
+how much of each, is known when the books' vectors are added up (`riskpipe.measures.tail_risk.tail_weights`).
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
 from riskpipe.plan.block import Block
+from riskpipe.store.filesystem import MissingFileError
 from riskpipe.store.location import open_store
-from riskpipe.store.parquet import atomic_parquet, read_parquet
+from riskpipe.store.parquet import ChangedFileError, atomic_parquet, open_parquet, read_parquet
 from riskpipe.store.trade_components import COMPONENTS
 from riskpipe.store.written_files import WrittenFile
 from riskpipe.valuation.context import Context, open_context
@@ -42,10 +43,12 @@ class TailBlock:
     """A block as it was valued.
 
     :param without: rows, as the block counts them, of trades that have no vector or another block's.
+    :param vectors: files with the vectors of all others, where to read them takes less than to price them again.
     """
 
     block: Block
     without: tuple[int, ...]
+    vectors: tuple[RecordedFile, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -78,14 +81,15 @@ class LargestPayload:
 
 
 def tail_components(payload: TailPayload) -> WrittenFile:
-    """Price the tails of some trades, where this process has not kept their vectors, and keep their components.
+    """The largest components of some trades: of their vectors where this process has kept them or is to read them, else
+    priced.
 
     :raises InputChangedError: a trade file is not the planned one.
     :raises StorageError: something cannot be read or written.
     """
     context = open_context(payload.root, payload.run_id)
     tails = _tails(payload.root, payload.tails)
-    pieces = [piece for each in payload.blocks for piece in _components(context, each, tails)]
+    pieces = [piece for each in payload.blocks for piece in _components(context, each, tails, payload.most)]
     path = context.folder.combined_file(payload.name)
     return _written(context, path, largest(pa.concat_tables([COMPONENTS.empty_table(), *pieces]), payload.most))
 
@@ -159,18 +163,52 @@ def _tails(root: str, file: RecordedFile) -> _Tails:
     return _Tails(scenarios, tails)
 
 
-def _components(context: Context, of: TailBlock, tails: _Tails) -> Iterator[pa.Table]:
+def _components(context: Context, of: TailBlock, tails: _Tails, most: int) -> Iterator[pa.Table]:
+    """Those that may be among the largest."""
     for priced in _under(context, of, tails.scenarios):
         for tail in tails.tails:
             mine = np.flatnonzero(priced.of_book(tail.book) & priced.is_good)
-            components = pa.array(tail.components(priced.pnl[mine]))
-            names = (pa.repeat(pa.scalar(name, pa.string()), len(mine)) for name in (tail.definition, tail.book))
-            yield pa.table([*names, priced.trade_ids.take(pa.array(mine)), components], COMPONENTS)
+            components = tail.components(priced.pnl[mine])
+            some = _large(components, most)
+            names = (pa.repeat(pa.scalar(name, pa.string()), len(some)) for name in (tail.definition, tail.book))
+            ids = priced.trade_ids.take(pa.array(mine[some]))
+            yield pa.table([*names, ids, pa.array(components[some])], COMPONENTS)
+
+
+def _large(components: FloatArray, most: int) -> NDArray[np.int64]:
+    """int64[k], where the largest `most` are, and all that are as large as the least of them: ids decide in the end."""
+    sizes = np.abs(components)
+    if len(sizes) <= most:
+        return np.arange(len(sizes))
+    return np.flatnonzero(sizes >= np.partition(sizes, len(sizes) - most)[len(sizes) - most])
 
 
 def _under(context: Context, of: TailBlock, scenarios: NDArray[np.int64]) -> Iterable[PricedAgain]:
+    """:param scenarios: int64[m], of the set, ascending."""
     kept = context.recent_vectors.of(of.block)
-    if kept is None:
-        columns = scenarios + context.scenarios.columns_of(TAIL_SET).start
-        return price_again(context, of.block, of.without, TAIL_SET, columns)
-    return [PricedAgain(each.trades, each.pnl[:, scenarios], ~np.isin(each.rows, of.without)) for each in kept]
+    if kept is not None:
+        return [PricedAgain.of(each.trades, each.pnl[:, scenarios], ~np.isin(each.rows, of.without)) for each in kept]
+    if of.vectors:
+        try:
+            return [_read(context, of.vectors, scenarios)]
+        except (MissingFileError, ChangedFileError):
+            pass  # whoever publishes them says so; here they can be done without
+    columns = scenarios + context.scenarios.columns_of(TAIL_SET).start
+    return price_again(context, of.block, of.without, TAIL_SET, columns)
+
+
+def _read(context: Context, files: Sequence[RecordedFile], scenarios: NDArray[np.int64]) -> PricedAgain:
+    """Some scenarios of stored vectors, a row group of them at a time."""
+    found = []
+    for file in files:
+        with open_parquet(context.store, file.path, sha256=file.sha256) as parquet:
+            for group in range(parquet.num_row_groups):
+                rows = parquet.read_row_group(group, ["book", "trade_id", "scenario_set", "pnl"])
+                lists = rows["pnl"].combine_chunks()
+                kept = pc.and_(pc.equal(rows["scenario_set"], TAIL_SET), pc.is_valid(lists))
+                mine = np.flatnonzero(kept.to_numpy())
+                at = lists.offsets.to_numpy()[mine, None] + scenarios
+                found.append((rows.select(["book", "trade_id"]).take(pa.array(mine)), lists.values.to_numpy()[at]))
+    trades = pa.concat_tables([table for table, _ in found])
+    pnl = np.concatenate([pnl for _, pnl in found])
+    return PricedAgain(trades["book"], trades["trade_id"], pnl, np.ones(len(trades), np.bool_))
