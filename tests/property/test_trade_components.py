@@ -6,6 +6,7 @@ import json
 import math
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +17,18 @@ from published import numbers, published
 from riskpipe.config import Settings, load_settings
 from riskpipe.plan.accounting import SilentObserver
 from riskpipe.plan.selection import Selection
+from riskpipe.runs import tails
+from riskpipe.runs.folded import fold
 from riskpipe.runs.publication import Publication
 from riskpipe.sample import write_sample
-from riskpipe.valuation import recent_vectors
+from riskpipe.store.ledger import read_ledger
+from riskpipe.store.location import open_store
+from riskpipe.store.run_folder import RunFolder
+from riskpipe.store.run_ids import list_runs
+from riskpipe.valuation import recent_vectors, tail_components
 from riskpipe.valuation.context import open_context
+from riskpipe.valuation.priced_again import recorded
+from riskpipe.valuation.tail_components import TailBlock
 from riskpipe.workflows.analyse import analyse
 from riskpipe.workflows.publish import publish
 from riskpipe.workflows.run import run
@@ -95,12 +104,43 @@ def test_they_are_those_of_stored_vectors(output: Path) -> None:
             assert math.fsum(components) == pytest.approx(value, rel=1e-12)
 
 
-def test_they_are_the_same_where_vectors_are_not_kept_in_memory(
-    settings, output: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("bytes_a_second", [1e-9, 1e15])
+def test_they_are_the_same_read_of_files_and_priced_again(
+    settings, output: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bytes_a_second: float
 ) -> None:
     monkeypatch.setattr(recent_vectors, "KEPT_BYTES", 0)
+    monkeypatch.setattr(tails, "READ_BYTES_A_SECOND", bytes_a_second)
+    looked: list[bool] = []
+    of_files = tail_components._read
+    monkeypatch.setattr(tail_components, "_read", lambda *of: looked.append(True) or of_files(*of))
     run(settings(tmp_path / "output", COMPONENTS), Selection(), observer=SilentObserver())
+    assert bool(looked) == (bytes_a_second > 1.0)
     assert numbers(tmp_path / "output", "var_components").equals(numbers(output, "var_components"))
+
+
+def test_vectors_that_are_not_what_was_written_are_priced(output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recent_vectors, "KEPT_BYTES", 0)
+    store = open_store(str(output))
+    folder = RunFolder(store, list_runs(store)[-1])
+    done = fold(folder, read_ledger(folder))
+    open_context.cache_clear()  # as in another process, which has not kept the vectors
+    context, scenarios = open_context(*folder.place), np.arange(0, SCENARIOS, 7)
+    for _, block in done.plan.blocks():
+        files = tuple(map(recorded, tails._stored_vectors(done, block)))
+        assert files
+        (read,) = tail_components._under(context, TailBlock(block, (), files), scenarios)
+        others = tuple(replace(file, sha256="0" * 64) for file in files)
+        (priced,) = tail_components._under(context, TailBlock(block, (), others), scenarios)
+        order, other = (np.argsort(each.trade_ids.to_pylist()) for each in (read, priced))
+        assert (read.pnl[order] == priced.pnl[other]).all()
+        assert len(order) == block.trades
+
+
+@pytest.mark.parametrize("most", [1, 3, 8, 9])
+def test_those_that_may_be_among_the_largest(most: int) -> None:
+    components = np.array([1.0, -3.0, 3.0, 0.0, 2.0, -2.0, 2.0, 0.5])
+    kept = tail_components._large(components, most).tolist()
+    assert kept == {1: [1, 2], 3: [1, 2, 4, 5, 6]}.get(most, list(range(8)))
 
 
 def test_an_analysis_again_keeps_those_of_figures_that_are_as_they_were(settings, output: Path, tmp_path: Path) -> None:
@@ -128,7 +168,7 @@ def test_a_day_is_published_without_them_when_its_trades_have_changed(settings, 
     """They are priced again when a run is published that was not: the files may be others by then."""
     changed = tmp_path / "book"
     shutil.copytree(book, changed)
-    mine = settings(tmp_path / "output", of=changed)
+    mine = settings(tmp_path / "output", "scenario_pnl.historical=false", of=changed)
     status = run(mine, Selection(), publication=Publication("never"), observer=SilentObserver())
     (path,) = (changed / "data" / "portfolio" / "bond").glob("*.parquet")
     path.write_bytes(path.read_bytes() + b"changed")
