@@ -23,6 +23,7 @@ from riskpipe.market.conventions import Conventions
 from riskpipe.market.growths import Request
 from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
+from riskpipe.market.nodes import distinct
 from riskpipe.market.schedules import Schedule
 from riskpipe.products.base import Need, RowFaults
 from riskpipe.products.floating import Lacking, missing_fixings
@@ -190,10 +191,11 @@ def distinct_indices(
     terms: IndexTerms, leg: Integers, days: Days, model: MarketModel
 ) -> tuple[ObservedIndices, NDArray[np.int32]]:
     """What payments of legs observe, each once, and where each of the payments is among these."""
-    every = terms.take(leg)
-    keys = np.column_stack((every.index.codes.astype(np.int64), days.astype(np.int64), every.lag, every.linear))
-    _, first, position = np.unique(keys, axis=0, return_index=True, return_inverse=True)
-    return observed_indices(every.take(first), days[first], model), position.ravel().astype(np.int32)
+    # Legs are of few terms: told apart first, so that payments, of which there are many, need no sorting.
+    keys = np.column_stack((terms.index.codes.astype(np.int64), terms.lag, terms.linear))
+    _, first, term = np.unique(keys, axis=0, return_index=True, return_inverse=True)
+    which, day, position = distinct(term.ravel().astype(np.int32)[leg], days)
+    return observed_indices(terms.take(first[which]), day, model), position
 
 
 def index_levels(seen: ObservedIndices, model: MarketModel) -> IndexLevels:

@@ -278,15 +278,16 @@ def _check_numbers(trades: Trades, column: Column) -> Iterator[RowFaults]:
 
 
 def _check_strings(trades: Trades, column: Column) -> Iterator[RowFaults]:
-    labels = trades.labels(column.name)
     if column.required and not column.choices:
-        empty = label_mask(labels, lambda name: not name)
+        empty = _mask(pc.fill_null(pc.equal(trades.table.column(column.name), ""), False))
         yield from rows_fault(column.name, "not_empty", empty, f"{column.name} is empty")
+    if column in COMMON_COLUMNS:  # carried; the others name curves, calendars and so on
+        return
+    labels = trades.labels(column.name)
     if not column.choices:
-        if column not in COMMON_COLUMNS:  # those are carried; the others name curves, calendars and so on
-            broken = label_mask(labels, lambda name: bool(_CONTROL.search(name)))
-            message = f"{column.name} has a control character"
-            yield from rows_fault(column.name, "control_character", broken, message)
+        broken = label_mask(labels, lambda name: bool(_CONTROL.search(name)))
+        message = f"{column.name} has a control character"
+        yield from rows_fault(column.name, "control_character", broken, message)
         return
     for code, name in enumerate(labels.names):
         if name not in column.choices:
