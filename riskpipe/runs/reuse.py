@@ -266,15 +266,15 @@ class Matching:
             if not mask.any() or not set(asked) & set(self.changes.taken):
                 continue
             numbers = self._earlier_numbers[at[mask]]
-            earlier = [np.unique(found.holding(numbers)) for found in self._earlier_blocks.values()]
-            held = sorted({int(k) for some in earlier for k in some if k >= 0})
+            held = self._holding(numbers, asked)
+            did_all = [k for k in held if self._same(k, numbers, asked, scenarios)] if mask.all() else []
+            held = did_all or held
             used.update(held)
             rows["block_id"].append(block_id)
             rows["earlier"].append([self.earlier.run.plan.id_at(k) for k in held])
             rows["taken"].append(np.packbits(mask).tobytes())
             rows["trades"].append(int(mask.sum()))
-            did_all = len(held) == 1 and bool(mask.all()) and self._same(held[0], numbers, asked, scenarios)
-            rows["whole"].append(did_all)
+            rows["whole"].append(bool(did_all))
         taken = int(self.taken.sum())
         return ReusePlan(
             self.earlier,
@@ -286,6 +286,16 @@ class Matching:
             self._files(used),
         )
 
+    def _holding(self, numbers: NDArray[np.int64], asked: Sequence[str]) -> list[int]:
+        """Earlier blocks, ascending, that made some of these measures of some rows, under whatever columns.
+
+        :param numbers: int64[n], of the rows in the earlier run.
+        """
+        found = (np.unique(blocks.holding(numbers)) for blocks in self._earlier_blocks.values())
+        wanted = set(asked) & set(self.changes.taken)
+        held = {int(k) for some in found for k in some if k >= 0}
+        return sorted(k for k in held if wanted & set(self._earlier_ranges[k][-1]))
+
     def _same(self, index: int, numbers: NDArray[np.int64], asked: Sequence[str], scenarios: tuple[int, int]) -> bool:
         """Whether an earlier block has these rows, measures and columns, and no others, and left the same tables.
 
@@ -294,8 +304,9 @@ class Matching:
         if not self._tables_alike or not set(asked) <= set(self.changes.taken):
             return False
         low, high, start, stop, did = self._earlier_ranges[index]
-        in_order = len(numbers) == high - low and bool((np.diff(numbers) == 1).all())
-        return in_order and numbers[0] == low and (start, stop) == scenarios and list(did) == list(asked)
+        if (start, stop) != scenarios or list(did) != list(asked) or len(numbers) != high - low:
+            return False
+        return bool(numbers[0] == low and (np.diff(numbers) == 1).all())
 
     @cached_property
     def _tables_alike(self) -> bool:

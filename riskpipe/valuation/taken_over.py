@@ -229,8 +229,23 @@ class _Takeover:
             keep = pc.is_in(found["trade_id"], value_set=self._ids)
             if "measure" in found.column_names:
                 keep = pc.and_(keep, pc.is_in(found["measure"], value_set=pa.array(measures, pa.string())))
+            if "factor" in found.column_names:
+                keep = pc.and_(keep, self._own_subjects(found, measures))
             tables.append(found if pc.all(keep).as_py() else found.filter(keep))
         return pa.concat_tables(tables) if tables else None
+
+    def _own_subjects(self, sensitivities: pa.Table, measures: tuple[str, ...]) -> pa.ChunkedArray | pa.Scalar:
+        """bool[rows]: of a subject whose columns the block has. The earlier run may have cut a measure's elsewhere."""
+        own: pa.ChunkedArray | pa.Scalar = pa.scalar(True)
+        where = self._block.scenario_start, self._block.scenario_stop
+        for family in families(measures):
+            columns = self._context.set_columns(family.name, *where)
+            if not len(columns) or self._context.has_whole_set(family.name, *where):
+                continue
+            labels = self._scenarios.names.take(pa.array(columns[:: family.width]))
+            others = pc.invert(pc.is_in(sensitivities["measure"], value_set=pa.array(family.measures)))
+            own = pc.and_(own, pc.or_(others, pc.is_in(sensitivities["factor"], value_set=labels)))
+        return own
 
     def _position(self, table: pa.Table) -> NDArray[np.int64]:
         """int64[rows]: which of the trades each row is of."""

@@ -24,6 +24,7 @@ SETTINGS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("risk.by_class", ("false", "true")),
     ("scenario_pnl.historical", ("true", "false")),
     ("partition.max_trades", ("50000", "3")),
+    ("partition.max_scenarios", ("8192", "700")),
 )
 
 
@@ -34,7 +35,7 @@ class Desk:
     data: Path
     random: random.Random
     measures: list[str]
-    settings: dict[str, str] = field(default_factory=dict)
+    settings: dict[str, str] = field(default_factory=lambda: {"partition.max_scenarios": "8192"})
     told: list[str] = field(default_factory=list)
 
     def change(self) -> str:

@@ -26,7 +26,8 @@ from riskpipe.workflows.verify import Rows, verify
 
 MEASURES = ["pv", "delta", "dv01", "curve_dv01", "cashflows", "stress", "historical_var"]
 CHANGES = int(os.environ.get("RISKPIPE_CHANGES", "12"))
-"""Of the campaign."""
+SEED = int(os.environ.get("RISKPIPE_CHANGES_SEED", "0")) or random.randrange(2**32)
+"""Of the campaign, which says both when it fails."""
 
 
 @pytest.fixture(scope="module")
@@ -148,6 +149,31 @@ def test_files_of_a_block_that_nothing_has_changed_for_are_the_earlier_ones(book
     assert not found.damages, found.damages
 
 
+def test_a_measure_that_is_cut_between_blocks(book) -> None:
+    """Each block takes over the rows of its own points, and one that did the same is linked, however they were cut."""
+    by_point = f"measures=[{', '.join([*MEASURES, 'bucketed_delta'])}]"
+    value(book, "output", by_point, "partition.max_scenarios=400")
+    market = pq.read_table(book / "data" / "market.parquet")
+    spot = market["factor"].to_pylist().index("spot:SPX")
+    rewritten(book / "data" / "market.parquet", "value", spot, lambda level: level * 1.01)
+    value(book, "fresh", by_point)
+    for most in (400, 300):
+        status = value(book, "output", by_point, f"partition.max_scenarios={most}", since="latest")
+
+        assert status.state == "complete", status.messages
+        assert status.reuse is not None
+        assert status.reuse["taken_over"] > 30
+        assert_same_results(book / "output", book / "fresh")
+    _, first, second, _ = sorted((book / "output" / "runs").iterdir())
+    planned = pq.read_table(second / "plan.parquet", columns=["block_id", "product", "scenario_start"]).to_pylist()
+    untouched = {row["block_id"] for row in planned if row["product"] != "equity_option"}
+    before = {path.stat().st_ino for path in (first / "blocks" / "sensitivities").iterdir()}
+    files = [path for path in (second / "blocks" / "sensitivities").iterdir() if path.stem in untouched]
+    assert len({row["scenario_start"] for row in planned if row["block_id"] in untouched}) > 1
+    assert files
+    assert {path.stat().st_ino for path in files} <= before
+
+
 def test_the_plan_says_what_is_taken_over(book) -> None:
     (file,) = (book / "data" / "portfolio" / "fx_forward").glob("*.parquet")
     table = pq.read_table(file)
@@ -168,13 +194,14 @@ def test_no_run_of_the_day(book) -> None:
 def test_any_changes(tmp_path) -> None:
     """A run after the other, each of the one before, against fresh ones."""
     book = tmp_path / "book"
-    seed = random.randrange(2**32)
+    print(f"RISKPIPE_CHANGES_SEED={SEED}")  # noqa: T201
     write_sample(book, trades=90, scenarios=18, seed=5)
-    desk = Desk(book / "data", random.Random(seed), [*MEASURES, "gamma", "theta", "theta_roll"])
+    desk = Desk(book / "data", random.Random(SEED), [*MEASURES, "gamma", "theta", "theta_roll"])
     value(book, "output", *desk.assignments())
     while len(desk.told) < CHANGES:
         for _ in range(desk.random.choice((1, 1, 2, 5))):
-            desk.change()
-        value(book, "output", *desk.assignments(), since="latest")
+            print(desk.change())  # noqa: T201
+        status = value(book, "output", *desk.assignments(), since="latest")
+        assert status.state == "complete", status.messages
         value(book, "fresh", *desk.assignments())
         assert_same_results(book / "output", book / "fresh")
