@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pyarrow.fs as pafs
 import pytest
+from corrected import correct_level
 from fault_runs import disturbed
 from object_server import ObjectServer
 from published import assert_same_bits
@@ -154,6 +156,33 @@ def test_a_killed_run_resumes_to_the_same_bits(moment, small_book, in_bucket, un
     assert status.blocks.reused == len(before)
     assert sorted(done_blocks(store)) == sorted(set(done_blocks(store))), "a block that was done was done again"
     assert_same_bits(undisturbed, fetched())
+
+
+@pytest.mark.chaos
+def test_a_run_takes_over_numbers_of_a_bucket_also_when_it_was_killed(
+    s3, bucket, small_book, in_bucket, store, fetched, tmp_path
+) -> None:
+    run(settings(small_book, *in_bucket), Selection(), observer=SilentObserver())
+    book = Path(shutil.copytree(small_book, tmp_path / "book"))
+    correct_level(book / "data" / "market.parquet", "spot:SPX")
+    filesystem, _ = pafs.FileSystem.from_uri(s3.uri(bucket))
+    with filesystem.open_output_stream(f"{bucket}/in/market.parquet") as file:
+        file.write((book / "data" / "market.parquet").read_bytes())
+    killed = disturbed(small_book, "kill", FaultPoint.VALUE, 9, *CUT, *in_bucket, "reuse=auto")
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    before = done_blocks(store)
+    assert 0 < len(before) < 9
+    s3.forget()
+
+    status = run(settings(small_book, *in_bucket, "reuse=auto"), Selection(), observer=SilentObserver())
+
+    assert status.state == "complete"
+    assert status.reuse is not None
+    assert 300 < status.reuse["taken_over"] < 400
+    assert status.blocks.reused == len(before)
+    fresh = tmp_path / "fresh"
+    run(settings(book, "cluster.kind=serial", f"output={fresh}"), Selection(), observer=SilentObserver())
+    assert_same_bits(fresh, fetched())
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from helm_chart import CHART
 from kube import CommandError, Json, Namespace, command, until
-from nightly import DESK, Release
+from nightly import DESK, MEASURES, TRADES, Release
 
 from riskpipe.config import load_settings
 from riskpipe.plan.accounting import SilentObserver
@@ -20,8 +20,7 @@ from riskpipe.plan.selection import Selection
 from riskpipe.workflows.run import run
 
 AS_OF = "2026-11-20"
-TRADES, DAYS = 2000, 80
-MEASURES = ["pv", "delta", "gamma", "vega", "dv01", "cs01", "theta", "bucketed_delta", "stress", "historical_var"]
+DAYS = 80
 
 
 @pytest.fixture(scope="session")

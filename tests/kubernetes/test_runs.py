@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from kube import Namespace, exit_code, until
-from nightly import DESK, NAME, Release
+from nightly import DESK, MEASURES, NAME, TRADES, Release
 from published import assert_same_bits
 
 pytestmark = pytest.mark.kubernetes
@@ -88,6 +88,22 @@ def test_failed_blocks_are_run_again(space: Namespace, release: Release, local: 
     again = release.rerun("retry", "latest", "--as-of", "2026-11-20", "--set", f"output={output}")
 
     assert space.outcome(again) == "Complete", space.told(again)
+    assert_same_bits(local, release.published(output, tmp_path))
+
+
+def test_numbers_of_an_earlier_run_are_taken_over(
+    space: Namespace, release: Release, local: Path, tmp_path: Path
+) -> None:
+    """The second run has a measure more, which it prices of every trade."""
+    output, fewer = "/data/since", [measure for measure in MEASURES if measure != "vega"]
+    first = release.nightly("before", "--set", f"measures=[{', '.join(fewer)}]", output=output)
+    assert space.outcome(first) == "Complete", space.told(first)
+
+    second = release.nightly("since", "--set", "reuse=auto", output=output)
+
+    assert space.outcome(second) == "Complete", space.told(second)
+    reuse = release.summary(output)["reuse"]
+    assert (reuse["taken_over"], reuse["priced"]) == (TRADES, 0)
     assert_same_bits(local, release.published(output, tmp_path))
 
 

@@ -13,6 +13,8 @@ from kube import Json, Namespace, until
 
 DESK = "desk"
 RELEASE, NAME = "risk", "risk-riskpipe"
+TRADES = 2000
+MEASURES = ["pv", "delta", "gamma", "vega", "dv01", "cs01", "theta", "bucketed_delta", "stress", "historical_var"]
 
 
 @dataclass

@@ -8,9 +8,9 @@ import shutil
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from corrected import correct_level, rewritten
 from published import bits, numbers, published
 from random_changes import Desk
 
@@ -67,14 +67,6 @@ def assert_same_results(one: Path, other: Path) -> None:
             assert bits(a[name]).equals(bits(b[name])), (table, name)
 
 
-def rewritten(path: Path, name: str, row: int, change) -> None:
-    table = pq.read_table(path)
-    values = table[name].to_numpy().copy()
-    values[row] = change(values[row])
-    k = table.schema.get_field_index(name)
-    pq.write_table(table.set_column(k, table.schema.field(k), pa.array(values)), path)
-
-
 def differences(output: Path) -> set[tuple[str, str, str, int]]:
     return {(row["what"], row["name"], row["why"], row["trades"]) for row in published(output, "reuse").to_pylist()}
 
@@ -89,9 +81,7 @@ def test_nothing_changed(book) -> None:
 
 
 def test_a_spot_a_trade_a_measure(book) -> None:
-    market = pq.read_table(book / "data" / "market.parquet")
-    spot = market["factor"].to_pylist().index("spot:SPX")
-    rewritten(book / "data" / "market.parquet", "value", spot, lambda level: level * 1.01)
+    correct_level(book / "data" / "market.parquet", "spot:SPX")
     (bonds,) = (book / "data" / "portfolio" / "bond").glob("*.parquet")
     rewritten(bonds, "quantity", 2, lambda quantity: quantity + 1.0)
     amended = pq.read_table(bonds)["trade_id"][2].as_py()
@@ -128,9 +118,7 @@ def test_a_lost_file_takes_nothing_from_the_results(book, recorder) -> None:
 
 
 def test_files_of_a_block_that_nothing_has_changed_for_are_the_earlier_ones(book) -> None:
-    market = pq.read_table(book / "data" / "market.parquet")
-    spot = market["factor"].to_pylist().index("spot:SPX")
-    rewritten(book / "data" / "market.parquet", "value", spot, lambda level: level * 1.01)
+    correct_level(book / "data" / "market.parquet", "spot:SPX")
 
     status = value(book, "output", since="latest")
     value(book, "fresh")
@@ -153,9 +141,7 @@ def test_a_measure_that_is_cut_between_blocks(book) -> None:
     """Each block takes over the rows of its own points, and one that did the same is linked, however they were cut."""
     by_point = f"measures=[{', '.join([*MEASURES, 'bucketed_delta'])}]"
     value(book, "output", by_point, "partition.max_scenarios=400")
-    market = pq.read_table(book / "data" / "market.parquet")
-    spot = market["factor"].to_pylist().index("spot:SPX")
-    rewritten(book / "data" / "market.parquet", "value", spot, lambda level: level * 1.01)
+    correct_level(book / "data" / "market.parquet", "spot:SPX")
     value(book, "fresh", by_point)
     for most in (400, 300):
         status = value(book, "output", by_point, f"partition.max_scenarios={most}", since="latest")
