@@ -14,7 +14,7 @@ from riskpipe.cli.text import count, plural
 from riskpipe.errors import ExitCode
 
 if TYPE_CHECKING:
-    from riskpipe.plan.survey import Fault
+    from riskpipe.plan.fault import Fault
     from riskpipe.workflows.check import CheckReport
 
 

@@ -31,6 +31,7 @@ class Address(ClusterKind):
 
     name = "address"
     summary = "a Dask scheduler that runs already"
+    standing = True
     key = (
         str | None,
         Field(

@@ -94,6 +94,7 @@ class ClusterKind(ABC):
     :cvar summary: in the documentation of `cluster.kind`.
     :cvar key: type and `pydantic.Field` of its own key `cluster.<name>`; None: it has none.
     :cvar shardable: whether a run can be spread over several clusters of the kind.
+    :cvar standing: whether its workers are there before a run is, so that they can plan it.
     :cvar has_resource: whether `resource` shows what a cluster is made from.
     """
 
@@ -101,6 +102,7 @@ class ClusterKind(ABC):
     summary: ClassVar[str]
     key: ClassVar[tuple[Any, Any] | None] = None
     shardable: ClassVar[bool] = False
+    standing: ClassVar[bool] = False
     has_resource: ClassVar[bool] = False
 
     def faults(self, section: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

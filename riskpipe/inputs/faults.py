@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from riskpipe.config.models import Settings
 from riskpipe.errors import GateError, InputError, Level, RiskpipeError
-from riskpipe.plan.survey import Fault
+from riskpipe.plan.fault import Fault
 
 CHECKS = pa.schema(
     [

@@ -12,7 +12,7 @@ from riskpipe.market.dates import AS_OF_COLUMNS, MARKET_COLUMNS, DateSource
 from riskpipe.market.history_source import HISTORY_SCHEMA
 from riskpipe.market.point_table import MARKET_SCHEMA
 from riskpipe.market.stresses import SCENARIO_SCHEMA
-from riskpipe.plan.survey import Fault
+from riskpipe.plan.fault import Fault
 from riskpipe.store.columns import unknown_columns
 from riskpipe.store.dataset import DataSet, open_dataset
 from riskpipe.store.filesystem import MissingFileError

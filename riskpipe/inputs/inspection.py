@@ -11,7 +11,7 @@ from riskpipe.errors import Level
 from riskpipe.inputs.input_tables import read_input
 from riskpipe.market.conventions import Conventions
 from riskpipe.market.factors import MarketFault, days_of
-from riskpipe.plan.survey import Fault
+from riskpipe.plan.fault import Fault
 from riskpipe.products.catalogue import Catalogue
 from riskpipe.store.dataset import DataSet
 from riskpipe.store.filesystem import Store

@@ -15,7 +15,7 @@ from riskpipe.errors import Level
 from riskpipe.inputs.inspection import Inspection
 from riskpipe.market.factors import MarketFault, fault
 from riskpipe.measures.catalogue import additive_measures
-from riskpipe.plan.survey import Fault
+from riskpipe.plan.fault import Fault
 from riskpipe.store.columns import ColumnKind, can_read, read_column
 from riskpipe.store.dataset import DataSet
 

@@ -21,7 +21,7 @@ from riskpipe.market.odd_values import odd_facts, odd_levels
 from riskpipe.market.point_table import MARKET_SCHEMA, REQUIRED_COLUMNS
 from riskpipe.market.producers import PRODUCERS
 from riskpipe.market.snapshot import MarketSnapshot
-from riskpipe.plan.survey import Fault
+from riskpipe.plan.fault import Fault
 from riskpipe.store.dataset import DataSet
 
 

@@ -37,8 +37,8 @@ from riskpipe.measures.measure_names import PNL_SETS
 from riskpipe.measures.pnl_sets import pnl_sets
 from riskpipe.measures.run_scenarios import Scenarios
 from riskpipe.plan.block import digest_id
+from riskpipe.plan.fault import Fault
 from riskpipe.plan.selection import Selection
-from riskpipe.plan.survey import Fault
 from riskpipe.products.catalogue import Catalogue, catalogue
 from riskpipe.products.term_ranges import check_ranges
 from riskpipe.products.validation import SchemaFault, check_schema, column_names, known_names

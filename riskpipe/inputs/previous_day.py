@@ -11,8 +11,8 @@ from riskpipe.errors import Level, StorageError
 from riskpipe.inputs.inspection import Inspection
 from riskpipe.market.snapshot import MarketSnapshot
 from riskpipe.measures.measure_names import EXPLAIN
+from riskpipe.plan.fault import Fault
 from riskpipe.plan.selection import Selection
-from riskpipe.plan.survey import Fault
 from riskpipe.store.checksums import content_sha256
 from riskpipe.store.local_files import local_file
 from riskpipe.store.location import open_store

@@ -10,7 +10,7 @@ from riskpipe.config import Settings
 from riskpipe.errors import ConfigurationError, Level
 from riskpipe.inputs.inspection import Inspection
 from riskpipe.market.factors import nearest
-from riskpipe.plan.survey import Fault
+from riskpipe.plan.fault import Fault
 from riskpipe.products.base import Product
 from riskpipe.products.carried_columns import carried_type
 from riskpipe.products.validation import all_columns

@@ -77,6 +77,25 @@ class Dependants:
         self.counts = np.zeros(len(self.changed), np.int64)
         self.gone_counts = np.zeros(0 if self.gone is None else len(self.gone.model.snapshot.groups), np.int64)
 
+    def fresh(self) -> Dependants:
+        """The same, told of nothing yet."""
+        return Dependants(self.changed, self.products, self.gone, self.facts, self.causes)
+
+    def counted(self) -> Dependants:
+        """The counts alone."""
+        found = Dependants(self.changed)
+        found.counts, found.gone_counts = self.counts, self.gone_counts
+        found.by_product, found.by_cause = self.by_product, self.by_cause
+        return found
+
+    def add(self, other: Dependants) -> None:
+        """What was counted of other trades."""
+        self.counts += other.counts
+        self.gone_counts += other.gone_counts
+        for mine, its in ((self.by_product, other.by_product), (self.by_cause, other.by_cause)):
+            for name, trades in its.items():
+                mine[name] = mine.get(name, 0) + trades
+
     def among(self, product: Product, trades: Trades, needs: Dependencies) -> NDArray[np.bool_]:
         """bool[n]. :param trades: without errors. :param needs: theirs."""
         touched = _touched(needs, self.changed, self.counts)

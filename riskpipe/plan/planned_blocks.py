@@ -13,9 +13,9 @@ from riskpipe.arrays import FloatArray
 from riskpipe.plan.block import digest_id
 from riskpipe.plan.costs import SECONDS_PER_BLOCK, block_bytes
 from riskpipe.plan.partition import Limits, ScenarioRange
+from riskpipe.plan.piece_files import SurveyedRows
 from riskpipe.plan.row_ranges import RowRanges, row_ranges
 from riskpipe.plan.stored_plan import SCHEMA
-from riskpipe.plan.survey import SurveyedRows
 
 # Blocks below and beyond are counted: the one is mostly overhead, the other waits long for its end.
 SHORT_SECONDS, LONG_SECONDS = 0.5, 60.0

@@ -29,6 +29,14 @@ class Quarantine:
         self.message += [message] * len(rows)
         self.doubled += [doubled] * len(rows)
 
+    def extend(self, other: Quarantine) -> None:
+        """All of another one."""
+        self.path += other.path
+        self.row += other.row
+        self.reason += other.reason
+        self.message += other.message
+        self.doubled += other.doubled
+
     def table(self) -> pa.Table:
         """One row a trade, sorted by path and row: the first reason found, and whether its id is doubled."""
         table = pa.table(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from riskpipe.arrays import FloatArray
 from riskpipe.plan.costs import SECONDS_PER_FILE
 from riskpipe.plan.partition import Limits, cut_trades
-from riskpipe.plan.survey import SurveyedRows
+from riskpipe.plan.piece_files import SurveyedRows
 from riskpipe.store.trade_rows import FileRows
 
 

@@ -76,6 +76,13 @@ class RenamedBooks:
             self.sample = (self.sample + batch.names(rows))[:SAMPLES]
             self.names.update({name: normal_book(name) for name in set(given)})
 
+    def extend(self, other: RenamedBooks) -> None:
+        """All of another one, of rows that come after."""
+        self.path = self.path or other.path
+        self.rows += other.rows
+        self.sample = (self.sample + other.sample)[:SAMPLES]
+        self.names.update(other.names)
+
     def message(self) -> str:
         shown = [f"{given!a} as {normal!a}" for given, normal in sorted(self.names.items())[:SAMPLES]]
         more = f" and {len(self.names) - SAMPLES} more" if len(self.names) > SAMPLES else ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -19,27 +18,16 @@ CONTENTS = pa.schema(
 )
 """Of every row of every trade file, file after file: of the id, and of the columns that results are made of."""
 
-
-@dataclass(frozen=True)
-class PieceContents:
-    """Of the rows of one piece. :param trade, content: uint64[n], as in `CONTENTS`."""
-
-    piece: FileRows
-    trade: Digests
-    content: Digests
+DIGESTS = pa.schema([CONTENTS.field("trade"), CONTENTS.field("content")])
 
 
-def contents_table(found: Sequence[PieceContents]) -> pa.Table:
-    """The rows of `CONTENTS`."""
-    paths = list(dict.fromkeys(each.piece.file.path for each in found))
+def contents_table(pieces: Sequence[FileRows], digests: pa.RecordBatch) -> pa.Table:
+    """Rows of `CONTENTS`. :param digests: `DIGESTS` of the rows of the pieces."""
+    paths = list(dict.fromkeys(piece.file.path for piece in pieces))
     number = {path: k for k, path in enumerate(paths)}
-    codes = np.repeat([number[each.piece.file.path] for each in found], [len(each.piece) for each in found])
+    codes = np.repeat([number[piece.file.path] for piece in pieces], [len(piece) for piece in pieces])
     coded = pa.DictionaryArray.from_arrays(pa.array(codes.astype(np.int32)), pa.array(paths, pa.string()))
-    empty = np.empty(0, np.uint64)
-    trade, content = (
-        pa.array(np.concatenate([empty, *(getattr(each, name) for each in found)])) for name in ("trade", "content")
-    )
-    return pa.table([coded, trade, content], schema=CONTENTS)
+    return pa.table([coded, *digests.columns], schema=CONTENTS)
 
 
 def trade_digests(column: pa.ChunkedArray) -> Digests:

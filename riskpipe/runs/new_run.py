@@ -22,6 +22,7 @@ from riskpipe.measures.families import Bumps
 from riskpipe.measures.measure_names import CASH_FLOWS, EXPLAIN
 from riskpipe.plan.accounting import Observer
 from riskpipe.plan.selection import Selection
+from riskpipe.plan.trade_contents import CONTENTS
 from riskpipe.runs.earlier_run import EarlierRun
 from riskpipe.runs.limits import limits_text
 from riskpipe.runs.opening import Opened
@@ -31,7 +32,7 @@ from riskpipe.runs.stored import PLAN_FILE, put_file
 from riskpipe.store.checksums import content_sha256
 from riskpipe.store.filesystem import Store
 from riskpipe.store.location import store_of_file
-from riskpipe.store.parquet import write_parquet
+from riskpipe.store.parquet import atomic_parquet, write_parquet
 from riskpipe.store.run_folder import RunFolder
 from riskpipe.store.sealed import sealed
 from riskpipe.valuation.context import open_context
@@ -56,7 +57,7 @@ def create(
     started = time.monotonic()
     folder = RunFolder(store, run_id)
     observer.message("info", "checking and planning")
-    with make_plan(settings, selection, find_earlier) as planned:
+    with make_plan(settings, selection, find_earlier, folder) as planned:
         phases = {"plan": time.monotonic() - started}
         errors = sum(1 for fault in planned.faults if fault.level == Level.ERROR)
         if errors:
@@ -106,10 +107,13 @@ def write_run(folder: RunFolder, settings: Settings, planned: Planned) -> None:
     tables = {
         folder.quarantine: planned.quarantine.table(),
         folder.checks: checks_table(list(planned.faults)),
-        folder.trade_contents: planned.contents,
     }
     for path, table in tables.items():
         sha256[_name(path)] = write_parquet(folder.store, path, table).sha256
+    with atomic_parquet(folder.store, folder.trade_contents, CONTENTS) as contents:
+        for rows in planned.contents():
+            contents.write(rows)
+    sha256[_name(folder.trade_contents)] = contents.written.sha256
     if planned.reuse is not None:
         sha256 |= planned.reuse.write(folder)
     spec = ValuationSpec(

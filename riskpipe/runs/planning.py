@@ -21,14 +21,17 @@ from riskpipe.inputs.opened import OpenedInputs, RefusedInputs, open_inputs
 from riskpipe.measures.catalogue import measure_versions
 from riskpipe.measures.measure_names import PNL_SETS
 from riskpipe.plan.costs import CostModel
+from riskpipe.plan.fault import Fault
 from riskpipe.plan.partition import Limits, ScenarioRange, scenario_ranges
 from riskpipe.plan.planned_blocks import PlanTotals, block_tables
 from riskpipe.plan.quarantine import Quarantine
 from riskpipe.plan.row_ranges import reading_seconds
 from riskpipe.plan.selection import Selection
 from riskpipe.plan.stored_plan import PlanHeader, StoredPlan, write_plan
-from riskpipe.plan.survey import Fault, Portfolio, Pricing, Survey
+from riskpipe.plan.survey import Survey
+from riskpipe.plan.survey_piece import Portfolio, Pricing
 from riskpipe.runs.earlier_run import EarlierRun
+from riskpipe.runs.planning_workers import PlanningWorkers
 from riskpipe.runs.reuse import BLOCK_COLUMNS, Matching, ReusePlan
 from riskpipe.runs.run_changes import run_changes
 from riskpipe.runs.stored import open_plan
@@ -47,7 +50,7 @@ BLOCKS_TO_ORDER = 20_000
 class Planned:
     """A plan file on this machine, and what it was made from.
 
-    :param contents: what every trade is, rows of `trade_contents.CONTENTS`.
+    :param contents: what every trade is: rows of `trade_contents.CONTENTS`, a table after the other.
     :param reuse: what is taken over of an earlier run.
     """
 
@@ -56,7 +59,7 @@ class Planned:
     ranges: tuple[ScenarioRange, ...]
     faults: tuple[Fault, ...]
     quarantine: Quarantine
-    contents: pa.Table
+    contents: Callable[[], Iterator[pa.Table]]
     reuse: ReusePlan | None = None
 
     @property
@@ -67,11 +70,15 @@ class Planned:
 
 @contextmanager
 def make_plan(
-    settings: Settings, selection: Selection, find_earlier: Callable[[], EarlierRun | None] = lambda: None
+    settings: Settings,
+    selection: Selection,
+    find_earlier: Callable[[], EarlierRun | None] = lambda: None,
+    run: RunFolder | None = None,
 ) -> Iterator[Planned]:
     """Check the inputs and cut them into blocks; the plan file lives as long as the context.
 
     :param find_earlier: the run whose numbers are to be taken over.
+    :param run: that is planned: workers of its cluster that are there already take part.
     :raises InputError, GateError: see `check.refuse`. :raises UsageError: nothing is selected.
     """
     if selection.uses("status", "block"):
@@ -89,25 +96,29 @@ def make_plan(
     dependants = None if changes is None else changes.dependants()
     # What was learnt since would cut the trades at other places, and a block would read of two.
     costs = learnt_costs(open_store(settings.output)) if earlier is None else CostModel(earlier.header.cost_factors)
-    survey = Survey(
-        Portfolio(inputs.files, inputs.portfolio, inputs.products, inputs.calendars),
-        inputs.as_of,
-        inputs.model,
-        settings.base_currency,
-        selection=selection,
-        pricing=Pricing(ranges, costs, bool(stored_pnl(settings))),
-        usual=settings.check.usual,
-        dependants=dependants,
-    )
-    matching = None
-    if earlier is not None and changes is not None and dependants is not None:
-        matching = Matching(earlier, changes, inputs, dependants, survey)
-    totals = PlanTotals()
-    tables = _blocks(settings, inputs, selection, survey, ranges, totals, matching)
-    with tempfile.TemporaryDirectory(prefix="riskpipe-plan-") as directory:
+    workers = PlanningWorkers(settings, sum(file.rows for file in inputs.files), run)
+    with tempfile.TemporaryDirectory(prefix="riskpipe-plan-") as directory, workers.files() as files:
         path = str(Path(directory) / "plan.parquet")
-        with explained(path, "write"):
-            write_plan(path, tables, lambda: _header(settings, inputs, selection, costs, survey, totals))
+        with workers.mapper() as mapper:
+            survey = Survey(
+                Portfolio(inputs.files, inputs.portfolio, inputs.products, inputs.calendars),
+                inputs.as_of,
+                inputs.model,
+                settings.base_currency,
+                files,
+                mapper=mapper,
+                selection=selection,
+                pricing=Pricing(ranges, costs, bool(stored_pnl(settings))),
+                usual=settings.check.usual,
+                dependants=dependants,
+            )
+            matching = None
+            if earlier is not None and changes is not None and dependants is not None:
+                matching = Matching(earlier, changes, inputs, dependants, survey)
+            totals = PlanTotals()
+            tables = _blocks(settings, inputs, selection, survey, ranges, totals, matching)
+            with explained(path, "write"):
+                write_plan(path, tables, lambda: _header(settings, inputs, selection, costs, survey, totals))
         unknown = [] if selection.canonical() else unknown_books(settings, inputs.limits, survey.book_paths)
         faults = (*inputs.faults, *survey.faults, *unknown)
         refuse(settings, [*survey.blocking, *unknown], faults)
@@ -115,7 +126,7 @@ def make_plan(
             raise UsageError("nothing to do: no trade passes --select")
         plan = StoredPlan(path)
         reuse = None if matching is None else matching.plan(plan.columns(*BLOCK_COLUMNS))
-        yield Planned(inputs, plan, ranges, faults, survey.quarantine, survey.contents, reuse)
+        yield Planned(inputs, plan, ranges, faults, survey.quarantine, survey.content_tables, reuse)
 
 
 def _blocks(

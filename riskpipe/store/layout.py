@@ -11,6 +11,8 @@ PUBLISHED = "published"
 LEASES = "meta/lease"
 CURRENT = "meta/CURRENT.json"
 CHECKS = "meta/checks.parquet"
+# What workers leave of the pieces of a portfolio while a run is planned.
+PLANNING = "meta/planning"
 # What analyses read beside a day's tables; not published by themselves.
 TRADE_COMPONENTS, REVALUATIONS = "trade_components", "revaluations"
 

@@ -155,15 +155,20 @@ def read_rows(store: Store, file: TradeFile, start: int, stop: int, columns: Seq
     return table.slice(start - base, stop - start)
 
 
-def iter_batches(store: Store, file: TradeFile, columns: Sequence[str] | None, max_rows: int) -> Iterator[pa.Table]:
-    """All rows of a trade file in order, at most `max_rows` at a time, in memory bounded by that.
+def iter_batches(
+    store: Store, file: TradeFile, columns: Sequence[str] | None, max_rows: int, groups: Sequence[int] | None = None
+) -> Iterator[pa.Table]:
+    """The rows of a trade file in order, at most `max_rows` at a time, in memory bounded by that.
 
+    :param groups: of these row groups; None: of all.
     :raises InputChangedError: the file has other row groups than when it was discovered.
     :raises StorageError: it cannot be read.
     """
     with open_parquet(store, file.path) as source:
         _refuse_changed(file, source.metadata)
-        options = {"columns": _present(file, columns), "use_threads": _in_threads(file)}
+        options: dict[str, Any] = {"columns": _present(file, columns), "use_threads": _in_threads(file)}
+        if groups is not None:
+            options["row_groups"] = list(groups)
         for batch in source.iter_batches(batch_size=max_rows, **options):
             yield with_partitions(pa.Table.from_batches([batch]), _given(file, columns))
 

@@ -13,7 +13,10 @@ from riskpipe.errors import ExitCode, GateError, InputError, Level, StorageError
 from riskpipe.inputs.faults import checks_table, refusal
 from riskpipe.inputs.limit_input import unknown_books
 from riskpipe.inputs.opened import OpenedInputs, open_inputs
-from riskpipe.plan.survey import Fault, Portfolio, Survey
+from riskpipe.plan.fault import Fault
+from riskpipe.plan.survey import Survey
+from riskpipe.plan.survey_piece import Portfolio
+from riskpipe.runs.planning_workers import PlanningWorkers
 from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import CHECKS as LAST_CHECK
 from riskpipe.store.location import open_store, store_of_file
@@ -83,15 +86,20 @@ def check(settings: Settings, path: str | None = None) -> CheckReport:
         Portfolio(inputs.files, inputs.portfolio, inputs.products, inputs.calendars),
         settings.check.usual,
     )
-    survey = Survey(portfolio, inputs.as_of, inputs.model, settings.base_currency, usual=usual)
-    deque(survey.rows(), maxlen=0)
+    rows = sum(file.rows for file in inputs.files)
+    workers = PlanningWorkers(settings, rows)
+    with workers.files() as files, workers.mapper() as mapper:
+        survey = Survey(
+            portfolio, inputs.as_of, inputs.model, settings.base_currency, files, mapper=mapper, usual=usual
+        )
+        deque(survey.rows(), maxlen=0)
     limits = inputs.limits if isinstance(inputs, OpenedInputs) else ()
     unknown = unknown_books(settings, limits, survey.book_paths)
     faults = (*inputs.faults, *survey.faults, *unknown)
     refused = refusal(settings, (*inputs.blocking, *survey.blocking, *unknown), faults)
     report = CheckReport(
         faults,
-        sum(file.rows for file in inputs.files),
+        rows,
         len(survey.quarantine.table()),
         refused is not None,
         gated=isinstance(refused, GateError),

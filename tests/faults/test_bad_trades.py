@@ -12,10 +12,13 @@ from spoiled import Answer, Book, assert_only_these_fail, rewrite, rows_where, r
 
 from riskpipe.config import load_settings
 from riskpipe.inputs.opened import open_inputs
-from riskpipe.plan.survey import Portfolio, Survey
+from riskpipe.plan.piece_files import PieceFiles
+from riskpipe.plan.survey import Survey
+from riskpipe.plan.survey_piece import Portfolio
 from riskpipe.products.base import RowFaults
 from riskpipe.products.fx_forward import FxForward
 from riskpipe.products.trades import Trades
+from riskpipe.store.location import open_store
 
 INVALID, MISSING = "INVALID_TRADE", "MISSING_MARKET_DATA"
 
@@ -217,11 +220,12 @@ class Brittle(FxForward):
         return super().validate(trades, as_of)
 
 
-def test_a_product_whose_check_raises_loses_that_trade_alone(sound: Book) -> None:
+def test_a_product_whose_check_raises_loses_that_trade_alone(sound: Book, tmp_path: Path) -> None:
     inputs = open_inputs(load_settings(sound.config, environment={}))
     forwards = [file for file in inputs.files if file.product == "fx_forward"]
     products = {"fx_forward": Brittle()}
-    survey = Survey(Portfolio(forwards, inputs.portfolio, products), inputs.as_of, inputs.model, "USD")
+    portfolio, files = Portfolio(forwards, inputs.portfolio, products), PieceFiles(open_store(str(tmp_path)), "pieces")
+    survey = Survey(portfolio, inputs.as_of, inputs.model, "USD", files)
     (found,) = survey.rows()
     assert found.selected.all()
     (fault,) = survey.faults

@@ -17,6 +17,7 @@ from plans import block, header, stored
 from riskpipe.errors import InputError
 from riskpipe.plan.block import BLOCK_ID_LENGTH, Block, digest_id
 from riskpipe.plan.partition import Limits, ScenarioRange
+from riskpipe.plan.piece_files import SurveyedRows
 from riskpipe.plan.planned_blocks import PlanTotals, block_tables
 from riskpipe.plan.stored_plan import (
     BLOCKS_PER_ROW_GROUP,
@@ -26,7 +27,6 @@ from riskpipe.plan.stored_plan import (
     StoredPlan,
     write_plan,
 )
-from riskpipe.plan.survey import SurveyedRows
 from riskpipe.store.portfolio import TradeFile
 from riskpipe.store.trade_rows import FileRows
 

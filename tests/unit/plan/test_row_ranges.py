@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from riskpipe.plan.costs import SECONDS_PER_FILE
 from riskpipe.plan.partition import Limits
+from riskpipe.plan.piece_files import SurveyedRows
 from riskpipe.plan.row_ranges import RowRanges, reading_seconds, row_ranges
-from riskpipe.plan.survey import SurveyedRows
 from riskpipe.store.portfolio import TradeFile
 from riskpipe.store.trade_rows import FileRows, ProductRows
 

@@ -14,13 +14,16 @@ from valuations import settings_at, trades_of
 
 from riskpipe.config import Settings
 from riskpipe.inputs.opened import OpenedInputs, open_inputs
-from riskpipe.plan import survey as module
+from riskpipe.plan import survey_piece as module
 from riskpipe.plan.costs import CostModel
 from riskpipe.plan.partition import ScenarioRange, scenario_ranges
+from riskpipe.plan.piece_files import PieceFiles, SurveyedRows
 from riskpipe.plan.quarantine import Quarantine
 from riskpipe.plan.selection import parse_selection
-from riskpipe.plan.survey import Portfolio, Pricing, Survey, SurveyedRows
+from riskpipe.plan.survey import Survey
+from riskpipe.plan.survey_piece import Portfolio, Pricing
 from riskpipe.products.catalogue import Catalogue
+from riskpipe.store.location import open_store
 
 ROWS = [
     {"trade_id": "A", "book": "x"},
@@ -59,6 +62,7 @@ def _survey(inputs: OpenedInputs, *select: str, **options: Any) -> tuple[Survey,
         inputs.as_of,
         inputs.model,
         "USD",
+        PieceFiles(open_store(inputs.settings.output), "pieces"),
         selection=parse_selection(select),
         pricing=Pricing(_ranges(inputs), **options),
     )

@@ -1,0 +1,25 @@
+"""A rule that an input breaks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from riskpipe.errors import Level
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One rule broken in one file; the same shape for trades, market, history, scenarios.
+
+    :param rows: how many rows break it.
+    :param sample: some of their trade ids (or factors, or dates).
+    """
+
+    level: Level
+    table: str
+    file: str
+    column: str
+    rule: str
+    rows: int
+    sample: tuple[str, ...]
+    message: str
