@@ -23,6 +23,7 @@ from benchmarks import (
     night,
     pipeline,
     plan_blocks,
+    planning,
     products,
     risk_classes,
     scale,
@@ -38,6 +39,7 @@ BENCHMARKS: Mapping[str, Callable[[], object]] = {
     "buckets": buckets.main,
     "first_block": first_block.main,
     "plan_blocks": plan_blocks.main,
+    "planning": planning.main,
     "small": small.main,
     "blocks": blocks.main,
     "pipeline": pipeline.main,
@@ -49,7 +51,7 @@ BENCHMARKS: Mapping[str, Callable[[], object]] = {
     "scale_day": scale_day.main,
 }
 # Take many minutes: `make bench-day`, `make bench-scale`.
-ON_DEMAND = {"day", "scale", "scale_day"}
+ON_DEMAND = {"day", "planning", "scale", "scale_day"}
 OUTPUT = Path("bench-output") / "results.json"
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import pickle
 import signal
 import tempfile
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -79,9 +81,18 @@ def in_order(futures: Iterable[Future[R]], most: int) -> Iterator[R]:
 def _begin() -> None:
     # Ctrl-C goes to the whole process group; the driver alone decides when work ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    driver = multiprocessing.parent_process()
+    assert driver is not None
+    threading.Thread(target=_end_with, args=(driver,), daemon=True).start()
     import pyarrow
 
     pyarrow.set_cpu_count(1)  # there is a process for every core
+
+
+def _end_with(driver: Any) -> None:
+    """When the driver is killed, nobody else ends what waits for its next item."""
+    driver.join()
+    os._exit(1)
 
 
 @lru_cache(maxsize=1)

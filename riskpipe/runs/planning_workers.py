@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
+from riskpipe.clusters.local import Local
 from riskpipe.clusters.process_map import process_map
 from riskpipe.config.models import Settings
 from riskpipe.plan.piece_files import PieceFiles
@@ -17,8 +17,10 @@ from riskpipe.store.layout import PLANNING
 from riskpipe.store.location import open_store
 from riskpipe.store.run_folder import RunFolder
 
-#: Surveying so many takes about as long as starting a process for it does.
+#: Surveying fewer takes about as long as starting a process for it does.
 ROWS_A_PROCESS = 1_000_000
+#: What a process holds at most.
+PROCESS_BYTES = 2**30
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,6 @@ class PlanningWorkers:
     @contextmanager
     def mapper(self) -> Iterator[Mapper]:
         """:raises ClusterError: the cluster does not answer, or processes die."""
-        processes = min(self.rows // ROWS_A_PROCESS, len(os.sched_getaffinity(0)))
         if self.run is not None and self._on_cluster:
             from riskpipe.clusters.client_map import client_map
 
@@ -62,11 +63,23 @@ class PlanningWorkers:
             with cluster.runs_on.open(replace(request, workers=1)) as client:
                 assert client is not None
                 yield client_map(client)
-        elif processes < 2 or self.settings.cluster.kind == "serial":
-            yield in_turn
-        else:
+        elif (processes := self._processes()) > 1:
             with process_map(processes) as mapper:
                 yield mapper
+        else:
+            yield in_turn
+
+    def _processes(self) -> int:
+        """As many as the rows are worth and the machine, or what there is of it for this container, has room for."""
+        cluster, most = self.settings.cluster, self.rows // ROWS_A_PROCESS
+        if most < 2 or cluster.kind == "serial":
+            return 1
+        from dask.system import cpu_count
+        from distributed.system import memory_limit
+
+        if isinstance(cluster.runs_on, Local):
+            most = min(most, cluster.workers)
+        return min(most, int(cpu_count()), int(memory_limit()) // PROCESS_BYTES)
 
     @property
     def _on_cluster(self) -> bool:

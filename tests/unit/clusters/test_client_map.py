@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +18,20 @@ from riskpipe.clusters.process_map import process_map
 from riskpipe.errors import ClusterError, InputError
 
 ITEMS = list(range(12))
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from riskpipe.clusters.process_map import process_map
+
+def pid(shared, item):
+    return os.getpid()
+
+if __name__ == "__main__":
+    with process_map(2) as mapped:
+        print(*set(mapped(pid, None, range(4))), flush=True)
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
 
 
 def add(shared: tuple[int, Path], item: int) -> int:
@@ -82,3 +99,13 @@ def test_processes_raise_and_die_in_the_order_of_the_items(tmp_path: Path) -> No
             next(found)
         with pytest.raises(ClusterError, match=r"cluster\.kind=serial"):
             list(mapped(die, (0, tmp_path), ITEMS))
+
+
+def test_processes_end_when_the_driver_is_killed(tmp_path: Path) -> None:
+    program = tmp_path / "killed.py"
+    program.write_text(KILLED)
+    # What it prints to ends when all that hold it have ended, and no sooner.
+    done = subprocess.run([sys.executable, str(program)], stdout=subprocess.PIPE, text=True, timeout=60)
+
+    assert done.returncode == -signal.SIGKILL
+    assert done.stdout.split()
