@@ -90,7 +90,7 @@ class PieceFiles:
         with self.store.open_input_file(path) as source, explained(self.store.full_path(path), "read"):
             stop = source.size() // 8 if stop is None else stop
             source.seek(8 * start)
-            return np.frombuffer(source.read_buffer(8 * (stop - start)), np.uint64)
+            return np.frombuffer(source.read(8 * (stop - start)), np.uint64)
 
 
 def rows_schema(ranges: int) -> pa.Schema:

@@ -79,7 +79,7 @@ class PlanningWorkers:
 
         if isinstance(cluster.runs_on, Local):
             most = min(most, cluster.workers)
-        return min(most, int(cpu_count()), int(memory_limit()) // PROCESS_BYTES)
+        return min(most, int(cpu_count()), int(memory_limit()) // PROCESS_BYTES - 1)  # one is the driver
 
     @property
     def _on_cluster(self) -> bool:

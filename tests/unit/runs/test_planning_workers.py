@@ -13,11 +13,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from object_server import ObjectServer
 
 from riskpipe.clusters.local import local
 from riskpipe.clusters.process_map import process_map
 from riskpipe.config import Settings
 from riskpipe.plan.fault import Fault
+from riskpipe.plan.piece_files import PieceFiles
 from riskpipe.plan.selection import parse_selection
 from riskpipe.plan.stored_plan import SCHEMA
 from riskpipe.runs.planning import make_plan
@@ -148,3 +150,17 @@ def test_a_small_book_asks_no_cluster(small_book: Path, settings_of: SettingsOf)
 
 def _plus(one: int, other: int) -> int:
     return one + other
+
+
+@pytest.mark.slow
+def test_pieces_may_leave_what_they_find_in_a_bucket(
+    spoiled: Path, settings_of: SettingsOf, s3: ObjectServer, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("riskpipe.plan.survey.PIECE_ROWS", SMALL_PIECES)
+    settings = settings_of("measures=[pv, delta]", book=spoiled)
+    alone = planned(settings)
+
+    files = PieceFiles(open_store(s3.uri(bucket)), PLANNING)
+    monkeypatch.setattr(PlanningWorkers, "files", lambda self: nullcontext(files))
+    assert planned(settings) == alone
+    assert files.store.list_files(PLANNING)
