@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from importlib.metadata import Distribution, EntryPoint, EntryPoints, distributions, entry_points
 from typing import Any, Generic, TypeVar
 
+from riskpipe.dataclass import dataclass
 from riskpipe.errors import UsageError, described, is_interrupt
 
 T = TypeVar("T")

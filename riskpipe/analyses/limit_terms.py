@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Literal, get_args
+
+from riskpipe.dataclass import dataclass
 
 Direction = Literal["upper", "lower", "absolute"]
 DIRECTIONS: tuple[str, ...] = get_args(Direction)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import yaml
+
+from riskpipe.dataclass import dataclass
 
 Path = tuple[str | int, ...]
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from riskpipe.config import keys
 from riskpipe.config.document import Document, Place, parse_value
+from riskpipe.dataclass import dataclass
 
 PREFIX = "RISKPIPE_"
 # Read elsewhere, and not settings.

@@ -14,8 +14,7 @@ their own, with endings of their own.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from riskpipe.dataclass import dataclass
 from riskpipe.errors import Reason
 from riskpipe.execute.task import Done, Mishap, Overdue, Task
 

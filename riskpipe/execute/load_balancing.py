@@ -9,8 +9,8 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
+from riskpipe.dataclass import dataclass
 from riskpipe.execute.task import Task
 
 # A task costs its way there and back, whatever it does: those without a projection (sums, merges) are spread evenly.

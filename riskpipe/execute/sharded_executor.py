@@ -11,8 +11,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
+from riskpipe.dataclass import dataclass
 from riskpipe.errors import ClusterError
 from riskpipe.execute.executor import Patience, SchedulerLostError
 from riskpipe.execute.load_balancing import ShardLoad, assign, cost

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import pyarrow as pa
 
+from riskpipe.dataclass import dataclass
 from riskpipe.errors import Level
 from riskpipe.inputs.inspection import Inspection
 from riskpipe.market.arbitrage import arbitrage_faults

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
+from riskpipe.dataclass import dataclass
 from riskpipe.errors import Level, StorageError
 from riskpipe.market.dated_levels import DatedLevels
 from riskpipe.market.factors import MarketFault, Move, fault

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import pyarrow as pa
 
+from riskpipe.dataclass import dataclass
 from riskpipe.market.factors import KINDS
 
 

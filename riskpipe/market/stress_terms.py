@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
+
+from riskpipe.dataclass import dataclass
 
 CurveShape = Literal["parallel", "steepen", "twist"]
 CurveKind = Literal["rates", "credit", "inflation"]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from riskpipe.dataclass import dataclass
 from riskpipe.market.factors import RISK_CLASSES
 from riskpipe.measures.measure_names import CROSS, PNL_SETS, WHOLE_RISK
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Literal
 
+from riskpipe.dataclass import dataclass
 from riskpipe.measures.measure_names import NESTED, WHOLE_RISK
 
 Kind = Literal["var", "es"]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from riskpipe.dataclass import dataclass
 from riskpipe.store.records import BlockDone, BlockFailed, BlockStartedAgain, Record, SessionStarted
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
+from riskpipe.dataclass import dataclass
 from riskpipe.errors import UsageError
 from riskpipe.measures.measure_names import WHOLE_RISK
 from riskpipe.measures.tail_definition import TailDefinition

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -11,6 +10,7 @@ import pyarrow as pa
 import yaml
 
 from riskpipe.config.models import Settings
+from riskpipe.dataclass import dataclass
 from riskpipe.errors import StorageError, UsageError
 from riskpipe.market.scenarios import ScenarioSet
 from riskpipe.market.snapshot import MarketSnapshot

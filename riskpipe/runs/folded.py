@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from riskpipe.dataclass import dataclass
 from riskpipe.plan.state import RunState
 from riskpipe.plan.stored_plan import StoredPlan
 from riskpipe.runs.combined_files import CombinedFiles

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from riskpipe.dataclass import dataclass
 from riskpipe.plan.block import Block
 
 

@@ -6,8 +6,7 @@ Rates are continuously compounded decimals, vols decimals a year.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from riskpipe.dataclass import dataclass
 from riskpipe.market.conventions import IndexConvention
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import datetime
 import uuid
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Literal
 
@@ -16,6 +15,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
+
+from riskpipe.dataclass import dataclass
 
 ColumnKind = Literal["string", "number", "date", "boolean"]
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any
 
+from riskpipe.dataclass import dataclass
 from riskpipe.market.conventions import Conventions
 from riskpipe.market.snapshot import FactorGroup, MarketSnapshot
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from riskpipe.dataclass import dataclass
 from riskpipe.store.parquet import refuse_changed
 from riskpipe.store.sorted_merge import Source
 from riskpipe.store.stage import Added, merge_part, merge_some

@@ -6,11 +6,12 @@ A price depends on the factors of its trade alone, so that what other classes mo
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from riskpipe.dataclass import dataclass
 from riskpipe.valuation.context import ColumnClass
 
 Rows = NDArray[np.int32]

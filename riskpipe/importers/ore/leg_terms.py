@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 from typing import Final
 
 import QuantLib as ql  # noqa: N813
 
+from riskpipe.dataclass import dataclass
 from riskpipe.importers.book import Values
 from riskpipe.importers.import_report import LeftOutError
 from riskpipe.importers.ore import codes

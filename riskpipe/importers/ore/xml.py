@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from xml.parsers import expat
 
+from riskpipe.dataclass import dataclass
 from riskpipe.errors import InputError
 from riskpipe.importers.import_report import LeftOutError
 

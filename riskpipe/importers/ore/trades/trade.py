@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date
 from typing import Any
 
+from riskpipe.dataclass import dataclass
 from riskpipe.importers.book import Row, Values
 from riskpipe.importers.import_report import LeftOutError
 from riskpipe.importers.ore import codes
