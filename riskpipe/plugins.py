@@ -6,11 +6,13 @@ import sys
 from collections.abc import Iterator
 from dataclasses import field
 from functools import lru_cache
-from importlib.metadata import Distribution, EntryPoint, EntryPoints, distributions, entry_points
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from riskpipe.dataclass import dataclass
 from riskpipe.errors import UsageError, described, is_interrupt
+
+if TYPE_CHECKING:
+    from importlib.metadata import Distribution, EntryPoint, EntryPoints
 
 T = TypeVar("T")
 
@@ -61,6 +63,8 @@ def entry_points_of(group: str) -> EntryPoints:
 @lru_cache(maxsize=1)
 def _on_path(path: tuple[str, ...]) -> Any:  # a type of its own before Python 3.12
     """Reading the lists of all packages takes as long as importing ten modules, and is asked for several times."""
+    from importlib.metadata import entry_points  # and what it reads them with, as long again
+
     return entry_points()
 
 
@@ -71,6 +75,8 @@ def _entry_points(group: str, broken: dict[str, str]) -> Iterator[EntryPoint]:
         return
     except Exception:
         seen = set()
+    from importlib.metadata import distributions
+
     for distribution in distributions():
         name = _name_of(distribution)
         if name in seen:

@@ -2,13 +2,15 @@
 
 pyarrow imports pandas, where it is installed, at the first array that it makes, to see whether it was given a Series;
 numba imports SciPy for its linear algebra and cffi for its callbacks. Together that is a third of a second of each
-command. And Python looks for garbage after every 700 new objects, of which imports make hundreds of thousands that
-stay.
+command. numpy starts threads for a BLAS that nothing here calls, and pydantic reads the lists of entry points of all
+packages for plug-ins that would watch what it validates. And Python looks for garbage after every 700 new objects, of
+which imports make hundreds of thousands that stay.
 """
 
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from collections.abc import Sequence
 from functools import cache
@@ -20,6 +22,8 @@ GARBAGE_AFTER = 50_000
 """New objects after which Python looks for cycles: seldom while modules are imported, and still every few blocks."""
 
 _UNUSED = frozenset({"cffi", "pandas", "scipy"})
+_SPARED = {"OPENBLAS_NUM_THREADS": "1", "PYDANTIC_DISABLE_PLUGINS": "__all__"}
+"""Environment of this process and of those that it starts, as Dask gives its workers one thread, too."""
 
 
 class _NotInstalled:
@@ -31,8 +35,12 @@ class _NotInstalled:
 
 
 def spare_unused() -> None:
-    """Let `_UNUSED` count as not installed in this process, unless a product from elsewhere may use them."""
+    """Let `_UNUSED` count as not installed in this process, unless a product from elsewhere may use them; and what
+    `_SPARED` says, unless the environment says otherwise.
+    """
     sys.meta_path.insert(0, _NotInstalled())
+    for name, value in _SPARED.items():
+        os.environ.setdefault(name, value)
 
 
 @cache

@@ -13,7 +13,7 @@ from typing import Any
 
 import llvmlite.binding as llvm
 import numba.core.config
-from numba.core import environment
+from numba.core import entrypoints, environment
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, IndexDataCacheFile, NullCache, _CacheLocator
 from numba.core.codegen import CPUCodeLibrary, JitEngine
 from numba.core.runtime import rtsys
@@ -125,8 +125,9 @@ class CodeCache(NullCache):  # type: ignore[misc]
 
     Numba's own tries for each function, and before it is called, whether the directory can be written; and it
     registers, before it loads, every function of Python and numpy that it can compile: 0.2 s of each process, which
-    mean nothing to code that is compiled. What such code needs is numba's runtime. A compilation, should there be one
-    after all, registers them itself.
+    mean nothing to code that is compiled; and it looks through the lists of all packages for extensions that teach it
+    further types. What such code needs is numba's runtime. A compilation, should there be one after all, registers them
+    itself, and extensions are looked for before it.
     """
 
     def __init__(self, function: Callable[..., Any], directory: Callable[[], Path]) -> None:
@@ -143,7 +144,10 @@ class CodeCache(NullCache):  # type: ignore[misc]
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         rtsys.initialize(target_context)
-        return self._kept._load_overload(sig, target_context)
+        found = self._kept._load_overload(sig, target_context)
+        if found is None:
+            entrypoints.init_all()
+        return found
 
     def save_overload(self, sig: Any, cres: Any) -> None:
         self._kept.save_overload(sig, cres)
@@ -164,11 +168,19 @@ def keep_code(dispatcher: Any, directory: Callable[[], Path]) -> None:
         CPUCodeLibrary: "_get_module_for_linking",
         JitEngine: "_load_defined_symbols",
     }
-    if hasattr(dispatcher, "_cache") and all(hasattr(owner, name) for owner, name in private.items()):
+    hooks = ("_cache", "_compilation_chain_init_hook")
+    if all(hasattr(dispatcher, name) for name in hooks) and all(
+        hasattr(owner, name) for owner, name in private.items()
+    ):
         dispatcher._cache = CodeCache(dispatcher.py_func, directory)
+        dispatcher._compilation_chain_init_hook = _later
         return
     with _caching_in(directory()):
         dispatcher.enable_caching()
+
+
+def _later() -> None:
+    """In place of numba's look for extensions before the first call of anything, see `CodeCache`."""
 
 
 @contextmanager
