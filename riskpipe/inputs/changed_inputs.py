@@ -9,7 +9,7 @@ from riskpipe.errors import StorageError
 from riskpipe.inputs.calendar_input import calendar_locations
 from riskpipe.inputs.input_tables import table_sha256
 from riskpipe.inputs.limit_input import limit_locations
-from riskpipe.inputs.scenario_input import scenario_locations
+from riskpipe.inputs.scenario_places import scenario_locations
 from riskpipe.store.checksums import content_sha256
 from riskpipe.store.location import open_store
 

@@ -4,39 +4,15 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from riskpipe.config import Settings
 from riskpipe.errors import Level
 from riskpipe.inputs.inspection import Inspection
-from riskpipe.inputs.market_input import Market
+from riskpipe.inputs.opened_market import Market
+from riskpipe.inputs.scenario_places import HISTORY, history_locations, input_name
 from riskpipe.market.dates import history_date_faults
 from riskpipe.market.history import HistoricalMoves, HistoryRules
 from riskpipe.market.history_source import distinct_values
-from riskpipe.measures.measure_names import PNL_SETS, SIMULATED
 from riskpipe.measures.run_scenarios import Histories, History
 from riskpipe.store.dataset import DataSet
-
-HISTORY = "history"
-
-
-def uses_history(settings: Settings) -> bool:
-    """Whether a measure asks for moves of the past."""
-    measures = settings.measures
-    of_moves = {"historical_var", *SIMULATED} & set(measures)
-    return bool(of_moves) or ("stress" in measures and bool(settings.stress.history))
-
-
-def history_locations(settings: Settings) -> dict[str, str]:
-    """Location of every history that is asked for, by the input's name."""
-    inputs = settings.inputs
-    if inputs.history is None or not uses_history(settings):
-        return {}
-    further = inputs.histories.items() if "historical_var" in settings.measures else ()
-    return {HISTORY: inputs.history, **{input_name(name): each.path or inputs.history for name, each in further}}
-
-
-def input_name(set_name: str) -> str:
-    """What the history of a scenario set is called among the inputs."""
-    return HISTORY if set_name == PNL_SETS["historical_var"] else f"inputs.histories.{set_name}.path"
 
 
 def open_histories(inspection: Inspection, market: Market | None) -> Histories:

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 
-from riskpipe.dataclass import dataclass
 from riskpipe.errors import Level
 from riskpipe.inputs.inspection import Inspection
+from riskpipe.inputs.opened_market import Market
 from riskpipe.market.arbitrage import arbitrage_faults
 from riskpipe.market.checks import canonical_table, check_market_table
 from riskpipe.market.consistency import consistency_faults
@@ -23,20 +23,6 @@ from riskpipe.market.producers import PRODUCERS
 from riskpipe.market.snapshot import MarketSnapshot
 from riskpipe.plan.fault import Fault
 from riskpipe.store.dataset import DataSet
-
-
-@dataclass(frozen=True)
-class Market:
-    """A market that can be priced with.
-
-    :param left_out: what of the market's file it is without.
-    :param units: factor -> how many of what it is quoted in make one of its currency (100 pence), where not one.
-    """
-
-    model: MarketModel
-    derivative: Derivative
-    left_out: LeftOut
-    units: Mapping[str, float]
 
 
 def open_market(inspection: Inspection) -> Market | None:

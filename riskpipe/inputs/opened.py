@@ -17,13 +17,12 @@ from riskpipe.config import Settings
 from riskpipe.dataclass import dataclass
 from riskpipe.errors import Level, StorageError
 from riskpipe.inputs.calendar_input import calendar_locations, open_calendars
-from riskpipe.inputs.history_input import history_locations, input_name
 from riskpipe.inputs.input_tables import table_sha256, unknown_column_faults
 from riskpipe.inputs.inspection import Inspection
 from riskpipe.inputs.limit_input import limit_locations, open_limits
 from riskpipe.inputs.previous_day import PREVIOUS, PreviousDay, find_previous, hash_previous
 from riskpipe.inputs.remembered import remembered_market, remembered_scenarios
-from riskpipe.inputs.scenario_input import read_scenario_inputs, scenario_locations
+from riskpipe.inputs.scenario_places import history_locations, input_name, scenario_locations
 from riskpipe.inputs.trade_columns import TradeColumns, check_trade_columns, trade_columns
 from riskpipe.market.dates import MARKET_COLUMNS, OTHER_DAY, days_of_directories
 from riskpipe.market.derived import Derivative
@@ -33,9 +32,9 @@ from riskpipe.market.scenarios import ScenarioSet
 from riskpipe.market.snapshot import MarketSnapshot
 from riskpipe.market.stresses import EMPTY
 from riskpipe.measures.catalogue import known_families, measure_versions
+from riskpipe.measures.made_scenarios import Scenarios
 from riskpipe.measures.measure_names import PNL_SETS
 from riskpipe.measures.pnl_sets import pnl_sets
-from riskpipe.measures.run_scenarios import Scenarios
 from riskpipe.plan.block import digest_id
 from riskpipe.plan.fault import Fault
 from riskpipe.plan.selection import Selection
@@ -160,6 +159,8 @@ def open_inputs(settings: Settings, selection: Selection | None = None) -> Opene
     if market is not None:
         scenarios = remembered_scenarios(inspection, market, selection, kept, previous)
     else:
+        from riskpipe.inputs.scenario_input import read_scenario_inputs
+
         read_scenario_inputs(inspection, None)  # for their faults: all are told at once
     if scenarios is not None and not selection.uses("scenario"):
         _tell_short_history(inspection, scenarios.columns)

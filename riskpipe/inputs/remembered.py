@@ -23,9 +23,9 @@ from riskpipe.arrays import FloatArray
 from riskpipe.errors import InfrastructureError, StorageError
 from riskpipe.inputs.input_tables import table_sha256
 from riskpipe.inputs.inspection import Inspection
-from riskpipe.inputs.market_input import Market, open_market
+from riskpipe.inputs.opened_market import Market
 from riskpipe.inputs.previous_day import PreviousDay
-from riskpipe.inputs.scenario_input import open_scenarios, scenario_locations
+from riskpipe.inputs.scenario_places import scenario_locations
 from riskpipe.kernels import target
 from riskpipe.market.derived import Derivative, DerivedGroup
 from riskpipe.market.left_out import LeftOut
@@ -34,7 +34,7 @@ from riskpipe.market.point_table import MARKET_SCHEMA
 from riskpipe.market.scenarios import ScenarioSet
 from riskpipe.market.snapshot import MarketSnapshot
 from riskpipe.measures.catalogue import measure_versions
-from riskpipe.measures.run_scenarios import Scenarios
+from riskpipe.measures.made_scenarios import Scenarios
 from riskpipe.plan.selection import Selection
 from riskpipe.store.kept import Kept, KeptResults
 
@@ -83,6 +83,9 @@ def remembered_market(inspection: Inspection, kept: KeptResults) -> Market | Non
             restored = _restored(found, inspection)
             inspection.replay(found.facts["found"])
             return restored
+    # With all that checks and derives a market, which what is kept can do without.
+    from riskpipe.inputs.market_input import open_market
+
     before = inspection.mark()
     market = open_market(inspection)
     if name is not None and market is not None and not inspection.blocking:
@@ -105,6 +108,8 @@ def remembered_scenarios(
             columns = ScenarioSet.open(found.path(_SCENARIOS))
             inspection.replay(found.facts["found"])
             return Scenarios(columns)
+    from riskpipe.inputs.scenario_input import open_scenarios
+
     before = inspection.mark()
     scenarios = open_scenarios(inspection, market, selection, previous)
     if name is not None and not inspection.blocking:
@@ -196,6 +201,8 @@ class _Anew:
 
         def levels_of(levels: FloatArray) -> FloatArray:
             if self._groups is None:
+                from riskpipe.inputs.market_input import open_market
+
                 asked = self._inspection
                 again = Inspection(asked.settings, asked.products, asked.portfolio, calendars=asked.calendars)
                 market = open_market(again)

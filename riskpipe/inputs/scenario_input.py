@@ -8,28 +8,23 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from riskpipe.config import Settings
 from riskpipe.config.risk_section import ALL
 from riskpipe.errors import Level
-from riskpipe.inputs.history_input import history_locations, input_name, open_histories
+from riskpipe.inputs.history_input import open_histories
 from riskpipe.inputs.inspection import Inspection
-from riskpipe.inputs.market_input import Market
+from riskpipe.inputs.opened_market import Market
 from riskpipe.inputs.previous_day import PreviousDay
+from riskpipe.inputs.scenario_places import input_name, scenario_locations
 from riskpipe.market.explain_steps import ExplainSteps, Step
 from riskpipe.market.factors import RISK_CLASSES
 from riskpipe.market.liquidity import LiquidityHorizons
 from riskpipe.market.risk_classes import RiskClasses
 from riskpipe.measures.families import Bumps
+from riskpipe.measures.made_scenarios import Scenarios
 from riskpipe.measures.measure_names import NESTED
-from riskpipe.measures.run_scenarios import NOT_PRICED, FactorRules, Histories, Scenarios, Stresses, build_scenarios
+from riskpipe.measures.run_scenarios import NOT_PRICED, FactorRules, Histories, Stresses, build_scenarios
 from riskpipe.plan.selection import Selection
 from riskpipe.store.dataset import DataSet
-
-
-def scenario_locations(settings: Settings) -> dict[str, str]:
-    """Location of every input that scenarios are made from under these measures, by name."""
-    stresses = settings.inputs.scenarios if "stress" in settings.measures else None
-    return {**({} if stresses is None else {"scenarios": stresses}), **history_locations(settings)}
 
 
 def read_scenario_inputs(inspection: Inspection, market: Market | None) -> tuple[pa.Table | None, Histories]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import field, replace
 
 import numpy as np
@@ -18,31 +18,19 @@ from riskpipe.market.explain_steps import Step
 from riskpipe.market.factors import LIQUIDITY_HORIZONS, RiskClass, fault
 from riskpipe.market.history import TOO_SHORT, HistoricalMoves
 from riskpipe.market.monte_carlo_terms import MonteCarloTerms
-from riskpipe.market.scenarios import ScenarioSet, ScenarioSetBuilder, stress_columns
+from riskpipe.market.scenarios import ScenarioSetBuilder, stress_columns
 from riskpipe.market.snapshot import MarketFault, MarketSnapshot
 from riskpipe.market.stress_terms import NO_STRESSES, DeclaredStresses
 from riskpipe.market.stresses import EMPTY, LEFT_OUT, Column
 from riskpipe.measures.catalogue import families, is_own
 from riskpipe.measures.families import Bumps, Family, Subject, check_subject
+from riskpipe.measures.made_scenarios import Scenarios
 from riskpipe.measures.measure_names import EXPLAIN, NESTED, PNL_SETS
 from riskpipe.measures.pnl_sets import PnlSet
 from riskpipe.measures.simulated_scenarios import add_simulated, simulation_of
 
 NOT_PRICED = frozenset({EMPTY, LEFT_OUT, TOO_SHORT})
 """Rules of the inputs whose errors leave out scenarios, or a measure, and nothing else."""
-
-
-@dataclass(frozen=True)
-class Scenarios:
-    """The set, and the faults of the inputs that it was made from, by input; of stresses those that the
-    configuration declares apart, of histories by scenario set; and of what `bumps` names.
-    """
-
-    columns: ScenarioSet
-    stress_faults: tuple[MarketFault, ...] = ()
-    declared_faults: tuple[MarketFault, ...] = ()
-    history_faults: Mapping[str, Sequence[MarketFault]] = field(default_factory=dict)
-    bump_faults: tuple[MarketFault, ...] = ()
 
 
 @dataclass(frozen=True)

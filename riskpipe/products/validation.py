@@ -61,9 +61,12 @@ def _check_fields(schema: pa.Schema, columns: Iterable[Column], what: str, withi
     faults = []
     columns = tuple(columns)
     known = {column.name for column in columns}
+    named: dict[str, list[pa.Field]] = {}
+    for field in schema:
+        named.setdefault(field.name, []).append(field)
     for column in columns:
         name = within + column.name
-        fields = [field for field in schema if field.name == column.name]
+        fields = named.get(column.name, [])
         if not fields:
             if column.required:
                 near = nearest_name(column.name, [name for name in schema.names if name not in known])

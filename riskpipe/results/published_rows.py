@@ -197,14 +197,14 @@ def verify_analyses(found: Findings, day: PublishedDay, terms: Sequence[RiskTerm
         sha256 = day.run.files.get(path.removeprefix(f"{folder.root}/"))
         if sha256 is not None:
             tables[name] = [WrittenFile(path, 0, 0, sha256)]
-    for name, analysis in ANALYSES.items():
-        if name not in day.tables or not all(table in tables for table in analysis.reads):
+    for name in ANALYSES:
+        if name not in day.tables or not all(table in tables for table in ANALYSES[name].reads):
             continue
         tried: list[Findings] = []
         for asked in terms:
             tried.append(Findings(folder))
             try:
-                if _hold(tried[-1], day, name, _made(day, analysis, tables, asked)):
+                if _hold(tried[-1], day, name, _made(day, ANALYSES[name], tables, asked)):
                     break
             except _LooksBackError:
                 found.notes.append(f"{name} is not made once more: days that it looks back on may have changed since")

@@ -11,7 +11,7 @@ from riskpipe.execute.drive import DriveState
 from riskpipe.execute.executor import Executor
 from riskpipe.execute.serial_executor import SerialExecutor
 from riskpipe.execute.task import Task
-from riskpipe.runs import reverse_stresses, tails
+from riskpipe.runs import tails
 from riskpipe.runs.day_parts import clear_staged, day_parts, part_payloads, standing
 from riskpipe.runs.engine import engines_of
 from riskpipe.runs.outputs import (
@@ -21,7 +21,6 @@ from riskpipe.runs.outputs import (
     table_sources,
     unfinished,
 )
-from riskpipe.runs.reverse_stresses import revaluation_payloads, revalued_payloads, write_moves, write_revaluations
 from riskpipe.runs.session import Session
 from riskpipe.runs.tails import (
     books_of,
@@ -139,17 +138,21 @@ def _trade_components(session: Session, executor: Executor) -> bool:
 def _reverse_stresses(session: Session, executor: Executor) -> bool:
     """What the moves of `risk.reverse_stress` lose in full, as far as it can be known; likewise."""
     asked, folder = session.settings.risk.terms().reverse_stresses, session.folder
-    if not asked or reverse_stresses.MEASURE not in session.plan.header.measures:
+    if not asked:
         return True
-    moves = write_moves(folder, session.totals(), asked)
+    from riskpipe.runs import reverse_stresses  # and with it how moves are found, which few ask for
+
+    if reverse_stresses.MEASURE not in session.plan.header.measures:
+        return True
+    moves = reverse_stresses.write_moves(folder, session.totals(), asked)
     if moves is None:
         return True
     session.wrote(moves.path, moves.sha256)
-    payloads = revaluation_payloads(session.run, moves, len(asked))
-    fewer = partial(revalued_payloads, folder)
+    payloads = reverse_stresses.revaluation_payloads(session.run, moves, len(asked))
+    fewer = partial(reverse_stresses.revalued_payloads, folder)
     files = _beside(session, executor, ("revaluation", payloads), ("revalued", fewer))
     if files:
-        session.beside[REVALUATIONS] = [write_revaluations(folder, files)]
+        session.beside[REVALUATIONS] = [reverse_stresses.write_revaluations(folder, files)]
         session.wrote(folder.beside[REVALUATIONS], session.beside[REVALUATIONS][0].sha256)
     return files is not None
 

@@ -13,7 +13,6 @@ from typing import Any
 import pyarrow as pa
 
 from riskpipe.errors import GateError, Level, Reason, StorageError
-from riskpipe.measures.run_scenarios import NOT_PRICED
 from riskpipe.plan.accounting import RunLifecycle, RunStatus
 from riskpipe.plan.second_starts import SecondStarts
 from riskpipe.runs.aggregate import headline
@@ -131,11 +130,12 @@ def _left_out(session: Session) -> list[str]:
     columns, sha256 = ["level", "table", "rule", "message"], planned_files(session.folder)
     checks = session.folder.checks
     table = read_parquet(session.folder.store, checks, columns, sha256.get(checks))
-    return [
-        f"{row['table']}: {row['message']}"
-        for row in table.to_pylist()
-        if row["level"] == Level.ERROR and _is_of_scenarios(row["table"]) and row["rule"] in NOT_PRICED
-    ]
+    errors = [row for row in table.to_pylist() if row["level"] == Level.ERROR and _is_of_scenarios(row["table"])]
+    if not errors:
+        return []
+    from riskpipe.measures.run_scenarios import NOT_PRICED  # and with it all that makes scenarios
+
+    return [f"{row['table']}: {row['message']}" for row in errors if row["rule"] in NOT_PRICED]
 
 
 def _is_of_scenarios(table: str) -> bool:

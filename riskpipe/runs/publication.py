@@ -210,10 +210,12 @@ def _analyse(session: Session, staged: dict[str, list[WrittenFile]], provenance:
     terms = replace(session.settings.risk.terms(), limits=read_limits(session.folder))
     for broken in known.broken.values():
         session.note(broken)
-    for name, analysis in known.items():
+    for name in known:
         tables = {**staged, **session.beside}
         try:
-            made = analysed(session.folder, analysis, tables, terms, provenance)
+            if not known.can_be_made(name, tables):
+                continue
+            made = analysed(session.folder, known[name], tables, terms, provenance)
         except Exception as error:
             if name in ANALYSES or isinstance(error, StorageError):
                 raise

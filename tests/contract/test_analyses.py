@@ -7,7 +7,7 @@ import pytest
 from analysed_days import day, made
 
 from riskpipe.analyses.analysis import Analysis
-from riskpipe.analyses.catalogue import ANALYSES
+from riskpipe.analyses.catalogue import ANALYSES, analyses
 from riskpipe.analyses.risk_terms import LiquidityTerms, RiskTerms, StressedWindow
 from riskpipe.measures.tail_definition import TailDefinition
 from riskpipe.store.result_tables import conform
@@ -24,6 +24,8 @@ every_analysis = pytest.mark.parametrize("analysis", ANALYSES.values(), ids=lamb
 @every_analysis
 def test_it_has_a_table_of_its_name(analysis: Analysis) -> None:
     assert ANALYSES[analysis.name] is analysis
+    assert analyses().can_be_made(analysis.name, analysis.reads)
+    assert not any(analyses().can_be_made(analysis.name, set(analysis.reads) - {table}) for table in analysis.reads)
     assert analysis.version >= 1
     assert set(analysis.reads) <= set(SCHEMAS)
     assert SCHEMAS[analysis.name].names[0] == "as_of_date"

@@ -11,11 +11,7 @@ from pydantic import Field
 
 from riskpipe.clusters.findings import Finding
 from riskpipe.clusters.kind import ClusterKind, ClusterRequest, Sizing
-from riskpipe.clusters.kubernetes.api import Kube
 from riskpipe.clusters.kubernetes.cluster_options import Driver, Json, KubernetesOptions, own_namespace
-from riskpipe.clusters.kubernetes.names import SESSION_ID
-from riskpipe.clusters.kubernetes.reaper import reap
-from riskpipe.clusters.kubernetes.resource import dask_cluster
 from riskpipe.clusters.sizing import needed_workers, workers_for_deadline
 
 if TYPE_CHECKING:
@@ -77,6 +73,8 @@ class Kubernetes(ClusterKind):
         return preflight(options)
 
     def resource(self, request: ClusterRequest) -> Json:
+        from riskpipe.clusters.kubernetes.resource import dask_cluster
+
         options: KubernetesOptions = request.options
         return dask_cluster(
             options,
@@ -90,4 +88,8 @@ class Kubernetes(ClusterKind):
         )
 
     def collect(self, options: KubernetesOptions, output: str | None) -> list[str]:
+        from riskpipe.clusters.kubernetes.api import Kube
+        from riskpipe.clusters.kubernetes.names import SESSION_ID
+        from riskpipe.clusters.kubernetes.reaper import reap
+
         return reap(Kube(options.namespace), SESSION_ID, Driver.here(), output)

@@ -43,8 +43,8 @@ HEAVY = {
 @pytest.mark.parametrize(
     ("arguments", "heavy"),
     [
-        (["--help"], HEAVY),
-        (["--version"], HEAVY),
+        (["--help"], HEAVY | {"importlib.metadata"}),
+        (["--version"], HEAVY | {"importlib.metadata"}),
         (["run", "--help"], HEAVY - {"pydantic"}),  # with which recent versions of Typer read arguments
         (["runs", "show", "--help"], HEAVY - {"pydantic"}),
     ],
@@ -62,17 +62,24 @@ except SystemExit as error:
     assert result.stdout.splitlines()[-1] == "0 []"
 
 
-NEVER = {"dask", "distributed", "pandas", "scipy", "tornado"}
+NEVER = {"dask", "distributed", "pandas", "scipy", "tornado", "riskpipe.clusters.kubernetes.api"}
+KEPT = {"riskpipe.inputs.market_input", "riskpipe.inputs.scenario_input", "riskpipe.market.monte_carlo"}
+"""Modules that make a market and scenarios, which are kept."""
+UNUSED = {"riskpipe.analyses.pnl_explain", "riskpipe.runs.reverse_stresses", "riskpipe.market.covariance"}
+"""Modules of what the configuration does not ask for."""
 
 
 @pytest.mark.parametrize(
     ("words", "unwanted"),
     [
         (["runs", "list"], NEVER | {"QuantLib", "numba", "numpy", "pyarrow", "riskpipe.cli.report"}),
-        pytest.param(["plan"], NEVER | {"QuantLib"}, marks=pytest.mark.slow),
-        pytest.param(["check"], NEVER | {"QuantLib"}, marks=pytest.mark.slow),
+        pytest.param(["plan"], NEVER | KEPT | {"QuantLib"}, marks=pytest.mark.slow),
+        pytest.param(["check"], NEVER | KEPT | {"QuantLib"}, marks=pytest.mark.slow),
         pytest.param(["run", "--set", "cluster.kind=serial"], NEVER | {"QuantLib"}, marks=pytest.mark.slow),
-        (["run", "--resume", "never"], NEVER | {"QuantLib"}),  # of kind auto: a small book is priced in this process
+        (
+            ["run", "--resume", "never"],
+            NEVER | KEPT | UNUSED | {"QuantLib"},
+        ),  # of kind auto: a small book is priced in this process
     ],
 )
 def test_what_a_command_does_not_import(small_book: Path, tmp_path: Path, words: list[str], unwanted: set[str]) -> None:
