@@ -65,7 +65,7 @@ except SystemExit as error:
 NEVER = {"dask", "distributed", "pandas", "scipy", "tornado", "riskpipe.clusters.kubernetes.api"}
 KEPT = {"riskpipe.inputs.market_input", "riskpipe.inputs.scenario_input", "riskpipe.market.monte_carlo"}
 """Modules that make a market and scenarios, which are kept."""
-UNUSED = {"riskpipe.analyses.pnl_explain", "riskpipe.analyses.backtests", "riskpipe.runs.reverse_stresses"}
+UNUSED = {"riskpipe.analyses.backtests", "riskpipe.runs.reverse_stresses"}
 """Modules of what the configuration does not ask for."""
 
 
