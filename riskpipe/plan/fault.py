@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from riskpipe.dataclass import dataclass
 from riskpipe.errors import Level
 
 

@@ -8,7 +8,6 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from riskpipe.dataclass import dataclass
 from riskpipe.kernels.hashing import hash_strings
 from riskpipe.store.trade_rows import FileRows
 
