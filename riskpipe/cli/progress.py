@@ -133,7 +133,7 @@ def _left(status: RunStatus) -> str:
     if status.compiling is None:
         return left
     done, products = status.compiling
-    kernels = f"compiling kernels ({done} of {products} products)"
+    kernels = f"compiling kernels: {done} of {products} products have theirs"
     return f"{left} and {kernels}" if left else kernels
 
 

@@ -20,14 +20,16 @@ TENTHS = 10
 
 def time_lines(spent: TimeSpent, price: float | None) -> list[str]:
     """:param price: of a core hour, that the cost was made with."""
+    from riskpipe.results.time_spent import hours_text
+
     return [
         f"bottleneck: {spent.bottleneck.sentence}",
         f"{plural(spent.workers, 'worker')} {spent.utilisation:.0%} busy; by tenths of the time, %: {_tenths(spent)}",
         f"workers' time: {_parts(spent)}",
         f"tail: {_tail(max(spent.sessions, key=lambda each: each.tail_idle_s))}",
         *_others(spent),
-        f"core hours {_hours(spent.core_hours)}, CPU hours {_hours(spent.cpu_hours)}"
-        + ("" if spent.cost is None else f"; cost {_hours(spent.cost)} at {price:g} a core hour"),
+        f"core hours {hours_text(spent.core_hours)}, CPU hours {hours_text(spent.cpu_hours)}"
+        + ("" if spent.cost is None else f"; cost {hours_text(spent.cost)} at {price:g} a core hour"),
         "",
         *_products(spent),
     ]
@@ -65,10 +67,6 @@ def _others(spent: TimeSpent) -> Iterator[str]:
     if spent.lost_attempts:
         causes = (f"{each.cause} {count(each.repeated + each.final)}" for each in spent.lost_attempts)
         yield f"attempts that came to nothing: {', '.join(causes)}"
-
-
-def _hours(hours: float) -> str:
-    return f"{hours:,.0f}" if hours >= 100 else f"{hours:.3g}"
 
 
 def _products(spent: TimeSpent) -> list[str]:

@@ -86,7 +86,7 @@ class RunStatus:
     :cvar superseded_by: the run that its day is from now, when it was from this one before.
     :cvar selection: the terms of --select.
     :cvar phase: what the session is at: plan, cluster, value, combine, account, publish; "" when it has ended.
-    :cvar compiling: while kernels are being compiled, products that have theirs and all there are.
+    :cvar compiling: while kernels are being compiled, products that have theirs and all whose blocks the session does.
     :cvar headline: of all books, in `currency`: pv, var_99, es_97_5, those that there are.
     :cvar second_starts: blocks that took too long and were started a second time, in all sessions.
     :cvar second_starts_won: those whose second attempt came first.

@@ -208,6 +208,11 @@ class TimeSpent:
         return asdict(self)
 
 
+def hours_text(hours: float) -> str:
+    """Of hours, and of what they cost: three digits at least."""
+    return f"{hours:,.0f}" if hours >= 100 else f"{hours:.3g}"
+
+
 def read_time_spent(folder: RunFolder, settings: Settings, phases: Mapping[str, float]) -> TimeSpent | None:
     """From blocks.parquet and the ledger; None: no session of the run has ended yet, or no block is done.
 

@@ -18,7 +18,8 @@ class Pace:
     :ivar done, left: projected seconds of blocks.
     :ivar took: by product, seconds that done blocks took, without compiling, and that were projected for them.
     :ivar longest_compiled: seconds that the kernels of one block took.
-    :ivar compiled: seconds that kernels took, by worker. :ivar valued: products of done blocks.
+    :ivar compiled: seconds that kernels took, by worker.
+    :ivar pending: products of the blocks that the session began with; `valued`: those of done blocks.
     """
 
     since: float | None = None
@@ -27,11 +28,15 @@ class Pace:
     took: dict[str, tuple[float, float]] = field(default_factory=dict)
     compiled: dict[str, float] = field(default_factory=dict)
     longest_compiled: float = 0.0
+    pending: set[str] = field(default_factory=set)
     valued: set[str] = field(default_factory=set)
 
     def begin(self, pending: Iterable[Block]) -> None:
         self.since = time.monotonic()
-        self.left = sum(block.projected_seconds for block in pending)
+        self.left = 0.0
+        for block in pending:
+            self.left += block.projected_seconds
+            self.pending.add(block.product)
 
     def elapsed(self) -> float:
         """Seconds since valuing began."""
@@ -61,8 +66,12 @@ class Pace:
             return None
         return block.projected_seconds * max(actual / projected for actual, projected in known)
 
-    def compiling(self, products: int) -> tuple[int, int] | None:
-        """Products whose kernels there are, of all; None: none had to be compiled, or every product has its own."""
+    def compiling(self) -> tuple[int, int] | None:
+        """Products whose kernels there are, of all; None: none had to be compiled, or every product has its own.
+
+        Kernels are not counted: which ones a product takes shows as it is priced.
+        """
+        products = len(self.pending)
         return (len(self.valued), products) if any(self.compiled.values()) and len(self.valued) < products else None
 
     def remaining(self) -> float | None:

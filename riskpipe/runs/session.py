@@ -380,9 +380,7 @@ class Session:
             output=self.folder.store.root,
             phases=dict(self.phases),
             phase=self.phase if state is RunLifecycle.RUNNING else "",
-            compiling=self.pace.compiling(len(self.plan.header.totals["products"]))
-            if state is RunLifecycle.RUNNING
-            else None,
+            compiling=self.pace.compiling() if state is RunLifecycle.RUNNING else None,
             signal_number=self.stop.signal_number,
             gates=tuple(self.gates),
             reuse=self.taken_over,

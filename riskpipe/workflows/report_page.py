@@ -12,6 +12,8 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from riskpipe.results.time_spent import hours_text
+
 SCRIPTS = ("charts.min.js", "tables.js", "report.js")
 """Apache ECharts, as `make charts` makes it, and what the page does with it."""
 
@@ -37,7 +39,7 @@ def render(values: dict[str, Any], charts: dict[str, Any]) -> str:
         "short": _short,
         "seconds": _seconds,
         "size": _size,
-        "hours": _hours,
+        "hours": hours_text,
         "share": _share,
     }
     scripts = [_asset(name) for name in SCRIPTS]
@@ -98,10 +100,6 @@ def _seconds(value: float | None) -> str:
         hours, minutes = divmod(minutes, 60)
         return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02} min"
     return f"{value * 1000:.0f} ms" if 0 < value < 0.1 else f"{value:.1f} s" if value < 10 else f"{value:.0f} s"
-
-
-def _hours(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _size(value: float | None) -> str:

@@ -36,9 +36,9 @@ def test_the_line(running: RunStatus) -> None:
 def test_phase_and_kernels_by_name(running: RunStatus) -> None:
     assert progress_line(replace(running, phase="value")) == f"value: {LINE}"
     compiling = replace(running, phase="value", compiling=(12, 42))
-    assert progress_line(compiling) == f"value: {LINE} and compiling kernels (12 of 42 products)"
+    assert progress_line(compiling) == f"value: {LINE} and compiling kernels: 12 of 42 products have theirs"
     unknown = replace(compiling, remaining_seconds=None)
-    assert progress_line(unknown).endswith("1:20 elapsed, compiling kernels (12 of 42 products)")
+    assert progress_line(unknown).endswith("1:20 elapsed, compiling kernels: 12 of 42 products have theirs")
 
 
 def test_a_heartbeat_every_30_seconds(running: RunStatus, capsys: pytest.CaptureFixture[str]) -> None:

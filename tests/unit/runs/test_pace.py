@@ -34,3 +34,13 @@ def test_compiling_is_no_pace() -> None:
     pace.finished(block(1), "w", seconds=0.5, compile_seconds=0.0)
     assert pace.expected(block(2, projected_seconds=1.0)) == pytest.approx(1.0)
     assert pace.longest_compiled == 20.0
+
+
+def test_products_that_have_their_kernels_are_counted_of_those_that_are_left() -> None:
+    pace = Pace()
+    pace.begin([block(0, product="swap"), block(1, product="bond"), block(2, product="bond")])
+    assert pace.compiling() is None
+    pace.finished(block(1, product="bond"), "w", seconds=20.5, compile_seconds=20.0)
+    assert pace.compiling() == (1, 2)
+    pace.finished(block(0, product="swap"), "w", seconds=0.5, compile_seconds=0.0)
+    assert pace.compiling() is None
