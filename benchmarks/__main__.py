@@ -29,6 +29,7 @@ from benchmarks import (
     scale,
     scale_day,
     shapes,
+    since,
     small,
 )
 
@@ -44,6 +45,7 @@ BENCHMARKS: Mapping[str, Callable[[], object]] = {
     "blocks": blocks.main,
     "pipeline": pipeline.main,
     "night": night.main,
+    "since": since.main,
     "risk_classes": risk_classes.main,
     "shapes": shapes.main,
     "day": day.main,

@@ -19,11 +19,14 @@ def config_text(
     data: str = "data",
     output: str = "output",
     schema: str = f"./{SCHEMA_FILE}",
+    by_point: bool = False,
 ) -> str:
     """The commented configuration of the nightly run.
 
     :param data: where the inputs are, from the file's directory.
     :param schema: where the JSON schema is, for editors.
+    :param by_point: with sensitivities by point, and blocks that have all of their columns:
+        cut, these cost more than twice as much.
     """
     text = files("riskpipe.sample").joinpath("nightly.yaml").read_text(encoding="utf-8")
     values = {
@@ -33,6 +36,8 @@ def config_text(
         "DAYS": str(scenarios),
         **_days_of_a_stress(as_of, scenarios),
         "OUTPUT": output,
+        "BY_POINT": ", bucketed_delta, bucketed_vega" if by_point else "",
+        "MAX_SCENARIOS": "8192" if by_point else "1024",
         "MARKET": market_section().rstrip(),
     }
     for name, value in values.items():

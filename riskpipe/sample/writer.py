@@ -195,7 +195,7 @@ def _write_next_day(directory: Path, counts: Mapping[str, int], scenarios: int, 
     _write_table(data / "scenarios.parquet", stress_table())
     _write_table(data / "limits.parquet", limits_table(sum(counts.values())))
     config = directory / NEXT_CONFIG_FILE
-    text = config_text(date_of(later), scenarios + 1, data=f"data/{NEXT_DAY}")
+    text = config_text(date_of(later), scenarios + 1, data=f"data/{NEXT_DAY}", by_point=True)
     config.write_text(text, encoding="utf-8")
     return NextDay(date_of(later), config, changes)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import statistics
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -80,6 +82,15 @@ def _reader(output: str) -> Iterator[list[str]]:
     thread.join()
 
 
+def _open_files(output: str, days: int) -> list[tuple[pq.ParquetFile, int]]:
+    """The files of the first and last published days, held open, each with its rows."""
+    current = sorted(read_current(open_store(output)).items())
+    some = dict(current[:days] + current[-days:]).values()
+    files = [file for entry in some for described in entry["tables"].values() for file in described["files"]]
+    opened = [pq.ParquetFile(os.path.join(output, file["path"])) for file in files]
+    return [(file, file.metadata.num_rows) for file in opened]
+
+
 @pytest.mark.slow
 def test_disk_stays_flat(tmp_path: Path) -> None:
     write_sample(tmp_path, trades=TRADES, scenarios=60, seed=3)
@@ -87,9 +98,12 @@ def test_disk_stays_flat(tmp_path: Path) -> None:
     output = str(tmp_path / "output")
     store = open_store(output)
     sizes: list[int] = []  # of all runs, after each gc
+    seconds: list[float] = []
     with _reader(output) as wrong:
         for night, day in enumerate(days, 1):
             settings = _settings(tmp_path, day)
+            held = _open_files(output, 2)
+            started = time.perf_counter()
             status = run(settings, Selection(), resume="never", observer=SilentObserver())
             assert status.published
             if night % WEEK == 0:
@@ -99,6 +113,10 @@ def test_disk_stays_flat(tmp_path: Path) -> None:
                 assert kept[Left.INPUTS] == min(1, night - WEEK)
                 assert kept[Left.ACCOUNT] == min(WEEK, max(night - WEEK - 1, 0))
                 sizes.append(sum(sum(parts.values()) for parts in usage_of(store).runs.values()))
+            seconds.append(time.perf_counter() - started)
+            for file, rows in held:  # opened before the night, read after it and its gc
+                assert file.read().num_rows == rows
+                file.close()
     assert not wrong
     current = read_current(store)
     assert len(current) == NIGHTS
@@ -106,7 +124,8 @@ def test_disk_stays_flat(tmp_path: Path) -> None:
     own = [file["bytes"] for described in tables for file in described["files"]]
     published = sum(usage_of(store).published.values())
     print(  # noqa: T201
-        f"{NIGHTS} nights of {TRADES} trades; bytes of runs after each gc: {sizes}; of published days: {published}"
+        f"{NIGHTS} nights of {TRADES} trades; bytes of runs after each gc: {sizes}; of published days: {published}; "
+        f"seconds a night: {statistics.median(seconds):.1f}, the longest {max(seconds):.1f}"
     )
     assert sizes[-1] <= 1.05 * sizes[1]  # the first has nothing to free yet
     assert published <= sum(own) + len(own) * FILE_SYSTEM_BLOCK  # a published day takes its own size, once
