@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from riskpipe.clusters.process_map import process_map
 from riskpipe.config import Settings
 from riskpipe.plan.fault import Fault
 from riskpipe.plan.piece_files import PieceFiles
+from riskpipe.plan.portfolio_pieces import Mapper, in_turn
 from riskpipe.plan.selection import parse_selection
 from riskpipe.plan.stored_plan import SCHEMA
 from riskpipe.runs.planning import make_plan
@@ -30,6 +31,8 @@ from riskpipe.store.run_folder import RunFolder
 
 SettingsOf = Callable[..., Settings]
 SMALL_PIECES = 100
+ELSEWHERE = ("cluster.kind=kubernetes", "cluster.kubernetes.image=riskpipe:1", "cluster.kubernetes.tls_secret=tls")
+"""Workers that take nothing of this machine."""
 
 
 @dataclass(frozen=True)
@@ -164,3 +167,42 @@ def test_pieces_may_leave_what_they_find_in_a_bucket(
     monkeypatch.setattr(PlanningWorkers, "files", lambda self: nullcontext(files))
     assert planned(settings) == alone
     assert files.store.list_files(PLANNING)
+
+
+@pytest.mark.parametrize(
+    ("rows", "cores", "gib", "asked", "processes"),
+    [
+        (100_000_000, 8, 64, ("cluster.kind=local", "cluster.workers=16"), 8),
+        (100_000_000, 8, 64, ("cluster.kind=local", "cluster.workers=3"), 3),
+        (100_000_000, 8, 4, ("cluster.kind=local", "cluster.workers=16"), 3),  # the driver takes its part
+        (100_000_000, 8, 64, ELSEWHERE, 8),
+        (3_999_999, 8, 64, ("cluster.kind=local", "cluster.workers=16"), 3),
+        (1_999_999, 8, 64, ("cluster.kind=local", "cluster.workers=16"), None),
+        (100_000_000, 8, 64, ("cluster.kind=serial",), None),
+        (100_000_000, 1, 64, ("cluster.kind=local",), None),
+        (100_000_000, 8, 2, ("cluster.kind=local",), None),
+    ],
+)
+def test_processes_are_as_many_as_rows_cores_and_memory_allow(
+    rows: int,
+    cores: int,
+    gib: int,
+    asked: tuple[str, ...],
+    processes: int | None,
+    settings_of: SettingsOf,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """:param processes: None: this one."""
+    monkeypatch.setattr("dask.system.cpu_count", lambda: cores)
+    monkeypatch.setattr("distributed.system.memory_limit", lambda: gib * 2**30)
+    started: list[int] = []
+
+    def noted(processes: int) -> AbstractContextManager[Mapper]:
+        started.append(processes)
+        return nullcontext(in_turn)
+
+    monkeypatch.setattr("riskpipe.runs.planning_workers.process_map", noted)
+
+    with PlanningWorkers(settings_of(*asked), rows).mapper() as mapper:
+        assert list(mapper(_plus, 1, [1, 2])) == [2, 3]
+    assert started == ([] if processes is None else [processes])
