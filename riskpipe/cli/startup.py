@@ -18,8 +18,9 @@ from types import ModuleType
 
 from riskpipe.plugins import entry_points_of
 
-GARBAGE_AFTER = 50_000
-"""New objects after which Python looks for cycles: seldom while modules are imported, and still every few blocks."""
+GARBAGE_AFTER = 200_000
+"""New objects after which Python looks for cycles: more than imports leave (of 50,000 they make three looks, which took
+0.12 s), and still every few dozen blocks."""
 
 _UNUSED = frozenset({"cffi", "pandas", "scipy"})
 _SPARED = {"OPENBLAS_NUM_THREADS": "1", "PYDANTIC_DISABLE_PLUGINS": "__all__"}
