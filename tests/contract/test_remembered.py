@@ -15,7 +15,6 @@ from selections import one_in
 
 from riskpipe.config import Settings, load_settings
 from riskpipe.errors import StorageError
-from riskpipe.inputs import remembered
 from riskpipe.inputs.inspection import Inspection
 from riskpipe.inputs.market_input import open_market
 from riskpipe.inputs.opened import OpenedInputs, RefusedInputs, open_inputs
@@ -109,8 +108,8 @@ def test_what_is_found_is_what_was_made(settings_of, keeping: Path, monkeypatch:
     kept = entries(keeping)
     assert sorted(name.partition("-")[0] for name in kept) == ["market", "scenarios"]
     with monkeypatch.context() as nothing_is_made:
-        for name in ("open_market", "open_scenarios"):
-            nothing_is_made.setattr(remembered, name, None)
+        for maker in ("market_input.open_market", "scenario_input.open_scenarios"):
+            nothing_is_made.setattr(f"riskpipe.inputs.{maker}", None)
         assert seen(open_inputs(settings)) == expected
     assert entries(keeping) == kept
 
