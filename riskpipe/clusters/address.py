@@ -145,6 +145,15 @@ def connect(address: str, deadline: float, tls: TlsFiles | None = None) -> Clien
         raise ClusterError(f"no scheduler answered at {address} within {deadline:g} s: {error}") from error
 
 
+@contextmanager
+def joined(address: str, deadline: float = 60.0, tls: TlsFiles | None = None) -> Iterator[Client]:
+    """A further client of a cluster that is at work. :raises ClusterError: nothing answers in time."""
+    import dask
+
+    with dask.config.set(SETTINGS), connect(address, deadline, tls) as client:
+        yield client
+
+
 def _await_workers(client: Client, workers: int, until: float, deadline: float) -> None:
     """Polls the count alone: `Client.wait_for_workers` fetches every worker's identity each time."""
     while (there := len(client.nthreads())) < workers:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from distributed import Client
 
     from riskpipe.clusters.initialise import Initialise
+
+
+SESSION = secrets.token_hex(4)
+"""Of this process: its clusters are told from those that others left behind."""
 
 
 class Options(BaseModel):
@@ -48,12 +53,14 @@ class ClusterIdentity:
     :param output: the output's root, which may be long or hold secrets: only its hash is shown.
     :param shard: of a run that is spread over several clusters, from 0.
     :param attempt: from 1; a cluster that replaces a lost one has the next.
+    :param session: of the first driver; those of its shards say the same.
     """
 
     run_id: str
     output: str
     shard: int = 0
     attempt: int = 1
+    session: str = SESSION
 
 
 @dataclass(frozen=True)
@@ -138,6 +145,16 @@ class ClusterKind(ABC):
 
         :raises UsageError: options that make no cluster. :raises ClusterError: it does not come up in time.
         """
+
+    def join(self, options: Any, address: str) -> AbstractContextManager[Client]:
+        """A further client of a cluster that another process of the run has opened. Only of shardable kinds.
+
+        :param address: of its scheduler. :raises ClusterError: it does not answer.
+        """
+        raise NotImplementedError
+
+    def discard(self, request: ClusterRequest) -> None:  # noqa: B027  # what has a parent goes with it
+        """Delete what is left of a shard's cluster, whose driver has died."""
 
     def findings(self, options: Any) -> Iterator[Finding]:
         """What `riskpipe doctor` says of this machine and the kind."""

@@ -40,6 +40,11 @@ class Local(ClusterKind):
             limit = MEMORY_LIMIT // request.workers
         return local(request.workers_here, limit or "auto", initialise=request.initialise)
 
+    def join(self, options: None, address: str) -> AbstractContextManager[Client]:
+        from riskpipe.clusters.address import joined
+
+        return joined(address)
+
 
 @contextmanager
 def local(

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 SETTINGS: dict[str, Any] = {
@@ -47,17 +44,3 @@ ENVIRONMENT: dict[str, str] = {
 }
 
 NANNY_SETTINGS: dict[str, Any] = {"distributed.nanny.pre-spawn-environ": ENVIRONMENT}
-
-
-@contextmanager
-def settings_of_all() -> Iterator[None]:
-    """Around clusters that are opened in several threads.
-
-    Dask's configuration and the level of its logs are the process's, and each cluster puts back what it found: the
-    first to close would take the settings from the others.
-    """
-    import dask
-    from distributed.utils import silence_logging_cmgr
-
-    with dask.config.set({**SETTINGS, **NANNY_SETTINGS}), silence_logging_cmgr(logging.CRITICAL):
-        yield

@@ -269,6 +269,7 @@ def with_keys_of(kinds: Iterable[ClusterKind]) -> type[Cluster]:
 
 
 CLUSTER_SECTION = with_keys_of(CLUSTERS.values())
+CLUSTER_SECTION.__qualname__ = "CLUSTER_SECTION"  # where unpickling, by a shard's driver, finds it
 
 
 class Retry(Section):

@@ -101,7 +101,6 @@ class DaskExecutor:
     :param silent_seconds: after which a worker that gives no sign of life is ended, and its task is lost. Longer than
         any call that keeps the interpreter's lock.
     :param margin_seconds: beyond its own time, after which a task that its worker has not ended is ended from outside.
-    :param wake: called, from another thread, whenever `outcomes` may have something.
     :raises ClusterError: the cluster refuses the set-up.
     """
 
@@ -115,7 +114,6 @@ class DaskExecutor:
         memory_fraction: float = 0.9,
         silent_seconds: float = 300.0,
         margin_seconds: float = REPORT_SECONDS + 3.0,
-        wake: Callable[[], None] = lambda: None,
     ) -> None:
         self._client = client
         self._name = f"riskpipe-{uuid.uuid4().hex[:8]}"
@@ -125,7 +123,6 @@ class DaskExecutor:
         self._flights: dict[TaskId, _Flight] = {}
         self._batch_size = 1
         self._numbers = itertools.count()
-        self._wake = wake
         self._ended: queue.SimpleQueue[_End | None] = queue.SimpleQueue()
         self._spent: list[Future] = []
         self._released = 0.0
@@ -211,19 +208,9 @@ class DaskExecutor:
         if not others or not self._alive():
             return False
         self._free.remove(others[0])
-        self.relieve(overdue.task)
+        self._relieve(overdue.task)
         self._launch([task], on=others[0])
         return True
-
-    def relieve(self, task: Task) -> None:
-        flight = self._flights.get(task.id)
-        if flight is None or not flight.batch.runs(flight):
-            return
-        _, *waiting = flight.batch.unsettled()
-        for other in waiting:
-            self._forget(other)
-        if waiting:
-            self._launch([other.task for other in waiting])
 
     def give_up(self, task: Task) -> None:
         flight = self._flights.get(task.id)
@@ -295,10 +282,6 @@ class DaskExecutor:
             batch.future = future
         self._client.loop.add_callback(self._follow_all, batches)
 
-    def _end(self, end: _End | None) -> None:
-        self._ended.put(end)
-        self._wake()
-
     def _take(self, end: _End | None, ended: list[Outcome], again: list[Task]) -> None:
         """Hand an outcome over and forget its task; None only wakes, and nothing ends twice."""
         if end is None or self._flights.get(end[0].task.id) is not end[0]:
@@ -330,6 +313,17 @@ class DaskExecutor:
         del self._flights[flight.task.id]
         flight.batch.left -= 1
 
+    def _relieve(self, task: Task) -> None:
+        """Hand out anew, to whoever is free, what waits for this one to end."""
+        flight = self._flights.get(task.id)
+        if flight is None or not flight.batch.runs(flight):
+            return
+        _, *waiting = flight.batch.unsettled()
+        for other in waiting:
+            self._forget(other)
+        if waiting:
+            self._launch([other.task for other in waiting])
+
     def _under_way(self) -> UnderWay:
         """Nothing where the scheduler does not answer: what that means is for `outcomes` to say."""
         loop = self._client.loop.asyncio_loop
@@ -360,7 +354,7 @@ class DaskExecutor:
         for flight in flights:
             if not flight.settled:
                 flight.settled = True
-                self._end((flight, Cancelled(flight.task)))
+                self._ended.put((flight, Cancelled(flight.task)))
         if self._alive():
             self._client.cancel(list(dict.fromkeys(flight.batch.future for flight in flights)))
 
@@ -405,7 +399,7 @@ class DaskExecutor:
             reply: Reply = pickle.loads(message["reply"])  # noqa: S301  # of our own workers
         except Exception as error:
             reply = refusal(error, "")
-        self._end((flight, reply.outcome(flight.task)))
+        self._ended.put((flight, reply.outcome(flight.task)))
 
     async def _follow(self, batch: _Batch) -> None:
         """Hears of the ends that no reply tells: deaths, and the scheduler's."""
@@ -416,13 +410,13 @@ class DaskExecutor:
         flight, *others = unsettled
         outcome = await self._unanswered(flight.task, batch.future, error)
         if outcome is None:
-            self._end(None)
+            self._ended.put(None)
             return
         if not flight.settled:
             flight.settled = True
-            self._end((flight, outcome))
+            self._ended.put((flight, outcome))
         for other in others:
-            self._end((other, None))
+            self._ended.put((other, None))
 
     async def _ask(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Of the plugin on the scheduler."""

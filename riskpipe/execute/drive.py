@@ -24,6 +24,7 @@ from riskpipe.execute.events import (
     SplitInto,
     StartedAgain,
     Submitted,
+    Withdrawn,
 )
 from riskpipe.execute.executor import Executor, Patience
 from riskpipe.execute.policy import Fail, History, Quarantine, Retry, RetryPolicy, Split, inherited
@@ -58,6 +59,17 @@ class Stop(Protocol):
 
     @property
     def immediate(self) -> bool: ...
+
+
+class TaskSource(Protocol):
+    """Tasks that come while others run."""
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether none will come any more."""
+
+    def take(self, most: int) -> list[Task]:
+        """What is there, at most so many; nothing: there may be more later."""
 
 
 class SystemClock:
@@ -104,7 +116,7 @@ class Ending:
 
 
 def drive(
-    tasks: Iterator[Task],
+    tasks: Iterator[Task] | TaskSource,
     executor: Executor,
     policy: RetryPolicy,
     *,
@@ -114,10 +126,12 @@ def drive(
     clock: Clock | None = None,
     tick: Callable[[], None] = lambda: None,
     patience: Patience | None = None,
+    give_back: Callable[[], int] = lambda: 0,
 ) -> DriveResult:
     """Run all tasks, and those that `on_event` returns, to an ending each.
 
-    :param tasks: taken as places become free, never further ahead than the executor's capacity.
+    :param tasks: taken as places become free, never further ahead than the executor's capacity. An iterator has all of
+        them; a source may have none now, and is asked again.
     :param split: cuts a task in two (or more); fewer than two parts: it cannot be cut, and fails.
     :param on_event: told every event in order. It may return further tasks (a merge, when the last of its
         values is in); they run before the rest of `tasks`.
@@ -125,12 +139,16 @@ def drive(
     :param patience: a task whose first attempt takes longer, and with which nothing has gone wrong, is started a second
         time on another worker, once nothing is left to submit and workers are idle. The first result counts, the other
         attempt is given up. If one of them fails the other counts; if both do, the policy decides. None: never.
+    :param give_back: asked after each tick for how many tasks that no worker has begun are wanted elsewhere; each of
+        those that can be had becomes Withdrawn. One with which something has gone wrong here stays.
     :raises SchedulerLostError, ClusterError: after a CancelledTask for each task taken and not ended.
     """
-    driver = _Driver(tasks, executor, policy, split, on_event, ending, clock or SystemClock(), patience)
+    source = _All(tasks) if isinstance(tasks, Iterator) else tasks
+    driver = _Driver(source, executor, policy, split, on_event, ending, clock or SystemClock(), patience)
     try:
         while driver.unfinished() and not driver.stopping():
             tick()
+            driver.withdraw(give_back())
             driver.advance(0.0 if driver.fill() else LONGEST_WAIT_SECONDS)
             driver.start_again()
         if driver.stopping():
@@ -142,9 +160,22 @@ def drive(
     return DriveResult(driver.state(), driver.counts)
 
 
+class _All:
+    """A source of tasks that are all there."""
+
+    def __init__(self, tasks: Iterator[Task]) -> None:
+        self._tasks = tasks
+        self.exhausted = False
+
+    def take(self, most: int) -> list[Task]:
+        taken = list(itertools.islice(self._tasks, most))
+        self.exhausted = self.exhausted or len(taken) < most
+        return taken
+
+
 @dataclass
 class _Driver:
-    tasks: Iterator[Task]
+    tasks: TaskSource
     executor: Executor
     policy: RetryPolicy
     split: Callable[[Task], list[Task]]
@@ -153,7 +184,6 @@ class _Driver:
     clock: Clock
     patience: Patience | None
     counts: Counts = field(default_factory=Counts)
-    exhausted: bool = False
     failed_fast: bool = False
     ready: deque[Task] = field(default_factory=deque)
     delayed: list[tuple[float, int, Task]] = field(default_factory=list)
@@ -162,6 +192,10 @@ class _Driver:
     looked: float = -math.inf
     histories: dict[tuple[str, str], History] = field(default_factory=dict)
     numbers: Iterator[int] = field(default_factory=itertools.count)
+
+    @property
+    def exhausted(self) -> bool:
+        return self.tasks.exhausted
 
     def unfinished(self) -> bool:
         return bool(self.ready or self.delayed or self.flight or not self.exhausted)
@@ -216,6 +250,17 @@ class _Driver:
                 self.counts.submitted += 1
                 self._tell(StartedAgain(second, overdue))
 
+    def withdraw(self, most: int) -> None:
+        """Take back what no worker has begun, for whoever asked."""
+        for task in self.executor.withdraw(most) if most > 0 and not self.ready else ():
+            name = _name(task)
+            if task.attempt > 1 or name in self.histories or self.flight[name] != [task]:
+                self.executor.submit([task])
+                continue
+            del self.flight[name]
+            self.counts.submitted -= 1
+            self._tell(Withdrawn(task))
+
     def drain(self, tick: Callable[[], None]) -> None:
         """Let what has been started end, while the grace lasts; cancel everything else."""
         deadline = self.clock.now() + self.ending.grace_seconds
@@ -248,8 +293,7 @@ class _Driver:
         while self.delayed and self.delayed[0][0] <= self.clock.now():
             self.ready.appendleft(heapq.heappop(self.delayed)[2])
         taken = [self.ready.popleft() for _ in range(min(most, len(self.ready)))]
-        taken.extend(itertools.islice(self.tasks, most - len(taken)))
-        self.exhausted = self.exhausted or len(taken) < most
+        taken.extend(self.tasks.take(most - len(taken)))
         return taken
 
     def _end(self, outcome: Outcome) -> None:

@@ -8,8 +8,8 @@
 A task that takes too long is started a second time: StartedAgain, and then OneOfTwo for an attempt that ends otherwise
 than well while the other goes on. The first result is the task's.
 
-Each task that the drive has taken gets exactly one of the four endings; the parts of a SplitInto are tasks of
-their own, with endings of their own.
+Each task that the drive has taken gets exactly one of the four endings, or is Withdrawn, and then it is as if it had
+not been taken; the parts of a SplitInto are tasks of their own, with endings of their own.
 """
 
 from __future__ import annotations
@@ -78,4 +78,11 @@ class CancelledTask:
     task: Task
 
 
-Event = Submitted | Finished | Retried | StartedAgain | OneOfTwo | SplitInto | Failed | CancelledTask
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """Taken back before any worker began with it: it is wanted elsewhere."""
+
+    task: Task
+
+
+Event = Submitted | Finished | Retried | StartedAgain | OneOfTwo | SplitInto | Failed | CancelledTask | Withdrawn

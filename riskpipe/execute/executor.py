@@ -32,6 +32,10 @@ class Executor(Protocol):
     def capacity(self) -> int:
         """How many tasks it makes sense to have in flight now; 1 or more, it follows the cluster."""
 
+    @property
+    def slots(self) -> int:
+        """How many tasks run at a time; 0: there is no worker now."""
+
     def refill(self) -> int:
         """How many tasks to hand over next; 0: there is no room, or too little to be worth a message.
 
@@ -72,6 +76,12 @@ class Executor(Protocol):
     def give_up(self, task: Task) -> None:
         """Forget an attempt, whose outcome nobody is told any more. What runs of it is ended where that costs no other
         task anything."""
+
+    def withdraw(self, most: int) -> list[Task]:
+        """Take back tasks that no worker has started, the latest first to go: they have no outcome here.
+
+        :raises SchedulerLostError: as `outcomes` does.
+        """
 
     def cancel_queued(self) -> None:
         """Give up what is in flight and has not been started; each becomes Cancelled."""

@@ -4,7 +4,6 @@ python error      fail: the same code on the same numbers raises again
 storage           retry with growing delays, `storage` times; then fail
 out of memory     split at once; fail at size 1
 timeout           retry `timeout` times; then split; fail at size 1
-shard lost        retry, without a limit: shards are rebuilt a limited number of times
 worker lost       retry; a task that was alone on two workers that died is split; at size 1 it is quarantined
 """
 
@@ -15,7 +14,7 @@ from typing import Literal
 
 from riskpipe.dataclass import dataclass
 from riskpipe.errors import Reason
-from riskpipe.execute.task import Displaced, Kind, Lost, Mishap, Raised, Task, TimedOut, kind_of
+from riskpipe.execute.task import Kind, Lost, Mishap, Raised, Task, TimedOut, kind_of
 
 History = tuple[Kind, ...]
 
@@ -70,8 +69,6 @@ class RetryPolicy:
         :param history: kinds of this task's earlier mishaps, oldest first, without this one.
         """
         match mishap:
-            case Displaced():
-                return Retry()
             case Lost():
                 return self._lost((*history, kind_of(mishap)), mishap)
             case TimedOut(task=task):

@@ -28,6 +28,10 @@ class SerialExecutor:
     def capacity(self) -> int:
         return 1
 
+    @property
+    def slots(self) -> int:
+        return 1
+
     def refill(self) -> int:
         return 0 if self.running() else 1
 
@@ -60,6 +64,10 @@ class SerialExecutor:
 
     def give_up(self, task: Task) -> None:
         self._waiting.remove(task)
+
+    def withdraw(self, most: int) -> list[Task]:
+        """Nothing: what is submitted is next."""
+        return []
 
     def cancel_queued(self) -> None:
         self._cancelled.extend(Cancelled(task) for task in self._waiting)

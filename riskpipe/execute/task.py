@@ -1,6 +1,6 @@
 """A task and the ways in which one attempt at it can end.
 
-    Task --> Done | Raised | Lost | TimedOut | Displaced | Cancelled
+    Task --> Done | Raised | Lost | TimedOut | Cancelled
 
 Outcomes are values: what goes wrong with a task never travels as an exception. The payload is a reference (a
 block of the plan), never data: it crosses the scheduler with every attempt.
@@ -28,7 +28,7 @@ class Task:
     :param attempt: 1 for the first.
     :param size: how many parts it could be cut into (trades of a block); 1 cannot be split.
     :param timeout_seconds: time for one attempt, from the moment it starts on a worker.
-    :param projected_seconds: what one attempt is expected to take; 0: next to nothing. Shards are balanced by it.
+    :param projected_seconds: what one attempt is expected to take; 0: next to nothing.
     :param function: name of the function among those that the executor was given.
     """
 
@@ -93,17 +93,6 @@ class TimedOut:
 
 
 @dataclass(frozen=True, slots=True)
-class Displaced:
-    """The scheduler that had this task is gone, with all that it had: no fault of the task's.
-
-    :param worker: the shard, in the place of the worker that is not known.
-    """
-
-    task: Task
-    worker: str
-
-
-@dataclass(frozen=True, slots=True)
 class Cancelled:
     task: Task
 
@@ -120,7 +109,7 @@ class Overdue:
     seconds: float
 
 
-Mishap = Raised | Lost | TimedOut | Displaced
+Mishap = Raised | Lost | TimedOut
 Outcome = Done | Mishap | Cancelled
 
 
@@ -133,7 +122,6 @@ class Kind(StrEnum):
     LOST = "lost"
     LOST_IN_COMPANY = "lost_in_company"
     TIMED_OUT = "timed_out"
-    DISPLACED = "displaced"
 
 
 def kind_of(mishap: Mishap) -> Kind:
@@ -143,8 +131,6 @@ def kind_of(mishap: Mishap) -> Kind:
             return Kind.LOST if alone else Kind.LOST_IN_COMPANY
         case TimedOut():
             return Kind.TIMED_OUT
-        case Displaced():
-            return Kind.DISPLACED
         case Raised(reason=Reason.STORAGE):
             return Kind.STORAGE
         case Raised(reason=Reason.OUT_OF_MEMORY):

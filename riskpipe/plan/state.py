@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
@@ -258,16 +259,38 @@ class RunState:
 
     def pending(self) -> Iterator[Block]:
         """What is left to do: blocks without output and parts without output, in plan order, then parts."""
-        todo = self.status == BlockState.PENDING
+        todo = self.undone()
+        if todo.any():
+            for _, block in self.plan.blocks(todo):
+                yield block
+        for part in self.undone_parts():
+            yield part.block
+
+    def undone(self) -> NDArray[np.bool_]:
+        """bool[n]: blocks of the plan that are to be done, and not in halves."""
+        todo = np.asarray(self.status == BlockState.PENDING)
         for block_id in self.children:
             index = self.plan.index_of(block_id)
             if index is not None and self._halves(block_id):
                 todo[index] = False
-        for _, block in self.plan.blocks(todo):
-            yield block
+        return todo
+
+    def undone_parts(self) -> Iterator[Child]:
+        """Parts of blocks that are to be done, and not in halves."""
         for child in list(self._child.values()):
             if child.status == BlockState.PENDING and not child.dropped and not self._halves(child.block.block_id):
-                yield child.block
+                yield child
+
+    def pending_work(self) -> tuple[float, set[str]]:
+        """Seconds that are projected for all that is pending, on one worker, and its products."""
+        todo = self.undone()
+        parts = [part.block for part in self.undone_parts()]
+        seconds, products = sum(part.projected_seconds for part in parts), {part.product for part in parts}
+        if todo.any():
+            table = self.plan.columns("projected_seconds", "product").filter(pa.array(todo))
+            seconds += float(table.column("projected_seconds").to_numpy().sum())
+            products |= set(table.column("product").unique().to_pylist())
+        return seconds, products
 
     def _halves(self, block_id: str) -> list[Child]:
         """Parts that stand for a block without output, and do not repeat some of its trades."""

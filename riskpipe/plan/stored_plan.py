@@ -101,6 +101,7 @@ class StoredPlan:
         self.path = path
         with reading(path), pq.ParquetFile(path) as file:
             self._length = file.metadata.num_rows
+            rows = [file.metadata.row_group(group).num_rows for group in range(file.metadata.num_row_groups)]
             text = (file.metadata.metadata or {}).get(HEADER_KEY.encode())
         if text is None:
             raise InputError(f"{path} is not a plan of riskpipe")
@@ -108,6 +109,8 @@ class StoredPlan:
         if value["version"] > PLAN_VERSION:
             raise InputError(f"{path} is a plan of a newer riskpipe (version {value['version']}): install that")
         self.header = _header(value)
+        self._row_groups = np.concatenate([[0], np.cumsum(rows, dtype=np.int64)])[:-1]
+        self._read: tuple[int, pa.Table] | None = None
 
     def __len__(self) -> int:
         return int(self._length)
@@ -130,15 +133,24 @@ class StoredPlan:
 
     def block(self, index: int) -> Block:
         """One block."""
-        with pq.ParquetFile(self.path) as file:
-            first = 0
-            for group in range(file.metadata.num_row_groups):
-                rows = file.metadata.row_group(group).num_rows
-                if index < first + rows:
-                    row = file.read_row_group(group, SCHEMA.names).slice(index - first, 1).to_pylist()[0]
-                    return Block.from_json({**row, "parent": None, "rows": None})
-                first += rows
-        raise IndexError(f"block {index} of {len(self)}")
+        return next(block for _, block in self.blocks_at(np.array([index])))
+
+    def blocks_at(self, indices: NDArray[np.integer[Any]]) -> Iterator[tuple[int, Block]]:
+        """(index, block) at some positions, ascending; a row group is in memory at a time, and stays for the next call.
+
+        :raises IndexError: a position that the plan has not.
+        """
+        if len(indices) and not 0 <= int(indices[0]) <= int(indices[-1]) < len(self):
+            raise IndexError(f"blocks {indices[0]} to {indices[-1]} of {len(self)}")
+        groups = np.searchsorted(self._row_groups, indices, side="right") - 1
+        for group in np.unique(groups):
+            if self._read is None or self._read[0] != group:
+                with pq.ParquetFile(self.path) as file:
+                    self._read = int(group), file.read_row_group(int(group), SCHEMA.names)
+            wanted = indices[groups == group]
+            rows = self._read[1].take(pa.array(wanted - self._row_groups[group])).to_pylist()
+            for index, row in zip(wanted.tolist(), rows, strict=True):
+                yield index, Block.from_json({**row, "parent": None, "rows": None})
 
     def id_at(self, index: int) -> str:
         """The id of a block."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from riskpipe.execute.task import Displaced, Lost, Mishap, Raised, Task, TimedOut
+from riskpipe.execute.task import Lost, Mishap, Raised, Task, TimedOut
 from riskpipe.plan.block import Block
 from riskpipe.store.records import BlockDone
 from riskpipe.valuation.run_block import BlockResult
@@ -17,8 +17,6 @@ def cause_of(task: Task, mishap: Mishap) -> tuple[str, str]:
             return "WORKER_LOST", f"worker {mishap.worker} {mishap.how}"
         case TimedOut():
             return "TIMEOUT", f"not done after {task.timeout_seconds:g} s"
-        case Displaced():
-            return "WORKER_LOST", f"{mishap.worker} lost its scheduler"
 
 
 def done_record(block: Block, attempt: int, worker: str, queued_at: float, result: BlockResult) -> BlockDone:

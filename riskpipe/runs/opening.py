@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 
@@ -12,7 +13,7 @@ from riskpipe.clusters.kind import ClusterRequest
 from riskpipe.config.models import Settings
 from riskpipe.dataclass import dataclass
 from riskpipe.errors import ClusterError, InterruptedRunError
-from riskpipe.execute.executor import SchedulerLostError
+from riskpipe.execute.executor import Executor, SchedulerLostError
 from riskpipe.execute.signals import StopSignal, stop_on_signals
 from riskpipe.plan.accounting import Observer, RunLifecycle, RunStatus
 from riskpipe.runs.clusters import cluster_request
@@ -115,16 +116,18 @@ def pause_until_stopped(stop: StopSignal, seconds: float) -> None:
 
 def _value(session: Session, fail_fast: bool, publication: Publication) -> None:
     """Until nothing is pending; a scheduler that dies is replaced, and the ledger says what is left."""
+    request = _cluster(session, 1)
+    shards = session.settings.cluster.shards_of(request.workers)
+    if shards > 1 and not session.clean() and not _value_in_shards(session, request, shards, fail_fast, publication):
+        return
     for attempt in range(1, CLUSTERS_PER_SESSION + 1):
         try:
             started, session.phase = time.monotonic(), "cluster"
-            tell = partial(session.observer.message, "warning")
-            with open_executor(session.settings, _cluster(session, attempt), tell) as executor:
+            with open_executor(session.settings, _cluster(session, attempt)) as executor:
                 session.phases["cluster"] = time.monotonic() - started
                 session.value_blocks(executor, fail_fast=fail_fast)
                 session.flush()
-                if session.clean() and not session.stop.requested:
-                    finish_outputs(session, executor, merge=decide(session, publication).publish)
+                _finish_outputs(session, executor, publication)
             return
         except SchedulerLostError as error:
             session.flush()
@@ -138,13 +141,37 @@ def _value(session: Session, fail_fast: bool, publication: Publication) -> None:
             raise
 
 
+def _value_in_shards(
+    session: Session, request: ClusterRequest, shards: int, fail_fast: bool, publication: Publication
+) -> bool:
+    """By drivers of their own, one a shard; whether anything is left that another cluster could do."""
+    from riskpipe.runs.shard_drivers import ShardDrivers  # of most runs, nobody needs it
+
+    with ShardDrivers(session, request, shards, fail_fast=fail_fast) as drivers:
+        drivers.value()
+        try:
+            with drivers.executor() as executor:
+                _finish_outputs(session, executor, publication)
+        except ClusterError as error:
+            session.flush()
+            session.observer.message("warning", f"{error}; starting another cluster")
+            return not session.stop.requested
+    return False
+
+
+def _finish_outputs(session: Session, executor: Executor, publication: Publication) -> None:
+    if session.clean() and not session.stop.requested:
+        finish_outputs(session, executor, merge=decide(session, publication).publish)
+
+
 def _cluster(session: Session, attempt: int) -> ClusterRequest:
-    """As large as what is left to be priced asks for."""
-    return cluster_request(
+    """As large as what is left to be priced asks for; of a run's shards, the first."""
+    request = cluster_request(
         session.settings,
         run_id=session.folder.run_id,
-        projected_seconds=sum(block.projected_seconds for block in session.state.pending()),
+        projected_seconds=session.state.pending_work()[0],
         attempt=attempt,
         isolated=len(session.run.unended) > 1,  # this one, and one that was killed
         stopped=lambda: session.stop.requested,
     )
+    return replace(request, shards=session.settings.cluster.shards_of(request.workers))

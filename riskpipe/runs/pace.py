@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
 from dataclasses import field
 
 from riskpipe.dataclass import dataclass
@@ -31,12 +30,10 @@ class Pace:
     pending: set[str] = field(default_factory=set)
     valued: set[str] = field(default_factory=set)
 
-    def begin(self, pending: Iterable[Block]) -> None:
+    def begin(self, projected_seconds: float, products: set[str]) -> None:
+        """:param projected_seconds: of all that is to be done, on one worker. :param products: of it."""
         self.since = time.monotonic()
-        self.left = 0.0
-        for block in pending:
-            self.left += block.projected_seconds
-            self.pending.add(block.product)
+        self.left, self.pending = projected_seconds, products
 
     def elapsed(self) -> float:
         """Seconds since valuing began."""
@@ -51,6 +48,11 @@ class Pace:
         self.valued.add(block.product)
         self.done += block.projected_seconds
         self.left -= block.projected_seconds
+
+    def finished_elsewhere(self, projected_seconds: float) -> None:
+        """A block of which no more is known than what was projected for it."""
+        self.done += projected_seconds
+        self.left -= projected_seconds
 
     def given_up(self, block: Block) -> None:
         self.left -= block.projected_seconds

@@ -8,22 +8,23 @@ blocks --> value --> sum, concatenate, correct, merge --> aggregates --> publish
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import field
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
 from riskpipe.config import Settings
 from riskpipe.dataclass import dataclass
 from riskpipe.errors import InfrastructureError, Reason, StorageError
-from riskpipe.execute.drive import DriveResult, Ending, drive
+from riskpipe.execute.drive import DriveResult, Ending, TaskSource, drive
 from riskpipe.execute.events import Event, Failed, Finished, OneOfTwo, Retried, SplitInto, StartedAgain, Submitted
 from riskpipe.execute.executor import Executor
 from riskpipe.execute.policy import RetryPolicy
 from riskpipe.execute.serial_executor import SerialExecutor
 from riskpipe.execute.signals import StopSignal
-from riskpipe.execute.task import Displaced, Mishap, Overdue, Task
+from riskpipe.execute.task import Mishap, Overdue, Task
 from riskpipe.fault_points import FaultPoint, fault_point
 from riskpipe.plan.accounting import GateResult, Observer, RunLifecycle, RunStatus
 from riskpipe.plan.block import Block
@@ -38,9 +39,10 @@ from riskpipe.runs.losses import loss_error, lost_outputs
 from riskpipe.runs.pace import Pace
 from riskpipe.runs.parts import halves
 from riskpipe.store.filesystem import MissingFileError
-from riskpipe.store.ledger import LedgerWriter
+from riskpipe.store.ledger import LedgerWriter, new_session_id
 from riskpipe.store.parquet import ChangedFileError
 from riskpipe.store.records import (
+    BlockDone,
     BlockFailed,
     BlockSplit,
     BlockStartedAgain,
@@ -64,9 +66,10 @@ LOOKS_A_LEASE = 12  # for a stop that somebody asked for: every five seconds of 
 
 @dataclass
 class Session:
-    """An open run in this process; the only writer of its ledger.
+    """An open run in this process; the only writer of its ledger, but for drivers of shards that it has started.
 
     :param files: name within the run -> SHA-256 of what sessions write anew.
+    :ivar elsewhere: tasks that drivers of shards have and have not finished.
     """
 
     run: FoldedRun
@@ -79,6 +82,7 @@ class Session:
     started: float = field(default_factory=time.monotonic)
     phases: dict[str, float] = field(default_factory=dict)
     queued: dict[str, float] = field(default_factory=dict)
+    elsewhere: int = 0
     queued_again: dict[str, tuple[int, float]] = field(default_factory=dict)
     pace: Pace = field(default_factory=Pace)
     phase: str = ""
@@ -119,6 +123,18 @@ class Session:
         """Into the ledger, and into the state that is folded from it."""
         self.writer.append(record)
         self.run.apply(record)
+
+    def learn(self, record: Record) -> None:
+        """What a shard's driver has put into the ledger."""
+        self.run.apply(record)
+        if isinstance(record, BlockDone):
+            self.pace.finished_elsewhere(record.projected_s)
+
+    def write_after(self, others: Iterable[str]) -> None:
+        """From here on records come after those that were written under these names."""
+        self.flush()
+        name = new_session_id(self.folder, datetime.now(UTC))
+        self.writer = LedgerWriter(self.folder, name, self.started, beside=others)
 
     def flush(self) -> None:
         self.lease.check()
@@ -173,18 +189,33 @@ class Session:
 
     def value_blocks(self, executor: Executor, *, fail_fast: bool) -> DriveResult:
         """Everything that is pending, sums as their groups fill up."""
+        self.begin_blocks()
+        result = self.drive(self._tasks(), executor, fail_fast=fail_fast)
+        self.end_blocks()
+        return result
+
+    def begin_blocks(self) -> None:
+        """Blocks are valued from here on."""
         fault_point(FaultPoint.VALUE_BLOCKS)
         self.phase = "value"
-        self.pace.begin(self.state.pending())
-        result = self.drive(self._tasks(), executor, fail_fast=fail_fast)
+        self.pace.begin(*self.state.pending_work())
+
+    def end_blocks(self) -> None:
+        """No block is valued any more; where it was too late for some they have failed."""
         if self.due.ended_drive() and not self.stop.requested:
             self._cut_short()
         self.phases["value"] = self.pace.elapsed()
         self.observer.update(self.status(RunLifecycle.RUNNING))
-        return result
 
-    def drive(self, tasks: Iterator[Task], executor: Executor, *, fail_fast: bool) -> DriveResult:
-        """Have tasks done, and record what becomes of each."""
+    def drive(
+        self,
+        tasks: Iterator[Task] | TaskSource,
+        executor: Executor,
+        *,
+        fail_fast: bool,
+        give_back: Callable[[], int] = lambda: 0,
+    ) -> DriveResult:
+        """Have tasks done, and record what becomes of each. :param give_back: see `drive`."""
         retry = self.settings.retry
         self.stop.breaks_in = isinstance(executor, SerialExecutor)
         try:
@@ -195,17 +226,19 @@ class Session:
                 split=self._split,
                 on_event=self._on_event,
                 ending=Ending(self.due, fail_fast, self.settings.grace_seconds),
-                tick=self._tick,
+                tick=self.tick,
                 patience=None if retry.second_start == "off" else self._patience,
+                give_back=give_back,
             )
         finally:
             self.stop.breaks_in = False
 
     def _tasks(self) -> Iterator[Task]:
         for block in self.state.pending():
-            yield self._task(block)
+            yield self.task(block)
 
-    def _task(self, block: Block) -> Task:
+    def task(self, block: Block) -> Task:
+        """To value a block."""
         limit = self.settings.cluster.block_timeout
         return Task(
             key=block.block_id,
@@ -229,9 +262,10 @@ class Session:
     def _split(self, task: Task) -> list[Task]:
         if not isinstance(task.payload, BlockPayload):
             return []
-        return [self._task(child) for child in halves(self.folder, task.payload.block)]
+        return [self.task(child) for child in halves(self.folder, task.payload.block)]
 
-    def _tick(self) -> None:
+    def tick(self) -> None:
+        """Once a second or more often: flush, tell how it goes, look for what asks for an end."""
         now = time.monotonic()
         if self.stop.requested and not self.told_to_stop:
             self.told_to_stop = True
@@ -306,7 +340,7 @@ class Session:
             queued_at = second_at if task.attempt == second else queued_at
             which = "second" if task.attempt == second else "first"
             self.observer.message("info", f"block {block.block_id} is done by its {which} start")
-        self.record(done_record(block, task.attempt, worker, queued_at, result))
+        self.record(done_record(block, task.attempt, self.named(worker), queued_at, result))
         self.pace.finished(block, worker, result.ended_at - result.started_at, result.compile_s)
         if result.not_taken and not self.not_taken:
             self.note(f"results of run {(self.taken_over or {}).get('since')} are missing or are not what was written: "
@@ -318,7 +352,7 @@ class Session:
     def _started_again(self, task: Task, overdue: Overdue) -> None:
         now, block = time.time(), task.payload.block
         self.queued_again[task.key] = task.attempt, now
-        self.record(BlockStartedAgain(block.block_id, task.attempt, overdue.worker, overdue.seconds, now))
+        self.record(BlockStartedAgain(block.block_id, task.attempt, self.named(overdue.worker), overdue.seconds, now))
         expected = self.pace.expected(block) or 0.0
         self.observer.message(
             "warning",
@@ -350,13 +384,16 @@ class Session:
                 attempt=task.attempt,
                 reason=reason or cause,
                 message=message or text,
-                worker=mishap.worker,
+                worker=self.named(mishap.worker),
                 retryable=True,
                 final=final,
             )
         )
-        if not isinstance(mishap, Displaced):  # the loss of a shard is told once, and not for each of its blocks
-            self.observer.message("warning", f"block {block.block_id}: {reason or cause}: {message or text}")
+        self.observer.message("warning", f"block {block.block_id}: {reason or cause}: {message or text}")
+
+    def named(self, worker: str) -> str:
+        """A worker's name in the ledger."""
+        return worker
 
     # -- status
 
@@ -372,7 +409,7 @@ class Session:
             numbers=self.state.numbers_counts(self.state.planned_numbers),
             trades=int(self.plan.header.totals["trades"]),
             valuations=self.plan.header.valuations,
-            running=len(self.queued),
+            running=len(self.queued) + self.elsewhere,
             elapsed_seconds=elapsed,
             remaining_seconds=remaining,
             **self.due.facts(now, remaining),
@@ -397,4 +434,4 @@ class Session:
 
     def clean(self) -> bool:
         """Whether nothing is left to do: every block is done or has failed."""
-        return next(self.state.pending(), None) is None
+        return not self.state.undone().any() and next(self.state.undone_parts(), None) is None

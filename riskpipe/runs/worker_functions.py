@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from riskpipe.clusters.kind import ClusterRequest
-from riskpipe.clusters.settings import settings_of_all
 from riskpipe.config import Settings
 from riskpipe.execute.executor import Executor, Function
 from riskpipe.execute.serial_executor import SerialExecutor
-from riskpipe.execute.sharded_executor import ShardedExecutor
 from riskpipe.execute.task import Task
 from riskpipe.fault_points import FaultPoint, fault_point
 from riskpipe.store.written_files import WrittenFile
@@ -26,8 +23,6 @@ from riskpipe.valuation.tail_components import largest_components, tail_componen
 
 if TYPE_CHECKING:
     from distributed import Client
-
-    from riskpipe.execute.dask_executor import DaskExecutor
 
 
 def value(task: Task) -> BlockResult:
@@ -90,39 +85,21 @@ FUNCTIONS: Mapping[str, Function] = {
 
 
 @contextmanager
-def open_executor(
-    settings: Settings, request: ClusterRequest, tell: Callable[[str], None] = lambda text: None
-) -> Iterator[Executor]:
+def open_executor(settings: Settings, request: ClusterRequest) -> Iterator[Executor]:
     """The executor that `cluster` asks for, ready for work.
 
-    :param request: of the one cluster, or of all shards together.
-    :param tell: hears what becomes of shards.
+    :param request: of one cluster; of a run's shards, of one of them.
     :raises ClusterError: the cluster does not come up. :raises UsageError: an address that must not be used.
     """
-    cluster = settings.cluster
-    shards = cluster.shards_of(request.workers)
-    if shards == 1:
-        with cluster.runs_on.open(request) as client, closing(_executor(client, settings)) as executor:
-            yield executor
-        return
-
-    @contextmanager
-    def open_shard(number: int, wake: Callable[[], None], given_up: Callable[[], bool]) -> Iterator[DaskExecutor]:
-        stopped = request.stopped or (lambda: False)
-        of_shard = replace(request, shard=number, shards=shards, stopped=lambda: given_up() or stopped())
-        with cluster.runs_on.open(of_shard) as client, closing(_on_dask(client, settings, wake)) as executor:
-            yield executor
-
-    with settings_of_all(), closing(ShardedExecutor(open_shard, shards, tell=tell)) as sharded:
-        yield sharded
+    with settings.cluster.runs_on.open(request) as client, closing(executor_on(client, settings)) as executor:
+        yield executor
 
 
-def _executor(client: Client | None, settings: Settings) -> DaskExecutor | SerialExecutor:
-    return SerialExecutor(FUNCTIONS) if client is None else _on_dask(client, settings)
-
-
-def _on_dask(client: Client, settings: Settings, wake: Callable[[], None] = lambda: None) -> DaskExecutor:
+def executor_on(client: Client | None, settings: Settings) -> Executor:
+    """:param client: None: blocks run in this very process. :raises ClusterError: the cluster refuses the set-up."""
+    if client is None:
+        return SerialExecutor(FUNCTIONS)
     # Dask needs /proc and the like, and more than a second: whoever has no client does without.
     from riskpipe.execute.dask_executor import DaskExecutor
 
-    return DaskExecutor(client, FUNCTIONS, silent_seconds=settings.cluster.silent_seconds, wake=wake)
+    return DaskExecutor(client, FUNCTIONS, silent_seconds=settings.cluster.silent_seconds)

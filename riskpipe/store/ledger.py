@@ -8,6 +8,10 @@ that was there when it began: what is lost at the end of a session shows when th
 A session's name begins with a number, one above the greatest that it saw when it began, under the lease: reading by
 number is reading in order, whatever clocks said. The time in the name is for people. Sessions of the first version,
 named by time alone, come before all others.
+
+The drivers of a run's shards write under names of their own, several of which have the same number: what they record is
+of blocks that no other of them has, so their order does not matter. The first driver goes on under another name once
+they have ended, and the first segment there names the last one of each.
 """
 
 from __future__ import annotations
@@ -16,7 +20,7 @@ import hashlib
 import json
 import re
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -33,7 +37,7 @@ FLUSH_SECONDS = 0.25
 FLUSH_SHARE = 0.01
 
 _HEADER = {"v", "type", "session", "seq", "records", "sha256"}
-_OPTIONAL = {"after"}
+_OPTIONAL = {"after", "beside"}
 _MISSING = "the segment is missing"
 _KIND = re.compile(rb'\{"v":\d+,"type":"(\w+)"')
 _SEGMENT = re.compile(r"((?:(\d{6,})-)?\d{8}T\d{6}(?:\.\d{6})?Z-[0-9a-f]{6})-(\d{6,})\.jsonl")
@@ -56,9 +60,18 @@ class LedgerWriter:
 
     :param session: of `new_session_id`; no other writer may have it.
     :param started: the clock's reading when the session began; the same clock as for `maybe_flush`.
+    :param beside: names that others have written under meanwhile, and have ended.
+    :param written: told every segment that is durable: its number and its records, a line each.
     """
 
-    def __init__(self, folder: RunFolder, session: str, started: float) -> None:
+    def __init__(
+        self,
+        folder: RunFolder,
+        session: str,
+        started: float,
+        beside: Iterable[str] = (),
+        written: Callable[[int, bytes], None] = lambda sequence, lines: None,
+    ) -> None:
         if _SEGMENT.fullmatch(f"{session}-000000.jsonl") is None:
             raise ValueError(f"{session!r} is not of new_session_id()")
         self._store = folder.store
@@ -69,7 +82,11 @@ class LedgerWriter:
         self._sequence = 0
         self._pending: list[str] = []
         self._unsent: tuple[bytes, int] | None = None
-        self._after = max((_name(segment.path) for segment in _segments(folder)[-1:]), default="")
+        self._written = written
+        there = _segments(folder)
+        last = {segment.session: _name(segment.path) for segment in there}
+        self._after = _name(there[-1].path) if there else ""
+        self._beside = sorted(last[name] for name in set(beside) & last.keys())
 
     @property
     def pending(self) -> int:
@@ -94,6 +111,7 @@ class LedgerWriter:
             self._unsent = None
             self._sequence += 1
             del self._pending[:records]
+            self._written(self._sequence - 1, segment.partition(b"\n")[2])
 
     def _segment(self) -> tuple[bytes, int]:
         """All that is pending as the next segment, and how many records that is."""
@@ -106,6 +124,7 @@ class LedgerWriter:
             "records": len(self._pending),
             "sha256": hashlib.sha256(body).hexdigest(),
             **({"after": self._after} if self._sequence == 0 else {}),
+            **({"beside": self._beside} if self._sequence == 0 and self._beside else {}),
         }
         return json.dumps(header, separators=(",", ":")).encode() + b"\n" + body, len(self._pending)
 
@@ -121,6 +140,18 @@ class LedgerWriter:
         self.flush()
         self._flushed = now
         return True
+
+
+def read_lines(lines: bytes) -> Iterator[Record]:
+    """The records of a segment, as its writer told them."""
+    return map(decode, lines.splitlines())
+
+
+def read_session(folder: RunFolder, session: str, first: int) -> Iterator[Record]:
+    """What was written under a name, from one segment on. :raises StorageError: a segment is damaged."""
+    for segment in _segments(folder):
+        if segment.session == session and segment.sequence >= first:
+            yield from _decoded(folder.store, segment, folder.store.read_bytes(segment.path), _decode_all)[1]
 
 
 def read_ledger(folder: RunFolder) -> Iterator[Record]:
@@ -219,8 +250,9 @@ def _examined(folder: RunFolder, take: Callable[[list[bytes]], list[T]]) -> Iter
         except StorageError as error:
             yield error
             continue
-        if header.get("after") and header["after"] not in there:
-            yield _damaged(folder.store, f"{folder.ledger}/{header['after']}", _MISSING)
+        for name in (header.get("after", ""), *header.get("beside", ())):
+            if name and name not in there:
+                yield _damaged(folder.store, f"{folder.ledger}/{name}", _MISSING)
         yield records
 
 

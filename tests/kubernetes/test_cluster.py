@@ -14,11 +14,11 @@ from distributed import Client
 from kube import Namespace, until
 from pem import pair
 
-from riskpipe.clusters.kind import ClusterIdentity
+from riskpipe.clusters.kind import SESSION, ClusterIdentity
 from riskpipe.clusters.kubernetes.api import Kube
 from riskpipe.clusters.kubernetes.cluster_options import Driver, KubernetesOptions, PodOptions
 from riskpipe.clusters.kubernetes.lifecycle import on_kubernetes
-from riskpipe.clusters.kubernetes.names import SESSION_ID, selector
+from riskpipe.clusters.kubernetes.names import selector
 from riskpipe.clusters.kubernetes.preflight import preflight
 from riskpipe.clusters.kubernetes.reaper import reap
 from riskpipe.clusters.kubernetes.resource import dask_cluster, scheduler_address
@@ -167,12 +167,12 @@ def test_only_what_a_driver_that_is_gone_has_left_is_deleted(
     alive = driver_pod(space, image, "alive")
     kept = left_behind(options, kube, alive, "0001")
     orphan = left_behind(options, kube, Driver("gone", "00000000-0000-0000-0000-000000000000", space.name), "0002")
-    assert reap(kube, SESSION_ID, None, IDENTITY.output) == [orphan]
+    assert reap(kube, SESSION, None, IDENTITY.output) == [orphan]
     until(lambda: kube.cluster(orphan) is None, "the orphan's end")
     assert kube.cluster(kept) is not None
     space.delete("pod", alive.name, at_once=True)
     until(lambda: kube.pod(alive.name, space.name) is None, "the driver's end")
-    assert reap(kube, SESSION_ID, None) == [kept]
+    assert reap(kube, SESSION, None) == [kept]
 
 
 def test_a_cluster_goes_with_the_pod_that_owns_it(

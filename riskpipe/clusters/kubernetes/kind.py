@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from riskpipe.clusters.findings import Finding
-from riskpipe.clusters.kind import ClusterKind, ClusterRequest, Sizing
+from riskpipe.clusters.kind import SESSION, ClusterKind, ClusterRequest, Sizing
 from riskpipe.clusters.kubernetes.cluster_options import Driver, Json, KubernetesOptions, own_namespace
 from riskpipe.clusters.sizing import needed_workers, workers_for_deadline
 
@@ -67,6 +67,20 @@ class Kubernetes(ClusterKind):
             stopped=request.stopped,
         )
 
+    def join(self, options: KubernetesOptions, address: str) -> AbstractContextManager[Client]:
+        from riskpipe.clusters.address import joined
+        from riskpipe.clusters.kubernetes.lifecycle import tls_files
+
+        return joined(address, tls=tls_files(options))
+
+    def discard(self, request: ClusterRequest) -> None:
+        from riskpipe.clusters.kubernetes.api import Kube
+        from riskpipe.clusters.kubernetes.names import selector_of
+
+        kube = Kube(request.options.namespace)
+        for cluster in kube.clusters(selector_of(replace(request.identity, shard=request.shard))):
+            kube.delete(str(cluster["metadata"]["name"]))
+
     def findings(self, options: KubernetesOptions) -> Iterator[Finding]:
         from riskpipe.clusters.kubernetes.preflight import preflight
 
@@ -89,7 +103,6 @@ class Kubernetes(ClusterKind):
 
     def collect(self, options: KubernetesOptions, output: str | None) -> list[str]:
         from riskpipe.clusters.kubernetes.api import Kube
-        from riskpipe.clusters.kubernetes.names import SESSION_ID
         from riskpipe.clusters.kubernetes.reaper import reap
 
-        return reap(Kube(options.namespace), SESSION_ID, Driver.here(), output)
+        return reap(Kube(options.namespace), SESSION, Driver.here(), output)

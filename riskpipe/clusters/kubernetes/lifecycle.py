@@ -19,7 +19,6 @@ from riskpipe.clusters.kind import ClusterIdentity
 from riskpipe.clusters.kubernetes.api import Kube
 from riskpipe.clusters.kubernetes.cluster_options import Driver, Json, KubernetesOptions
 from riskpipe.clusters.kubernetes.environment import AUTHORITY, CERTIFICATE, KEY
-from riskpipe.clusters.kubernetes.names import SESSION_ID
 from riskpipe.clusters.kubernetes.readiness import POLL_SECONDS, Wait
 from riskpipe.clusters.kubernetes.reaper import reap
 from riskpipe.clusters.kubernetes.resource import check_options, dask_cluster, scheduler_address
@@ -56,12 +55,12 @@ def on_kubernetes(
     tls = tls_files(options)
     kube = Kube(options.namespace)
     driver = Driver.here()
-    reap(kube, SESSION_ID, driver, identity.output)
+    reap(kube, identity.session, driver, identity.output)
     resource = dask_cluster(
         options,
         identity,
         namespace=kube.namespace,
-        session=SESSION_ID,
+        session=identity.session,
         suffix=secrets.token_hex(2),
         workers=workers,
         memory_limit=memory_limit,

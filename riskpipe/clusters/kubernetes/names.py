@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-import secrets
 
 from riskpipe.clusters.kind import ClusterIdentity
 
 # The operator makes names of Deployments, Services and pods from a cluster's: longer ones break those.
 MAX_NAME = 30
-
-# Of this process: its clusters are told from those that others left behind.
-SESSION_ID = secrets.token_hex(4)
 
 MANAGED_BY = "app.kubernetes.io/managed-by"
 RUN_ID = "riskpipe.io/run-id"
@@ -56,3 +52,9 @@ def selector(output: str | None = None) -> str:
     """The label selector of all clusters of riskpipe, or of those of one output."""
     found = f"{MANAGED_BY}=riskpipe"
     return found if output is None else f"{found},{OUTPUT}={output_label(output)}"
+
+
+def selector_of(identity: ClusterIdentity) -> str:
+    """The label selector of the clusters of a shard of a run: one at a time, unless its driver has died."""
+    wanted = {SESSION: identity.session, RUN_ID: identity.run_id, SHARD: str(identity.shard)}
+    return ",".join([selector(identity.output), *(f"{label}={value}" for label, value in wanted.items())])

@@ -1,0 +1,139 @@
+"""What the first driver and the driver of a shard tell each other, through a pipe between their two processes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from riskpipe.clusters.kind import ClusterRequest
+from riskpipe.config import Settings
+
+
+@dataclass(frozen=True)
+class ShardOrder:
+    """What a shard's driver is started with.
+
+    :param request: of its own cluster.
+    """
+
+    settings: Settings
+    run_id: str
+    request: ClusterRequest
+    fail_fast: bool
+
+
+# -- from the first driver
+
+
+@dataclass(frozen=True)
+class Deal:
+    """Blocks to do.
+
+    :param indices: their positions in the plan, ascending.
+    :param parts: of blocks that an earlier driver has cut; each with the block that it is a part of, as `BlockSplit`
+        describes it.
+    """
+
+    indices: NDArray[np.int32]
+    parts: tuple[tuple[str, Mapping[str, Any]], ...] = ()
+
+
+@dataclass(frozen=True)
+class GiveBack:
+    """Others have nothing to do: so many blocks that no worker has begun are wanted back."""
+
+    most: int
+
+
+@dataclass(frozen=True)
+class NoMore:
+    """Nothing will be dealt any more: end when all is done."""
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Drain; a second one: end at once."""
+
+    signal_number: int
+
+
+@dataclass(frozen=True)
+class Close:
+    """The cluster is not needed any more."""
+
+
+# -- from the driver of a shard
+
+
+@dataclass(frozen=True)
+class Began:
+    """It writes under this name into the ledger from here on."""
+
+    session: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """How it stands.
+
+    :param deals, wishes: `Deal`s and `GiveBack`s that it has seen to.
+    :param slots: tasks that run at a time. :param idle: of these, how many have nothing.
+    :param waiting: tasks that it has and no worker has begun. :param under_way: tasks that it has not finished, those
+        included; what has ended is in the ledger where it is 0.
+    :param wants: more blocks would be welcome.
+    """
+
+    deals: int = 0
+    wishes: int = 0
+    slots: int = 0
+    idle: int = 0
+    waiting: int = 0
+    under_way: int = 0
+    wants: bool = False
+
+
+@dataclass(frozen=True)
+class GivenBack:
+    """Blocks that it has no more."""
+
+    indices: NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class Written:
+    """Records that are in the ledger now. :param lines: one each."""
+
+    session: str
+    sequence: int
+    lines: bytes
+
+
+@dataclass(frozen=True)
+class Said:
+    """For the observer. :param note: it is also one of the run's messages at its end."""
+
+    level: str
+    text: str
+    note: bool = False
+
+
+@dataclass(frozen=True)
+class Over:
+    """It has done what it could, and it is all in the ledger.
+
+    :param failed_fast: a block failed, and that was to end the run.
+    :param error: what kept it from going on; None: nothing.
+    :param address: of its scheduler, which stays until `Close`; None: it is gone.
+    """
+
+    failed_fast: bool = False
+    error: str | None = None
+    address: str | None = None
+
+
+ToShard = Deal | GiveBack | NoMore | Stop | Close
+FromShard = Began | Report | GivenBack | Written | Said | Over
