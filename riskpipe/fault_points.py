@@ -37,6 +37,8 @@ class FaultPoint(StrEnum):
     """A segment of the ledger is written."""
     EVENT = "event"
     """The driver records what has become of a task. Subject: the event."""
+    LEARN = "learn"
+    """The first driver learns what a shard's driver has put into the ledger. Subject: the record."""
     PUBLISH = "publish"
     """The day's other tables are put together; its parts that workers made are in place. Subject: these, by table."""
     PLACE_TABLE = "place_table"

@@ -126,6 +126,7 @@ class Session:
 
     def learn(self, record: Record) -> None:
         """What a shard's driver has put into the ledger."""
+        fault_point(FaultPoint.LEARN, record)
         self.run.apply(record)
         if isinstance(record, BlockDone):
             self.pace.finished_elsewhere(record.projected_s)

@@ -38,7 +38,6 @@ from riskpipe.runs.shard_messages import (
     Deal,
     FromShard,
     GivenBack,
-    GiveBack,
     NoMore,
     Over,
     Report,
@@ -46,6 +45,7 @@ from riskpipe.runs.shard_messages import (
     ShardOrder,
     Stop,
     ToShard,
+    WantedBack,
     Written,
 )
 from riskpipe.runs.stored import open_plan
@@ -208,7 +208,7 @@ class ShardSession(Session):
                     self.hand.blocks.extend((None, block) for block in self._learnt(parts))
                     self.hand.blocks.extend(self.dealt_plan.deal(indices))
                     self.mine[indices] = True
-                case GiveBack(most=most):
+                case WantedBack(most=most):
                     given = self.hand.give_back(most)
                     self._give_back(given)
                     self._wish = most - len(given)

@@ -4,8 +4,8 @@
          ^                                      |
          +------------- ledger <----------------+
 
-A Dask scheduler serves about a thousand workers, and a driver a few thousand blocks a second at most: more of both takes
-more processes. Nothing passes through the first driver a block but the record that the ledger has of it.
+A Dask scheduler serves about a thousand workers, and a driver a thousand blocks a second: more of both takes more
+processes. Nothing passes through the first driver for a block but the record that the ledger has of it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,6 @@ from riskpipe.runs.shard_messages import (
     Deal,
     FromShard,
     GivenBack,
-    GiveBack,
     NoMore,
     Over,
     Report,
@@ -43,6 +42,7 @@ from riskpipe.runs.shard_messages import (
     ShardOrder,
     Stop,
     ToShard,
+    WantedBack,
     Written,
 )
 from riskpipe.runs.worker_functions import executor_on
@@ -61,7 +61,7 @@ class _Driver:
     """The driver of a shard, as the first driver knows it.
 
     :ivar session, written: the name that it writes under, and how many segments of it are known here.
-    :ivar deals, wishes, stops: `Deal`s, `GiveBack`s and `Stop`s that it was sent.
+    :ivar deals, wishes, stops: `Deal`s, `WantedBack`s and `Stop`s that it was sent.
     """
 
     number: int
@@ -285,7 +285,7 @@ class ShardDrivers:
         fullest = max(settled, key=lambda driver: driver.report.waiting, default=None)
         if idle and fullest is not None and fullest.report.waiting:
             fullest.wishes += 1
-            fullest.tell(GiveBack(min(-(-fullest.report.waiting // 2), idle)))
+            fullest.tell(WantedBack(min(-(-fullest.report.waiting // 2), idle)))
 
     def _end_when_done(self) -> None:
         working = self._working()

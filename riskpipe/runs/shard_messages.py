@@ -43,7 +43,7 @@ class Deal:
 
 
 @dataclass(frozen=True)
-class GiveBack:
+class WantedBack:
     """Others have nothing to do: so many blocks that no worker has begun are wanted back."""
 
     most: int
@@ -80,7 +80,7 @@ class Began:
 class Report:
     """How it stands.
 
-    :param deals, wishes: `Deal`s and `GiveBack`s that it has seen to.
+    :param deals, wishes: `Deal`s and `WantedBack`s that it has seen to.
     :param slots: tasks that run at a time. :param idle: of these, how many have nothing.
     :param waiting: tasks that it has and no worker has begun. :param under_way: tasks that it has not finished, those
         included; what has ended is in the ledger where it is 0.
@@ -135,5 +135,5 @@ class Over:
     address: str | None = None
 
 
-ToShard = Deal | GiveBack | NoMore | Stop | Close
+ToShard = Deal | WantedBack | NoMore | Stop | Close
 FromShard = Began | Report | GivenBack | Written | Said | Over

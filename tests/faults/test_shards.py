@@ -1,177 +1,215 @@
-"""Runs over three clusters, one of which loses its scheduler or its workers in the middle."""
+"""Runs over three clusters, each with a driver of its own; drivers, schedulers and workers die in the middle."""
 
 from __future__ import annotations
 
 import contextlib
+import multiprocessing
 import os
 import signal
 import subprocess
-import sys
-from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
+import psutil
 import pyarrow.parquet as pq
 import pytest
-from defaults import RETRY
-from fault_runs import at_point
+from distributed import Client
+from fault_runs import command
 from published import assert_same_bits
 
-from riskpipe.clusters.address import at_address
-from riskpipe.clusters.local import Local
-from riskpipe.clusters.settings import SETTINGS
-from riskpipe.execute.dask_executor import DaskExecutor
-from riskpipe.execute.drive import Ending, drive
-from riskpipe.execute.events import Finished, Retried
-from riskpipe.execute.sharded_executor import ShardedExecutor
-from riskpipe.execute.signals import StopSignal
-from riskpipe.execute.task import Displaced, Task
-from riskpipe.fault_points import FaultPoint
+from riskpipe.config import load_settings
+from riskpipe.execute.events import SplitInto
+from riskpipe.fault_points import FaultPoint, handle_fault_points
+from riskpipe.plan.accounting import RunStatus, SilentObserver
 from riskpipe.plan.selection import Selection
+from riskpipe.store.ledger import ledger_faults, read_ledger
+from riskpipe.store.location import open_store
+from riskpipe.store.records import BlockDone, BlockSplit
+from riskpipe.store.run_folder import RunFolder
 from riskpipe.workflows.run import run
 
 SHARDS = ("cluster.kind=local", "cluster.workers=3", "cluster.shards=3", "partition.max_trades=10")
+WHOLE = "partition.max_trades=10"
 
 
-@pytest.fixture
-def clients(monkeypatch):
-    """The clients of the shards, by number, as they are opened."""
-    opened = {}
-    open_local = Local.open
+def driver_of(shard: int) -> psutil.Process:
+    """The process that drives a shard of the run in this one."""
+    found = [child for child in multiprocessing.active_children() if child.name == f"riskpipe-shard-{shard}"]
+    return psutil.Process(found[-1].pid)
 
-    @contextmanager
-    def remembered(kind, request):
-        with open_local(kind, request) as client:
-            opened.setdefault(request.shard, []).append(client)
-            yield client
 
-    monkeypatch.setattr(Local, "open", remembered)
-    # A local cluster that is closed calls its scheduler, dead or not, for as long as this.
-    monkeypatch.setitem(SETTINGS, "distributed.comm.timeouts.connect", "15s")
-    return opened
+def kill_the_driver(shard: int) -> None:
+    driver_of(shard).kill()
+
+
+def kill_the_workers(shard: int) -> None:
+    for process in driver_of(shard).children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+
+
+def close_the_scheduler(shard: int) -> None:
+    """Found by its port, of two that its process listens on."""
+
+    def end(dask_scheduler: Any) -> None:
+        dask_scheduler.loop.add_callback(dask_scheduler.close)
+
+    ports = [found.laddr.port for found in driver_of(shard).net_connections() if found.status == psutil.CONN_LISTEN]
+    for port in ports:  # a nanny's refuses, and the page's does not understand
+        with contextlib.suppress(OSError, TimeoutError, ValueError, TypeError):
+            with Client(f"tcp://127.0.0.1:{port}", timeout=5) as client:
+                client.run_on_scheduler(end)
+            return
+    raise AssertionError(f"no scheduler listens on {ports}")
 
 
 class Blow:
-    """Once all three shards have finished a block, it falls, once: what `at_point` does at an event."""
+    """An observer that strikes shard 1, once, when it has done a block by the first driver's account."""
 
-    def __init__(self, strike):
+    def __init__(self, output: Path, strike: Callable[[int], None]) -> None:
+        self.output = output
         self.strike = strike
-        self.seen = set()
+        self.struck = False
+        self.messages: list[str] = []
 
-    def __call__(self, event):
-        if isinstance(event, Finished) and len(self.seen) < 3:
-            self.seen.add(event.outcome.worker.split("/")[0])
-            if len(self.seen) == 3:
-                self.strike()
+    def message(self, level: str, text: str) -> None:
+        self.messages.append(text)
+
+    def update(self, status: RunStatus) -> None:
+        if not self.struck and status.blocks.ok and any(w.startswith("shard-1/") for w in workers(self.output)):
+            self.struck = True
+            self.strike(1)
 
 
-def close_the_scheduler(client):
-    client.loop.add_callback(client.cluster.scheduler.close)
+def ledger_of(output: Path) -> RunFolder:
+    (directory,) = (output / "runs").iterdir()
+    return RunFolder(open_store(str(output)), directory.name)
 
 
-def kill_the_workers(client):
-    for nanny in client.cluster.workers.values():
-        os.kill(nanny.pid, signal.SIGKILL)
+def workers(output: Path) -> list[str]:
+    """Of every block that the ledger has as done."""
+    return [record.worker for record in read_ledger(ledger_of(output)) if isinstance(record, BlockDone)]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(small_book: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    output = tmp_path_factory.mktemp("undisturbed")
+    given = ("cluster.kind=serial", f"output={output}", WHOLE)
+    settings = load_settings(small_book / "riskpipe.yaml", assignments=given, environment={})
+    assert run(settings, Selection(), observer=SilentObserver()).state == "complete"
+    return output
+
+
+@contextmanager
+def nothing_left() -> Iterator[None]:
+    """No process of a run is left behind."""
+    before = set(psutil.Process().children(recursive=True))
+    yield
+    left = set(psutil.Process().children(recursive=True)) - before
+    _, alive = psutil.wait_procs(left, timeout=30)
+    assert not [process for process in alive if "resource_tracker" not in " ".join(process.cmdline())]
+
+
+def test_three_shards_give_the_bits_of_one_process(
+    settings_of: Any, recorder: Any, tmp_path: Path, undisturbed: Path
+) -> None:
+    with nothing_left():
+        status = run(settings_of(*SHARDS), Selection(), observer=recorder)
+    assert (status.state, status.exit_code, status.published) == ("complete", 0, True)
+    assert status.blocks.ok == status.blocks.planned
+    assert_same_bits(undisturbed, tmp_path / "output")
+    folder = ledger_of(tmp_path / "output")
+    assert not ledger_faults(folder)
+    done = [record for record in read_ledger(folder) if isinstance(record, BlockDone)]
+    assert len({record.block_id for record in done}) == len(done) == status.blocks.planned
+    blocks = pq.read_table(tmp_path / "output" / "runs" / status.run_id / "blocks.parquet")
+    assert {worker.split("/")[0] for worker in blocks.column("worker").to_pylist()} == {"shard-0", "shard-1", "shard-2"}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("blow", [close_the_scheduler, kill_the_workers])
-def test_a_run_survives_what_one_shard_does_not(blow, clients, settings_of, recorder, tmp_path):
-    run(settings_of("partition.max_trades=10", output="undisturbed"), Selection(), observer=recorder)
-
-    with at_point(FaultPoint.EVENT, Blow(lambda: blow(clients[1][0]))):
-        status = run(settings_of(*SHARDS), Selection(), observer=recorder)
-
+@pytest.mark.parametrize("strike", [kill_the_driver, kill_the_workers, close_the_scheduler])
+def test_a_run_survives_what_one_shard_does_not(
+    strike: Callable[[int], None], settings_of: Any, tmp_path: Path, undisturbed: Path
+) -> None:
+    blow = Blow(tmp_path / "output", strike)
+    with nothing_left():
+        status = run(settings_of(*SHARDS), Selection(), observer=blow)
+    assert blow.struck
     assert (status.state, status.exit_code) == ("complete", 0)
     assert status.blocks.ok == status.blocks.planned
-    assert_same_bits(tmp_path / "undisturbed", tmp_path / "output")
-    blocks = pq.read_table(tmp_path / "output" / "runs" / status.run_id / "blocks.parquet")
-    assert {worker.split("/")[0] for worker in blocks.column("worker").to_pylist()} >= {"shard-0", "shard-2"}
-    told = [text for _, text in recorder.messages if text.startswith("shard 1 is lost")]
-    assert len(told) == (blow is close_the_scheduler)
-
-
-class Processes:
-    """A scheduler and a worker for each shard, in processes of their own; a rebuilt shard gets new ones."""
-
-    def __init__(self, directory):
-        self.directory = directory
-        self.schedulers = {}
-
-    @contextmanager
-    def open(self, number, wake, given_up):
-        common = ["--host", "127.0.0.1", "--no-dashboard"]
-        ports = ["--port", "0", "--dashboard-address", "127.0.0.1:0"]
-        with contextlib.ExitStack() as stack:
-            scheduler, line = self._start(stack, ["scheduler", *common, *ports], "Scheduler at:")
-            address = line.split("Scheduler at:")[1].strip()
-            self._start(stack, ["worker", address, *common, "--nthreads", "1"], "Registered to:")
-            self.schedulers.setdefault(number, []).append(scheduler)
-            client = stack.enter_context(at_address(address, deadline=60.0))
-
-            def double(task):  # nested, so that it travels by value: workers cannot import test modules
-                return 2 * task.payload
-
-            executor = DaskExecutor(client, {"value": double}, wake=wake)
-            stack.callback(executor.close)
-            yield executor
-
-    def _start(self, stack, arguments, awaited):
-        words = [sys.executable, "-m", "dask", *arguments]
-        process = subprocess.Popen(
-            words, cwd=self.directory, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
-        )
-        stack.callback(end, process)
-        for line in process.stderr:
-            if awaited in line:
-                return process, line
-        raise RuntimeError(f"dask {arguments[0]} ended: {process.wait()}")
-
-
-def end(process):
-    process.kill()
-    process.wait()
-    process.stderr.close()
+    assert status.numbers.balanced
+    assert_same_bits(undisturbed, tmp_path / "output")
+    assert not ledger_faults(ledger_of(tmp_path / "output"))
+    told = {
+        kill_the_driver: "shard 1 is lost (its driver ended with -9",
+        close_the_scheduler: "shard 1: the scheduler is gone",
+    }
+    if strike in told:
+        assert [text for text in blow.messages if text.startswith(told[strike])]
 
 
 @pytest.mark.slow
-def test_a_killed_scheduler_is_replaced_while_the_others_go_on(tmp_path):
-    """Until the rebuilt shard has done something: the others are fed as long as that takes."""
-    processes = Processes(tmp_path)
-    events, rebuilt = [], []
+def test_a_stop_drains_every_shard_and_the_rest_is_done_later(
+    settings_of: Any, recorder: Any, tmp_path: Path, undisturbed: Path
+) -> None:
+    blow = Blow(tmp_path / "output", lambda shard: os.kill(os.getpid(), signal.SIGTERM))
+    with nothing_left():
+        stopped = run(settings_of(*SHARDS), Selection(), observer=blow)
+    assert (stopped.state, stopped.exit_code) == ("interrupted", 143)
+    assert 0 < stopped.blocks.ok < stopped.blocks.planned
+    assert stopped.numbers.balanced
+    status = run(settings_of(*SHARDS), Selection(), observer=recorder)
+    assert status.run_id == stopped.run_id
+    assert status.blocks.reused == stopped.blocks.ok
+    assert (status.state, status.blocks.ok) == ("complete", status.blocks.planned - stopped.blocks.ok)
+    assert_same_bits(undisturbed, tmp_path / "output")
 
-    def source():
-        number = 0
-        while not rebuilt:
-            yield Task(f"w{number}", number, projected_seconds=0.001)
-            number += 1
 
-    def watch(event):
-        events.append(event)
-        if not isinstance(event, Finished):
-            return
-        if event.outcome.worker.startswith("shard-1/"):
-            if len(processes.schedulers[1]) == 1:
-                os.kill(processes.schedulers[1][0].pid, signal.SIGKILL)
-            elif not rebuilt:
-                rebuilt.append(event)
+@pytest.mark.slow
+def test_when_the_first_driver_is_killed_the_others_end_and_their_work_is_kept(
+    small_book: Path, settings_of: Any, recorder: Any, tmp_path: Path, undisturbed: Path
+) -> None:
+    """Killed when the first records of a shard have reached it."""
+    words = command(small_book, "wait", FaultPoint.LEARN, 1, *SHARDS, f"output={tmp_path / 'output'}")
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().strip() == "reached"
+        started = psutil.Process(process.pid).children(recursive=True)
+        process.kill()
+        _, alive = psutil.wait_procs(started, timeout=60)
+        assert not alive
+    known = len(workers(tmp_path / "output"))
+    assert known
+    status = run(settings_of(*SHARDS), Selection(), observer=recorder)
+    assert (status.state, status.blocks.reused) == ("complete", known)
+    assert_same_bits(undisturbed, tmp_path / "output")
 
-    executor = ShardedExecutor(processes.open, 3)
+
+@pytest.mark.slow
+def test_parts_of_an_earlier_session_go_to_a_shard(
+    settings_of: Any, recorder: Any, tmp_path: Path, undisturbed: Path
+) -> None:
+    """Blocks that were cut before the run was stopped; what is recorded of parts comes after the cut."""
+    blocks = iter([True])
+
+    def disturb(point: FaultPoint, subject: object) -> None:
+        if point is FaultPoint.VALUE and next(blocks, False):
+            raise MemoryError
+        if point is FaultPoint.EVENT and isinstance(subject, SplitInto):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    handle_fault_points(disturb)
     try:
-        result = drive(
-            source(),
-            executor,
-            replace(RETRY, worker_lost=0),
-            split=lambda task: [],
-            on_event=watch,
-            ending=Ending(StopSignal()),
-        )
+        stopped = run(settings_of(WHOLE), Selection(), observer=recorder)
     finally:
-        executor.close()
-
-    done = Counter(event.outcome.result for event in events if isinstance(event, Finished))
-    assert result.state == "complete"
-    assert done == Counter(range(0, 2 * len(done), 2)), "everything once"
-    displaced = [event.mishap for event in events if isinstance(event, Retried)]
-    assert displaced
-    assert all(isinstance(mishap, Displaced) and mishap.worker == "shard-1" for mishap in displaced)
+        handle_fault_points(None)
+    assert stopped.state == "interrupted"
+    split = [r for r in read_ledger(ledger_of(tmp_path / "output")) if isinstance(r, BlockSplit)]
+    assert split
+    status = run(settings_of(*SHARDS), Selection(), observer=recorder)
+    assert (status.run_id, status.state) == (stopped.run_id, "complete")
+    done = {r.block_id for r in read_ledger(ledger_of(tmp_path / "output")) if isinstance(r, BlockDone)}
+    assert {part["block"]["block_id"] for cut in split for part in cut.children} <= done
+    assert_same_bits(undisturbed, tmp_path / "output")

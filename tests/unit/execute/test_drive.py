@@ -9,7 +9,7 @@ from defaults import RETRY
 from riskpipe.errors import Reason
 from riskpipe.execute.dask_executor import DaskExecutor
 from riskpipe.execute.drive import Ending, drive
-from riskpipe.execute.events import CancelledTask, Failed, Finished, Retried, SplitInto, Submitted
+from riskpipe.execute.events import CancelledTask, Failed, Finished, Retried, SplitInto, Submitted, Withdrawn
 from riskpipe.execute.executor import SchedulerLostError, refill
 from riskpipe.execute.serial_executor import SerialExecutor
 from riskpipe.execute.signals import StopSignal
@@ -48,6 +48,9 @@ class Script:
 
     def running(self):
         return len(self.flight) + len(self.cancelled)
+
+    def withdraw(self, most):
+        return [self.flight.pop() for _ in range(min(most, max(len(self.flight) - self.places, 0)))]
 
     def cancel_queued(self):
         queued = [self.flight.pop() for _ in range(len(self.flight) - self.places)]
@@ -434,3 +437,84 @@ def test_real_executors_stop_and_account(real):
     assert result.state == "stopped"
     assert result.counts.done + result.counts.cancelled == result.counts.submitted < 200
     assert set(journal.endings().values()) == {1}
+
+
+class Dealt:
+    """A source to which `more()` may add whenever it has nothing."""
+
+    def __init__(self, more):
+        self.more = more
+        self.tasks = deque()
+        self.exhausted = False
+
+    def take(self, most):
+        if not self.tasks:
+            self.exhausted = not self.more(self.tasks)
+        return [self.tasks.popleft() for _ in range(min(most, len(self.tasks)))]
+
+
+def test_a_source_may_have_nothing_now_and_more_later():
+    looks = iter([3, 0, 0, 2, 0, 1])
+    left = numbers(6)
+
+    def more(tasks):
+        count = next(looks, None)
+        tasks.extend(next(left) for _ in range(count or 0))
+        return count is not None
+
+    journal = Journal()
+    result = run(Dealt(more), Script(lambda task: Done(task, None, "w")), journal)
+    assert (result.state, result.counts.done) == ("complete", 6)
+    assert set(journal.endings().values()) == {1}
+
+
+def test_what_no_worker_has_begun_is_given_back_once_it_is_wanted():
+    """And is as if it had not been taken; what was tried before stays."""
+    wanted = iter([0, 3])
+    fate = {"w4": iter([Lost])}
+
+    def play(task):
+        again = next(fate.get(task.key, iter([])), None)
+        return Done(task, None, "w") if again is None else again(task, "w")
+
+    executor, journal = Script(play, capacity=8, places=1), Journal()
+    result = run(numbers(8), executor, journal, give_back=lambda: next(wanted, 0))
+    back = [event.task.key for event in journal.of(Withdrawn)]
+    assert back == ["w7", "w6", "w5"]
+    assert set(journal.endings()) == {f"w{n}" for n in range(5)}
+    assert (result.state, result.counts.done, result.counts.submitted) == ("complete", 5, 6)
+
+
+def test_a_task_that_went_wrong_here_is_not_given_back():
+    wanted = iter([0, 0, 5, 5])
+    tried = set()
+
+    def play(task):
+        first = task.key not in tried
+        tried.add(task.key)
+        return Lost(task, "w") if first and task.key == "w0" else Done(task, None, "w")
+
+    class LastFirst(Script):
+        """Retries are the first that it would hand back."""
+
+        def withdraw(self, most):
+            back = [task for task in self.flight if task.attempt > 1][:most]
+            for task in back:
+                self.flight.remove(task)
+            return back
+
+    journal = Journal()
+    result = run(numbers(3), LastFirst(play, capacity=3, places=1), journal, give_back=lambda: next(wanted, 0))
+    assert not journal.of(Withdrawn)
+    assert (result.state, result.counts.done) == ("complete", 3)
+    assert set(journal.endings().values()) == {1}
+
+
+def test_what_is_given_back_may_be_kept():
+    """By whoever is told: it runs here then."""
+    wanted = iter([0, 4])
+    journal = Journal(lambda event: [event.task] if isinstance(event, Withdrawn) else None)
+    result = run(numbers(4), Script(lambda task: Done(task, None, "w"), places=1), journal,
+                 give_back=lambda: next(wanted, 0))  # fmt: skip
+    assert journal.of(Withdrawn)
+    assert (result.state, result.counts.done) == ("complete", 4)

@@ -14,7 +14,7 @@ from riskpipe.execute.events import CancelledTask, Failed, Finished, OneOfTwo, R
 from riskpipe.execute.executor import refill
 from riskpipe.execute.serial_executor import SerialExecutor
 from riskpipe.execute.signals import StopSignal
-from riskpipe.execute.task import Cancelled, Displaced, Done, Lost, Overdue, Raised, Task, TimedOut
+from riskpipe.execute.task import Cancelled, Done, Lost, Overdue, Raised, Task, TimedOut
 
 PLACES = 3
 
@@ -143,10 +143,6 @@ def unwritten(task):
     return Raised(task, Reason.STORAGE, "disk", "w")
 
 
-def displaced(task):
-    return Displaced(task, "shard-1")
-
-
 def stuck(*attempts):
     """The stuck task's attempts in turn, the last one for all that follow; everything else is done at once."""
 
@@ -176,7 +172,7 @@ def test_both_results_at_once_are_one():
     assert len(run.done()) == run.result.counts.done == 1
 
 
-@pytest.mark.parametrize("mishap", [lost, timed_out, unwritten, displaced])
+@pytest.mark.parametrize("mishap", [lost, timed_out, unwritten])
 @pytest.mark.parametrize("failing", [1, 2])
 def test_one_that_fails_leaves_it_to_the_other(mishap, failing):
     attempts = [after(9, done), after(9, done)]

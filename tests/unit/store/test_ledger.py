@@ -10,7 +10,15 @@ import pytest
 
 from riskpipe.errors import StorageError
 from riskpipe.store import records
-from riskpipe.store.ledger import LedgerWriter, new_session_id, read_ledger, read_sessions, session_records
+from riskpipe.store.ledger import (
+    LedgerWriter,
+    new_session_id,
+    read_ledger,
+    read_lines,
+    read_session,
+    read_sessions,
+    session_records,
+)
 from riskpipe.store.location import open_store
 from riskpipe.store.records import (
     BlockDone,
@@ -253,3 +261,40 @@ def test_a_segment_under_another_name_is_noticed(folder: RunFolder) -> None:
 def test_sessions_must_be_named_by_time(folder: RunFolder) -> None:
     with pytest.raises(ValueError, match="new_session_id"):
         LedgerWriter(folder, "mine", 0.0)
+
+
+def test_several_may_write_at_once_and_what_is_lost_of_any_of_them_is_noticed(folder: RunFolder) -> None:
+    """The first one's later records come after all of theirs, and name the last segment of each."""
+    now = datetime(2026, 11, 20, 19, 30, 55, tzinfo=UTC)
+    first = new_session_id(folder, now)
+    writer = LedgerWriter(folder, first, 0.0)
+    writer.append(SessionStarted(first, 1.0, "h", 1, "0.1"))
+    writer.flush()
+    names = [new_session_id(folder, now) for _ in range(3)]
+    assert len(set(names)) == 3
+    assert len({name[:6] for name in names}) == 1
+    told: list[tuple[int, list[Record]]] = []
+    for name in names:
+        shard = LedgerWriter(
+            folder, name, 0.0, written=lambda number, lines: told.append((number, list(read_lines(lines))))
+        )
+        for part in range(2):
+            shard.append(done(f"{name}{part}"))
+            shard.flush()
+    after = LedgerWriter(folder, new_session_id(folder, now), 0.0, beside=names)
+    after.append(SessionEnded(first, "complete", 0, 2.0))
+    after.flush()
+
+    found = list(read_ledger(folder))
+    assert [number for number, _ in told] == [0, 1] * 3
+    assert sorted(encode(record) for _, of in told for record in of) == sorted(map(encode, found[1:-1]))
+    assert (found[0].type, found[-1].type) == ("session_started", "session_ended")
+    assert list(read_session(folder, names[0], 1)) == [done(f"{names[0]}1")]
+    (session,) = read_sessions(folder)
+    assert (session.done, session.ended) == (6, found[-1])
+    for lost in segments(folder)[1:-1]:
+        content = lost.read_bytes()
+        lost.unlink()
+        with pytest.raises(StorageError, match="the segment is missing"):
+            list(read_ledger(folder))
+        lost.write_bytes(content)
