@@ -221,6 +221,9 @@ def block_result(task: Task, started: float) -> BlockResult:
         ok=10_000,
         failed=0,
         not_applicable=0,
+        compile_s=0.0,
+        not_taken=0,
+        vectors=(),
         outputs={t: WrittenFile(f"runs/20261120-{task.key}/{t}.parquet", 10_000, MEGABYTE, "0" * 64) for t in tables},
     )
 

@@ -130,7 +130,7 @@ def against_reality(blocks: int = 60, seconds: float = 0.5) -> dict[str, float]:
         drive(
             tasks,
             executor,
-            RetryPolicy(**Retry().model_dump()),
+            RetryPolicy(RETRY.worker_lost, RETRY.storage, RETRY.out_of_memory, RETRY.timeout),
             split=lambda task: [],
             on_event=lambda event: None,
             ending=Ending(StopSignal()),

@@ -220,8 +220,8 @@ class Cluster(Section):
     )
     shards: Annotated[Count | None, BeforeValidator(lambda value: None if value == "auto" else value)] = Field(
         default=None,
-        description="Clusters that share the run, each with a scheduler of its own (kinds local and kubernetes); "
-        f"auto or unset: as many as leave each at most {WORKERS_A_SCHEDULER:,} workers.",
+        description="Clusters that share the run, each with a scheduler and a driver of its own (kinds local and "
+        f"kubernetes); auto or unset: as many as leave each at most {WORKERS_A_SCHEDULER:,} workers.",
     )
     block_timeout: Positive | None = Field(
         default=None,

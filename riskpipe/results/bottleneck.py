@@ -15,9 +15,7 @@ SHORT_SECONDS = 0.5
 WINDOW = 3
 """Blocks that a worker is given ahead."""
 SCHEDULER_BLOCKS = 500.0
-"""A second, half of what one scheduler does on one core (docs/scale.md)."""
-DRIVER_BLOCKS = 1_100.0
-"""The same of the driver."""
+"""A second, half of what one scheduler does on one core, and a third of what its driver does (docs/scale.md)."""
 FINISHING_SECONDS = 2e-4
 """Of the driver after the last block, for each block (docs/scale.md)."""
 
@@ -152,7 +150,7 @@ def _queueing(evidence: Evidence, settings: Settings) -> Advice:
         few = f"there are fewer than {WINDOW} blocks a worker, shorter ones are shared out more evenly"
         return what, "partition.target_seconds", few
     shards = settings.cluster.shards_of(evidence.workers)
-    if rate < DRIVER_BLOCKS and rate / shards >= SCHEDULER_BLOCKS:
+    if rate / shards >= SCHEDULER_BLOCKS:
         return (
             what,
             "cluster.shards",

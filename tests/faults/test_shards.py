@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import multiprocessing
 import os
@@ -15,7 +16,7 @@ from typing import Any
 import psutil
 import pyarrow.parquet as pq
 import pytest
-from distributed import Client
+from distributed import Client, rpc
 from fault_runs import command
 from published import assert_same_bits
 
@@ -50,16 +51,24 @@ def kill_the_workers(shard: int) -> None:
             process.kill()
 
 
+async def kind_of_server(address: str) -> str | None:
+    """A scheduler, or the nannies of its cluster; None: it does not speak Dask's language."""
+    with contextlib.suppress(OSError, TimeoutError):
+        async with asyncio.timeout(5), rpc(address) as server:
+            return str((await server.identity())["type"])
+    return None
+
+
 def close_the_scheduler(shard: int) -> None:
-    """Found by its port, of two that its process listens on."""
+    """Found among the ports that its process listens on."""
 
     def end(dask_scheduler: Any) -> None:
         dask_scheduler.loop.add_callback(dask_scheduler.close)
 
     ports = [found.laddr.port for found in driver_of(shard).net_connections() if found.status == psutil.CONN_LISTEN]
-    for port in ports:  # a nanny's refuses, and the page's does not understand
-        with contextlib.suppress(OSError, TimeoutError, ValueError, TypeError):
-            with Client(f"tcp://127.0.0.1:{port}", timeout=5) as client:
+    for address in (f"tcp://127.0.0.1:{port}" for port in ports):
+        if asyncio.run(kind_of_server(address)) == "Scheduler":
+            with Client(address) as client:
                 client.run_on_scheduler(end)
             return
     raise AssertionError(f"no scheduler listens on {ports}")

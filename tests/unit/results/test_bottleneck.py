@@ -23,7 +23,8 @@ EVIDENCE = Evidence(
     [
         (60_000, 1, "cluster.shards", "600 blocks a second are much for a scheduler"),
         (60_000, 2, "partition.target_seconds", "3 s on the mean, 600 of them a second: longer"),
-        (120_000, 1, "partition.target_seconds", "1,200 of them a second: longer"),  # the driver is the limit
+        (120_000, 2, "cluster.shards", "600 blocks a second are much"),  # each shard has a driver of its own
+        (120_000, 3, "partition.target_seconds", "1,200 of them a second: longer"),
         (5_999, 1, "partition.target_seconds", "fewer than 3 blocks a worker"),
     ],
 )
