@@ -28,6 +28,7 @@ REGISTER_S = {1_000: 1.4e-3, 3_000: 6.1e-3}
 HEARTBEATS_S, HEARTBEAT_S = 169.0, 0.44e-3
 MEASURED: dict[str, float] = {
     "driver_s": 0.45e-3,
+    "learn_s": 0.074e-3,
     "heartbeats": HEARTBEATS_S * HEARTBEAT_S,
     "gap_s": 0.019,
     "publish_block_s": 0.2e-3,
@@ -46,6 +47,7 @@ ASSUMED: dict[str, float] = {
 BLOCK_SECONDS = (60.0, 120.0, 300.0, 600.0)
 RUNS = (1, 10)
 TOLERANCE = 0.1
+RETRY = Retry()
 
 
 def day(block_seconds: float, workers_a_shard: int, runs: int) -> tuple[Run, Outcome] | None:
@@ -58,7 +60,7 @@ def day(block_seconds: float, workers_a_shard: int, runs: int) -> tuple[Run, Out
     figures |= {"scheduler_s": SCHEDULER_S[workers_a_shard], "register_s": REGISTER_S[workers_a_shard]}
     run = Run(COMPUTE_HOURS / runs, 0, block_seconds=block_seconds, **figures)
     run = replace(run, plan_s=PLAN_S + PLAN_BLOCK_S * run.blocks)
-    if max(run.publish_block_s, run.driver_s) * run.blocks > SECONDS:
+    if max(run.publish_block_s, run.learn_s) * run.blocks > SECONDS:
         return None
     try:
         return workers_needed(run, SECONDS, workers_a_shard)
@@ -69,7 +71,7 @@ def day(block_seconds: float, workers_a_shard: int, runs: int) -> tuple[Run, Out
 def table() -> list[dict[str, object]]:
     """Rows of the day for every cut."""
     rows: list[dict[str, object]] = []
-    print("runs  a shard  block s     blocks  shards   workers  efficiency  driver  scheduler  minutes")
+    print("runs  a shard  block s     blocks  shards   workers  efficiency  first  driver  scheduler  minutes")
     for runs, workers_a_shard, block_seconds in itertools.product(RUNS, SCHEDULER_S, BLOCK_SECONDS):
         found = day(block_seconds, workers_a_shard, runs)
         head = f"{runs:>4}  {workers_a_shard:>7,}  {block_seconds:>7,.0f}"
@@ -81,7 +83,8 @@ def table() -> list[dict[str, object]]:
         rows.append(cut | {"shards": run.shards * runs, "workers": run.workers * runs} | asdict(outcome))
         print(
             f"{head}  {run.blocks * runs:>9,}  {run.shards * runs:>6,}  {run.workers * runs:>8,}  "
-            f"{outcome.efficiency:>10.2f}  {outcome.driver_share:>6.2f}  {outcome.scheduler_share:>9.2f}  "
+            f"{outcome.efficiency:>10.2f}  {outcome.first_share:>5.2f}  {outcome.driver_share:>6.2f}  "
+            f"{outcome.scheduler_share:>9.2f}  "
             f"{outcome.total_s / 60:>7.1f}",
             flush=True,
         )

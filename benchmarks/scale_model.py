@@ -1,9 +1,10 @@
 """A discrete-event model of a run over many shards: what it takes to put so many compute hours into so many minutes.
 
 It models what can make workers wait: the start (workers become ready at a rate, register, and fetch the market snapshot
-through links and a store that others use too), the scheduler of each shard and the one driver (servers that take a
-measured time for each block), the window of each shard, the lengths of the blocks, workers that die, the last blocks,
-and the part that is done by the driver alone. Deterministic: random numbers come from a seed.
+through links and a store that others use too), the scheduler and the driver of each shard (servers that take a measured
+time for each block), the window of each shard, the lengths of the blocks, workers that die, the last blocks, and what
+the first driver does alone: it learns of every block that is done while others work, plans and publishes.
+Deterministic: random numbers come from a seed.
 
 Queues are first come, first served. A block's work is its seconds; what a worker does between two blocks is `gap_s`.
 Times are seconds, sizes bytes, rates a second.
@@ -38,7 +39,7 @@ class Run:
     :param store_rate: what the store gives all nodes together; node_rate: what a node takes. Nodes fetch once each.
     :param losses_an_hour: of one worker; replace_s: until another has taken its place.
     :param plan_s: before anything starts.
-    :param publish_block_s: of the driver for a block, when all are done.
+    :param learn_s: of the first driver for a block that a shard's driver has done; publish_block_s: when all are done.
     """
 
     compute_hours: float
@@ -61,6 +62,7 @@ class Run:
     losses_an_hour: float = 0.0
     replace_s: float = 0.0
     plan_s: float = 0.0
+    learn_s: float = 0.0
     publish_block_s: float = 0.0
     seed: int = 1
 
@@ -76,14 +78,15 @@ class Run:
             yield self.block_seconds * source.uniform(low, high)
 
     def slice(self) -> Run:
-        """One of its equal shards, with that part of the driver, of the store and of the start that falls to it."""
+        """One of its equal shards, with that part of the first driver, of the store and of the start that falls to
+        it."""
         n = self.shards
         return replace(
             self,
             shards=1,
             workers=self.workers // n,
             compute_hours=self.compute_hours / n,
-            driver_s=self.driver_s * n,
+            learn_s=self.learn_s * n,
             ready_rate=self.ready_rate / n,
             store_rate=self.store_rate / n,
             publish_block_s=self.publish_block_s * n,
@@ -96,7 +99,8 @@ class Outcome:
 
     :param value_s: from the opening of the clusters to the last block; total_s: with plan and publication.
     :param efficiency: seconds of blocks that counted / (workers x total_s).
-    :param scheduler_share, driver_share: of value_s that the busiest scheduler and the driver worked.
+    :param scheduler_share, driver_share: of value_s that the busiest scheduler and the busiest driver of a shard
+        worked; first_share: and the first driver.
     """
 
     blocks: int
@@ -107,6 +111,7 @@ class Outcome:
     efficiency: float
     scheduler_share: float
     driver_share: float
+    first_share: float
 
 
 @dataclass
@@ -126,6 +131,7 @@ class _Server:
 @dataclass
 class _Shard:
     scheduler: _Server = field(default_factory=_Server)
+    driver: _Server = field(default_factory=_Server)
     queue: deque[float] = field(default_factory=deque)
     idle: int = 0
 
@@ -140,7 +146,7 @@ class _Simulation:
         self._run = run
         self._random = random.Random(run.seed)
         self._shards = [_Shard() for _ in range(run.shards)]
-        self._driver = _Server()
+        self._first = _Server()
         self._events: list[tuple[float, int, int, int, float]] = []
         self._numbers = itertools.count()
         self._left = run.lengths(self._random)
@@ -158,7 +164,7 @@ class _Simulation:
             (self._arrive, self._finish, self._lose, self._ready)[kind](now, shard, seconds)
         publish = run.publish_block_s * run.blocks
         busiest = max(shard.scheduler.busy for shard in self._shards)
-        total = run.plan_s + self._last + publish
+        total = run.plan_s + max(self._last, self._first.free) + publish
         return Outcome(
             blocks=run.blocks,
             lost=self._lost,
@@ -167,7 +173,8 @@ class _Simulation:
             total_s=total,
             efficiency=self._worked / (run.workers * total),
             scheduler_share=busiest * (1.0 - run.heartbeats) / self._last + run.heartbeats,
-            driver_share=self._driver.busy / self._last,
+            driver_share=max(shard.driver.busy for shard in self._shards) / self._last,
+            first_share=self._first.busy / self._last,
         )
 
     def _start(self) -> None:
@@ -196,7 +203,7 @@ class _Simulation:
         if seconds is None:
             self._exhausted = True
         else:
-            self._later(self._driver.serve(now, self._run.driver_s / 2.0), ARRIVE, number, seconds)
+            self._later(self._shards[number].driver.serve(now, self._run.driver_s / 2.0), ARRIVE, number, seconds)
 
     def _arrive(self, now: float, number: int, seconds: float) -> None:
         shard = self._shards[number]
@@ -218,14 +225,15 @@ class _Simulation:
         self._worked += seconds
         told = self._shards[number].scheduler.serve(now, self._scheduler_s / 2.0)
         self._free(told, number)
-        self._last = self._driver.serve(told, self._run.driver_s / 2.0)
+        self._last = self._shards[number].driver.serve(told, self._run.driver_s / 2.0)
+        self._first.serve(self._last, self._run.learn_s)
         self._submit(self._last, number)
 
     def _lose(self, now: float, number: int, seconds: float) -> None:
         """The driver hears of the death and gives the block out again; another worker comes."""
         self._lost += 1
         self._again.append(seconds)
-        self._submit(self._driver.serve(now, self._run.driver_s / 2.0), number)
+        self._submit(self._shards[number].driver.serve(now, self._run.driver_s / 2.0), number)
         self._later(now + self._run.replace_s, READY, number, 0.0)
 
     def _free(self, now: float, number: int) -> None:

@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import signal
 import subprocess
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +18,7 @@ import psutil
 import pyarrow.parquet as pq
 import pytest
 from distributed import Client, rpc
-from fault_runs import command
+from fault_runs import PARTS_MAY_GO, command, cut_one_block
 from published import assert_same_bits
 
 from riskpipe.config import load_settings
@@ -25,9 +26,10 @@ from riskpipe.execute.events import SplitInto
 from riskpipe.fault_points import FaultPoint, handle_fault_points
 from riskpipe.plan.accounting import RunStatus, SilentObserver
 from riskpipe.plan.selection import Selection
+from riskpipe.runs import clusters
 from riskpipe.store.ledger import ledger_faults, read_ledger
 from riskpipe.store.location import open_store
-from riskpipe.store.records import BlockDone, BlockSplit
+from riskpipe.store.records import BlockDone, BlockFailed, BlockSplit
 from riskpipe.store.run_folder import RunFolder
 from riskpipe.workflows.run import run
 
@@ -221,4 +223,36 @@ def test_parts_of_an_earlier_session_go_to_a_shard(
     assert (status.run_id, status.state) == (stopped.run_id, "complete")
     done = {r.block_id for r in read_ledger(ledger_of(tmp_path / "output")) if isinstance(r, BlockDone)}
     assert {part["block"]["block_id"] for cut in split for part in cut.children} <= done
+    assert_same_bits(undisturbed, tmp_path / "output")
+
+
+@pytest.mark.slow
+def test_what_a_driver_had_cut_when_it_was_killed_is_done_by_others(
+    settings_of: Any, recorder: Any, tmp_path: Path, undisturbed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_go = tmp_path / "may_go"
+    monkeypatch.setenv(PARTS_MAY_GO, str(may_go))
+    monkeypatch.setattr(clusters, "import_kernels", cut_one_block)
+    failed: list[str] = []
+
+    def disturb(point: FaultPoint, record: object) -> None:
+        if point is FaultPoint.LEARN and isinstance(record, BlockFailed):
+            failed.append(str(record.worker))
+        if point is FaultPoint.LEARN and isinstance(record, BlockSplit):
+            kill_the_driver(int(failed[0].split("/")[0].removeprefix("shard-")))
+            may_go.touch()
+
+    handle_fault_points(disturb)
+    try:
+        with nothing_left():
+            status = run(settings_of(*SHARDS), Selection(), observer=recorder)
+    finally:
+        handle_fault_points(None)
+    assert len(failed) == 1
+    assert (status.state, status.blocks.ok) == ("complete", status.blocks.planned)
+    assert status.numbers.balanced
+    folder = ledger_of(tmp_path / "output")
+    done = Counter(r.parent_block_id is not None for r in read_ledger(folder) if isinstance(r, BlockDone))
+    assert done == {True: 2, False: status.blocks.planned - 1}
+    assert not ledger_faults(folder)
     assert_same_bits(undisturbed, tmp_path / "output")

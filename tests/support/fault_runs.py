@@ -17,7 +17,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,8 @@ from riskpipe.plan.selection import Selection
 from riskpipe.runs import clusters
 from riskpipe.store import sorted_merge
 from riskpipe.workflows.run import run
+
+usual_import = clusters.import_kernels
 
 # -- in this process
 
@@ -80,6 +82,32 @@ def one_block_hangs(flag: Path) -> Iterator[None]:
         yield
     finally:
         clusters.import_kernels = usual
+
+
+PARTS_MAY_GO = "RISKPIPE_TEST_PARTS_MAY_GO"
+
+
+def cut_one_block() -> None:
+    """On a worker, in place of the usual: the first block that any begins with is too large for its memory, and parts
+    of blocks never end before the file exists that the variable `PARTS_MAY_GO` names.
+
+    Imported there, as drivers of shards can hand on nothing that is not.
+    """
+    usual_import()
+    may_go = Path(os.environ[PARTS_MAY_GO])
+
+    def handler(point: FaultPoint, subject: Any) -> None:
+        if point is not FaultPoint.VALUE:
+            return
+        if subject.payload.block.parent is not None:
+            if not may_go.exists():
+                threading.Event().wait()
+            return
+        with suppress(FileExistsError):
+            os.close(os.open(may_go.with_suffix(".cut"), os.O_CREAT | os.O_EXCL))
+            raise MemoryError
+
+    handle_fault_points(handler)
 
 
 def out_of_order(subject: object) -> None:

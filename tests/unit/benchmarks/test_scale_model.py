@@ -30,6 +30,15 @@ def test_a_driver_that_is_slower_than_its_workers_sets_the_pace():
     outcome = simulate(replace(EVEN, driver_s=3.0))
     assert outcome.value_s == pytest.approx(300.0)
     assert outcome.driver_share == pytest.approx(1.0)
+    assert simulate(replace(EVEN, driver_s=3.0, shards=2, workers=10)).value_s == pytest.approx(150.0, abs=5.0)
+
+
+def test_what_the_first_driver_learns_holds_up_the_end_alone():
+    """3 s for each of 100 blocks, in the order in which they end; the first does after 10 s."""
+    outcome = simulate(replace(EVEN, learn_s=3.0, shards=2, workers=10))
+    assert outcome.value_s == pytest.approx(100.0)
+    assert outcome.total_s == pytest.approx(310.0)
+    assert simulate(replace(EVEN, learn_s=0.1, shards=2, workers=10)).total_s == pytest.approx(101.0)
 
 
 def test_a_scheduler_that_is_slower_than_its_workers_sets_the_pace_of_its_shard():
@@ -103,12 +112,14 @@ def test_a_slice_stands_for_the_whole():
         store_rate=500.0,
         losses_an_hour=0.1,
         replace_s=30.0,
+        learn_s=0.001,
         publish_block_s=0.001,
     )
     whole, part = simulate(run), simulate(run.slice())
     assert part.total_s == pytest.approx(whole.total_s, rel=0.03)
     assert part.efficiency == pytest.approx(whole.efficiency, rel=0.03)
     assert part.driver_share == pytest.approx(whole.driver_share, rel=0.05)
+    assert part.first_share == pytest.approx(whole.first_share, rel=0.05)
 
 
 def test_the_workers_that_are_needed():
