@@ -2,7 +2,6 @@
 
 import os
 import signal
-from contextlib import ExitStack
 from pathlib import Path
 
 import dask
@@ -12,7 +11,7 @@ from distributed.system import MEMORY_LIMIT
 from riskpipe.clusters.catalogue import CLUSTERS
 from riskpipe.clusters.kind import ClusterRequest
 from riskpipe.clusters.local import Local, local
-from riskpipe.clusters.settings import ENVIRONMENT, SETTINGS, settings_of_all
+from riskpipe.clusters.settings import ENVIRONMENT, SETTINGS
 from riskpipe.clusters.versions import check_versions
 from riskpipe.errors import ClusterError
 
@@ -126,16 +125,3 @@ def test_shards_share_the_memory():
     with Local().open(ClusterRequest(workers=4, shard=3, shards=4)) as client:
         (limit,) = client.run(lambda dask_worker: dask_worker.memory_manager.memory_limit).values()
     assert limit == MEMORY_LIMIT // 4
-
-
-def test_settings_of_all_outlast_the_clusters_within():
-    key = "distributed.comm.timeouts.connect"
-    before = dask.config.get(key)
-    with settings_of_all():
-        first, second = ExitStack(), ExitStack()
-        first.enter_context(dask.config.set(SETTINGS))
-        second.enter_context(dask.config.set(SETTINGS))
-        for cluster in (first, second):
-            cluster.close()
-            assert dask.config.get(key) == SETTINGS[key]
-    assert dask.config.get(key) == before
