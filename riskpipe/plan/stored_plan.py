@@ -141,7 +141,7 @@ class StoredPlan:
         :raises IndexError: a position that the plan has not.
         """
         if len(indices) and not 0 <= int(indices[0]) <= int(indices[-1]) < len(self):
-            raise IndexError(f"blocks {indices[0]} to {indices[-1]} of {len(self)}")
+            raise IndexError(f"block {indices[-1] if indices[0] >= 0 else indices[0]} of {len(self)}")
         groups = np.searchsorted(self._row_groups, indices, side="right") - 1
         for group in np.unique(groups):
             if self._read is None or self._read[0] != group:
