@@ -29,7 +29,7 @@ EVIDENCE = Evidence(
     ],
 )
 def test_workers_that_wait(tmp_path: Path, blocks: int, shards: int, key: str, words: str) -> None:
-    settings = settings_of(tmp_path, f"cluster.shards={shards}")
+    settings = settings_of(tmp_path, "cluster.workers=3", f"cluster.shards={shards}")
     found = bottleneck(WAITING, replace(EVIDENCE, blocks=blocks), settings)
     assert (found.kind, found.key, found.share) == ("queueing", key, 0.5)
     assert words in found.sentence
