@@ -11,7 +11,7 @@ import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import UTC, datetime
 from multiprocessing.connection import Connection
 from typing import Any
@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from riskpipe.dataclass import dataclass
 from riskpipe.errors import ClusterError, LeaseError, RiskpipeError
 from riskpipe.execute.drive import DriveResult, DriveState
 from riskpipe.execute.events import CancelledTask, Event, Failed, Finished, SplitInto, Withdrawn
@@ -140,7 +141,7 @@ class _Hand:
         return found
 
 
-@dataclass(kw_only=True)
+@dataclass
 class ShardSession(Session):
     """What a shard's driver does of a session: blocks, and sums of those that are neighbours.
 
@@ -148,9 +149,9 @@ class ShardSession(Session):
     :ivar open: tasks that its drive has taken and that have not ended.
     """
 
-    dealt_plan: DealtPlan
-    line: Line
-    shard: int
+    dealt_plan: DealtPlan = field(kw_only=True)
+    line: Line = field(kw_only=True)
+    shard: int = field(kw_only=True)
     hand: _Hand = field(init=False)
     mine: NDArray[np.bool_] = field(init=False)
     open: int = 0

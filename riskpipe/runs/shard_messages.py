@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from riskpipe.clusters.kind import ClusterRequest
 from riskpipe.config import Settings
+from riskpipe.dataclass import dataclass
 
 
 @dataclass(frozen=True)
