@@ -38,7 +38,7 @@ def test_compiling_is_no_pace() -> None:
 
 def test_products_that_have_their_kernels_are_counted_of_those_that_are_left() -> None:
     pace = Pace()
-    pace.begin([block(0, product="swap"), block(1, product="bond"), block(2, product="bond")])
+    pace.begin(3.0, {"swap", "bond"})
     assert pace.compiling() is None
     pace.finished(block(1, product="bond"), "w", seconds=20.5, compile_seconds=20.0)
     assert pace.compiling() == (1, 2)
