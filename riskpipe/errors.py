@@ -21,10 +21,9 @@ import errno
 import re
 import signal
 import threading
+from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import ClassVar, Self
-
-from riskpipe.dataclass import dataclass
 
 MESSAGE_CHARACTERS = 2_000
 # Neither tables nor terminals take them as they are: controls (tab and newline aside), halves of surrogate pairs.

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from dataclasses import field
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from riskpipe.dataclass import dataclass
 from riskpipe.errors import UsageError, described, is_interrupt
 
 if TYPE_CHECKING:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import ClassVar
 
 import pyarrow as pa
 
 from riskpipe.analyses.risk_terms import RiskTerms
-from riskpipe.dataclass import dataclass
 from riskpipe.errors import StorageError
 from riskpipe.market.model import MarketModel
 from riskpipe.market.scenarios import ScenarioSet

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from itertools import chain, islice
 from typing import Any
@@ -15,7 +16,6 @@ import pyarrow.compute as pc
 from riskpipe.analyses.analysis import Analysis, Day
 from riskpipe.analyses.explained_trades import SENSITIVITY, TOTAL, TRANSLATION
 from riskpipe.arrays import FloatArray
-from riskpipe.dataclass import dataclass
 from riskpipe.market.factors import RISK_CLASSES
 from riskpipe.measures.backtest_statistics import (
     christoffersen_p,

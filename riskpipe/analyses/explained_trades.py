@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -11,7 +12,6 @@ from numpy.typing import NDArray
 
 from riskpipe.analyses.analysis import Day
 from riskpipe.arrays import FloatArray
-from riskpipe.dataclass import dataclass
 from riskpipe.errors import InputError
 from riskpipe.market.explain_steps import CARRY, ROLL_DOWN
 from riskpipe.market.factors import RISK_CLASSES

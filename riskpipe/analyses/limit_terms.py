@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Literal, get_args
-
-from riskpipe.dataclass import dataclass
 
 Direction = Literal["upper", "lower", "absolute"]
 DIRECTIONS: tuple[str, ...] = get_args(Direction)

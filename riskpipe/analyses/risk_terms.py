@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Literal
 
 from riskpipe.analyses.limit_terms import Limit
-from riskpipe.dataclass import dataclass
 from riskpipe.market.factors import RiskClass
 from riskpipe.measures.measure_names import PNL_SETS, WHOLE_RISK
 from riskpipe.measures.tail_definition import TailDefinition, scenarios_needed

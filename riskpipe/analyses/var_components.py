@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -11,7 +12,6 @@ import pyarrow as pa
 from riskpipe.analyses.analysis import Analysis, Day
 from riskpipe.analyses.book_vectors import HISTORICAL, BookVectors
 from riskpipe.arrays import FloatArray
-from riskpipe.dataclass import dataclass
 from riskpipe.measures.tail_definition import TailDefinition, scenarios_needed
 from riskpipe.measures.tail_risk import tail_figures, tail_weights
 from riskpipe.store.layout import TRADE_COMPONENTS

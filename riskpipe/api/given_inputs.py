@@ -7,6 +7,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,6 @@ import pyarrow.compute as pc
 import yaml
 
 from riskpipe.config import Settings, load_settings
-from riskpipe.dataclass import dataclass
 from riskpipe.errors import UsageError
 from riskpipe.store.filesystem import Store
 from riskpipe.store.location import open_store

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import shlex
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from riskpipe.cli.messages import LogFormat, Messages
 from riskpipe.cli.streams import write
-from riskpipe.dataclass import dataclass
 
 if TYPE_CHECKING:
     from riskpipe.config import Resolution, Settings

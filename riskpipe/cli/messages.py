@@ -9,10 +9,9 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-
-from riskpipe.dataclass import dataclass
 
 
 class LogFormat(StrEnum):

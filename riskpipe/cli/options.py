@@ -8,6 +8,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import FrameType
 from typing import Annotated, Any, Concatenate, ParamSpec
 
@@ -19,7 +20,6 @@ from riskpipe.cli.invocation import Invocation
 from riskpipe.cli.messages import LogFormat, captured
 from riskpipe.cli.outcome import report
 from riskpipe.cli.streams import reserved
-from riskpipe.dataclass import dataclass
 from riskpipe.errors import ExitCode, Interrupt
 
 P = ParamSpec("P")

@@ -7,6 +7,7 @@ import time
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -15,7 +16,6 @@ from pydantic import Field
 from riskpipe.clusters.kind import ClusterKind, ClusterRequest
 from riskpipe.clusters.settings import SETTINGS
 from riskpipe.clusters.versions import check_versions
-from riskpipe.dataclass import dataclass
 from riskpipe.errors import ClusterError, UsageError
 
 if TYPE_CHECKING:

@@ -6,13 +6,12 @@ import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
 from riskpipe.clusters.findings import Finding
-from riskpipe.dataclass import dataclass
 
 if TYPE_CHECKING:
     from distributed import Client

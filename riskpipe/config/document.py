@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import field
+from dataclasses import dataclass, field
 
 import yaml
-
-from riskpipe.dataclass import dataclass
 
 Path = tuple[str | int, ...]
 

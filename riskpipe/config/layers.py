@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from riskpipe.config import keys
 from riskpipe.config.document import Document, Place, parse_value
-from riskpipe.dataclass import dataclass
 
 PREFIX = "RISKPIPE_"
 # Read elsewhere, and not settings.

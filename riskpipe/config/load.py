@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path as FilePath
 from typing import Any
@@ -19,7 +20,6 @@ from riskpipe.config.layers import Layers, Override, stack
 from riskpipe.config.models import CLUSTER_SECTION, INPUT_PLACES, Settings
 from riskpipe.config.placeholders import fault_of, filled, named
 from riskpipe.config.values import RELATIVE_DAYS, repeated
-from riskpipe.dataclass import dataclass
 from riskpipe.errors import ConfigurationError
 from riskpipe.market.calendar_names import A_CALENDAR, is_calendar, is_calendar_column, with_own
 from riskpipe.measures.measure_names import CROSS_GAMMA, EXPLAIN, PNL_SETS, SIMULATED, WHOLE_RISK

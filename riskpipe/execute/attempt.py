@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pickle
 import traceback
+from dataclasses import dataclass
 
-from riskpipe.dataclass import dataclass
 from riskpipe.errors import Reason, RiskpipeError, StorageError, described, is_interrupt, out_of_memory
 from riskpipe.execute.executor import Function
 from riskpipe.execute.task import Done, Raised, Task

@@ -18,13 +18,12 @@ import time
 import uuid
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent import futures
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
 from distributed import Client, Future, KilledWorker
 from distributed.client import CancelledError
 
-from riskpipe.dataclass import dataclass
 from riskpipe.errors import ClusterError
 from riskpipe.execute.attempt import Reply, refusal
 from riskpipe.execute.batches import batch_size, in_batches

@@ -8,11 +8,10 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Protocol
 
-from riskpipe.dataclass import dataclass
 from riskpipe.errors import ClusterError, Reason
 from riskpipe.execute.events import (
     CancelledTask,

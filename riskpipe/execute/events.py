@@ -14,7 +14,8 @@ not been taken; the parts of a SplitInto are tasks of their own, with endings of
 
 from __future__ import annotations
 
-from riskpipe.dataclass import dataclass
+from dataclasses import dataclass
+
 from riskpipe.errors import Reason
 from riskpipe.execute.task import Done, Mishap, Overdue, Task
 

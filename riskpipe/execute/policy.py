@@ -10,9 +10,9 @@ worker lost       retry; a task that was alone on two workers that died is split
 from __future__ import annotations
 
 import zlib
+from dataclasses import dataclass
 from typing import Literal
 
-from riskpipe.dataclass import dataclass
 from riskpipe.errors import Reason
 from riskpipe.execute.task import Kind, Lost, Mishap, Raised, Task, TimedOut, kind_of
 

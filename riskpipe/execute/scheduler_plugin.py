@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Hashable, Iterable
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
 from distributed.core import Status
@@ -18,7 +18,6 @@ from distributed.scheduler import heartbeat_interval
 from distributed.utils import wait_for
 from tornado.ioloop import PeriodicCallback
 
-from riskpipe.dataclass import dataclass
 from riskpipe.execute.liveness import LOOK_SECONDS, LivenessMonitor
 from riskpipe.execute.task import Task
 from riskpipe.execute.topics import replies, verdicts

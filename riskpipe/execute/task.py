@@ -9,11 +9,10 @@ block of the plan), never data: it crosses the scheduler with every attempt.
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from riskpipe.dataclass import dataclass
 from riskpipe.errors import Reason
 
 TaskId = tuple[str, str, int]

@@ -12,9 +12,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from enum import StrEnum
 
-from riskpipe.dataclass import dataclass
 from riskpipe.execute.task import Task, TaskId
 
 POLL_SECONDS = 0.1

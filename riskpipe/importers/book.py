@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any, Final
@@ -12,7 +12,6 @@ from typing import Any, Final
 import pyarrow as pa
 import yaml
 
-from riskpipe.dataclass import dataclass
 from riskpipe.errors import UsageError
 from riskpipe.importers.import_report import Report
 from riskpipe.market.dates import FOOTER_KEY

@@ -6,11 +6,11 @@ import csv
 import json
 import re
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
-from riskpipe.dataclass import dataclass
 from riskpipe.errors import InputError, UsageError
 from riskpipe.importers.book import Book, Row, Values
 from riskpipe.importers.import_report import LeftOutError, Report

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import astuple, fields
+from dataclasses import astuple, dataclass, fields
 from enum import StrEnum
 
 import pyarrow as pa
-
-from riskpipe.dataclass import dataclass
 
 
 class Treatment(StrEnum):

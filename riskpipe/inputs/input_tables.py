@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from riskpipe.config.models import Inputs as InputSettings
-from riskpipe.dataclass import dataclass
 from riskpipe.errors import Level, StorageError
 from riskpipe.market.dates import AS_OF_COLUMNS, MARKET_COLUMNS, DateSource
 from riskpipe.market.history_source import HISTORY_SCHEMA

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, TypeVar
 
 from riskpipe.config import Settings
-from riskpipe.dataclass import dataclass
 from riskpipe.errors import Level
 from riskpipe.inputs.input_tables import read_input
 from riskpipe.market.conventions import Conventions

@@ -6,6 +6,7 @@ import difflib
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import ClassVar
 
@@ -14,7 +15,6 @@ import pyarrow as pa
 from riskpipe import __version__
 from riskpipe.analyses.limit_terms import Limit
 from riskpipe.config import Settings
-from riskpipe.dataclass import dataclass
 from riskpipe.errors import Level, StorageError
 from riskpipe.inputs.calendar_input import calendar_locations, open_calendars
 from riskpipe.inputs.input_tables import table_sha256, unknown_column_faults

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
-from riskpipe.dataclass import dataclass
 from riskpipe.market.derived import Derivative
 from riskpipe.market.left_out import LeftOut
 from riskpipe.market.model import MarketModel

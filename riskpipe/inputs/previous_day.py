@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 from riskpipe.config import Settings
-from riskpipe.dataclass import dataclass
 from riskpipe.errors import Level, StorageError
 from riskpipe.inputs.inspection import Inspection
 from riskpipe.market.snapshot import MarketSnapshot

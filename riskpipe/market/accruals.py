@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from riskpipe.arrays import FloatArray
-from riskpipe.dataclass import dataclass
 from riskpipe.market.daycounts import CouponPeriods, asks_for_coupons, year_fraction
 from riskpipe.market.labels import Labels
 from riskpipe.market.schedule_terms import Adjustment, Days, Rolls

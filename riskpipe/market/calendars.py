@@ -8,13 +8,13 @@ of these years.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from riskpipe.dataclass import dataclass
 from riskpipe.kernels.arguments import BusinessTable
 from riskpipe.kernels.business_days import FOLLOWING, MODIFIED_FOLLOWING, PRECEDING, roll, step
 from riskpipe.market.calendar_names import is_calendar, unknown_calendar

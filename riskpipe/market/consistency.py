@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from decimal import Decimal
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-from riskpipe.dataclass import dataclass
 from riskpipe.errors import Level
 from riskpipe.market.factors import (
     CARRY_KINDS,

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from riskpipe.dataclass import dataclass
 from riskpipe.market.calendar_names import with_own
 
 OVERNIGHT: Final = "1D"

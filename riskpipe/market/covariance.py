@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
-from riskpipe.dataclass import dataclass
 from riskpipe.errors import Level
 from riskpipe.kernels.dense import orthonormalise, product
 from riskpipe.kernels.sobol import DIRECTIONS, sobol_points, to_normal

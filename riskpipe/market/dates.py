@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from riskpipe.dataclass import dataclass
 from riskpipe.errors import Level
 from riskpipe.market.calendars import add_business_days
 from riskpipe.market.factors import MarketFault, date_of, days_of, fault

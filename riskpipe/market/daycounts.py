@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
-from riskpipe.dataclass import dataclass
 from riskpipe.kernels import year_fractions as kernels
 from riskpipe.market.calendars import count_business_days
 from riskpipe.market.date_rules import COUPON_DAY_COUNTS

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from statistics import NormalDist
-
-from riskpipe.dataclass import dataclass
 
 CALL, PUT = 1, -1
 DELTA_NEUTRAL, FORWARD, SPOT = "delta_neutral", "forward", "spot"

@@ -8,6 +8,7 @@ scenario that moves an input of a derived point moves the point, to first order 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -16,7 +17,6 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
-from riskpipe.dataclass import dataclass
 from riskpipe.market.conventions import Conventions
 from riskpipe.market.factors import MarketFault
 from riskpipe.market.point_table import MARKET_SCHEMA

@@ -6,13 +6,12 @@ import calendar
 import math
 import re
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from difflib import get_close_matches
 from functools import lru_cache
 from typing import Literal, get_args
 
-from riskpipe.dataclass import dataclass
 from riskpipe.errors import Level
 
 Return = Literal["absolute", "relative", "log"]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from riskpipe.dataclass import dataclass
 from riskpipe.market.factors import is_pair
 from riskpipe.market.nodes import FxNodes
 from riskpipe.market.snapshot import MarketSnapshot

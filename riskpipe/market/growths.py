@@ -7,13 +7,13 @@ Wednesday, which is for a day, counts for the three of a weekend, and the produc
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
-from riskpipe.dataclass import dataclass
 from riskpipe.kernels.compounding import daily_growths, distinct_ratios, ratios
 from riskpipe.market.labels import Labels
 from riskpipe.market.nodes import DiscountNodes

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from riskpipe.dataclass import dataclass
 from riskpipe.errors import Level
 from riskpipe.market.factors import SAMPLE_SIZE, MarketFault, date_of
 from riskpipe.store.columns import Unread

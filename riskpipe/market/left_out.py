@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pyarrow as pa
 
-from riskpipe.dataclass import dataclass
 from riskpipe.market.factors import KINDS
 
 

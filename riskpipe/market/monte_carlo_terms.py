@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
-
-from riskpipe.dataclass import dataclass
 
 Copula = Literal["normal", "t"]
 

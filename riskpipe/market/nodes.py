@@ -6,11 +6,12 @@ element the same to the last bit whatever other nodes and scenarios are in the c
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
-from riskpipe.dataclass import dataclass
 from riskpipe.kernels import discount as kernels
 from riskpipe.kernels import payouts
 from riskpipe.kernels.arguments import CubeVariances, Variances

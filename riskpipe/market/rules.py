@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
-from riskpipe.dataclass import dataclass
 from riskpipe.errors import Level
 from riskpipe.market.factors import MarketFault
 from riskpipe.market.points import Points

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
-from riskpipe.dataclass import dataclass
 from riskpipe.kernels.rolled_dates import NO_DAY
 from riskpipe.market.calendars import add_business_days, adjust
 from riskpipe.market.labels import Labels

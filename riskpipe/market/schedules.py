@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from riskpipe.dataclass import dataclass
 from riskpipe.kernels.periods import FRONT_STUB, join_periods, step_dates, step_range, whole_periods
 from riskpipe.market.calendars import adjust
 from riskpipe.market.date_rules import FREQUENCIES, FREQUENCY_DAYS, FREQUENCY_MONTHS

@@ -7,11 +7,11 @@ strike).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from riskpipe.arrays import FloatArray
-from riskpipe.dataclass import dataclass
 from riskpipe.market.delta import DeltaConvention, NoStrikeError, Underlying
 from riskpipe.market.pillars import BadSmileError, Quote, pillar_strikes, pillars_of
 from riskpipe.market.strangle import MarketStrangles

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -11,7 +12,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from riskpipe.dataclass import dataclass
 from riskpipe.errors import InputError, Level, StorageError
 from riskpipe.market.checks import canonical_table, check_market_table
 from riskpipe.market.factors import NO_DATE, Kind, MarketFault, kind_of, pillar_days

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
 
 from riskpipe.arrays import FloatArray
-from riskpipe.dataclass import dataclass
 from riskpipe.market.delta import CALL, PUT, DeltaConvention, Underlying, strike_of
 from riskpipe.market.pillars import BadSmileError, Pillar, Quote, pillar_strikes
 from riskpipe.market.strike_interpolation import strike_weights

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from itertools import groupby
 
 import numpy as np
@@ -10,7 +10,6 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
-from riskpipe.dataclass import dataclass
 from riskpipe.market.conventions import Conventions
 from riskpipe.market.curves import DAYS_A_YEAR, linear_position
 from riskpipe.market.factors import DELTA_TYPES, KINDS, NO_DATE, SMILE, SPREAD_TYPES

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 
-from riskpipe.dataclass import dataclass
 from riskpipe.market.scenarios import ScenarioSet
 from riskpipe.market.snapshot import MarketFault
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 
 from riskpipe.arrays import FloatArray
-from riskpipe.dataclass import dataclass
 
 _STEPS = 200
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from riskpipe.dataclass import dataclass
 from riskpipe.market.factors import RISK_CLASSES
 from riskpipe.measures.measure_names import CROSS, PNL_SETS, WHOLE_RISK
 

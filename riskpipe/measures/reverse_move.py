@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
-from riskpipe.dataclass import dataclass
 from riskpipe.kernels.tiles import exponentials, logarithms
 from riskpipe.market.covariance import COMPONENTS
 from riskpipe.market.covariance_directions import PAIRS, STEP, directions_of

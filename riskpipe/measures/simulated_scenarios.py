@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
 
-from riskpipe.dataclass import dataclass
 from riskpipe.errors import Level
 from riskpipe.market.covariance import Covariance
 from riskpipe.market.covariance_directions import delta_gamma_columns

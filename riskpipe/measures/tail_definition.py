@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Literal
 
-from riskpipe.dataclass import dataclass
 from riskpipe.measures.measure_names import NESTED, WHOLE_RISK
 
 Kind = Literal["var", "es"]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
-from riskpipe.dataclass import dataclass
 from riskpipe.measures.order_statistics import harrell_davis_weights, quantile_ranks
 from riskpipe.measures.tail import rank, shortfall_of
 from riskpipe.measures.tail_definition import TailDefinition

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, field
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
-from riskpipe.dataclass import dataclass
 from riskpipe.errors import ExitCode
 
 SUMMARY_VERSION = 1

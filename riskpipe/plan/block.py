@@ -5,11 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from enum import IntEnum
 from typing import Any
-
-from riskpipe.dataclass import dataclass
 
 BLOCK_ID_LENGTH = 24
 

@@ -8,13 +8,12 @@ its blocks took in earlier runs over what was projected for them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
-from riskpipe.dataclass import dataclass
 from riskpipe.kernels.sums import BYTES_A_SUM
 
 SECONDS_PER_UNIT = 1.2e-8

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from riskpipe.dataclass import dataclass
 from riskpipe.market.model import MarketModel
 from riskpipe.products.base import Product
 from riskpipe.products.dependencies import Dependencies, dependencies

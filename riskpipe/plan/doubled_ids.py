@@ -7,12 +7,12 @@ looked at together, one partition by itself. Ids themselves are read of the few 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from riskpipe.dataclass import dataclass
 from riskpipe.plan.piece_files import Digests, PieceFiles
 from riskpipe.plan.portfolio_pieces import Mapper
 from riskpipe.products.validation import read_trade_ids

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from riskpipe.dataclass import dataclass
+from dataclasses import dataclass
+
 from riskpipe.errors import Level
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
-from riskpipe.dataclass import dataclass
 from riskpipe.plan.block import digest_id
 from riskpipe.plan.costs import SECONDS_PER_BLOCK, block_bytes
 from riskpipe.plan.partition import Limits, ScenarioRange

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from riskpipe.dataclass import dataclass
 from riskpipe.store.portfolio import TradeFile
 
 PIECE_ROWS = 262_144

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
-from riskpipe.dataclass import dataclass
 from riskpipe.plan.costs import SECONDS_PER_FILE
 from riskpipe.plan.partition import Limits, cut_trades
 from riskpipe.plan.piece_files import SurveyedRows

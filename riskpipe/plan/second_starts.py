@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 
-from riskpipe.dataclass import dataclass
 from riskpipe.store.records import BlockDone, BlockFailed, BlockStartedAgain, Record, SessionStarted
 
 

@@ -6,12 +6,12 @@ import difflib
 import fnmatch
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from unicodedata import normalize
 
 import numpy as np
 from numpy.typing import NDArray
 
-from riskpipe.dataclass import dataclass
 from riskpipe.errors import UsageError
 from riskpipe.market.labels import Labels
 from riskpipe.products.books import normal_book

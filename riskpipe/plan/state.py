@@ -6,7 +6,7 @@ For a plan of n blocks the state is a few arrays of n; only blocks that were spl
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -15,7 +15,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from riskpipe.dataclass import dataclass
 from riskpipe.errors import Failure, Reason
 from riskpipe.plan.accounting import Counts
 from riskpipe.plan.block import Block, BlockState

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
-from riskpipe.dataclass import dataclass
 from riskpipe.errors import Level, Reason, StorageError, described, is_interrupt, printable
 from riskpipe.market.model import MarketModel
 from riskpipe.market.ranges import Ranges

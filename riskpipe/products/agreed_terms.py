@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from riskpipe.dataclass import dataclass
 from riskpipe.kernels.hashing import hash_strings
 from riskpipe.products.base import COMMON_COLUMNS, Product
 from riskpipe.products.trades import Trades

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
-from riskpipe.dataclass import dataclass
 from riskpipe.kernels.american import american_options
 from riskpipe.kernels.arguments import Expansions, NodeValues, Vanillas, Variances
 from riskpipe.kernels.collocation import Scheme, collocation

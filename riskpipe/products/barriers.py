@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
-from riskpipe.dataclass import dataclass
 from riskpipe.kernels.arguments import Barriers
 from riskpipe.kernels.barrier import barrier_options
 from riskpipe.kernels.dividend_barrier import barriers_with_dividends

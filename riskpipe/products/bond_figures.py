@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from riskpipe.arrays import FloatArray
-from riskpipe.dataclass import dataclass
 from riskpipe.kernels.yields import rates_of_prices, times_from
 from riskpipe.market.model import MarketModel
 from riskpipe.market.schedules import lengths_of

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from riskpipe.dataclass import dataclass
 from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
 from riskpipe.products.bond_flows import BondFlows

@@ -8,11 +8,12 @@ K of s is known.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
-from riskpipe.dataclass import dataclass
 from riskpipe.market.growths import joined
 from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel

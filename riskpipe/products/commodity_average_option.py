@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
-from riskpipe.dataclass import dataclass
 from riskpipe.kernels.arguments import AveragedContracts, AveragedLegs, AverageOptions
 from riskpipe.kernels.averages import average_options
 from riskpipe.market.conventions import Conventions

@@ -9,14 +9,13 @@ Source: Brigo and Mercurio, Interest Rate Models (2nd edition, 2006), section 1.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
-from riskpipe.dataclass import dataclass
 from riskpipe.market.growths import CurveNodes, Request
 from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel

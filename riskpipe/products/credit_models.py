@@ -5,12 +5,11 @@ Midpoint: a default is half way through its period. ISDA: exact integrals betwee
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from riskpipe.arrays import FloatArray
-from riskpipe.dataclass import dataclass
 from riskpipe.market.daycounts import year_fraction
 from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel

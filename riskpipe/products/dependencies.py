@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from riskpipe.dataclass import dataclass
 from riskpipe.errors import Level, Reason
 from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
-from riskpipe.dataclass import dataclass
 from riskpipe.kernels.arguments import NodeValues
 from riskpipe.kernels.asian import asian_options, escrowed_fixings, shares
 from riskpipe.market.labels import Labels

@@ -3,11 +3,12 @@ or nothing; for those on swaps see `riskpipe.products.cash_settlement`."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
-from riskpipe.dataclass import dataclass
 from riskpipe.errors import Reason
 from riskpipe.market.factors import date_of
 from riskpipe.market.model import MarketModel

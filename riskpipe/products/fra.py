@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
-from riskpipe.dataclass import dataclass
 from riskpipe.kernels.forwards import forward_rate_agreements
 from riskpipe.market.conventions import Conventions
 from riskpipe.market.daycounts import year_fraction

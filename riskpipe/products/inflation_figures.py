@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
 import numpy as np
 
 from riskpipe.arrays import FloatArray
-from riskpipe.dataclass import dataclass
 from riskpipe.products.bond_figures import BondFigures
 
 REAL_FIGURES: Final = ("accrued", "clean_price", "dirty_price", "yield", "modified_duration")

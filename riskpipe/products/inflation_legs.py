@@ -8,14 +8,13 @@ YoYInflationCoupon and CPICoupon.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
-from riskpipe.dataclass import dataclass
 from riskpipe.kernels import inflation as kernels
 from riskpipe.kernels.arguments import IndexLevels
 from riskpipe.kernels.legs import mark_nodes

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
-from riskpipe.dataclass import dataclass
 from riskpipe.kernels.inflation import growths, inflation_payments
 from riskpipe.market.conventions import Conventions
 from riskpipe.market.daycounts import year_fraction

@@ -7,13 +7,12 @@ whatever a product keeps can be shown under the names that its code has for it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import is_dataclass
+from dataclasses import dataclass, is_dataclass
 from typing import Any
 
 import numpy as np
 
 from riskpipe.arrays import FloatArray
-from riskpipe.dataclass import dataclass
 from riskpipe.market.nodes import CubeNodes, DatedNodes, VarianceNodes
 from riskpipe.products.shared_nodes import TradeNodes
 

@@ -5,12 +5,12 @@ The columns are optional, and the same for all products; where a trade has two l
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from riskpipe.dataclass import dataclass
 from riskpipe.market.accruals import Accrual
 from riskpipe.market.calendars import adjust
 from riskpipe.market.date_rules import CONVENTIONS

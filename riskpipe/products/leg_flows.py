@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
-from riskpipe.dataclass import dataclass
 from riskpipe.market.model import MarketModel
 from riskpipe.market.schedules import Schedule
 from riskpipe.products.coupon_options import CouponOptions, coupon_options, has_options

@@ -6,13 +6,13 @@ user's guide to SOFR (2021), sections on payment structures.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
-from riskpipe.dataclass import dataclass
 from riskpipe.kernels.compounding import observed_growth
 from riskpipe.market.calendars import BusinessDays, add_business_days, business_days
 from riskpipe.market.conventions import Conventions

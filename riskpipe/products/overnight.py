@@ -7,11 +7,12 @@ observation period).
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
-from riskpipe.dataclass import dataclass
 from riskpipe.kernels.compounding import compounded_growth
 from riskpipe.market.calendars import BusinessDays, Calendar, add_business_days, adjust, business_days, without
 from riskpipe.market.daycounts import year_fraction

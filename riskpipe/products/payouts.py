@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
-from riskpipe.dataclass import dataclass
 from riskpipe.kernels.arguments import Escrows, Payouts
 from riskpipe.market.factors import DIVIDENDS
 from riskpipe.market.labels import Labels

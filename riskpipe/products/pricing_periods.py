@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
-from riskpipe.dataclass import dataclass
 from riskpipe.market.calendar_names import A_CALENDAR, is_calendar
 from riskpipe.market.calendars import add_business_days, business_days
 from riskpipe.market.date_rules import FREQUENCIES

@@ -11,13 +11,12 @@ section 4.2 (mark-to-market cross-currency swaps).
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
-from riskpipe.dataclass import dataclass
 from riskpipe.errors import Reason
 from riskpipe.kernels import legs as kernels
 from riskpipe.market.factors import date_of

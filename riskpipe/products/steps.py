@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from riskpipe.arrays import FloatArray
-from riskpipe.dataclass import dataclass
 from riskpipe.market.schedules import Schedule
 from riskpipe.products.base import Column, NumberRule, RowFaults
 from riskpipe.products.flows import Days, Integers

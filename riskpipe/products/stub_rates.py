@@ -6,14 +6,13 @@ Source: 2006 ISDA Definitions, section 8.3 (linear interpolation).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
-from riskpipe.dataclass import dataclass
 from riskpipe.kernels.periods import BACK_STUB, FRONT_STUB
 from riskpipe.market.conventions import OVERNIGHT, Conventions
 from riskpipe.market.growths import Grown, Request, joined

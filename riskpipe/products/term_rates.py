@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
-from riskpipe.dataclass import dataclass
 from riskpipe.kernels.periods import later_by_months
 from riskpipe.market.calendars import add_business_days, adjust, is_business_day
 from riskpipe.market.conventions import OVERNIGHT, Conventions

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 
 from riskpipe.config import Settings
-from riskpipe.dataclass import dataclass
 
 LEAST_SHARE = 0.10
 """Of all worker seconds, that something other than pricing must take to be named."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from riskpipe.dataclass import dataclass
 from riskpipe.errors import UsageError
 from riskpipe.results.find import Results, find_results
 from riskpipe.store.filesystem import Store

@@ -4,6 +4,7 @@ from."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 from inspect import getdoc
 from typing import Any
@@ -11,7 +12,6 @@ from typing import Any
 import numpy as np
 import pyarrow.compute as pc
 
-from riskpipe.dataclass import dataclass
 from riskpipe.measures.families import Bumps
 from riskpipe.products.dependencies import dependencies
 from riskpipe.results.find import Results

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -11,7 +12,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from riskpipe.analyses.catalogue import ANALYSES
-from riskpipe.dataclass import dataclass
 from riskpipe.errors import UsageError
 from riskpipe.runs.aggregate import aggregates
 from riskpipe.runs.book_totals import BookTotals

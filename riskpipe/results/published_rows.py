@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
 import pyarrow as pa
@@ -13,7 +13,6 @@ import pyarrow.compute as pc
 from riskpipe.analyses.analysis import Analysis, Day
 from riskpipe.analyses.catalogue import ANALYSES
 from riskpipe.analyses.risk_terms import RiskTerms
-from riskpipe.dataclass import dataclass
 from riskpipe.errors import RiskpipeError, UsageError
 from riskpipe.measures.pnl_sets import pnl_sets
 from riskpipe.results.find import summed_files

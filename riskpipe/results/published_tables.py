@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 import pyarrow as pa
 
-from riskpipe.dataclass import dataclass
 from riskpipe.errors import UsageError
 from riskpipe.store.filesystem import Store
 from riskpipe.store.local_files import CACHE_BYTES, local_file

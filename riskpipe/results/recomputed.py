@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from riskpipe.dataclass import dataclass
 from riskpipe.measures.pnl_sets import pnl_sets
 from riskpipe.measures.summed_columns import Summed
 from riskpipe.measures.tail_definition import TailDefinition

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from riskpipe.dataclass import dataclass
 from riskpipe.measures.measure_names import PNL_SETS, WHOLE_RISK
 from riskpipe.results.find import Results
 from riskpipe.store.parquet import open_parquet

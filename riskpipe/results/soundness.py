@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from riskpipe.dataclass import dataclass
 from riskpipe.errors import StorageError
 from riskpipe.store.checksums import content_sha256
 from riskpipe.store.filesystem import MissingFileError, Store

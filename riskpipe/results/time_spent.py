@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
 from riskpipe.config import Settings
-from riskpipe.dataclass import dataclass
 from riskpipe.results.bottleneck import Bottleneck, Evidence, Parts, bottleneck
 from riskpipe.results.busy_time import BusyTime
 from riskpipe.results.quantile_sketch import QuantileSketches

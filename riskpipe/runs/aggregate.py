@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
-from riskpipe.dataclass import dataclass
 from riskpipe.market.factors import RISK_CLASSES
 from riskpipe.market.scenarios import ScenarioSet
 from riskpipe.measures.measure_names import CROSS, EXPLAIN, NESTED, PNL_SETS, SIMULATED, WHOLE_RISK

@@ -8,12 +8,12 @@ from __future__ import annotations
 import mmap
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
-from riskpipe.dataclass import dataclass
 from riskpipe.kernels.sums import to_floats
 from riskpipe.market.scenarios import ScenarioSet
 from riskpipe.measures.pnl_sets import pnl_set, pnl_sets

@@ -7,12 +7,11 @@ that are open are few: a book's path begins with the path of each.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from riskpipe.dataclass import dataclass
 from riskpipe.measures.summed_columns import Summed
 from riskpipe.valuation.book_sums import BookSums, SumKey, Sums
 

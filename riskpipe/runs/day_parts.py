@@ -10,11 +10,10 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
-from riskpipe.dataclass import dataclass
 from riskpipe.plan.block import digest_id
 from riskpipe.store.filesystem import Store
 from riskpipe.store.parquet import open_parquet

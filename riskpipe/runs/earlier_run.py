@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -10,7 +11,6 @@ import pyarrow as pa
 import yaml
 
 from riskpipe.config.models import Settings
-from riskpipe.dataclass import dataclass
 from riskpipe.errors import StorageError, UsageError
 from riskpipe.market.scenarios import ScenarioSet
 from riskpipe.market.snapshot import MarketSnapshot

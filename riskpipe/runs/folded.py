@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import field
+from dataclasses import dataclass, field
 
-from riskpipe.dataclass import dataclass
 from riskpipe.plan.state import RunState
 from riskpipe.plan.stored_plan import StoredPlan
 from riskpipe.runs.combined_files import CombinedFiles

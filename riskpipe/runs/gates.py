@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from typing import Any
@@ -14,7 +14,6 @@ import pyarrow.compute as pc
 from riskpipe.analyses.limit_checks import LimitChecks
 from riskpipe.analyses.limit_terms import AGGREGATED_TAILS, FIGURES_OF_THE_TAIL
 from riskpipe.config.gates_section import ChangeGate
-from riskpipe.dataclass import dataclass
 from riskpipe.errors import GateError
 from riskpipe.measures.measure_names import WHOLE_RISK
 from riskpipe.plan.accounting import GateResult

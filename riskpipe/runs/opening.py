@@ -5,13 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 
 from riskpipe.clusters.kind import ClusterRequest
 from riskpipe.config.models import Settings
-from riskpipe.dataclass import dataclass
 from riskpipe.errors import ClusterError, InterruptedRunError
 from riskpipe.execute.executor import Executor, SchedulerLostError
 from riskpipe.execute.signals import StopSignal, stop_on_signals

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import field
+from dataclasses import dataclass, field
 
-from riskpipe.dataclass import dataclass
 from riskpipe.plan.block import Block
 
 

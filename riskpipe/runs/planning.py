@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,6 @@ import pyarrow.compute as pc
 
 from riskpipe import __version__
 from riskpipe.config.models import Settings
-from riskpipe.dataclass import dataclass
 from riskpipe.errors import InputError, Level, StorageError, UsageError
 from riskpipe.inputs.faults import explain, refuse
 from riskpipe.inputs.limit_input import unknown_books

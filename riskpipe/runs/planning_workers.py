@@ -5,12 +5,11 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from riskpipe.clusters.local import Local
 from riskpipe.clusters.process_map import process_map
 from riskpipe.config.models import Settings
-from riskpipe.dataclass import dataclass
 from riskpipe.plan.piece_files import PieceFiles
 from riskpipe.plan.portfolio_pieces import Mapper, in_turn
 from riskpipe.runs.clusters import cluster_request

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from riskpipe.analyses.catalogue import ANALYSES, analyses
-from riskpipe.dataclass import dataclass
 from riskpipe.errors import StorageError, described
 from riskpipe.fault_points import FaultPoint, fault_point
 from riskpipe.measures.pnl_sets import pnl_sets

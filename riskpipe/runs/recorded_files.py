@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
-from riskpipe.dataclass import dataclass
 from riskpipe.store.ledger import session_records
 from riskpipe.store.parquet import ChangedFileError
 from riskpipe.store.records import Record, SessionEnded, SessionStarted

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import yaml
@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from riskpipe import __version__
 from riskpipe.config.dump import resolved_yaml
 from riskpipe.config.models import Settings
-from riskpipe.dataclass import dataclass
 from riskpipe.inputs.opened import OpenedInputs
 from riskpipe.market.factors import KINDS
 from riskpipe.market.model import MarketModel

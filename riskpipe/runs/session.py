@@ -10,13 +10,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
 from riskpipe.config import Settings
-from riskpipe.dataclass import dataclass
 from riskpipe.errors import InfrastructureError, Reason, StorageError
 from riskpipe.execute.drive import DriveResult, Ending, TaskSource, drive
 from riskpipe.execute.events import Event, Failed, Finished, OneOfTwo, Retried, SplitInto, StartedAgain, Submitted

@@ -15,7 +15,7 @@ import signal
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import asdict, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
@@ -23,7 +23,6 @@ from types import TracebackType
 from typing import Any, Self
 
 from riskpipe.clusters.kind import ClusterRequest
-from riskpipe.dataclass import dataclass
 from riskpipe.errors import ClusterError, LeaseError
 from riskpipe.execute.executor import Executor, SchedulerLostError
 from riskpipe.plan.state import Child

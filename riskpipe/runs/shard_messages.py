@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,6 @@ from numpy.typing import NDArray
 
 from riskpipe.clusters.kind import ClusterRequest
 from riskpipe.config import Settings
-from riskpipe.dataclass import dataclass
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 import numpy as np
 import pyarrow as pa
 
-from riskpipe.dataclass import dataclass
 from riskpipe.execute.batches import BATCH_SECONDS
 from riskpipe.measures.summed_columns import Summed
 from riskpipe.measures.tail_definition import TailDefinition, scenarios_needed

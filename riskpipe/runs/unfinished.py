@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterable
+from dataclasses import dataclass
 
-from riskpipe.dataclass import dataclass
 from riskpipe.plan.accounting import RunLifecycle, RunStatus
 from riskpipe.plan.state import RunState
 from riskpipe.runs.deadline import iso

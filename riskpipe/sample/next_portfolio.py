@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,6 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from riskpipe.dataclass import dataclass
 from riskpipe.sample.portfolio_files import added_trades, portfolio_writer
 from riskpipe.sample.pricing import Quotes
 from riskpipe.sample.random_streams import generator

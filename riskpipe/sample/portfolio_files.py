@@ -7,6 +7,7 @@ sorted or held. A row group draws from its own random stream: it depends on the 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,6 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
-from riskpipe.dataclass import dataclass
 from riskpipe.errors import UsageError
 from riskpipe.market.factors import NO_DATE, nearest
 from riskpipe.market.labels import Labels

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
-from riskpipe.dataclass import dataclass
 from riskpipe.sample.market_table import Point
 from riskpipe.sample.trade_terms import Columns, Draw
 from riskpipe.sample.universe import ISSUERS, STOCKS

@@ -6,7 +6,8 @@ Rates are continuously compounded decimals, vols decimals a year.
 
 from __future__ import annotations
 
-from riskpipe.dataclass import dataclass
+from dataclasses import dataclass
+
 from riskpipe.market.conventions import IndexConvention
 
 

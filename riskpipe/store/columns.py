@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime
 import uuid
 from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Literal
 
@@ -15,8 +16,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
-
-from riskpipe.dataclass import dataclass
 
 ColumnKind = Literal["string", "number", "date", "boolean"]
 

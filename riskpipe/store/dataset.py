@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from functools import cached_property
 
 import pyarrow as pa
 
-from riskpipe.dataclass import dataclass
 from riskpipe.errors import StorageError
 from riskpipe.store.checksums import content_sha256
 from riskpipe.store.filesystem import Store

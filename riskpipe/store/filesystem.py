@@ -10,9 +10,9 @@ import uuid
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
 from typing import IO, Any, Protocol, TypeVar
 
-from riskpipe.dataclass import dataclass
 from riskpipe.errors import StorageError
 from riskpipe.store.masking import masked
 from riskpipe.store.object_errors import advice_on

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow.parquet as pq
-
-from riskpipe.dataclass import dataclass
 
 _CHUNK = 8 << 20
 _TAIL_BYTES = 8  # the footer's length and Parquet's four magic bytes

@@ -15,10 +15,9 @@ import stat
 import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-from riskpipe.dataclass import dataclass
 
 #: A directory to keep results in, or `off`.
 VARIABLE = "RISKPIPE_MARKET_CACHE"

@@ -29,11 +29,10 @@ import time
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from types import TracebackType
 
-from riskpipe.dataclass import dataclass
 from riskpipe.errors import LeaseError, StorageError
 from riskpipe.store.filesystem import MissingFileError, Store
 from riskpipe.store.layout import LEASES

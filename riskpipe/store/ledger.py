@@ -21,10 +21,10 @@ import json
 import re
 import secrets
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from riskpipe.dataclass import dataclass
 from riskpipe.errors import StorageError
 from riskpipe.fault_points import FaultPoint, fault_point
 from riskpipe.store.filesystem import Store

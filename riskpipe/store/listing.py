@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from urllib.parse import unquote
 
 import pyarrow as pa
 
-from riskpipe.dataclass import dataclass
 from riskpipe.errors import Level, StorageError
 from riskpipe.store.columns import FROM_PATH
 from riskpipe.store.filesystem import FileEntry, Store, storage_error

@@ -6,12 +6,12 @@ import hashlib
 import os
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import IO, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from riskpipe.dataclass import dataclass
 from riskpipe.errors import Reason, StorageError
 from riskpipe.fault_points import FaultPoint, fault_point
 from riskpipe.store.checksums import hexdigest

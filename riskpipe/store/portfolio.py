@@ -5,13 +5,12 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from riskpipe.dataclass import dataclass
 from riskpipe.errors import InputError, Level, Reason, StorageError
 from riskpipe.store.filesystem import FileEntry, Store
 from riskpipe.store.fingerprints import Span, is_unchanged, take_fingerprints

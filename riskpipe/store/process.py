@@ -5,9 +5,8 @@ from __future__ import annotations
 import getpass
 import os
 import socket
+from dataclasses import dataclass
 from typing import Any
-
-from riskpipe.dataclass import dataclass
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import field, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
 from functools import partial
 from typing import Any, ClassVar, get_args
 
-from riskpipe.dataclass import dataclass
 from riskpipe.store.written_files import Piece, WrittenFile
 
 VERSION = 2

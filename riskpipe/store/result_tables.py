@@ -6,13 +6,13 @@ import itertools
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from riskpipe.dataclass import dataclass
 from riskpipe.errors import RiskpipeError
 from riskpipe.store.filesystem import Store
 from riskpipe.store.parquet import ROW_GROUP_ROWS, ParquetSink, Remnant, atomic_parquet, read_metadata

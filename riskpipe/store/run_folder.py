@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from riskpipe.dataclass import dataclass
 from riskpipe.errors import StorageError
 from riskpipe.store.filesystem import Store, checked_name
 from riskpipe.store.layout import REVALUATIONS, RUNS, TRADE_COMPONENTS, day_name

@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 from types import MappingProxyType
 
 import pyarrow as pa
 
-from riskpipe.dataclass import dataclass
 from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import published_day
 from riskpipe.store.parquet import Remnant, open_parquet

@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 
-from riskpipe.dataclass import dataclass
 from riskpipe.store.filesystem import FileEntry, Store
 from riskpipe.store.layout import PUBLISHED, RUNS
 from riskpipe.store.run_folder import RunFolder

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from riskpipe.dataclass import dataclass
+from dataclasses import dataclass
 
 Key = tuple[str, str]
 """Book and trade_id: the first two columns of the order of every table with a row a trade."""

@@ -7,7 +7,7 @@ time, and the ranges how many books are held in memory.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import field
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -16,7 +16,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from riskpipe.dataclass import dataclass
 from riskpipe.errors import InputError
 from riskpipe.kernels.sums import in_range, zeros
 from riskpipe.store.filesystem import Store

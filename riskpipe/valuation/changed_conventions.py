@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from typing import Any
 
-from riskpipe.dataclass import dataclass
 from riskpipe.market.conventions import Conventions
 from riskpipe.market.snapshot import FactorGroup, MarketSnapshot
 

@@ -8,14 +8,13 @@ numbers of that set are those that the earlier run made.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import field
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
-from riskpipe.dataclass import dataclass
 from riskpipe.market.scenarios import BASE, ScenarioSet
 from riskpipe.market.snapshot import FactorGroup, MarketSnapshot
 from riskpipe.measures.catalogue import known_families

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
-from riskpipe.dataclass import dataclass
 from riskpipe.valuation.bumps import FirstBumps
 from riskpipe.valuation.family_sums import FamilySums
 from riskpipe.valuation.part import Part, Sensitivity

@@ -7,11 +7,12 @@ contribution is subtracted.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from riskpipe.dataclass import dataclass
 from riskpipe.plan.block import Block
 from riskpipe.store.result_tables import write_result_stream
 from riskpipe.store.table_schemas import SCHEMAS

@@ -6,10 +6,11 @@ named anew when the day is put together; the block in the table that names it is
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pyarrow as pa
 
-from riskpipe.dataclass import dataclass
 from riskpipe.plan.block import Block
 from riskpipe.store.filesystem import MissingFileError
 from riskpipe.store.parquet import ChangedFileError, open_parquet, refuse_changed

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from riskpipe.dataclass import dataclass
 from riskpipe.store.parquet import refuse_changed
 from riskpipe.store.sorted_merge import Source
 from riskpipe.store.stage import Added, merge_part, merge_some

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
-from riskpipe.dataclass import dataclass
 from riskpipe.kernels.sums import BYTES_A_SUM, accumulate
 from riskpipe.market.scenarios import BASE
 from riskpipe.measures.catalogue import additive_measures

@@ -5,12 +5,12 @@ are asked again when books' are added up, then take no second pricing of small b
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
-from riskpipe.dataclass import dataclass
 from riskpipe.measures.measure_names import PNL_SETS
 from riskpipe.plan.block import Block
 from riskpipe.products.trades import Trades

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from riskpipe.dataclass import dataclass
 from riskpipe.plan.block import Block
 from riskpipe.store.parquet import ChangedFileError, read_parquet
 from riskpipe.store.run_folder import RunFolder

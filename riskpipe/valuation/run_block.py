@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import socket
 import time
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from riskpipe.dataclass import dataclass
 from riskpipe.errors import Failure
 from riskpipe.measures.measure_names import EXPLAIN
 from riskpipe.measures.pnl_sets import pnl_sets

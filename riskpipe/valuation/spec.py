@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, field
+from dataclasses import asdict, dataclass, field
 from datetime import date
 from typing import Any
 
 from riskpipe import __version__
-from riskpipe.dataclass import dataclass
 from riskpipe.market.conventions import (
     CommodityConvention,
     Conventions,

@@ -8,6 +8,7 @@ how much of each, is known when the books' vectors are added up (`riskpipe.measu
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -16,7 +17,6 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
-from riskpipe.dataclass import dataclass
 from riskpipe.plan.block import Block
 from riskpipe.store.filesystem import MissingFileError
 from riskpipe.store.location import open_store

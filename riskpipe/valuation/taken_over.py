@@ -8,6 +8,7 @@ its trades are priced.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -16,7 +17,6 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
-from riskpipe.dataclass import dataclass
 from riskpipe.measures.catalogue import families, valuation_measures
 from riskpipe.measures.measure_names import CASH_FLOWS
 from riskpipe.measures.pnl_sets import PnlSet, pnl_sets

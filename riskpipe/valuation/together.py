@@ -6,12 +6,11 @@ A price depends on the factors of its trade alone, so that what other classes mo
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import field
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from riskpipe.dataclass import dataclass
 from riskpipe.valuation.context import ColumnClass
 
 Rows = NDArray[np.int32]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -16,7 +16,6 @@ from riskpipe.analyses.catalogue import analyses
 from riskpipe.analyses.limit_terms import Limit
 from riskpipe.analyses.risk_terms import RiskTerms
 from riskpipe.config import Settings
-from riskpipe.dataclass import dataclass
 from riskpipe.errors import InputError, UsageError
 from riskpipe.inputs.faults import explain
 from riskpipe.inputs.inspection import Inspection

@@ -9,7 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, field
+from dataclasses import asdict, dataclass, field
 from datetime import date
 from functools import partial
 from multiprocessing import get_context
@@ -18,7 +18,6 @@ from multiprocessing.context import SpawnProcess
 from typing import Any
 
 from riskpipe.config import Settings, load_settings
-from riskpipe.dataclass import dataclass
 from riskpipe.errors import ExitCode, RiskpipeError, UsageError, described
 from riskpipe.execute.signals import StopSignal, stop_on_signals
 from riskpipe.measures.measure_names import EXPLAIN

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import pyarrow as pa
 
 from riskpipe.config import Settings
-from riskpipe.dataclass import dataclass
 from riskpipe.errors import ExitCode, GateError, InputError, Level, StorageError
 from riskpipe.inputs.faults import checks_table, refusal
 from riskpipe.inputs.limit_input import unknown_books

@@ -5,14 +5,13 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
 import pyarrow as pa
 
 from riskpipe.config import Settings
-from riskpipe.dataclass import dataclass
 from riskpipe.errors import UsageError
 from riskpipe.store.checksums import content_sha256
 from riskpipe.store.filesystem import Store

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import pyarrow as pa
 import yaml
 
 from riskpipe.config import Settings, leaves
-from riskpipe.dataclass import dataclass
 from riskpipe.errors import ExitCode, GateError, UsageError
 from riskpipe.results.alignment import LeftOver, aligned
 from riskpipe.results.comparison import Comparison

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from riskpipe.config import Settings, load_settings
-from riskpipe.dataclass import dataclass
 from riskpipe.errors import ExitCode, InfrastructureError, UsageError
 from riskpipe.measures.tail_definition import TailDefinition
 from riskpipe.results.explained_figure import FigureExplained, explain_figure, rows_of_book

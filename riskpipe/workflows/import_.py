@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from riskpipe.dataclass import dataclass
 from riskpipe.errors import ExitCode, InputError
 from riskpipe.importers.book import CONFIG_FILE, REPORT_FILE, Book, write_book
 from riskpipe.importers.csv_files import read_csv_files

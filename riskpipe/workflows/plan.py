@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
 from riskpipe.config import Settings
-from riskpipe.dataclass import dataclass
 from riskpipe.kernels.sums import BYTES_A_SUM
 from riskpipe.plan.costs import SUMS_COMPRESSED
 from riskpipe.plan.partition import BLOCKS_A_WORKER

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from riskpipe.config import Settings
-from riskpipe.dataclass import dataclass
 from riskpipe.errors import GateError, UsageError
 from riskpipe.execute.signals import StopSignal
 from riskpipe.plan.accounting import PublishRule, SilentObserver

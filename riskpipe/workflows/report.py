@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -14,7 +14,6 @@ import yaml
 from riskpipe import __version__
 from riskpipe.config import Settings
 from riskpipe.config.risk_section import RiskSettings
-from riskpipe.dataclass import dataclass
 from riskpipe.errors import UsageError
 from riskpipe.measures.catalogue import additive_measures
 from riskpipe.measures.measure_names import PNL_SETS

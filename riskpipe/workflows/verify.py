@@ -6,7 +6,7 @@ import json
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
@@ -14,7 +14,6 @@ from typing import Any
 
 from riskpipe.analyses.risk_terms import RiskTerms
 from riskpipe.config import Settings, load_settings
-from riskpipe.dataclass import dataclass
 from riskpipe.errors import ExitCode, InfrastructureError, RiskpipeError, StorageError
 from riskpipe.inputs.changed_inputs import changed_inputs
 from riskpipe.results.accounted import verify_numbers

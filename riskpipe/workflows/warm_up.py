@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,6 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from riskpipe.config import load_settings
-from riskpipe.dataclass import dataclass
 from riskpipe.kernels import compiler
 from riskpipe.kernels.compiler import Compiled
 from riskpipe.measures.measure_names import CROSS_GAMMA, MEASURES

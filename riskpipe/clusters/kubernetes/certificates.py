@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ssl
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from riskpipe.clusters.address import TlsFiles
-from riskpipe.dataclass import dataclass
 from riskpipe.errors import ClusterError, Level
 
 SOON = timedelta(days=14)

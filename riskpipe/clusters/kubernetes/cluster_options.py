@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
 from riskpipe.clusters.kind import Options
-from riskpipe.dataclass import dataclass
 
 Json = dict[str, Any]
 NAMESPACE_FILE = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from riskpipe.clusters.kubernetes.cluster_options import Json
-from riskpipe.dataclass import dataclass
 
 # These never go away by themselves.
 HOPELESS = frozenset({"InvalidImageName", "ErrImageNeverPull"})

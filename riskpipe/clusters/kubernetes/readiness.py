@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from distributed import Client
 
@@ -21,7 +21,6 @@ from riskpipe.clusters.kubernetes.diagnosis import (
     troubles,
     without_pods,
 )
-from riskpipe.dataclass import dataclass
 from riskpipe.errors import ClusterError
 
 POLL_SECONDS = 0.5

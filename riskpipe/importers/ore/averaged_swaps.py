@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import QuantLib as ql  # noqa: N813
 
 from riskpipe.arrays import FloatArray
-from riskpipe.dataclass import dataclass
 from riskpipe.importers.import_report import LeftOutError
 from riskpipe.importers.ore import codes
 from riskpipe.importers.ore.growing_curves import Curve, Instrument, Lookup

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 from functools import partial
 from typing import Final
@@ -11,7 +12,6 @@ import numpy as np
 import QuantLib as ql  # noqa: N813
 
 from riskpipe.arrays import FloatArray
-from riskpipe.dataclass import dataclass
 from riskpipe.importers.import_report import LeftOutError
 from riskpipe.importers.ore import codes
 from riskpipe.importers.ore.ore_market import OreMarket

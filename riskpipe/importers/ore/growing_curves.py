@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Final
 
@@ -11,7 +12,6 @@ import QuantLib as ql  # noqa: N813
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
-from riskpipe.dataclass import dataclass
 from riskpipe.importers.import_report import LeftOutError
 from riskpipe.market.bootstrap.quantlib import TIME, to_date
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Final
 
-from riskpipe.dataclass import dataclass
 from riskpipe.importers.import_report import LeftOutError
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Final
 
 import numpy as np
 import pyarrow as pa
 
-from riskpipe.dataclass import dataclass
 from riskpipe.importers.import_report import LeftOutError
 from riskpipe.importers.ore import codes
 from riskpipe.importers.ore.convention_files import Conventions as ConventionFiles

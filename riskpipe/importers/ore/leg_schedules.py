@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
@@ -10,7 +11,6 @@ import pyarrow as pa
 import QuantLib as ql  # noqa: N813
 from numpy.typing import NDArray
 
-from riskpipe.dataclass import dataclass
 from riskpipe.importers.book import Values
 from riskpipe.importers.import_report import LeftOutError
 from riskpipe.importers.ore import codes

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
 
 import QuantLib as ql  # noqa: N813
 
-from riskpipe.dataclass import dataclass
 from riskpipe.importers.book import Values
 from riskpipe.importers.import_report import LeftOutError
 from riskpipe.importers.ore import codes

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import QuantLib as ql  # noqa: N813
 
 from riskpipe.arrays import FloatArray
-from riskpipe.dataclass import dataclass
 from riskpipe.importers.ore.growing_curves import Curve, Lookup
 from riskpipe.importers.ore.indices import Index
 from riskpipe.importers.ore.quoted_dates import (

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 import numpy as np
 
-from riskpipe.dataclass import dataclass
 from riskpipe.importers.book import Book
 from riskpipe.importers.ore.quoted_dates import a_day
 from riskpipe.market.inflation_curves import first_day, month_of

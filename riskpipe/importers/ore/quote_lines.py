@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import date
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
 
-from riskpipe.dataclass import dataclass
 from riskpipe.errors import InputError
 from riskpipe.importers.import_report import LeftOutError, Report
 from riskpipe.importers.ore.codes import a_date

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from typing import Any, Final
@@ -12,7 +13,6 @@ import QuantLib as ql  # noqa: N813
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
-from riskpipe.dataclass import dataclass
 from riskpipe.importers.ore.codes import period
 from riskpipe.importers.ore.indices import Index
 from riskpipe.market.bootstrap.quantlib import BUSINESS_DAY_CONVENTIONS, to_date, to_days

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from xml.parsers import expat
 
-from riskpipe.dataclass import dataclass
 from riskpipe.errors import InputError
 from riskpipe.importers.import_report import LeftOutError
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import QuantLib as ql  # noqa: N813
 
-from riskpipe.dataclass import dataclass
 from riskpipe.importers.import_report import LeftOutError
 from riskpipe.importers.ore import codes
 from riskpipe.importers.ore.averaged_swaps import averaged_swap

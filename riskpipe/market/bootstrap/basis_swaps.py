@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import QuantLib as ql  # noqa: N813
 
-from riskpipe.dataclass import dataclass
 from riskpipe.market.bootstrap.equations import ParRate
 from riskpipe.market.bootstrap.instrument_parts import Instrument, Parts, Span, averaging, level
 from riskpipe.market.bootstrap.quantlib import FREQUENCIES, to_period

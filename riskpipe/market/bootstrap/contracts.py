@@ -5,13 +5,13 @@ Both models are those of `riskpipe.products.credit_models`, for one contract und
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
-from riskpipe.dataclass import dataclass
 from riskpipe.market.bootstrap.equations import Grid
 from riskpipe.market.calendars import add_business_days, adjust
 from riskpipe.market.daycounts import year_fraction

@@ -7,12 +7,12 @@ of. The gradients give the derivative of bootstrapped points by the implicit fun
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
-from riskpipe.dataclass import dataclass
 from riskpipe.market.curves import DAYS_A_YEAR, curve_position
 
 Days = NDArray[np.int64]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import QuantLib as ql  # noqa: N813
 
 from riskpipe.arrays import FloatArray
-from riskpipe.dataclass import dataclass
 from riskpipe.market.bootstrap.equations import Days, Floating, Known, ParRate
 from riskpipe.market.bootstrap.quantlib import BUSINESS_DAY_CONVENTIONS, DAY_COUNTERS, to_date, to_days, to_period
 from riskpipe.market.bootstrap.quotes import BootstrapError, Quote

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
-from riskpipe.dataclass import dataclass
 from riskpipe.market.conventions import OVERNIGHT, Conventions
 
 

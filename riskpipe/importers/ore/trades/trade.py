@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from riskpipe.dataclass import dataclass
 from riskpipe.importers.book import Row, Values
 from riskpipe.importers.import_report import LeftOutError
 from riskpipe.importers.ore import codes
