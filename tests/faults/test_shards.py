@@ -6,11 +6,13 @@ import asyncio
 import contextlib
 import multiprocessing
 import os
+import random
 import signal
 import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -254,5 +256,40 @@ def test_what_a_driver_had_cut_when_it_was_killed_is_done_by_others(
     folder = ledger_of(tmp_path / "output")
     done = Counter(r.parent_block_id is not None for r in read_ledger(folder) if isinstance(r, BlockDone))
     assert done == {True: 2, False: status.blocks.planned - 1}
+    assert not ledger_faults(folder)
+    assert_same_bits(undisturbed, tmp_path / "output")
+
+
+@pytest.mark.chaos
+@pytest.mark.parametrize("shards", [3, 8])
+def test_drivers_that_are_killed_at_random_cost_no_bit_and_no_number(
+    shards: int, settings_of: Any, recorder: Any, tmp_path: Path, undisturbed: Path
+) -> None:
+    """Four of them, each after some blocks more; every block is done, and recorded, once."""
+    chance, blocks = random.Random(shards), count(1)
+    moments = set(chance.sample(range(2, 24), 4))
+    killed: list[int] = []
+
+    def disturb(point: FaultPoint, record: object) -> None:
+        if point is FaultPoint.LEARN and isinstance(record, BlockDone) and next(blocks) in moments:
+            alive = [shard for shard in range(shards) if killed.count(shard) < 2]
+            killed.append(chance.choice(alive))
+            kill_the_driver(killed[-1])
+
+    handle_fault_points(disturb)
+    try:
+        with nothing_left():
+            given = (*SHARDS, f"cluster.workers={shards}", f"cluster.shards={shards}")
+            status = run(settings_of(*given), Selection(), observer=recorder)
+    finally:
+        handle_fault_points(None)
+    assert len(killed) == 4
+    assert (status.state, status.exit_code) == ("complete", 0)
+    assert status.numbers.balanced
+    assert status.blocks.ok == status.blocks.planned
+    folder = ledger_of(tmp_path / "output")
+    done = Counter(record.block_id for record in read_ledger(folder) if isinstance(record, BlockDone))
+    assert set(done.values()) == {1}
+    assert len(done) == status.blocks.planned
     assert not ledger_faults(folder)
     assert_same_bits(undisturbed, tmp_path / "output")
