@@ -70,6 +70,35 @@ def test_the_driver_dies(space: Namespace, release: Release, local: Path, tmp_pa
     assert victim["metadata"]["name"] not in {pod["metadata"]["name"] for pod in space.pods(job)}
 
 
+KILL_A_DRIVER = """
+for process in /proc/[0-9]*; do
+    if tr '\\0' ' ' < $process/cmdline | grep -q spawn_main; then echo ${process#/proc/}; fi
+done | sort -n | tail -n 1 | xargs kill -9
+"""
+
+
+def test_a_shard_s_driver_dies(space: Namespace, release: Release, local: Path, tmp_path: Path) -> None:
+    """Its cluster goes, another driver makes another, and no cluster is left."""
+    output = "/data/shards"
+    job = release.nightly("shard-dies", "--set", "cluster.shards=2", output=output)
+    release.in_the_middle(output, job)
+    before = {c["metadata"]["name"]: c["metadata"]["labels"]["riskpipe.io/shard"] for c in space.all("daskclusters")}
+    assert sorted(before.values()) == ["0", "1"]
+    (driver,) = space.pods(job)
+
+    space.shell(driver["metadata"]["name"], KILL_A_DRIVER)
+
+    def others() -> list[str]:
+        return [c["metadata"]["name"] for c in space.all("daskclusters") if c["metadata"]["name"] not in before]
+
+    until(lambda: others() or space.ended(job), "the cluster that follows")
+    assert space.outcome(job) == "Complete", space.told(job)
+    assert "its driver ended with -9" in space.told(job)
+    assert_same_bits(local, release.published(output, tmp_path))
+    assert len(space.pods(job)) == 1
+    until(lambda: not space.all("daskclusters"), "the end of all clusters")
+
+
 def test_failed_blocks_are_run_again(space: Namespace, release: Release, local: Path, tmp_path: Path) -> None:
     output, trades = "/data/rerun", "/data/book/data/portfolio/bond"
     job = release.nightly("some-fail", "--set", "retry.storage=0", output=output, backoff=0)
