@@ -257,6 +257,8 @@ class Cluster(Section):
 
     def shards_of(self, workers: int) -> int:
         """How many clusters share `workers` worker processes; no more than there are workers."""
+        if not self.runs_on.shardable:
+            return 1
         if self.shards is None:
             return max(math.ceil(workers / WORKERS_A_SCHEDULER), 1)
         return min(self.shards, workers)

@@ -148,6 +148,8 @@ def _value_in_shards(
 
     with ShardDrivers(session, request, shards, fail_fast=fail_fast) as drivers:
         drivers.value()
+        if not session.clean() or session.stop.requested:
+            return False
         try:
             with drivers.executor() as executor:
                 _finish_outputs(session, executor, publication)

@@ -309,7 +309,7 @@ def _drive(order: ShardOrder, line: Line, stop: StopSignal) -> None:
             session.flush()
             if attempt == CLUSTERS or stop.requested:
                 raise
-            session.observer.message("warning", f"shard {session.shard}: {error}; starting another cluster")
+            session.observer.message("warning", f"{error}; starting another cluster")
         except ClusterError:
             session.flush()
             if not (stop.requested or session.hand.no_more):

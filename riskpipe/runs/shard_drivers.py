@@ -54,6 +54,7 @@ LISTEN_SECONDS = 0.2
 REBALANCE_SECONDS = 1.0
 DRAIN_SECONDS = 60.0
 CLOSE_SECONDS = 90.0
+EXIT_SECONDS = 10.0
 
 
 @dataclass(eq=False)
@@ -121,10 +122,7 @@ class ShardDrivers:
             driver.pipe.close()  # and whoever listens ends
         until = time.monotonic() + (0.0 if lost else CLOSE_SECONDS)
         for driver in self._drivers:
-            driver.process.join(max(until - time.monotonic(), 0.0))
-            if driver.process.is_alive():
-                driver.process.kill()
-                driver.process.join()
+            _end(driver.process, max(until - time.monotonic(), 0.0))
 
     def value(self) -> None:
         """Everything that is pending.
@@ -222,7 +220,7 @@ class ShardDrivers:
                 while driver.over is None and driver.pipe.poll():
                     self._hear(driver, driver.pipe.recv())
             except (EOFError, OSError):
-                driver.process.join()
+                _end(driver.process, EXIT_SECONDS)
                 self._lose(driver, f"its driver ended with {driver.process.exitcode}: killed, out of memory?")
 
     def _hear(self, driver: _Driver, message: FromShard) -> None:
@@ -238,11 +236,11 @@ class ShardDrivers:
                     self._learn(driver, record)
             case GivenBack(indices=indices):
                 self._dealer.give_back(indices)
-            case Said(level=level, text=text, note=note):
-                if note:
+            case Said(text=text, note=True):
+                if text not in self._session.notes:  # what one shard lacks another may lack as well
                     self._session.note(text)
-                else:
-                    self._session.observer.message(level, text)
+            case Said(level=level, text=text):
+                self._session.observer.message(level, f"shard {driver.number}: {text}")
             case Over(error=None, failed_fast=failed_fast):
                 driver.over = message
                 self._failed_fast = self._failed_fast or failed_fast
@@ -310,6 +308,14 @@ class ShardDrivers:
         if now > self._drained_by:
             for driver in self._working():
                 driver.process.kill()
+
+
+def _end(process: SpawnProcess, seconds: float) -> None:
+    """Wait so long for its end, and then bring it about."""
+    process.join(seconds)
+    if process.is_alive():
+        process.kill()
+        process.join()
 
 
 def _described(part: Child) -> tuple[str, dict[str, Any]]:

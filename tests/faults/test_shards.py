@@ -125,6 +125,7 @@ def nothing_left() -> Iterator[None]:
     assert not [process for process in alive if "resource_tracker" not in " ".join(process.cmdline())]
 
 
+@pytest.mark.slow
 def test_three_shards_give_the_bits_of_one_process(
     settings_of: Any, recorder: Any, tmp_path: Path, undisturbed: Path
 ) -> None:
