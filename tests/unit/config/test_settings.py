@@ -228,7 +228,7 @@ def test_the_sample_configuration_is_valid(tmp_path: Path) -> None:
     [(None, 2, 1), ("auto", 1_000, 1), ("auto", 1_001, 2), ("auto", 9_500, 10), (3, 9_500, 3), (3, 2, 2)],
 )
 def test_shards_keep_their_schedulers_small(shards: Any, workers: int, expected: int) -> None:
-    assert settings(cluster={"shards": shards}).cluster.shards_of(workers) == expected
+    assert settings(cluster={"kind": "local", "shards": shards}).cluster.shards_of(workers) == expected
 
 
 def test_stresses_that_are_declared() -> None:
