@@ -28,7 +28,7 @@ REGISTER_S = {1_000: 1.4e-3, 3_000: 6.1e-3}
 HEARTBEATS_S, HEARTBEAT_S = 169.0, 0.44e-3
 MEASURED: dict[str, float] = {
     "driver_s": 0.45e-3,
-    "learn_s": 0.074e-3,
+    "learn_s": 0.08e-3,
     "heartbeats": HEARTBEATS_S * HEARTBEAT_S,
     "gap_s": 0.019,
     "publish_block_s": 0.2e-3,

@@ -147,8 +147,9 @@ class RunState:
             self.sessions += 1
             self._engine = record.version
         elif isinstance(record, BlockDone):
-            self._done(record.block_id, (record.ok, record.failed, record.not_applicable))
-            self.files.note(self.place(record.block_id), record.outputs, record.vectors)
+            place = self.place(record.block_id)
+            self._done(record.block_id, place, (record.ok, record.failed, record.not_applicable))
+            self.files.note(place, record.outputs, record.vectors)
             self.engines.add(self._engine)
         elif isinstance(record, BlockFailed):
             if record.final:
@@ -160,17 +161,16 @@ class RunState:
         elif isinstance(record, OutputLost):
             self._lost(record.name)
 
-    def _done(self, block_id: str, numbers: tuple[int, int, int]) -> None:
-        child = self._child.get(block_id)
-        if numbers != self.numbers_of(block_id):
+    def _done(self, block_id: str, place: int | str, numbers: tuple[int, int, int]) -> None:
+        if self.children and numbers != self.numbers_of(block_id):
             self._drop_repeats(block_id)
-        if child is not None:
+        if isinstance(place, str):
+            child = self._child[place]
             child.status, child.numbers, child.reason = BlockState.DONE, numbers, None
             return
-        index = self._index(block_id)
-        self.status[index] = BlockState.DONE
-        self.numbers[index] = numbers
-        self.failed_reason.pop(index, None)
+        self.status[place] = BlockState.DONE
+        self.numbers[place] = numbers
+        self.failed_reason.pop(place, None)
 
     def _drop_repeats(self, block_id: str) -> None:
         """Of a lost output that was made again with other numbers, or in halves: its parts repeat the first one's."""
