@@ -61,7 +61,7 @@ test-ore: $(STAMP)
 
 # Kills workers and drivers, again and again.
 test-chaos: $(STAMP)
-	$(BIN)/python -m pytest -m chaos
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile -m chaos
 
 # The chart, rendered; needs helm on the PATH. `make test` runs these tests, too, where there is one.
 test-helm: $(STAMP)
