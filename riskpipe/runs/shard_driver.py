@@ -188,8 +188,7 @@ class ShardSession(Session):
         self.line.say(Said("warning", text, note=True))
 
     def tick(self) -> None:
-        self._give_back(self._withdrawn)
-        self._withdrawn = []
+        self._give_back_withdrawn()
         if self._wish is not None:  # the drive has seen it
             self._wish = None
             self._wishes += 1
@@ -230,11 +229,16 @@ class ShardSession(Session):
 
     def _take_up_again(self) -> None:
         """All that it has and has not done: a cluster that was lost had some of it."""
+        self._give_back_withdrawn()
         if self._deals:
             parts = [(None, part.block) for part in self.state.undone_parts()]
             indices = np.flatnonzero(self.mine & self.state.undone())
             self.hand.blocks = deque([*parts, *self.dealt_plan.deal(indices)])
         self.queued.clear()
+
+    def _give_back_withdrawn(self) -> None:
+        withdrawn, self._withdrawn = self._withdrawn, []
+        self._give_back(withdrawn)
 
     def _give_back(self, indices: Sequence[int]) -> None:
         if indices:
