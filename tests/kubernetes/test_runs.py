@@ -72,10 +72,10 @@ def test_the_driver_dies(space: Namespace, release: Release, local: Path, tmp_pa
 
 KILL_A_DRIVER = """
 kill -9 $(for process in /proc/[0-9]*; do
-    if tr '\\0' ' ' < $process/cmdline | grep -q spawn_main; then echo ${process#/proc/}; fi
+    if tr '\\0' ' ' < $process/cmdline | grep -q "spawn[_]main"; then echo ${process#/proc/}; fi
 done | sort -n | tail -n 1)
 """
-"""In the first driver's pod, which has the shell's `kill` alone."""
+"""In the first driver's pod, which has the shell's `kill` alone. The shell that runs this has the pattern among its words."""
 
 
 def test_a_shard_s_driver_dies(space: Namespace, release: Release, local: Path, tmp_path: Path) -> None:
