@@ -75,7 +75,7 @@ kill -9 $(for process in /proc/[0-9]*; do
     if tr '\\0' ' ' < $process/cmdline | grep -q "spawn[_]main"; then echo ${process#/proc/}; fi
 done | sort -n | tail -n 1)
 """
-"""In the first driver's pod, which has the shell's `kill` alone. The shell that runs this has the pattern among its words."""
+"""In the first driver's pod, which has the shell's `kill` alone; that shell has the pattern among its own words."""
 
 
 def test_a_shard_s_driver_dies(space: Namespace, release: Release, local: Path, tmp_path: Path) -> None:
