@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import pyarrow as pa
 
@@ -13,7 +13,7 @@ from riskpipe.market.arbitrage import arbitrage_faults
 from riskpipe.market.checks import canonical_table, check_market_table
 from riskpipe.market.consistency import consistency_faults
 from riskpipe.market.dates import DateSource, market_date_faults
-from riskpipe.market.derived import Derivative, derive
+from riskpipe.market.derived import Derivative, GroupName, derive
 from riskpipe.market.left_out import LeftOut, without_errors
 from riskpipe.market.minor_units import in_major_units
 from riskpipe.market.model import MarketModel
@@ -80,13 +80,18 @@ def _derived(inspection: Inspection, table: pa.Table, left_out: LeftOut, units: 
         return None
     dropped = _ids(table) - _ids(derivation.table)
     left_out = LeftOut(left_out.factors | dropped, derivation.left_out)
-    snapshot = MarketSnapshot.from_table(derivation.table, inspection.as_of)
+    made = {group for each in derivation.groups for group in _groups(each.points)}
+    snapshot = MarketSnapshot.of_completed(derivation.table, made, inspection.as_of)
     model = MarketModel(snapshot, inspection.conventions, left_out=left_out.groups)
     return Market(model, Derivative(snapshot, derivation.groups), left_out, units)
 
 
 def _ids(table: pa.Table) -> frozenset[str]:
     return frozenset(table.column("factor").to_pylist())
+
+
+def _groups(table: pa.Table) -> Iterator[GroupName]:
+    return zip(table.column("kind").to_pylist(), table.column("name").to_pylist(), strict=True)
 
 
 def _canonical(table: pa.Table) -> pa.Table:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -67,14 +68,24 @@ class MarketSnapshot:
 
         :raise InputError: with every error that `check_market_table` finds.
         """
-        errors = [
-            f"{f.message} ({f.rows} rows, such as {', '.join(f.sample)})" if f.rows else f.message
-            for f in check_market_table(table, as_of, derived=True)
-            if f.level == Level.ERROR
-        ]
-        if errors:
-            raise InputError("the market data do not keep their contract:\n" + "\n".join(errors))
+        _refuse_errors(check_market_table(table, as_of, derived=True))
         canonical, _ = canonical_table(table, MARKET_SCHEMA, REQUIRED_COLUMNS)
+        return cls.of_sound(canonical, as_of)
+
+    @classmethod
+    def of_completed(cls, canonical: pa.Table, made: Collection[tuple[str, str]], as_of: int) -> MarketSnapshot:
+        """`from_table` of canonical columns that were checked before points were made of some of them.
+
+        No rule but that of ids looks beyond a curve or surface, so those without new points are as they were.
+
+        :param made: kind and name of the curves and surfaces that have new points.
+        """
+        pairs = zip(canonical.column("kind").to_pylist(), canonical.column("name").to_pylist(), strict=True)
+        new = canonical.filter(pa.array([pair in made for pair in pairs], pa.bool_()))
+        _refuse_errors(check_market_table(new, as_of, derived=True) if new.num_rows else ())
+        ids = canonical.column("factor")
+        if len(ids.unique()) < len(ids):
+            _refuse_errors(check_market_table(canonical, as_of, derived=True))
         return cls.of_sound(canonical, as_of)
 
     @classmethod
@@ -177,6 +188,16 @@ def _numpy(table: pa.Table, column: str, dtype: type[np.generic]) -> NDArray:  #
         values = chunks[0].to_numpy(zero_copy_only=True)
     values.flags.writeable = False
     return values
+
+
+def _refuse_errors(faults: Iterable[MarketFault]) -> None:
+    errors = [
+        f"{f.message} ({f.rows} rows, such as {', '.join(f.sample)})" if f.rows else f.message
+        for f in faults
+        if f.level == Level.ERROR
+    ]
+    if errors:
+        raise InputError("the market data do not keep their contract:\n" + "\n".join(errors))
 
 
 def _pillars(tenors: pa.ChunkedArray, as_of: int) -> pa.Array:

@@ -74,8 +74,11 @@ def _smile(pair: str, smile: Smile, on: Underlying, tenor: str, as_of: int) -> l
     )
     points = []
     for sign, delta in ((0, 0.0), *((sign, delta) for delta in _DELTAS for sign in (PUT, CALL))):
-        strike, vol = on.forward, 0.0
+        strike, before, vol = on.forward, math.nan, 0.0
         for _ in range(_ROUNDS):
+            if strike == before:  # and so it would be in every further round
+                break
+            before = strike
             vol = float(vol_surface(smile, np.array([on.years]), np.array([strike / on.forward]))[0, 0])
             strike = strike_of(sign, delta, vol, on, convention) if sign else atm_strike(vol, on, convention)
         side = {PUT: "P", CALL: "C"}.get(sign)

@@ -265,10 +265,11 @@ def settled(client, executor):
     return False
 
 
-@pytest.mark.parametrize("each", [250, pytest.param(4_000, marks=pytest.mark.chaos)])
-def test_nothing_is_kept_per_finished_task(client, dask_executor, each):
+@pytest.mark.chaos
+def test_nothing_is_kept_per_finished_task(client, dask_executor):
     """Tables that grow once and messages on their way are 20 KB more or less; what tasks leave grows in every round."""
     run_through(dask_executor, 0, 300)
+    each = 4_000
     tracemalloc.start()
     kept = []
     for start in range(300, 300 + 5 * each, each):

@@ -286,6 +286,20 @@ def test_all_faults_come_at_once_errors_first(rows, point, table_of, as_of) -> N
     assert "hazard" not in str(error.value)
 
 
+def test_of_a_completed_market_new_points_are_checked(point, table_of, as_of) -> None:
+    before = [point("par_rate", "USD.OIS", 0.04, "2Y", currency="USD", instrument="ois"), point("spot", "SPX", 1.0)]
+    made = {("zero_rate", "USD.OIS")}
+    sound = table_of([*before, point("zero_rate", "USD.OIS", 0.04, "2Y", currency="USD")])
+    assert MarketSnapshot.of_completed(sound, made, as_of).sha256 == MarketSnapshot.from_table(sound, as_of).sha256
+    bad = table_of([*before, point("zero_rate", "USD.OIS", float("nan"), "2Y", currency="USD")])
+    with pytest.raises(InputError, match="null, NaN or infinite"):
+        MarketSnapshot.of_completed(bad, made, as_of)
+    given = point("zero_rate", "USD", 0.04, "2Y", currency="USD", factor="zero_rate:USD:OIS:2Y")
+    twice = table_of([given, point("zero_rate", "USD:OIS", 0.04, "2Y", currency="USD")])
+    with pytest.raises(InputError, match="more than once"):
+        MarketSnapshot.of_completed(twice, {("zero_rate", "USD:OIS")}, as_of)
+
+
 def test_missing_and_mistyped_columns(table, as_of) -> None:
     broken = table.drop_columns(["name", "strike"])
     position = broken.column_names.index("value")
