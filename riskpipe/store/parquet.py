@@ -45,7 +45,7 @@ class Remnant:
     begins_at: int
 
 
-class _HashingSink:
+class HashingSink:
     """What pyarrow writes to: hashes and counts. After an error it swallows what a closing writer adds."""
 
     closed = False
@@ -98,7 +98,7 @@ class ParquetSink:
     ) -> None:
         self._path = path
         self._schema = schema
-        self._sink = _HashingSink(file)
+        self._sink = HashingSink(file)
         self._rows = 0
         coded = [f.name for f in schema if _is_text(f.type) or f.name in repeating]
         output = pa.PythonFile(self._sink, mode="w")

@@ -1,27 +1,27 @@
 """Outputs of a block that an earlier run of the day made whole, and nothing has changed since: given a second name.
 
-What an earlier run's block left is the same to the bit, but for the columns that name the run and the block. The run is
-named anew when the day is put together; the block in the table that names it is, here.
+What an earlier run's block left is the same to the bit, but for the columns that name the run and the block. Where
+these reach the published day, in rows that name their block and in vectors, whose files can stand in the day as they
+are, the file is copied with other names; elsewhere the run is named when the day is put together.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-
-import numpy as np
-import pyarrow as pa
 
 from riskpipe.plan.block import Block
 from riskpipe.store.filesystem import MissingFileError
-from riskpipe.store.parquet import ChangedFileError, open_parquet, refuse_changed
-from riskpipe.store.result_tables import write_result
+from riskpipe.store.parquet import ChangedFileError, refuse_changed
+from riskpipe.store.renamed_copy import renamed_copy
 from riskpipe.store.written_files import Piece, WrittenFile
 from riskpipe.valuation.context import Context
 from riskpipe.valuation.results import BLOCK_TABLES
 from riskpipe.valuation.reuse_terms import EarlierFile
 
 _VECTORS = "scenario_pnl"
-_NAMES_ITS_BLOCK = "valuations"
+_NAMES = {"valuations": ("run_id", "block_id"), _VECTORS: ("run_id",)}
+"""Columns that name run and block, of tables whose blocks' files must have them right."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,6 @@ def link_outputs(context: Context, block: Block) -> BlockOutputs | None:
     if not files:
         return None
     try:
-        for _ in context.store.overlapped(lambda file: refuse_changed(context.store, file.path, file.sha256), files):
-            pass
         return _linked(context, block, files)
     except (MissingFileError, ChangedFileError):
         return None
@@ -56,39 +54,40 @@ def _linked(context: Context, block: Block, files: list[EarlierFile]) -> BlockOu
     for name in BLOCK_TABLES:
         if name not in tables:  # an earlier attempt may have left one
             context.store.delete(context.folder.block_output(name, block.block_id))
-    outputs: dict[str, WrittenFile] = {}
-    vectors: list[Piece] = []
-    for file in files:
-        if file.table == _NAMES_ITS_BLOCK:
-            outputs[file.table] = _named(context, block, file)
-            continue
-        path = vectors_path(context, block, len(vectors))
-        if file.table != _VECTORS:
-            path = context.folder.block_output(file.table, block.block_id)
-        context.store.copy(file.path, path, durable=False)
-        if file.table != _VECTORS:
-            outputs[file.table] = WrittenFile(path, file.rows, file.bytes, file.sha256)
-        else:
-            first, last = ((book, trade) for book, trade in (file.first or (), file.last or ()))
-            vectors.append(Piece(path, file.rows, file.bytes, file.sha256, first, last, file.of_run))
+    paths = list(_paths(context, block, files))
+    written = list(context.store.overlapped(lambda each: _put(context, block, *each), zip(files, paths, strict=True)))
+    outputs = {file.table: made for file, made in zip(files, written, strict=True) if file.table != _VECTORS}
+    vectors = [_piece(file, made) for file, made in zip(files, written, strict=True) if file.table == _VECTORS]
     return BlockOutputs(files[0].ok, 0, files[0].not_applicable, outputs, tuple(vectors))
+
+
+def _paths(context: Context, block: Block, files: list[EarlierFile]) -> Iterator[str]:
+    """Where each of the files is put."""
+    vectors = 0
+    for file in files:
+        if file.table == _VECTORS:
+            yield vectors_path(context, block, vectors)
+            vectors += 1
+        else:
+            yield context.folder.block_output(file.table, block.block_id)
+
+
+def _put(context: Context, block: Block, file: EarlierFile, path: str) -> WrittenFile:
+    names = {"run_id": context.spec.run_id, "block_id": block.block_id}
+    own = {column: names[column] for column in _NAMES.get(file.table, ())}
+    if own:
+        return renamed_copy(context.store, file, path, own, context.spec.provenance.metadata(file.table))
+    refuse_changed(context.store, file.path, file.sha256)
+    context.store.copy(file.path, path, durable=False)
+    return WrittenFile(path, file.rows, file.bytes, file.sha256)
+
+
+def _piece(file: EarlierFile, written: WrittenFile) -> Piece:
+    first, last = ((book, trade) for book, trade in (file.first or (), file.last or ()))
+    return Piece(**vars(written), first=first, last=last)
 
 
 def vectors_path(context: Context, block: Block, number: int) -> str:
     """Of the block's `number`th file of P&L vectors."""
     name = f"{block.block_id}-{number:03d}" if number else block.block_id
     return context.folder.block_output(_VECTORS, name)
-
-
-def _named(context: Context, block: Block, file: EarlierFile) -> WrittenFile:
-    """The rows, as this run's and this block's."""
-    with open_parquet(context.store, file.path) as parquet:
-        coded = [field.name for field in parquet.schema_arrow if pa.types.is_string(field.type)]
-    with open_parquet(context.store, file.path, coded) as parquet:
-        table = parquet.read()
-    nothing = pa.array(np.zeros(len(table), np.int32))
-    for column, name in (("run_id", context.spec.run_id), ("block_id", block.block_id)):
-        every = pa.DictionaryArray.from_arrays(nothing, pa.array([name]))
-        table = table.set_column(table.column_names.index(column), column, every)
-    path = context.folder.block_output(file.table, block.block_id)
-    return write_result(context.store, path, file.table, table, context.spec.provenance)

@@ -128,7 +128,7 @@ def test_files_of_a_block_that_nothing_has_changed_for_are_the_earlier_ones(book
     planned = pq.read_table(later / "plan.parquet", columns=["block_id", "product"])
     untouched = [row["block_id"] for row in planned.to_pylist() if row["product"] != "equity_option"]
     assert len(untouched) < len(planned)
-    for table in ("partials", "sensitivities", "scenario_pnl"):
+    for table in ("partials", "sensitivities"):
         before = {path.stat().st_ino for path in (earlier / "blocks" / table).iterdir()}
         files = [later / "blocks" / table / f"{block_id}.parquet" for block_id in untouched]
         assert {path.stat().st_ino for path in files if path.exists()} <= before
