@@ -37,6 +37,11 @@ def cuts_at_books(books: NDArray[np.int32], row_bytes: float) -> list[int]:
     return cuts
 
 
+def makes_piece(size: int) -> bool:
+    """Whether so many bytes of rows beside a piece are worth one of their own."""
+    return size >= LEAST_PIECE // 2
+
+
 def write_piece(store: Store, path: str, table: str, rows: pa.Table, provenance: Provenance) -> Piece:
     """Rows of `table`, in its order, as a file that can be published; durable once it is copied. There must be one.
 

@@ -283,6 +283,11 @@ def _within(batches: Iterable[pa.RecordBatch], first: int, last: int) -> Iterato
             return
 
 
+def key_order(rows: pa.Table, keys: tuple[str, ...]) -> NDArray[np.int64]:
+    """int64[n]: the rows in the order of some columns without nulls, equal ones as they come."""
+    return np.argsort(_combined([_ranks(rows[key]) for key in keys]), kind="stable")
+
+
 def _in_order(parts: list[pa.Table], paths: list[str], keys: tuple[str, ...]) -> pa.Table:
     window = pa.concat_tables(parts).unify_dictionaries().combine_chunks()
     ranks = [_ranks(window[key]) for key in keys]

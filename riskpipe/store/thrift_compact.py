@@ -109,7 +109,7 @@ def _written(kind: int, value: Any) -> bytes:
     if kind in _INTEGERS:
         return _varint((value << 1) ^ (value >> 63))
     if kind == BINARY:
-        return _varint(len(value)) + value
+        return _varint(len(value)) + bytes(value)
     if kind == STRUCT:
         return written_fields(value)
     if kind in (LIST, _SET):

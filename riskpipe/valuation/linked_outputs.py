@@ -57,7 +57,7 @@ def _linked(context: Context, block: Block, files: list[EarlierFile]) -> BlockOu
     paths = list(_paths(context, block, files))
     written = list(context.store.overlapped(lambda each: _put(context, block, *each), zip(files, paths, strict=True)))
     outputs = {file.table: made for file, made in zip(files, written, strict=True) if file.table != _VECTORS}
-    vectors = [_piece(file, made) for file, made in zip(files, written, strict=True) if file.table == _VECTORS]
+    vectors = [_as_piece(file, made) for file, made in zip(files, written, strict=True) if file.table == _VECTORS]
     return BlockOutputs(files[0].ok, 0, files[0].not_applicable, outputs, tuple(vectors))
 
 
@@ -72,6 +72,14 @@ def _paths(context: Context, block: Block, files: list[EarlierFile]) -> Iterator
             yield context.folder.block_output(file.table, block.block_id)
 
 
+def take_vectors(context: Context, block: Block, file: EarlierFile, number: int) -> Piece:
+    """A file of vectors as the `number`th of a block.
+
+    :raises MissingFileError: there is no such file. :raises ChangedFileError: it is not what was written.
+    """
+    return _as_piece(file, _put(context, block, file, vectors_path(context, block, number)))
+
+
 def _put(context: Context, block: Block, file: EarlierFile, path: str) -> WrittenFile:
     names = {"run_id": context.spec.run_id, "block_id": block.block_id}
     own = {column: names[column] for column in _NAMES.get(file.table, ())}
@@ -82,7 +90,7 @@ def _put(context: Context, block: Block, file: EarlierFile, path: str) -> Writte
     return WrittenFile(path, file.rows, file.bytes, file.sha256)
 
 
-def _piece(file: EarlierFile, written: WrittenFile) -> Piece:
+def _as_piece(file: EarlierFile, written: WrittenFile) -> Piece:
     first, last = ((book, trade) for book, trade in (file.first or (), file.last or ()))
     return Piece(**vars(written), first=first, last=last)
 

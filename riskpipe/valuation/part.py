@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,6 +14,7 @@ from riskpipe.errors import Failure, Reason, printable
 from riskpipe.products.agreed_terms import AgreedTerms
 from riskpipe.products.cash_flows import CashFlows
 from riskpipe.products.trades import Trades
+from riskpipe.valuation.reuse_terms import EarlierFile
 
 # SEVERAL is not applicable, too: the trade depends on more than one factor, and their numbers do not add up.
 OK, FAILED, NOT_APPLICABLE, SEVERAL = np.uint8(0), np.uint8(1), np.uint8(2), np.uint8(3)
@@ -34,6 +35,19 @@ class Sensitivity:
     value_base: FloatArray
 
 
+@dataclass(frozen=True)
+class TakenFile:
+    """A file of vectors of an earlier run.
+
+    :param trades: int64[n], positions of those that it has the vectors of. :param sets: scenario sets, all of them, by
+        name; each has a row a trade.
+    """
+
+    file: EarlierFile
+    trades: NDArray[np.int64]
+    sets: tuple[str, ...]
+
+
 @dataclass
 class Part:
     """Results for `trades`, by position.
@@ -49,6 +63,7 @@ class Part:
     :param taken: their rows by table. :param taken_measures: all such measures.
     :param taken_sums: sums per book of those without P&L by trade, in a block that has no other trades
         (valuation.taken_over).
+    :param taken_files: files of P&L vectors all of which are taken over.
     """
 
     trades: Trades
@@ -66,6 +81,7 @@ class Part:
     taken: dict[str, pa.Table] = field(default_factory=dict)
     taken_measures: tuple[str, ...] = ()
     taken_sums: pa.Table | None = None
+    taken_files: Sequence[TakenFile] = ()
 
     def in_base(self, measure: str) -> FloatArray | None:
         """float64[n], in the base currency; None where the trades have no such number."""

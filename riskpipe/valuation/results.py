@@ -20,12 +20,14 @@ from riskpipe.plan.block import Block
 from riskpipe.products.agreed_terms import AgreedTerms
 from riskpipe.products.cash_flows import CashFlows
 from riskpipe.products.trades import Trades
-from riskpipe.store.pieces import cuts_at_books, slices
+from riskpipe.store.pieces import cuts_at_books, makes_piece, slices
 from riskpipe.store.result_tables import ResultStatus
+from riskpipe.store.sorted_merge import key_order
 from riskpipe.store.table_schemas import SORT_KEYS
 from riskpipe.valuation.flow_rows import flow_columns
 from riskpipe.valuation.part import FAILED, NOT_APPLICABLE, OK, SEVERAL, Part, Sensitivity
 from riskpipe.valuation.partial_sums import partial_sums
+from riskpipe.valuation.reuse_terms import EarlierFile
 from riskpipe.valuation.spec import ValuationSpec
 
 # By status code: one of several values that are not given as one number is not applicable, too.
@@ -59,13 +61,13 @@ BLOCK_TABLES = ("trade_failures", "valuations", "sensitivities", "cashflows", "t
 class BlockTables:
     """A block's results by table name, and its numbers by outcome.
 
-    :param vectors: its P&L vectors, in order, cut into the files that they are to lie in.
+    :param vectors: its P&L vectors, in order, cut into the files that they are to lie in; some are an earlier run's.
     :param partials: makes the rows of its sums per book, a range of books after the other.
     :param taken_over: how many trades have numbers of an earlier run.
     """
 
     tables: Mapping[str, pa.Table]
-    vectors: tuple[pa.Table, ...]
+    vectors: tuple[pa.Table | EarlierFile, ...]
     partials: Callable[[], Iterator[pa.Table]]
     ok: int
     failed: int
@@ -176,18 +178,13 @@ def _sorted(name: str, tables: list[pa.Table]) -> pa.Table | None:
     whole = pa.concat_tables(map(_all_coded, tables) if len(tables) > 1 else tables).unify_dictionaries()
     if len(tables) == 1 and name == "valuations":
         return whole  # a part writes its rows in order
-    keys = pa.table({key: _sortable(whole.column(key)) for key in SORT_KEYS[name]})
-    return whole.take(pc.sort_indices(keys, [(key, "ascending") for key in SORT_KEYS[name]]))
+    return whole.take(pa.array(key_order(whole, SORT_KEYS[name]))) if whole.num_rows else whole
 
 
 def _all_coded(table: pa.Table) -> pa.Table:
     """Strings as dictionaries: what is read has more of them than what is made."""
     columns = {name: table[name] for name in table.column_names}
     return pa.table({name: c.dictionary_encode() if pa.types.is_string(c.type) else c for name, c in columns.items()})
-
-
-def _sortable(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    return column.cast(pa.string()) if pa.types.is_dictionary(column.type) else column
 
 
 def _constant(value: str, size: int) -> pa.Array:
@@ -316,11 +313,12 @@ def _vectors(
     block: Block,
     valued: Sequence[tuple[Part, NDArray[np.int64]]],
     in_block: Container[str],
-) -> tuple[pa.Table, ...]:
+) -> tuple[pa.Table | EarlierFile, ...]:
     """P&L vectors by book, trade and scenario set. They are most of a block's memory: laid out once, in order.
 
     Where the trades of the file are in that order, no other block is likely to have rows in between: then they are cut
-    at books, into pieces that can be published as they are.
+    at books, into pieces that can be published as they are. A piece of an earlier run between whose first and last
+    trade no other has come is one again.
     """
     parts = [part for part, _ in valued]
     sets = sorted(name for name in spec.stored_pnl if name in in_block)
@@ -331,28 +329,98 @@ def _vectors(
     place = np.empty_like(order)
     place[order] = np.arange(len(order))
     widths = np.array([max((p.pnl[s].shape[1] for p in parts if s in p.pnl), default=0) for s in sets])
-    is_ok = np.zeros((len(order), len(sets)), np.bool_)
-    matrix = np.empty((len(order), int(widths.sum())))
+    pieces = _standing(parts, place, tuple(sets), 8 * int(widths.sum()))
+    made = np.ones(len(order), np.bool_)
+    for piece in pieces:
+        made[piece.start : piece.stop] = False
+    table = _vector_rows(spec, block, parts, trades, sets, widths, order, place, made)
+    in_order = np.array_equal(order, np.argsort(np.concatenate([rows for _, rows in valued])))
+    found: list[pa.Table | EarlierFile] = []
+    before = 0
+    for start, stop, file in [*((p.start, p.stop, p.file) for p in pieces), (len(order), len(order), None)]:
+        if before < start:
+            first = np.count_nonzero(made[:before]) * len(sets)
+            found += _cut(table.slice(first, (start - before) * len(sets)), at_books=in_order)
+        found += [] if file is None else [file]
+        before = stop
+    return tuple(found)
+
+
+@dataclass(frozen=True)
+class _Standing:
+    """A file of an earlier run, and which of the block's trades, in order, it has: half open."""
+
+    start: int
+    stop: int
+    file: EarlierFile
+
+
+def _standing(
+    parts: Sequence[Part], place: NDArray[np.int64], sets: tuple[str, ...], trade_bytes: int
+) -> list[_Standing]:
+    """Files, ascending, that have all vectors of trades that follow each other.
+
+    Too few trades after one of them, or before all, to make a piece are joined with it.
+
+    :param place: int64[n], of each trade of the parts in the order.
+    """
+    found, first = [], 0
+    for part in parts:
+        for taken in part.taken_files:
+            at = place[first + taken.trades]
+            start, stop = int(at.min()), int(at.max()) + 1
+            if stop - start == len(at) and taken.sets == sets:
+                found.append(_Standing(start, stop, taken.file))
+        first += len(part.trades)
+    found.sort(key=lambda each: each.start)
+    gaps = [0, *(each.stop for each in found)], [*(each.start for each in found), len(place)]
+    sizes = [(stop - start) * trade_bytes for start, stop in zip(*gaps, strict=True)]
+    is_small = [size > 0 and not makes_piece(size) for size in sizes]
+    return [each for k, each in enumerate(found) if not is_small[k + 1] and not (k == 0 and is_small[0])]
+
+
+def _vector_rows(
+    spec: ValuationSpec,
+    block: Block,
+    parts: Sequence[Part],
+    trades: pa.Table,
+    sets: Sequence[str],
+    widths: NDArray[np.int64],
+    order: NDArray[np.int64],
+    place: NDArray[np.int64],
+    made: NDArray[np.bool_],
+) -> pa.Table:
+    """Those of some trades, in order.
+
+    :param widths: int64[sets]. :param order, place: int64[n], of the trades. :param made: bool[n], which, in order.
+    """
+    row, n = np.cumsum(made) - 1, int(made.sum())
+    is_ok = np.zeros((n, len(sets)), np.bool_)
+    matrix = np.empty((n, int(widths.sum())))
     first = 0
     for part in parts:
         at = place[first : first + len(part.trades)]
         first += len(part.trades)
+        mine = made[at]
+        some = slice(None) if mine.all() else np.flatnonzero(mine)
         for k, stop in enumerate(np.cumsum(widths)):
             if sets[k] in part.pnl:
-                is_ok[at, k] = part.has_pnl(sets[k])
-                matrix[at, stop - widths[k] : stop] = part.pnl[sets[k]]
+                is_ok[row[at[some]], k] = part.has_pnl(sets[k])[some]
+                matrix[row[at[some]], stop - widths[k] : stop] = part.pnl[sets[k]][some]
     values = matrix.ravel() if is_ok.all() else matrix[np.repeat(is_ok, widths, axis=1)]
     offsets = np.concatenate([[0], np.cumsum(is_ok * widths)]).astype(np.int32)
     status = np.where(is_ok.ravel(), OK, FAILED).astype(np.int8)
-    table = pa.table(
+    return pa.table(
         {
-            **_common(spec, block, trades, np.repeat(order, len(sets))),
-            "scenario_set": pa.array(np.tile(np.array(sets, object), len(order)), pa.string()),
+            **_common(spec, block, trades, np.repeat(order[made], len(sets))),
+            "scenario_set": pa.array(np.tile(np.array(sets, object), n), pa.string()),
             "pnl": pa.ListArray.from_arrays(pa.array(offsets), pa.array(values), mask=pa.array(~is_ok.ravel())),
             "status": _coded(STATUS, pa.array(status)),
         }
     )
-    if not np.array_equal(order, np.argsort(np.concatenate([rows for _, rows in valued]))):
-        return (table,)
-    books = table.column("book").combine_chunks().indices.to_numpy()
-    return tuple(slices(table, cuts_at_books(books, table.nbytes / len(table))))
+
+
+def _cut(rows: pa.Table, *, at_books: bool) -> Iterator[pa.Table]:
+    """The files that vectors are to lie in."""
+    books = rows.column("book").combine_chunks().indices.to_numpy()
+    yield from slices(rows, cuts_at_books(books, rows.nbytes / len(rows)) if at_books else ())

@@ -30,12 +30,13 @@ from riskpipe.store.written_files import Piece, WrittenFile
 from riskpipe.valuation.compile_time import compiled_seconds
 from riskpipe.valuation.context import Context, open_context
 from riskpipe.valuation.isolate import isolate
-from riskpipe.valuation.linked_outputs import BlockOutputs, link_outputs, vectors_path
+from riskpipe.valuation.linked_outputs import BlockOutputs, link_outputs, take_vectors, vectors_path
 from riskpipe.valuation.part import Part, with_rows
 from riskpipe.valuation.peak_memory import PeakMemory
 from riskpipe.valuation.price import value_trades
 from riskpipe.valuation.recent_vectors import TAIL_SET, vectors_of
 from riskpipe.valuation.results import BLOCK_TABLES, BlockTables, block_tables, failed_part
+from riskpipe.valuation.reuse_terms import EarlierFile
 from riskpipe.valuation.taken_over import take_over
 
 
@@ -292,8 +293,11 @@ def _write(context: Context, block: Block, results: BlockTables) -> tuple[dict[s
         return write_parquet(context.store, path, table)
 
     def write_vectors(number: int) -> Piece:
+        rows = results.vectors[number]
+        if isinstance(rows, EarlierFile):
+            return take_vectors(context, block, rows, number)
         path = vectors_path(context, block, number)
-        return write_piece(context.store, path, "scenario_pnl", results.vectors[number], context.spec.provenance)
+        return write_piece(context.store, path, "scenario_pnl", rows, context.spec.provenance)
 
     for name in BLOCK_TABLES:
         if name not in results.tables:  # an earlier attempt, or the rows of a failure, may have left one

@@ -7,13 +7,14 @@ its trades are priced.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
@@ -28,7 +29,7 @@ from riskpipe.store.parquet import ChangedFileError, open_parquet, read_parquet
 from riskpipe.store.result_tables import ResultStatus
 from riskpipe.store.table_schemas import SCHEMAS
 from riskpipe.valuation.context import Context
-from riskpipe.valuation.part import NOT_APPLICABLE, OK, Part
+from riskpipe.valuation.part import NOT_APPLICABLE, OK, Part, TakenFile
 from riskpipe.valuation.reuse_terms import EarlierFile, Reuse
 
 _COPIED = ("valuations", "sensitivities", "cashflows")
@@ -42,6 +43,7 @@ class TakenOver:
     :param measures: those that have been taken over.
     :param rows: table -> its rows of these trades and measures, but for the columns that name run and block.
     :param partials: rows of sums of those measures whose sums alone were kept; None where there are none.
+    :param files: of P&L vectors, all of which are taken over.
     """
 
     trades: Trades
@@ -51,6 +53,7 @@ class TakenOver:
     pnl: Mapping[str, FloatArray]
     rows: Mapping[str, pa.Table]
     partials: pa.Table | None = None
+    files: Sequence[TakenFile] = ()
 
     def put_into(self, part: Part, first: int) -> None:
         """Complete a part that has the other measures of some of these trades. :param first: of them."""
@@ -64,6 +67,7 @@ class TakenOver:
             mine = table if whole else table.filter(pc.is_in(table["trade_id"], value_set=ids))
             part.taken[name] = mine
         part.taken_measures, part.taken_sums = self.measures, self.partials
+        part.taken_files = self.files if whole else ()
 
 
 def take_over(
@@ -118,7 +122,8 @@ class _Takeover:
         statuses |= self._by_subject(measures)
         if not known.all():
             return self._of(known)
-        found = TakenOver(self._trades, measures, statuses, values_base, pnl, rows, partials)
+        files = tuple(self._whole_files([each for each in self._sets(measures) if each.name in pnl]))
+        found = TakenOver(self._trades, measures, statuses, values_base, pnl, rows, partials, files)
         return (found if measures else None), known
 
     def _of(self, known: NDArray[np.bool_]) -> tuple[TakenOver | None, NDArray[np.bool_]]:
@@ -258,30 +263,71 @@ class _Takeover:
             self._within(next(s for s in self._sets(self._block.measures) if s.name == set_name)),
         )
         found, counted = np.empty((n, len(within))), np.zeros(n, np.int64)
-        first = self._reuse.terms.sets[set_name]
-        for file, table in self._vector_tables:
-            mine = table.filter(pc.and_(pc.equal(table["scenario_set"], set_name), pc.is_valid(table["pnl"])))
-            at = self._position_of(mine)
-            lists = mine["pnl"].combine_chunks()
-            width = len(lists[0]) if len(lists) else 0
-            values = lists.flatten().to_numpy().reshape(-1, max(width, 1))
-            start = max(file.scenario_start - first, 0)  # within the set
-            low, high = max(start, within.start), min(start + width, within.stop)
-            if low >= high:
-                continue
-            known = at >= 0
-            found[at[known], low - within.start : high - within.start] = values[known, low - start : high - start]
-            counted[at[known]] += high - low
+        for file, batches in self._vector_files:
+            start = self._start(file, set_name)
+            for batch in batches:
+                lists, at = batch.of(set_name)
+                if not len(at):
+                    continue
+                low, high = max(start, within.start), min(start + lists.shape[1], within.stop)
+                if low >= high:
+                    continue
+                known = at >= 0
+                found[at[known], low - within.start : high - within.start] = lists[known, low - start : high - start]
+                counted[at[known]] += high - low
         return found, counted == len(within)
 
-    def _position_of(self, table: pa.Table) -> NDArray[np.int64]:
-        position = pc.index_in(table["trade_id"].cast(pa.string()), value_set=self._ids)
-        return np.asarray(pc.fill_null(position, -1).to_numpy(), np.int64)
+    def _start(self, file: EarlierFile, set_name: str) -> int:
+        """The first of a file's columns of a set, counted from the set's first."""
+        return max(file.scenario_start - self._reuse.terms.sets[set_name], 0)
+
+    def _whole_files(self, sets: Sequence[PnlSet]) -> Iterator[TakenFile]:
+        """Files in which every row is of these trades, and which have the block's very columns."""
+        wanted = {each.name: self._within(each) for each in sets}
+        for file, batches in self._vector_files:
+            found = [(batch.of(name)[0].shape[1], self._start(file, name)) for batch in batches for name in batch.names]
+            columns = [wanted.get(name, range(0)) for batch in batches for name in batch.names]
+            if found != [(len(within), within.start) for within in columns]:
+                continue
+            at = np.concatenate([np.empty(0, np.int64), *(batch.at for batch in batches)])
+            trades, names = np.unique(at), sorted({name for batch in batches for name in batch.names})
+            if len(at) and trades[0] >= 0 and len(at) == len(trades) * len(names) and file.first is not None:
+                yield TakenFile(file, trades, tuple(names))
 
     @cached_property
-    def _vector_tables(self) -> list[tuple[EarlierFile, pa.Table]]:
+    def _vector_files(self) -> list[tuple[EarlierFile, list[_Vectors]]]:
         columns = ["trade_id", "scenario_set", "pnl"]
-        return [
-            (file, read_parquet(self._store, file.path, columns, file.sha256))
-            for file in self._reuse.files(self._block, _VECTORS)
-        ]
+        found = []
+        for file in self._reuse.files(self._block, _VECTORS):
+            table = read_parquet(self._store, file.path, columns, file.sha256)
+            found.append((file, [_Vectors(batch, self._places(batch["trade_id"])) for batch in table.to_batches()]))
+        return found
+
+    def _places(self, ids: pa.Array) -> NDArray[np.int64]:
+        """int64[n]: which of the trades each is; -1: none."""
+        position = pc.index_in(ids.cast(pa.string()), value_set=self._ids)
+        return np.asarray(pc.fill_null(position, -1).to_numpy(zero_copy_only=False), np.int64)
+
+
+class _Vectors:
+    """Some rows of vectors. :ivar at: int64[n], the trade of each; -1: another."""
+
+    def __init__(self, rows: pa.RecordBatch, at: NDArray[np.int64]) -> None:
+        coded = rows["scenario_set"].dictionary_encode()
+        self.at, self.names = at, coded.dictionary.to_pylist()
+        self._codes, self._pnl = coded.indices.to_numpy(), rows["pnl"]
+
+    def of(self, set_name: str) -> tuple[FloatArray, NDArray[np.int64]]:
+        """float64[k, columns] of the rows of a set that have P&L, not to be written to; and the trade of each."""
+        mine = self._codes == (self.names.index(set_name) if set_name in self.names else -1)
+        rows = np.flatnonzero(mine & self._pnl.is_valid().to_numpy(zero_copy_only=False))
+        if not len(rows):
+            return np.empty((0, 0)), self.at[:0]
+        begins = self._pnl.offsets.to_numpy()
+        first, values = begins[rows], self._pnl.values.to_numpy()
+        width, step = int(begins[rows[0] + 1] - first[0]), int(first[1] - first[0]) if len(rows) > 1 else 0
+        if (np.diff(first) == step).all():  # as every trade has the same sets
+            size = values.itemsize
+            evenly = as_strided(values[first[0] :], (len(rows), width), (step * size, size), writeable=False)
+            return evenly, self.at[rows]
+        return values[first[:, None] + np.arange(width)], self.at[rows]

@@ -18,8 +18,14 @@ from riskpipe.config import load_settings
 from riskpipe.errors import UsageError
 from riskpipe.plan.accounting import RunStatus, SilentObserver
 from riskpipe.plan.selection import Selection
+from riskpipe.runs import day_parts
 from riskpipe.runs.publication import Publication
 from riskpipe.sample import write_sample
+from riskpipe.store import pieces
+from riskpipe.store.ledger import read_ledger
+from riskpipe.store.location import open_store
+from riskpipe.store.records import BlockDone
+from riskpipe.store.run_folder import RunFolder
 from riskpipe.workflows.plan import plan
 from riskpipe.workflows.run import run
 from riskpipe.workflows.verify import Rows, verify
@@ -43,6 +49,14 @@ def priced(tmp_path_factory) -> Path:
 @pytest.fixture
 def book(priced, tmp_path) -> Path:
     return Path(shutil.copytree(priced, tmp_path / "book"))
+
+
+@pytest.fixture
+def small_pieces(monkeypatch) -> None:
+    """Vectors of small books lie in several files, which stand in the published day, as those of large ones do."""
+    monkeypatch.setattr(pieces, "LEAST_PIECE", 1_000)
+    monkeypatch.setattr(day_parts, "STANDS_FROM", 1)
+    monkeypatch.setattr(day_parts, "PART_BYTES", 1)
 
 
 def settings_of(book: Path, output: str, *assignments: str):
@@ -137,6 +151,41 @@ def test_files_of_a_block_that_nothing_has_changed_for_are_the_earlier_ones(book
     assert not found.damages, found.damages
 
 
+def pages(path: Path) -> bytes:
+    """All of a Parquet file but its footer."""
+    content = path.read_bytes()
+    return content[: len(content) - 8 - int.from_bytes(content[-8:-4], "little")]
+
+
+@pytest.mark.usefixtures("small_pieces")
+def test_vectors_that_nothing_has_changed_for_are_neither_read_apart_nor_compressed_anew(book) -> None:
+    """Of a block that one trade has changed in, a piece is made anew; the others, and those of other blocks, stand in
+    the published day under the run's own name."""
+    value(book, "pieces")
+    (swaps,) = (book / "data" / "portfolio" / "interest_rate_swap").glob("*.parquet")
+    rewritten(swaps, "notional", 0, lambda notional: notional * 2.0)
+    status = value(book, "pieces", since="latest")
+    value(book, "fresh")
+
+    assert status.reuse is not None
+    assert status.reuse["priced"] == 1
+    assert_same_results(book / "pieces", book / "fresh")
+    earlier, later = sorted((book / "pieces" / "runs").iterdir())
+    before = {pages(path) for path in (earlier / "blocks" / "scenario_pnl").iterdir()}
+    store = open_store(str(book / "pieces"))
+    done = [r for r in read_ledger(RunFolder(store, later.name)) if isinstance(r, BlockDone)]
+    files = {piece.path: record for record in done for piece in record.vectors}
+    copied = [path for path in files if any(pages(book / "pieces" / path).startswith(content) for content in before)]
+    (anew,) = set(files).difference(copied)
+    assert len(files[anew].vectors) > 1
+    for path in files:
+        assert pq.read_table(book / "pieces" / path)["run_id"].unique().to_pylist() == [status.run_id]
+    standing = {path.stat().st_ino for path in (book / "pieces" / "published" / "scenario_pnl").glob("*/*")}
+    assert {(book / "pieces" / path).stat().st_ino for path in files} & standing
+    found = verify(settings_of(book, "pieces"), status.run_id, Rows.ALL)
+    assert not found.damages, found.damages
+
+
 def test_a_measure_that_is_cut_between_blocks(book) -> None:
     """Each block takes over the rows of its own points, and one that did the same is linked, however they were cut."""
     by_point = f"measures=[{', '.join([*MEASURES, 'bucketed_delta'])}]"
@@ -177,6 +226,7 @@ def test_no_run_of_the_day(book) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("small_pieces")
 def test_any_changes(tmp_path) -> None:
     """A run after the other, each of the one before, against fresh ones."""
     book = tmp_path / "book"
