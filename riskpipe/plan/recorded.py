@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 
 from riskpipe.store.written_files import Piece, WrittenFile
 
+VECTORS = "scenario_pnl"
+"""The table whose files can stand in the published day as a block wrote them (store.pieces)."""
+
 _DIGEST_BYTES = 32
 _NOTHING = bytes(_DIGEST_BYTES)
 
@@ -78,6 +81,15 @@ class Recorded:
         for block, pieces in self._vectors.items():
             for piece in pieces:
                 yield block, piece
+
+    def has(self, table: str, start: int, stop: int) -> NDArray[np.bool_]:
+        """bool[stop - start]: which of the plan's blocks have a file of a table, or a file of P&L vectors."""
+        found = np.zeros(stop - start, np.bool_)
+        if table in self._digests:
+            found |= self._digests[table][start:stop].any(axis=1)
+        if table == VECTORS and self._vectors:
+            found |= np.fromiter((index in self._vectors for index in range(start, stop)), np.bool_, stop - start)
+        return found
 
     def tables(self) -> list[str]:
         """Tables of which any block has a file."""

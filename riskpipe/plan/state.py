@@ -195,6 +195,12 @@ class RunState:
         """How `files` knows a block: by its position in the plan, a part by its id."""
         return block_id if block_id in self._child else self._index(block_id)
 
+    def index_in_plan(self, name: str) -> int | None:
+        """The position of a block, or of the one that it is a part of; None: there is no such block."""
+        while (part := self._child.get(name)) is not None and part.block.parent is not None:
+            name = part.block.parent
+        return self.plan.index_of(name)
+
     def status_of(self, place: int | str) -> BlockState:
         """Of a block, by its `place`."""
         return self._child[place].status if isinstance(place, str) else BlockState(self.status[place])

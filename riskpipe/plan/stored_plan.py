@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
@@ -160,6 +160,15 @@ class StoredPlan:
         ordered, order = self._sorted_ids
         at = int(np.searchsorted(ordered, block_id.encode()))
         return int(order[at]) if at < len(ordered) and ordered[at] == block_id.encode() else None
+
+    def indices_of(self, block_ids: Sequence[str]) -> NDArray[np.int64]:
+        """int64[n]: positions of blocks, -1 of one that is not in the plan."""
+        ordered, order = self._sorted_ids
+        if not len(ordered):
+            return np.full(len(block_ids), -1, np.int64)
+        names = np.array([block_id.encode() for block_id in block_ids], np.bytes_)
+        at = np.minimum(np.searchsorted(ordered, names), len(ordered) - 1)
+        return np.where(ordered[at] == names, order[at], -1)
 
     @cached_property
     def _ids(self) -> NDArray[np.bytes_]:

@@ -18,7 +18,7 @@ from riskpipe.runs.outputs import (
     concatenation_payloads,
     correction_payloads,
     merge_payloads,
-    table_sources,
+    sources_to_publish,
     unfinished,
 )
 from riskpipe.runs.session import Session
@@ -95,7 +95,7 @@ def _day_files(session: Session, executor: Executor) -> bool:
     engine_version = engines_of(session.state.engines)
     footer_stands = engine_version == open_context(*folder.place).spec.provenance.engine_version
     for table in SORT_KEYS:
-        found = table_sources(run, table)
+        found = sources_to_publish(run, table)
         alone, rest = standing(folder.store, found) if footer_stands else ([], found)
         while level := merge_payloads(folder, table, rest):
             if not _combine(session, executor, "merge", level):

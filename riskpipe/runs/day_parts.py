@@ -41,24 +41,27 @@ class Part:
 def standing(store: Store, found: Sequence[Source]) -> tuple[list[Source], list[Source]]:
     """The sources that can be published as they are, and the others, both in order.
 
-    None can when one is of unknown keys, or when all of them together make no more than one file.
+    None can when all of them together make no more than one file, nor one of unknown keys.
 
     :raises StorageError: one that reaches into others cannot be read.
     """
-    if sum(source.bytes for source in found) <= PART_BYTES or any(source.keys is None for source in found):
+    known = [source for source in found if source.keys is not None]
+    are_few = sum(source.bytes for source in found) <= PART_BYTES
+    if are_few or not any(source.bytes >= STANDS_FROM for source in known):
         return [], list(found)
-    ordered = sorted(found, key=_keys)
+    ordered = sorted(known, key=_keys)
     reaching = [k for k, (one, other) in enumerate(pairwise(ordered)) if _keys(other)[0] <= _keys(one)[1]]
-    # what has rows: pieces, by their positions, and the books of those that reach into others
+    # what has rows: pieces, by their positions, and the books of those that may reach into others
     spans = [(*_keys(source), k) for k, source in enumerate(ordered)]
     for k in reversed(reaching):
         del spans[k]
-    for keys in _opened(store, [ordered[k] for k in reaching]):
+    unknown = [source for source in found if source.keys is None]
+    for keys in _opened(store, [*(ordered[k] for k in reaching), *unknown]):
         spans += [(first, last, -1) for first, last in keys.books()]
     apart = _apart(sorted(spans))
     alone = [k for k in apart if k >= 0 and not ordered[k].drop and ordered[k].bytes >= STANDS_FROM]
     rest = sorted(set(range(len(ordered))).difference(alone))
-    return [ordered[k] for k in alone], [ordered[k] for k in rest]
+    return [ordered[k] for k in alone], [*(ordered[k] for k in rest), *unknown]
 
 
 def _keys(source: Source) -> tuple[Key, Key]:

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from riskpipe.plan.block import Block
-from riskpipe.plan.state import RunState
+from riskpipe.runs.block_facts import BlockFacts
 from riskpipe.runs.outputs import sources
 from riskpipe.runs.session import Session
 from riskpipe.store.parquet import read_parquet
@@ -20,41 +20,6 @@ from riskpipe.valuation.context import Context, open_context
 from riskpipe.valuation.run_block import read_trades
 
 _COLUMNS = ["trade_id", "row", "stage", "reason", "message", "retryable"]
-
-
-class BlockFacts:
-    """Product, file, trades and scenarios of a block by its id."""
-
-    def __init__(self, state: RunState) -> None:
-        self._state = state
-        table = state.plan.columns("product", "path", "trades", "scenario_start", "scenario_stop")
-        self._product = table.column("product").combine_chunks().dictionary_encode()
-        self._path = table.column("path").combine_chunks().dictionary_encode()
-        self._trades = table.column("trades").to_numpy()
-        self._scenarios = pc.subtract(table.column("scenario_stop"), table.column("scenario_start")).to_numpy()
-
-    def of(self, block_id: str) -> dict[str, Any]:
-        """`product`, `trades` and `scenarios`, as the table `blocks` has them."""
-        part: Block | None = self._state.part(block_id)
-        if part is not None:
-            scenarios = part.scenario_stop - part.scenario_start
-            return {"product": part.product, "trades": part.trades, "scenarios": scenarios}
-        index = self._index(block_id)
-        return {
-            "product": self._product[index].as_py(),
-            "trades": int(self._trades[index]),
-            "scenarios": int(self._scenarios[index]),
-        }
-
-    def path(self, block_id: str) -> str:
-        """The trade file that its rows are counted from."""
-        part: Block | None = self._state.part(block_id)
-        return part.path if part is not None else str(self._path[self._index(block_id)])
-
-    def _index(self, block_id: str) -> int:
-        index = self._state.plan.index_of(block_id)
-        assert index is not None
-        return index
 
 
 class DistinctTrades:

@@ -5,27 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
-from typing import Any
 
-import pyarrow as pa
-
-from riskpipe.errors import GateError, Level, Reason, StorageError
+from riskpipe.errors import GateError, Level, StorageError
 from riskpipe.plan.accounting import RunLifecycle, RunStatus
-from riskpipe.plan.second_starts import SecondStarts
 from riskpipe.runs.aggregate import headline
-from riskpipe.runs.failures import BlockFacts, write_failures
+from riskpipe.runs.failures import write_failures
 from riskpipe.runs.publication import Decision, Publication, decide, publish_tables
 from riskpipe.runs.recorded_files import planned_files
 from riskpipe.runs.session import Session
 from riskpipe.runs.status import read_summary
-from riskpipe.store.ledger import read_ledger
 from riskpipe.store.parquet import read_parquet
-from riskpipe.store.records import BlockDone, BlockFailed, BlockSplit, Published, Record, SessionStarted
-from riskpipe.store.result_tables import AttemptStatus, table_sink
-from riskpipe.store.table_schemas import SCHEMAS
+from riskpipe.store.records import Published
 from riskpipe.valuation.context import open_context
 
 ROWS_AT_A_TIME = 20_000
@@ -38,7 +30,9 @@ def finish(session: Session, publication: Publication) -> RunStatus:
     """
     session.flush()
     started, session.phase = time.monotonic(), "account"
-    _write_blocks(session)
+    if session.attempts is not None:
+        written = session.attempts.finish(session.state.pending())
+        session.wrote(session.folder.blocks, written.sha256)
     reasons = write_failures(session)
     session.phases["account"] = time.monotonic() - started
     state = _state_of(session)
@@ -140,97 +134,3 @@ def _left_out(session: Session) -> list[str]:
 
 def _is_of_scenarios(table: str) -> bool:
     return table in ("scenarios", "history") or table.startswith("inputs.histories.")
-
-
-# -- blocks.parquet
-
-
-def _write_blocks(session: Session) -> None:
-    provenance = open_context(*session.folder.place).spec.provenance
-    with table_sink(session.folder.store, session.folder.blocks, "blocks", provenance) as sink:
-        rows: list[dict[str, Any]] = []
-        for row in _block_rows(session):
-            rows.append(row)
-            if len(rows) >= ROWS_AT_A_TIME:
-                sink.write(pa.Table.from_pylist(rows, SCHEMAS["blocks"]))
-                rows = []
-        sink.write(pa.Table.from_pylist(rows, SCHEMAS["blocks"]))
-    session.wrote(session.folder.blocks, sink.written.sha256)
-
-
-def _block_rows(session: Session) -> Iterator[dict[str, Any]]:
-    """One row an attempt, from the ledger; and one for each block that was never done."""
-    state, run_id = session.state, session.folder.run_id
-    facts = BlockFacts(state)
-    second_starts = SecondStarts()
-    engine = ""
-    for record in read_ledger(session.folder):
-        if isinstance(record, SessionStarted):
-            engine = record.version
-        row = _attempt_row(record, facts)
-        if row is not None:
-            yield {"run_id": run_id, **row, "engine_version": engine}
-        for row in _outrun_rows(record, second_starts.apply(record), facts):
-            yield {"run_id": run_id, **row, "engine_version": engine}
-    pending = state.pending()
-    for block in pending:
-        yield {
-            "run_id": run_id,
-            "block_id": block.block_id,
-            "parent_block_id": block.parent,
-            "attempt": 0,
-            **facts.of(block.block_id),
-            "status": AttemptStatus.CANCELLED,
-            "reason": Reason.CANCELLED,
-        }
-
-
-def _attempt_row(record: Record, facts: BlockFacts) -> dict[str, Any] | None:
-    if isinstance(record, BlockDone):
-        row = {
-            name: getattr(record, name)
-            for name in (
-                "block_id", "parent_block_id", "attempt", "worker", "host", "queue_s", "fetch_s", "price_s", "write_s",
-                "cpu_s", "peak_rss_bytes", "projected_bytes", "projected_s", "rows", "bytes_in", "bytes_out",
-            )
-        }  # fmt: skip
-        times = {name: _moment(getattr(record, name)) for name in ("queued_at", "started_at", "ended_at")}
-        return {**row, **times, **facts.of(record.block_id), "status": AttemptStatus.OK}
-    if isinstance(record, BlockFailed):
-        return {
-            "block_id": record.block_id,
-            "parent_block_id": record.parent_block_id,
-            "attempt": record.attempt,
-            **facts.of(record.block_id),
-            "status": AttemptStatus.FAILED if record.final else AttemptStatus.RETRIED,
-            "reason": record.reason,
-            "worker": record.worker,
-        }
-    if isinstance(record, BlockSplit) and record.reason != "retry":
-        return {
-            "block_id": record.block_id,
-            "attempt": 0,
-            **facts.of(record.block_id),
-            "status": AttemptStatus.SPLIT,
-            "reason": record.reason,
-        }
-    return None
-
-
-def _outrun_rows(record: Record, outrun: dict[int, str | None], facts: BlockFacts) -> Iterator[dict[str, Any]]:
-    """Of the attempt that was given up, since another at the same block came first."""
-    if not isinstance(record, BlockDone):
-        return
-    for attempt, worker in outrun.items():
-        yield {
-            "block_id": record.block_id,
-            "parent_block_id": record.parent_block_id,
-            "attempt": attempt,
-            **facts.of(record.block_id),
-            "status": AttemptStatus.OUTRUN,
-            "worker": worker,
-        }
-
-
-def _moment(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)

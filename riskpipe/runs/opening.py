@@ -21,6 +21,7 @@ from riskpipe.runs.deadline import deadline_of
 from riskpipe.runs.finish import finish
 from riskpipe.runs.log import RunLog
 from riskpipe.runs.losses import counted_losses
+from riskpipe.runs.outputs import tables_to_merge
 from riskpipe.runs.publication import Publication, decide
 from riskpipe.runs.session import Session
 from riskpipe.runs.session_start import open_session
@@ -94,10 +95,12 @@ def with_session(
         telling.start(session.status(RunLifecycle.RUNNING))
         if session.lost:
             log.message("warning", f"{counted_losses(store, session.lost)}: they are made again")
-        with session.sound():
+        with session.sound(), closing(session):
             run.prepare(session)
             session.flush()
             log.message("info", f"run {run.folder.run_id}: {len(session.plan)} blocks")
+            if decide(session, publication).publish:
+                session.merged_tables = tables_to_merge(session.run)
             _value(session, fail_fast, publication)
             status = finish(session, publication)
         log.ended(status)

@@ -12,20 +12,20 @@ from riskpipe.market.scenarios import ScenarioSet
 from riskpipe.measures.measure_names import PNL_SETS
 from riskpipe.measures.pnl_sets import PnlSet, left_out_of, pnl_sets
 from riskpipe.plan.block import Block, BlockState, digest_id
+from riskpipe.plan.recorded import VECTORS
 from riskpipe.plan.state import Leaf, RunState
 from riskpipe.plan.stored_plan import StoredPlan
 from riskpipe.runs.combined_files import FAN_IN
+from riskpipe.runs.day_parts import STANDS_FROM
 from riskpipe.runs.folded import FoldedRun
 from riskpipe.store.parquet import read_parquet
 from riskpipe.store.run_folder import RunFolder
 from riskpipe.store.sorted_merge import Source, most_open
+from riskpipe.store.table_schemas import SORT_KEYS
 from riskpipe.valuation.concatenate import ConcatenationPayload
 from riskpipe.valuation.context import open_context
 from riskpipe.valuation.correct import CorrectionPayload
 from riskpipe.valuation.merge_files import MergePayload
-
-VECTORS = "scenario_pnl"
-"""The table whose files can stand in the published day as a block wrote them (store.pieces)."""
 
 # Scenario range (its first column) -> row of the block -> sets of P&L that failed there.
 Failed = dict[int, dict[int, set[str]]]
@@ -67,9 +67,51 @@ def failed_trades_of(run: FoldedRun, block_id: str, columns: list[str] | None = 
 
 def table_sources(run: FoldedRun, table: str) -> list[Source]:
     """What a published table is merged from: the blocks' files, or whole vectors where scenarios were cut."""
+    return _whole_vectors(run, table) or list(sources(run, table))
+
+
+def sources_to_publish(run: FoldedRun, table: str) -> list[Source]:
+    """Likewise, with what was merged of a group's files in their place."""
+    return _whole_vectors(run, table) or list(_merged_sources(run, table))
+
+
+def _whole_vectors(run: FoldedRun, table: str) -> list[Source]:
     payloads = concatenation_payloads(run) if table == VECTORS else ()
-    whole = [run.combined.source(p.name, run.folder.combined_file(p.name)) for p in payloads]
-    return whole or list(sources(run, table))
+    return [run.combined.source(p.name, run.folder.combined_file(p.name)) for p in payloads]
+
+
+def _merged_sources(run: FoldedRun, table: str) -> Iterator[Source]:
+    split = _split(run)
+    for group in range(run.combined.groups):
+        name = run.combined.of_group(table, group)
+        if name is None:
+            yield from _sources(run, table, run.combined.blocks_of(group, run.plan), split)
+        else:
+            yield run.combined.source(name, run.folder.merged_file(name))
+
+
+def tables_to_merge(run: FoldedRun) -> tuple[str, ...]:
+    """Those whose rows are merged group by group while blocks are still valued: none where all blocks' files can be
+    merged at once."""
+    if len(run.plan) <= most_open(run.folder.store):
+        return ()
+    context = open_context(*run.folder.place)
+    are_cut = next(_cut_groups(run.plan, context.scenarios, context.spec.stored_pnl), None) is not None
+    return tuple(table for table in SORT_KEYS if table != VECTORS or not are_cut)
+
+
+def group_merge(run: FoldedRun, table: str, group: int) -> MergePayload | None:
+    """What merges a table's rows of a group whose blocks are all done; None: that is for the end, or has been done.
+
+    A file of P&L vectors that may stand in the day as it is is not merged.
+    """
+    if not run.combined.is_plain(group, run.state):
+        return None
+    found = tuple(_sources(run, table, run.combined.blocks_of(group, run.plan), frozenset()))
+    if not found or (table == VECTORS and max(source.bytes for source in found) >= STANDS_FROM):
+        return None
+    payload = _merge_payload(run.folder, table, found, group)
+    return None if run.combined.has(payload.name) else payload
 
 
 def merge_payloads(folder: RunFolder, table: str, found: Sequence[Source]) -> list[MergePayload]:
@@ -86,15 +128,27 @@ def merge_payloads(folder: RunFolder, table: str, found: Sequence[Source]) -> li
     return [_merge_payload(folder, table, group) for group in groups]
 
 
-def _merge_payload(folder: RunFolder, table: str, group: tuple[Source, ...]) -> MergePayload:
-    name = digest_id("merge", [table, *((source.path, sorted(source.drop), source.sha256) for source in group)])
-    return MergePayload(*folder.place, name, table, group)
+def _merge_payload(folder: RunFolder, table: str, found: tuple[Source, ...], group: int | None = None) -> MergePayload:
+    name = digest_id("merge", [table, *((source.path, sorted(source.drop), source.sha256) for source in found)])
+    return MergePayload(*folder.place, name, table, found, group)
 
 
 def sources(run: FoldedRun, table: str) -> Iterator[Source]:
     """The blocks' files that make up a table, in plan order: those of the ledger, whether they are there or not."""
-    split = {index for block_id in run.state.children if (index := run.plan.index_of(block_id)) is not None}
-    for index in range(len(run.plan)):
+    return _sources(run, table, range(len(run.plan)), _split(run))
+
+
+def _split(run: FoldedRun) -> frozenset[int]:
+    """Positions of the blocks that have parts."""
+    found = (run.plan.index_of(block_id) for block_id in run.state.children)
+    return frozenset(index for index in found if index is not None)
+
+
+def _sources(run: FoldedRun, table: str, blocks: range, split: frozenset[int]) -> Iterator[Source]:
+    """:param blocks: positions in the plan, that follow each other. :param split: see `_split`."""
+    wanted = run.state.files.has(table, blocks.start, blocks.stop)
+    wanted[[index - blocks.start for index in split if index in blocks]] = True
+    for index in (np.flatnonzero(wanted) + blocks.start).tolist():
         if index not in split:
             yield from _files_of(run, table, run.plan.id_at(index), index)
             continue

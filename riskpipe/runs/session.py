@@ -30,10 +30,12 @@ from riskpipe.plan.block import Block
 from riskpipe.plan.state import RunState
 from riskpipe.plan.stored_plan import StoredPlan
 from riskpipe.runs.asked_stop import stop_if_asked
+from riskpipe.runs.attempt_rows import AttemptRows
 from riskpipe.runs.attempts import cause_of, done_record
 from riskpipe.runs.book_totals import BookTotals
 from riskpipe.runs.deadline import DeadlineWatch, late_failures
 from riskpipe.runs.folded import FoldedRun
+from riskpipe.runs.groups import of_group, tasks_after
 from riskpipe.runs.losses import loss_error, lost_outputs
 from riskpipe.runs.pace import Pace
 from riskpipe.runs.parts import halves
@@ -68,6 +70,8 @@ class Session:
     """An open run in this process; the only writer of its ledger, but for drivers of shards that it has started.
 
     :param files: name within the run -> SHA-256 of what sessions write anew.
+    :param attempts: the rows of blocks.parquet; None: this session does not write it.
+    :ivar merged_tables: those whose rows are merged group by group while blocks are valued.
     :ivar elsewhere: tasks that drivers of shards have and have not finished.
     """
 
@@ -81,6 +85,8 @@ class Session:
     started: float = field(default_factory=time.monotonic)
     phases: dict[str, float] = field(default_factory=dict)
     queued: dict[str, float] = field(default_factory=dict)
+    attempts: AttemptRows | None = None
+    merged_tables: tuple[str, ...] = ()
     elsewhere: int = 0
     queued_again: dict[str, tuple[int, float]] = field(default_factory=dict)
     pace: Pace = field(default_factory=Pace)
@@ -121,12 +127,17 @@ class Session:
     def record(self, record: Record) -> None:
         """Into the ledger, and into the state that is folded from it."""
         self.writer.append(record)
+        self._apply(record)
+
+    def _apply(self, record: Record) -> None:
         self.run.apply(record)
+        if self.attempts is not None:
+            self.attempts.apply(record)
 
     def learn(self, record: Record) -> None:
         """What a shard's driver has put into the ledger."""
         fault_point(FaultPoint.LEARN, record)
-        self.run.apply(record)
+        self._apply(record)
         if isinstance(record, BlockDone):
             self.pace.finished_elsewhere(record.projected_s)
 
@@ -168,6 +179,11 @@ class Session:
         self.record(SessionEnded(self.session, status.state, status.exit_code, time.time(), dict(self.files)))
         self.flush()
         self.folder.store.delete(self.folder.stop)
+
+    def close(self) -> None:
+        """Nothing is left of what is only whole at the end of a session, and it has none."""
+        if self.attempts is not None:
+            self.attempts.close()
 
     def wrote(self, path: str, sha256: str) -> None:
         """A file that every session writes anew is in place."""
@@ -333,7 +349,8 @@ class Session:
         queued_at = self.queued.pop(task.key, time.time())
         second, second_at = self.queued_again.pop(task.key, (0, 0.0))
         if not isinstance(task.payload, BlockPayload):
-            self.record(Combined(task.key, result.path, result.sha256, result.rows, result.bytes))
+            of = of_group(task.payload)
+            self.record(Combined(task.key, result.path, result.sha256, result.rows, result.bytes, *of))
             return []
         block = task.payload.block
         if second:
@@ -346,8 +363,7 @@ class Session:
             self.note(f"results of run {(self.taken_over or {}).get('since')} are missing or are not what was written: "
                       "their trades are priced")  # fmt: skip
         self.not_taken += result.not_taken
-        payload = self.run.combined.completed_by(block, self.state)
-        return [] if payload is None else [Task(key=payload.name, payload=payload, function="sum")]
+        return list(tasks_after(self.run, block, self.merged_tables))
 
     def _started_again(self, task: Task, overdue: Overdue) -> None:
         now, block = time.time(), task.payload.block

@@ -303,7 +303,7 @@ def _drive(order: ShardOrder, line: Line, stop: StopSignal) -> None:
     writer = new_writer(folder, started, line)
     session = ShardSession(
         run, settings, writer, "", line.lease, line, stop,
-        started=started, dealt_plan=plan, line=line, shard=order.request.shard,
+        started=started, merged_tables=order.merged_tables, dealt_plan=plan, line=line, shard=order.request.shard,
     )  # fmt: skip
     for attempt in range(1, CLUSTERS + 1):
         try:

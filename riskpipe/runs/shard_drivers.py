@@ -173,7 +173,8 @@ class ShardDrivers:
 
     def _start(self, number: int) -> None:
         session = self._session
-        order = ShardOrder(session.settings, session.folder.run_id, self._of_shard(number), self._fail_fast)
+        order = ShardOrder(session.settings, session.folder.run_id, self._of_shard(number), self._fail_fast,
+                           session.merged_tables)  # fmt: skip
         mine, theirs = get_context("spawn").Pipe()
         process = get_context("spawn").Process(
             target=drive_shard, args=(order, os.getpid(), theirs), name=f"riskpipe-shard-{number}", daemon=False

@@ -17,13 +17,14 @@ from riskpipe.config import Settings
 class ShardOrder:
     """What a shard's driver is started with.
 
-    :param request: of its own cluster.
+    :param request: of its own cluster. :param merged_tables: see `Session`.
     """
 
     settings: Settings
     run_id: str
     request: ClusterRequest
     fail_fast: bool
+    merged_tables: tuple[str, ...] = ()
 
 
 # -- from the first driver

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -14,6 +15,7 @@ from riskpipe.measures.summed_columns import Summed
 from riskpipe.measures.tail_definition import TailDefinition, scenarios_needed
 from riskpipe.measures.tail_risk import tail_weights
 from riskpipe.plan.block import Block, BlockState, digest_id
+from riskpipe.plan.stored_plan import StoredPlan
 from riskpipe.runs.book_totals import BookTotals
 from riskpipe.runs.combined_files import FAN_IN
 from riskpipe.runs.folded import FoldedRun
@@ -31,6 +33,7 @@ MEASURE = "historical_var"
 _NOTHING = 1e-18
 # Of stored vectors, with their checksum: what a core does at least.
 READ_BYTES_A_SECOND = 300e6
+_GROUPS_AT_A_TIME = 1_000
 
 
 @dataclass(frozen=True)
@@ -77,8 +80,8 @@ def write_tails(
 def blocks_with_vectors(run: FoldedRun, set_name: str) -> Iterator[tuple[Block, tuple[int, ...]]]:
     """One block for every range of trades that has P&L vectors of a set, and its rows without, or of other blocks."""
     scenarios = open_context(*run.folder.place).scenarios
-    for group in pnl_groups(run.plan, scenarios, [set_name]):
-        leaves = [leaf for index in group for leaf in run.state.leaves(index, run.plan.block(index))]
+    for group in _read(run.plan, pnl_groups(run.plan, scenarios, [set_name])):
+        leaves = [leaf for index, block in group for leaf in run.state.leaves(index, block)]
         lost: set[int] = set()
         for leaf in leaves:
             failed = failed_trades_of(run, leaf.block.block_id, ["row", "measures"])
@@ -87,6 +90,13 @@ def blocks_with_vectors(run: FoldedRun, set_name: str) -> Iterator[tuple[Block, 
         for leaf in leaves:
             if leaf.block.scenario_start == leaves[0].block.scenario_start and leaf.status == BlockState.DONE:
                 yield leaf.block, tuple(sorted(lost | replaced_rows(leaf)))
+
+
+def _read(plan: StoredPlan, groups: Iterator[list[int]]) -> Iterator[list[tuple[int, Block]]]:
+    """The blocks at some positions, many read at a time."""
+    while some := list(itertools.islice(groups, _GROUPS_AT_A_TIME)):
+        blocks = dict(plan.blocks_at(np.unique(np.concatenate(some))))
+        yield from ([(index, blocks[index]) for index in group] for group in some)
 
 
 def projected_seconds(block: Block, columns: int) -> float:

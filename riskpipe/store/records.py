@@ -140,6 +140,8 @@ class Combined:
     """A file made of blocks' outputs is in place: sums, whole P&L vectors, a correction, merged rows, a day's part.
 
     :param name: follows from what it is made of.
+    :param table, group: of which table and which neighbours of the plan it holds all rows (runs.combined_files); None:
+        of others.
     """
 
     type: ClassVar[str] = "combined"
@@ -148,6 +150,8 @@ class Combined:
     sha256: str
     rows: int = 0
     bytes: int = 0
+    table: str | None = None
+    group: int | None = None
 
 
 @dataclass(frozen=True)
@@ -232,7 +236,8 @@ def _decode_piece(values: dict[str, Any]) -> Piece:
 
 
 def _decode_combined(values: dict[str, Any]) -> Combined:
-    record: Combined = _build(Combined, {"rows": 0, "bytes": 0, **values})  # those of earlier versions lack both
+    added = {"rows": 0, "bytes": 0, "table": None, "group": None}  # those of earlier versions lack some
+    record: Combined = _build(Combined, {**added, **values})
     return record
 
 

@@ -189,12 +189,14 @@ class SumPayload:
 
     :param name: of the file; follows from what is summed, so a file that is there is the right one.
     :param files: relative to the output.
+    :param group: whose blocks' sums these are (runs.combined_files); None: sums of several.
     """
 
     root: str
     run_id: str
     name: str
     files: tuple[PartialFile, ...]
+    group: int | None = None
 
 
 def sum_partials(payload: SumPayload) -> WrittenFile:

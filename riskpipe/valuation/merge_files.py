@@ -21,6 +21,7 @@ class MergePayload:
     """Files of a published table that become one, so that what makes the day's files has few to read.
 
     :param name: of the file; follows from the sources, so a file that is there is the right one.
+    :param group: whose blocks' rows these are (runs.combined_files); None: of several.
     """
 
     root: str
@@ -28,6 +29,7 @@ class MergePayload:
     name: str
     table: str
     sources: tuple[Source, ...]
+    group: int | None = None
 
 
 @dataclass(frozen=True)

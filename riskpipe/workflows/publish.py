@@ -71,7 +71,7 @@ def publish(
         decision = allowed(folder, header, Publication(PublishRule.ALWAYS, replace_day))
         if decision.why is not None:
             raise UsageError(f"not published: {decision.why}")
-        session = open_session(folder, settings, lease, observer or SilentObserver(), StopSignal())
+        session = open_session(folder, settings, lease, observer or SilentObserver(), StopSignal(), accounts=False)
         if session.lost:
             raise loss_error(folder, session.lost)
         if not session.clean():

@@ -61,12 +61,12 @@ def vectors(keys: list[Key]) -> pa.Table:
     )
 
 
-def written(store: Store, files: list[list[Key]]) -> list[Source]:
+def written(store: Store, files: list[list[Key]], directory: str = "blocks") -> list[Source]:
     """A piece each."""
     found = []
     for number, keys in enumerate(files):
         rows = vectors(sorted(keys))
-        piece = write_piece(store, f"blocks/{number}.parquet", "scenario_pnl", rows, PROVENANCE)
+        piece = write_piece(store, f"{directory}/{number}.parquet", "scenario_pnl", rows, PROVENANCE)
         ends = (piece.first, piece.last)
         found.append(Source(piece.path, sha256=piece.sha256, rows=(0, piece.rows), bytes=piece.bytes, keys=ends))
     return found
@@ -148,7 +148,9 @@ def test_rows_that_are_replaced_and_files_of_unknown_keys_are_merged(tmp_path: P
     assert keys_of(made(store, day_parts(store, alone, rest))) == trades("a", 0, 20) + trades("b", 0, 20)
 
     unknown = Source(**{**vars(found[1]), "keys": None})
-    assert standing(store, [found[0], unknown]) == ([], [found[0], unknown])
+    assert standing(store, [found[0], unknown]) == ([found[0]], [unknown])
+    among = Source(**{**vars(written(store, [trades("a", 7, 8)], "others")[0]), "keys": None})
+    assert standing(store, [found[0], among]) == ([], [found[0], among])
 
 
 def test_a_day_of_one_file_is_merged_into_one(tmp_path: Path) -> None:
