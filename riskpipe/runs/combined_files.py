@@ -1,30 +1,33 @@
 """What is combined of blocks' outputs, and the tree of sums: its shape follows the plan, its files the content.
 
-`FAN_IN` neighbours of the plan are a group. What is made of a group's outputs is made as soon as all of its blocks are
-done, by whoever drives them, so that after the last block of a run little is left, and nothing for each block.
+What is made of the outputs of neighbours (plan.groups) is made as soon as all of these are done, by whoever drives
+them: after the last block of a run little is left, and nothing for each block.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 
 import numpy as np
 
 from riskpipe.plan.block import Block, BlockState, digest_id
+from riskpipe.plan.groups import FAN_IN, Group
 from riskpipe.plan.state import RunState
-from riskpipe.plan.stored_plan import StoredPlan
 from riskpipe.store.checksums import content_sha256
 from riskpipe.store.run_folder import RunFolder
 from riskpipe.store.sorted_merge import Source
 from riskpipe.store.written_files import WrittenFile
 from riskpipe.valuation.book_sums import PartialFile, SumPayload
 
-FAN_IN = 64
 SUMS = "partials"
 
 
 class CombinedFiles:
     """The combined files that are in place, and the sums that are to be made.
+
+    :ivar top: the level of the group that all blocks are in.
 
     A combined file is named by the outputs that it is made of, so a file that is recorded is the right one, also after
     a retry has changed what belongs to it. What is recorded of a group stands until one of its blocks changes.
@@ -32,34 +35,35 @@ class CombinedFiles:
 
     def __init__(self, folder: RunFolder, blocks: int) -> None:
         self._folder = folder
-        self._open = np.full(-(-blocks // FAN_IN), FAN_IN, np.int32)
-        if blocks % FAN_IN:
-            self._open[-1] = blocks % FAN_IN
+        self.blocks = blocks
+        self._open = np.array([len(group.blocks(blocks)) for group in self.groups()], np.int32)
+        self.top = next(level for level in itertools.count() if Group.how_many(level, blocks) <= 1)
         self._done: dict[str, WrittenFile] = {}
-        self._of_groups: dict[str, dict[int, str]] = {}
+        self._of_groups: dict[str, dict[Group, str]] = {}
         self.roots: tuple[str, ...] = ()
 
     def done(self, name: str, file: WrittenFile) -> None:
         """A combined file is in place."""
         self._done[name] = file
 
-    def done_of_group(self, table: str, group: int, name: str) -> None:
+    def done_of_group(self, table: str, group: Group, name: str) -> None:
         """That file holds what all blocks of a group have of a table."""
         self._of_groups.setdefault(table, {})[group] = name
 
-    def of_group(self, table: str, group: int) -> str | None:
+    def of_group(self, table: str, group: Group) -> str | None:
         """The name of such a file, if one is in place."""
         name = self._of_groups.get(table, {}).get(group)
         return name if name in self._done else None
 
     def changed(self, index: int) -> None:
-        """What was made of the group of a block is not what belongs to it any more. :param index: in the plan."""
+        """What was made of the groups of a block is not what belongs to them any more. :param index: in the plan."""
         for names in self._of_groups.values():
-            names.pop(index // FAN_IN, None)
+            for level in range(self.top + 1):
+                names.pop(Group.of_block(index, level), None)
 
-    @property
-    def groups(self) -> int:
-        return len(self._open)
+    def groups(self, level: int = 0) -> Iterator[Group]:
+        """All of a level, in order."""
+        return (Group(level, index) for index in range(Group.how_many(level, self.blocks)))
 
     def lost(self, name: str) -> None:
         """A file is not in place any more."""
@@ -106,59 +110,63 @@ class CombinedFiles:
         finished = np.flatnonzero(state.status == BlockState.DONE) // FAN_IN
         self._open -= np.bincount(finished, minlength=len(self._open)).astype(np.int32)
 
-    def completed_by(self, block: Block, state: RunState) -> int | None:
+    def completed_by(self, block: Block, state: RunState) -> Group | None:
         """The block's group, when this block was the last of it; one with parts is for the end."""
         index = state.plan.index_of(block.block_id) if block.parent is None else None
         if index is None:
             return None
-        group = index // FAN_IN
-        self._open[group] -= 1
-        return group if self._open[group] == 0 else None
+        group = Group.of_block(index)
+        self._open[group.number] -= 1
+        return group if self._open[group.number] == 0 else None
 
-    def sum_of(self, group: int, state: RunState) -> SumPayload:
-        """What makes the sums of a group."""
-        return self._payload(self._files(state, group), group if self.is_plain(group, state) else None)
+    def sum_of(self, group: Group, state: RunState) -> SumPayload:
+        """What makes the sums of a group. Those of the level below, if there is one, are in place."""
+        if group.level == 0:
+            return self._payload(self._files(state, group), group if self.is_plain(group, state) else None)
+        names = [self.of_group(SUMS, member) for member in group.members(self.blocks)]
+        return self._payload(tuple(self.sums(name) for name in names if name is not None), group)
 
-    def is_plain(self, group: int, state: RunState) -> bool:
+    def has_sums_below(self, group: Group) -> bool:
+        """Whether the sums of all groups of a group are in place, and no retry has changed what is in them."""
+        return all(self.of_group(SUMS, member) is not None for member in group.members(self.blocks))
+
+    def is_plain(self, group: Group, state: RunState) -> bool:
         """Whether all that belongs to a group is its blocks' own outputs, which change no more unless that is told."""
-        blocks = self.blocks_of(group, state.plan)
+        blocks = group.blocks(self.blocks)
         done = bool(np.all(state.status[blocks.start : blocks.stop] == BlockState.DONE))
         return done and not (state.children and any(state.plan.id_at(k) in state.children for k in blocks))
-
-    @staticmethod
-    def blocks_of(group: int, plan: StoredPlan) -> range:
-        """Positions in the plan."""
-        return range(group * FAN_IN, min((group + 1) * FAN_IN, len(plan)))
 
     def levels(self, state: RunState) -> Iterator[Iterator[SumPayload]]:
         """Payloads that are left, level after level, each to be run before the next is taken; then `roots` is set."""
         names: list[str] = []
-        yield self._left_of_groups(state, names)
-        while len(names) > FAN_IN:
+        yield self._left(self.groups(), partial(self.sum_of, state=state), names)
+        for level in itertools.count(1):
+            if len(names) <= FAN_IN:
+                break
             below, names = names, []
-            groups = (below[k : k + FAN_IN] for k in range(0, len(below), FAN_IN))
-            payloads = (self._payload(tuple(map(self.sums, group))) for group in groups)
-            yield self._left(payloads, names)
+            yield self._left(self.groups(level), partial(self._sum_of_sums, below), names)
         self.roots = tuple(names)
 
-    def _left_of_groups(self, state: RunState, names: list[str]) -> Iterator[SumPayload]:
-        for group in range(self.groups):
+    def _left(
+        self, groups: Iterable[Group], payload_of: Callable[[Group], SumPayload], names: list[str]
+    ) -> Iterator[SumPayload]:
+        for group in groups:
             name = self.of_group(SUMS, group)
-            if name is not None:
-                names.append(name)
-            else:
-                yield from self._left(iter([self.sum_of(group, state)]), names)
-
-    def _left(self, payloads: Iterator[SumPayload], names: list[str]) -> Iterator[SumPayload]:
-        for payload in payloads:
-            if payload.files:
-                names.append(payload.name)
-                if payload.name not in self._done:
+            if name is None:
+                payload = payload_of(group)
+                name = payload.name
+                if name not in self._done:
                     yield payload
+            names.append(name)
 
-    def _files(self, state: RunState, group: int) -> tuple[PartialFile, ...]:
+    def _sum_of_sums(self, below: Sequence[str], group: Group) -> SumPayload:
+        """:param below: names of the sums of all groups of the level below."""
+        files = map(self.sums, below[group.number * FAN_IN : (group.number + 1) * FAN_IN])
+        return self._payload(tuple(files), group if self.has_sums_below(group) else None)
+
+    def _files(self, state: RunState, group: Group) -> tuple[PartialFile, ...]:
         files: list[PartialFile] = []
-        for index in self.blocks_of(group, state.plan):
+        for index in group.blocks(self.blocks):
             block_id = state.plan.id_at(index)
             if block_id not in state.children:
                 done = bool(state.status[index] == BlockState.DONE)
@@ -176,6 +184,6 @@ class CombinedFiles:
         path = self._folder.block_output("partials", block_id)
         return PartialFile(path, repeats, void, state.sha256("partials", block_id))
 
-    def _payload(self, files: tuple[PartialFile, ...], group: int | None = None) -> SumPayload:
+    def _payload(self, files: tuple[PartialFile, ...], group: Group | None = None) -> SumPayload:
         name = digest_id("sum", [(file.path, file.repeats, file.void, file.sha256) for file in files])
         return SumPayload(*self._folder.place, name, files, group)

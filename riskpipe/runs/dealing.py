@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from riskpipe.runs.combined_files import FAN_IN
+from riskpipe.plan.groups import FAN_IN
 
-MOST_AT_ONCE = 8_192  # a message of 32 KiB: it fits into a pipe whose reader is busy
+MOST_AT_ONCE = 8_192  # a message of 48 KiB at most: it fits into a pipe whose reader is busy
 SHARES = 4
 _NOBODY = -1
+_GROUP_OF_GROUPS = FAN_IN**2
 
 
 class Dealer:
@@ -34,12 +35,14 @@ class Dealer:
     def deal(self, driver: int, most: int) -> NDArray[np.int32]:
         """Positions of blocks, ascending, that the driver has from here on.
 
-        :param most: of `FAN_IN` and above the last group of blocks whose sums are made together is whole.
+        :param most: about so many; of `FAN_IN` and above the last group is whole, and of as many as make a group of
+            groups the last of these: what is made of a group is made where all of it was done.
         """
+        unit = _GROUP_OF_GROUPS if most >= _GROUP_OF_GROUPS else FAN_IN
         found: list[NDArray[np.int64]] = []
         count = 0
         while count < most and self._next < len(self._free):
-            stop = min(_group_end(self._next + most - count), len(self._free))
+            stop = min(_group_end(self._next + most - count, unit), len(self._free))
             found.append(np.flatnonzero(self._free[self._next : stop]) + self._next)
             count += len(found[-1])
             self._next = stop
@@ -78,5 +81,5 @@ def share(left: int, slots: int, all_slots: int, idle: int) -> int:
     return min(max(left * slots // (SHARES * all_slots), slots), MOST_AT_ONCE)
 
 
-def _group_end(index: int) -> int:
-    return -(-index // FAN_IN) * FAN_IN
+def _group_end(index: int, unit: int) -> int:
+    return -(-index // unit) * unit

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from riskpipe.plan.groups import Group
 from riskpipe.plan.state import RunState
 from riskpipe.plan.stored_plan import StoredPlan
 from riskpipe.runs.combined_files import CombinedFiles
@@ -53,8 +54,8 @@ class FoldedRun:
     def _combined(self, record: Combined) -> None:
         file = WrittenFile(record.path, record.rows, record.bytes, record.sha256)
         self.combined.done(record.name, file)
-        if record.table is not None and record.group is not None:
-            self.combined.done_of_group(record.table, record.group, record.name)
+        if record.table is not None and record.level is not None and record.group is not None:
+            self.combined.done_of_group(record.table, Group(record.level, record.group), record.name)
 
     def _changed(self, block_id: str) -> None:
         """A block that was done is not any more, or other outputs stand for some of its rows."""

@@ -12,10 +12,10 @@ from riskpipe.market.scenarios import ScenarioSet
 from riskpipe.measures.measure_names import PNL_SETS
 from riskpipe.measures.pnl_sets import PnlSet, left_out_of, pnl_sets
 from riskpipe.plan.block import Block, BlockState, digest_id
+from riskpipe.plan.groups import FAN_IN, Group
 from riskpipe.plan.recorded import VECTORS
 from riskpipe.plan.state import Leaf, RunState
 from riskpipe.plan.stored_plan import StoredPlan
-from riskpipe.runs.combined_files import FAN_IN
 from riskpipe.runs.day_parts import STANDS_FROM
 from riskpipe.runs.folded import FoldedRun
 from riskpipe.store.parquet import read_parquet
@@ -82,12 +82,19 @@ def _whole_vectors(run: FoldedRun, table: str) -> list[Source]:
 
 def _merged_sources(run: FoldedRun, table: str) -> Iterator[Source]:
     split = _split(run)
-    for group in range(run.combined.groups):
-        name = run.combined.of_group(table, group)
-        if name is None:
-            yield from _sources(run, table, run.combined.blocks_of(group, run.plan), split)
-        else:
-            yield run.combined.source(name, run.folder.merged_file(name))
+    for group in run.combined.groups(run.combined.top):
+        yield from _of_group(run, table, group, split)
+
+
+def _of_group(run: FoldedRun, table: str, group: Group, split: frozenset[int]) -> Iterator[Source]:
+    name = run.combined.of_group(table, group)
+    if name is not None:
+        yield run.combined.source(name, run.folder.merged_file(name))
+    elif group.level == 0:
+        yield from _sources(run, table, group.blocks(len(run.plan)), split)
+    else:
+        for member in group.members(len(run.plan)):
+            yield from _of_group(run, table, member, split)
 
 
 def tables_to_merge(run: FoldedRun) -> tuple[str, ...]:
@@ -100,18 +107,28 @@ def tables_to_merge(run: FoldedRun) -> tuple[str, ...]:
     return tuple(table for table in SORT_KEYS if table != VECTORS or not are_cut)
 
 
-def group_merge(run: FoldedRun, table: str, group: int) -> MergePayload | None:
-    """What merges a table's rows of a group whose blocks are all done; None: that is for the end, or has been done.
+def group_merge(run: FoldedRun, table: str, group: Group) -> MergePayload | None:
+    """What merges a table's rows of a group whose blocks are all done; None: there are none, or that is for the end."""
+    found = tuple(_small_files(run, table, group) if group.level == 0 else _merged_below(run, table, group))
+    return _merge_payload(run.folder, table, found, group) if found else None
 
-    A file of P&L vectors that may stand in the day as it is is not merged.
-    """
-    if not run.combined.is_plain(group, run.state):
-        return None
-    found = tuple(_sources(run, table, run.combined.blocks_of(group, run.plan), frozenset()))
-    if not found or (table == VECTORS and max(source.bytes for source in found) >= STANDS_FROM):
-        return None
-    payload = _merge_payload(run.folder, table, found, group)
-    return None if run.combined.has(payload.name) else payload
+
+def _small_files(run: FoldedRun, table: str, group: Group) -> Sequence[Source]:
+    """The files of a group's blocks; none where one may stand in the day as it is."""
+    found = list(_sources(run, table, group.blocks(len(run.plan)), frozenset()))
+    return [] if table == VECTORS and any(source.bytes >= STANDS_FROM for source in found) else found
+
+
+def _merged_below(run: FoldedRun, table: str, group: Group) -> Sequence[Source]:
+    """What was merged of the groups of a group; none where one of these has rows, and they were not."""
+    found = []
+    for member in group.members(len(run.plan)):
+        name, blocks = run.combined.of_group(table, member), member.blocks(len(run.plan))
+        if name is not None:
+            found.append(run.combined.source(name, run.folder.merged_file(name)))
+        elif run.state.files.has(table, blocks.start, blocks.stop).any():
+            return []
+    return found
 
 
 def merge_payloads(folder: RunFolder, table: str, found: Sequence[Source]) -> list[MergePayload]:
@@ -128,7 +145,9 @@ def merge_payloads(folder: RunFolder, table: str, found: Sequence[Source]) -> li
     return [_merge_payload(folder, table, group) for group in groups]
 
 
-def _merge_payload(folder: RunFolder, table: str, found: tuple[Source, ...], group: int | None = None) -> MergePayload:
+def _merge_payload(
+    folder: RunFolder, table: str, found: tuple[Source, ...], group: Group | None = None
+) -> MergePayload:
     name = digest_id("merge", [table, *((source.path, sorted(source.drop), source.sha256) for source in found)])
     return MergePayload(*folder.place, name, table, found, group)
 

@@ -35,7 +35,7 @@ from riskpipe.runs.attempts import cause_of, done_record
 from riskpipe.runs.book_totals import BookTotals
 from riskpipe.runs.deadline import DeadlineWatch, late_failures
 from riskpipe.runs.folded import FoldedRun
-from riskpipe.runs.groups import of_group, tasks_after
+from riskpipe.runs.groups import combined_record, tasks_above, tasks_after
 from riskpipe.runs.losses import loss_error, lost_outputs
 from riskpipe.runs.pace import Pace
 from riskpipe.runs.parts import halves
@@ -47,7 +47,6 @@ from riskpipe.store.records import (
     BlockFailed,
     BlockSplit,
     BlockStartedAgain,
-    Combined,
     OutputLost,
     Record,
     SessionEnded,
@@ -62,6 +61,7 @@ from riskpipe.valuation.run_block import BlockPayload
 from riskpipe.valuation.tail_components import LargestPayload, TailPayload
 
 UPDATE_SECONDS = 0.5
+UPDATE_SHARE = 0.02  # of the time, at most
 LOOKS_A_LEASE = 12  # for a stop that somebody asked for: every five seconds of a minute
 
 
@@ -92,7 +92,7 @@ class Session:
     pace: Pace = field(default_factory=Pace)
     phase: str = ""
     told_to_stop: bool = False
-    updated: float = 0.0
+    next_update: float = 0.0
     cut_short: int = 0
     due: DeadlineWatch = field(init=False)
     looked: float = field(default_factory=time.monotonic)
@@ -289,9 +289,10 @@ class Session:
         if self.writer.pending:
             self.lease.check()
             self.writer.maybe_flush(now)
-        if now - self.updated >= UPDATE_SECONDS:
-            self.updated = now
+        if now >= self.next_update:
             self.observer.update(self.status(RunLifecycle.RUNNING))
+            took = time.monotonic() - now  # of a plan of millions of blocks, longer than the usual interval
+            self.next_update = now + max(UPDATE_SECONDS, took / UPDATE_SHARE)
         self._watch(now)
 
     def _watch(self, now: float) -> None:
@@ -349,9 +350,9 @@ class Session:
         queued_at = self.queued.pop(task.key, time.time())
         second, second_at = self.queued_again.pop(task.key, (0, 0.0))
         if not isinstance(task.payload, BlockPayload):
-            of = of_group(task.payload)
-            self.record(Combined(task.key, result.path, result.sha256, result.rows, result.bytes, *of))
-            return []
+            record = combined_record(task.key, task.payload, result)
+            self.record(record)
+            return list(tasks_above(self.run, record, self.merged_tables))
         block = task.payload.block
         if second:
             queued_at = second_at if task.attempt == second else queued_at

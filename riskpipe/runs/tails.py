@@ -15,9 +15,9 @@ from riskpipe.measures.summed_columns import Summed
 from riskpipe.measures.tail_definition import TailDefinition, scenarios_needed
 from riskpipe.measures.tail_risk import tail_weights
 from riskpipe.plan.block import Block, BlockState, digest_id
+from riskpipe.plan.groups import FAN_IN
 from riskpipe.plan.stored_plan import StoredPlan
 from riskpipe.runs.book_totals import BookTotals
-from riskpipe.runs.combined_files import FAN_IN
 from riskpipe.runs.folded import FoldedRun
 from riskpipe.runs.outputs import failed_sets, failed_trades_of, pnl_groups, replaced_rows, rows_of
 from riskpipe.store.parquet import read_parquet, write_parquet

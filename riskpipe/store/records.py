@@ -140,8 +140,8 @@ class Combined:
     """A file made of blocks' outputs is in place: sums, whole P&L vectors, a correction, merged rows, a day's part.
 
     :param name: follows from what it is made of.
-    :param table, group: of which table and which neighbours of the plan it holds all rows (runs.combined_files); None:
-        of others.
+    :param table, level, group: of which table and which neighbours of the plan it holds everything
+        (runs.combined_files); None: of others.
     """
 
     type: ClassVar[str] = "combined"
@@ -151,6 +151,7 @@ class Combined:
     rows: int = 0
     bytes: int = 0
     table: str | None = None
+    level: int | None = None
     group: int | None = None
 
 
@@ -236,7 +237,7 @@ def _decode_piece(values: dict[str, Any]) -> Piece:
 
 
 def _decode_combined(values: dict[str, Any]) -> Combined:
-    added = {"rows": 0, "bytes": 0, "table": None, "group": None}  # those of earlier versions lack some
+    added = {"rows": 0, "bytes": 0, "table": None, "level": None, "group": None}  # those of earlier versions lack some
     record: Combined = _build(Combined, {**added, **values})
     return record
 

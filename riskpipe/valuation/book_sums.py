@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from riskpipe.errors import InputError
 from riskpipe.kernels.sums import in_range, zeros
+from riskpipe.plan.groups import Group
 from riskpipe.store.filesystem import Store
 from riskpipe.store.parquet import open_parquet
 from riskpipe.store.result_tables import write_result_stream
@@ -189,14 +190,14 @@ class SumPayload:
 
     :param name: of the file; follows from what is summed, so a file that is there is the right one.
     :param files: relative to the output.
-    :param group: whose blocks' sums these are (runs.combined_files); None: sums of several.
+    :param group: whose blocks' sums these are (plan.groups); None: sums of several.
     """
 
     root: str
     run_id: str
     name: str
     files: tuple[PartialFile, ...]
-    group: int | None = None
+    group: Group | None = None
 
 
 def sum_partials(payload: SumPayload) -> WrittenFile:

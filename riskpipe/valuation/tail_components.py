@@ -187,7 +187,12 @@ def _under(context: Context, of: TailBlock, scenarios: NDArray[np.int64]) -> Ite
     """:param scenarios: int64[m], of the set, ascending."""
     kept = context.recent_vectors.of(of.block)
     if kept is not None:
-        return [PricedAgain.of(each.trades, each.pnl[:, scenarios], ~np.isin(each.rows, of.without)) for each in kept]
+        return [
+            PricedAgain(
+                each.names["book"], each.names["trade_id"], each.pnl[:, scenarios], ~np.isin(each.rows, of.without)
+            )
+            for each in kept
+        ]
     if of.vectors:
         try:
             return [_read(context, of.vectors, scenarios)]

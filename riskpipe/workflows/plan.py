@@ -10,11 +10,11 @@ from typing import Any
 from riskpipe.config import Settings
 from riskpipe.kernels.sums import BYTES_A_SUM
 from riskpipe.plan.costs import SUMS_COMPRESSED
+from riskpipe.plan.groups import FAN_IN
 from riskpipe.plan.partition import BLOCKS_A_WORKER
 from riskpipe.plan.planned_blocks import LONG_SECONDS, SHORT_SECONDS
 from riskpipe.plan.selection import Selection
 from riskpipe.plan.stored_plan import PlanHeader
-from riskpipe.runs.combined_files import FAN_IN
 from riskpipe.runs.earlier_run import find_earlier
 from riskpipe.runs.planning import Planned, make_plan
 from riskpipe.runs.stored import put_file
