@@ -55,9 +55,11 @@ def one(directory: Path, output: str, address: str) -> dict[str, float]:
         patch("riskpipe.runs.opening.finish", timed("publish", opening.finish)),
     ):
         status = run(settings, Selection(), resume="never", observer=SilentObserver())
-    assert status.published
+    if not status.published:
+        raise SystemExit(f"not published: {status.messages}")
     return {
         "blocks": status.blocks.planned,
+        "files": sum(1 for _ in Path(output).glob("runs/*/blocks/*/*")),
         **found,
         "account_s": status.phases["account"],
         "driver_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,

@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from riskpipe.execute.batches import BATCH_SECONDS
 from riskpipe.measures.summed_columns import Summed
@@ -79,8 +80,11 @@ def write_tails(
 
 def blocks_with_vectors(run: FoldedRun, set_name: str) -> Iterator[tuple[Block, tuple[int, ...]]]:
     """One block for every range of trades that has P&L vectors of a set, and its rows without, or of other blocks."""
-    scenarios = open_context(*run.folder.place).scenarios
+    scenarios, plain = open_context(*run.folder.place).scenarios, _without_failures(run)
     for group in _read(run.plan, pnl_groups(run.plan, scenarios, [set_name])):
+        if all(plain[index] for index, _ in group):
+            yield group[0][1], ()
+            continue
         leaves = [leaf for index, block in group for leaf in run.state.leaves(index, block)]
         lost: set[int] = set()
         for leaf in leaves:
@@ -90,6 +94,16 @@ def blocks_with_vectors(run: FoldedRun, set_name: str) -> Iterator[tuple[Block, 
         for leaf in leaves:
             if leaf.block.scenario_start == leaves[0].block.scenario_start and leaf.status == BlockState.DONE:
                 yield leaf.block, tuple(sorted(lost | replaced_rows(leaf)))
+
+
+def _without_failures(run: FoldedRun) -> NDArray[np.bool_]:
+    """bool[n]: blocks of the plan that have all numbers of all their trades."""
+    found = (run.state.status == BlockState.DONE) & ~run.state.files.has("trade_failures", 0, len(run.plan))
+    for block_id in run.state.children:
+        index = run.plan.index_of(block_id)
+        if index is not None:
+            found[index] = False
+    return np.asarray(found)
 
 
 def _read(plan: StoredPlan, groups: Iterator[list[int]]) -> Iterator[list[tuple[int, Block]]]:
