@@ -23,6 +23,14 @@ def test_blocks_are_dealt_in_the_plan_s_order_and_by_groups() -> None:
     assert dealer.left == 300 - 133
 
 
+def test_many_blocks_are_dealt_by_groups_of_groups() -> None:
+    dealer = every(40_000)
+    assert len(dealer.deal(0, FAN_IN)) == FAN_IN
+    dealt = dealer.deal(1, MOST_AT_ONCE)
+    assert (dealt[0], len(dealt)) == (FAN_IN, 3 * FAN_IN**2 - FAN_IN)
+    assert dealt.nbytes < 1 << 16, "what a pipe holds"
+
+
 def test_what_is_done_is_not_dealt() -> None:
     pending = np.zeros(200, np.bool_)
     pending[[3, 70, 199]] = True

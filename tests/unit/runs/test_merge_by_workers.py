@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from groups import small_groups
 from published import assert_same_bits
 
 from riskpipe.config import Settings, load_settings
+from riskpipe.execute.events import Finished, Submitted
+from riskpipe.fault_points import FaultPoint
+from riskpipe.plan.groups import Group
 from riskpipe.plan.selection import Selection
 from riskpipe.runs.combined_files import CombinedFiles
 from riskpipe.runs.day_parts import part_payloads
+from riskpipe.runs.folded import fold
 from riskpipe.runs.outputs import merge_payloads
 from riskpipe.runs.publication import Publication
+from riskpipe.store.ledger import read_ledger
 from riskpipe.store.location import open_store
+from riskpipe.store.records import BlockDone, Combined, OutputLost, Record
 from riskpipe.store.run_folder import RunFolder
+from riskpipe.store.run_ids import list_runs
 from riskpipe.store.sorted_merge import Source
+from riskpipe.store.table_schemas import SORT_KEYS
 from riskpipe.store.written_files import WrittenFile
 from riskpipe.valuation.merge_files import PartPayload
 from riskpipe.workflows.publish import publish
@@ -52,8 +61,7 @@ def staged(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("riskpipe.store.sorted_merge.MOST_SOURCES", FILES)
-    monkeypatch.setattr("riskpipe.runs.outputs.FAN_IN", FILES)
+    small_groups(monkeypatch, FILES)
 
 
 def test_levels_until_few_are_left(tmp_path: Path, few: None) -> None:
@@ -103,8 +111,7 @@ def test_what_is_published_is_the_same(
     run(plain, Selection(), observer=recorder)
     assert max(staged) > FILES**2
     staged.clear()
-    monkeypatch.setattr("riskpipe.store.sorted_merge.MOST_SOURCES", FILES)
-    monkeypatch.setattr("riskpipe.runs.outputs.FAN_IN", FILES)
+    small_groups(monkeypatch, FILES)
     merged = settings_of("merged")
 
     status = run(merged, Selection(), observer=recorder)
@@ -135,3 +142,96 @@ def test_only_what_is_to_be_published(
     assert report.tables["valuations"] > 0
     assert max(staged) <= FILES
     assert not list(Path(settings.output).glob("runs/*/publish"))
+
+
+class _KilledError(BaseException):
+    """As if the process had been killed: nothing is written after it."""
+
+
+def _killed_at(monkeypatch: pytest.MonkeyPatch, reached: Callable[[FaultPoint, Any], bool]) -> None:
+    def point(at: FaultPoint, what: Any = None) -> None:
+        if reached(at, what):
+            raise _KilledError
+
+    monkeypatch.setattr("riskpipe.runs.session.fault_point", point)
+
+
+def _records(settings: Settings) -> list[Record]:
+    store = open_store(settings.output)
+    return list(read_ledger(RunFolder(store, list_runs(store)[-1])))
+
+
+def _merged(records: Iterable[Record]) -> list[Combined]:
+    return [record for record in records if isinstance(record, Combined) and record.table == "valuations"]
+
+
+def test_rows_are_merged_while_blocks_are_valued(
+    settings_of: Callable[..., Settings], few: None, recorder: Any
+) -> None:
+    settings = settings_of("along")
+    status = run(settings, Selection(), observer=recorder)
+
+    records, blocks = _records(settings), status.blocks.planned
+    last = max(k for k, record in enumerate(records) if isinstance(record, BlockDone))
+    merged = _merged(records[:last])
+    whole = [Group.how_many(level, blocks + 1 - FILES ** (level + 1)) for level in (0, 1)]
+    assert whole[1] > 1
+    counts = [sum(record.level == level for record in merged) for level in (0, 1)]
+    assert all(count >= most - 1 for count, most in zip(counts, whole, strict=True)), "the last may come after"
+    assert len({(record.level, record.group) for record in merged}) == len(merged)
+    after = [record for record in records[last:] if isinstance(record, Combined) and record.table is not None]
+    assert len(after) <= (1 + len(SORT_KEYS)) * 3, "the end of the last groups"
+
+
+def test_a_run_that_was_killed_does_not_merge_again_what_it_has(
+    settings_of: Callable[..., Settings], few: None, recorder: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    undisturbed, settings = settings_of("undisturbed"), settings_of("killed")
+    run(undisturbed, Selection(), observer=recorder)
+    done: list[object] = []
+
+    def enough(at: FaultPoint, what: Any) -> bool:
+        if at is FaultPoint.EVENT and isinstance(what, Finished):
+            done.append(what)
+        return len(done) == 60
+
+    with monkeypatch.context() as patched:
+        patched.setattr("riskpipe.store.ledger.FLUSH_RECORDS", 1)
+        _killed_at(patched, enough)
+        with pytest.raises(_KilledError):
+            run(settings, Selection(), observer=recorder)
+    before = _merged(_records(settings))
+    assert before
+
+    run(settings, Selection(), observer=recorder)
+
+    assert {record.name for record in before}.isdisjoint(r.name for r in _merged(_records(settings))[len(before) :])
+    assert_same_bits(Path(undisturbed.output), Path(settings.output))
+
+
+def test_what_was_merged_of_a_block_that_is_lost_is_of_no_use(
+    settings_of: Callable[..., Settings], few: None, recorder: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    undisturbed, settings = settings_of("undisturbed"), settings_of("killed")
+    run(undisturbed, Selection(), observer=recorder)
+
+    def at_a_part(at: FaultPoint, what: Any) -> bool:
+        return at is FaultPoint.EVENT and isinstance(what, Submitted) and what.task.function == "part"
+
+    with monkeypatch.context() as patched:
+        _killed_at(patched, at_a_part)
+        with pytest.raises(_KilledError):
+            run(settings, Selection(), observer=recorder)
+    folder = RunFolder(open_store(settings.output), list_runs(open_store(settings.output))[-1])
+    state = fold(folder, read_ledger(folder))
+    lost = state.plan.id_at(1)
+    Path(settings.output, folder.block_output("valuations", lost)).unlink()
+    assert state.combined.of_group("valuations", Group(0, 0)) is not None
+    state.apply(OutputLost(lost, "", ""))
+    assert [state.combined.of_group("valuations", Group(level, 0)) for level in (0, 1)] == [None, None]
+    assert state.combined.of_group("valuations", Group(0, 1)) is not None
+
+    status = run(settings, Selection(), observer=recorder)
+
+    assert (status.state, status.published) == ("complete", True)
+    assert_same_bits(Path(undisturbed.output), Path(settings.output))

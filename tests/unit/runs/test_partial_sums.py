@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from desk import EURUSD, SPOT, Desk, MendedDesk, desk_book
+from groups import small_groups
 from published import published
 from selections import one_in
 from valuations import settings_at
@@ -53,8 +54,7 @@ def products(monkeypatch: pytest.MonkeyPatch) -> dict[str, Product]:
 @pytest.fixture(autouse=True, params=[None, 2], ids=["few files", "merged by workers"])
 def files_at_once(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.param:
-        monkeypatch.setattr("riskpipe.store.sorted_merge.MOST_SOURCES", request.param)
-        monkeypatch.setattr("riskpipe.runs.outputs.FAN_IN", request.param)
+        small_groups(monkeypatch, request.param)
 
 
 @pytest.fixture
