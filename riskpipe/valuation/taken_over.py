@@ -34,6 +34,8 @@ from riskpipe.valuation.reuse_terms import EarlierFile, Reuse
 
 _COPIED = ("valuations", "sensitivities", "cashflows")
 _VECTORS = "scenario_pnl"
+_OUTCOMES = {ResultStatus.OK.value: OK, ResultStatus.NOT_APPLICABLE.value: NOT_APPLICABLE}
+_UNKNOWN = np.uint8(255)
 
 
 @dataclass(frozen=True)
@@ -203,22 +205,16 @@ class _Takeover:
         n = len(self._trades)
         rows = {table: found for table in _COPIED if (found := self._rows(table, measures)) is not None}
         statuses, values_base, known = {}, {}, np.ones(n, np.bool_)
-        valued = [m for m in measures if m in valuation_measures()]
-        table = rows.get("valuations")
-        at = None if table is None else self._position(table)
-        for measure in valued:
-            status, base = np.full(n, np.uint8(255)), np.full(n, np.nan)
-            if table is not None and at is not None:
-                mine = pc.equal(table["measure"], measure).to_numpy()
-                where = at[mine]
-                some = table.filter(pa.array(mine))
-                status[where] = np.where(
-                    pc.equal(some["status"], ResultStatus.OK).to_numpy(),
-                    OK,
-                    np.where(pc.equal(some["status"], ResultStatus.NOT_APPLICABLE).to_numpy(), NOT_APPLICABLE, 255),
-                )
-                base[where] = some["value_base"].to_numpy()
-            known &= status != 255
+        table = rows.get("valuations", SCHEMAS["valuations"].empty_table())
+        at, base_of = self._position(table), table["value_base"].to_numpy()
+        (measure_of, names), (status_of, texts) = _coded(table["measure"]), _coded(table["status"])
+        outcome = np.array([_OUTCOMES.get(text, _UNKNOWN) for text in texts], np.uint8)[status_of]
+        for measure in [m for m in measures if m in valuation_measures()]:
+            status, base = np.full(n, _UNKNOWN), np.full(n, np.nan)
+            if measure in names:
+                mine = np.flatnonzero(measure_of == names.index(measure))
+                status[at[mine]], base[at[mine]] = outcome[mine], base_of[mine]
+            known &= status != _UNKNOWN
             statuses[measure], values_base[measure] = status, base
         return statuses, values_base, rows, known
 
@@ -307,6 +303,12 @@ class _Takeover:
         """int64[n]: which of the trades each is; -1: none."""
         position = pc.index_in(ids.cast(pa.string()), value_set=self._ids)
         return np.asarray(pc.fill_null(position, -1).to_numpy(zero_copy_only=False), np.int64)
+
+
+def _coded(column: pa.ChunkedArray) -> tuple[NDArray[np.int32], list[str]]:
+    """int32[n]: which of the texts each row has."""
+    coded = column.dictionary_encode().unify_dictionaries().combine_chunks()
+    return coded.indices.to_numpy(), coded.dictionary.to_pylist()
 
 
 class _Vectors:
