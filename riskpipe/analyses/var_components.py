@@ -83,8 +83,8 @@ def _of_book(
         parts = np.concatenate([whole - parts.sum(axis=0), parts])
     for definition in definitions:
         weights = tail_weights(whole, definition)
-        value = tail_figures(whole, definition).value
-        grown, without = (tail_figures(each, definition).value for each in (whole + GROWTH * parts, whole - parts))
+        figures = tail_figures(np.concatenate([whole, whole + GROWTH * parts, whole - parts]), definition).value
+        value, grown, without = figures[:1], *np.split(figures[1:], 2)
         yield _Components(
             definition.name,
             vectors.levels[book],
