@@ -5,8 +5,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PLAIN := $(VENV)/.installed-plain
 DEMO ?= demo
-# Many tests start workers of their own. Each file's in one process, so that what its tests share is made once.
+# Many tests start workers of their own. Each file's in one process, so that what its tests share is made once; files
+# in the order of tests/conftest.py, the longest first.
 TEST_PROCESSES ?= 2
+BY_FILE := -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
 # The image for Kubernetes, and how it is built and brought to the cluster of KUBECONFIG; docker and kind are defaults.
 IMAGE ?= riskpipe:test
 BUILD_IMAGE ?= docker build
@@ -42,11 +44,12 @@ demo: $(PLAIN)
 	@echo "the second night's report, to open in a browser: file://$(abspath $(DEMO))/report.html"
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile -m "not chaos and not slow and not kubernetes and not ore and not browser"
+	$(BIN)/python -m pytest $(BY_FILE) -m "not chaos and not slow and not kubernetes and not ore and not browser"
 
-# What takes long: every kernel compiled anew, bootstraps of five years day by day, buckets and shards that fail.
+# What takes long: every kernel compiled anew, bootstraps of five years day by day, buckets and shards that fail; and
+# random examples, of which the default suite tries a quarter.
 test-slow: $(STAMP)
-	$(BIN)/python -m pytest -n $(TEST_PROCESSES) -m slow
+	RISKPIPE_TEST_EXAMPLES=all $(BIN)/python -m pytest $(BY_FILE) -m "slow or examples"
 
 # Clicks through a report, from the extra `browser`, in the system's Chromium, which apt brings where root may.
 test-browser: $(STAMP)
@@ -61,7 +64,7 @@ test-ore: $(STAMP)
 
 # Kills workers and drivers, again and again.
 test-chaos: $(STAMP)
-	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile -m chaos
+	$(BIN)/python -m pytest $(BY_FILE) -m chaos
 
 # The chart, rendered; needs helm on the PATH. `make test` runs these tests, too, where there is one.
 test-helm: $(STAMP)

@@ -20,6 +20,8 @@ from riskpipe.config import Settings, load_settings
 from riskpipe.plan.accounting import RunStatus
 from riskpipe.sample import write_sample
 
+TESTS = Path(__file__).parent
+
 # No test is timed: the first example may compile a kernel. CI tries the same examples each time, so that a change is
 # blamed for nothing but itself; everywhere else they are new ones.
 hypothesis.settings.register_profile("riskpipe", deadline=None)
@@ -34,6 +36,26 @@ sys.dont_write_bytecode = False
 # A shell starts its background jobs with Ctrl-C ignored, and Python leaves it so; tests are about what it does.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+LONGEST = ("faults", "contract", "property", "readers", "reference")
+"""Directories whose files take longest: they begin first, so that processes are busy to the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    directories = {item.path: item.path.relative_to(TESTS).parts[0] for item in items}
+    ranks = {name: rank for rank, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: ranks.get(directories[item.path], len(LONGEST)))
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Where these marks alone are asked for, files that never name them are not imported: it takes half a minute."""
+    marks = set(config.option.markexpr.split()) - {"or"}
+    if not marks or not marks <= {"slow", "chaos", "examples"} or collection_path.suffix != ".py":
+        return None
+    text = collection_path.read_text()
+    named = any(mark in text for mark in marks) or ("slow" in marks and "one_in" in text)
+    return None if named else True
 
 
 @pytest.hookimpl(trylast=True)

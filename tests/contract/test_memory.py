@@ -42,7 +42,7 @@ def measured(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     return report
 
 
-@pytest.mark.parametrize("product", one_in(6, [product.name for product in PRODUCTS]))
+@pytest.mark.parametrize("product", one_in(14, [product.name for product in PRODUCTS]))
 def test_measured_peak_is_within_the_projection(measured: dict[str, dict[str, int]], product: str) -> None:
     block = measured[product]
 

@@ -122,6 +122,7 @@ def test_from_the_configuration_to_the_published_day(put: Put, settings_of, reco
     assert root["value_base"].to_pylist() == [pytest.approx(total, rel=1e-12)]
 
 
+@pytest.mark.slow
 def test_workers_of_dask_make_the_same_bits(put: Put, settings_of, recorder, tmp_path: Path) -> None:
     put()
     cut = ("cluster.kind=local", "cluster.workers=2", "partition.max_trades=11")

@@ -114,7 +114,7 @@ def test_what_is_found_is_what_was_made(settings_of, keeping: Path, monkeypatch:
     assert entries(keeping) == kept
 
 
-@pytest.mark.parametrize("change", one_in(6, CHANGES))
+@pytest.mark.parametrize("change", one_in(12, CHANGES))
 def test_every_change_counts_that_matters(
     settings_of, keeping: Path, kept_of_all: Path, monkeypatch: pytest.MonkeyPatch, change: str
 ) -> None:
@@ -123,7 +123,7 @@ def test_every_change_counts_that_matters(
     assert seen(open_inputs(settings)) == made(settings, monkeypatch)
 
 
-@pytest.mark.parametrize("table", one_in(2, ["market", "scenarios", "history"]))
+@pytest.mark.parametrize("table", one_in(3, ["market", "scenarios", "history"]))
 def test_inputs_that_change_are_read_again(
     settings_of, book: Path, keeping: Path, monkeypatch: pytest.MonkeyPatch, table: str
 ) -> None:

@@ -44,7 +44,7 @@ def assert_refused(book: Book, *said: str, rule: str, commands: tuple[str, ...] 
     return messages
 
 
-@pytest.mark.parametrize("name", one_in(2, ["market", "history", "scenarios"]))
+@pytest.mark.parametrize("name", one_in(3, ["market", "history", "scenarios"]))
 def test_no_such_file(spoilt: Book, name: str) -> None:
     spoilt.input(name).unlink()
     said = f"{spoilt.input(name)} there is no such file: correct inputs.{name}"
@@ -66,7 +66,7 @@ def test_no_portfolio(spoilt: Book) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "share"), one_in(3, [*((name, 0.5) for name in FILES), ("market", 0.0), (BOND, 0.0), (BOND, 0.999)])
+    ("name", "share"), one_in(7, [*((name, 0.5) for name in FILES), ("market", 0.0), (BOND, 0.0), (BOND, 0.999)])
 )
 def test_truncated_parquet(spoilt: Book, name: str, share: float) -> None:
     path = spoilt.input(name)
@@ -76,7 +76,7 @@ def test_truncated_parquet(spoilt: Book, name: str, share: float) -> None:
     assert_refused(spoilt, f"cannot read {path}: truncated, or not a Parquet file", "write the file anew", rule=rule)
 
 
-@pytest.mark.parametrize("name", one_in(2, FILES))
+@pytest.mark.parametrize("name", one_in(4, FILES))
 def test_damaged_pages_behind_a_sound_footer(spoilt: Book, name: str) -> None:
     path = spoilt.input(name)
     chunk = pq.ParquetFile(path).metadata.row_group(0).column(0)
@@ -112,7 +112,7 @@ WRONG_TYPES: list[tuple[str, str, Callable[[pa.Table], pa.Table], str, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("name", "column", "change", "rule", "message"), one_in(3, WRONG_TYPES))
+@pytest.mark.parametrize(("name", "column", "change", "rule", "message"), one_in(6, WRONG_TYPES))
 def test_wrong_type(
     spoilt: Book, name: str, column: str, change: Callable[[pa.Table], pa.Table], rule: str, message: str
 ) -> None:
@@ -123,7 +123,7 @@ def test_wrong_type(
 @pytest.mark.parametrize(
     ("name", "column", "rule"),
     one_in(
-        2,
+        5,
         [
             (BOND, "face", "missing_column"),
             (BOND, "trade_id", "missing_column"),
@@ -138,6 +138,7 @@ def test_missing_column(spoilt: Book, name: str, column: str, rule: str) -> None
     assert_refused(spoilt, f"the column {column!r} is missing", rule=rule)
 
 
+@pytest.mark.slow
 def test_a_misspelt_column_is_recognised(spoilt: Book) -> None:
     rewrite(spoilt.trades("bond"), lambda table: table.rename_columns({"coupon": "cupon"}))
     assert_refused(spoilt, "the column 'coupon' is missing; is it 'cupon'?", rule="missing_column")

@@ -107,6 +107,7 @@ def test_no_other_cross_is_taken(spoilt: Book) -> None:
     assert all("left out" in message for message in failed.values())
 
 
+@pytest.mark.slow
 def test_a_bad_fixing_fails_the_trades_that_need_it(spoilt: Book, clean: Path) -> None:
     """Facts stand each for itself: the other fixings of the index stay."""
     path = spoilt.input("market")
@@ -160,6 +161,7 @@ def assert_others_are_the_same(output: Path, clean: Path, trades: set[str]) -> N
         assert others(output, table, key, trades).equals(others(clean, table, key, trades)), table
 
 
+@pytest.mark.slow
 def test_later_days_of_the_history_are_left_out(spoilt: Book, clean: Path) -> None:
     path = spoilt.input("history")
     days = pq.read_table(path).column("date").to_pylist()
@@ -256,6 +258,7 @@ def point_like(table: pa.Table, **values: object) -> pa.Table:
     return pa.concat_tables([table, pa.Table.from_pylist([values], table.schema)])
 
 
+@pytest.mark.slow
 def test_a_pair_and_a_mirror_that_exclude_each_other(spoilt: Book) -> None:
     """As filed: EURUSD 1.16 beside USDEUR 0.95; neither is taken, and no cross stands in."""
     rewrite(spoilt.input("market"), lambda t: point_like(t, kind="spot", name="USDEUR", currency="EUR", value=0.95))
@@ -311,6 +314,7 @@ def test_a_forward_price_in_pence_beside_a_spot_in_pounds(spoilt: Book) -> None:
     assert (answer.code, [f["rule"] for f in answer.faults].count("not used")) == (0, 2)
 
 
+@pytest.mark.slow
 def test_prices_in_pence_are_prices_in_pounds(spoilt: Book, clean: Path) -> None:
     path = spoilt.input("market")
     rows = rows_where(path, kind="spot", currency="GBP")
@@ -323,6 +327,7 @@ def test_prices_in_pence_are_prices_in_pounds(spoilt: Book, clean: Path) -> None
     assert_only_these_fail(clean, spoilt.output, {})
 
 
+@pytest.mark.slow
 def test_a_price_in_another_currency_is_not_the_trades(spoilt: Book, clean: Path) -> None:
     path = spoilt.input("market")
     rows = [k for kind in ("spot", "black_vol", "dividend_yield") for k in rows_where(path, kind=kind, name="SPX")]

@@ -73,7 +73,7 @@ BAD: dict[str, tuple[str, Callable[[Path], None], str, str]] = {
 }
 
 
-@pytest.mark.parametrize("case", one_in(4, BAD))
+@pytest.mark.parametrize("case", one_in(len(BAD), BAD))
 def test_bad_smile_fails_the_trades_that_need_it(spoilt: Book, clean: Path, case: str) -> None:
     pair, spoil, rule, words = BAD[case]
     spoil(spoilt.input("market"))

@@ -185,6 +185,7 @@ def batch(tasks, timeout_seconds=math.inf):
     return [replace(task, projected_seconds=0.01, timeout_seconds=timeout_seconds) for task in tasks]
 
 
+@pytest.mark.slow
 def test_who_is_killed_in_the_middle_of_a_batch_is_the_only_one_lost(bench):
     others = [Task(f"w{n}", ("pid",)) for n in range(10)]
     held = Task("held", ("hold",))
@@ -194,6 +195,7 @@ def test_who_is_killed_in_the_middle_of_a_batch_is_the_only_one_lost(bench):
     assert (retried.task.key, retried.mishap.alone) == ("held", True)
 
 
+@pytest.mark.slow
 def test_each_task_of_a_batch_has_its_own_time(bench):
     """Together they take longer than each of them may."""
     naps = [Task(f"n{n}", ("nap",)) for n in range(8)]
@@ -246,6 +248,7 @@ def test_what_stops_the_watchdog_too_is_ended_from_outside(impatient, verb, batc
     assert retried.task.key == "stuck"
 
 
+@pytest.mark.slow
 def test_code_that_keeps_the_lock_for_ever_fails_alone_with_timeout(impatient):
     hopeless = Task("hopeless", ("locked", 9), timeout_seconds=0.5)
     impatient.drive([hopeless, *(Task(f"w{n}", ("pid",)) for n in range(5))], policy=replace(RETRY, timeout=0))

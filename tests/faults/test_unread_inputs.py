@@ -105,7 +105,7 @@ def unknown(book: Book, *words: str) -> list[tuple[str, str, str, str]]:
 @pytest.mark.parametrize(
     ("product", "name", "nearest"),
     one_in(
-        2,
+        3,
         [
             ("bond", "creditcurve", "credit_curve"),
             ("bond", "Credit_Curve", "credit_curve"),
@@ -155,7 +155,7 @@ def test_unknown_columns_of_the_other_inputs(spoilt: Book) -> None:
     assert spoilt.check("--set", "inputs.extra_columns=[Tenor, Strike_type, Values, ShiftType]").faults == []
 
 
-@pytest.mark.parametrize("name", one_in(2, ["market", "history", "scenarios"]))
+@pytest.mark.parametrize("name", one_in(3, ["market", "history", "scenarios"]))
 def test_a_doubled_column(spoilt: Book, name: str) -> None:
     """One that is read cannot be; one that is not read is told of like any other."""
     path = spoilt.input(name)

@@ -75,7 +75,7 @@ SPELLINGS: dict[str, list[Change]] = {
 }
 
 
-@pytest.mark.parametrize("spelling", one_in(2, SPELLINGS))
+@pytest.mark.parametrize("spelling", one_in(3, SPELLINGS))
 def test_types(spoilt: Book, clean: Path, spelling: str) -> None:
     """Also the ways of saying nothing: blanks, and NaN for the strike of a point at the money, in place of nulls."""
     assert pq.read_table(spoilt.input("market")).column("strike").null_count
@@ -303,6 +303,7 @@ BOOKS = {
 }
 
 
+@pytest.mark.slow
 def test_a_book_has_one_name(spoilt: Book) -> None:
     rewrite(
         spoilt.trades("fx_forward"), with_cells("book", dict(enumerate(BOOKS)) | {4: "rates/usd", 5: "/", 6: " // "})

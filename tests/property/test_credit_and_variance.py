@@ -13,6 +13,7 @@ from flat_market import AS_OF as VARIANCE_DAY
 from flat_market import make_trades
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from selections import examples
 
 from riskpipe.market.conventions import Conventions
 from riskpipe.market.model import MarketModel
@@ -30,7 +31,7 @@ MARKET = CurveMarket(
 SNAPSHOT = MARKET.snapshot()
 FACTORS = SNAPSHOT.factors.column("factor").to_pylist()
 MODELS = {name: MARKET.model(Conventions(credit_model=name)) for name in ("midpoint", "isda")}
-some = settings(max_examples=30)
+some = examples(30)
 
 RATES = st.lists(st.one_of(st.sampled_from([-0.03, 0.0, 0.15]), st.floats(-0.03, 0.15)), min_size=4, max_size=4)
 HAZARDS = st.lists(st.one_of(st.sampled_from([0.0, 1e-9, 2.0]), st.floats(0.0, 0.3)), min_size=4, max_size=4)

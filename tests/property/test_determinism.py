@@ -55,6 +55,7 @@ def test_published_values_do_not_depend_on_the_cut(cut, reference, settings_of, 
     assert_same_bits(reference, tmp_path / "output")
 
 
+@pytest.mark.slow
 def test_published_values_do_not_depend_on_the_files(reference, book, settings_of, recorder, tmp_path) -> None:
     """Files of seven trades; some lack an optional column, some are of other types."""
     for file in sorted((book / "data" / "portfolio").rglob("*.parquet")):

@@ -5,8 +5,9 @@ import math
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from selections import examples
 
 from riskpipe.kernels import black as formulas
 from riskpipe.kernels.compiler import kernel
@@ -47,7 +48,7 @@ DEVIATION = st.floats(0.0, 5.0)
 MONEYNESS = st.lists(st.floats(-3.0, 3.0), min_size=3, max_size=3, unique=True).map(sorted)
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(LEVEL, DEVIATION, MONEYNESS)
 def test_black_parity_bounds_slope_and_convexity(forward, deviation, moneyness):
     strikes = forward * np.exp(moneyness)
@@ -66,7 +67,7 @@ def test_black_parity_bounds_slope_and_convexity(forward, deviation, moneyness):
     assert width.sum() * calls[1] <= chord + 2.0 * rounding[2] * width.sum()
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(st.floats(-0.05, 0.2), st.floats(0.0, 0.1), st.floats(-0.3, 0.3))
 def test_bachelier_parity_and_bounds(forward, deviation, moneyness):
     strikes = [forward + moneyness, forward + moneyness + 1e-3]
@@ -152,7 +153,7 @@ WHOLE = {name: prepared.price(np.arange(N, dtype=np.int32), LEVELS) for name, pr
 
 
 @pytest.mark.parametrize("name", sorted(PREPARED))
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(data=st.data())
 def test_prices_are_the_same_bits_in_any_rows_and_scenarios(name, data):
     rows = np.array(data.draw(st.lists(st.integers(0, N - 1), min_size=1, max_size=N)), np.int32)

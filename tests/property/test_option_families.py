@@ -13,6 +13,7 @@ import pytest
 from flat_market import AS_OF, FlatMarket, make_trades
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from selections import examples
 
 from riskpipe.products.base import Product
 from riskpipe.products.commodity_option import CommodityOption
@@ -75,7 +76,7 @@ class Cases:
 
 
 CASES = st.lists(st.tuples(RATES, RATES, VOLS, DAYS), min_size=1, max_size=8).map(Cases)
-few, some = settings(max_examples=15), settings(max_examples=40)
+few, some = settings(max_examples=15), examples(40)
 
 
 @dataclass(frozen=True)

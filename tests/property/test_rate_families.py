@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 from curve_market import CurveMarket, Rates, iso
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from selections import examples
 
 from riskpipe.market.calendars import is_business_day
 from riskpipe.market.conventions import Conventions, IndexConvention
@@ -129,7 +130,7 @@ def assert_same(found: Array, expected: Array) -> None:
     np.testing.assert_allclose(found, expected, rtol=TOLERANCE, atol=TOLERANCE * NOTIONAL * 10.0)
 
 
-some = settings(max_examples=40)
+some = examples(40)
 
 
 @some

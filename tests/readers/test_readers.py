@@ -147,7 +147,7 @@ def being_published(tmp_path: Path) -> Iterator[tuple[Path, subprocess.Popen[byt
         publisher.kill()
 
 
-@pytest.mark.parametrize("read", one_in(2, READERS), ids=lambda read: read.__name__)
+@pytest.mark.parametrize("read", one_in(4, READERS), ids=lambda read: read.__name__)
 def test_no_reader_sees_half_a_day(
     being_published: tuple[Path, subprocess.Popen[bytes]], read: Callable[[Path], Summary]
 ) -> None:

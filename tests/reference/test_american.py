@@ -5,9 +5,10 @@ import pytest
 import QuantLib as ql  # noqa: N813
 from american_prices import HIGH, price, quantlib
 from flat_market import AS_OF, TODAY, make_trades, process, random_market
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import ndtr
+from selections import examples
 
 from riskpipe.kernels.collocation import collocation
 from riskpipe.kernels.lattice import lattice_put
@@ -104,7 +105,7 @@ def test_corners(corner, sign):
     assert abs(price(spot, 100.0, rate, dividend, vol, days, sign)[0] - expected) < 1e-3
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(
     st.floats(50.0, 200.0), st.floats(-0.03, 0.15), st.floats(-0.03, 0.15), st.floats(0.0, 1.0), st.integers(0, 18250)
 )  # fmt: skip

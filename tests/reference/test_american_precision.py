@@ -17,7 +17,6 @@ from riskpipe.kernels.collocation import collocation
 from riskpipe.products import american
 from riskpipe.products.equity_option import EquityOption
 
-TRADES = 520
 HIGH = ql.QdFpAmericanEngine.highPrecisionScheme()
 HIGHEST = ql.QdFpTanhSinhIterationScheme(80, 30, 1e-13)
 
@@ -30,21 +29,22 @@ def quantlib(terms: tuple[float, ...], days: int, call: bool, scheme: Any) -> fl
     return float(option.NPV())
 
 
-def test_trades(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("trades", [130, pytest.param(520, marks=pytest.mark.slow)])
+def test_trades(monkeypatch: pytest.MonkeyPatch, trades: int) -> None:
     ql.Settings.instance().evaluationDate = TODAY
     random = np.random.default_rng(35)
     market = random_market(random, 80, rates=(0.005, 0.08))
-    which, call = random.integers(0, 80, TRADES), random.random(TRADES) < 0.5
-    days = random.integers(1, 1100, TRADES)
-    strike = np.round(market.spot[which, 0] * np.exp(random.normal(0.0, 0.15, TRADES)), 2)
+    which, call = random.integers(0, 80, trades), random.random(trades) < 0.5
+    days = random.integers(1, 1100, trades)
+    strike = np.round(market.spot[which, 0] * np.exp(random.normal(0.0, 0.15, trades)), 2)
     columns = {
         "underlying": [market.equities[k] for k in which],
         "currency": [market.currencies[k] for k in which],
-        "quantity": np.ones(TRADES),
+        "quantity": np.ones(trades),
         "option_type": np.where(call, "call", "put").tolist(),
         "strike": strike,
         "expiry_date": AS_OF + days,
-        "exercise": ["american"] * TRADES,
+        "exercise": ["american"] * trades,
     }
     priced = market.price(EquityOption(), columns)[:, 0] / strike
     monkeypatch.setattr(american, "schemes", lambda: (collocation(24, 32, 48, 16),) * 2)
@@ -55,8 +55,8 @@ def test_trades(monkeypatch: pytest.MonkeyPatch) -> None:
         for k, j in zip(strike, which, strict=True)
     ]
     # Where rates or dividends are below zero there may be two boundaries, which QuantLib's engine refuses.
-    asked = [k for k in range(TRADES) if min(market.rate[which[k], 0], market.dividend[which[k], 0]) >= 0.0]
-    assert len(asked) >= 500
+    asked = [k for k in range(trades) if min(market.rate[which[k], 0], market.dividend[which[k], 0]) >= 0.0]
+    assert len(asked) > 0.95 * trades
     errors = []
     for k in asked:
         expected = quantlib(terms[k], int(days[k]), bool(call[k]), HIGH) / strike[k]

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import QuantLib as ql  # noqa: N813
 from flat_market import AS_OF, TODAY, FlatMarket, make_trades, process, random_market
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from selections import examples
 
 from riskpipe.kernels.asian import asian_options, shares
 from riskpipe.market.labels import Labels
@@ -49,7 +50,7 @@ def schedule(start, end, frequency):
     return days
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(st.sampled_from(FIXING_FREQUENCIES), st.integers(-400, 400), st.integers(0, 900))
 def test_schedules(frequency, start, length):
     begin, end = np.array([AS_OF + start], np.int32), np.array([AS_OF + start + length], np.int32)
@@ -200,7 +201,7 @@ def test_printed_values():
         assert abs(value - float(row["value"])) < 3e-3, row
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(
     st.floats(40.0, 250.0), st.floats(-0.03, 0.1), st.floats(-0.03, 0.1),
     st.one_of(st.just(0.0), st.floats(0.001, 0.8)),

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import QuantLib as ql  # noqa: N813
 from flat_market import AS_OF, TODAY, FlatMarket, process, random_market
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.integrate import quad
+from selections import examples
 
 from riskpipe.kernels.barrier import slow_hit_factor
 from riskpipe.products.barriers import BARRIER_TYPES
@@ -151,7 +152,7 @@ def test_printed_values():
         assert abs(found[0] - float(row["value"])) < 1e-4, row
 
 
-@settings(max_examples=80, deadline=None)
+@examples(80)
 @given(
     st.sampled_from(["up", "down"]), st.sampled_from(["call", "put"]), st.floats(60.0, 160.0), st.floats(60.0, 160.0),
     st.floats(-0.05, 0.1), st.floats(-0.05, 0.1),

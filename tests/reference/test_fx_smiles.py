@@ -13,8 +13,9 @@ import pyarrow as pa
 import pytest
 import QuantLib as ql  # noqa: N813
 from derived import derived_model
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from selections import examples
 
 from riskpipe.market.conventions import Conventions, SurfaceConvention
 from riskpipe.market.delta import CALL, PUT, DeltaConvention, Underlying, atm_strike, strike_of
@@ -90,7 +91,7 @@ def market(spot: float, domestic: float, foreign: float, vols: tuple[float, ...]
     return pa.table({n: pa.array([row.get(n) for row in rows], t) for n, t in zip(names, types, strict=True)})
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(
     spot=st.floats(0.1, 200.0),
     domestic=st.floats(-0.01, 0.08),

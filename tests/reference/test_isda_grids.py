@@ -103,10 +103,11 @@ def unpaid_before_step_in(row: dict[str, str]) -> float:
     )
 
 
-def test_what_is_held_has_the_coupons_that_are_still_to_be_paid(rates: Any) -> None:
+@pytest.mark.parametrize("each", [4, pytest.param(1, marks=pytest.mark.slow)])
+def test_what_is_held_has_the_coupons_that_are_still_to_be_paid(rates: Any, each: int) -> None:
     """They are certain, and all that the two step-ins differ by; one published row lies on the eve of a coupon."""
     differing = []
-    for row in ROWS:
+    for row in (row for k, row in enumerate(ROWS) if k % each == 0 or row["today"] == "2012-11-05"):
         if row["maturity"] < row["today"]:
             continue
         unpaid = unpaid_before_step_in(row)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any
 
 import numpy as np
@@ -204,6 +205,11 @@ class Book:
         dates = sorted(self.random.choice(days[:-1], min(3, len(days) - 1), replace=False).tolist())
         return [level + size * self.random.normal() for _ in dates], dates
 
+    def legs(self, start: int, maturity: int) -> Iterator[dict[str, Any]]:
+        """Without end; each is drawn when it is asked for."""
+        while True:
+            yield self.leg(start, maturity)
+
     def leg(self, start: int, maturity: int) -> dict[str, Any]:
         random = self.random
         currency, kind = self.pick(FLOATING_INDICES), self.pick(["fixed", "floating", "floating"])
@@ -368,9 +374,10 @@ def test_stepping_swaps_of_one_currency(rates: Any) -> None:
     starts, maturities = rates.random_dates(book.random, 60, as_of)
     swaps, columns = [], []
     for start, maturity in zip(starts.tolist(), maturities.tolist(), strict=True):
-        legs = [book.leg(start, maturity) for _ in range(400)]
-        fixed = next(leg for leg in legs if leg["leg_type"] == "fixed" and leg["notionals"])
-        floating = next(leg for leg in legs if leg["leg_type"] == "floating" and leg["notionals"])
+        fixed, floating = (
+            next(leg for leg in book.legs(start, maturity) if leg["leg_type"] == kind and leg["notionals"])
+            for kind in ("fixed", "floating")
+        )
         shared = {name: fixed[name] for name in ("notional", "notionals", "notional_dates", "business_day_convention")}
         none = dict.fromkeys(("amounts", "amount_dates", "exchange_initial", "exchange_interim", "exchange_final"))
         fixed |= none | {"currency": "EUR", "discount_curve": "EUR.XCCY", "rate_compounding": None}
@@ -403,15 +410,15 @@ def test_basis_swaps(rates: Any) -> None:
     starts, maturities = rates.random_dates(book.random, 80, as_of)
     swaps, columns = [], []
     for start, maturity in zip(starts.tolist(), maturities.tolist(), strict=True):
-        candidates = [leg for leg in (book.leg(start, maturity) for _ in range(60)) if leg["leg_type"] == "floating"]
-        candidates = [leg for leg in candidates if leg["currency"] == "EUR" and leg["notional"]]
+        drawn = (leg for leg in book.legs(start, maturity) if leg["leg_type"] == "floating")
+        candidates = list(islice((leg for leg in drawn if leg["currency"] == "EUR" and leg["notional"]), 2))
         shared = {
             name: candidates[0][name] for name in ("notional", "notionals", "notional_dates", "business_day_convention")
         }
         none = dict.fromkeys(("amounts", "amount_dates", "exchange_initial", "exchange_interim", "exchange_final"))
         none |= {"gearing": None, "reset_currency": None, "discount_curve": "EUR.XCCY"}
         legs = [
-            leg | shared | none | {"direction": side} for leg, side in zip(candidates, ("receive", "pay"), strict=False)
+            leg | shared | none | {"direction": side} for leg, side in zip(candidates, ("receive", "pay"), strict=True)
         ]
         swaps.append({"currency": "EUR", "legs": legs})
         own = ("index", "spread", "spreads", "spread_dates", "frequency", "day_count", *OBSERVED)
@@ -445,7 +452,6 @@ def test_resetting_cross_currency_swaps(rates: Any) -> None:
     starts, maturities = rates.random_dates(book.random, 80, as_of)
     swaps, columns = [], []
     for start, maturity in zip(starts.tolist(), maturities.tolist(), strict=True):
-        every = [leg for leg in (book.leg(start, maturity) for _ in range(60)) if leg["notional"]]
         rule, reset, exchanged = (
             book.pick(CONVENTION_NAMES),
             book.pick(["receive", "pay", None]),
@@ -456,7 +462,8 @@ def test_resetting_cross_currency_swaps(rates: Any) -> None:
         plain |= dict.fromkeys(("spreads", "spread_dates", "amount_dates"))
         legs = {}
         for side, currency in zip(("receive", "pay"), book.pick([("EUR", "USD"), ("USD", "EUR")]), strict=True):
-            leg = next(leg for leg in every if leg["currency"] == currency) | plain | {"direction": side}
+            drawn = (leg for leg in book.legs(start, maturity) if leg["currency"] == currency and leg["notional"])
+            leg = next(drawn) | plain | {"direction": side}
             leg["discount_curve"] = CURRENCY_CURVES[currency]
             legs[side] = leg | dict.fromkeys(("exchange_initial", "exchange_final"), exchanged)
         for side, other in (("receive", "pay"), ("pay", "receive")):

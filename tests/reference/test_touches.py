@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import QuantLib as ql  # noqa: N813
 from flat_market import AS_OF, TODAY, FlatMarket, make_trades, process, random_market
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from selections import examples
 
 from riskpipe.products.fx_touch import TOUCH_TYPES, FxTouch
 
@@ -89,7 +90,7 @@ def value(market, kind, level, days=365, currency="CAB", **more):
     return market.price(FxTouch(), columns)[0]
 
 
-@settings(max_examples=80, deadline=None)
+@examples(80)
 @given(
     st.floats(0.5, 2.0), st.floats(-0.05, 0.1), st.floats(-0.05, 0.1),
     st.one_of(st.just(0.0), st.floats(0.0005, 1.5)), st.integers(0, 18250), st.sampled_from(["CAA", "CAB"]),

@@ -1,11 +1,22 @@
-"""Of many cases of a kind some in the default suite, the others in the slow one."""
+"""Of many cases of a kind, and of random examples, some in the default suite, the others in the slow one."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+import os
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
 import pytest
+from hypothesis import settings
+
+Test = TypeVar("Test", bound=Callable[..., Any])
+_SHARE = 1 if os.environ.get("RISKPIPE_TEST_EXAMPLES") == "all" else 4
+
+
+def examples(most: int, **more: Any) -> Callable[[Test], Test]:
+    """For tests by hypothesis, its settings: so many examples in `make test-slow`, a quarter of them by default."""
+    chosen = settings(max_examples=most // _SHARE, deadline=None, **more)
+    return lambda test: pytest.mark.examples(chosen(test))
 
 
 def one_in(each: int, cases: Iterable[Any]) -> list[Any]:

@@ -121,6 +121,7 @@ def test_shards_share_the_workers():
     assert ClusterRequest(workers=8).workers_here == 8
 
 
+@pytest.mark.slow
 def test_shards_share_the_memory():
     with Local().open(ClusterRequest(workers=4, shard=3, shards=4)) as client:
         (limit,) = client.run(lambda dask_worker: dask_worker.memory_manager.memory_limit).values()

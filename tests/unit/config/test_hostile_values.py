@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, example, given
 from hypothesis import strategies as st
+from selections import examples
 
 from riskpipe.config import keys, resolve
 from riskpipe.errors import ConfigurationError
@@ -42,7 +43,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(150, suppress_health_check=[HealthCheck.too_slow])
 @example(pairs=[("bumps.spot", "!!float ''")], variables=[])  # IndexError
 @example(pairs=[("bumps.spot", "!!bool x")], variables=[])  # KeyError
 @example(pairs=[("as_of", "!!timestamp x")], variables=[])  # AttributeError

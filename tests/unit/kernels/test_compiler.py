@@ -141,6 +141,7 @@ print(*cuts, "loaded", loaded, "made", made, "can compile" if "numba.np.npyimpl"
     assert said == ["0 2 4 5 loaded 0 made 1 can compile", "0 2 4 5 loaded 1 made 0"]
 
 
+@pytest.mark.slow
 def test_a_kernel_is_compiled_with_helpers_from_the_cache(tmp_path):
     program = """
 import numpy as np
@@ -174,6 +175,7 @@ print(sums.__file__, found.loaded, found.made, sep="|")
 """
 
 
+@pytest.mark.slow
 def test_another_environment_compiles_nothing(tmp_path):
     """The package at another path, with other time stamps and an upgrade of all that is no kernel."""
     own = Path(compiler.__file__).parents[1]

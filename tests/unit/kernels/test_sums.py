@@ -4,8 +4,9 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from selections import examples
 
 from riskpipe.kernels import sums
 
@@ -26,7 +27,7 @@ def total(terms):
     return limbs
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(TERMS, st.randoms(use_true_random=False))
 def test_any_permutation_and_partition_gives_the_same_bits(terms, random):
     shuffled = list(terms)
@@ -36,7 +37,7 @@ def test_any_permutation_and_partition_gives_the_same_bits(terms, random):
     assert merged.tobytes() == total(terms).tobytes()
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(TERMS)
 def test_agrees_with_fsum(terms):
     exact = math.fsum(terms)
@@ -44,7 +45,7 @@ def test_agrees_with_fsum(terms):
     assert abs(value - exact) <= 1e-12 * len(terms) + 2.0 * math.ulp(exact)
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(TERMS)
 def test_terms_and_their_negatives_cancel_exactly(terms):
     assert sums.to_floats(total(terms + [-t for t in terms]))[0, 0] == 0.0

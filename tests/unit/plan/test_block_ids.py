@@ -67,7 +67,7 @@ def test_where_the_inputs_lie_is_not_in_them(planned: dict[str, Block], book: Pa
 @pytest.mark.parametrize(
     "change",
     one_in(
-        3,
+        6,
         [
             "base_currency=EUR",
             "bumps.volatility=0.02",

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from plans import block, done, failed, split, stored
+from selections import examples
 
 from riskpipe.plan.accounting import Counts
 from riskpipe.plan.block import Block, BlockState
@@ -226,7 +227,7 @@ def _check_leaves(history: History, state: RunState) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=120)
+@examples(120)
 @given(st.integers(0, 2**32), st.integers(1, 60))
 def test_accounts_balance_after_every_event(plan: StoredPlan, seed: int, steps: int) -> None:
     history = History(plan, random.Random(seed))
@@ -236,7 +237,7 @@ def test_accounts_balance_after_every_event(plan: StoredPlan, seed: int, steps: 
     _check_leaves(history, history.state)
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(st.integers(0, 2**32), st.integers(1, 60))
 def test_the_fold_of_the_ledger_is_the_state_that_wrote_it(plan: StoredPlan, seed: int, steps: int) -> None:
     history = History(plan, random.Random(seed))
@@ -258,7 +259,7 @@ def test_the_fold_of_the_ledger_is_the_state_that_wrote_it(plan: StoredPlan, see
     _check_leaves(history, again)
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(st.integers(0, 2**32), st.integers(1, 50))
 def test_the_order_between_blocks_does_not_matter(plan: StoredPlan, seed: int, steps: int) -> None:
     """Records of one block keep their order, and a part's come after the split that made it; else any order."""

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from published import assert_same_bits
-from selections import one_in
+from selections import examples, one_in
 
 from riskpipe.config import Settings, load_settings
 from riskpipe.plan.selection import Selection
@@ -164,7 +164,7 @@ KEYS = st.tuples(st.sampled_from("abcdef"), st.integers(0, 40).map("T{:03d}".for
 
 
 @pytest.mark.usefixtures("small")
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(KEYS, min_size=1, max_size=120, unique=True), st.lists(st.integers(0, 5), min_size=120, max_size=120))
 def test_rows_are_the_same_however_they_lie(tmp_path_factory: Any, keys: list[Key], places: list[int]) -> None:
     store = open_store(str(tmp_path_factory.mktemp("parts")))
@@ -201,7 +201,7 @@ def settings_of(small_book: Path, tmp_path: Path) -> Callable[..., Settings]:
     return settings_at
 
 
-@pytest.mark.parametrize(("stands_from", "links"), one_in(2, [(1, {2}), (6_500, {1, 2}), (1 << 30, {1})]))
+@pytest.mark.parametrize(("stands_from", "links"), one_in(3, [(1, {2}), (6_500, {1, 2}), (1 << 30, {1})]))
 def test_what_is_published_is_the_same(
     stands_from: int,
     links: set[int],
@@ -227,6 +227,7 @@ def test_what_is_published_is_the_same(
 
 
 @pytest.mark.usefixtures("small")
+@pytest.mark.slow
 def test_a_linked_day_is_replaced_and_published_again(settings_of: Callable[[str], Settings], recorder: Any) -> None:
     settings_ = settings_of("twice")
     first = run(settings_, Selection(), observer=recorder)

@@ -8,8 +8,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from selections import examples
 
 from riskpipe.errors import StorageError
 from riskpipe.store import sorted_merge as merge_module
@@ -83,7 +84,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
 
 
 @given(rows=keys, cuts=st.lists(st.integers(0, 5), min_size=60, max_size=60), most=st.sampled_from([2, 3, 100]))
-@settings(max_examples=30, deadline=None)
+@examples(30)
 def test_the_order_does_not_depend_on_the_cut(
     tmp_path_factory: pytest.TempPathFactory, rows: list[Row], cuts: list[int], most: int
 ) -> None:
