@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ VALUE_BOOK = Path(__file__).parents[1] / "support" / "value_book.py"
 REPOSITORY = Path(__file__).parents[2]
 
 
+@cache
 def _can_run(cpu: str) -> bool:
     try:
         subprocess.run(
