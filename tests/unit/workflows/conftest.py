@@ -74,7 +74,7 @@ def two_runs(small_book: Path, tmp_path_factory: pytest.TempPathFactory) -> Outp
     path = tmp_path_factory.mktemp("two-runs") / "output"
     output = Output(path, small_book, "", "")
     first = run(output.settings(), Selection(), resume="never", observer=SilentObserver())
-    settings = output.settings("partition.max_trades=40", "partition.max_scenarios=40")
+    settings = output.settings("partition.max_trades=80", "partition.max_scenarios=60")
     second = run(settings, Selection(), resume="never", publication=Publication("never"), observer=SilentObserver())
     assert (first.state, second.state, second.published) == ("complete", "complete", False)
     return Output(path, small_book, first.run_id, second.run_id)
