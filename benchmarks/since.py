@@ -1,15 +1,16 @@
-"""One curve corrected in a book of 20,000 trades x 500 days, every measure of `init`, P&L vectors kept: a run with
-`--since` beside a fresh one, each in a process of its own that finds kept what the run before the correction has kept:
-the market is made anew by both.
+"""One curve corrected in books of 20,000 and 200,000 trades x 500 days, every measure of `init`, P&L vectors kept: a
+run with `--since` beside a fresh one, each in a process of its own that finds kept what the run before the correction
+has kept: the market is made anew by both.
 
 Asked: what the trades that are priced take of a fresh run, by their share and 1.3 times, and three seconds for all that
-a run does whatever has changed. More trades, or in turns with the Python of another checkout:
+a run does whatever has changed. One book, or in turns with the Python of another checkout:
 
-    BENCH_TRADES=200000 BENCH_BEFORE=/path/to/python python -m benchmarks since
+    BENCH_TRADES=20000 BENCH_BEFORE=/path/to/python python -m benchmarks since
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import resource
@@ -28,6 +29,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 BEFORE, TRADES = "BENCH_BEFORE", "BENCH_TRADES"
+BOOKS = "20000 200000"
 SCENARIOS = 500
 CURVE = "zero_rate:GBP.SONIA:"
 MOVED = 1e-5
@@ -88,21 +90,23 @@ def measured(python: str, place: Path, trades: int) -> tuple[Ran, Ran]:
 
 
 def main() -> dict[str, object]:
-    trades = int(os.environ.get(TRADES, "20000"))
+    books = [int(trades) for trades in os.environ.get(TRADES, BOOKS).split()]
     pythons = [sys.executable, *filter(None, [os.environ.get(BEFORE)])]
     rows: dict[str, object] = {}
     print(
-        f"{'':10} {'fresh, CPU s':>12} {'wall':>7} {'since, CPU s':>13} {'wall':>7} {'priced':>7} {'asked, CPU s':>13}"
+        f"{'':15} {'fresh, CPU s':>12} {'wall':>7} {'since, CPU s':>13} {'wall':>7} {'priced':>7} {'asked, CPU s':>13}"
     )
     with tempfile.TemporaryDirectory(prefix="riskpipe-bench-") as temporary:
-        for number, python in enumerate(pythons):
-            fresh, since = measured(python, Path(temporary) / str(number), trades)
+        for trades, (number, python) in itertools.product(books, enumerate(pythons)):
+            place = Path(temporary) / f"{trades}-{number}"
+            fresh, since = measured(python, place, trades)
+            shutil.rmtree(place)
             share = since.status["reuse"]["priced"] / trades
             asked = ALLOWED * share * fresh.cpu + FIXED_SECONDS
-            name = "before" if number else f"{trades:,}"
+            name = f"{trades:,} before" if number else f"{trades:,}"
             missed = "" if since.cpu <= asked else f"  {since.cpu / asked:.1f} x what is asked"
             figures = f"{fresh.cpu:>12.1f} {fresh.wall:>7.1f} {since.cpu:>13.1f} {since.wall:>7.1f}"
-            print(f"{name:10} {figures} {share:>7.1%} {asked:>13.1f}{missed}")
+            print(f"{name:15} {figures} {share:>7.1%} {asked:>13.1f}{missed}")
             print(f"  phases, wall s, fresh: {fresh.phases}\n                  since: {since.phases}", flush=True)
             rows[name] = {
                 "measured": since.cpu,

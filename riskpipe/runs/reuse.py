@@ -344,9 +344,7 @@ class Matching:
             common = {"block_id": block_id, "scenario_start": wanted[block_id], **numbers}
             for table, file in record.outputs.items():
                 rows.append({**common, "table": table, **vars(file)})
-            for piece in record.vectors:
-                of_run = piece.of_run or run.folder.run_id
-                rows.append({**common, "table": "scenario_pnl", **vars(piece), "of_run": of_run})
+            rows += ({**common, "table": "scenario_pnl", **vars(piece)} for piece in record.vectors)
         return pa.Table.from_pylist(rows, REUSED_FILES)
 
     # -- what is told

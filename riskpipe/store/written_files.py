@@ -22,7 +22,8 @@ class WrittenFile:
 class Piece(WrittenFile):
     """A file of rows in their table's order, with the keys of its first and its last row.
 
-    :param of_run: the run whose id its rows bear; None: of the run that it was recorded in.
+    :param of_run: the run whose id its rows bear, where that is not the one that it was recorded in: of versions that
+        gave files of an earlier run a second name.
     """
 
     first: Key

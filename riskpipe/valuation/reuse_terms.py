@@ -42,7 +42,6 @@ REUSED_FILES = pa.schema(
         ("sha256", pa.string()),
         ("first", _KEY),
         ("last", _KEY),
-        ("of_run", pa.string()),
     ]
 )
 """The files of the earlier run's blocks, with the block's first column and its numbers; keys are a piece's."""
@@ -66,7 +65,7 @@ class ReuseTerms:
 class EarlierFile(WrittenFile):
     """A file of a block of the earlier run.
 
-    :param ok, not_applicable: numbers of the block. :param first, last, of_run: of a piece.
+    :param ok, not_applicable: numbers of the block. :param first, last: of a piece.
     """
 
     scenario_start: int
@@ -75,7 +74,6 @@ class EarlierFile(WrittenFile):
     not_applicable: int
     first: tuple[str, ...] | None
     last: tuple[str, ...] | None
-    of_run: str | None
 
 
 def read_reuse(folder: RunFolder) -> dict[str, Any]:
@@ -96,7 +94,7 @@ class Reuse:
         """:param counts: for people: of which run, how many trades. :param checksums: of the run's files by path."""
         self.terms, self.counts = terms, counts
         blocks = read_parquet(folder.store, folder.reused_blocks, sha256=checksums(folder.reused_blocks))
-        files = read_parquet(folder.store, folder.reused_files, sha256=checksums(folder.reused_files))
+        files = read_parquet(folder.store, folder.reused_files, REUSED_FILES.names, checksums(folder.reused_files))
         self._blocks = {row["block_id"]: (row["earlier"], row["taken"]) for row in blocks.to_pylist()}
         self._whole = {row["block_id"] for row in blocks.to_pylist() if row["whole"]}
         self._files: dict[str, list[EarlierFile]] = {}
