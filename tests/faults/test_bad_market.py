@@ -92,6 +92,7 @@ def spot_like(table: pa.Table, name: str) -> pa.Table:
     return pa.Table.from_pylist([point], table.schema)
 
 
+@pytest.mark.slow
 def test_no_other_cross_is_taken(spoilt: Book) -> None:
     """With EURUSD broken, EUR is not converted through EURGBP and GBPUSD."""
     cross = {"factor": "spot:EURGBP", "kind": "spot", "name": "EURGBP", "currency": "GBP", "value": 0.9}

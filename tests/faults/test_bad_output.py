@@ -176,6 +176,7 @@ def blocks_done(book: Book) -> int:
     return len(done)
 
 
+@pytest.mark.slow
 def test_a_file_that_may_not_grow(sound: Book) -> None:
     """`ulimit -f`, in a process of its own."""
     limited = "import resource, runpy; resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000)); "

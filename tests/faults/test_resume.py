@@ -49,6 +49,7 @@ SELDOM = (
     FaultPoint.PUT_FILE,
     FaultPoint.VALUE_BLOCKS,
     FaultPoint.CLOSE_PARQUET,
+    FaultPoint.PUT_SEGMENT,
     FaultPoint.EVENT,
     FaultPoint.MERGE,
     FaultPoint.PART,

@@ -163,6 +163,7 @@ def test_one_of_many_contenders_holds_the_lease(store: Store) -> None:
     assert store.list_files(LEASES) == []
 
 
+@pytest.mark.slow
 def test_contenders_that_wait_come_one_after_the_other(store: Store) -> None:
     inside: list[int] = []
 

@@ -256,6 +256,7 @@ def test_only_one_older_day_is_kept_in_a_file(store: Store) -> None:
     assert tables.metadata(store, f"{published_day('valuations', DAY)}/part-000.parquet")["begins_at"]
 
 
+@pytest.mark.slow
 def test_the_parts_of_a_large_day_never_take_the_names_of_the_replaced(store: Store) -> None:
     rows = 2 * ROW_GROUP_ROWS + 1
     names = []

@@ -119,6 +119,7 @@ def test_a_spot_a_trade_a_measure(book) -> None:
     assert any(what == "factor" and name == "spot:SPX" and n == on_spx for what, name, _, n in found)
 
 
+@pytest.mark.slow
 def test_a_lost_file_takes_nothing_from_the_results(book, recorder) -> None:
     first = next((book / "output" / "runs").glob("*/blocks/valuations/*.parquet"))
     first.write_bytes(first.read_bytes()[:-1] + b"x")
