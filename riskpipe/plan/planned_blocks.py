@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
-from riskpipe.plan.block import digest_id
+from riskpipe.plan.block import digest_id, digest_ids
 from riskpipe.plan.costs import SECONDS_PER_BLOCK, block_bytes
 from riskpipe.plan.partition import Limits, ScenarioRange
 from riskpipe.plan.piece_files import SurveyedRows
@@ -89,10 +89,11 @@ def _table(
     n = len(cut.starts)
     paths = [files[0] for files in cut.paths]
     # With the path: two files may hold the same bytes.
-    ids = [
-        digest_id(cut.product, path, digest, start, stop, columns.start, columns.stop, columns.measures)
-        for path, digest, start, stop in zip(paths, inputs, cut.starts.tolist(), cut.stops.tolist(), strict=True)
-    ]
+    ids = digest_ids(
+        ((cut.product, path, digest) for path, digest in zip(paths, inputs, strict=True)),
+        zip(cut.starts.tolist(), cut.stops.tolist(), strict=True),
+        (columns.start, columns.stop, columns.measures),
+    )
     width = len(columns.measures)
     measures = pa.ListArray.from_arrays(
         pa.array(np.arange(n + 1) * width, pa.int32()), pa.array(list(columns.measures) * n, pa.string())

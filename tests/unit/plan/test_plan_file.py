@@ -15,7 +15,7 @@ from defaults import LIMITS
 from plans import block, header, stored
 
 from riskpipe.errors import InputError
-from riskpipe.plan.block import BLOCK_ID_LENGTH, Block, digest_id
+from riskpipe.plan.block import BLOCK_ID_LENGTH, Block, digest_id, digest_ids
 from riskpipe.plan.partition import Limits, ScenarioRange
 from riskpipe.plan.piece_files import SurveyedRows
 from riskpipe.plan.planned_blocks import PlanTotals, block_tables
@@ -173,6 +173,18 @@ def test_parts_of_a_block() -> None:
     assert whole.part((401, 405)) == rows
     same = {"row_start": 0, "row_stop": 0, "trades": 0, "rows": None, "parent": None, "block_id": ""}
     assert replace(rows, projected_seconds=0.5, **same) == replace(whole, **same)
+
+
+def test_many_ids_are_those_of_one_after_the_other() -> None:
+    before = [
+        ("fx", "a.parquet", 'é"1'),
+        ("fx", "a.parquet", 'é"1'),
+        ("fx", "b.parquet", "2"),
+        ("fx", "a.parquet", "2"),
+    ]
+    ranges, after = [(0, 10), (10, 20), (0, 5), (2**40, 2**41)], (1, 500, ("pv", "historical_var"))
+    expected = [digest_id(*parts, *range_, *after) for parts, range_ in zip(before, ranges, strict=True)]
+    assert digest_ids(before, ranges, after) == expected
 
 
 def test_digest_ids() -> None:
