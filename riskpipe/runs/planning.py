@@ -30,6 +30,7 @@ from riskpipe.plan.selection import Selection
 from riskpipe.plan.stored_plan import PlanHeader, StoredPlan, write_plan
 from riskpipe.plan.survey import Survey
 from riskpipe.plan.survey_piece import Portfolio, Pricing
+from riskpipe.plan.taper import tapered
 from riskpipe.runs.earlier_run import EarlierRun
 from riskpipe.runs.planning_workers import PlanningWorkers
 from riskpipe.runs.reuse import BLOCK_COLUMNS, Matching, ReusePlan
@@ -117,6 +118,8 @@ def make_plan(
                 matching = Matching(earlier, changes, inputs, dependants, survey)
             totals = PlanTotals()
             tables = _blocks(settings, inputs, selection, survey, ranges, totals, matching)
+            if len(ranges) == 1 and matching is None:  # else blocks would be cut at other places than earlier ones
+                tables = tapered(tables, lambda: settings.cluster.planned_workers(totals.projected_seconds), totals)
             with explained(path, "write"):
                 write_plan(path, tables, lambda: _header(settings, inputs, selection, costs, survey, totals))
         unknown = [] if selection.canonical() else unknown_books(settings, inputs.limits, survey.book_paths)
