@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import psutil
 import pyarrow as pa
@@ -35,12 +35,14 @@ from riskpipe.execute.task import Task
 from riskpipe.plan.block import Block
 from riskpipe.plan.state import RunState
 from riskpipe.plan.stored_plan import SCHEMA, PlanHeader, StoredPlan, write_plan
+from riskpipe.runs.attempt_rows import AttemptRows
 from riskpipe.runs.attempts import done_record
 from riskpipe.runs.combined_files import CombinedFiles
 from riskpipe.runs.folded import FoldedRun
 from riskpipe.store.ledger import FLUSH_RECORDS, LedgerWriter, new_session_id, read_lines
 from riskpipe.store.location import open_store
 from riskpipe.store.records import Record, encode
+from riskpipe.store.result_tables import Provenance
 from riskpipe.store.run_folder import RunFolder
 from riskpipe.valuation.run_block import BlockPayload, BlockResult
 
@@ -217,7 +219,8 @@ def _record(task: Task) -> Record:
 
 
 def learning(blocks: int) -> float:
-    """CPU seconds a block of the first driver: what a shard's driver has put into the ledger, into the run's state."""
+    """CPU seconds a block of the first driver: what a shard's driver has put into the ledger, into the run's state and
+    the rows of attempts."""
     tasks = list(_tasks(blocks, 60.0))
     lines = [
         "\n".join(encode(_record(task)) for task in tasks[first : first + FLUSH_RECORDS]).encode()
@@ -230,10 +233,13 @@ def learning(blocks: int) -> float:
         write_plan(path, [table], lambda: HEADER)
         folder, plan = RunFolder(open_store(directory), RUN_ID), StoredPlan(path)
         run = FoldedRun(folder, RunState(plan), CombinedFiles(folder, len(plan)))
+        attempts = AttemptRows(folder, run.state, Provenance(RUN_ID, date(2026, 11, 20), "", "", "0", "USD"))
         started = time.process_time()
         for segment in lines:
             for record in read_lines(segment):
                 run.apply(record)
+                attempts.apply(record)
+        attempts.finish([])
         spent = time.process_time() - started
         assert not run.state.undone().any()
     return spent / blocks

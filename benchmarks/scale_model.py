@@ -1,9 +1,10 @@
 """A discrete-event model of a run over many shards: what it takes to put so many compute hours into so many minutes.
 
-It models what can make workers wait: the start (workers become ready at a rate, register, and fetch the market snapshot
-through links and a store that others use too), the scheduler and the driver of each shard (servers that take a measured
-time for each block), the window of each shard, the lengths of the blocks, workers that die, the last blocks, and what
-the first driver does alone: it learns of every block that is done while others work, plans and publishes.
+It models what can make workers wait: the start (workers become ready at a rate, register, and fetch image and market
+snapshot through links, a registry and a store that others use too), the scheduler and the driver of each shard (servers
+that take a measured time for each block), the window of each shard, the lengths of the blocks, workers that die, the
+last blocks, which are cut finer (riskpipe.plan.taper), and what the first driver does alone: it learns of every block
+that is done while others work, plans and publishes.
 Deterministic: random numbers come from a seed.
 
 Queues are first come, first served. A block's work is its seconds; what a worker does between two blocks is `gap_s`.
@@ -21,6 +22,8 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
+from riskpipe.plan.taper import LEAST_PART_SECONDS, MOST_PARTS, SHARES
+
 ARRIVE, FINISH, LOSE, READY = range(4)
 REBALANCE_SECONDS = 1.0
 
@@ -35,11 +38,14 @@ class Run:
     :param window: works in flight for each worker.
     :param scheduler_s, driver_s: for a block; register_s: of the scheduler for a worker.
     :param heartbeats: share of a scheduler's time that heartbeats take.
+    :param finer: whether the last blocks are cut finer.
     :param ready_rate: workers that become ready a second, over all shards, from `cluster_s` on.
-    :param store_rate: what the store gives all nodes together; node_rate: what a node takes. Nodes fetch once each.
+    :param store_rate, registry_rate: what store and registry give all nodes together; node_rate: what a node takes.
+        Nodes fetch the snapshot and, before, what they lack of the image, once each.
     :param losses_an_hour: of one worker; replace_s: until another has taken its place.
     :param plan_s: before anything starts.
-    :param learn_s: of the first driver for a block that a shard's driver has done; publish_block_s: when all are done.
+    :param learn_s: of the first driver for a block that a shard's driver has done; publish_s: when all are done, and
+        publish_block_s: likewise for each.
     """
 
     compute_hours: float
@@ -47,6 +53,7 @@ class Run:
     shards: int = 1
     block_seconds: float = 60.0
     block_spread: float = 0.5
+    finer: bool = True
     window: int = 3
     scheduler_s: float = 0.0
     driver_s: float = 0.0
@@ -57,12 +64,15 @@ class Run:
     ready_rate: float = math.inf
     workers_a_node: int = 1
     snapshot_bytes: float = 0.0
+    image_bytes: float = 0.0
     node_rate: float = math.inf
     store_rate: float = math.inf
+    registry_rate: float = math.inf
     losses_an_hour: float = 0.0
     replace_s: float = 0.0
     plan_s: float = 0.0
     learn_s: float = 0.0
+    publish_s: float = 0.0
     publish_block_s: float = 0.0
     seed: int = 1
 
@@ -71,11 +81,15 @@ class Run:
         return max(round(self.compute_hours * 3600.0 / self.block_seconds), 1)
 
     def lengths(self, source: random.Random | None = None) -> Iterator[float]:
-        """Seconds of each block."""
+        """Seconds of each block that is handed out."""
         source = source or random.Random(self.seed)
         low, high = 1.0 - self.block_spread, 1.0 + self.block_spread
-        for _ in range(self.blocks):
-            yield self.block_seconds * source.uniform(low, high)
+        shares = SHARES * self.workers
+        for left in range(self.blocks, 0, -1):
+            seconds, parts = self.block_seconds * source.uniform(low, high), 1
+            while self.finer and parts < min(shares / left, MOST_PARTS) and seconds / (2 * parts) >= LEAST_PART_SECONDS:
+                parts *= 2
+            yield from itertools.repeat(seconds / parts, parts)
 
     def slice(self) -> Run:
         """One of its equal shards, with that part of the first driver, of the store and of the start that falls to
@@ -89,6 +103,7 @@ class Run:
             learn_s=self.learn_s * n,
             ready_rate=self.ready_rate / n,
             store_rate=self.store_rate / n,
+            registry_rate=self.registry_rate / n,
             publish_block_s=self.publish_block_s * n,
         )
 
@@ -99,6 +114,7 @@ class Outcome:
 
     :param value_s: from the opening of the clusters to the last block; total_s: with plan and publication.
     :param efficiency: seconds of blocks that counted / (workers x total_s).
+    :param idle_s: of a worker, from the last block that was begun to the last that was done.
     :param scheduler_share, driver_share: of value_s that the busiest scheduler and the busiest driver of a shard
         worked; first_share: and the first driver.
     """
@@ -112,6 +128,7 @@ class Outcome:
     scheduler_share: float
     driver_share: float
     first_share: float
+    idle_s: float
 
 
 @dataclass
@@ -152,7 +169,8 @@ class _Simulation:
         self._left = run.lengths(self._random)
         self._again: list[float] = []
         self._scheduler_s = run.scheduler_s / (1.0 - run.heartbeats)
-        self._worked = self._last = self._snapshot = 0.0
+        self._worked = self._last = self._snapshot = self._begun = 0.0
+        self._ends: list[float] = []
         self._lost = 0
         self._exhausted = False
 
@@ -162,7 +180,7 @@ class _Simulation:
         while self._events:
             now, _, kind, shard, seconds = heapq.heappop(self._events)
             (self._arrive, self._finish, self._lose, self._ready)[kind](now, shard, seconds)
-        publish = run.publish_block_s * run.blocks
+        publish = run.publish_s + run.publish_block_s * run.blocks
         busiest = max(shard.scheduler.busy for shard in self._shards)
         total = run.plan_s + max(self._last, self._first.free) + publish
         return Outcome(
@@ -175,13 +193,22 @@ class _Simulation:
             scheduler_share=busiest * (1.0 - run.heartbeats) / self._last + run.heartbeats,
             driver_share=max(shard.driver.busy for shard in self._shards) / self._last,
             first_share=self._first.busy / self._last,
+            idle_s=self._idle_at_the_end(),
         )
 
+    def _idle_at_the_end(self) -> float:
+        since = self._begun
+        busy = sum(end - since for end in self._ends if end > since)
+        return (self._last - since) - busy / self._run.workers
+
     def _start(self) -> None:
-        """Nodes come up one after the other, take the snapshot, and their workers go to the shards in turn."""
-        run, store = self._run, _Server()
+        """Nodes come up one after the other, take image and snapshot, and their workers go to the shards in turn."""
+        run, store, registry = self._run, _Server(), _Server()
         for first in range(0, run.workers, run.workers_a_node):
             up = run.cluster_s + first / run.ready_rate
+            if run.image_bytes:
+                pulled = registry.serve(up, run.image_bytes / run.registry_rate)
+                up = max(up + run.image_bytes / run.node_rate, pulled)
             fetched = max(up + run.snapshot_bytes / run.node_rate, store.serve(up, run.snapshot_bytes / run.store_rate))
             self._snapshot = fetched - run.cluster_s
             shard = first // run.workers_a_node % run.shards
@@ -215,7 +242,7 @@ class _Simulation:
             shard.queue.append(seconds)
 
     def _begin(self, now: float, number: int, seconds: float) -> None:
-        run = self._run
+        run, self._begun = self._run, max(self._begun, now)
         if run.losses_an_hour and self._random.random() < -math.expm1(-run.losses_an_hour * seconds / 3600.0):
             self._later(now + seconds * self._random.random(), LOSE, number, seconds)
         else:
@@ -223,6 +250,7 @@ class _Simulation:
 
     def _finish(self, now: float, number: int, seconds: float) -> None:
         self._worked += seconds
+        self._ends.append(now)
         told = self._shards[number].scheduler.serve(now, self._scheduler_s / 2.0)
         self._free(told, number)
         self._last = self._shards[number].driver.serve(told, self._run.driver_s / 2.0)

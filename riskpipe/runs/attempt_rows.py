@@ -24,11 +24,10 @@ from riskpipe.store.records import (
     Record,
     SessionStarted,
 )
-from riskpipe.store.result_tables import AttemptStatus, TableSink, table_sink
+from riskpipe.store.result_tables import AttemptStatus, Provenance, TableSink, table_sink
 from riskpipe.store.run_folder import RunFolder
 from riskpipe.store.table_schemas import SCHEMAS
 from riskpipe.store.written_files import WrittenFile
-from riskpipe.valuation.context import open_context
 
 ROWS_AT_A_TIME = 4_096
 ROWS_A_GROUP = 20_480
@@ -49,9 +48,10 @@ class _Row(NamedTuple):
 class AttemptRows:
     """The file while it grows: beside its place, so that one that is there is whole."""
 
-    def __init__(self, folder: RunFolder, state: RunState) -> None:
+    def __init__(self, folder: RunFolder, state: RunState, provenance: Provenance) -> None:
         self._folder = folder
         self._state = state
+        self._provenance = provenance
         self._second_starts = SecondStarts()
         self._engine = ""
         self._waiting: list[_Row] = []
@@ -112,8 +112,7 @@ class AttemptRows:
 
     def _write(self) -> TableSink:
         if self._sink is None:
-            provenance = open_context(*self._folder.place).spec.provenance
-            sink = table_sink(self._folder.store, self._folder.blocks, "blocks", provenance)
+            sink = table_sink(self._folder.store, self._folder.blocks, "blocks", self._provenance)
             self._sink = self._stack.enter_context(sink)
         tables, self._tables = self._tables, []
         self._sink.write(pa.concat_tables(tables) if tables else SCHEMAS["blocks"].empty_table())

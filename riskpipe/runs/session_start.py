@@ -38,9 +38,10 @@ def open_session(
     :raises StorageError: plan or ledger cannot be read.
     """
     folder.store.delete_temporary(folder.root)
-    open_context(*folder.place).verify()
+    context = open_context(*folder.place)
+    context.verify()
     run = unfolded(folder)
-    attempts = AttemptRows(folder, run.state) if accounts else None
+    attempts = AttemptRows(folder, run.state, context.spec.provenance) if accounts else None
     for record in read_ledger(folder):
         run.apply(record)
         if attempts is not None:
