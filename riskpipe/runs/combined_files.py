@@ -1,6 +1,6 @@
 """What is combined of blocks' outputs, and the tree of sums: its shape follows the plan, its files the content.
 
-What is made of the outputs of neighbours (plan.groups) is made as soon as all of these are done, by whoever drives
+What is made of the outputs of neighbours (plan.neighbours) is made as soon as all of these are done, by whoever drives
 them: after the last block of a run little is left, and nothing for each block.
 """
 
@@ -13,7 +13,7 @@ from functools import partial
 import numpy as np
 
 from riskpipe.plan.block import Block, BlockState, digest_id
-from riskpipe.plan.groups import FAN_IN, Group
+from riskpipe.plan.neighbours import FAN_IN, Group
 from riskpipe.plan.state import RunState
 from riskpipe.store.checksums import content_sha256
 from riskpipe.store.run_folder import RunFolder

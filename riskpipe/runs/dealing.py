@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from riskpipe.plan.groups import FAN_IN
+from riskpipe.plan.neighbours import FAN_IN
 
 MOST_AT_ONCE = 8_192  # a message of 48 KiB at most: it fits into a pipe whose reader is busy
 SHARES = 4

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from riskpipe.plan.groups import Group
+from riskpipe.plan.neighbours import Group
 from riskpipe.plan.state import RunState
 from riskpipe.plan.stored_plan import StoredPlan
 from riskpipe.runs.combined_files import CombinedFiles

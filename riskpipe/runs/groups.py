@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from riskpipe.execute.task import Task
 from riskpipe.plan.block import Block
-from riskpipe.plan.groups import FAN_IN, Group
+from riskpipe.plan.neighbours import FAN_IN, Group
 from riskpipe.runs.combined_files import SUMS
 from riskpipe.runs.folded import FoldedRun
 from riskpipe.runs.outputs import group_merge

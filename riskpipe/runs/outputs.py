@@ -12,7 +12,7 @@ from riskpipe.market.scenarios import ScenarioSet
 from riskpipe.measures.measure_names import PNL_SETS
 from riskpipe.measures.pnl_sets import PnlSet, left_out_of, pnl_sets
 from riskpipe.plan.block import Block, BlockState, digest_id
-from riskpipe.plan.groups import FAN_IN, Group
+from riskpipe.plan.neighbours import FAN_IN, Group
 from riskpipe.plan.recorded import VECTORS
 from riskpipe.plan.state import Leaf, RunState
 from riskpipe.plan.stored_plan import StoredPlan

@@ -12,7 +12,7 @@ from riskpipe.analyses.risk_terms import ReverseStress
 from riskpipe.measures.reverse_move import DELTA_GAMMA, factor_moves, reverse_move
 from riskpipe.measures.summed_columns import Summed
 from riskpipe.plan.block import digest_id
-from riskpipe.plan.groups import FAN_IN
+from riskpipe.plan.neighbours import FAN_IN
 from riskpipe.runs.book_totals import BookTotals
 from riskpipe.runs.folded import FoldedRun
 from riskpipe.runs.tails import blocks_with_vectors, projected_seconds

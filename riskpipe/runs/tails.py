@@ -16,7 +16,7 @@ from riskpipe.measures.summed_columns import Summed
 from riskpipe.measures.tail_definition import TailDefinition, scenarios_needed
 from riskpipe.measures.tail_risk import tail_weights
 from riskpipe.plan.block import Block, BlockState, digest_id
-from riskpipe.plan.groups import FAN_IN
+from riskpipe.plan.neighbours import FAN_IN
 from riskpipe.plan.stored_plan import StoredPlan
 from riskpipe.runs.book_totals import BookTotals
 from riskpipe.runs.folded import FoldedRun

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from riskpipe.errors import InputError
 from riskpipe.kernels.sums import in_range, zeros
-from riskpipe.plan.groups import Group
+from riskpipe.plan.neighbours import Group
 from riskpipe.store.filesystem import Store
 from riskpipe.store.parquet import open_parquet
 from riskpipe.store.result_tables import write_result_stream
@@ -190,7 +190,7 @@ class SumPayload:
 
     :param name: of the file; follows from what is summed, so a file that is there is the right one.
     :param files: relative to the output.
-    :param group: whose blocks' sums these are (plan.groups); None: sums of several.
+    :param group: whose blocks' sums these are (plan.neighbours); None: sums of several.
     """
 
     root: str

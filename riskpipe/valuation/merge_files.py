@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from riskpipe.plan.groups import Group
+from riskpipe.plan.neighbours import Group
 from riskpipe.store.parquet import refuse_changed
 from riskpipe.store.sorted_merge import Source
 from riskpipe.store.stage import Added, merge_part, merge_some
@@ -22,7 +22,7 @@ class MergePayload:
     """Files of a published table that become one, so that what makes the day's files has few to read.
 
     :param name: of the file; follows from the sources, so a file that is there is the right one.
-    :param group: whose blocks' rows these are (plan.groups); None: of several.
+    :param group: whose blocks' rows these are (plan.neighbours); None: of several.
     """
 
     root: str

@@ -10,7 +10,7 @@ from typing import Any
 from riskpipe.config import Settings
 from riskpipe.kernels.sums import BYTES_A_SUM
 from riskpipe.plan.costs import SUMS_COMPRESSED
-from riskpipe.plan.groups import FAN_IN
+from riskpipe.plan.neighbours import FAN_IN
 from riskpipe.plan.partition import BLOCKS_A_WORKER
 from riskpipe.plan.planned_blocks import LONG_SECONDS, SHORT_SECONDS
 from riskpipe.plan.selection import Selection

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-MODULES = ("plan.groups", "runs.combined_files", "runs.groups", "runs.outputs")
+MODULES = ("plan.neighbours", "runs.combined_files", "runs.groups", "runs.outputs")
 
 
 def small_groups(monkeypatch: pytest.MonkeyPatch, size: int) -> None:

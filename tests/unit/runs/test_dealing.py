@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from riskpipe.plan.groups import FAN_IN
+from riskpipe.plan.neighbours import FAN_IN
 from riskpipe.runs.dealing import MOST_AT_ONCE, Dealer, share
 
 

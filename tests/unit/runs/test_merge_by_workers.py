@@ -13,7 +13,7 @@ from published import assert_same_bits
 from riskpipe.config import Settings, load_settings
 from riskpipe.execute.events import Finished, Submitted
 from riskpipe.fault_points import FaultPoint
-from riskpipe.plan.groups import Group
+from riskpipe.plan.neighbours import Group
 from riskpipe.plan.selection import Selection
 from riskpipe.runs.combined_files import CombinedFiles
 from riskpipe.runs.day_parts import part_payloads
