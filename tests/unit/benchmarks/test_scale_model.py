@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.scale_model import Run, simulate, workers_needed
 
-EVEN = Run(compute_hours=100 * 10.0 / 3600.0, workers=5, block_seconds=10.0, block_spread=0.0)
+EVEN = Run(compute_hours=100 * 10.0 / 3600.0, workers=5, block_seconds=10.0, block_spread=0.0, finer=False)
 
 
 def test_nothing_but_work():
@@ -18,7 +18,20 @@ def test_nothing_but_work():
 
 
 def test_the_last_round_is_not_full():
-    assert simulate(replace(EVEN, workers=7)).value_s == pytest.approx(150.0)
+    """After 14 rounds two blocks are left for seven workers: five have nothing to do for 10 s."""
+    outcome = simulate(replace(EVEN, workers=7))
+    assert outcome.value_s == pytest.approx(150.0)
+    assert outcome.idle_s == pytest.approx(50.0 / 7)
+
+
+def test_last_blocks_that_are_cut_finer():
+    """14 blocks of 20 s for 7 workers: the first has no part, the others are of 10, and, four of them, 5 s."""
+    run = Run(14 * 20.0 / 3600.0, 7, block_seconds=20.0, block_spread=0.0)
+    lengths = list(run.lengths())
+    assert lengths == [20.0, *[10.0] * 14, *[5.0] * 24]
+    outcome = simulate(run)
+    assert outcome.value_s == pytest.approx(40.0, abs=5.0)
+    assert outcome.idle_s < 5.0
 
 
 def test_the_gap_between_blocks():
@@ -71,6 +84,13 @@ def test_the_snapshot_takes_as_long_as_the_narrowest_link(node_rate, store_rate,
     assert simulate(run).snapshot_s == pytest.approx(seconds, rel=1e-6)
 
 
+def test_an_image_that_nodes_lack_is_pulled_first():
+    """10 nodes of 2 workers: 10 s for the image by the registry, 10 s for the snapshot by their own links."""
+    run = replace(EVEN, workers=20, workers_a_node=2, snapshot_bytes=100.0, image_bytes=100.0)
+    assert simulate(replace(run, node_rate=10.0, registry_rate=1e9)).snapshot_s == pytest.approx(20.0)
+    assert simulate(replace(run, registry_rate=50.0)).snapshot_s == pytest.approx(20.0)
+
+
 def test_dead_workers_cost_their_blocks_and_the_time_until_they_are_replaced():
     outcome = simulate(replace(EVEN, losses_an_hour=36.0, replace_s=5.0))
     assert outcome.lost > 0
@@ -79,6 +99,7 @@ def test_dead_workers_cost_their_blocks_and_the_time_until_they_are_replaced():
 
 
 def test_what_the_driver_does_alone_counts():
+    assert simulate(replace(EVEN, publish_s=7.0)).total_s == pytest.approx(207.0)
     outcome = simulate(replace(EVEN, plan_s=20.0, publish_block_s=0.3))
     assert outcome.total_s == pytest.approx(250.0)
     assert outcome.efficiency == pytest.approx(0.8)
