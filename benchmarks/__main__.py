@@ -25,6 +25,7 @@ from benchmarks import (
     plan_blocks,
     planning,
     products,
+    publishing,
     risk_classes,
     scale,
     scale_day,
@@ -36,6 +37,7 @@ from benchmarks import (
 BENCHMARKS: Mapping[str, Callable[[], object]] = {
     "european": european.main,
     "products": products.main,
+    "publishing": publishing.main,
     "bond_figures": bond_figures.main,
     "buckets": buckets.main,
     "first_block": first_block.main,
@@ -53,7 +55,7 @@ BENCHMARKS: Mapping[str, Callable[[], object]] = {
     "scale_day": scale_day.main,
 }
 # Take many minutes: `make bench-day`, `make bench-scale`.
-ON_DEMAND = {"day", "planning", "scale", "scale_day"}
+ON_DEMAND = {"day", "planning", "publishing", "scale", "scale_day"}
 OUTPUT = Path("bench-output") / "results.json"
 
 

@@ -1,5 +1,5 @@
 """What a run does after its last block, by the number of blocks: processor seconds of the first driver, which is one
-process whatever the cluster has, and of all others.
+process whatever the cluster has. What is combined has trades' components in it, which workers price or read again for.
 
 The cluster is in other processes. Blocks are of ten trades, so that there are many of them.
 
@@ -23,6 +23,8 @@ BLOCKS = (1_000, 10_000)
 WORKERS = 2
 TRADES_A_BLOCK = 10
 SCENARIOS = 20
+WHOLE = ("blocks", "files", "driver_mib")
+COLUMNS = (*WHOLE, "combine_s", "combine_cpu_s", "components_cpu_s", "account_s", "publish_s", "publish_cpu_s")
 
 
 def one(directory: Path, output: str, address: str) -> dict[str, float]:
@@ -30,7 +32,7 @@ def one(directory: Path, output: str, address: str) -> dict[str, float]:
     from riskpipe.config import load_settings
     from riskpipe.plan.accounting import SilentObserver
     from riskpipe.plan.selection import Selection
-    from riskpipe.runs import opening
+    from riskpipe.runs import combining, opening
     from riskpipe.workflows.run import run
 
     found: dict[str, float] = {}
@@ -52,6 +54,7 @@ def one(directory: Path, output: str, address: str) -> dict[str, float]:
     settings = load_settings(directory / "riskpipe.yaml", assignments=assignments, environment={})
     with (
         patch("riskpipe.runs.opening.finish_outputs", timed("combine", opening.finish_outputs)),
+        patch("riskpipe.runs.combining._trade_components", timed("components", combining._trade_components)),
         patch("riskpipe.runs.opening.finish", timed("publish", opening.finish)),
     ):
         status = run(settings, Selection(), resume="never", observer=SilentObserver())
@@ -80,10 +83,11 @@ def of_blocks(blocks: int) -> dict[str, float]:
 
 def main(sizes: Iterable[int] = BLOCKS) -> dict[str, list[dict[str, Any]]]:
     rows = []
+    print(" ".join(f"{name.removesuffix('_s').replace('_cpu', ', CPU'):>16}" for name in COLUMNS))
     for blocks in sizes:
         found = of_blocks(blocks)
         rows.append(found)
-        print(" ".join(f"{name} {value:,.2f}" for name, value in found.items()), flush=True)
+        print(" ".join(f"{found[name]:>16,.{0 if name in WHOLE else 2}f}" for name in COLUMNS), flush=True)
     return {"publishing": rows}
 
 
