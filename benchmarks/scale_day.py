@@ -29,10 +29,10 @@ REGISTER_S = {1_000: 1.4e-3, 3_000: 6.1e-3}
 HEARTBEATS_S, HEARTBEAT_S = 169.0, 0.44e-3
 MEASURED: dict[str, float] = {
     "driver_s": 0.45e-3,
-    "learn_s": 0.08e-3,
+    "learn_s": 0.07e-3,
     "heartbeats": HEARTBEATS_S * HEARTBEAT_S,
     "gap_s": 0.019,
-    "publish_s": 1.0,
+    "publish_s": 10.0,
     "publish_block_s": 1.0e-6,
 }
 PLAN_S, PLAN_BLOCK_S = 2.9, 1.4e-6

@@ -15,7 +15,7 @@ WINDOW = 3
 """Blocks that a worker is given ahead."""
 SCHEDULER_BLOCKS = 500.0
 """A second, half of what one scheduler does on one core, and a third of what its driver does (docs/scale.md)."""
-FINISHING_SECONDS = 2e-4
+FINISHING_SECONDS = 1e-4
 """Of the driver after the last block, for each block (docs/scale.md)."""
 
 
