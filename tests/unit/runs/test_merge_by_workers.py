@@ -2,29 +2,46 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+from collections import Counter
 from collections.abc import Callable, Iterable
+from contextlib import suppress
+from multiprocessing.connection import Connection
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
+import numpy as np
 import pytest
 from groups import small_groups
 from published import assert_same_bits
 
 from riskpipe.config import Settings, load_settings
 from riskpipe.execute.events import Finished, Submitted
+from riskpipe.execute.serial_executor import SerialExecutor
+from riskpipe.execute.signals import StopSignal
 from riskpipe.fault_points import FaultPoint
+from riskpipe.plan.accounting import SilentObserver
+from riskpipe.plan.dealt_plan import DealtPlan
 from riskpipe.plan.neighbours import Group
 from riskpipe.plan.selection import Selection
+from riskpipe.plan.state import RunState
 from riskpipe.runs.combined_files import CombinedFiles
 from riskpipe.runs.day_parts import part_payloads
-from riskpipe.runs.folded import fold
+from riskpipe.runs.folded import FoldedRun, fold
 from riskpipe.runs.outputs import merge_payloads
 from riskpipe.runs.publication import Publication
+from riskpipe.runs.shard_driver import Line, ShardSession, new_writer
+from riskpipe.runs.shard_messages import Deal, NoMore
+from riskpipe.runs.stored import open_plan
+from riskpipe.runs.worker_functions import FUNCTIONS
 from riskpipe.store.ledger import read_ledger
 from riskpipe.store.location import open_store
 from riskpipe.store.records import BlockDone, Combined, OutputLost, Record
 from riskpipe.store.run_folder import RunFolder
 from riskpipe.store.run_ids import list_runs
+from riskpipe.store.shared_lease import SharedLease
 from riskpipe.store.sorted_merge import Source
 from riskpipe.store.table_schemas import SORT_KEYS
 from riskpipe.store.written_files import WrittenFile
@@ -43,6 +60,16 @@ def settings_of(small_book: Path, tmp_path: Path) -> Callable[..., Settings]:
         return load_settings(small_book / "riskpipe.yaml", assignments=given, environment={})
 
     return settings
+
+
+@pytest.fixture(scope="module")
+def undisturbed(small_book: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The output of a run whose blocks' files are merged at once."""
+    output = tmp_path_factory.mktemp("undisturbed")
+    given = ("cluster.kind=serial", f"output={output}", *CUT)
+    settings = load_settings(small_book / "riskpipe.yaml", assignments=given, environment={})
+    run(settings, Selection(), observer=SilentObserver())
+    return output
 
 
 @pytest.fixture
@@ -184,10 +211,9 @@ def test_rows_are_merged_while_blocks_are_valued(
 
 
 def test_a_run_that_was_killed_does_not_merge_again_what_it_has(
-    settings_of: Callable[..., Settings], few: None, recorder: Any, monkeypatch: pytest.MonkeyPatch
+    settings_of: Callable[..., Settings], undisturbed: Path, few: None, recorder: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    undisturbed, settings = settings_of("undisturbed"), settings_of("killed")
-    run(undisturbed, Selection(), observer=recorder)
+    settings = settings_of("killed")
     done: list[object] = []
 
     def enough(at: FaultPoint, what: Any) -> bool:
@@ -206,14 +232,13 @@ def test_a_run_that_was_killed_does_not_merge_again_what_it_has(
     run(settings, Selection(), observer=recorder)
 
     assert {record.name for record in before}.isdisjoint(r.name for r in _merged(_records(settings))[len(before) :])
-    assert_same_bits(Path(undisturbed.output), Path(settings.output))
+    assert_same_bits(undisturbed, Path(settings.output))
 
 
 def test_what_was_merged_of_a_block_that_is_lost_is_of_no_use(
-    settings_of: Callable[..., Settings], few: None, recorder: Any, monkeypatch: pytest.MonkeyPatch
+    settings_of: Callable[..., Settings], undisturbed: Path, few: None, recorder: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    undisturbed, settings = settings_of("undisturbed"), settings_of("killed")
-    run(undisturbed, Selection(), observer=recorder)
+    settings = settings_of("killed")
 
     def at_a_part(at: FaultPoint, what: Any) -> bool:
         return at is FaultPoint.EVENT and isinstance(what, Submitted) and what.task.function == "part"
@@ -234,4 +259,43 @@ def test_what_was_merged_of_a_block_that_is_lost_is_of_no_use(
     status = run(settings, Selection(), observer=recorder)
 
     assert (status.state, status.published) == ("complete", True)
-    assert_same_bits(Path(undisturbed.output), Path(settings.output))
+    assert_same_bits(undisturbed, Path(settings.output))
+
+
+def test_a_shard_s_driver_merges_what_it_was_dealt(
+    settings_of: Callable[..., Settings], undisturbed: Path, few: None, recorder: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In this process, over all blocks of a plan; a resume has only the end of them to do."""
+    settings = settings_of("shard")
+    with monkeypatch.context() as patched:
+        _killed_at(patched, lambda at, what: at is FaultPoint.VALUE_BLOCKS)
+        with pytest.raises(_KilledError):
+            run(settings, Selection(), observer=recorder)
+    folder = RunFolder(open_store(settings.output), list_runs(open_store(settings.output))[-1])
+    plan = DealtPlan(open_plan(folder).path)
+    here, there = multiprocessing.Pipe()
+    Thread(target=_read_all, args=(here,), daemon=True).start()
+    line = Line(there, SharedLease(os.getppid(), lambda run_id: None))
+    shard = FoldedRun(folder, RunState(plan), CombinedFiles(folder, len(plan)))
+    session = ShardSession(
+        shard, settings, new_writer(folder, 0.0, line), "", line.lease, line, StopSignal(),
+        merged_tables=("valuations", "sensitivities"), dealt_plan=plan, line=line, shard=0,
+    )  # fmt: skip
+
+    here.send(Deal(np.arange(len(plan), dtype=np.int32)))
+    here.send(NoMore())
+    session.value(SerialExecutor(FUNCTIONS), fail_fast=False)
+
+    session.flush()
+    there.close()
+    merged = _merged(read_ledger(folder))
+    assert Counter(record.level for record in merged) == {0: -(-len(plan) // FILES), 1: -(-len(plan) // FILES**2)}
+    run(settings, Selection(), observer=recorder)
+    assert len(_merged(read_ledger(folder))) == len(merged), "none is left but what is above"
+    assert_same_bits(undisturbed, Path(settings.output))
+
+
+def _read_all(pipe: Connection) -> None:
+    with suppress(EOFError, OSError):
+        while True:
+            pipe.recv()
