@@ -23,6 +23,7 @@ LEAST_PART_SECONDS = 5.0
 """Below, what a block costs besides pricing begins to show."""
 MOST_PARTS = 8
 SHARES = 2
+"""Of what is left, that each worker's part of it is taken in."""
 _HELD_BLOCKS = 250_000
 
 

@@ -39,11 +39,12 @@ class Part:
 
 
 def standing(store: Store, found: Sequence[Source]) -> tuple[list[Source], list[Source]]:
-    """The sources that can be published as they are, and the others, both in order.
+    """The sources that can be published as they are, in order, and the others.
 
-    None can when all of them together make no more than one file, nor one of unknown keys.
+    None can when all of them together make no more than one file. One of unknown keys cannot, and is looked into: where
+    it has no rows others stand.
 
-    :raises StorageError: one that reaches into others cannot be read.
+    :raises StorageError: one that reaches, or may reach, into others cannot be read.
     """
     known = [source for source in found if source.keys is not None]
     are_few = sum(source.bytes for source in found) <= PART_BYTES

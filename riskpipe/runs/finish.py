@@ -20,8 +20,6 @@ from riskpipe.store.parquet import read_parquet
 from riskpipe.store.records import Published
 from riskpipe.valuation.context import open_context
 
-ROWS_AT_A_TIME = 20_000
-
 
 def finish(session: Session, publication: Publication) -> RunStatus:
     """Write blocks, failures and summary; publish by the rule; end the session.
