@@ -49,7 +49,7 @@ test: $(STAMP)
 # What takes long: every kernel compiled anew, bootstraps of five years day by day, buckets and shards that fail; and
 # random examples, of which the default suite tries a quarter.
 test-slow: $(STAMP)
-	RISKPIPE_TEST_EXAMPLES=all $(BIN)/python -m pytest $(BY_FILE) -m "slow or examples"
+	TEST_EXAMPLES=all $(BIN)/python -m pytest $(BY_FILE) -m "slow or examples"
 
 # Clicks through a report, from the extra `browser`, in the system's Chromium, which apt brings where root may.
 test-browser: $(STAMP)
@@ -68,7 +68,7 @@ test-chaos: $(STAMP)
 
 # The chart, rendered; needs helm on the PATH. `make test` runs these tests, too, where there is one.
 test-helm: $(STAMP)
-	RISKPIPE_TEST_HELM=1 $(BIN)/python -m pytest tests/helm
+	TEST_HELM=1 $(BIN)/python -m pytest tests/helm
 
 image:
 	$(BUILD_IMAGE) . -f Dockerfile -t $(IMAGE)
@@ -77,7 +77,7 @@ image:
 test-kubernetes: $(STAMP) image
 	$(LOAD_IMAGE) $(IMAGE)
 	$(INSTALL_OPERATOR) $(IMAGE) || { sleep 10; $(INSTALL_OPERATOR) $(IMAGE); }    # an image may take a moment to be listed
-	RISKPIPE_TEST_IMAGE=$(IMAGE) $(KUBE_EXEC) $(BIN)/python -m pytest -m kubernetes --durations=10
+	TEST_IMAGE=$(IMAGE) $(KUBE_EXEC) $(BIN)/python -m pytest -m kubernetes --durations=10
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks

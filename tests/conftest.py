@@ -17,6 +17,7 @@ import pytest
 from object_server import ObjectServer, object_server
 
 from riskpipe.config import Settings, load_settings
+from riskpipe.config.layers import PREFIX, RESERVED
 from riskpipe.plan.accounting import RunStatus
 from riskpipe.sample import write_sample
 
@@ -27,6 +28,10 @@ TESTS = Path(__file__).parent
 hypothesis.settings.register_profile("riskpipe", deadline=None)
 hypothesis.settings.register_profile("ci", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "riskpipe")
+
+# What the shell has set of riskpipe's configuration is no test's; the tests' own variables are called TEST_*.
+for _name in [name for name in os.environ if name.startswith(PREFIX) and name not in RESERVED]:
+    del os.environ[_name]
 
 # Whatever the shell says, bytecode is kept: else each process that tests start compiles riskpipe anew, and each that
 # runs tests rewrites all of their assertions.

@@ -84,7 +84,7 @@ def test_each_changed_bit_of_a_run_is_found(mixed_book: Path, published_run: Pat
     (root,) = (output / "runs").iterdir()
     places = [path for path in (*root.rglob("*"), *(output / "published").rglob("*.parquet")) if path.is_file()]
     places.append(output / CURRENT)
-    choose = random.Random(int(os.environ.get("RISKPIPE_BIT_FLIPS_SEED", "20261120")))
+    choose = random.Random(int(os.environ.get("TEST_BIT_FLIPS_SEED", "20261120")))
     sizes = [path.stat().st_size for path in places]
     missed = []
     for number in range(FLIPS):  # of a file as likely as of another, or of a byte as likely as of another

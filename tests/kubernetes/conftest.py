@@ -25,9 +25,9 @@ DAYS = 80
 
 @pytest.fixture(scope="session")
 def image() -> str:
-    found = os.environ.get("RISKPIPE_TEST_IMAGE")
+    found = os.environ.get("TEST_IMAGE")
     if not found:
-        pytest.fail("RISKPIPE_TEST_IMAGE names no image: run `make test-kubernetes`, which builds and loads one")
+        pytest.fail("TEST_IMAGE names no image: run `make test-kubernetes`, which builds and loads one")
     return found
 
 

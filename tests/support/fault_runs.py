@@ -84,7 +84,7 @@ def one_block_hangs(flag: Path) -> Iterator[None]:
         clusters.import_kernels = usual
 
 
-PARTS_MAY_GO = "RISKPIPE_TEST_PARTS_MAY_GO"
+PARTS_MAY_GO = "TEST_PARTS_MAY_GO"
 
 
 def cut_one_block() -> None:

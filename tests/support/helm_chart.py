@@ -26,7 +26,7 @@ Json = dict[str, Any]
 
 HELM = shutil.which(os.environ.get("HELM", "helm"))
 needs_helm = pytest.mark.skipif(
-    HELM is None and "RISKPIPE_TEST_HELM" not in os.environ, reason="no `helm` on PATH, and HELM names none"
+    HELM is None and "TEST_HELM" not in os.environ, reason="no `helm` on PATH, and HELM names none"
 )
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import settings
 
 Test = TypeVar("Test", bound=Callable[..., Any])
-_SHARE = 1 if os.environ.get("RISKPIPE_TEST_EXAMPLES") == "all" else 4
+_SHARE = 1 if os.environ.get("TEST_EXAMPLES") == "all" else 4
 
 
 def examples(most: int, **more: Any) -> Callable[[Test], Test]:

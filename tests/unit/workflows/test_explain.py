@@ -57,7 +57,7 @@ def published(settings: Settings, table: str) -> list[dict[str, object]]:
 
 def figures(settings: Settings) -> Iterator[dict[str, object]]:
     """One of each table in turn, at random."""
-    choose = random.Random(int(os.environ.get("RISKPIPE_EXPLAINED_SEED", "20261120")))
+    choose = random.Random(int(os.environ.get("TEST_EXPLAINED_SEED", "20261120")))
     tables = {name: published(settings, name) for name in ("valuations", "sensitivities", "aggregates", "var")}
     tables["var"] = [row for row in tables["var"] if row["value_base"] is not None]
     for number in range(FIGURES):

@@ -31,8 +31,8 @@ from riskpipe.workflows.run import run
 from riskpipe.workflows.verify import Rows, verify
 
 MEASURES = ["pv", "delta", "dv01", "curve_dv01", "cashflows", "stress", "historical_var"]
-CHANGES = int(os.environ.get("RISKPIPE_CHANGES", "12"))
-SEED = int(os.environ.get("RISKPIPE_CHANGES_SEED", "0")) or random.randrange(2**32)
+CHANGES = int(os.environ.get("TEST_CHANGES", "12"))
+SEED = int(os.environ.get("TEST_CHANGES_SEED", "0")) or random.randrange(2**32)
 """Of the campaign, which says both when it fails."""
 
 
@@ -231,7 +231,7 @@ def test_no_run_of_the_day(book) -> None:
 def test_any_changes(tmp_path) -> None:
     """A run after the other, each of the one before, against fresh ones."""
     book = tmp_path / "book"
-    print(f"RISKPIPE_CHANGES_SEED={SEED}")  # noqa: T201
+    print(f"TEST_CHANGES_SEED={SEED}")  # noqa: T201
     write_sample(book, trades=90, scenarios=18, seed=5)
     desk = Desk(book / "data", random.Random(SEED), [*MEASURES, "gamma", "theta", "theta_roll"])
     value(book, "output", *desk.assignments())
