@@ -32,6 +32,7 @@ from benchmarks import (
     shapes,
     since,
     small,
+    spreading,
 )
 
 BENCHMARKS: Mapping[str, Callable[[], object]] = {
@@ -53,9 +54,10 @@ BENCHMARKS: Mapping[str, Callable[[], object]] = {
     "day": day.main,
     "scale": scale.main,
     "scale_day": scale_day.main,
+    "spreading": spreading.main,
 }
 # Take many minutes: `make bench-day`, `make bench-scale`.
-ON_DEMAND = {"day", "planning", "publishing", "scale", "scale_day"}
+ON_DEMAND = {"day", "planning", "publishing", "scale", "scale_day", "spreading"}
 OUTPUT = Path("bench-output") / "results.json"
 
 

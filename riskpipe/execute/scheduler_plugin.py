@@ -18,6 +18,7 @@ from distributed.scheduler import heartbeat_interval
 from distributed.utils import wait_for
 from tornado.ioloop import PeriodicCallback
 
+from riskpipe.execute.copy_sources import CopySources
 from riskpipe.execute.liveness import LOOK_SECONDS, LivenessMonitor
 from riskpipe.execute.task import Task
 from riskpipe.execute.topics import replies, verdicts
@@ -85,6 +86,7 @@ class ExecutorSchedulerPlugin(SchedulerPlugin):  # type: ignore[misc]  # distrib
         scheduler.allowed_failures = 0
         scheduler.WORKER_SATURATION = 1.0
         scheduler.client_comms[self._client].interval = REPORT_SECONDS
+        scheduler.handlers.update(CopySources(scheduler).handlers(self.name))
         self._liveness = LivenessMonitor(self._margin_seconds)
         self._looking = PeriodicCallback(self._look, LOOK_SECONDS * 1000)
         self._looking.start()

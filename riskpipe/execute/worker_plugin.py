@@ -28,6 +28,8 @@ from riskpipe.execute.executor import Function
 from riskpipe.execute.task import Task
 from riskpipe.execute.topics import replies, verdicts
 from riskpipe.execute.watchdog import Verdict, Watchdog
+from riskpipe.execute.worker_neighbours import WorkerNeighbours
+from riskpipe.store.local_files import hand_on
 
 EXIT_STATUS = 70
 REPORT_SECONDS = 5.0
@@ -51,6 +53,7 @@ class ExecutorWorkerPlugin(WorkerPlugin):  # type: ignore[misc]  # distributed i
         self._memory_fraction = memory_fraction
         self._worker: Any = None
         self._watchdog: Watchdog | None = None
+        self._neighbours: WorkerNeighbours | None = None
 
     def setup(self, worker: Worker) -> None:
         self._worker = worker
@@ -59,8 +62,13 @@ class ExecutorWorkerPlugin(WorkerPlugin):  # type: ignore[misc]  # distributed i
         process = psutil.Process()
         self._watchdog = Watchdog(self._end, lambda: process.memory_info().rss, memory_limit)
         self._watchdog.start()
+        self._neighbours = WorkerNeighbours(worker, self.name)
+        hand_on(self._neighbours)
 
     def teardown(self, worker: Worker) -> None:
+        if self._neighbours is not None:
+            hand_on(None)
+            self._neighbours.close()
         if self._watchdog is not None:
             self._watchdog.close()
 

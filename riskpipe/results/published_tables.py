@@ -44,7 +44,7 @@ class PublishedTable:
         most = max(CACHE_BYTES, sum(file.bytes for file in self.files))
 
         def fetched(file: WrittenFile) -> str:
-            return local_file(self.store, file.path, file.sha256, most)
+            return local_file(self.store, file.path, file.sha256, cache_bytes=most)
 
         return list(self.store.overlapped(fetched, self.files))
 

@@ -31,6 +31,7 @@ from riskpipe.runs.reuse import reuse_lines
 from riskpipe.runs.stored import PLAN_FILE, put_file
 from riskpipe.store.checksums import content_sha256
 from riskpipe.store.filesystem import Store
+from riskpipe.store.growing_copy import pieces_sha256
 from riskpipe.store.location import store_of_file
 from riskpipe.store.parquet import atomic_parquet, write_parquet
 from riskpipe.store.run_folder import RunFolder
@@ -100,10 +101,13 @@ def write_run(folder: RunFolder, settings: Settings, planned: Planned) -> None:
     for path, content in documents.items():
         folder.store.write_bytes(path, content)
         sha256[_name(path)] = hashlib.sha256(content).hexdigest()
+    pieces: dict[str, tuple[str, ...]] = {}
     for path, writable in ((folder.market, inputs.snapshot), (folder.scenarios, inputs.scenarios.columns)):
         with folder.store.atomic_sink(path) as sink:
             writable.write(sink.name)
             sha256[_name(path)] = content_sha256(*store_of_file(sink.name))
+            with open(sink.name, "rb") as written:
+                pieces[_name(path)] = pieces_sha256(written)
     tables = {
         folder.quarantine: planned.quarantine.table(),
         folder.checks: checks_table(list(planned.faults)),
@@ -130,6 +134,7 @@ def write_run(folder: RunFolder, settings: Settings, planned: Planned) -> None:
         inputs_sha256=inputs.sha256,
         engine_version=__version__,
         files_sha256=sha256,
+        pieces_sha256=pieces,
         previous=None if previous is None else (previous.as_of.isoformat(), previous.run_id),
         derived=ranges_of(np.flatnonzero(inputs.derivative.is_derived).tolist()),
         trade_columns=inputs.trade_columns,

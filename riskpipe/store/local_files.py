@@ -2,7 +2,8 @@
 
 Copies lie in a directory of the user under the system's temporary directory ($TMPDIR) and are named by the SHA-256 of
 their content. The first process that wants one fetches it under a lock, the others wait and find it. Who uses a copy
-holds a shared lock on it, so that it is not deleted to make room; locks end with their process.
+holds a shared lock on it, so that it is not deleted to make room; locks end with their process. A worker of a cluster
+fetches it from another node that has it (`hand_on`), as far as that goes, and the rest from the store.
 """
 
 from __future__ import annotations
@@ -14,27 +15,37 @@ import re
 import stat
 import tempfile
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from riskpipe.errors import StorageError
 from riskpipe.store.checksums import hexdigest
 from riskpipe.store.filesystem import TEMPORARY_PREFIX, Store, explained
+from riskpipe.store.growing_copy import PIECE_BYTES, GrowingCopy, Neighbours
 from riskpipe.store.parquet import ChangedFileError
 
 CACHE_BYTES = 4 << 30
 _MOST_HELD = 16
-_PIECE = 8 << 20
 _NAME = re.compile(r"[0-9a-f]{64}")
 _SEEN = ".seen"
 _MOST_SEEN = 512
 
 
-def local_file(store: Store, path: str, sha256: str, cache_bytes: int = CACHE_BYTES) -> str:
+_neighbours: Neighbours | None = None
+
+
+def hand_on(neighbours: Neighbours | None) -> None:
+    """From now on this process has files from these, and they have its; None: from the store alone."""
+    global _neighbours  # a process is a worker of one cluster
+    _neighbours = neighbours
+
+
+def local_file(store: Store, path: str, sha256: str, pieces: Sequence[str] = (), cache_bytes: int = CACHE_BYTES) -> str:
     """The path of this machine of a stored file that never changes.
 
     :param sha256: of its content: of a local file looked at once a node, and again when the file has changed since.
+    :param pieces: SHA-256 of each `PIECE_BYTES`: such a file comes from another node where one has it.
     :param cache_bytes: of older copies, the least recently used are deleted beyond that.
     :raises StorageError: it cannot be read, is not the file that was recorded, or cannot be kept here.
     """
@@ -50,7 +61,7 @@ def local_file(store: Store, path: str, sha256: str, cache_bytes: int = CACHE_BY
         if not _hold(kept):
             with _locked(directory):
                 if not _hold(kept):
-                    _fetch(store, path, sha256, kept)
+                    _fetch(store, path, sha256, pieces, kept)
                     _hold(kept)
                     _evict(directory, cache_bytes)
     return str(kept)
@@ -139,24 +150,38 @@ def _locked(directory: Path) -> Iterator[None]:
         yield
 
 
-def _fetch(store: Store, path: str, sha256: str, kept: Path) -> None:
+def _fetch(store: Store, path: str, sha256: str, pieces: Sequence[str], kept: Path) -> None:
     digest = hashlib.sha256()
     descriptor, temporary = tempfile.mkstemp(prefix=TEMPORARY_PREFIX, dir=kept.parent)
+    copy = GrowingCopy(descriptor, sha256, pieces)
+    neighbours = _neighbours if pieces else None
+    complete = False
     try:
-        with open(descriptor, "wb") as file:
-            with store.open_input_file(path) as source, explained(store.full_path(path), "read"):
-                while piece := source.read(_PIECE):
-                    digest.update(piece)
-                    file.write(piece)
-            file.flush()
-            os.fsync(file.fileno())
+        for piece in _pieces(store, path, copy, neighbours):
+            digest.update(piece)
+            copy.add(piece)
+        copy.sync()
         if digest.hexdigest() != sha256:
             raise _another(store, path)
         os.replace(temporary, kept)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(temporary)
-        raise
+        complete = True
+    finally:
+        if not complete:
+            with suppress(OSError):
+                os.unlink(temporary)
+        if neighbours is not None:
+            neighbours.ended(copy, complete)
+
+
+def _pieces(store: Store, path: str, copy: GrowingCopy, neighbours: Neighbours | None) -> Iterator[bytes]:
+    if neighbours is not None:
+        yield from neighbours.pieces(copy)
+        if copy.present == len(copy.pieces):
+            return
+    with store.open_input_file(path) as source, explained(store.full_path(path), "read"):
+        source.seek(copy.present * PIECE_BYTES)
+        while piece := source.read(PIECE_BYTES):
+            yield piece
 
 
 def _evict(directory: Path, most: int) -> None:

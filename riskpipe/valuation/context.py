@@ -76,7 +76,8 @@ class Context:
         self._levels_bytes = 0
 
     def _local(self, path: str) -> str:
-        return local_file(self.store, path, self._sha256(path))
+        pieces = self.spec.pieces_sha256.get(path.rpartition("/")[2], ())
+        return local_file(self.store, path, self._sha256(path), pieces)
 
     def _sha256(self, path: str) -> str:
         return self.spec.files_sha256.get(path.rpartition("/")[2], "")

@@ -34,6 +34,7 @@ class ValuationSpec:
     :param stored_pnl: scenario sets whose P&L vectors are written per trade.
     :param files_sha256: name of a file of the run that is written with it (plan, market, scenarios, quarantine, which
         blocks rest on, and checks, configuration, hashes of the inputs, limits) -> of its bytes.
+    :param pieces_sha256: of its pieces (`store/growing_copy.py`), for files that nodes hand on to each other.
     :param previous: date and run of the published day that P&L is explained from.
     :param derived: first and last (exclusive) positions of the market's points that were made of quotes.
     :param trade_columns: what the table `trades` has besides its own columns, each with its Arrow type's name.
@@ -52,6 +53,7 @@ class ValuationSpec:
     inputs_sha256: str
     engine_version: str
     files_sha256: Mapping[str, str] = field(default_factory=dict)
+    pieces_sha256: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     previous: tuple[str, str] | None = None
     derived: tuple[tuple[int, int], ...] = ()
     trade_columns: tuple[tuple[str, str], ...] = ()
@@ -80,6 +82,7 @@ class ValuationSpec:
                 "selection": tuple(tuple(terms) for terms in value["selection"]),
                 "stored_pnl": tuple(value["stored_pnl"]),
                 "previous": None if value.get("previous") is None else tuple(value["previous"]),
+                "pieces_sha256": {name: tuple(pieces) for name, pieces in value.get("pieces_sha256", {}).items()},
                 "derived": tuple(tuple(places) for places in value.get("derived", ())),
                 "trade_columns": tuple(tuple(column) for column in value.get("trade_columns", ())),
             }
