@@ -166,16 +166,10 @@ def snapshots(nodes: int = 3_000) -> list[dict[str, float]]:
     for megabytes in (20.0, 200.0, 2_000.0):
         size = megabytes * 1e6
         run = Run(1.0, nodes, snapshot_bytes=size, node_rate=ASSUMED["node_rate"], store_rate=ASSUMED["store_rate"])
-        direct = simulate(run).snapshot_s
-        tree = tree_seconds(nodes, size, ASSUMED["node_rate"])
+        direct, tree = simulate(replace(run, hand_on=False)).snapshot_s, simulate(run).snapshot_s
         rows.append({"megabytes": megabytes, "store_s": direct, "tree_s": tree})
         print(f"{megabytes:>11,.0f}  {direct:>17.1f}  {tree:>12.1f}")
     return rows
-
-
-def tree_seconds(nodes: int, size: float, node_rate: float) -> float:
-    """Each node that has it sends it to one that has not: the number that have it doubles with every transfer."""
-    return math.ceil(math.log2(nodes + 1)) * size / node_rate
 
 
 def against_reality(blocks: int = 60, seconds: float = 0.5) -> dict[str, float]:

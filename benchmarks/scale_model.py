@@ -22,7 +22,9 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
+from riskpipe.execute.copy_sources import FAN_OUT
 from riskpipe.plan.taper import LEAST_PART_SECONDS, MOST_PARTS, SHARES
+from riskpipe.store.growing_copy import PIECE_BYTES
 
 ARRIVE, FINISH, LOSE, READY = range(4)
 REBALANCE_SECONDS = 1.0
@@ -41,7 +43,8 @@ class Run:
     :param finer: whether the last blocks are cut finer.
     :param ready_rate: workers that become ready a second, over all shards, from `cluster_s` on.
     :param store_rate, registry_rate: what store and registry give all nodes together; node_rate: what a node takes.
-        Nodes fetch the snapshot and, before, what they lack of the image, once each.
+        Nodes get the snapshot and, before, what they lack of the image, once each.
+    :param hand_on: whether the nodes of a shard have the snapshot from each other, and the first alone from the store.
     :param losses_an_hour: of one worker; replace_s: until another has taken its place.
     :param plan_s: before anything starts.
     :param learn_s: of the first driver for a block that a shard's driver has done; publish_s: when all are done, and
@@ -64,6 +67,7 @@ class Run:
     ready_rate: float = math.inf
     workers_a_node: int = 1
     snapshot_bytes: float = 0.0
+    hand_on: bool = True
     image_bytes: float = 0.0
     node_rate: float = math.inf
     store_rate: float = math.inf
@@ -158,6 +162,29 @@ def simulate(run: Run) -> Outcome:
     return _Simulation(run).result()
 
 
+class _Tree:
+    """Which node of a shard has the snapshot from which, as `execute/copy_sources.py` has it; links shared in full."""
+
+    def __init__(self, run: Run) -> None:
+        self._seconds = FAN_OUT * run.snapshot_bytes / run.node_rate
+        self._behind = FAN_OUT * min(PIECE_BYTES, run.snapshot_bytes) / run.node_rate
+        self._ends: list[float] = []
+        self._sinks: list[list[float]] = []
+
+    def fetch(self, up: float) -> float | None:
+        """When a node that asks now will have it; None: nobody has it to give."""
+        for source in range(len(self._ends)):
+            sinks = self._sinks[source] = [end for end in self._sinks[source] if end > up]
+            if len(sinks) < FAN_OUT:
+                sinks.append(max(up + self._seconds, self._ends[source] + self._behind))
+                return sinks[-1]
+        return None
+
+    def have(self, end: float) -> None:
+        self._ends.append(end)
+        self._sinks.append([])
+
+
 class _Simulation:
     def __init__(self, run: Run) -> None:
         self._run = run
@@ -204,14 +231,18 @@ class _Simulation:
     def _start(self) -> None:
         """Nodes come up one after the other, take image and snapshot, and their workers go to the shards in turn."""
         run, store, registry = self._run, _Server(), _Server()
+        trees = [_Tree(run) for _ in range(run.shards)]
         for first in range(0, run.workers, run.workers_a_node):
             up = run.cluster_s + first / run.ready_rate
             if run.image_bytes:
                 pulled = registry.serve(up, run.image_bytes / run.registry_rate)
                 up = max(up + run.image_bytes / run.node_rate, pulled)
-            fetched = max(up + run.snapshot_bytes / run.node_rate, store.serve(up, run.snapshot_bytes / run.store_rate))
-            self._snapshot = fetched - run.cluster_s
             shard = first // run.workers_a_node % run.shards
+            if not run.hand_on or (fetched := trees[shard].fetch(up)) is None:
+                served = store.serve(up, run.snapshot_bytes / run.store_rate)
+                fetched = max(up + run.snapshot_bytes / run.node_rate, served)
+            trees[shard].have(fetched)
+            self._snapshot = max(self._snapshot, fetched - run.cluster_s)
             for _ in range(min(run.workers_a_node, run.workers - first)):
                 self._later(fetched, READY, shard, float(run.window))
 

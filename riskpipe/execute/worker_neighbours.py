@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Coroutine, Iterator
-from concurrent.futures import Future
 from typing import Any
 
 from distributed import Worker
@@ -14,9 +13,8 @@ from riskpipe.store.growing_copy import GrowingCopy
 
 SOURCES = 3
 """So many are tried, then the rest comes from the store."""
-PIECE_SECONDS = 120.0
+PIECE_SECONDS = 60.0
 ANSWER_SECONDS = 30.0
-_AHEAD = 2
 _MOST_OFFERED = 16
 
 
@@ -65,22 +63,15 @@ class WorkerNeighbours:
         return found
 
     def _from(self, source: str, copy: GrowingCopy) -> Iterator[bytes]:
-        """Pieces of one neighbour, as long as they are right."""
-        asked: deque[Future[Any]] = deque()
-        numbers = iter(range(copy.present, len(copy.pieces)))
-        try:
-            while True:
-                while len(asked) < _AHEAD and (number := next(numbers, None)) is not None:
-                    asked.append(self._begin(self._of_worker(source, copy.sha256, number)))
-                if not asked or (piece := self._result(asked.popleft(), PIECE_SECONDS)) is None:
-                    return
-                if not copy.is_next(piece):
-                    self._tell_of(copy, source, complete=False)
-                    return
-                yield piece
-        finally:
-            for each in asked:
-                each.cancel()
+        """Pieces of one neighbour, as long as they are right. One after the other: its other sink fills the gaps."""
+        for number in range(copy.present, len(copy.pieces)):
+            piece = self._answer(self._of_worker(source, copy.sha256, number), PIECE_SECONDS)
+            if piece is None:
+                return
+            if not copy.is_next(piece):
+                self._tell_of(copy, source, complete=False)
+                return
+            yield piece
 
     async def _piece(self, sha256: str, number: int) -> bytes | None:
         """For another worker. None: this one has not got it."""
@@ -93,14 +84,9 @@ class WorkerNeighbours:
     async def _of_scheduler(self, what: str, **about: Any) -> Any:
         return await getattr(self._worker.scheduler, f"{self._name}-{what}")(**about)
 
-    def _begin(self, asked: Coroutine[Any, Any, Any]) -> Future[Any]:
-        return asyncio.run_coroutine_threadsafe(asked, self._worker.loop.asyncio_loop)
-
     def _answer(self, asked: Coroutine[Any, Any, Any], seconds: float) -> Any:
-        return self._result(self._begin(asked), seconds)
-
-    def _result(self, future: Future[Any], seconds: float) -> Any:
         """None whatever goes wrong, of which there is a lot: the store has it, too."""
+        future = asyncio.run_coroutine_threadsafe(asked, self._worker.loop.asyncio_loop)
         try:
             return future.result(seconds)
         except Exception:
