@@ -14,6 +14,8 @@ from riskpipe.store.growing_copy import GrowingCopy
 SOURCES = 3
 """So many are tried, then the rest comes from the store."""
 PIECE_SECONDS = 60.0
+"""For an answer. A source that waits for a piece itself says so before."""
+WAIT_SECONDS = 15.0
 ANSWER_SECONDS = 30.0
 _MOST_OFFERED = 16
 
@@ -64,19 +66,21 @@ class WorkerNeighbours:
 
     def _from(self, source: str, copy: GrowingCopy) -> Iterator[bytes]:
         """Pieces of one neighbour, as long as they are right. One after the other: its other sink fills the gaps."""
-        for number in range(copy.present, len(copy.pieces)):
-            piece = self._answer(self._of_worker(source, copy.sha256, number), PIECE_SECONDS)
+        while copy.present < len(copy.pieces):
+            piece = self._answer(self._of_worker(source, copy.sha256, copy.present), PIECE_SECONDS)
             if piece is None:
                 return
+            if piece == b"":  # it is there, and has not got it yet
+                continue
             if not copy.is_next(piece):
                 self._tell_of(copy, source, complete=False)
                 return
             yield piece
 
     async def _piece(self, sha256: str, number: int) -> bytes | None:
-        """For another worker. None: this one has not got it."""
+        """For another worker; None: this one has not got it. As `GrowingCopy.piece`."""
         copy = self._offered.get(sha256)
-        return None if copy is None else await asyncio.to_thread(copy.piece, number, PIECE_SECONDS)
+        return None if copy is None else await asyncio.to_thread(copy.piece, number, WAIT_SECONDS)
 
     async def _of_worker(self, address: str, sha256: str, number: int) -> Any:
         return await getattr(self._worker.rpc(address), f"{self._name}-piece")(sha256=sha256, number=number)

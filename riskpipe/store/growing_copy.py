@@ -56,11 +56,11 @@ class GrowingCopy:
         os.fsync(self._descriptor)
 
     def piece(self, number: int, seconds: float) -> bytes | None:
-        """A piece as it was written, waited for; None: it has not come."""
+        """A piece as it was written, waited for. Empty: it has not come yet; None: it never will."""
         with self._changed:
             self._changed.wait_for(lambda: self._given_up or number < self.present, seconds)
             if number >= self.present:
-                return None
+                return None if self._given_up else b""
         return os.pread(self._descriptor, PIECE_BYTES, number * PIECE_BYTES)
 
 
