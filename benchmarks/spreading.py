@@ -44,9 +44,8 @@ def _table(nodes: int, megabytes: int, node_mbit: int, store_mbit: int) -> list[
         with _network(nodes, node_mbit, store_mbit) as prefix:
             sizes = map(str, (nodes, megabytes))
             command = [sys.executable, "-m", "benchmarks.spreading", "hub", prefix, way, *sizes]
-            done = subprocess.run(
-                ["ip", "netns", "exec", f"{prefix}hub", *command], check=True, capture_output=True, text=True
-            )
+            inside = ["ip", "netns", "exec", f"{prefix}hub", *command]
+            done = subprocess.run(inside, check=True, stdout=subprocess.PIPE, text=True)
         found = json.loads(done.stdout.splitlines()[-1])
         rows.append({"way": way, "nodes": nodes, "mb": megabytes} | found)
         rows[-1] |= {"node_mbit": node_mbit, "store_mbit": store_mbit}
@@ -77,8 +76,11 @@ def _network(nodes: int, node_mbit: int, store_mbit: int) -> Iterator[str]:
             _ip("-n", name, "addr", "add", f"{address}/16", "dev", "eth0")
             _ip("-n", name, "link", "set", "eth0", "up")
             _ip("-n", name, "link", "set", "lo", "up")
-            for where, device in ((names[0], f"p{port}"), (name, "eth0")):  # to it, and from it
-                limit = ("tbf", "rate", f"{rate}mbit", "burst", "128kb", "latency", "200ms")
+            for where, device in (
+                (names[0], f"p{port}"),
+                (name, "eth0"),
+            ):  # to it, and from it; some packets of each flow have room
+                limit = ("tbf", "rate", f"{rate}mbit", "burst", "128kb", "latency", "2s")
                 subprocess.run(["tc", "-n", where, "qdisc", "add", "dev", device, "root", *limit], check=True)
         yield prefix
     finally:
@@ -234,11 +236,14 @@ class _Answer(BaseHTTPRequestHandler):
         self.end_headers()
 
 
+class _Store(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 1024
+
+
 def _serve(file: Path) -> None:
     _Answer.file = file
-    server = ThreadingHTTPServer((STORE, PORT), _Answer)
-    server.daemon_threads = True
-    server.serve_forever()
+    _Store((STORE, PORT), _Answer).serve_forever()
 
 
 if __name__ == "__main__":
