@@ -60,6 +60,7 @@ SENSITIVITY: tuple[tuple[str, dict[str, Any]], ...] = (
     ("nodes pull an image of 700 MB", {"image_bytes": 700e6}),
     ("the same, 10 times the registry", {"image_bytes": 700e6, "registry_rate": 125e9}),
     ("a snapshot of 2 GB", {"snapshot_bytes": 2e9}),
+    ("the same, from the store by every node", {"snapshot_bytes": 2e9, "hand_on": False}),
     ("a worker dies every 10 hours", {"losses_an_hour": 0.1}),
     ("every hour", {"losses_an_hour": 1.0}),
     ("last blocks as long as others", {"finer": False}),
