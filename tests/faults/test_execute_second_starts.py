@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import select
 import signal
 from dataclasses import replace
 
@@ -51,6 +52,7 @@ class Held:
 
     def pid(self):
         """Of the next one that holds."""
+        assert select.select([self.ends[0]], [], [], 120.0)[0], "no task holds"
         return int(os.read(self.ends[0], 100).split()[0])
 
     def let_go(self, attempt):

@@ -178,23 +178,26 @@ def test_a_product_that_closes_the_standard_streams_ends_nothing(desk, book, kin
     ("command", "where", "signals", "code"),
     one_in(2, [("run", "prepare", [signal.SIGINT, signal.SIGTERM], 143), ("check", "validate", [signal.SIGINT], 130)]),
 )
-def test_signals_end_what_a_product_holds_up(desk, book, tmp_path, command, where, signals, code) -> None:
+def test_signals_end_what_a_product_holds_up(desk, book, command, where, signals, code) -> None:
     """A product's KeyboardInterrupt is a trade's fault, a person's is not. A run is asked twice: it first waits."""
     with_names(book, [])
-    pipe = tmp_path / "pipe"
-    os.mkfifo(pipe)
-    waits = f"open({str(pipe)!r}, 'w').close(); [__import__('threading').Event().wait(0.1) for _ in range(600)]"
+    at_work, says = os.pipe()
+    waits = f"__import__('os').write({says}, b'.'); [__import__('threading').Event().wait(0.1) for _ in range(600)]"
     (desk / "desk_product.py").write_text(HOSTILE.format(where=where, then=waits))
     with subprocess.Popen(
         [sys.executable, "-m", "riskpipe", command, "-c", str(book / "riskpipe.yaml"), "--set", "cluster.kind=serial"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": str(desk), "PYTHONDONTWRITEBYTECODE": "1"},
+        pass_fds=[says],
     ) as process:
-        pipe.read_bytes()  # until the product is at work
+        os.close(says)
+        begun = os.read(at_work, 1)  # nothing, where the process has ended
+        os.close(at_work)
         for number in signals:
             process.send_signal(number)
         _, stderr = process.communicate(timeout=50)
+    assert begun, stderr
     assert process.returncode == code, stderr
     assert b"interrupted" in stderr
 
