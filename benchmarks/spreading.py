@@ -102,16 +102,17 @@ def _address(node: int) -> str:
 def _hub(prefix: str, way: str, nodes: int, megabytes: int) -> None:
     """Scheduler and client here; store and nodes in processes of their own, begun before there are any threads."""
     import dask
+
+    from riskpipe.clusters.settings import SETTINGS
+
+    # Two hundred event loops that tick fifty times a second would take both cores. Read when distributed is imported.
+    dask.config.set({**SETTINGS, "distributed.admin.tick.interval": "5s", "distributed.admin.tick.limit": "1m"})
     from distributed import Client
     from distributed.security import Security
 
-    from riskpipe.clusters.settings import SETTINGS
     from riskpipe.execute.dask_executor import DaskExecutor
     from riskpipe.store import location, object_store  # noqa: F401  # before the nodes are forked, not in each of them
     from riskpipe.store.growing_copy import pieces_sha256
-
-    # Two hundred event loops that tick fifty times a second would take both cores.
-    dask.config.set({**SETTINGS, "distributed.admin.tick.interval": "5s"})
 
     content = random.Random(1).randbytes(megabytes * 1_000_000)
     sha256, pieces = hashlib.sha256(content).hexdigest(), pieces_sha256(io.BytesIO(content))

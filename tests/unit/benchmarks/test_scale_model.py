@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.scale_model import Run, simulate, workers_needed
+from riskpipe.store.growing_copy import PIECE_BYTES
 
 EVEN = Run(compute_hours=100 * 10.0 / 3600.0, workers=5, block_seconds=10.0, block_spread=0.0, finer=False)
 
@@ -79,14 +80,30 @@ def test_registration_is_the_schedulers_work():
     [(10.0, float("inf"), 10.0), (1e9, 100.0, 10.0), (10.0, 50.0, 20.0)],
 )
 def test_the_snapshot_takes_as_long_as_the_narrowest_link(node_rate, store_rate, seconds):
-    """10 nodes of 2 workers fetch 100 bytes each, all at once."""
-    run = replace(EVEN, workers=20, workers_a_node=2, snapshot_bytes=100.0, node_rate=node_rate, store_rate=store_rate)
-    assert simulate(run).snapshot_s == pytest.approx(seconds, rel=1e-6)
+    """10 nodes of 2 workers fetch 100 bytes each from the store, all at once."""
+    run = replace(EVEN, workers=20, workers_a_node=2, snapshot_bytes=100.0, hand_on=False)
+    found = simulate(replace(run, node_rate=node_rate, store_rate=store_rate))
+    assert found.snapshot_s == pytest.approx(seconds, rel=1e-6)
+
+
+def test_nodes_hand_the_snapshot_on_as_it_comes():
+    """15 nodes, ten pieces: the first has them after 10 s, two that share its link after 20, as if they had begun with
+    it, and those below a piece of a shared link later: 2 s each. The store serves one."""
+    run = replace(EVEN, workers=15, snapshot_bytes=10.0 * PIECE_BYTES, node_rate=PIECE_BYTES, store_rate=PIECE_BYTES)
+    assert simulate(run).snapshot_s == pytest.approx(10.0 + 10.0 + 2.0 + 2.0)
+    assert simulate(replace(run, workers=1)).snapshot_s == pytest.approx(10.0)
+    assert simulate(replace(run, hand_on=False)).snapshot_s == pytest.approx(150.0)
+
+
+def test_a_shard_has_its_own_tree_and_those_that_come_later_wait_for_nobody():
+    run = replace(EVEN, workers=3, snapshot_bytes=10.0 * PIECE_BYTES, node_rate=PIECE_BYTES, store_rate=PIECE_BYTES)
+    assert simulate(replace(run, shards=3)).snapshot_s == pytest.approx(30.0)
+    assert simulate(replace(run, ready_rate=0.01)).snapshot_s == pytest.approx(200.0 + 20.0)
 
 
 def test_an_image_that_nodes_lack_is_pulled_first():
     """10 nodes of 2 workers: 10 s for the image by the registry, 10 s for the snapshot by their own links."""
-    run = replace(EVEN, workers=20, workers_a_node=2, snapshot_bytes=100.0, image_bytes=100.0)
+    run = replace(EVEN, workers=20, workers_a_node=2, snapshot_bytes=100.0, image_bytes=100.0, hand_on=False)
     assert simulate(replace(run, node_rate=10.0, registry_rate=1e9)).snapshot_s == pytest.approx(20.0)
     assert simulate(replace(run, registry_rate=50.0)).snapshot_s == pytest.approx(20.0)
 
