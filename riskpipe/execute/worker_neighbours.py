@@ -12,7 +12,8 @@ from distributed import Worker
 from riskpipe.store.growing_copy import GrowingCopy
 
 SOURCES = 3
-"""So many are tried, then the rest comes from the store."""
+"""So many are tried, then the rest comes from the store. Where so many cannot be reached, nobody is asked again."""
+CONNECT_SECONDS = 10.0
 PIECE_SECONDS = 60.0
 """For an answer. A source that waits for a piece itself says so before."""
 WAIT_SECONDS = 15.0
@@ -30,6 +31,7 @@ class WorkerNeighbours:
         self._worker = worker
         self._name = name
         self._offered: OrderedDict[str, GrowingCopy] = OrderedDict()
+        self._unreachable = 0
         worker.handlers[f"{name}-piece"] = self._piece
 
     def close(self) -> None:
@@ -42,7 +44,7 @@ class WorkerNeighbours:
         while len(self._offered) > _MOST_OFFERED:
             self._offered.popitem(last=False)
         lost: list[str] = []
-        while len(lost) < SOURCES and (source := self._source(copy, lost)) is not None:
+        while max(len(lost), self._unreachable) < SOURCES and (source := self._source(copy, lost)) is not None:
             yield from self._from(source, copy)
             if copy.present == len(copy.pieces):
                 return
@@ -66,6 +68,9 @@ class WorkerNeighbours:
 
     def _from(self, source: str, copy: GrowingCopy) -> Iterator[bytes]:
         """Pieces of one neighbour, as long as they are right. One after the other: its other sink fills the gaps."""
+        if not self._answer(self._reach(source), CONNECT_SECONDS):
+            self._unreachable += 1
+            return
         while copy.present < len(copy.pieces):
             piece = self._answer(self._of_worker(source, copy.sha256, copy.present), PIECE_SECONDS)
             if piece is None:
@@ -81,6 +86,11 @@ class WorkerNeighbours:
         """For another worker; None: this one has not got it. As `GrowingCopy.piece`."""
         copy = self._offered.get(sha256)
         return None if copy is None else await asyncio.to_thread(copy.piece, number, WAIT_SECONDS)
+
+    async def _reach(self, address: str) -> bool:
+        """Policies of a network may keep workers from each other; its packets are then lost without a word."""
+        self._worker.rpc.reuse(address, await self._worker.rpc.connect(address))
+        return True
 
     async def _of_worker(self, address: str, sha256: str, number: int) -> Any:
         return await getattr(self._worker.rpc(address), f"{self._name}-piece")(sha256=sha256, number=number)

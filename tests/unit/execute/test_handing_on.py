@@ -73,6 +73,28 @@ def addresses(client: Client) -> list[str]:
     return sorted(client.nthreads())
 
 
+def test_a_source_that_cannot_be_reached_is_left_soon(nodes, copying, s3) -> None:
+    """As behind policies that keep workers apart: nobody answers. None of these workers has met another yet."""
+
+    def soon():
+        from riskpipe.execute import worker_neighbours
+
+        worker_neighbours.CONNECT_SECONDS = 1.0
+        return os.getpid()
+
+    first, second, *_ = addresses(nodes)
+    processes = nodes.run(soon)
+    assert content_of(copying(first)) == CONTENT
+    os.kill(processes[first], signal.SIGSTOP)
+    try:
+        s3.forget()
+        assert content_of(copying(second)) == CONTENT
+        assert s3.count("GET", "market.arrow") == len(PIECES)
+    finally:
+        os.kill(processes[first], signal.SIGCONT)
+        nodes.restart_workers(addresses(nodes))
+
+
 def test_a_file_leaves_the_store_once(nodes: Client, copying: Copying, s3: ObjectServer) -> None:
     assert [content_of(future) == CONTENT for future in map(copying, addresses(nodes))] == [True] * WORKERS
     assert s3.count("GET", "market.arrow") == len(PIECES)
