@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -73,6 +73,7 @@ class ExecutorSchedulerPlugin(SchedulerPlugin):  # type: ignore[misc]  # distrib
         self._done: list[Hashable] = []
         self._liveness: Any = None
         self._looking: Any = None
+        self._handlers: Mapping[str, Any] = {}
         self._ending: dict[str, asyncio.Task[None]] = {}
         self._given_up: set[Key] = set()
 
@@ -86,7 +87,8 @@ class ExecutorSchedulerPlugin(SchedulerPlugin):  # type: ignore[misc]  # distrib
         scheduler.allowed_failures = 0
         scheduler.WORKER_SATURATION = 1.0
         scheduler.client_comms[self._client].interval = REPORT_SECONDS
-        scheduler.handlers.update(CopySources(scheduler).handlers(self.name))
+        self._handlers = CopySources(scheduler).handlers(self.name)
+        scheduler.handlers.update(self._handlers)
         self._liveness = LivenessMonitor(self._margin_seconds)
         self._looking = PeriodicCallback(self._look, LOOK_SECONDS * 1000)
         self._looking.start()
@@ -164,6 +166,8 @@ class ExecutorSchedulerPlugin(SchedulerPlugin):  # type: ignore[misc]  # distrib
     def _look(self) -> None:
         if self._scheduler.plugins.get(self.name) is not self or self._scheduler.status != Status.running:
             self._looking.stop()
+            for name in self._handlers:  # a standing scheduler sees many runs
+                self._scheduler.handlers.pop(name, None)
             return
         workers = self._scheduler.workers
         for key in self._liveness.look():

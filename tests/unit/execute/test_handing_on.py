@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from distributed import Client, Future, KilledWorker
+from kube import until
 from object_server import Fault, ObjectServer, Rule
 
 from riskpipe.clusters.local import local
@@ -172,3 +173,14 @@ def test_a_source_that_fails_lets_the_others_go(nodes, copying, s3, tmp_path) ->
     with pytest.raises(StorageError):
         one.result(60)
     assert content_of(other) == CONTENT
+
+
+def test_a_scheduler_keeps_nothing_of_an_executor_that_is_closed(nodes) -> None:
+    def known(dask_scheduler=None):
+        return {name for name in dask_scheduler.handlers if "-copy-" in name}
+
+    executor = DaskExecutor(nodes, {})
+    with_it = nodes.run_on_scheduler(known)
+    executor.close()
+    assert with_it
+    until(lambda: not nodes.run_on_scheduler(known) & with_it or None, "the handlers are gone", 30.0)
