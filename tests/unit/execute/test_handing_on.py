@@ -121,25 +121,29 @@ def grows_to(directory: Path, size: int, future: Future) -> None:
         threading.Event().wait(0.01)
 
 
-def test_what_is_there_goes_on_before_the_rest_has_come(nodes, copying, s3, tmp_path) -> None:
+def two_at_the_last_piece(
+    nodes: Client, copying: Copying, s3: ObjectServer, tmp_path: Path, then: Fault = "act"
+) -> tuple[Future, Future, threading.Event]:
+    """The first worker waits for the store's last piece, the second, which has what there is, for the first."""
     first, second, *_ = addresses(nodes)
-    asked, go_on = hold_last_piece(s3)
+    asked, go_on = hold_last_piece(s3, then)
     one = copying(first)
     assert asked.wait(60)
     other = copying(second)
     grows_to(directory_of(tmp_path, second), 2 * PIECE_BYTES, other)
+    return one, other, go_on
+
+
+def test_what_is_there_goes_on_before_the_rest_has_come(nodes, copying, s3, tmp_path) -> None:
+    one, other, go_on = two_at_the_last_piece(nodes, copying, s3, tmp_path)
     go_on.set()
     assert content_of(one) == content_of(other) == CONTENT
     assert s3.count("GET", "market.arrow") == len(PIECES)
 
 
 def test_the_store_has_what_a_source_that_dies_had_not(nodes, copying, s3, tmp_path) -> None:
-    first, second, *_ = addresses(nodes)
-    asked, go_on = hold_last_piece(s3)
-    one = copying(first)
-    assert asked.wait(60)
-    other = copying(second)
-    grows_to(directory_of(tmp_path, second), 2 * PIECE_BYTES, other)
+    one, other, go_on = two_at_the_last_piece(nodes, copying, s3, tmp_path)
+    first = addresses(nodes)[0]
     os.kill(nodes.run(os.getpid, workers=[first])[first], signal.SIGKILL)
     assert content_of(other) == CONTENT  # while the first one's request still hangs
     assert s3.count("GET", "market.arrow") == len(PIECES) + 1
@@ -163,12 +167,7 @@ def test_a_source_whose_bytes_are_wrong_is_left(nodes, copying, s3) -> None:
 
 
 def test_a_source_that_fails_lets_the_others_go(nodes, copying, s3, tmp_path) -> None:
-    first, second, *_ = addresses(nodes)
-    asked, go_on = hold_last_piece(s3, then="forbid")
-    one = copying(first)
-    assert asked.wait(60)
-    other = copying(second)
-    grows_to(directory_of(tmp_path, second), 2 * PIECE_BYTES, other)
+    one, other, go_on = two_at_the_last_piece(nodes, copying, s3, tmp_path, then="forbid")
     go_on.set()
     with pytest.raises(StorageError):
         one.result(60)
