@@ -43,14 +43,17 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-LONGEST = ("faults", "contract", "property", "readers", "reference")
+LONGEST = ("unit/workflows", "faults", "contract", "property", "readers", "reference")
 """Directories whose files take longest: they begin first, so that processes are busy to the end."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    directories = {item.path: item.path.relative_to(TESTS).parts[0] for item in items}
-    ranks = {name: rank for rank, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: ranks.get(directories[item.path], len(LONGEST)))
+    def rank(item: pytest.Item) -> int:
+        path = item.path.relative_to(TESTS).as_posix()
+        return next((rank for rank, name in enumerate(LONGEST) if path.startswith(f"{name}/")), len(LONGEST))
+
+    ranks = {path: rank(item) for path, item in {item.path: item for item in items}.items()}
+    items.sort(key=lambda item: ranks[item.path])
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
