@@ -29,7 +29,7 @@ from riskpipe.execute.task import Task
 from riskpipe.execute.topics import replies, verdicts
 from riskpipe.execute.watchdog import Verdict, Watchdog
 from riskpipe.execute.worker_neighbours import WorkerNeighbours
-from riskpipe.store.local_files import hand_on
+from riskpipe.store.local_files import hand_on, keep_to_itself
 
 EXIT_STATUS = 70
 REPORT_SECONDS = 5.0
@@ -67,7 +67,7 @@ class ExecutorWorkerPlugin(WorkerPlugin):  # type: ignore[misc]  # distributed i
 
     def teardown(self, worker: Worker) -> None:
         if self._neighbours is not None:
-            hand_on(None)
+            keep_to_itself(self._neighbours)
             self._neighbours.close()
         if self._watchdog is not None:
             self._watchdog.close()

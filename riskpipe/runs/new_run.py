@@ -106,8 +106,9 @@ def write_run(folder: RunFolder, settings: Settings, planned: Planned) -> None:
         with folder.store.atomic_sink(path) as sink:
             writable.write(sink.name)
             sha256[_name(path)] = content_sha256(*store_of_file(sink.name))
-            with open(sink.name, "rb") as written:
-                pieces[_name(path)] = pieces_sha256(written)
+            if folder.store.local_path(path) is None:  # else nodes read it where it lies
+                with open(sink.name, "rb") as written:
+                    pieces[_name(path)] = pieces_sha256(written)
     tables = {
         folder.quarantine: planned.quarantine.table(),
         folder.checks: checks_table(list(planned.faults)),

@@ -31,14 +31,18 @@ _NAME = re.compile(r"[0-9a-f]{64}")
 _SEEN = ".seen"
 _MOST_SEEN = 512
 
+# A process is a worker of one cluster; several runs may have their ways to its others.
+_neighbours: list[Neighbours] = []
 
-_neighbours: Neighbours | None = None
+
+def hand_on(neighbours: Neighbours) -> None:
+    """From now on this process has files from these, and they have its."""
+    _neighbours.append(neighbours)
 
 
-def hand_on(neighbours: Neighbours | None) -> None:
-    """From now on this process has files from these, and they have its; None: from the store alone."""
-    global _neighbours  # a process is a worker of one cluster
-    _neighbours = neighbours
+def keep_to_itself(neighbours: Neighbours) -> None:
+    """From now on it has files from others that it knows, or from the store alone."""
+    _neighbours.remove(neighbours)
 
 
 def local_file(store: Store, path: str, sha256: str, pieces: Sequence[str] = (), cache_bytes: int = CACHE_BYTES) -> str:
@@ -154,7 +158,7 @@ def _fetch(store: Store, path: str, sha256: str, pieces: Sequence[str], kept: Pa
     digest = hashlib.sha256()
     descriptor, temporary = tempfile.mkstemp(prefix=TEMPORARY_PREFIX, dir=kept.parent)
     copy = GrowingCopy(descriptor, sha256, pieces)
-    neighbours = _neighbours if pieces else None
+    neighbours = _neighbours[-1] if pieces and _neighbours else None
     complete = False
     try:
         for piece in _pieces(store, path, copy, neighbours):
