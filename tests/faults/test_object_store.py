@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 import os
 import re
@@ -9,7 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pyarrow.fs as pafs
@@ -26,8 +28,10 @@ from riskpipe.fault_points import FaultPoint
 from riskpipe.plan.accounting import SilentObserver
 from riskpipe.plan.selection import Selection
 from riskpipe.store.filesystem import Store
+from riskpipe.store.growing_copy import GrowingCopy, pieces_sha256
 from riskpipe.store.layout import CURRENT, LEASES
 from riskpipe.store.ledger import read_ledger
+from riskpipe.store.local_files import hand_on, keep_to_itself
 from riskpipe.store.location import open_store
 from riskpipe.store.published import read_current
 from riskpipe.store.records import BlockDone, BlockFailed
@@ -279,6 +283,34 @@ def test_credentials_in_a_uri_stop_a_run_before_anything_is_written(small_book, 
     assert "credentials do not belong in a URI" in said
     assert "hush" not in shown + said
     assert store.list_files() == []
+
+
+class NobodyElse:
+    """Neighbours that have nothing; what they were asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[GrowingCopy] = []
+
+    def pieces(self, copy: GrowingCopy) -> Iterator[bytes]:
+        self.asked.append(copy)
+        yield from ()
+
+    def ended(self, copy: GrowingCopy, complete: bool) -> None:
+        assert complete
+
+
+def test_neighbours_are_asked_for_market_and_scenarios_by_their_pieces(small_book, in_bucket, store) -> None:
+    neighbours = NobodyElse()
+    hand_on(neighbours)
+    try:
+        of_run = settings(small_book, *in_bucket, "measures=[pv]")
+        status = run(of_run, Selection(), observer=SilentObserver())
+    finally:
+        keep_to_itself(neighbours)
+    folder = RunFolder(store, status.run_id)
+    stored = [store.read_bytes(path) for path in (folder.market, folder.scenarios)]
+    assert [copy.sha256 for copy in neighbours.asked] == [hashlib.sha256(content).hexdigest() for content in stored]
+    assert [copy.pieces for copy in neighbours.asked] == [pieces_sha256(io.BytesIO(content)) for content in stored]
 
 
 @pytest.mark.slow
