@@ -22,8 +22,8 @@ from riskpipe.store.written_files import WrittenFile
 
 FILE_BYTES = 256 << 20
 _ROW_GROUP_BYTES = 64 << 20
-# Beyond it a replacement begins afresh: a sparse file is copied in full by some tools.
-_MOST_HOLE = 4 << 30
+# Beyond it a replacement begins afresh, under another name: a sparse file is copied in full by some tools.
+_MOST_HOLE = 64 << 20
 # The same in every row of a day, so not read from the blocks: a reused block was made under another run's id.
 _CONSTANT = ("as_of_date", "run_id")
 
@@ -83,8 +83,9 @@ def part_paths(
     """
     published = _published(folder.store, table, as_of)
     directory = folder.staged_day(table, as_of)
-    paths = [f"{directory}/{name}" for name in _names(count, published, always=not merged)]
-    return paths, published[0] if merged and count == len(published) == 1 else None
+    in_place = merged and _in_place(folder.store, count, published)
+    paths = [f"{directory}/{name}" for name in _names(count, published, in_place)]
+    return paths, published[0] if in_place else None
 
 
 def merge_some(
@@ -135,6 +136,13 @@ def stage(
     return _renumbered(folder.store, parts.written, published)
 
 
+def _in_place(store: Store, count: int, published: Sequence[str]) -> bool:
+    """Whether the day's only file takes the name of the only published one: on this machine it then keeps its bytes."""
+    if not count == len(published) == 1:
+        return False
+    return store.local_path(published[0]) is None or _remnant(store, published) is not None
+
+
 def _remnant(store: Store, published: Sequence[str]) -> Remnant | None:
     local = store.local_path(published[0]) if len(published) == 1 else None
     if local is None:
@@ -148,7 +156,7 @@ def _published(store: Store, table: str, as_of: date) -> list[str]:
 
 
 def _renumbered(store: Store, parts: list[WrittenFile], published: Sequence[str]) -> list[WrittenFile]:
-    names = _names(len(parts), published)
+    names = _names(len(parts), published, _in_place(store, len(parts), published))
     renamed = [
         replace(part, path=store.rename(part.path, name))
         for part, name in reversed(list(zip(parts, names, strict=True)))  # from the last: numbers only grow
@@ -156,15 +164,15 @@ def _renumbered(store: Store, parts: list[WrittenFile], published: Sequence[str]
     return renamed[::-1]
 
 
-def _names(count: int, published: Sequence[str], always: bool = False) -> list[str]:
-    """The names of a day's files: a single one takes the place of a single one, else none takes a published one's.
+def _names(count: int, published: Sequence[str], in_place: bool) -> list[str]:
+    """The names of a day's files: that of the published one whose place is taken, or none that is published.
 
     A reader that listed the replaced day's parts must miss them, rather than find another run's under their names.
-
-    :param always: also a single one takes a name of its own.
     """
+    if in_place:
+        return [published[0].rpartition("/")[2]]
     first = 0
-    if published and (always or max(count, len(published)) > 1):
+    if published:
         taken = [int(number) for path in published for number in re.findall(r"part-(\d+)\.parquet$", path)]
         first = max(taken, default=-1) + 1 if min(taken, default=0) < count else 0
     digits = 3 if first + count <= 1000 else 6  # in the order of their names, too

@@ -245,15 +245,20 @@ def test_a_reader_between_footer_and_rows_still_finds_the_old_rows(store: Store)
         assert pq.read_table(path, partitioning=None).num_rows == 60
 
 
-def test_only_one_older_day_is_kept_in_a_file(store: Store) -> None:
-    allocated = []
-    for number in range(6):
+def test_only_one_older_day_is_kept_in_a_file(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file whose hole would be larger than allowed is of another name: none is where a footer of the last looks."""
+    allocated, sizes, names = [], [], []
+    for number in range(12):
         publish(store, f"20261120-070000-{number:06x}", 20_000)
-        path = Path(store.root, published_day("valuations", DAY), "part-000.parquet")
+        (path,) = Path(store.root, published_day("valuations", DAY)).glob("*.parquet")
         allocated.append(path.stat().st_blocks * 512)
-    assert path.stat().st_size > 4 * allocated[0]
+        sizes.append(path.stat().st_size)
+        names.append(path.name)
+        monkeypatch.setattr("riskpipe.store.stage._MOST_HOLE", int(2.5 * sizes[0]))
     assert max(allocated) < 2.5 * allocated[0]
-    assert tables.metadata(store, f"{published_day('valuations', DAY)}/part-000.parquet")["begins_at"]
+    assert max(sizes) < 4.5 * sizes[0]
+    assert names == 4 * ["part-000.parquet"] + 4 * ["part-001.parquet"] + 4 * ["part-000.parquet"]
+    assert tables.metadata(store, f"{published_day('valuations', DAY)}/{names[-1]}")["begins_at"]
 
 
 @pytest.mark.slow
