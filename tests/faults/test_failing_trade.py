@@ -14,6 +14,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from corrected import correct_level, rewritten
 from published import assert_same_bits, published
 from selections import one_in
 
@@ -126,6 +127,33 @@ def test_one_trade_fails_alone_and_retry_does_just_it(desk, desk_book) -> None:
     clean = desk_book / "clean"
     third = riskpipe(desk_book, desk, "run", "--set", f"output={clean}")
     assert third.returncode == 0
+    assert_same_bits(output, clean)
+
+
+def test_a_trade_that_fails_where_others_are_taken_over_is_done_by_retry(desk, desk_book) -> None:
+    """Of its block some trades are priced and some taken over; the retry is no run that takes numbers over."""
+    output, market = desk_book / "output", desk_book / "data" / "market.parquet"
+    (desk / "desk_product.py").write_text(PRODUCT.format(broken="pass"))
+    assert riskpipe(desk_book, desk, "run").returncode == 0
+    (trades,) = (desk_book / "data" / "portfolio" / "desk_forward").glob("*.parquet")
+    rewritten(trades, "buy_amount", pq.read_table(trades)["trade_id"].to_pylist().index("FXF-BAD"), lambda n: 2.0 * n)
+    correct_level(market, "spot:EURUSD")
+    (desk / "desk_product.py").write_text(PRODUCT.format(broken=RAISES))
+
+    since = riskpipe(desk_book, desk, "run", "--since", "latest")
+
+    assert since.returncode == 4, since.stdout + since.stderr
+    status = json.loads(since.stdout)
+    assert status["failures_by_reason"] == {"PRICING_ERROR": 1}
+    assert status["reuse"]["taken_over"] > 0
+    assert status["reuse"]["priced"] > 1
+
+    (desk / "desk_product.py").write_text(PRODUCT.format(broken="pass"))
+    again = riskpipe(desk_book, desk, "retry", "latest")
+
+    assert again.returncode == 0, again.stdout + again.stderr
+    clean = desk_book / "clean"
+    assert riskpipe(desk_book, desk, "run", "--set", f"output={clean}").returncode == 0
     assert_same_bits(output, clean)
 
 
