@@ -31,6 +31,8 @@ SETTINGS: dict[str, Any] = {
     "distributed.admin.low-level-log-length": 1,
     # Twice a second, a scheduler with a thousand connections would count them, for a page that nobody looks at.
     "distributed.admin.system-monitor.interval": "5s",
+    # Every process would wake fifty times a second to see how late it is; Dask's own tests ask as seldom.
+    "distributed.admin.tick.interval": "500ms",
     "distributed.diagnostics.nvml": False,
 }
 
