@@ -1,7 +1,7 @@
 """Planning by the number of trades and by who surveys them: the driver, processes beside it, workers of a cluster.
 
-Seconds to the first block and to the last, processor seconds, and the peak of the driver's memory, which is to be flat.
-Each case in a process of its own.
+Seconds until the first block is cut and until the last is written, processor seconds, and the peak of the driver's
+memory, which is to be flat. Each case in a process of its own.
 
 Run: python -m benchmarks planning; other sizes: python -m benchmarks.planning 100000000
 """
@@ -28,8 +28,9 @@ WORKERS = 2
 def one(directory: Path, output: str, kind: str) -> dict[str, float]:
     """In this process: plan a book. :param kind: `serial`, `local`, or the address of a scheduler."""
     from riskpipe.config import load_settings
+    from riskpipe.plan.planned_blocks import PlanTotals
     from riskpipe.plan.selection import Selection
-    from riskpipe.plan.stored_plan import PlanHeader, write_plan
+    from riskpipe.plan.taper import tapered
     from riskpipe.runs.planning import make_plan
     from riskpipe.store.location import open_store
     from riskpipe.store.run_folder import RunFolder
@@ -39,16 +40,16 @@ def one(directory: Path, output: str, kind: str) -> dict[str, float]:
     run = RunFolder(open_store(output), "20261120-193055-3f9a1c-1")
     times: list[float] = []
 
-    def timed(path: str, tables: Iterable[pa.Table], header: Callable[[], PlanHeader]) -> PlanHeader:
+    def timed(tables: Iterator[pa.Table], workers: Callable[[], int], totals: PlanTotals) -> Iterator[pa.Table]:
         def noted() -> Iterator[pa.Table]:
             for table in tables:
                 times.append(time.perf_counter())
                 yield table
 
-        return write_plan(path, noted(), header)
+        return tapered(noted(), workers, totals)
 
     began = time.perf_counter()
-    with patch("riskpipe.runs.planning.write_plan", timed), make_plan(settings, Selection(), run=run) as planned:
+    with patch("riskpipe.runs.planning.tapered", timed), make_plan(settings, Selection(), run=run) as planned:
         ended, blocks = time.perf_counter(), len(planned.plan)
     mine, others = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
     return {
