@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from riskpipe.execute.drive import DriveState
@@ -56,12 +57,7 @@ def finish_outputs(session: Session, executor: Executor | None = None, *, merge:
     executor = executor or SerialExecutor(FUNCTIONS)
     started, session.phase = time.monotonic(), "combine"
     session.publishable = _sums_and_vectors(session, executor) and (
-        not merge
-        or (
-            _day_files(session, executor)
-            and _trade_components(session, executor)
-            and _reverse_stresses(session, executor)
-        )
+        not merge or (_day_and_components(session, executor) and _reverse_stresses(session, executor))
     )
     session.phases["combine"] = time.monotonic() - started
     session.flush()
@@ -88,8 +84,33 @@ def _sums_and_vectors(session: Session, executor: Executor) -> bool:
     return True
 
 
-def _day_files(session: Session, executor: Executor) -> bool:
-    """The files of the day, each made by a worker; those that are left from a session that was killed are kept."""
+def _day_and_components(session: Session, executor: Executor) -> bool:
+    """The files of the day, each made by a worker, and trades' components of figures of the tail as far as they can be
+    made: the day is published without them, too. What is left from a session that was killed is kept."""
+    parts = _day_files(session, executor)
+    if parts is None:
+        return False
+    of_day = sorted((payload for of in parts.values() for payload in of), key=lambda part: part.bytes, reverse=True)
+    components = _trade_components(session)
+    notes = len(session.notes)
+    # Neither needs the other, and the last ones of each would leave workers idle.
+    _combine(session, executor, [("part", of_day), *([components.first] if components else [])])
+    # A component that could not be made has ended that, and is told.
+    if not _combine(session, executor, [("part", of_day)]):
+        return False
+    session.parts = {table: [session.run.combined.file(p.name) for p in of] for table, of in parts.items()}
+    if components is None or len(session.notes) > notes:
+        return True
+    files = _beside(session, executor, components)
+    if files:
+        folder = session.folder
+        session.beside[TRADE_COMPONENTS] = [write_components(folder, files, session.settings.risk.components.trades)]
+        session.wrote(folder.beside[TRADE_COMPONENTS], session.beside[TRADE_COMPONENTS][0].sha256)
+    return files is not None
+
+
+def _day_files(session: Session, executor: Executor) -> dict[str, list[PartPayload]] | None:
+    """What makes the files of the day, by table, after files of neighbours have become few; None: stopped."""
     run, folder = session.run, session.folder
     payloads: dict[str, list[PartPayload]] = {}
     engine_version = engines_of(session.state.engines)
@@ -98,41 +119,41 @@ def _day_files(session: Session, executor: Executor) -> bool:
         found = sources_to_publish(run, table)
         alone, rest = standing(folder.store, found) if footer_stands else ([], found)
         while level := merge_payloads(folder, table, rest):
-            if not _combine(session, executor, "merge", level):
-                return False
+            if not _combine(session, executor, [("merge", level)]):
+                return None
             rest = [run.combined.source(p.name, folder.merged_file(p.name)) for p in level]
         if found:
-            parts = day_parts(folder.store, alone, rest)
-            payloads[table] = part_payloads(folder, table, parts, engine_version)
+            payloads[table] = part_payloads(folder, table, day_parts(folder.store, alone, rest), engine_version)
     clear_staged(folder, {p.path for of in payloads.values() for p in of if run.combined.has(p.name)})
-    if not _combine(session, executor, "part", [payload for of in payloads.values() for payload in of]):
-        return False
-    session.parts = {table: [run.combined.file(p.name) for p in of] for table, of in payloads.items()}
-    return True
+    return payloads
 
 
-def _trade_components(session: Session, executor: Executor) -> bool:
-    """Trades' components of figures of the tail, as far as they can be made: the day is published without them, too."""
+@dataclass(frozen=True)
+class _Beside:
+    """Files beside the day's. :param first: a function and its payloads.
+    :param fewer: likewise, of what joins their files, until there is nothing."""
+
+    first: tuple[str, Sequence[Payload]]
+    fewer: tuple[str, Callable[[Sequence[WrittenFile]], Sequence[Payload]]]
+
+
+def _trade_components(session: Session) -> _Beside | None:
+    """None: there are none."""
     wanted, folder = session.settings.risk.components, session.folder
     if not wanted.trades or tails.MEASURE not in session.plan.header.measures:
-        return True
+        return None
     totals = session.totals()
     if not has_vectors(totals):
-        return True
+        return None
     nodes, unknown = books_of(totals, wanted.books)
     for pattern in unknown:
         session.note(f"risk.components.books: no book is called {pattern}")
     found = write_tails(folder, totals, nodes, session.settings.risk.terms().tails)
     if found is None:
-        return True
+        return None
     session.wrote(found.file.path, found.file.sha256)
-    payloads = tail_payloads(session.run, found, wanted.trades)
-    fewer = partial(largest_payloads, folder, most=wanted.trades)
-    files = _beside(session, executor, ("tail", payloads), ("largest", fewer))
-    if files:
-        session.beside[TRADE_COMPONENTS] = [write_components(folder, files, wanted.trades)]
-        session.wrote(folder.beside[TRADE_COMPONENTS], session.beside[TRADE_COMPONENTS][0].sha256)
-    return files is not None
+    payloads = list(tail_payloads(session.run, found, wanted.trades))
+    return _Beside(("tail", payloads), ("largest", partial(largest_payloads, folder, most=wanted.trades)))
 
 
 def _reverse_stresses(session: Session, executor: Executor) -> bool:
@@ -148,45 +169,36 @@ def _reverse_stresses(session: Session, executor: Executor) -> bool:
     if moves is None:
         return True
     session.wrote(moves.path, moves.sha256)
-    payloads = reverse_stresses.revaluation_payloads(session.run, moves, len(asked))
+    payloads = list(reverse_stresses.revaluation_payloads(session.run, moves, len(asked)))
     fewer = partial(reverse_stresses.revalued_payloads, folder)
-    files = _beside(session, executor, ("revaluation", payloads), ("revalued", fewer))
+    files = _beside(session, executor, _Beside(("revaluation", payloads), ("revalued", fewer)))
     if files:
         session.beside[REVALUATIONS] = [reverse_stresses.write_revaluations(folder, files)]
         session.wrote(folder.beside[REVALUATIONS], session.beside[REVALUATIONS][0].sha256)
     return files is not None
 
 
-def _beside(
-    session: Session,
-    executor: Executor,
-    first: tuple[str, Iterable[Payload]],
-    fewer: tuple[str, Callable[[Sequence[WrittenFile]], Sequence[Payload]]],
-) -> list[WrittenFile] | None:
-    """A few files; none where they cannot be made, which is told; None: stopped.
-
-    :param first: a function and its payloads. :param fewer: likewise, of what joins files, until there is nothing.
-    """
+def _beside(session: Session, executor: Executor, wanted: _Beside) -> list[WrittenFile] | None:
+    """A few files; none where they cannot be made, which is told; None: stopped."""
     notes = len(session.notes)
-    function, level = first[0], list(first[1])
+    function, level = wanted.first
     files: list[WrittenFile] = []
     while level:
-        if not _combine(session, executor, function, level):
+        if not _combine(session, executor, [(function, level)]):
             return [] if len(session.notes) > notes else None
         files = [session.run.combined.file(payload.name) for payload in level]
-        function, level = fewer[0], list(fewer[1](files))
+        function, level = wanted.fewer[0], wanted.fewer[1](files)
     return files
 
 
-def _combine(
-    session: Session,
-    executor: Executor,
-    function: str,
-    payloads: Iterable[Payload],
-) -> bool:
-    """Whether what these ask for is in place, after what is not yet was made."""
-    left = (payload for payload in payloads if not session.run.combined.has(payload.name))
-    tasks = (_task(function, payload) for payload in left)
+def _combine(session: Session, executor: Executor, wanted: Iterable[tuple[str, Iterable[Payload]]]) -> bool:
+    """Whether what these ask for is in place, after what is not yet was made. :param wanted: functions and payloads."""
+    tasks = (
+        _task(function, payload)
+        for function, payloads in wanted
+        for payload in payloads
+        if not session.run.combined.has(payload.name)
+    )
     return session.drive(tasks, executor, fail_fast=True).state is DriveState.COMPLETE
 
 

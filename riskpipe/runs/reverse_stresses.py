@@ -53,7 +53,7 @@ def revaluation_payloads(run: FoldedRun, moves: RecordedFile, asked: int) -> Ite
     """One for every range of trades that has vectors. :param asked: how many moves there are at most."""
     for block, without in blocks_with_vectors(run, DELTA_GAMMA):
         name = digest_id("revaluation", block.block_id, block.inputs, without, moves.sha256)
-        seconds = projected_seconds(block, asked)
+        seconds = projected_seconds(run.plan, block, asked)
         yield RevaluationPayload(*run.folder.place, name, block, without, moves, seconds)
 
 

@@ -16,6 +16,7 @@ from riskpipe.measures.summed_columns import Summed
 from riskpipe.measures.tail_definition import TailDefinition, scenarios_needed
 from riskpipe.measures.tail_risk import tail_weights
 from riskpipe.plan.block import Block, BlockState, digest_id
+from riskpipe.plan.costs import SECONDS_PER_BLOCK, CostModel
 from riskpipe.plan.neighbours import FAN_IN
 from riskpipe.plan.stored_plan import StoredPlan
 from riskpipe.runs.book_totals import BookTotals
@@ -113,10 +114,13 @@ def _read(plan: StoredPlan, groups: Iterator[list[int]]) -> Iterator[list[tuple[
         yield from ([(index, blocks[index]) for index in group] for group in some)
 
 
-def projected_seconds(block: Block, columns: int) -> float:
-    """What pricing a block's trades under so many columns may take, with today's."""
+def projected_seconds(plan: StoredPlan, block: Block, columns: int) -> float:
+    """What pricing a block's trades under so many columns may take, with today's; reading and preparing them takes what
+    it took."""
+    costs = CostModel(plan.header.cost_factors)
+    fixed = min(SECONDS_PER_BLOCK + block.trades * costs.seconds_per_trade(block.product), block.projected_seconds)
     share = (columns + 1) / (block.scenario_stop - block.scenario_start)
-    return block.projected_seconds * min(share, 1.0)
+    return fixed + (block.projected_seconds - fixed) * min(share, 1.0)
 
 
 def tail_payloads(run: FoldedRun, tails: Tails, most: int) -> Iterator[TailPayload]:
@@ -124,7 +128,7 @@ def tail_payloads(run: FoldedRun, tails: Tails, most: int) -> Iterator[TailPaylo
     group: list[TailBlock] = []
     seconds = 0.0
     for block, without in blocks_with_vectors(run, TAIL_SET):
-        mine = projected_seconds(block, tails.scenarios)
+        mine = projected_seconds(run.plan, block, tails.scenarios)
         vectors = () if without else _stored_vectors(run, block)
         reading = sum(file.bytes for file in vectors) / READ_BYTES_A_SECOND
         if mine <= reading:

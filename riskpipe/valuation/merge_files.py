@@ -54,6 +54,11 @@ class PartPayload:
     engine_version: str
     replaces: str | None
 
+    @property
+    def bytes(self) -> int:
+        """At most so many are read."""
+        return 0 if self.linked else sum(source.bytes for source in self.sources)
+
 
 def merge_files(payload: MergePayload) -> WrittenFile:
     """Merge files of one table, in the table's order."""

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.compute as pc
@@ -15,9 +16,11 @@ import pytest
 from published import numbers, published
 
 from riskpipe.config import Settings, load_settings
+from riskpipe.execute.serial_executor import SerialExecutor
+from riskpipe.execute.task import Outcome
 from riskpipe.plan.accounting import SilentObserver
 from riskpipe.plan.selection import Selection
-from riskpipe.runs import tails
+from riskpipe.runs import combining, tails
 from riskpipe.runs.folded import fold
 from riskpipe.runs.publication import Publication
 from riskpipe.sample import write_sample
@@ -164,8 +167,23 @@ def test_none_are_asked_for(settings, tmp_path: Path) -> None:
     assert set(published(tmp_path / "output", "var_components")["component_kind"].to_pylist()) == {"book"}
 
 
-def test_a_day_is_published_without_them_when_its_trades_have_changed(settings, book: Path, tmp_path: Path) -> None:
+class LastFirst(SerialExecutor):
+    """Components come after the day's files; here before them, as they may on a cluster."""
+
+    def refill(self) -> int:
+        return 100 - self.running()
+
+    def outcomes(self, timeout: float) -> list[Outcome]:
+        self._waiting.rotate(1)
+        return super().outcomes(timeout)
+
+
+@pytest.mark.parametrize("executor", [SerialExecutor, LastFirst])
+def test_a_day_is_published_without_them_when_its_trades_have_changed(
+    settings, book: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recorder: Any, executor: type[SerialExecutor]
+) -> None:
     """They are priced again when a run is published that was not: the files may be others by then."""
+    monkeypatch.setattr(combining, "SerialExecutor", executor)
     changed = tmp_path / "book"
     shutil.copytree(book, changed)
     mine = settings(tmp_path / "output", "scenario_pnl.historical=false", of=changed)
@@ -173,5 +191,7 @@ def test_a_day_is_published_without_them_when_its_trades_have_changed(settings, 
     (path,) = (changed / "data" / "portfolio" / "bond").glob("*.parquet")
     path.write_bytes(path.read_bytes() + b"changed")
     open_context.cache_clear()  # as in another process, which has not kept the vectors
-    publish(mine, status.run_id)
+    publish(mine, status.run_id, recorder)
+    assert sum("components of trades were not made" in text for _, text in recorder.messages) == 1
     assert set(published(tmp_path / "output", "var_components")["component_kind"].to_pylist()) == {"book"}
+    assert len(published(tmp_path / "output", "valuations")) == 48
