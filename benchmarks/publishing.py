@@ -24,7 +24,7 @@ WORKERS = 2
 TRADES_A_BLOCK = 10
 SCENARIOS = 20
 WHOLE = ("blocks", "files", "driver_mib")
-COLUMNS = (*WHOLE, "combine_s", "combine_cpu_s", "components_cpu_s", "account_s", "publish_s", "publish_cpu_s")
+COLUMNS = (*WHOLE, "combine_s", "combine_cpu_s", "account_s", "publish_s", "publish_cpu_s")
 
 
 def one(directory: Path, output: str, address: str) -> dict[str, float]:
@@ -32,7 +32,7 @@ def one(directory: Path, output: str, address: str) -> dict[str, float]:
     from riskpipe.config import load_settings
     from riskpipe.plan.accounting import SilentObserver
     from riskpipe.plan.selection import Selection
-    from riskpipe.runs import combining, opening
+    from riskpipe.runs import opening
     from riskpipe.workflows.run import run
 
     found: dict[str, float] = {}
@@ -54,7 +54,6 @@ def one(directory: Path, output: str, address: str) -> dict[str, float]:
     settings = load_settings(directory / "riskpipe.yaml", assignments=assignments, environment={})
     with (
         patch("riskpipe.runs.opening.finish_outputs", timed("combine", opening.finish_outputs)),
-        patch("riskpipe.runs.combining._trade_components", timed("components", combining._trade_components)),
         patch("riskpipe.runs.opening.finish", timed("publish", opening.finish)),
     ):
         status = run(settings, Selection(), resume="never", observer=SilentObserver())

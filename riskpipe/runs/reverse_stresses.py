@@ -12,6 +12,7 @@ from riskpipe.analyses.risk_terms import ReverseStress
 from riskpipe.measures.reverse_move import DELTA_GAMMA, factor_moves, reverse_move
 from riskpipe.measures.summed_columns import Summed
 from riskpipe.plan.block import digest_id
+from riskpipe.plan.costs import CostModel
 from riskpipe.plan.neighbours import FAN_IN
 from riskpipe.runs.book_totals import BookTotals
 from riskpipe.runs.folded import FoldedRun
@@ -51,9 +52,10 @@ def write_moves(folder: RunFolder, totals: BookTotals, asked: Iterable[ReverseSt
 
 def revaluation_payloads(run: FoldedRun, moves: RecordedFile, asked: int) -> Iterator[RevaluationPayload]:
     """One for every range of trades that has vectors. :param asked: how many moves there are at most."""
+    costs = CostModel(run.plan.header.cost_factors)
     for block, without in blocks_with_vectors(run, DELTA_GAMMA):
         name = digest_id("revaluation", block.block_id, block.inputs, without, moves.sha256)
-        seconds = projected_seconds(run.plan, block, asked)
+        seconds = projected_seconds(costs, block, asked)
         yield RevaluationPayload(*run.folder.place, name, block, without, moves, seconds)
 
 

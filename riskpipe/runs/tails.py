@@ -11,7 +11,6 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from riskpipe.execute.batches import BATCH_SECONDS
 from riskpipe.measures.summed_columns import Summed
 from riskpipe.measures.tail_definition import TailDefinition, scenarios_needed
 from riskpipe.measures.tail_risk import tail_weights
@@ -35,6 +34,8 @@ MEASURE = "historical_var"
 _NOTHING = 1e-18
 # Of stored vectors, with their checksum: what a core does at least.
 READ_BYTES_A_SECOND = 300e6
+# Of a task: long against what the driver does for one, short against the end of a run, where the last keep few busy.
+_TASK_SECONDS = 0.5
 _GROUPS_AT_A_TIME = 1_000
 
 
@@ -114,10 +115,12 @@ def _read(plan: StoredPlan, groups: Iterator[list[int]]) -> Iterator[list[tuple[
         yield from ([(index, blocks[index]) for index in group] for group in some)
 
 
-def projected_seconds(plan: StoredPlan, block: Block, columns: int) -> float:
+def projected_seconds(costs: CostModel, block: Block, columns: int) -> float:
     """What pricing a block's trades under so many columns may take, with today's; reading and preparing them takes what
-    it took."""
-    costs = CostModel(plan.header.cost_factors)
+    it took.
+
+    :param costs: that the block was projected by.
+    """
     fixed = min(SECONDS_PER_BLOCK + block.trades * costs.seconds_per_trade(block.product), block.projected_seconds)
     share = (columns + 1) / (block.scenario_stop - block.scenario_start)
     return fixed + (block.projected_seconds - fixed) * min(share, 1.0)
@@ -125,17 +128,18 @@ def projected_seconds(plan: StoredPlan, block: Block, columns: int) -> float:
 
 def tail_payloads(run: FoldedRun, tails: Tails, most: int) -> Iterator[TailPayload]:
     """For all ranges of trades that have vectors: one for neighbours that take little time together."""
+    costs = CostModel(run.plan.header.cost_factors)
     group: list[TailBlock] = []
     seconds = 0.0
     for block, without in blocks_with_vectors(run, TAIL_SET):
-        mine = projected_seconds(run.plan, block, tails.scenarios)
+        mine = projected_seconds(costs, block, tails.scenarios)
         vectors = () if without else _stored_vectors(run, block)
         reading = sum(file.bytes for file in vectors) / READ_BYTES_A_SECOND
         if mine <= reading:
             vectors = ()
         elif vectors:
             mine = reading
-        if group and (len(group) == FAN_IN or seconds + mine > BATCH_SECONDS):
+        if group and (len(group) == FAN_IN or seconds + mine > _TASK_SECONDS):
             yield _payload(run.folder, tuple(group), tails, most, seconds)
             group, seconds = [], 0.0
         group.append(TailBlock(block, without, tuple(map(recorded, vectors))))
