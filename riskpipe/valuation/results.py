@@ -111,7 +111,7 @@ def block_tables(
             carried.append(_carried(spec, block, part, part.carried))
     tables = {
         "trade_failures": pa.concat_tables(failures),
-        "valuations": _sorted("valuations", valuations),
+        "valuations": _sorted("valuations", valuations, is_in_order=len(parts) == 1 and not parts[0][0].taken),
         "sensitivities": _sorted("sensitivities", sensitivities),
         **({"cashflows": _sorted("cashflows", flows)} if flows else {}),
         **({"trade_terms": _sorted("trade_terms", terms)} if terms else {}),
@@ -174,10 +174,11 @@ def _failures(
     )
 
 
-def _sorted(name: str, tables: list[pa.Table]) -> pa.Table | None:
+def _sorted(name: str, tables: list[pa.Table], is_in_order: bool = False) -> pa.Table | None:
+    """:param is_in_order: one part has made all of the rows. Those that it has taken over may be of several files."""
     whole = pa.concat_tables(map(_all_coded, tables) if len(tables) > 1 else tables).unify_dictionaries()
-    if len(tables) == 1 and name == "valuations":
-        return whole  # a part writes its rows in order
+    if is_in_order:
+        return whole
     return whole.take(pa.array(key_order(whole, SORT_KEYS[name]))) if whole.num_rows else whole
 
 

@@ -119,6 +119,22 @@ def test_a_spot_a_trade_a_measure(book) -> None:
     assert any(what == "factor" and name == "spot:SPX" and n == on_spx for what, name, _, n in found)
 
 
+def test_a_block_that_takes_its_trades_of_several(book) -> None:
+    """Without the first trade every block has some of two earlier ones, whose books lie between each other."""
+    small = "partition.max_trades=3"
+    value(book, "output", small)
+    (swaps,) = (book / "data" / "portfolio" / "interest_rate_swap").glob("*.parquet")
+    pq.write_table(pq.read_table(swaps).slice(1), swaps)
+
+    status = value(book, "output", small, since="latest")
+    assert status.state == "complete", status.messages
+    value(book, "fresh", small)
+
+    assert status.reuse is not None
+    assert status.reuse["priced"] == 0
+    assert_same_results(book / "output", book / "fresh")
+
+
 @pytest.mark.slow
 def test_a_lost_file_takes_nothing_from_the_results(book, recorder) -> None:
     first = next((book / "output" / "runs").glob("*/blocks/valuations/*.parquet"))
