@@ -17,6 +17,8 @@ from riskpipe.measures.tail_risk import TailFigures, tail_figures
 from riskpipe.store.table_schemas import SCHEMAS
 
 SIMULATED = PNL_SETS["monte_carlo_var"]
+# Of vectors at a time: what is made of them takes some ten times as much.
+PIECE_VALUES = 1 << 20
 
 
 class Var(Analysis):
@@ -90,7 +92,9 @@ def _spread(definition: TailDefinition, vectors: FloatArray, known: NDArray[np.i
     value, lower, upper = np.full((3, rows), np.nan)
     scenario = np.full(rows, -1)
     if vectors.shape[1] >= scenarios_needed(definition):
-        figures = tail_figures(vectors, definition)
-        value[known], lower[known], upper[known] = figures.value, figures.lower, figures.upper
-        scenario[known] = figures.scenario
+        size = max(PIECE_VALUES // vectors.shape[1], 1)
+        for first in range(0, len(known), size):
+            at, figures = known[first : first + size], tail_figures(vectors[first : first + size], definition)
+            value[at], lower[at], upper[at] = figures.value, figures.lower, figures.upper
+            scenario[at] = figures.scenario
     return TailFigures(value, lower, upper, scenario)
