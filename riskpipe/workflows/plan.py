@@ -89,7 +89,8 @@ def report(settings: Settings, planned: Planned, path: str | None) -> PlanReport
     pnl = sum(r.pnl_columns for r in planned.ranges) if planned.stored_pnl else 0
     numbers = int(totals["numbers"])
     quarantine = planned.quarantine.table()
-    results, sums = int(totals["trades"]) * pnl * 8 + numbers * 40, _sums_bytes(planned)
+    of_books = int(totals["books"]) * sum(r.sums for r in planned.ranges)
+    results, sums = (int(totals["trades"]) * pnl + of_books) * 8 + numbers * 40, _sums_bytes(planned)
     return PlanReport(
         blocks=len(planned.plan),
         trades=int(totals["trades"]),
