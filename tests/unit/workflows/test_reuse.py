@@ -119,6 +119,7 @@ def test_a_spot_a_trade_a_measure(book) -> None:
     assert any(what == "factor" and name == "spot:SPX" and n == on_spx for what, name, _, n in found)
 
 
+@pytest.mark.usefixtures("small_pieces")
 def test_a_block_that_takes_its_trades_of_several(book) -> None:
     """Without the first trade every block has some of two earlier ones, whose books lie between each other."""
     small = "partition.max_trades=3"
