@@ -17,8 +17,6 @@ from riskpipe.measures.tail_risk import TailFigures, tail_figures
 from riskpipe.store.table_schemas import SCHEMAS
 
 SIMULATED = PNL_SETS["monte_carlo_var"]
-# Of vectors at a time: what is made of them takes some ten times as much.
-PIECE_VALUES = 1 << 20
 
 
 class Var(Analysis):
@@ -92,9 +90,7 @@ def _spread(definition: TailDefinition, vectors: FloatArray, known: NDArray[np.i
     value, lower, upper = np.full((3, rows), np.nan)
     scenario = np.full(rows, -1)
     if vectors.shape[1] >= scenarios_needed(definition):
-        size = max(PIECE_VALUES // vectors.shape[1], 1)
-        for first in range(0, len(known), size):
-            at, figures = known[first : first + size], tail_figures(vectors[first : first + size], definition)
-            value[at], lower[at], upper[at] = figures.value, figures.lower, figures.upper
-            scenario[at] = figures.scenario
+        figures = tail_figures(vectors, definition)
+        value[known], lower[known], upper[known] = figures.value, figures.lower, figures.upper
+        scenario[known] = figures.scenario
     return TailFigures(value, lower, upper, scenario)

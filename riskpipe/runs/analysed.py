@@ -18,13 +18,16 @@ from riskpipe.market.snapshot import MarketSnapshot
 from riskpipe.runs.freed import Left, refuse_freed
 from riskpipe.store.filesystem import Store
 from riskpipe.store.local_files import local_file
-from riskpipe.store.parquet import open_parquet
+from riskpipe.store.parquet import ROW_GROUP_ROWS, open_parquet
 from riskpipe.store.published import read_current
 from riskpipe.store.result_tables import Provenance
 from riskpipe.store.run_folder import RunFolder
 from riskpipe.store.stage import stage
 from riskpipe.store.written_files import WrittenFile
 from riskpipe.valuation.spec import ValuationSpec, read_spec
+
+# Of a table at a time: what an analysis makes of books' vectors takes some ten times as much.
+PIECE_BYTES = 8 << 20
 
 
 def analysed(
@@ -110,5 +113,7 @@ def _read(store: Store, tables: Mapping[str, Sequence[WrittenFile]], name: str) 
 def _rows(store: Store, files: Sequence[WrittenFile]) -> Iterator[pa.Table]:
     for written in files:
         with open_parquet(store, written.path, sha256=written.sha256) as file:
-            for group in range(file.metadata.num_row_groups):
-                yield file.read_row_group(group)
+            metadata = file.metadata
+            size = sum(metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups))
+            rows = min(max(PIECE_BYTES * metadata.num_rows // max(size, 1), 1), ROW_GROUP_ROWS)
+            yield from (pa.Table.from_batches([batch]) for batch in file.iter_batches(batch_size=rows))
