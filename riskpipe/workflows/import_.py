@@ -33,7 +33,8 @@ class Imported:
     @property
     def exit_code(self) -> ExitCode:
         """Partial, where something of the portfolio or of its market was left out."""
-        return ExitCode.PARTIAL if self.left_out else ExitCode.DONE
+        of_book = any(entry.kind != "analytic" for entry in self.left_out)
+        return ExitCode.PARTIAL if of_book else ExitCode.DONE
 
     def to_json(self) -> dict[str, object]:
         return {

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from riskpipe.importers.book import Book
 from riskpipe.importers.import_report import LeftOutError, Report
+from riskpipe.importers.ore.analytics import tell_analytics
 from riskpipe.importers.ore.ore_market import OreMarket
 from riskpipe.importers.ore.portfolio_file import convert_portfolio
 from riskpipe.importers.ore.setup import find_setup, read_setup
@@ -26,6 +27,7 @@ def read_ore(place: Path) -> tuple[Book, Report, Path]:
     setup.need("portfolioFile")
     convert_portfolio(setup.existing("portfolioFile"), ore, book, report)
     _into_base(book, ore, report)
+    tell_analytics(setup.analytics, report)
     return book, report, file
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from riskpipe.errors import UsageError
 from riskpipe.importers.import_report import LeftOutError
+from riskpipe.importers.ore.analytics import Analytic, active_analytics
 from riskpipe.importers.ore.codes import a_date
 from riskpipe.importers.ore.xml import Element, read_xml
 
@@ -18,6 +19,7 @@ class Setup:
 
     :param configuration: of today's market, by which trades are priced.
     :param paths: by the name of the parameter, such as marketDataFile; a file may be missing.
+    :param analytics: that it asks for beyond what every run has.
     """
 
     file: Path
@@ -25,6 +27,7 @@ class Setup:
     base_currency: str
     configuration: str
     paths: dict[str, tuple[Path, ...]]
+    analytics: tuple[Analytic, ...]
 
     def path(self, parameter: str) -> Path | None:
         """The file of a parameter, where it is there."""
@@ -82,7 +85,8 @@ def read_setup(file: Path) -> Setup:
         if name.endswith("File")
     }
     markets = {e.attributes.get("name", ""): e.text.strip() for e in root.all("Markets", "Parameter")}
-    return Setup(file, as_of, _base_currency(root, given), markets.get("pricing", "default") or "default", paths)
+    configuration = markets.get("pricing", "default") or "default"
+    return Setup(file, as_of, _base_currency(root, given), configuration, paths, active_analytics(root))
 
 
 def _folder(file: Path, input_path: str) -> Path:

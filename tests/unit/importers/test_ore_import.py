@@ -127,6 +127,44 @@ def test_what_cannot_be_taken_is_left_out_with_its_place(tmp_path: Path) -> None
     assert all(row["place"].startswith("portfolio.xml:") for row in left)
 
 
+def test_quotes_that_differ_are_told_as_one_cause(tmp_path: Path) -> None:
+    lines = ore_inputs.market().splitlines()
+    again = [" ".join([*line.split()[:2], "0.5"]) for line in lines if "IR_SWAP/RATE/EUR" in line]
+    write_inputs(tmp_path, market="\n".join([*lines, *again]))
+
+    output = invoke("import", "ore", tmp_path, "-o", tmp_path / "book", code=ExitCode.PARTIAL)
+
+    assert len(again) > 1
+    assert f"{len(again)} x quote: it is quoted before, too, which is used" in output
+    left = [row for row in pq.read_table(tmp_path / "book/import/report.parquet").to_pylist() if row["kind"] == "quote"]
+    assert {lines[int(row["detail"].rpartition(":")[2]) - 1].split()[1] for row in left} == {
+        line.split()[1] for line in again
+    }
+
+
+def test_analytics_are_told_with_what_asks_for_the_like(tmp_path: Path) -> None:
+    """What is left out of the book is nothing: the exit code stays."""
+    main = write_inputs(tmp_path)
+    asked = (
+        '<Analytic type="historicalSimulationVar"><Parameter name="active">Y</Parameter>'
+        '<Parameter name="historicalScenarioFile">scenarios.csv</Parameter>'
+        '<Parameter name="outputFile">var.csv</Parameter></Analytic>'
+        '<Analytic type="stress"><Parameter name="active">N</Parameter></Analytic>'
+        '<Analytic type="xva"><Parameter name="active">true</Parameter></Analytic>'
+    )
+    main.write_text(main.read_text().replace("</Analytics>", f"{asked}</Analytics>"))
+
+    output = invoke("import", "ore", tmp_path, "-o", tmp_path / "book")
+
+    rows = pq.read_table(tmp_path / "book/import/report.parquet").to_pylist()
+    found = {row["name"]: row for row in rows if row["kind"] == "analytic"}
+    assert found.keys() == {"historicalSimulationVar", "xva"}
+    assert found["historicalSimulationVar"]["treatment"] == "left_out"
+    assert found["historicalSimulationVar"]["reason"].startswith("scenarios.csv not read; ask for the measure hist")
+    assert found["xva"]["place"].startswith("ore.xml:")
+    assert "1 x analytic: riskpipe has nothing like it" in output
+
+
 def test_a_curve_without_its_quotes_leaves_out_what_needs_it(tmp_path: Path) -> None:
     quotes = "\n".join(line for line in ore_inputs.market().splitlines() if "IR_SWAP/RATE/EUR/2D/6M/5Y" not in line)
     write_inputs(tmp_path, market=quotes)
