@@ -45,8 +45,7 @@ def active_analytics(root: Element) -> tuple[Analytic, ...]:
         given = {e.attributes.get("name", ""): e.text.strip() for e in element.all("Parameter")}
         if kind not in _OF_EVERY_RUN and given.get("active", "").upper() in ("Y", "YES", "TRUE", "1"):
             read = (name for name in given if name.endswith("File") and not name.lower().endswith("outputfile"))
-            files = tuple(given[name] for name in read if name != "outputFile" and given[name])
-            found.append(Analytic(kind, files, element.place))
+            found.append(Analytic(kind, tuple(filter(None, map(given.get, read))), element.place))
     return tuple(found)
 
 

@@ -65,7 +65,9 @@ class Quotes:
                 continue
             first = self._lines.setdefault(line.name, line)
             if first is not line and first.value != line.value:
-                report.left_out("quote", line.name, line.place, "it is quoted before, too, which is used", first.place)
+                report.left_out(
+                    "quote", line.name, line.place, "an earlier line quotes it otherwise, and is used", first.place
+                )
 
     def __len__(self) -> int:
         return len(self._lines)

@@ -135,7 +135,7 @@ def test_quotes_that_differ_are_told_as_one_cause(tmp_path: Path) -> None:
     output = invoke("import", "ore", tmp_path, "-o", tmp_path / "book", code=ExitCode.PARTIAL)
 
     assert len(again) > 1
-    assert f"{len(again)} x quote: it is quoted before, too, which is used" in output
+    assert f"{len(again)} x quote: an earlier line quotes it otherwise, and is used" in output
     left = [row for row in pq.read_table(tmp_path / "book/import/report.parquet").to_pylist() if row["kind"] == "quote"]
     assert {lines[int(row["detail"].rpartition(":")[2]) - 1].split()[1] for row in left} == {
         line.split()[1] for line in again
