@@ -33,7 +33,7 @@ MEASURE = "historical_var"
 # Weights that are smaller than this against the largest move no bit of a figure.
 _NOTHING = 1e-18
 # Of stored vectors, with their checksum: what a core does at least.
-READ_BYTES_A_SECOND = 440e6
+READ_BYTES_A_SECOND = 380e6
 # Of a task: long against what the driver does for one, short against the end of a run, where the last keep few busy.
 _TASK_SECONDS = 0.5
 _GROUPS_AT_A_TIME = 1_000
