@@ -15,10 +15,8 @@ from __future__ import annotations
 import csv
 import os
 import re
-import resource
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -30,6 +28,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
+
+from benchmarks.small import cpu_seconds, process_seconds
 
 EXAMPLES = "ORE_EXAMPLES"
 COPIES, ROUNDS = 250, 5
@@ -165,15 +165,6 @@ def riskpipe_pnl(book: Path) -> Floats:
     return np.array(whole["pnl"])
 
 
-def cpu_seconds(words: Sequence[str], cwd: Path) -> float:
-    """Of a Python process."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    subprocess.run([sys.executable, *words], cwd=cwd, env=environment, check=True, stdout=subprocess.DEVNULL)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-
-
 class Both:
     """The same trades and history, for ORE and for riskpipe."""
 
@@ -181,6 +172,7 @@ class Both:
         """:param examples: ORE's `Examples`. :param place: an empty directory."""
         history = wandering()
         self._place, self.book = place, place / "book"
+        self._environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
         self._main = write_ore(examples / "MarketRisk" / "Input", place, history, copies)
         self.ore()
         self.imported()
@@ -189,15 +181,17 @@ class Both:
         write_history(self.book, history, self.moves)
 
     def ore(self) -> float:
-        return cpu_seconds(["-c", RUN_ORE, str(self._main)], self._place)
+        """CPU seconds, as those of the others."""
+        return process_seconds([sys.executable, "-c", RUN_ORE, str(self._main)], self._place, self._environment)
 
     def imported(self) -> float:
-        words = ["import", "ore", str(self._main), "-o", str(self.book), "--force", "--quiet"]
-        return cpu_seconds(["-m", "riskpipe", *words], self._place)
+        return self._riskpipe("import", "ore", str(self._main), "-o", str(self.book), "--force", "--quiet")
 
     def run(self) -> float:
-        words = ["run", "-c", str(self.book / "riskpipe.yaml"), "--resume", "never", "--quiet"]
-        return cpu_seconds(["-m", "riskpipe", *words], self._place)
+        return self._riskpipe("run", "-c", str(self.book / "riskpipe.yaml"), "--resume", "never", "--quiet")
+
+    def _riskpipe(self, *words: str) -> float:
+        return cpu_seconds(sys.executable, words, self._place, self._environment)
 
 
 def main() -> dict[str, object]:

@@ -45,8 +45,12 @@ RUNS = 20
 
 def cpu_seconds(python: str, words: Sequence[str], cwd: Path, environment: Mapping[str, str]) -> float:
     """Of a riskpipe command and its children."""
+    return process_seconds([python, "-m", "riskpipe", *words], cwd, environment)
+
+
+def process_seconds(command: Sequence[str], cwd: Path, environment: Mapping[str, str]) -> float:
+    """Of a process and its children, of the processor."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    command = [python, "-m", "riskpipe", *words]
     subprocess.run(
         command, cwd=cwd, env=dict(environment), check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
