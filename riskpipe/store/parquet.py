@@ -173,7 +173,7 @@ def atomic_parquet(
     compressed: bool = True,
     repeating: Collection[str] = (),
 ) -> Iterator[ParquetSink]:
-    """A Parquet file (compressed, page index) in place, durable and complete when the body ends without error.
+    """A Parquet file (zstd, page index) in place, durable and complete when the body ends without error.
 
     After an error nothing is left behind. Read `sink.written` after the `with`.
 
