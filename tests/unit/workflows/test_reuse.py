@@ -26,6 +26,7 @@ from riskpipe.store.ledger import read_ledger
 from riskpipe.store.location import open_store
 from riskpipe.store.records import BlockDone
 from riskpipe.store.run_folder import RunFolder
+from riskpipe.store.run_ids import list_runs
 from riskpipe.workflows.plan import plan
 from riskpipe.workflows.run import run
 from riskpipe.workflows.verify import Rows, verify
@@ -68,6 +69,11 @@ def value(book: Path, output: str, *assignments: str, since: str | None = None) 
     settings = settings_of(book, output, *assignments)
     every = Publication(None, replace_day=True)
     return run(settings, Selection(), resume="never", since=since, publication=every, observer=SilentObserver())
+
+
+def runs_of(output: Path) -> list[Path]:
+    """As they came, which their names alone do not tell of runs of one second."""
+    return [output / "runs" / run_id for run_id in list_runs(open_store(str(output)))]
 
 
 def assert_same_results(one: Path, other: Path) -> None:
@@ -156,7 +162,7 @@ def test_files_of_a_block_that_nothing_has_changed_for_are_the_earlier_ones(book
     value(book, "fresh")
 
     assert_same_results(book / "output", book / "fresh")
-    earlier, later = sorted((book / "output" / "runs").iterdir())
+    earlier, later = runs_of(book / "output")
     planned = pq.read_table(later / "plan.parquet", columns=["block_id", "product"])
     untouched = [row["block_id"] for row in planned.to_pylist() if row["product"] != "equity_option"]
     assert len(untouched) < len(planned)
@@ -188,7 +194,7 @@ def test_vectors_that_nothing_has_changed_for_are_neither_read_apart_nor_compres
     assert status.reuse is not None
     assert status.reuse["priced"] == 1
     assert_same_results(book / "pieces", book / "fresh")
-    earlier, later = sorted((book / "pieces" / "runs").iterdir())
+    earlier, later = runs_of(book / "pieces")
     before = {pages(path) for path in (earlier / "blocks" / "scenario_pnl").iterdir()}
     store = open_store(str(book / "pieces"))
     done = [r for r in read_ledger(RunFolder(store, later.name)) if isinstance(r, BlockDone)]
@@ -217,7 +223,7 @@ def test_a_measure_that_is_cut_between_blocks(book) -> None:
         assert status.reuse is not None
         assert status.reuse["taken_over"] > 30
         assert_same_results(book / "output", book / "fresh")
-    _, first, second, _ = sorted((book / "output" / "runs").iterdir())
+    _, first, second, _ = runs_of(book / "output")
     planned = pq.read_table(second / "plan.parquet", columns=["block_id", "product", "scenario_start"]).to_pylist()
     untouched = {row["block_id"] for row in planned if row["product"] != "equity_option"}
     before = {path.stat().st_ino for path in (first / "blocks" / "sensitivities").iterdir()}
