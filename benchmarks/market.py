@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import QuantLib as ql  # noqa: N813
+from msgspec.structs import replace
 
 from riskpipe.arrays import FloatArray
 from riskpipe.market.conventions import Conventions, IndexConvention

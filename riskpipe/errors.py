@@ -21,9 +21,10 @@ import errno
 import re
 import signal
 import threading
-from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import ClassVar, Self
+
+from msgspec import Struct
 
 MESSAGE_CHARACTERS = 2_000
 # Neither tables nor terminals take them as they are: controls (tab and newline aside), halves of surrogate pairs.
@@ -253,8 +254,7 @@ class InterruptedRunError(RiskpipeError):
         super().__init__(message)
 
 
-@dataclass(frozen=True)
-class Failure:
+class Failure(Struct, frozen=True):
     """A typed reason in place of a number."""
 
     reason: Reason

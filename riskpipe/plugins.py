@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from msgspec import Struct, field
 
 from riskpipe.errors import UsageError, described, is_interrupt
 
@@ -16,8 +17,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class Plugin(Generic[T]):
+class Plugin(Struct, Generic[T], frozen=True):
     """:param where: module and attribute. :param package: name and version, for people."""
 
     name: str
@@ -30,8 +30,7 @@ class Plugin(Generic[T]):
         return UsageError(f"the {what} {self.name!r} of {self.where} ({self.package}) is there already")
 
 
-@dataclass
-class Plugins(Generic[T]):
+class Plugins(Struct, Generic[T]):
     """:ivar broken: name of the entry point (of the package, if its list of them cannot be read) -> what is wrong."""
 
     found: list[Plugin[T]] = field(default_factory=list)

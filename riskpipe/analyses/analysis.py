@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import date
 from typing import ClassVar
 
 import pyarrow as pa
+from msgspec import Struct
 
 from riskpipe.analyses.risk_terms import RiskTerms
 from riskpipe.errors import StorageError
@@ -21,8 +21,7 @@ def _not_at_hand() -> ScenarioSet:
     raise StorageError("the scenarios of the day's run are not at hand")
 
 
-@dataclass(frozen=True)
-class Day:
+class Day(Struct, frozen=True):
     """The results of one day, as analyses see them.
 
     :param read: a table's rows in its order, in pieces; none where the day lacks the table.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from itertools import chain, islice
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct
 
 from riskpipe.analyses.analysis import Analysis, Day
 from riskpipe.analyses.explained_trades import SENSITIVITY, TOTAL, TRANSLATION
@@ -56,8 +56,7 @@ class Backtests(Analysis):
         yield pa.Table.from_pylist(rows, SCHEMAS["backtests"])
 
 
-@dataclass(frozen=True)
-class _Observation:
+class _Observation(Struct, frozen=True):
     """One day. :param pnl: book -> hypothetical, risk-theoretical (NaN: none) and actual P&L.
 
     :param tails: (book, name of the figure) -> value at risk of the day before.

@@ -98,9 +98,9 @@ def _vectors(rows: pa.Table, scenarios: int) -> tuple[NDArray[np.int64], FloatAr
 
 def _spread(of: Cumulants, known: NDArray[np.int64], rows: int) -> Cumulants:
     """Of all rows, NaN where there is no vector."""
-    found = {name: np.full(rows, np.nan) for name in vars(of)}
-    for name, values in vars(of).items():
-        found[name][known] = values
+    found = {name: np.full(rows, np.nan) for name in of.__struct_fields__}
+    for name, spread in found.items():
+        spread[known] = getattr(of, name)
     return Cumulants(**found)
 
 

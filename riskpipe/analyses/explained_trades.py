@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from riskpipe.analyses.analysis import Day
@@ -32,8 +32,7 @@ _REPLICATED = ("bond_total_return_swap",)
 Mask = NDArray[np.bool_]
 
 
-@dataclass(frozen=True)
-class Trades:
+class Trades(Struct, frozen=True):
     """n trades that either day has, by book and id.
 
     :param currency: of their values. :param before, after: float64[n], values in the base currency on either day, NaN
@@ -87,8 +86,7 @@ def _keys(table: pa.Table) -> pa.Array:
     return joined.combine_chunks() if isinstance(joined, pa.ChunkedArray) else joined
 
 
-@dataclass(frozen=True)
-class Rates:
+class Rates(Struct, frozen=True):
     """Exchange rates into the base currency of two days; one, where a market does not say."""
 
     before: MarketModel

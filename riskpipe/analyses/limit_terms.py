@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Literal, get_args
+
+from msgspec import Struct
 
 Direction = Literal["upper", "lower", "absolute"]
 DIRECTIONS: tuple[str, ...] = get_args(Direction)
@@ -13,8 +14,7 @@ FIGURES_OF_THE_TAIL = "var"
 """The measure of a limit on a figure of `risk.var`, which its name says."""
 
 
-@dataclass(frozen=True)
-class Limit:
+class Limit(Struct, frozen=True):
     """A limit of books.
 
     :param book: a path or a pattern (fnmatch) over the paths of the book tree; the root is the empty string.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Literal
+
+from msgspec import Struct, field
 
 from riskpipe.analyses.limit_terms import Limit
 from riskpipe.market.factors import RiskClass
@@ -12,8 +13,7 @@ from riskpipe.measures.measure_names import PNL_SETS, WHOLE_RISK
 from riskpipe.measures.tail_definition import TailDefinition, scenarios_needed
 
 
-@dataclass(frozen=True)
-class LiquidityTerms:
+class LiquidityTerms(Struct, frozen=True):
     """Expected shortfall by liquidity horizons.
 
     :param base_days: T, what a P&L is over: sums of `horizon_days` that follow each other.
@@ -29,8 +29,7 @@ class LiquidityTerms:
         return TailDefinition("liquidity_es", "es", self.confidence, horizon_days=self.horizon_days)
 
 
-@dataclass(frozen=True)
-class StressedWindow:
+class StressedWindow(Struct, frozen=True):
     """A search for the `days` that follow each other in which a book's P&L has the largest expected shortfall."""
 
     name: str
@@ -40,8 +39,7 @@ class StressedWindow:
     scenario_set: str
 
 
-@dataclass(frozen=True)
-class ReverseStress:
+class ReverseStress(Struct, frozen=True):
     """A search for the most plausible move of the market that loses a book so much, in the base currency."""
 
     name: str
@@ -49,16 +47,14 @@ class ReverseStress:
     loss: float
 
 
-@dataclass(frozen=True)
-class BacktestTerms:
+class BacktestTerms(Struct, frozen=True):
     """:param days: at most so many, the last ones. :param pnl: of the market's moves alone, or all of it."""
 
     days: int = 250
     pnl: Literal["hypothetical", "actual"] = "hypothetical"
 
 
-@dataclass(frozen=True)
-class RiskTerms:
+class RiskTerms(Struct, frozen=True):
     """What the configuration's section `risk` asks for, and the limits."""
 
     tails: tuple[TailDefinition, ...]

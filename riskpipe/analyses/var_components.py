@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+from msgspec import Struct
 
 from riskpipe.analyses.analysis import Analysis, Day
 from riskpipe.analyses.book_vectors import HISTORICAL, BookVectors
@@ -58,8 +58,7 @@ class VarComponents(Analysis):
             yield _table(day, rows)
 
 
-@dataclass(frozen=True)
-class _Components:
+class _Components(Struct, frozen=True):
     """Of one book and figure. :param names: of the components; arrays float64[k], NaN: not known."""
 
     figure: str

@@ -7,7 +7,6 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import yaml
+from msgspec import Struct
 
 from riskpipe.config import Settings, load_settings
 from riskpipe.errors import UsageError
@@ -33,8 +33,7 @@ _PORTFOLIO = "portfolio"
 _NAMES = (_PORTFOLIO, "market", "history", "scenarios", "limits")
 
 
-@dataclass(frozen=True)
-class GivenInputs:
+class GivenInputs(Struct, frozen=True):
     """:param trades: product -> trades. :param others: the other inputs by their name in the configuration."""
 
     trades: Mapping[str, pa.Table]

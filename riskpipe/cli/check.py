@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +11,7 @@ from riskpipe.cli.invocation import Invocation
 from riskpipe.cli.parameters import JUnitOption
 from riskpipe.cli.text import count, plural
 from riskpipe.errors import ExitCode
+from riskpipe.structs import asdict
 
 if TYPE_CHECKING:
     from riskpipe.plan.fault import Fault

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from riskpipe.cli.invocation import Invocation
 from riskpipe.cli.text import columns, size
 from riskpipe.clusters.findings import Finding
 from riskpipe.errors import ExitCode, Level
+from riskpipe.structs import asdict
 
 if TYPE_CHECKING:
     from riskpipe.config import Settings

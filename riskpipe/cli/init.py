@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,6 +11,7 @@ import typer
 from riskpipe.cli.invocation import Invocation
 from riskpipe.cli.text import plural, size
 from riskpipe.errors import ExitCode
+from riskpipe.structs import asdict
 
 if TYPE_CHECKING:
     from riskpipe.sample.next_portfolio import Changes

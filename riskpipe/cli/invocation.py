@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import shlex
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
 
 from riskpipe.cli.messages import LogFormat, Messages
 from riskpipe.cli.streams import write
@@ -14,8 +15,7 @@ if TYPE_CHECKING:
     from riskpipe.config import Resolution, Settings
 
 
-@dataclass(frozen=True)
-class Invocation:
+class Invocation(Struct, frozen=True):
     """The options given before and after the command's name, taken together."""
 
     config: str | None = None
@@ -26,8 +26,8 @@ class Invocation:
     verbose: bool = False
     log_format: LogFormat = LogFormat.auto
     colour: bool = True
-    command: str = field(default="riskpipe", compare=False)
-    days: dict[str, str] = field(default_factory=dict, compare=False)  # what --as-of came to, once it was read
+    command: str = "riskpipe"
+    days: dict[str, str] = field(default_factory=dict)  # what --as-of came to, once it was read
 
     @property
     def messages(self) -> Messages:

@@ -8,11 +8,11 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from types import FrameType
 from typing import Annotated, Any, Concatenate, ParamSpec
 
 import typer
+from msgspec import Struct
 from typer.main import get_command
 
 from riskpipe.cli import completion
@@ -75,8 +75,7 @@ NoColourOption = Annotated[
 ]
 
 
-@dataclass(frozen=True)
-class Shared:
+class Shared(Struct, frozen=True):
     """The options that every command takes; Typer fills them in by their annotations."""
 
     context: typer.Context

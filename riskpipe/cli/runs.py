@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,6 +12,7 @@ from riskpipe.cli.parameters import JUnitOption, RunArgument
 from riskpipe.cli.text import columns, count, duration, plural, size
 from riskpipe.errors import ExitCode, UsageError
 from riskpipe.plan.accounting import RunLifecycle
+from riskpipe.structs import asdict
 
 if TYPE_CHECKING:
     from riskpipe.plan.accounting import RunStatus

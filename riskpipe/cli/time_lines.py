@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from riskpipe.cli.text import columns, count, duration, plural
+from riskpipe.structs import asdict
 
 if TYPE_CHECKING:
     from riskpipe.results.time_spent import SessionTime, TimeSpent

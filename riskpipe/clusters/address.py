@@ -7,10 +7,10 @@ import time
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from msgspec import Struct
 from pydantic import Field
 
 from riskpipe.clusters.kind import ClusterKind, ClusterRequest
@@ -52,8 +52,7 @@ class Address(ClusterKind):
         return at_address(request.options or "", workers=request.workers, initialise=request.initialise)
 
 
-@dataclass(frozen=True)
-class TlsFiles:
+class TlsFiles(Struct, frozen=True):
     """PEM files of the driver: the authority that signed the scheduler's certificate, and its own pair."""
 
     authority: str

@@ -6,9 +6,9 @@ import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from msgspec import Struct, field
 from pydantic import BaseModel, ConfigDict
 
 from riskpipe.clusters.findings import Finding
@@ -32,8 +32,7 @@ class Options(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, hide_input_in_errors=True)
 
 
-@dataclass(frozen=True)
-class Sizing:
+class Sizing(Struct, frozen=True):
     """What the configuration says of the number of workers.
 
     :param deadline: seconds for the whole run; None: `workers`, however long it takes.
@@ -45,8 +44,7 @@ class Sizing:
     max_workers: int = 1000
 
 
-@dataclass(frozen=True)
-class ClusterIdentity:
+class ClusterIdentity(Struct, frozen=True):
     """Whose cluster it is: names and labels follow.
 
     :param output: the output's root, which may be long or hold secrets: only its hash is shown.
@@ -62,8 +60,7 @@ class ClusterIdentity:
     session: str = SESSION
 
 
-@dataclass(frozen=True)
-class ClusterRequest:
+class ClusterRequest(Struct, frozen=True):
     """One cluster that is to be opened.
 
     :param options: the value of the kind's own key.

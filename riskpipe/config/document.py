@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 
 import yaml
+from msgspec import Struct, field
 
 Path = tuple[str | int, ...]
 
@@ -29,16 +29,14 @@ for _loader in (_Loader, _FastLoader):
     )
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(Struct, frozen=True):
     """Where something stands in a file, counted from 1."""
 
     line: int
     column: int
 
 
-@dataclass(frozen=True)
-class Problem:
+class Problem(Struct, frozen=True):
     """What is wrong with the document as YAML; `path` is empty where it concerns the whole."""
 
     path: Path
@@ -46,8 +44,7 @@ class Problem:
     message: str
 
 
-@dataclass
-class Document:
+class Document(Struct):
     """The values, and the place of each key and list item."""
 
     tree: dict[str, object] = field(default_factory=dict)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from riskpipe.config import keys
 from riskpipe.config.document import Document, Place, parse_value
@@ -16,8 +17,7 @@ RESERVED = frozenset({"RISKPIPE_CONFIG", "RISKPIPE_CACHE_DIR", "RISKPIPE_CPU", "
 _SERVICE_LINK = re.compile(r"_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?)?)$")
 
 
-@dataclass(frozen=True)
-class Override:
+class Override(Struct, frozen=True):
     """A value from outside the file, and the words that name its source."""
 
     path: tuple[str, ...]
@@ -25,8 +25,7 @@ class Override:
     origin: str
 
 
-@dataclass(frozen=True)
-class Fault:
+class Fault(Struct, frozen=True):
     """One thing that is wrong: in the order of the file, then of the overrides."""
 
     order: tuple[int, int, int]
@@ -38,8 +37,7 @@ class Fault:
         return ": ".join(part for part in (self.origin, keys.dotted(self.path), self.message) if part)
 
 
-@dataclass
-class Layers:
+class Layers(Struct):
     """The file with the overrides on top: one tree, and for any key where its value came from."""
 
     file: str

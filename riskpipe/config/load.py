@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path as FilePath
 from typing import Any
 
 import pydantic
+from msgspec import Struct
 
 from riskpipe.clusters.catalogue import CLUSTERS
 from riskpipe.config import keys
@@ -28,8 +28,7 @@ DEFAULT_FILE = "riskpipe.yaml"
 URI = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]+://")
 
 
-@dataclass(frozen=True)
-class Resolution:
+class Resolution(Struct, frozen=True):
     """Settings and how they came about.
 
     :param file: the configuration file as it was named.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pickle
 import traceback
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from riskpipe.errors import Reason, RiskpipeError, StorageError, described, is_interrupt, out_of_memory
 from riskpipe.execute.executor import Function
@@ -13,8 +14,7 @@ from riskpipe.execute.task import Done, Raised, Task
 TRACEBACK_FRAMES = 12
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Struct, frozen=True):
     """What a worker sends back. It has no task in it: the driver knows what it asked for.
 
     :param reason: why there is no result; None: `result` is one.

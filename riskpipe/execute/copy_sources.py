@@ -8,14 +8,14 @@ needs for `FAN_OUT` of it, and that of log N pieces.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 FAN_OUT = 2
 
 
-@dataclass
-class _Holder:
+class _Holder(Struct):
     """A worker that has a file, or is having it.
 
     :param order: in which they asked. :param source: whom it has it from now.

@@ -18,11 +18,11 @@ import time
 import uuid
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent import futures
-from dataclasses import dataclass, field
 from typing import Any
 
 from distributed import Client, Future, KilledWorker
 from distributed.client import CancelledError
+from msgspec import Struct, field
 
 from riskpipe.errors import ClusterError
 from riskpipe.execute.attempt import Reply, refusal
@@ -49,8 +49,7 @@ NANNY_TOPIC = "worker-restart-memory"
 _PRODUCER = {"_data_producer": True} if "_data_producer" in inspect.signature(DaskTask).parameters else {}
 
 
-@dataclass(eq=False, slots=True)
-class _Flight:
+class _Flight(Struct, eq=False):
     """One attempt between its launch and the hand-over of its outcome.
 
     :param settled: its outcome is known, or it was given up: what is heard later does not count.
@@ -63,8 +62,7 @@ class _Flight:
     launched: float = field(default_factory=time.monotonic)
 
 
-@dataclass(eq=False, slots=True)
-class _Batch:
+class _Batch(Struct, eq=False):
     """What dask knows as one task.
 
     :param flights: in the order in which the worker runs them.

@@ -8,9 +8,11 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Protocol
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from riskpipe.errors import ClusterError, Reason
 from riskpipe.execute.events import (
@@ -79,8 +81,7 @@ class SystemClock:
         time.sleep(seconds)
 
 
-@dataclass
-class Counts:
+class Counts(Struct):
     """Events so far. `submitted` counts attempts; the four endings count tasks."""
 
     submitted: int = 0
@@ -91,16 +92,14 @@ class Counts:
     cancelled: int = 0
 
 
-@dataclass(frozen=True)
-class DriveResult:
+class DriveResult(Struct, frozen=True):
     """:param state: complete: every task of the iterator was taken and has ended; some may have failed."""
 
     state: DriveState
     counts: Counts
 
 
-@dataclass(frozen=True)
-class Ending:
+class Ending(Struct, frozen=True):
     """What ends a drive before its tasks have.
 
     :param stop: looked at between outcomes. On a stop nothing more is submitted, what has been started may end within
@@ -172,8 +171,7 @@ class _All:
         return taken
 
 
-@dataclass
-class _Driver:
+class _Driver(Struct):
     tasks: TaskSource
     executor: Executor
     policy: RetryPolicy

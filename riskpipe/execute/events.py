@@ -14,24 +14,21 @@ not been taken; the parts of a SplitInto are tasks of their own, with endings of
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from riskpipe.errors import Reason
 from riskpipe.execute.task import Done, Mishap, Overdue, Task
 
 
-@dataclass(frozen=True, slots=True)
-class Submitted:
+class Submitted(Struct, frozen=True):
     task: Task
 
 
-@dataclass(frozen=True, slots=True)
-class Finished:
+class Finished(Struct, frozen=True):
     outcome: Done
 
 
-@dataclass(frozen=True, slots=True)
-class Retried:
+class Retried(Struct, frozen=True):
     """:param task: the next attempt, which starts after `delay_seconds`."""
 
     task: Task
@@ -39,31 +36,27 @@ class Retried:
     delay_seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class StartedAgain:
+class StartedAgain(Struct, frozen=True):
     """:param task: the second attempt. :param overdue: the first, which goes on."""
 
     task: Task
     overdue: Overdue
 
 
-@dataclass(frozen=True, slots=True)
-class OneOfTwo:
+class OneOfTwo(Struct, frozen=True):
     """:param mishap: of one attempt; the task's fate is the other's."""
 
     mishap: Mishap
 
 
-@dataclass(frozen=True, slots=True)
-class SplitInto:
+class SplitInto(Struct, frozen=True):
     task: Task
     children: tuple[Task, ...]
     reason: Reason
     mishap: Mishap
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(Struct, frozen=True):
     """:param reason: POISON for a task that was quarantined."""
 
     task: Task
@@ -72,15 +65,13 @@ class Failed:
     mishap: Mishap
 
 
-@dataclass(frozen=True, slots=True)
-class CancelledTask:
+class CancelledTask(Struct, frozen=True):
     """Taken, and not done: the run was stopped, or lost its scheduler."""
 
     task: Task
 
 
-@dataclass(frozen=True, slots=True)
-class Withdrawn:
+class Withdrawn(Struct, frozen=True):
     """Taken back before any worker began with it: it is wanted elsewhere."""
 
     task: Task

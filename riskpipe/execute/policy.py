@@ -10,8 +10,9 @@ worker lost       retry; a task that was alone on two workers that died is split
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from riskpipe.errors import Reason
 from riskpipe.execute.task import Kind, Lost, Mishap, Raised, Task, TimedOut, kind_of
@@ -23,24 +24,20 @@ FIRST_DELAY_SECONDS = 0.5
 LONGEST_DELAY_SECONDS = 30.0
 
 
-@dataclass(frozen=True)
-class Retry:
+class Retry(Struct, frozen=True):
     delay_seconds: float = 0.0
 
 
-@dataclass(frozen=True)
-class Split:
+class Split(Struct, frozen=True):
     reason: Reason
 
 
-@dataclass(frozen=True)
-class Quarantine:
+class Quarantine(Struct, frozen=True):
     message: str
     reason: Literal[Reason.POISON] = Reason.POISON
 
 
-@dataclass(frozen=True)
-class Fail:
+class Fail(Struct, frozen=True):
     reason: Reason
     message: str
 
@@ -48,8 +45,7 @@ class Fail:
 Decision = Retry | Split | Quarantine | Fail
 
 
-@dataclass(frozen=True)
-class RetryPolicy:
+class RetryPolicy(Struct, frozen=True):
     """Caps by cause, all of them numbers of retries (`retry.*` of the configuration).
 
     :param worker_lost: retries after lost workers.

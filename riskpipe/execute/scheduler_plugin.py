@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from distributed.core import Status
 from distributed.diagnostics.plugin import SchedulerPlugin
 from distributed.scheduler import heartbeat_interval
 from distributed.utils import wait_for
+from msgspec import Struct, field
 from tornado.ioloop import PeriodicCallback
 
 from riskpipe.execute.copy_sources import CopySources
@@ -43,8 +43,7 @@ def batch_key(first: Task, name: str, number: int) -> Key:
     return first.function, f"{first.key}#{first.attempt}@{name}.{number}", first.timeout_seconds
 
 
-@dataclass(frozen=True)
-class UnderWay:
+class UnderWay(Struct, frozen=True):
     """What a scheduler knows of an executor's batches.
 
     :param running: by key, the worker that has it, and for how many seconds the task has that runs there.

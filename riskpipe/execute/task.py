@@ -9,17 +9,18 @@ block of the plan), never data: it crosses the scheduler with every attempt.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from riskpipe.errors import Reason
 
 TaskId = tuple[str, str, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
+class Task(Struct, frozen=True):
     """One call of a function, on whatever process the executor has.
 
     :param key: unique in a run; a retry keeps it, the parts of a split have keys of their own.
@@ -49,15 +50,13 @@ class Task:
         return replace(self, attempt=self.attempt + 1)
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(Struct, frozen=True):
     task: Task
     result: Any
     worker: str
 
 
-@dataclass(frozen=True, slots=True)
-class Raised:
+class Raised(Struct, frozen=True):
     """The function raised, or its process outgrew its memory (OUT_OF_MEMORY).
 
     :param reason: OUT_OF_MEMORY, STORAGE or PRICING_ERROR.
@@ -71,8 +70,7 @@ class Raised:
     traceback_text: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Lost:
+class Lost(Struct, frozen=True):
     """The worker died while it ran this task, or was ended since it gave no sign of life.
 
     :param alone: nothing else was running there, so that the death is this task's (or the machine's).
@@ -85,19 +83,16 @@ class Lost:
     how: str = "died while running it"
 
 
-@dataclass(frozen=True, slots=True)
-class TimedOut:
+class TimedOut(Struct, frozen=True):
     task: Task
     worker: str
 
 
-@dataclass(frozen=True, slots=True)
-class Cancelled:
+class Cancelled(Struct, frozen=True):
     task: Task
 
 
-@dataclass(frozen=True, slots=True)
-class Overdue:
+class Overdue(Struct, frozen=True):
     """An attempt that goes on, and has taken longer than it was expected to.
 
     :param seconds: since it began on `worker`.

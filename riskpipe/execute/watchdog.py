@@ -12,8 +12,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from riskpipe.execute.task import Task, TaskId
 
@@ -26,8 +27,7 @@ class Cause(StrEnum):
     SILENT = "silent"
 
 
-@dataclass(frozen=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     """Why a process is about to end, and which tasks it is to be laid on."""
 
     cause: Cause

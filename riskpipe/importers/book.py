@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
 import yaml
+from msgspec import Struct, field
 
 from riskpipe.errors import UsageError
 from riskpipe.importers.import_report import Report
@@ -34,16 +34,14 @@ _KINDS: Final = {"string": pa.string(), "number": pa.float64(), "date": pa.date3
 _COLUMNS: Final = {product.name: product.columns for product in PRODUCTS}
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(Struct, frozen=True):
     """One trade as riskpipe has it: columns that are not named are null."""
 
     product: str
     values: Values
 
 
-@dataclass
-class Book:
+class Book(Struct):
     """What is imported.
 
     :param conventions: the section `market` of the configuration.

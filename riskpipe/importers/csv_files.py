@@ -6,10 +6,11 @@ import csv
 import json
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any, Final
+
+from msgspec import Struct
 
 from riskpipe.errors import InputError, UsageError
 from riskpipe.importers.book import Book, Row, Values
@@ -26,8 +27,7 @@ _TRUE, _FALSE = ("true", "yes", "y", "1"), ("false", "no", "n", "0")
 _BY_NAME: Final = {product.name: product for product in PRODUCTS}
 
 
-@dataclass(frozen=True)
-class _Table:
+class _Table(Struct, frozen=True):
     """A file: its columns in riskpipe's spelling, and its rows as text."""
 
     path: Path

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import astuple, dataclass, fields
 from enum import StrEnum
 
 import pyarrow as pa
+from msgspec import Struct
+from msgspec.structs import astuple
 
 
 class Treatment(StrEnum):
@@ -23,8 +24,7 @@ class Treatment(StrEnum):
     LEFT_OUT = "left_out"
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """One thing that was found.
 
     :param kind: "trade", "curve", "index", "surface", "spot", "credit curve", "inflation curve", "fixings", "file", ...
@@ -42,7 +42,7 @@ class Entry:
     place: str
 
 
-REPORT_SCHEMA = pa.schema([(field.name, pa.string()) for field in fields(Entry)])
+REPORT_SCHEMA = pa.schema([(name, pa.string()) for name in Entry.__struct_fields__])
 
 
 class LeftOutError(Exception):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 
 import pyarrow as pa
 
 from riskpipe.config.models import Settings
 from riskpipe.errors import GateError, InputError, Level, RiskpipeError
 from riskpipe.plan.fault import Fault
+from riskpipe.structs import asdict
 
 CHECKS = pa.schema(
     [

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass, field
 from typing import Generic, TypeVar
+
+from msgspec import Struct, field
 
 from riskpipe.config.models import Inputs as InputSettings
 from riskpipe.errors import Level, StorageError
@@ -32,8 +33,7 @@ _SHOWN = 12
 T = TypeVar("T")
 
 
-@dataclass
-class ReadInput(Generic[T]):
+class ReadInput(Struct, Generic[T]):
     """What `read_input` found.
 
     :param content: None: it cannot be read, which an error among the faults says.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
 from typing import Any, TypeVar
+
+from msgspec import Struct, field
 
 from riskpipe.config import Settings
 from riskpipe.errors import Level
@@ -15,12 +16,12 @@ from riskpipe.plan.fault import Fault
 from riskpipe.products.catalogue import Catalogue
 from riskpipe.store.dataset import DataSet
 from riskpipe.store.filesystem import Store
+from riskpipe.structs import asdict
 
 T = TypeVar("T")
 
 
-@dataclass
-class Inspection:
+class Inspection(Struct):
     """The faults of all inputs, and the hashes of those that could be read.
 
     :param blocking: those of `faults` that stand in the way of pricing anything.

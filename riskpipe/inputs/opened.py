@@ -6,11 +6,11 @@ import difflib
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import ClassVar
 
 import pyarrow as pa
+from msgspec import Struct
 
 from riskpipe import __version__
 from riskpipe.analyses.limit_terms import Limit
@@ -55,8 +55,7 @@ _WAYS_OUT = {
 }
 
 
-@dataclass(frozen=True)
-class _Inputs:
+class _Inputs(Struct, frozen=True):
     """What there is of the inputs, whether they can be used or not.
 
     :param files: trade files with rows that can be read.
@@ -77,8 +76,7 @@ class _Inputs:
         return days_of(self.settings.as_of)
 
 
-@dataclass(frozen=True)
-class RefusedInputs(_Inputs):
+class RefusedInputs(_Inputs, frozen=True):
     """Inputs that nothing can be priced with.
 
     :param blocking: those of `faults` that stand in the way; there are some.
@@ -89,8 +87,7 @@ class RefusedInputs(_Inputs):
     model: MarketModel | None
 
 
-@dataclass(frozen=True)
-class OpenedInputs(_Inputs):
+class OpenedInputs(_Inputs, frozen=True):
     """Inputs that can be used, but for the rows of the portfolio that the survey quarantines.
 
     :param derivative: of what the market's quotes make, by the quotes.

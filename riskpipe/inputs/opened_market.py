@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from riskpipe.market.derived import Derivative
 from riskpipe.market.left_out import LeftOut
 from riskpipe.market.model import MarketModel
 
 
-@dataclass(frozen=True)
-class Market:
+class Market(Struct, frozen=True):
     """A market that can be priced with.
 
     :param left_out: what of the market's file it is without.

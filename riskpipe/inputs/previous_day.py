@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
+
+from msgspec import Struct
 
 from riskpipe.config import Settings
 from riskpipe.errors import Level, StorageError
@@ -25,8 +26,7 @@ PREVIOUS = "previous"
 _DAYS_TOLD = 5
 
 
-@dataclass(frozen=True)
-class PreviousDay:
+class PreviousDay(Struct, frozen=True):
     """:param market: as the day's run priced with it, derived points included. :param measures: of that run."""
 
     as_of: date

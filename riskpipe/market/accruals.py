@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+from msgspec import Struct
 
 from riskpipe.arrays import FloatArray
 from riskpipe.market.daycounts import CouponPeriods, asks_for_coupons, year_fraction
@@ -13,8 +12,7 @@ from riskpipe.market.schedule_terms import Adjustment, Days, Rolls
 from riskpipe.market.schedules import Schedule, lengths_of, reference_periods
 
 
-@dataclass(frozen=True)
-class Accrual:
+class Accrual(Struct, frozen=True):
     """By what n trades with a schedule count time.
 
     :param frequency, adjustment, rolls: as their schedule was made by.

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from itertools import groupby, pairwise
 from statistics import NormalDist
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
@@ -40,8 +40,7 @@ def arbitrage_faults(model: MarketModel) -> list[MarketFault]:
     return found
 
 
-@dataclass(frozen=True)
-class _Slice:
+class _Slice(Struct, frozen=True):
     """One expiry (and tenor of the underlying), by strike over forward or (normal) strike less forward.
 
     :param ids: of the points.
@@ -70,8 +69,7 @@ class _Slice:
         return self.ids[int(np.abs(self.place - place).argmin())]
 
 
-@dataclass(frozen=True)
-class _Surface:
+class _Surface(Struct, frozen=True):
     """What is looked at of a surface.
 
     :param slices: by expiry (and tenor of the underlying), ascending.
@@ -82,8 +80,7 @@ class _Surface:
     interpolation: str
 
 
-@dataclass(frozen=True)
-class _Arbitrage:
+class _Arbitrage(Struct, frozen=True):
     """A kind of it.
 
     :param points: of a surface, at which it is.

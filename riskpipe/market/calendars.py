@@ -8,11 +8,11 @@ of these years.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from riskpipe.kernels.arguments import BusinessTable
@@ -31,8 +31,7 @@ Days = NDArray[np.int32]
 Integers = NDArray[np.int64]
 
 
-@dataclass(frozen=True)
-class BusinessDays:
+class BusinessDays(Struct, frozen=True):
     """A calendar.
 
     :param open_days: of 1901 to 2199.

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
@@ -15,8 +14,7 @@ from riskpipe.market.snapshot import MarketSnapshot
 Groups = NDArray[np.int32]
 
 
-@dataclass(frozen=True)
-class Carry:
+class Carry(Struct, frozen=True):
     """What the forwards of p underlyings are made of: positions among the snapshot's groups, int32[p] each; -1: none.
 
     :param levels: forward prices or spots.

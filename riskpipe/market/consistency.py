@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from decimal import Decimal
 from itertools import combinations
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from riskpipe.errors import Level
 from riskpipe.market.factors import (
@@ -46,8 +47,7 @@ _MAJORS = "USD EUR JPY GBP CHF AUD CAD NZD SEK NOK DKK CNY CNH HKD SGD ZAR MXN B
 Spots = dict[str, float]
 
 
-@dataclass(frozen=True)
-class Tolerances:
+class Tolerances(Struct, frozen=True):
     """By how much, relative to the lower, two facts may differ before they exclude each other.
 
     :param fx_cross: an exchange rate, and what two others make of it.
@@ -134,8 +134,7 @@ def _mirrors(facts: _Facts) -> Iterator[MarketFault]:
         yield fault(Level.WARNING, "value", "not used", ids, "a currency against itself is one, whatever its spot says")
 
 
-@dataclass(frozen=True)
-class _Triangle:
+class _Triangle(Struct, frozen=True):
     """Three currencies of which every two are quoted.
 
     :param pairs: the spots; a pair and its mirror are both among them where both are quoted.

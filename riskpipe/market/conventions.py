@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from typing import Any, Final
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from riskpipe.market.calendar_names import with_own
 
@@ -13,8 +15,7 @@ OVERNIGHT: Final = "1D"
 """Tenor of overnight indices."""
 
 
-@dataclass(frozen=True)
-class IndexConvention:
+class IndexConvention(Struct, frozen=True):
     """How a floating index projects and fixes.
 
     :param curve: name of the forward curve (`zero_rate:<curve>`).
@@ -40,8 +41,7 @@ class IndexConvention:
     seasonality: tuple[float, ...] = ()
 
 
-@dataclass(frozen=True)
-class SurfaceConvention:
+class SurfaceConvention(Struct, frozen=True):
     """How a volatility surface is quoted and interpolated.
 
     :param strike_interpolation: "linear" in strike, "linear_log_strike", or a natural "cubic_spline" in strike.
@@ -60,8 +60,7 @@ class SurfaceConvention:
     strangle: str = "smile"
 
 
-@dataclass(frozen=True)
-class CommodityConvention:
+class CommodityConvention(Struct, frozen=True):
     """What the forward prices of a commodity are of.
 
     :param curve: "interpolated" in time between their dates; "contracts": a point is the price of the futures contract
@@ -78,8 +77,7 @@ class CommodityConvention:
     correlation_decay: float = 0.0
 
 
-@dataclass(frozen=True)
-class FxPairConvention:
+class FxPairConvention(Struct, frozen=True):
     """When the rate of a pair is exchanged.
 
     :param spot_lag: business days from the day it is agreed on; None: 2, of some pairs with the dollar 1.
@@ -91,8 +89,7 @@ class FxPairConvention:
     calendar: str | None = None
 
 
-@dataclass(frozen=True)
-class CurveConvention:
+class CurveConvention(Struct, frozen=True):
     """How the quotes of a curve are to be read; None: as the market of its currency has it (`market.bootstrap`).
 
     :param index_tenor: of the index that the curve projects: 1D (overnight) or nM; None: what its name ends with, else
@@ -139,8 +136,7 @@ class CurveConvention:
     futures_volatility: float | None = None
 
 
-@dataclass(frozen=True)
-class Conventions:
+class Conventions(Struct, frozen=True):
     """Everything that turns factors into curves and is not itself market data.
 
     :param discount_curves: currency -> name of its discount curve; default `<CCY>.OIS`.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
@@ -43,8 +43,7 @@ def ledoit_wolf(moves: FloatArray) -> float:
     return float(min(max(spread, 0.0) / distance, 1.0)) if distance > 0.0 else 0.0
 
 
-@dataclass(frozen=True)
-class Standardised:
+class Standardised(Struct, frozen=True):
     """Moves over their deviations.
 
     :param factors: positions in `PastMoves.factors` of those that ever moved. :param deviation: float64[n].

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct
 
 from riskpipe.errors import Level
 from riskpipe.market.calendars import add_business_days
@@ -30,8 +30,7 @@ _EVERYWHERE = "TARGET+USNY+USGS+GBLO+JPTO+SOFR+SONIA+SARON+CORRA+AONIA+NZOCR+SWE
 _IN_PATH = re.compile(r"(?<!\d)((?:19|20)\d\d)([-/_]?)(\d\d)\2(\d\d)(?!\d)")
 
 
-@dataclass(frozen=True)
-class DateSource:
+class DateSource(Struct, frozen=True):
     """Where a market must say which day it is of (`inputs.market_date`).
 
     :param where: footer, path, or column:NAME. :param path: of the market.

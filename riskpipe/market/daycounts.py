@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
@@ -38,8 +38,7 @@ _OF_COUPONS: Final = {
 _KNOWN: Final = _RULES | _OF_COUPONS
 
 
-@dataclass(frozen=True)
-class CouponPeriods:
+class CouponPeriods(Struct, frozen=True):
     """What some day counts ask of n coupons, beside the dates between which interest is earned.
 
     :param reference: int32[n] each, start and end of the whole period that a coupon is, or that is at its regular end.

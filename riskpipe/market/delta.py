@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from statistics import NormalDist
+
+from msgspec import Struct
 
 CALL, PUT = 1, -1
 DELTA_NEUTRAL, FORWARD, SPOT = "delta_neutral", "forward", "spot"
@@ -25,8 +26,7 @@ class NoStrikeError(ValueError):
     """No strike has this delta."""
 
 
-@dataclass(frozen=True)
-class Underlying:
+class Underlying(Struct, frozen=True):
     """What an expiry's options are on.
 
     :param spot: today's price; NaN where there is none (at-the-money spot is not served then).
@@ -40,8 +40,7 @@ class Underlying:
     years: float
 
 
-@dataclass(frozen=True)
-class DeltaConvention:
+class DeltaConvention(Struct, frozen=True):
     """How an expiry is quoted.
 
     :param spot: deltas are amounts of spot, else of the forward.

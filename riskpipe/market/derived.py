@@ -8,12 +8,12 @@ scenario that moves an input of a derived point moves the point, to first order 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
@@ -26,8 +26,7 @@ GroupName = tuple[str, str]
 """Kind and name of a curve, surface or spot."""
 
 
-@dataclass(frozen=True)
-class DerivedGroup:
+class DerivedGroup(Struct, frozen=True):
     """Points of one curve or surface.
 
     :param points: rows of the market's schema; their ids are new to the market.
@@ -47,8 +46,7 @@ class DerivedGroup:
     positive: bool = False
 
 
-@dataclass(frozen=True)
-class Derivation:
+class Derivation(Struct, frozen=True):
     """What producers made of a market table.
 
     :param table: the market's schema: what was given, less what is left out, and the derived points.
@@ -100,8 +98,7 @@ def with_points(table: pa.Table, groups: Iterable[DerivedGroup]) -> pa.Table:
     return pa.concat_tables([table, *(group.points.cast(MARKET_SCHEMA) for group in groups)]).combine_chunks()
 
 
-@dataclass(frozen=True)
-class Unmade:
+class Unmade(Struct, frozen=True):
     """A curve or surface that cannot be made of a scenario's levels.
 
     :param group: `kind:name`.
@@ -111,8 +108,7 @@ class Unmade:
     reason: str
 
 
-@dataclass(frozen=True)
-class _Resolved:
+class _Resolved(Struct, frozen=True):
     """A derived group by positions in the snapshot; `row` and `column` index the nonzero slopes, row by row."""
 
     name: str
@@ -128,8 +124,7 @@ class _Resolved:
 _SOLVER_ERRORS = (ValueError, ArithmeticError, RuntimeError)
 
 
-@dataclass(frozen=True)
-class Derivative:
+class Derivative(Struct, frozen=True, dict=True):
     """Derived points over a snapshot that has them.
 
     To first order a derived point is at x0[point] + the sum over its inputs of slope x (level - x0[input]), added up

@@ -6,11 +6,13 @@ import calendar
 import math
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from difflib import get_close_matches
 from functools import lru_cache
 from typing import Literal, get_args
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from riskpipe.errors import Level
 
@@ -33,8 +35,7 @@ INSTRUMENTS = ("deposit", "fra", "future", "swap", "ois", "basis")
 SHIFT_TYPES = ("absolute", "relative", "log", "set")
 
 
-@dataclass(frozen=True)
-class Kind:
+class Kind(Struct, frozen=True):
     """What a kind of factor needs and how it moves.
 
     :param needs: columns that may not be null, besides those that every kind has.
@@ -103,8 +104,7 @@ def kind_of(kind: str, strike_type: str | None) -> Kind:
     return _SPREADS[kind] if strike_type in SPREAD_TYPES and kind in _SPREADS else KINDS[kind]
 
 
-@dataclass(frozen=True)
-class MarketFault:
+class MarketFault(Struct, frozen=True):
     """One rule that some rows of a market, history or scenario table break.
 
     :param column: the column at fault.

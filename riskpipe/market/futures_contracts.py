@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from riskpipe.market.calendars import add_business_days
@@ -14,8 +13,7 @@ from riskpipe.market.labels import Labels
 Days = NDArray[np.int32]
 
 
-@dataclass(frozen=True)
-class QuotedContracts:
+class QuotedContracts(Struct, frozen=True):
     """What the price of n commodities on n days is that of.
 
     :param day: int32[n]: expiry of the contract; where forward prices are interpolated, the day itself.

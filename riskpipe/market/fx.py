@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from riskpipe.market.factors import is_pair
@@ -15,8 +15,7 @@ from riskpipe.market.snapshot import MarketSnapshot
 _PREFERRED_CROSSES = ("USD", "EUR")
 
 
-@dataclass(frozen=True)
-class Leg:
+class Leg(Struct, frozen=True):
     """One spot of a route.
 
     :param group: position among the snapshot's groups; `factor` its position in x0.

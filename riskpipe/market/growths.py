@@ -7,10 +7,10 @@ Wednesday, which is for a day, counts for the three of a weekend, and the produc
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
@@ -22,8 +22,7 @@ Days = NDArray[np.int32]
 Positions = NDArray[np.int32]
 
 
-@dataclass(frozen=True)
-class DailyGrowths:
+class DailyGrowths(Struct, frozen=True):
     """Products over days i of 1 + weight (P(start) / P(end) - 1), for p periods that share d days.
 
     :param curve: of each day; `start`, `end` int32[d], the dates between which its rate is projected.
@@ -77,8 +76,7 @@ def joined(parts: Sequence[DailyGrowths]) -> DailyGrowths:
     )
 
 
-@dataclass(frozen=True)
-class Grown:
+class Grown(Struct, frozen=True):
     """What `MarketModel.projected` makes a node a row of: a growth over a period.
 
     :param curve, start, end: of k rows, where `period` is -1: the growth is P(start) / P(end).
@@ -108,8 +106,7 @@ class Grown:
 Request = tuple[Labels, Days] | Grown
 
 
-@dataclass(frozen=True)
-class DailyNodes:
+class DailyNodes(Struct, frozen=True):
     """Products of daily rates, p of them.
 
     :param start, end: int32[d], among discount nodes; the others as `DailyGrowths` has them.
@@ -158,8 +155,7 @@ class DailyNodes:
         )
 
 
-@dataclass(frozen=True)
-class GrowthNodes:
+class GrowthNodes(Struct, frozen=True):
     """Discount factors, after them growths by daily rates, and after these ratios of discount factors.
 
     Trades whose coupons run over the same periods share these ratios, and the divisions.

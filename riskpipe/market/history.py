@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 import numpy as np
 import pyarrow as pa
+from msgspec import Struct, field
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
@@ -30,8 +30,7 @@ _SUNK = (
 )
 
 
-@dataclass(frozen=True)
-class HistoryRules:
+class HistoryRules(Struct, frozen=True):
     """How a history moves today's factors.
 
     :param returns: glob over kind:name -> how these move; the last that matches wins.
@@ -46,8 +45,7 @@ class HistoryRules:
     derived: NDArray[np.bool_] | None = None
 
 
-@dataclass(frozen=True)
-class PastMoves:
+class PastMoves(Struct, frozen=True):
     """All moves of a history at once, as they are applied: differences, changes in per cent, logarithms of ratios.
 
     :param factors: int32[n], ascending positions in x0. :param moves: float64[scenarios, n], NaN: there is none.
@@ -189,8 +187,7 @@ class HistoricalMoves:
         return name, factors, shocked
 
 
-@dataclass
-class _Sunk:
+class _Sunk(Struct):
     """Moves that lead to no level, prices and volatilities at zero or below, infinity: the level is unknown (NaN)."""
 
     rows: int = 0

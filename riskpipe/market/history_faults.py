@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
+from msgspec import Struct, field
 from numpy.typing import NDArray
 
 from riskpipe.errors import Level
@@ -22,8 +22,7 @@ _NO_MOVE = (
 )
 
 
-@dataclass(frozen=True)
-class RowRule:
+class RowRule(Struct, frozen=True):
     """What rows must not be."""
 
     level: Level
@@ -57,8 +56,7 @@ NAMELESS = RowRule(
 RULES = (INFINITE, UNREADABLE, NOT_POSITIVE, NO_RATIO_OF, CLASH, TWICE, BLANK, LATER, UNDATED, NAMELESS)
 
 
-@dataclass
-class _Tally:
+class _Tally(Struct):
     rows: int = 0
     day: int | None = None
     sample: dict[str, None] = field(default_factory=dict)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
@@ -24,8 +23,7 @@ def first_day(months: Months) -> NDArray[np.int32]:
     return months.astype("datetime64[M]").astype("datetime64[D]").astype(np.int64).astype(np.int32)
 
 
-@dataclass(frozen=True)
-class InflationNodes:
+class InflationNodes(Struct, frozen=True):
     """Growth of an index since its base month: (1 + w0 x[i0] + w1 x[i1])^years.
 
     :param index: int32[n, 2], factors; `weight` float64[n, 2]; `years` float64[n].

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import pyarrow as pa
+from msgspec import Struct
 
 from riskpipe.market.factors import KINDS
 
 
-@dataclass(frozen=True)
-class LeftOut:
+class LeftOut(Struct, frozen=True):
     """What of the market its errors keep out of the snapshot: factor ids; kind and name of whole groups."""
 
     factors: frozenset[str] = frozenset()

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 Copula = Literal["normal", "t"]
 
 
-@dataclass(frozen=True)
-class MonteCarloTerms:
+class MonteCarloTerms(Struct, frozen=True):
     """A simulation of the moves of a day (or of `history.horizon_days`).
 
     :param degrees_of_freedom: of the copula t, above 2. :param seed: not negative.

@@ -6,9 +6,8 @@ element the same to the last bit whatever other nodes and scenarios are in the c
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
@@ -21,8 +20,7 @@ _DENSE_CELLS = 1 << 24
 _CARRIED = 6
 
 
-@dataclass(frozen=True)
-class DiscountNodes:
+class DiscountNodes(Struct, frozen=True):
     """Discount, survival or dividend factors: exp(-(w0 x[i0] + w1 x[i1])).
 
     :param index: int32[n, 2], factors.
@@ -41,8 +39,7 @@ class DiscountNodes:
         return out
 
 
-@dataclass(frozen=True)
-class DatedNodes(DiscountNodes):
+class DatedNodes(DiscountNodes, frozen=True):
     """Discount factors that know their dates, for cash flows.
 
     :param day: int32[n], days since 1970-01-01.
@@ -51,8 +48,7 @@ class DatedNodes(DiscountNodes):
     day: NDArray[np.int32]
 
 
-@dataclass(frozen=True)
-class ForwardNodes:
+class ForwardNodes(Struct, frozen=True):
     """Forwards of equities and commodities: (w0 x[i0] + w1 x[i1]) exp(w2 x[i2] + ... + w5 x[i5]).
 
     :param index: int32[n, 6]: two forward prices (or the spot), two rates, two dividend yields; where any underlying
@@ -80,8 +76,7 @@ def _columns(nodes: ForwardNodes, columns: slice) -> tuple[NDArray[np.int32], Fl
     return np.ascontiguousarray(nodes.index[:, columns]), np.ascontiguousarray(nodes.weight[:, columns])
 
 
-@dataclass(frozen=True)
-class ExDates:
+class ExDates(Struct, frozen=True):
     """Discrete dividends of some underlyings: the ex dates of each in turn, ascending.
 
     At an ex date the spot falls to (1 - ratio) of itself, and then by the cash.
@@ -123,8 +118,7 @@ class ExDates:
         return ExDates(grown, *events), place[last]
 
 
-@dataclass(frozen=True)
-class PaidForwardNodes:
+class PaidForwardNodes(Struct, frozen=True):
     """Forwards of which some are less discrete dividends; NaN where these are worth more than the spot.
 
     :param grown: the forwards without discrete dividends, one a node.
@@ -158,8 +152,7 @@ class PaidForwardNodes:
         return np.append(kept[:, 0] * (1.0 - escrow[:, 0]) <= 0.0, False)[self.last]
 
 
-@dataclass(frozen=True)
-class DividendNodes:
+class DividendNodes(Struct, frozen=True):
     """Discrete dividends of a share from today to a date, each at its forward, added up.
 
     :param last: as `PaidForwardNodes` has it.
@@ -181,8 +174,7 @@ class DividendNodes:
         return DividendNodes(*self.ex_dates.used(self.last[positions]))
 
 
-@dataclass(frozen=True)
-class FxNodes:
+class FxNodes(Struct, frozen=True):
     """Exchange rates, quote units per one of base: x[i0]^p0 x[i1]^p1.
 
     :param index: int32[n, 2], spots.
@@ -201,8 +193,7 @@ class FxNodes:
         return out
 
 
-@dataclass(frozen=True)
-class FxForwardNodes:
+class FxForwardNodes(Struct, frozen=True):
     """Exchange rates by covered parity: the spot, times exp(w0 x[i0] + ... + w3 x[i3]) for every four of the weights.
 
     :param spot: one a node.
@@ -226,8 +217,7 @@ class FxForwardNodes:
         return out
 
 
-@dataclass(frozen=True)
-class VarianceNodes:
+class VarianceNodes(Struct, frozen=True):
     """Total variances, one a trade: c0 (u0 x[i0] + u1 x[i1])^2 + c1 (u2 x[i2] + u3 x[i3])^2.
 
     :param index: int32[n, 4], vols: two strikes of the near expiry, two of the far one.
@@ -252,8 +242,7 @@ class VarianceNodes:
         return self.index, self.strike_weight, self.time_weight, x
 
 
-@dataclass(frozen=True)
-class CubeNodes:
+class CubeNodes(Struct, frozen=True):
     """Total variances of options on swaps, one a trade: c0 (sum of u x over four points)^2 + c1 (of four more)^2.
 
     :param index: int32[n, 8], vols: at the near expiry two strikes of the shorter tenor of the underlying and two of

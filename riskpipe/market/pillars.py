@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+from msgspec import Struct
 
 from riskpipe.arrays import FloatArray
 from riskpipe.market.delta import (
@@ -27,16 +27,14 @@ class BadSmileError(ValueError):
     """Quotes that make no smile; the message says why."""
 
 
-@dataclass(frozen=True)
-class Quote:
+class Quote(Struct, frozen=True):
     """:param strike_type: delta_put, delta_call, atm, risk_reversal or butterfly; `delta` is not used at the money."""
 
     strike_type: str
     delta: float = 0.0
 
 
-@dataclass(frozen=True)
-class Pillar:
+class Pillar(Struct, frozen=True):
     """:param sign: +1 for the call of this delta, -1 for the put, 0 at the money."""
 
     sign: int

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from riskpipe.errors import Level
 from riskpipe.market.factors import MarketFault
 from riskpipe.market.points import Points
 
 
-@dataclass(frozen=True)
-class Rule:
+class Rule(Struct, frozen=True):
     """One thing that points must not be.
 
     :param column: the column at fault; a rule of one that is broken as a whole says nothing.

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
+from msgspec import Struct, field
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
@@ -40,8 +40,7 @@ _SCHEMA = pa.schema(
 )
 
 
-@dataclass(frozen=True)
-class ScenarioSet:
+class ScenarioSet(Struct, frozen=True, dict=True):
     """Columns 0..n-1 of shocked factor levels; column 0 is the base, without any.
 
     All arrays are read-only. Levels, not shifts: they are resolved once, so that every process prices the
@@ -232,8 +231,7 @@ class _Levels:
         return self._buffer
 
 
-@dataclass
-class ScenarioSetBuilder:
+class ScenarioSetBuilder(Struct):
     """Collects columns; the base is there from the start. The columns of one set go in together.
 
     :param derivative: derived points follow the factors that a column shocks; None: the snapshot has none.

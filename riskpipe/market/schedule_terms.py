@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from riskpipe.kernels.rolled_dates import NO_DAY
@@ -15,8 +14,7 @@ Days = NDArray[np.int32]
 Flags = NDArray[np.bool_]
 
 
-@dataclass(frozen=True)
-class Adjustment:
+class Adjustment(Struct, frozen=True):
     """What moves the dates of n trades to business days.
 
     :param start, maturity: conventions of the first and of the last date; None: as of all others.
@@ -32,8 +30,7 @@ class Adjustment:
         return Adjustment(self.calendar.take(rows), self.convention.take(rows), start, maturity)
 
 
-@dataclass(frozen=True)
-class Rolls:
+class Rolls(Struct, frozen=True):
     """How dates are found that are not counted back from maturity, with a short first period.
 
     :param convention: one of `ROLL_CONVENTIONS`, or none: dates have the day of the date that they are counted from.
@@ -64,8 +61,7 @@ class Rolls:
         return Rolls(self.convention.take(rows), self.forward[rows], self.long_stub[rows], *dates)
 
 
-@dataclass(frozen=True)
-class Payments:
+class Payments(Struct, frozen=True):
     """When periods are paid: `lag` business days after their end, or on its business day where that is zero.
 
     :param lag: int64[n]; None: zero.

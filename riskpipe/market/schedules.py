@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final, TypeVar
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from riskpipe.kernels.periods import FRONT_STUB, join_periods, step_dates, step_range, whole_periods
@@ -28,8 +29,7 @@ _UNKNOWN: Final = 2**40
 _EVER = (-(2**40), 2**40)  # beyond every date
 
 
-@dataclass(frozen=True)
-class Schedule:
+class Schedule(Struct, frozen=True, dict=True):
     """Periods of n trades in compressed rows: trade k has `offsets[k]:offsets[k + 1]`, in time order.
 
     :param offsets: int64[n + 1].

@@ -7,9 +7,9 @@ strike).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from riskpipe.arrays import FloatArray
 from riskpipe.market.delta import DeltaConvention, NoStrikeError, Underlying
@@ -18,8 +18,7 @@ from riskpipe.market.strangle import MarketStrangles
 from riskpipe.market.strike_interpolation import SPLINE, refined, strike_weights
 
 
-@dataclass(frozen=True)
-class Smile:
+class Smile(Struct, frozen=True):
     """:param strikes: float64[n], ascending, or other coordinates that take their place.
     :param slope: float64[n, n_quotes], d(volatility)/d(quote).
     :param volatilities: levels of the quotes -> float64[n]; raises `BadSmileError`.

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
@@ -78,8 +78,7 @@ def _is_quoted(kind: str) -> bool:
     return KINDS[kind].volatility and not KINDS[kind].made
 
 
-@dataclass(frozen=True)
-class _Slice:
+class _Slice(Struct, frozen=True):
     """One expiry (and tenor of the underlying) of a surface, and its smile."""
 
     rows: list[Row]

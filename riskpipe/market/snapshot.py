@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from riskpipe.errors import InputError, Level, StorageError
@@ -24,8 +24,7 @@ _SORT_KEYS = ("kind", "name", "days", "underlying_days", "strike", "factor")
 _STORED_SCHEMA = pa.schema([*MARKET_SCHEMA, ("days", pa.int32()), ("underlying_days", pa.int32())])
 
 
-@dataclass(frozen=True)
-class FactorGroup:
+class FactorGroup(Struct, frozen=True):
     """All points of one curve, surface or spot: rows `start:stop` of the factor table."""
 
     kind: str

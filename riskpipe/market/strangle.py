@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
+from msgspec import Struct
 
 from riskpipe.arrays import FloatArray
 from riskpipe.market.delta import CALL, PUT, DeltaConvention, Underlying, strike_of
@@ -23,8 +23,7 @@ _STEP = 1e-5
 _CLOSE, _TRIES = 1e-13, 50
 
 
-@dataclass(frozen=True)
-class MarketStrangles:
+class MarketStrangles(Struct, frozen=True):
     """An expiry quoted at the money with risk reversals and market strangles.
 
     :param weights: float64[n_pillars, n_quotes], of the pillars' volatilities were the butterflies smile strangles.

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Literal
+
+from msgspec import Struct, field
 
 CurveShape = Literal["parallel", "steepen", "twist"]
 CurveKind = Literal["rates", "credit", "inflation"]
 VolatilityShift = Literal["relative", "absolute"]
 
 
-@dataclass(frozen=True)
-class HistoryStress:
+class HistoryStress(Struct, frozen=True):
     """Moves of the past, added up over some days.
 
     :param first, last: days since 1970-01-01, dates of the history both: from the date before the first to the last.
@@ -22,8 +22,7 @@ class HistoryStress:
     last: int
 
 
-@dataclass(frozen=True)
-class LadderStress:
+class LadderStress(Struct, frozen=True):
     """Every shift of spots with every shift of their volatilities.
 
     :param underlying: a name, or a glob over names of spots and forward prices.
@@ -39,8 +38,7 @@ class LadderStress:
     separately: bool
 
 
-@dataclass(frozen=True)
-class CurveStress:
+class CurveStress(Struct, frozen=True):
     """A shift of the points of curves, by their time.
 
     :param curve: a name, or a glob over names of curves. :param shift: absolute.
@@ -56,8 +54,7 @@ class CurveStress:
     end: str
 
 
-@dataclass(frozen=True)
-class DeclaredStresses:
+class DeclaredStresses(Struct, frozen=True):
     """All of a configuration, in its order."""
 
     history: tuple[HistoryStress, ...] = field(default=())

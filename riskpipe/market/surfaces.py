@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from itertools import groupby
 
 import numpy as np
 import pyarrow as pa
+from msgspec import Struct, field
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
@@ -30,8 +30,7 @@ def months_between(start: NDArray[np.int32], end: NDArray[np.int32]) -> FloatArr
     return np.round((end.astype(np.float64) - start) / _DAYS_A_MONTH)
 
 
-@dataclass
-class _Slices:
+class _Slices(Struct):
     """All expiries of all surfaces, one after the other; each has slices by tenor of the underlying, ascending, and
     these have points in ascending coordinate. A surface without such tenors has one slice an expiry.
     """
@@ -48,8 +47,7 @@ class _Slices:
     last: list[int] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class _Expiries:
+class _Expiries(Struct, frozen=True):
     """Neighbouring expiries of each trade, int64[n] each, and the weights of their squared volatilities."""
 
     near: Integers

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
@@ -13,8 +12,7 @@ from riskpipe.market.labels import Labels
 from riskpipe.market.model import MarketModel
 
 
-@dataclass(frozen=True)
-class Underlyings:
+class Underlyings(Struct, frozen=True):
     """The underlying of one surface at n dates.
 
     :param spot: NaN where there are forwards alone.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
+from msgspec import Struct
 
 from riskpipe.arrays import FloatArray
 from riskpipe.measures.tail_definition import Kind
@@ -13,8 +13,7 @@ from riskpipe.measures.tail_definition import Kind
 _NORMAL = NormalDist()
 
 
-@dataclass(frozen=True)
-class Cumulants:
+class Cumulants(Struct, frozen=True):
     """Of k P&Ls.
 
     :param delta: float64[k], the deviation of the first-order part alone.

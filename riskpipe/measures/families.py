@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
@@ -24,8 +24,7 @@ VOLATILITY_KINDS = ("black_vol", "normal_vol", "fx_vol")
 UNDERLYING_KINDS = ("spot", "forward_price")
 
 
-@dataclass(frozen=True)
-class Bumps:
+class Bumps(Struct, frozen=True):
     """`bumps.*` of the configuration: spots relative, volatilities, rates and hazard rates absolute.
 
     :param cross_gamma: pairs of groups, each as kind:name.
@@ -46,8 +45,7 @@ class Bumps:
         return self.normal_volatility if kind == "normal_vol" else self.volatility
 
 
-@dataclass(frozen=True)
-class Subject:
+class Subject(Struct, frozen=True):
     """What is bumped: `levels[k]` are the shocked levels of `factors` in the subject's k-th column."""
 
     label: str

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from riskpipe.market.scenarios import ScenarioSet
 from riskpipe.market.snapshot import MarketFault
 
 
-@dataclass(frozen=True)
-class Scenarios:
+class Scenarios(Struct, frozen=True):
     """The set, and the faults of the inputs that it was made from, by input; of stresses those that the
     configuration declares apart, of histories by scenario set; and of what `bumps` names.
     """

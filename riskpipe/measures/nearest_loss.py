@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from riskpipe.arrays import FloatArray
 
 _STEPS = 200
 
 
-@dataclass(frozen=True)
-class NearestLoss:
+class NearestLoss(Struct, frozen=True):
     """:param along: float64[k], deviations along the components. :param beside: along the rest of the delta.
     :param distance: of both, in deviations.
     """

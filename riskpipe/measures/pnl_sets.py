@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from riskpipe.market.factors import RISK_CLASSES
 from riskpipe.measures.measure_names import CROSS, PNL_SETS, WHOLE_RISK
 
 
-@dataclass(frozen=True)
-class PnlSet:
+class PnlSet(Struct, frozen=True):
     """A scenario set of P&L. A measure may have several: histories by name, and parts of each.
 
     :param scenario_set: what tables call it; the set and its parts have one scenario each in the same place.

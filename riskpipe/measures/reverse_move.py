@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
@@ -21,8 +21,7 @@ DELTA_GAMMA = PNL_SETS["delta_gamma_var"]
 _SHIFT_TYPES = {"absolute": "absolute", "log": "log", "relative": "relative", "none": "absolute"}
 
 
-@dataclass(frozen=True)
-class ReverseMove:
+class ReverseMove(Struct, frozen=True):
     """:param distance: Mahalanobis distance under the history's covariance, in deviations.
     :param weights: float64[columns], how much of the move of each column of the set `DELTA_GAMMA` it has.
     """
@@ -57,8 +56,7 @@ def reverse_move(pnl: FloatArray, loss: float) -> ReverseMove | None:
     return ReverseMove(found.distance, weights)
 
 
-@dataclass(frozen=True)
-class FactorMoves:
+class FactorMoves(Struct, frozen=True):
     """:param factors: int32[k], positions in the snapshot. :param types: str[k], as scenarios' files name them.
     :param shifts: float64[k], finite.
     """

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
+from msgspec import Struct, field
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from riskpipe.errors import Level, UsageError, described
@@ -32,16 +33,14 @@ NOT_PRICED = frozenset({EMPTY, LEFT_OUT, TOO_SHORT})
 """Rules of the inputs whose errors leave out scenarios, or a measure, and nothing else."""
 
 
-@dataclass(frozen=True)
-class Stresses:
+class Stresses(Struct, frozen=True):
     """Where named scenarios come from: a table, and the configuration, whose own follow."""
 
     table: pa.Table | None = None
     declared: DeclaredStresses = NO_STRESSES
 
 
-@dataclass(frozen=True)
-class History:
+class History(Struct, frozen=True):
     """Moves of the past that make a scenario set: those of some days.
 
     :param moves: used up as they become columns. :param first, last: ISO dates of the moves' ends; None: all there are.
@@ -55,8 +54,7 @@ class History:
         return (self.first is None or day >= self.first) and (self.last is None or day <= self.last)
 
 
-@dataclass(frozen=True)
-class Histories:
+class Histories(Struct, frozen=True):
     """
     :param main: the one that declared stresses are days of, and that simulations have the covariance of.
     :param further: by name of their scenario set. :param simulation: None: nothing is simulated.
@@ -76,8 +74,7 @@ class Histories:
 NO_HISTORIES = Histories()
 
 
-@dataclass(frozen=True)
-class FactorRules:
+class FactorRules(Struct, frozen=True):
     """What else is known of the snapshot's factors.
 
     :param left_out: ids of those that the snapshot lacks for their errors.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from riskpipe.errors import Level
 from riskpipe.market.covariance import Covariance
@@ -16,8 +17,7 @@ from riskpipe.market.scenarios import ScenarioSetBuilder
 from riskpipe.measures.measure_names import PNL_SETS, SIMULATED
 
 
-@dataclass(frozen=True)
-class Simulation:
+class Simulation(Struct, frozen=True):
     """Moves of the past, taken before they become columns, and what is simulated with them.
 
     :param measures: those of `SIMULATED` that are asked for.

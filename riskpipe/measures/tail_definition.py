@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
 from typing import Literal
 
+from msgspec import Struct
+
 from riskpipe.measures.measure_names import NESTED, WHOLE_RISK
+from riskpipe.structs import asdict
 
 Kind = Literal["var", "es"]
 Horizon = Literal["overlapping", "square_root"]
@@ -14,8 +16,7 @@ Weighting = Literal["equal", "age", "volatility"]
 Quantile = Literal["empirical", "harrell_davis"]
 
 
-@dataclass(frozen=True)
-class TailDefinition:
+class TailDefinition(Struct, frozen=True):
     """One figure of the tail.
 
     :param window: the last so many scenarios; None: all.

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
@@ -17,8 +17,7 @@ INTERVAL = 0.95
 _NORMAL = 1.959963984540054
 
 
-@dataclass(frozen=True)
-class TailFigures:
+class TailFigures(Struct, frozen=True):
     """Of k vectors.
 
     :param value: float64[k], positive for losses.
@@ -86,8 +85,7 @@ def tail_weights(pnl: FloatArray, definition: TailDefinition) -> FloatArray:
     return weights
 
 
-@dataclass(frozen=True)
-class _Sample:
+class _Sample(Struct, frozen=True):
     """Losses of k vectors over a definition's window and horizon, n of each.
 
     :param first: the first scenario of the window. :param scale: float64[k, n], of P&Ls to today's volatility.

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
+from msgspec import Struct, field
+
 from riskpipe.errors import ExitCode
+from riskpipe.structs import asdict
 
 SUMMARY_VERSION = 1
 
 
-@dataclass(frozen=True)
-class Counts:
+class Counts(Struct, frozen=True):
     """Where the planned ones ended. `reused` were done by an earlier session of the same run."""
 
     planned: int = 0
@@ -62,8 +63,7 @@ class PublishRule(StrEnum):
     NEVER = "never"
 
 
-@dataclass(frozen=True)
-class GateResult:
+class GateResult(Struct, frozen=True):
     """What a gate of the publication says.
 
     :param name: its key in the configuration. :param result: passed, warning, error.
@@ -74,8 +74,7 @@ class GateResult:
     message: str
 
 
-@dataclass(frozen=True)
-class RunStatus:
+class RunStatus(Struct, frozen=True):
     """The one status object: exit code, table, JSON, report and metrics are all read from it.
 
     :cvar refused: it was to be published, and would have taken the place of more than it has.
@@ -139,7 +138,7 @@ class RunStatus:
 
     @staticmethod
     def from_json(value: Mapping[str, Any]) -> RunStatus:
-        fields = {k: v for k, v in value.items() if k in RunStatus.__dataclass_fields__}
+        fields = {k: v for k, v in value.items() if k in RunStatus.__struct_fields__}
         fields["state"] = RunLifecycle(value["state"])
         fields["blocks"] = Counts(**value["blocks"])
         fields["numbers"] = Counts(**value["numbers"])

@@ -5,9 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
 from enum import IntEnum
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from riskpipe.structs import asdict
 
 BLOCK_ID_LENGTH = 24
 _ENCODER = json.JSONEncoder(separators=(",", ":"))
@@ -21,8 +25,7 @@ class BlockState(IntEnum):
     FAILED = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(Struct, frozen=True):
     """Some trades of one product under some scenarios of the run's set.
 
     :param path: trade file in which its rows begin, relative to the portfolio.
@@ -84,7 +87,7 @@ class Block:
     @staticmethod
     def from_json(value: Mapping[str, Any]) -> Block:
         """What `to_json` made; fields that this version does not know are left out."""
-        known = {name: value[name] for name in Block.__dataclass_fields__}
+        known = {name: value[name] for name in Block.__struct_fields__}
         known["measures"] = tuple(known["measures"])
         known["rows"] = None if known["rows"] is None else tuple(known["rows"])
         return Block(**known)

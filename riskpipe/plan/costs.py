@@ -8,9 +8,9 @@ its blocks took in earlier runs over what was projected for them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 
 import numpy as np
+from msgspec import Struct, field
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
@@ -41,8 +41,7 @@ SUMS_COMPRESSED = 0.4
 LEARNING_RANGE = (0.05, 20.0)
 
 
-@dataclass(frozen=True)
-class CostModel:
+class CostModel(Struct, frozen=True):
     """Seconds and bytes of a trade in a block.
 
     :param factors: product -> learnt correction of the seconds.

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from riskpipe.market.model import MarketModel
@@ -17,8 +18,7 @@ from riskpipe.store.list_columns import columns_of, is_list
 from riskpipe.store.trade_rows import FileRows
 
 
-@dataclass(frozen=True)
-class Gone:
+class Gone(Struct, frozen=True):
     """Groups of an earlier market that today's has not. :param groups: int64[g], positions in the model's snapshot."""
 
     model: MarketModel
@@ -26,8 +26,7 @@ class Gone:
     groups: NDArray[np.int64]
 
 
-@dataclass(frozen=True)
-class Fact:
+class Fact(Struct, frozen=True):
     """A group of what has been observed, such as fixings, which no scenario moves and `requirements` do not tell.
 
     Products find them by what trades name: an index or underlying, also with a suffix after a point

@@ -7,10 +7,10 @@ looked at together, one partition by itself. Ids themselves are read of the few 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from riskpipe.plan.piece_files import Digests, PieceFiles
@@ -36,8 +36,7 @@ def partition_bounds(ascending: Digests, partitions: int) -> NDArray[np.int64]:
     return np.concatenate([[0], np.searchsorted(ascending, starts), [len(ascending)]]).astype(np.int64)
 
 
-@dataclass(frozen=True)
-class _Partition:
+class _Partition(Struct, frozen=True):
     """:param pieces: int64[n], those that have digests of it. :param starts, stops: int64[n], half open, in each."""
 
     pieces: NDArray[np.int64]

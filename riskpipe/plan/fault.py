@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from riskpipe.errors import Level
 
 
-@dataclass(frozen=True)
-class Fault:
+class Fault(Struct, frozen=True):
     """One rule broken in one file; the same shape for trades, market, history, scenarios.
 
     :param rows: how many rows break it.

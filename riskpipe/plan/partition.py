@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
@@ -18,8 +18,7 @@ BLOCKS_A_WORKER = 5
 LEAST_SECONDS = 0.25
 
 
-@dataclass(frozen=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """`partition.*` of the configuration; seconds are an aim, the others hold."""
 
     target_seconds: float
@@ -37,8 +36,7 @@ class Limits:
         return replace(self, target_seconds=min(self.target_seconds, fine))
 
 
-@dataclass(frozen=True)
-class ScenarioRange:
+class ScenarioRange(Struct, frozen=True):
     """Columns [start, stop) of the set, and what they cost the trades that they touch.
 
     :param measures: reported from these columns.

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from riskpipe.store.filesystem import Store, explained
@@ -17,8 +17,7 @@ from riskpipe.store.trade_rows import FileRows
 Digests = NDArray[np.uint64]
 
 
-@dataclass(frozen=True)
-class SurveyedRows:
+class SurveyedRows(Struct, frozen=True):
     """What planning needs of rows of one product that follow each other, by row.
 
     :param pieces: where they lie: in files one after another.
@@ -36,8 +35,7 @@ class SurveyedRows:
     books: NDArray[np.int32]
 
 
-@dataclass(frozen=True)
-class PieceFiles:
+class PieceFiles(Struct, frozen=True):
     """The files, by the number of their piece.
 
     :param store: that whoever surveys and whoever plans can reach. :param directory: in it, for one plan alone.

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
+from msgspec import Struct, field
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
@@ -21,8 +21,7 @@ from riskpipe.plan.stored_plan import SCHEMA
 SHORT_SECONDS, LONG_SECONDS = 0.5, 60.0
 
 
-@dataclass
-class PlanTotals:
+class PlanTotals(Struct):
     """Sums over the blocks, kept while they are made.
 
     :param books: that have trades. :param book_sums: that blocks leave: one a book and scenario or measure.

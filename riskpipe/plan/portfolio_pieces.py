@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Protocol, TypeVar
+
+from msgspec import Struct
 
 from riskpipe.store.portfolio import TradeFile
 
@@ -31,8 +32,7 @@ def in_turn(function: Callable[[S, T], R], shared: S, items: Iterable[T]) -> Ite
     return (function(shared, item) for item in items)
 
 
-@dataclass(frozen=True)
-class FileGroups:
+class FileGroups(Struct, frozen=True):
     """Row groups [first, stop) of a trade file."""
 
     file: TradeFile
@@ -48,8 +48,7 @@ class FileGroups:
         return self.file.row_group_offsets[self.stop] - self.start
 
 
-@dataclass(frozen=True)
-class Piece:
+class Piece(Struct, frozen=True):
     """Rows that follow each other. :param number: from 0, of all pieces of the portfolio."""
 
     number: int

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import numpy as np
 import pyarrow as pa
+from msgspec import Struct, field
 from numpy.typing import NDArray
 
 from riskpipe.errors import Reason
 
 
-@dataclass
-class Quarantine:
+class Quarantine(Struct):
     """Rows that get a reason in place of numbers, by file and row."""
 
     path: list[str] = field(default_factory=list)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
@@ -15,8 +15,7 @@ from riskpipe.plan.piece_files import SurveyedRows
 from riskpipe.store.trade_rows import FileRows
 
 
-@dataclass(frozen=True)
-class RowRanges:
+class RowRanges(Struct, frozen=True):
     """Rows of one product for n blocks under every scenario range.
 
     :param paths: of the files of each, by path; its rows are counted from the first one of the first.

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 from riskpipe.store.records import BlockDone, BlockFailed, BlockStartedAgain, Record, SessionStarted
 
 
-@dataclass
-class SecondStarts:
+class SecondStarts(Struct):
     """Folded from the records of a run.
 
     :ivar started: how many there were. :ivar won: how many of them brought their block's result.

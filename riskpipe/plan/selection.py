@@ -6,10 +6,10 @@ import difflib
 import fnmatch
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from unicodedata import normalize
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from riskpipe.errors import UsageError
@@ -21,8 +21,7 @@ _NAMES: dict[str, Callable[[str], str]] = {"book": normal_book, "scenario": lamb
 METHODS = ("book", "product", "trade", "scenario", "block", "status")
 
 
-@dataclass(frozen=True)
-class Term:
+class Term(Struct, frozen=True):
     method: str
     pattern: str
 
@@ -30,8 +29,7 @@ class Term:
         return fnmatch.fnmatchcase(value, self.pattern)
 
 
-@dataclass(frozen=True)
-class Selection:
+class Selection(Struct, frozen=True):
     """A disjunction of conjunctions; empty selects everything."""
 
     alternatives: tuple[tuple[Term, ...], ...] = ()

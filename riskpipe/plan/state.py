@@ -6,13 +6,15 @@ For a plan of n blocks the state is a few arrays of n; only blocks that were spl
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from riskpipe.errors import Failure, Reason
@@ -33,8 +35,7 @@ from riskpipe.store.records import (
 )
 
 
-@dataclass
-class Child:
+class Child(Struct):
     """A part of a block (bisected, or its failed trades again) and its own state.
 
     :param replaces: ok, failed and not-applicable numbers of the parent's output that this child's output replaces;
@@ -50,8 +51,7 @@ class Child:
     dropped: bool = False
 
 
-@dataclass(frozen=True)
-class Leaf:
+class Leaf(Struct, frozen=True):
     """One output file set of a run, or the place where it is missing.
 
     :param replaced_by: parts whose trades' rows replace those of this output.
@@ -64,8 +64,7 @@ class Leaf:
     repeats: bool = False
 
 
-@dataclass
-class _Tally:
+class _Tally(Struct):
     ok: int = 0
     reused: int = 0
     failed: int = 0

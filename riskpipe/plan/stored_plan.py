@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from msgspec import Struct, field
 from numpy.typing import NDArray
 
 from riskpipe.errors import InputError
 from riskpipe.plan.block import BLOCK_ID_LENGTH, Block
 from riskpipe.store.parquet import reading
+from riskpipe.structs import asdict
 
 PLAN_VERSION = 3
 HEADER_KEY = "riskpipe.plan"
@@ -39,8 +40,7 @@ SCHEMA = pa.schema(
 )
 
 
-@dataclass(frozen=True)
-class PlanHeader:
+class PlanHeader(Struct, frozen=True):
     """What all blocks share; stored in the file's footer.
 
     :param inputs_sha256: of the input files together, config_sha256: of what of the configuration determines numbers.
@@ -89,7 +89,7 @@ def _header(value: dict[str, Any]) -> PlanHeader:
     """
     if value["version"] == 1:
         value |= {"snapshot_sha256": value["market_sha256"], "scenario_set_sha256": value["scenarios_sha256"]}
-    known = {name: value[name] for name in PlanHeader.__dataclass_fields__ if name in value}
+    known = {name: value[name] for name in PlanHeader.__struct_fields__ if name in value}
     return PlanHeader(**{**known, "measures": tuple(known["measures"])})
 
 

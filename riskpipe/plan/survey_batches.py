@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
 import pyarrow as pa
+from msgspec import Struct, field
 from numpy.typing import NDArray
 
 from riskpipe.products.base import Product
@@ -56,8 +56,7 @@ class Batch:
         return tuple(found)
 
 
-@dataclass
-class RenamedBooks:
+class RenamedBooks(Struct):
     """Books whose normal form is another name, over all files: told once.
 
     :param path: the first file that has one. :param names: as given -> as read.

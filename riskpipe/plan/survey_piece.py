@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
+from msgspec import Struct, field
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
@@ -43,8 +44,7 @@ FileRange = tuple[int, int, int]
 """Which of a piece's parts, and rows [start, stop) of its file."""
 
 
-@dataclass(frozen=True)
-class _Examined:
+class _Examined(Struct, frozen=True):
     """What the product says of some trades of a batch.
 
     :param rows: their positions in the batch. :param faults: with positions among `rows`.
@@ -59,8 +59,7 @@ class _Examined:
     touched: NDArray[np.bool_] | None = None
 
 
-@dataclass(frozen=True)
-class Portfolio:
+class Portfolio(Struct, frozen=True):
     """Trade files, the store that they lie in, and the products that they may be of.
 
     :param calendars: one's own that trades may name.
@@ -72,8 +71,7 @@ class Portfolio:
     calendars: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Pricing:
+class Pricing(Struct, frozen=True):
     """In which ranges of scenarios trades are to be priced, what that takes, and whether their P&L is stored."""
 
     ranges: Sequence[ScenarioRange] = ()
@@ -81,8 +79,7 @@ class Pricing:
     stored_pnl: bool = True
 
 
-@dataclass(frozen=True)
-class SurveyTerms:
+class SurveyTerms(Struct, frozen=True):
     """What all pieces share; see `Survey`.
 
     :param files: where what is found is put. :param partitions: of digests of trade ids.
@@ -102,8 +99,7 @@ class SurveyTerms:
     partitions: int
 
 
-@dataclass
-class Findings:
+class Findings(Struct):
     """What is found in a piece besides what is left in `SurveyTerms.files`.
 
     :param faults: how many rows break a rule, and names of some; in the order in which they were found.

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from riskpipe.kernels.hashing import hash_strings
@@ -21,8 +21,7 @@ Days = NDArray[np.int32]
 _CARRIED = frozenset(column.name for column in COMMON_COLUMNS)
 
 
-@dataclass(frozen=True)
-class AgreedTerms:
+class AgreedTerms(Struct, frozen=True):
     """Of n trades.
 
     :param digest: uint64[n], of every column that has a part in the price and was agreed, not observed since. Columns

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
@@ -24,8 +23,7 @@ from riskpipe.products.trades import Trades
 _HINT = "; is it a pricing day? The column calendar says which days are"
 
 
-@dataclass(frozen=True)
-class PricedDays:
+class PricedDays(Struct, frozen=True):
     """Distinct averages of commodity prices, and which of them k periods have.
 
     A day before today counts with its fixing, today with its if there is one; all others with forward prices. Pricing
@@ -142,8 +140,7 @@ def _fixings(model: MarketModel, names: Labels, days: Days) -> FloatArray:
     return found
 
 
-@dataclass(frozen=True)
-class _Owners:
+class _Owners(Struct, frozen=True):
     """:param average: int32[k], of the periods; `trade` int64[k]."""
 
     average: NDArray[np.int32]
@@ -191,8 +188,7 @@ def priced_faults(priced: PricedDays, column: str = "underlying") -> list[RowFau
     return [*missing_fixings(priced.missing, column, hint=_HINT), *others]
 
 
-@dataclass(frozen=True)
-class AverageNodes:
+class AverageNodes(Struct, frozen=True):
     """Averages of prices: known + the sum of weight x forward.
 
     :param known: float64[m], what past fixings make of each.

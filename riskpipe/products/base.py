@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
@@ -28,8 +29,7 @@ NumberRule = Literal["any", "positive", "nonnegative"]
 TradeColumnKind = ColumnKind | Literal["table"]
 
 
-@dataclass(frozen=True)
-class Column:
+class Column(Struct, frozen=True):
     """One column of a product's portfolio files.
 
     :param required: must be in the file, without nulls; else it may be missing or null.
@@ -74,8 +74,7 @@ COMMON_COLUMNS = (
 )
 
 
-@dataclass(frozen=True)
-class RowFaults:
+class RowFaults(Struct, frozen=True):
     """One rule broken by some rows.
 
     :param rows: int64 positions in the table that was looked at, ascending.
@@ -90,8 +89,7 @@ class RowFaults:
     level: Level = Level.ERROR
 
 
-@dataclass(frozen=True)
-class Need:
+class Need(Struct, frozen=True):
     """A family of factors, per trade, without which the trade has no price (or, optional, is priced without).
 
     :param role: what it is for the trade, as the column of a fault names it: "underlying", "discount", "volatility".

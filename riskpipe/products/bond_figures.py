@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from msgspec import Struct
 
 from riskpipe.arrays import FloatArray
 from riskpipe.kernels.yields import rates_of_prices, times_from
@@ -21,8 +21,7 @@ _A_YEAR = 365.0
 _DAYS_OF_52_WEEKS = 364
 
 
-@dataclass(frozen=True)
-class BondFigures:
+class BondFigures(Struct, frozen=True, dict=True):
     """Of n bonds; where nothing is owed any more after settlement, or nothing is held, NaN.
 
     The yield is the street convention's (QuantLib's BondFunctions over unadjusted payments): flows at the ends of

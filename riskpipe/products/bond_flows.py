@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
@@ -21,8 +21,7 @@ FACE = Stepped("face", "notionals", "notional_dates")
 COUPON = Stepped("coupon", "coupons", "coupon_dates")
 
 
-@dataclass(frozen=True)
-class BondFlows:
+class BondFlows(Struct, frozen=True, dict=True):
     """Of n bonds, the periods that are still to be paid, in time order; some before them may be there, too.
 
     :param interest: float64[periods], per year. :param years: float64[periods].

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from riskpipe.market.labels import Labels
@@ -16,8 +16,7 @@ from riskpipe.products.flows import Amounts, offsets_of
 from riskpipe.products.legs import DefaultLeg, KnownLeg, Leg, PreparedLegs, SurvivalLeg
 
 
-@dataclass(frozen=True)
-class Payments:
+class Payments(Struct, frozen=True):
     """Of n trades, that one curve of each discounts.
 
     :param unsure: paid if the issuer has survived; of trades that have a credit curve.

@@ -8,9 +8,8 @@ K of s is known.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
@@ -24,8 +23,7 @@ from riskpipe.products.floating import Growth
 from riskpipe.products.flows import Amounts, Days, Integers, merged
 
 
-@dataclass(frozen=True)
-class BondReturns:
+class BondReturns(Struct, frozen=True):
     """Flows of n swaps, for who receives the return.
 
     :param own: amounts that the bond's curve discounts, and `own_growth` those that D(e) / D(s) multiplies.

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import astuple, replace
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
@@ -21,8 +22,7 @@ VALUE = "value"
 """The leg of what has no payment dates: a value of today."""
 
 
-@dataclass(frozen=True)
-class CashFlows:
+class CashFlows(Struct, frozen=True):
     """k flows, received above zero; amount x discount x today's exchange rate is the value.
 
     :param trade: int64[k], which trade's.
@@ -48,8 +48,7 @@ class CashFlows:
         return len(self.trade)
 
     def take(self, rows: Integers) -> CashFlows:
-        parts = (getattr(self, field.name) for field in fields(self))
-        return CashFlows(*(part.take(rows) for part in parts))
+        return CashFlows(*(part.take(rows) for part in astuple(self)))
 
     def of(self, rows: NDArray[np.integer]) -> CashFlows:
         """The same of trades that were counted among `rows`."""

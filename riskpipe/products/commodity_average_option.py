@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
@@ -118,8 +119,7 @@ class CommodityAverageOption(Product):
         )
 
 
-@dataclass(frozen=True)
-class _Legs:
+class _Legs(Struct, frozen=True):
     """Days to come of averages, or the contracts that several of these have.
 
     :param offsets: int64[m + 1], by average.

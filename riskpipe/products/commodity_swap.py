@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
@@ -104,8 +106,7 @@ class CommoditySwap(Product):
         return _CommoditySwaps(tuple(legs))
 
 
-@dataclass(frozen=True)
-class _AveragedLeg:
+class _AveragedLeg(Struct, frozen=True):
     """Payments on averages, in compressed rows of n trades.
 
     :param average: int32[k]; amount and constant float64[k], in currency for one of the average and as it is.

@@ -9,10 +9,11 @@ Source: Brigo and Mercurio, Interest Rate Models (2nd edition, 2006), section 1.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
@@ -50,8 +51,7 @@ def has_options(trades: Trades) -> NDArray[np.bool_]:
     return ~(np.isnan(trades.numbers(CAP)) & np.isnan(trades.numbers(FLOOR)))
 
 
-@dataclass(frozen=True)
-class CouponOptions:
+class CouponOptions(Struct, frozen=True):
     """The caps or the floors of n trades, those of some of them."""
 
     options: Optionlets

@@ -5,9 +5,10 @@ Midpoint: a default is half way through its period. ISDA: exact integrals betwee
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
+from msgspec import Struct, structs
 
 from riskpipe.arrays import FloatArray
 from riskpipe.market.daycounts import year_fraction
@@ -21,8 +22,7 @@ _YEAR = 365.0
 _LEGS = ("upfront", "premium", "protection")
 
 
-@dataclass(frozen=True)
-class Coupons:
+class Coupons(Struct, frozen=True):
     """Premium coupons still to be paid, ordered by trade and date.
 
     :param trade: int64[k].
@@ -63,8 +63,7 @@ class Coupons:
         return self.end + self.extra - np.int32(1)
 
 
-@dataclass(frozen=True)
-class Contracts:
+class Contracts(Struct, frozen=True):
     """n credit default swaps.
 
     :param curve: zero_rate curve; `credit` hazard_rate curve.
@@ -98,13 +97,13 @@ class Contracts:
             credit,
             self.start[trade],
             self.maturity[trade],
-            replace(
+            structs.replace(
                 coupons,
                 trade=part,
                 premium=coupons.premium * share[part],
                 loss=coupons.loss * (share * loss)[part],
             ),
-            replace(self.upfront, trade=np.searchsorted(trade, self.upfront.trade)),
+            structs.replace(self.upfront, trade=np.searchsorted(trade, self.upfront.trade)),
             self.delayed,
         )
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from riskpipe.errors import Level, Reason
@@ -18,8 +18,7 @@ _LARGEST_INT64 = 2**63 - 1
 _PRICES, _RATES = ("spot", "forward_price"), ("zero_rate",)
 
 
-@dataclass(frozen=True)
-class Dependencies:
+class Dependencies(Struct, frozen=True, dict=True):
     """Factor groups by trade.
 
     :param pricing: columns int32[n] of group indices (-1: none) that the price in the trade's currency depends on.

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
@@ -22,8 +23,7 @@ from riskpipe.products.payouts import has_spot
 from riskpipe.products.shared_nodes import Nodes, TradeNodes, evaluate_used, take
 
 
-@dataclass(frozen=True)
-class Shares:
+class Shares(Struct, frozen=True):
     """Of n trades or periods.
 
     :param currency: in which the underlying is quoted.
@@ -49,8 +49,7 @@ class Shares:
         return pair.where(~pair.is_one(""))
 
 
-@dataclass(frozen=True)
-class ConvertedNodes:
+class ConvertedNodes(Struct, frozen=True):
     """Forward prices at forward exchange rates, one of each a node."""
 
     forward: ForwardNodes | PaidForwardNodes
@@ -72,8 +71,7 @@ def price_nodes(shares: Shares, days: Days, model: MarketModel) -> tuple[Nodes, 
     return ConvertedNodes(take(forward, place), take(rate, of_rate)), np.arange(len(days), dtype=np.int32)
 
 
-@dataclass(frozen=True)
-class Spans:
+class Spans(Struct, frozen=True):
     """Periods over which returns are measured, k of them that end in the future or today.
 
     :param first, last: int32[k], the days of the prices.

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
@@ -197,8 +198,7 @@ class EquitySwap(Product):
         return PreparedLegs(nodes, NO_NODES, legs)
 
 
-@dataclass(frozen=True)
-class _Returns:
+class _Returns(Struct, frozen=True):
     """:param known: returns between prices that are both fixed.
 
     :param open: amounts that the others, over `spans`, multiply.

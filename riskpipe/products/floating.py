@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
@@ -42,8 +43,7 @@ def rate_needs(trades: Trades, conventions: Conventions) -> tuple[Need, ...]:
     )
 
 
-@dataclass(frozen=True)
-class FloatingLeg:
+class FloatingLeg(Struct, frozen=True):
     """Floating legs of n trades.
 
     :param periods: those that are paid after today.
@@ -76,8 +76,7 @@ class FloatingLeg:
         return replace(self, periods=self.periods.where(mask), notional=notional, spread=spread, gearing=gearing)
 
 
-@dataclass(frozen=True)
-class Growth:
+class Growth(Struct, frozen=True):
     """Amounts times the growth of a projection curve: coefficient P(start) / P(end), paid on `payment`.
 
     :param trade: int64[k], ascending.
@@ -131,8 +130,7 @@ class Growth:
         return Amounts(known.trade, known.start, known.coefficient), self.where(~same)
 
 
-@dataclass(frozen=True)
-class FloatingFlows:
+class FloatingFlows(Struct, frozen=True):
     """A coupon N (P(start) / P(end) - 1) is a growth N and a known amount -N.
 
     :param missing: fixings that coupons need and the market lacks: (index, date in days, trades int64).

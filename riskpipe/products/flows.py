@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
@@ -17,8 +16,7 @@ Days = NDArray[np.int32]
 Integers = NDArray[np.int64]
 
 
-@dataclass(frozen=True)
-class Amounts:
+class Amounts(Struct, frozen=True):
     """Known amounts, k of them.
 
     :param trade: int64[k].

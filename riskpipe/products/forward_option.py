@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from msgspec import structs
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
@@ -64,4 +65,4 @@ def option_on_forward(
         np.where(mine, other.strike_weight, black.strike_weight),
         np.where(mine, other.time_weight, black.time_weight),
     )
-    return replace(options, market=replace(options.market, variance=variance))
+    return replace(options, market=structs.replace(options.market, variance=variance))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
@@ -121,8 +123,7 @@ class _ForwardRateAgreements(Prepared):
         return paid_once(value, TradeNodes(self.nodes, self.payment), x, "settlement", self.owed != 0.0)
 
 
-@dataclass(frozen=True)
-class _Terms:
+class _Terms(Struct, frozen=True):
     """The settlement is amount - owed / (1 + ratio (P(start) / P(end) - 1)).
 
     :param open: bool[n]: the rate is still to be projected. :param overnight: bool[n], the index is.

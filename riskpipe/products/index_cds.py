@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
@@ -138,8 +138,7 @@ def _constituent_faults(trades: Trades, factor: FloatArray) -> list[RowFaults]:
     ]
 
 
-@dataclass(frozen=True)
-class _Parts:
+class _Parts(Struct, frozen=True):
     """The swaps of which indices are made: one on the index, or one on each constituent.
 
     :param trade: int64[m], ascending. :param share: float64[m], of what is left of the index.

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
@@ -100,8 +100,7 @@ class InflationBond(Product):
         return {figure: figures.take(figure) for figure in wanted}
 
 
-@dataclass(frozen=True)
-class _ObservedFlows:
+class _ObservedFlows(Struct, frozen=True):
     """:param alive: bool[periods], still to be paid. :param trade: int64[alive], of each such period.
 
     :param index: int32[alive], among `seen`, that it looks at.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
@@ -14,8 +13,7 @@ from riskpipe.products.bond_figures import BondFigures
 REAL_FIGURES: Final = ("accrued", "clean_price", "dirty_price", "yield", "modified_duration")
 
 
-@dataclass(frozen=True)
-class RealFigures(BondFigures):
+class RealFigures(BondFigures, frozen=True, dict=True):
     """In real terms: what is paid is so much times the index ratio at settlement.
 
     :param pv: float64[n], today's values of what buyers get.

@@ -8,10 +8,12 @@ YoYInflationCoupon and CPICoupon.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
@@ -89,8 +91,7 @@ class FlooredLeg(InflationLeg):
         kernels.add_floored(rows, tile.discount, self.used_levels(rows, tile), terms, self.floor, first, value)
 
 
-@dataclass(frozen=True)
-class InflationFlows:
+class InflationFlows(Struct, frozen=True):
     """Flows of legs, above zero where they are received, k of them on indices.
 
     :param known: amounts that no index moves.

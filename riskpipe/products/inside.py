@@ -1,16 +1,18 @@
 """What prepared trades know, taken apart for people: levels of the market at their dates, amounts, strikes.
 
-Preparing turns trades into arrays and market nodes in dataclasses. Of one trade alone all of these are its own, so that
+Preparing turns trades into arrays and market nodes in structs. Of one trade alone all of these are its own, so that
 whatever a product keeps can be shown under the names that its code has for it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, is_dataclass
+from dataclasses import is_dataclass
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from riskpipe.arrays import FloatArray
 from riskpipe.market.nodes import CubeNodes, DatedNodes, VarianceNodes
@@ -19,8 +21,7 @@ from riskpipe.products.shared_nodes import TradeNodes
 MOST = 600
 
 
-@dataclass(frozen=True)
-class Inside:
+class Inside(Struct, frozen=True):
     """:param name: of the field, as the product's code has it; with a position where there are several.
     :param day: days since 1970-01-01 that a level is of, where that is known."""
 
@@ -46,7 +47,9 @@ def _part(value: Any, x: FloatArray, name: str) -> Iterator[Inside]:
         yield from _levels(value, x, name, None)
     elif hasattr(value, "inside"):
         yield from value.inside(x, name)
-    elif is_dataclass(value):
+    elif isinstance(value, Struct):
+        yield from inside(asdict(value), x, name)
+    elif is_dataclass(value):  # such as a leg
         yield from inside(vars(value), x, name)
     elif isinstance(value, tuple | list):
         for k, each in enumerate(value):

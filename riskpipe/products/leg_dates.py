@@ -5,10 +5,10 @@ The columns are optional, and the same for all products; where a trade has two l
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from riskpipe.market.accruals import Accrual
@@ -84,8 +84,7 @@ def fixing_calendars(trades: Trades, prefix: str = "") -> Labels | None:
     return calendars if (calendars.codes >= 0).any() else None
 
 
-@dataclass(frozen=True)
-class LegDates:
+class LegDates(Struct, frozen=True):
     """Of n legs.
 
     :param start, maturity: int32[n], before adjustment.

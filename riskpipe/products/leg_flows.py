@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
@@ -29,8 +28,7 @@ from riskpipe.products.stub_rates import StubFlows, split_stubs
 from riskpipe.products.trades import Trades
 
 
-@dataclass(frozen=True)
-class LegFlows:
+class LegFlows(Struct, frozen=True):
     """Of n legs, above zero where they are received, in their own currencies.
 
     :param known: amounts, and `growth` amounts times growths: of legs whose notionals are known.

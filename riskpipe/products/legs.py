@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
+from msgspec import Struct, structs
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
@@ -28,8 +29,7 @@ Positions = NDArray[np.int32]
 NO_NODES = DiscountNodes(np.zeros((0, 2), np.int32), np.zeros((0, 2)))
 
 
-@dataclass(frozen=True)
-class Tile:
+class Tile(Struct, frozen=True):
     """The market in some scenarios, at the nodes that a call needs.
 
     :param levels: float64[n_factors, width].
@@ -44,8 +44,7 @@ class Tile:
     hazards: UsedNodes
 
 
-@dataclass(frozen=True)
-class LegTerms:
+class LegTerms(Struct, frozen=True):
     """The terms of a leg one by one, as cash flows.
 
     :param leg: the same terms as those of trades of their own, term k of trade k.
@@ -134,7 +133,7 @@ class KnownLeg(Leg):
         legs.add_discounted(rows, tile.discount, self.terms, first, value, True)
 
     def by_term(self) -> LegTerms:
-        return replace(self._alone(self.node), projected=np.zeros(len(self.node), np.bool_))
+        return structs.replace(self._alone(self.node), projected=np.zeros(len(self.node), np.bool_))
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
@@ -24,8 +25,7 @@ from riskpipe.products.validation import label_mask
 NOTE_FIGURES = ("accrued", "clean_price", "dirty_price")
 
 
-@dataclass(frozen=True)
-class NoteFigures:
+class NoteFigures(Struct, frozen=True, dict=True):
     """Of n notes; where nothing is owed any more after settlement, or nothing is held, NaN."""
 
     trades: Trades

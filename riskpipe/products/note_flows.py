@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
@@ -24,8 +23,7 @@ from riskpipe.products.trades import Trades
 SPREAD = Stepped("spread", "spreads", "spread_dates")
 
 
-@dataclass(frozen=True)
-class NoteFlows:
+class NoteFlows(Struct, frozen=True):
     """Of n notes.
 
     :param periods: those that are paid after today. :param face: float64[periods], that interest is on.

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
@@ -75,8 +74,7 @@ def note_legs(notes: NoteFlows, model: MarketModel) -> PreparedLegs:
     return PreparedLegs(nodes, hazards, tuple(legs))
 
 
-@dataclass(frozen=True)
-class _DefaultPeriods:
+class _DefaultPeriods(Struct, frozen=True):
     """Periods of risky notes within which a default is settled half way.
 
     :param trade: int64[k]. :param face: float64[k].

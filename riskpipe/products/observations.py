@@ -6,10 +6,10 @@ user's guide to SOFR (2021), sections on payment structures.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
@@ -34,8 +34,7 @@ RATE_PERIODS: Final = ("coupon", "index")
 _OF_TERM_RATES: Final = ("fixed_in", "rate_period")
 
 
-@dataclass(frozen=True)
-class Observation:
+class Observation(Struct, frozen=True):
     """Of a coupon's rate.
 
     :param lookback: business days between a day and the fixing that counts for it; None: the index's.
@@ -62,8 +61,7 @@ class Observation:
 PLAIN: Final = Observation()
 
 
-@dataclass(frozen=True)
-class Observations:
+class Observations(Struct, frozen=True):
     """:param codes: int32[n], of each trade among `kinds`."""
 
     codes: NDArray[np.int32]
@@ -169,8 +167,7 @@ def _given(trades: Trades, column: Column) -> NDArray[np.bool_]:
     return np.asarray(trades.labels(column.name).codes >= 0)
 
 
-@dataclass(frozen=True)
-class Observed:
+class Observed(Struct, frozen=True):
     """Growth of one unit by the rates of every day of k periods.
 
     :param growth: float64[k], of the days that are known; NaN where a fixing is missing.
@@ -215,8 +212,7 @@ def observed(
     )
 
 
-@dataclass(frozen=True)
-class _ObservedDays:
+class _ObservedDays(Struct, frozen=True):
     """Days of k periods.
 
     :param offsets: int64[k + 1]. :param fixed, following: int32[days], of the fixing and the business day after it.

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
@@ -22,8 +24,7 @@ from riskpipe.products.trades import Trades
 from riskpipe.products.volatility_columns import BACHELIER, KINDS, shifts
 
 
-@dataclass(frozen=True)
-class Optionlets:
+class Optionlets(Struct, frozen=True):
     """Options to come, k of them, by trade and period; those that are decided are known amounts.
 
     :param trade: int64[k], ascending.
@@ -66,8 +67,7 @@ class Optionlets:
         )
 
 
-@dataclass(frozen=True)
-class OptionTerms:
+class OptionTerms(Struct, frozen=True):
     """Of options on the coupons of n trades.
 
     :param surface: of their volatilities. :param normal: bool[n], the rate is, else rate + shift is lognormal.

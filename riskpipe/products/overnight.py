@@ -7,9 +7,8 @@ observation period).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
@@ -30,8 +29,7 @@ NONE_MISSING = np.int32(-(2**31))
 _LONGEST_CLOSING = 6
 
 
-@dataclass(frozen=True)
-class Realised:
+class Realised(Struct, frozen=True):
     """Growth of one unit over the part of each period that past fixings decide.
 
     :param growth: float64[k]; one where nothing is decided; NaN where a fixing is missing.
@@ -47,8 +45,7 @@ class Realised:
     skipped: tuple[tuple[int, Integers], ...] = ()
 
 
-@dataclass(frozen=True)
-class FixingDays:
+class FixingDays(Struct, frozen=True):
     """The days on which an index is fixed.
 
     :param calendar: the named one, with `skipped` as holidays.
@@ -144,8 +141,7 @@ def projected(
     return DailyGrowths(curve, fixed, following, weight, first, begin, stop, last, np.zeros(len(start), np.bool_))
 
 
-@dataclass(frozen=True)
-class _DailyFixings:
+class _DailyFixings(Struct, frozen=True):
     """The fixings of one index, by value date."""
 
     model: MarketModel

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
@@ -35,8 +34,7 @@ def ex_dates_until(underlying: Labels, days: NDArray[np.int32], model: MarketMod
     return count
 
 
-@dataclass(frozen=True)
-class TradePayouts:
+class TradePayouts(Struct, frozen=True):
     """Discrete dividends of n trades.
 
     :param ex_dates: None: no trade has any until its expiry.

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
@@ -17,8 +16,7 @@ from riskpipe.products.flows import Days, Integers
 from riskpipe.products.overnight import NONE_MISSING
 
 
-@dataclass(frozen=True)
-class IndexTerms:
+class IndexTerms(Struct, frozen=True):
     """How n payments observe price indices.
 
     :param index: of each. :param lag: int64[n], months from the index to the payment.
@@ -45,8 +43,7 @@ def inflation_curve(index: Labels, conventions: Conventions) -> Labels:
     return index.map(lambda name: conventions.index(name).curve)
 
 
-@dataclass(frozen=True)
-class ObservedIndices:
+class ObservedIndices(Struct, frozen=True):
     """The index that each of n payments is settled on: the sum of share x index over two months.
 
     :param month: int64[n, 2], since January 1970; `share` float64[n, 2], the second zero without interpolation.

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
@@ -21,8 +20,7 @@ _DAY_BITS = 32
 _BEFORE_ALL = -(2**30)
 
 
-@dataclass(frozen=True)
-class FixedPrices:
+class FixedPrices(Struct, frozen=True):
     """What prices of some days were.
 
     :param price: float64[k], in the underlying's currency; `rate` float64[k], into the swap's. NaN: still to come.

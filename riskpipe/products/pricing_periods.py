@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from msgspec import Struct
 
 from riskpipe.market.calendar_names import A_CALENDAR, is_calendar
 from riskpipe.market.calendars import add_business_days, business_days
@@ -51,8 +51,7 @@ PERIOD_COLUMNS: Final = (
 )
 
 
-@dataclass(frozen=True)
-class Periods:
+class Periods(Struct, frozen=True):
     """Calculation periods of n trades in compressed rows, in time order.
 
     :param offsets: int64[n + 1].

@@ -11,9 +11,11 @@ section 4.2 (mark-to-market cross-currency swaps).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
@@ -68,8 +70,7 @@ class ResetLeg(Leg):
         return values, np.cumsum(used, dtype=np.int32) - np.int32(1)
 
 
-@dataclass(frozen=True)
-class ResetFlows:
+class ResetFlows(Struct, frozen=True):
     """Flows of legs that reset, above zero where they are received.
 
     :param known, growth: of periods whose rate is fixed, in the leg's currency.

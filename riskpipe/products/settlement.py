@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
@@ -25,8 +25,7 @@ def settlement_days(trades: Trades, as_of: int) -> Days:
     return np.maximum(settled, trades.days("issue_date"))
 
 
-@dataclass(frozen=True)
-class Settlement:
+class Settlement(Struct, frozen=True, dict=True):
     """Of n bonds; NaN where nothing is owed any more after the day, or nothing is held.
 
     :param face: float64[periods], that is left in each. :param day: int32[n].

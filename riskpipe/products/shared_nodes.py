@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
@@ -15,7 +16,7 @@ from riskpipe.market.nodes import DividendNodes, PaidForwardNodes
 
 
 class Nodes(Protocol):
-    """What `MarketModel` makes of curves and names: a frozen dataclass of arrays with the node axis first."""
+    """What `MarketModel` makes of curves and names: a frozen struct of arrays with the node axis first."""
 
     def __len__(self) -> int: ...
 
@@ -29,9 +30,9 @@ def take(nodes: Any, positions: NDArray[np.integer]) -> Any:
     if isinstance(nodes, PaidForwardNodes | DividendNodes):  # not all of its arrays have the nodes' axis
         return nodes.take(positions)
     parts: dict[str, Any] = {}
-    for field in fields(nodes):
-        value = getattr(nodes, field.name)
-        parts[field.name] = take(value, positions) if is_dataclass(value) else value[positions]
+    for name in nodes.__struct_fields__:
+        value = getattr(nodes, name)
+        parts[name] = take(value, positions) if isinstance(value, Struct) else value[positions]
     return replace(nodes, **parts)
 
 
@@ -52,8 +53,7 @@ def evaluate_used(
     return take(nodes, np.flatnonzero(used)).evaluate(x), tuple(place[position] for position in positions)
 
 
-@dataclass(frozen=True)
-class TradeNodes:
+class TradeNodes(Struct, frozen=True):
     """Market nodes, and which of them each trade has.
 
     :param position: int32[n].

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+from msgspec import Struct
 
 from riskpipe.arrays import FloatArray
 from riskpipe.market.schedules import Schedule
@@ -16,8 +15,7 @@ from riskpipe.products.validation import rows_fault
 _DAY_BITS = 32
 
 
-@dataclass(frozen=True)
-class Stepped:
+class Stepped(Struct, frozen=True):
     """A term of n trades that changes on dates.
 
     :param first, values, dates: columns of its first value, of the later ones (a list) and of their dates (a list).

@@ -6,10 +6,11 @@ Source: 2006 ISDA Definitions, section 8.3 (linear interpolation).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
@@ -57,8 +58,7 @@ def says_stubs(trades: Trades, prefix: str = "") -> NDArray[np.bool_]:
     return said
 
 
-@dataclass(frozen=True)
-class StubFlows:
+class StubFlows(Struct, frozen=True):
     """Flows of odd periods, above zero where they are received.
 
     :param known: amounts, and k `coefficient` float64[k] times growths over `start` to `end`, int32[k].

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
@@ -168,8 +170,7 @@ class Swaption(Product):
         return PreparedLegs(nodes, NO_NODES, (leg,))
 
 
-@dataclass(frozen=True)
-class _SwaptionLegs:
+class _SwaptionLegs(Struct, frozen=True):
     """The underlying swaps, of notional one.
 
     :param fixed: lengths of the fixed periods; `known` and `projected` the floating leg without its spread.

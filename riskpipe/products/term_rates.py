@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
@@ -19,8 +18,7 @@ from riskpipe.products.overnight import NONE_MISSING, fixing_dates
 Periods = tuple[Days, Days]
 
 
-@dataclass(frozen=True)
-class TermFixings:
+class TermFixings(Struct, frozen=True):
     """What is known of term rates, k of them.
 
     :param day: int32[k], of the fixing.

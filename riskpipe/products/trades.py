@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
@@ -126,8 +126,7 @@ class Trades:
         return Trades(table, self._calendars)
 
 
-@dataclass(frozen=True)
-class Nested:
+class Nested(Struct, frozen=True, dict=True):
     """What n trades have any number of, in compressed rows: trade k has the rows `offsets[k]:offsets[k + 1]`.
 
     :param offsets: int64[n + 1]. :param rows: one for each element, with its columns.

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from riskpipe.errors import InputError, Reason
@@ -35,8 +36,7 @@ _REACH = 54_787  # days: 150 years, more than the longest bonds have and less th
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
-@dataclass(frozen=True)
-class SchemaFault:
+class SchemaFault(Struct, frozen=True):
     """A column that is missing, doubled or of a type that cannot be read; the whole file is unusable."""
 
     column: str

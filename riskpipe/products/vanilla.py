@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
@@ -26,8 +27,7 @@ BLACK_VOLATILITY = ("black_vol",)
 OPTION_TYPE = Column("option_type", "string", "right to buy or to sell the underlying", choices=("call", "put"))
 
 
-@dataclass(frozen=True)
-class OptionMarket:
+class OptionMarket(Struct, frozen=True):
     """What every option depends on.
 
     :param variance: one an option.

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
@@ -92,8 +93,7 @@ class VarianceSwap(UnderlyingOption):
         )
 
 
-@dataclass(frozen=True)
-class _Strip:
+class _Strip(Struct, frozen=True):
     """Options over the surface, leg by leg: first its centre, then the ends of the smile, both with no weight."""
 
     forward: TradeNodes

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct, field
 
 from riskpipe.arrays import FloatArray
 from riskpipe.measures.measure_names import PNL_SETS, WHOLE_RISK
@@ -25,8 +25,7 @@ _BOOKS_AT_A_TIME = 2_048
 _HISTORICAL = PNL_SETS["historical_var"]
 
 
-@dataclass
-class Node:
+class Node(Struct):
     """A book, a trade, or what is left of a book when the largest below it are shown.
 
     :param path: of the book; of others what identifies them in their parent.
@@ -58,8 +57,7 @@ class Node:
             yield from each.walk()
 
 
-@dataclass(frozen=True)
-class BookMap:
+class BookMap(Struct, frozen=True):
     """:param books: how many there are. :param shown: of them in the tree."""
 
     figure: str
@@ -68,8 +66,7 @@ class BookMap:
     shown: int
 
 
-@dataclass(frozen=True)
-class _Books:
+class _Books(Struct, frozen=True):
     """All books that have a P&L, by path. :param part: float64[k], of the root's figure."""
 
     place: Mapping[str, int]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+
+from msgspec import Struct
+from msgspec.structs import astuple, replace
 
 from riskpipe.config import Settings
 
@@ -19,8 +21,7 @@ FINISHING_SECONDS = 1e-4
 """Of the driver after the last block, for each block (docs/scale.md)."""
 
 
-@dataclass(frozen=True)
-class Parts:
+class Parts(Struct, frozen=True):
     """All seconds of all workers, from the begin of planning to the end of publishing, by what they went into.
 
     :param plan: planned by the driver alone. :param start: before the first block. :param late: workers that came
@@ -44,11 +45,11 @@ class Parts:
     finish: float = 0.0
 
     def __add__(self, other: Parts) -> Parts:
-        return Parts(*(getattr(self, each.name) + getattr(other, each.name) for each in fields(self)))
+        return Parts(*(mine + its for mine, its in zip(astuple(self), astuple(other), strict=True)))
 
     @property
     def total(self) -> float:
-        return float(sum(getattr(self, each.name) for each in fields(self)))
+        return float(sum(astuple(self)))
 
     @property
     def utilisation(self) -> float:
@@ -83,8 +84,7 @@ PART_NAMES = {
 }
 
 
-@dataclass(frozen=True)
-class Evidence:
+class Evidence(Struct, frozen=True):
     """What tells which key to turn.
 
     :param block_seconds: of a block, the mean. :param span: seconds from first to last block, of all sessions.
@@ -103,8 +103,7 @@ class Evidence:
     last_expected: float
 
 
-@dataclass(frozen=True)
-class Bottleneck:
+class Bottleneck(Struct, frozen=True):
     """:param kind: a key of KINDS. :param share: of all worker seconds. :param key: of the configuration."""
 
     kind: str

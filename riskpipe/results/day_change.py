@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct
 
 from riskpipe.errors import UsageError
 from riskpipe.results.find import Results, find_results
@@ -19,8 +19,7 @@ SHOWN = ("pv", "var_99", "es_97_5", "dv01")
 MOST_BOOKS = 60
 
 
-@dataclass(frozen=True)
-class BookChange:
+class BookChange(Struct, frozen=True):
     """:param before, now: by the measures of `DayChange`; None: there was no number."""
 
     book: str
@@ -33,8 +32,7 @@ class BookChange:
         return None if a is None and b is None else (b or 0.0) - (a or 0.0)
 
 
-@dataclass(frozen=True)
-class DayChange:
+class DayChange(Struct, frozen=True):
     """The root and the books right below it. :param more: how many of these are left out."""
 
     day: str

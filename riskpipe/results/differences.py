@@ -5,19 +5,20 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
 from fnmatch import fnmatchcase
 from functools import cache
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from msgspec import Struct, field
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
 from riskpipe.errors import UsageError
 from riskpipe.measures.catalogue import known_families
 from riskpipe.store.table_schemas import SCHEMAS, SORT_KEYS
+from riskpipe.structs import asdict
 
 Mask = NDArray[np.bool_]
 
@@ -28,8 +29,7 @@ def additive() -> frozenset[str]:
     return frozenset({"pv", *(m for family in known_families().values() if family.additive for m in family.measures)})
 
 
-@dataclass(frozen=True)
-class Tolerance:
+class Tolerance(Struct, frozen=True):
     """A change of a number is within it when it is at most `absolute`, or at most `relative` of the larger number.
 
     With both 0, the default, floats must have the same bits. Where rows have bounds of their own: `Bounds`.
@@ -55,8 +55,7 @@ def beyond(a: FloatArray, b: FloatArray, absolute: FloatArray | float, relative:
     return ~(same | (np.abs(b - a) <= allowed))
 
 
-@dataclass(frozen=True)
-class ToleranceRule:
+class ToleranceRule(Struct, frozen=True):
     """The tolerance of some measures and books, by globs.
 
     :param measure: of tables without measures: their figure's name, their scenario set, or their own name.
@@ -85,8 +84,7 @@ class ToleranceRule:
         return ToleranceRule(measure, book if at else "*", Tolerance(found.get("abs", 0.0), found.get("rel", 0.0)))
 
 
-@dataclass(frozen=True)
-class Bounds:
+class Bounds(Struct, frozen=True):
     """The tolerances of a comparison: of all rows, and of those that rules name, of which the last that fits counts."""
 
     default: Tolerance = Tolerance()
@@ -108,8 +106,7 @@ class Bounds:
         return self.default
 
 
-@dataclass(frozen=True)
-class Compared:
+class Compared(Struct, frozen=True):
     """How a table is compared.
 
     :param keys: columns that name a row.
@@ -198,8 +195,7 @@ _FACTS = (
 )
 
 
-@dataclass
-class Total:
+class Total(Struct):
     """Rows and sums of one group in both runs. Sums are of numbers in base currency; None where they do not add up."""
 
     rows_a: int = 0
@@ -209,8 +205,7 @@ class Total:
     b: float | None = None
 
 
-@dataclass
-class TableDiff:
+class TableDiff(Struct):
     """What differs in one table.
 
     :param moved: rows of trades that are in another book.

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow.compute as pc
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
@@ -32,8 +32,7 @@ MOST_TRADES = 5_000
 _GROUPS_AT_A_TIME = 64
 
 
-@dataclass(frozen=True)
-class FigureExplained:
+class FigureExplained(Struct, frozen=True):
     """:param row: as the table has it. :param scenarios: those that the figure is made of, with their losses' weights.
     :param around: losses beside the quantile, in order. :param trades: the largest parts of the figure, which add up to
         it over all of the book's trades. :param moves: factor groups moved alone under the scenario, the largest effect

@@ -4,13 +4,13 @@ from."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, timedelta
 from inspect import getdoc
 from typing import Any
 
 import numpy as np
 import pyarrow.compute as pc
+from msgspec import Struct
 
 from riskpipe.measures.families import Bumps
 from riskpipe.products.dependencies import dependencies
@@ -27,8 +27,7 @@ _FIXINGS_SHOWN = 12
 _COLUMNS_AT_A_TIME = 128
 
 
-@dataclass(frozen=True)
-class TradeExplained:
+class TradeExplained(Struct, frozen=True):
     """:param inputs: column -> value, as read. :param file, row: of the portfolio, the row from 0.
     :param numbers: rows of `valuations`, and `sensitivities` of the measure where it has those.
     :param flows: leg, pay date, currency, amount, kind, discount factor, value; they add up to pv where a product has

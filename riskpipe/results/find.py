@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct
 
 from riskpipe.analyses.catalogue import ANALYSES
 from riskpipe.errors import UsageError
@@ -35,8 +35,7 @@ STREAMED = tuple(SORT_KEYS)
 ROWS_AT_A_TIME = 131_072
 
 
-@dataclass(frozen=True)
-class Results:
+class Results(Struct, frozen=True):
     """Where the results of a run are.
 
     :param origin: "published", or "blocks".

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
@@ -27,8 +27,7 @@ CELLS = 240
 COLUMNS = ["block_id", "product", "trades", "status", "worker", "started_at", "ended_at", *SECONDS]
 
 
-@dataclass(frozen=True)
-class Bar:
+class Bar(Struct, frozen=True):
     """What a lane shows from `start` for `width`, as shares of the time line.
 
     :param product: index of the block's product; of most of the blocks, when it stands for several.
@@ -42,14 +41,12 @@ class Bar:
     title: str
 
 
-@dataclass(frozen=True)
-class Lane:
+class Lane(Struct, frozen=True):
     worker: str
     bars: tuple[Bar, ...]
 
 
-@dataclass(frozen=True)
-class Timeline:
+class Timeline(Struct, frozen=True):
     """One session that did blocks. :param lanes: none where all of them are too many.
 
     :param ticks: (share of the line, seconds).
@@ -59,8 +56,7 @@ class Timeline:
     ticks: tuple[tuple[float, float], ...]
 
 
-@dataclass(frozen=True)
-class Timelines:
+class Timelines(Struct, frozen=True):
     """:param products: by the number that bars have. :param sessions: the last ones, beside those of TimeSpent."""
 
     products: tuple[str, ...]

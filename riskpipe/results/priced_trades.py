@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from riskpipe.errors import UsageError
@@ -25,8 +26,7 @@ from riskpipe.valuation.run_block import read_trades, value_block
 ROWS_AT_A_TIME = 2_048
 
 
-@dataclass(frozen=True)
-class SomeTrades:
+class SomeTrades(Struct, frozen=True):
     """Trades of one product, and the block that they are: under all columns of the run, with all of its measures."""
 
     block: Block

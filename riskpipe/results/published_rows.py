@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct
+from msgspec.structs import replace
 
 from riskpipe.analyses.analysis import Analysis, Day
 from riskpipe.analyses.catalogue import ANALYSES
@@ -42,8 +43,7 @@ class _LooksBackError(UsageError):
     """An analysis reads days that may have been published anew since."""
 
 
-@dataclass(frozen=True)
-class PublishedDay:
+class PublishedDay(Struct, frozen=True):
     """A run that is published: its ledger, and the tables as meta/CURRENT.json has them."""
 
     run: FoldedRun

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 import pyarrow as pa
+from msgspec import Struct
 
 from riskpipe.errors import UsageError
 from riskpipe.store.filesystem import Store
@@ -20,8 +20,7 @@ from riskpipe.store.written_files import WrittenFile
 ROWS_AT_A_TIME = 65_536
 
 
-@dataclass(frozen=True)
-class PublishedTable:
+class PublishedTable(Struct, frozen=True):
     """Files of one table: of a day, in the order of its rows; or of all days, one after the other.
 
     :param as_of: None: all days.

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct
 
 from riskpipe.measures.pnl_sets import pnl_sets
 from riskpipe.measures.summed_columns import Summed
@@ -25,8 +25,7 @@ _OF_TRADES = {
 _OF_BOOKS = (("measure", "scenario_set", "scenario"), ("value_base", "trades", "failed_trades"))
 
 
-@dataclass(frozen=True)
-class Comparison:
+class Comparison(Struct, frozen=True):
     """One value. :param key: what it is of. :param published, recomputed: None where there is none."""
 
     table: str

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct
 
 from riskpipe.measures.measure_names import PNL_SETS, WHOLE_RISK
 from riskpipe.results.find import Results
@@ -21,8 +21,7 @@ WORST = 10
 MOST_DESKS = 10
 
 
-@dataclass(frozen=True)
-class Vector:
+class Vector(Struct, frozen=True):
     """The root's P&L under the history.
 
     :param scenarios: their names, in order. :param worst: positions, the largest loss first.
@@ -40,8 +39,7 @@ class Vector:
     desk_pnl: Sequence[Sequence[float]]
 
 
-@dataclass(frozen=True)
-class RiskSummary:
+class RiskSummary(Struct, frozen=True):
     """Rows as the tables have them; empty where the day has no such table.
 
     :param trades: components of each figure, the largest trades first.

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct
 
 from riskpipe.market.factors import days_of, pillar_days
 from riskpipe.results.find import Results
@@ -23,8 +23,7 @@ BY_NAME = ("curve_dv01", "dv01", "cs01", "vega", "bucketed_delta")
 SURFACES = "bucketed_vega"
 
 
-@dataclass(frozen=True)
-class Bars:
+class Bars(Struct, frozen=True):
     """One measure by curve, surface or underlying, the largest first. :param more: how many are left out."""
 
     measure: str
@@ -33,8 +32,7 @@ class Bars:
     more: int
 
 
-@dataclass(frozen=True)
-class Grid:
+class Grid(Struct, frozen=True):
     """A measure by two coordinates. :param cells: (column, row, value). :param more: rows that are left out."""
 
     measure: str
@@ -45,8 +43,7 @@ class Grid:
     more: int = 0
 
 
-@dataclass(frozen=True)
-class Ladders:
+class Ladders(Struct, frozen=True):
     """:param grids: curves by tenor, then surfaces by expiry and strike. :param more_surfaces: left out."""
 
     bars: Sequence[Bars]

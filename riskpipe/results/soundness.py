@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from riskpipe.errors import StorageError
 from riskpipe.store.checksums import content_sha256
 from riskpipe.store.filesystem import MissingFileError, Store
 from riskpipe.store.parquet import open_parquet
 from riskpipe.store.run_folder import RunFolder
+from riskpipe.structs import asdict
 
 CHANGED, MISSING = "its content is not what was written", "it is missing"
 
 
-@dataclass(frozen=True)
-class Damage:
+class Damage(Struct, frozen=True):
     """Something that is not as it was written.
 
     :param path: of the file, as a person opens it. :param row_group, row: from 0, where they are known.
@@ -33,8 +34,7 @@ class Damage:
         return {name: value for name, value in asdict(self).items() if value is not None}
 
 
-@dataclass
-class Findings:
+class Findings(Struct):
     """What is found of a run, all of it.
 
     :param files: paths of the files that were held against their checksums. :param compared: rows by table.

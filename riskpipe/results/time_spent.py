@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
@@ -27,6 +27,7 @@ from riskpipe.store.ledger import LedgerSession, read_sessions
 from riskpipe.store.parquet import open_parquet
 from riskpipe.store.result_tables import AttemptStatus
 from riskpipe.store.run_folder import RunFolder
+from riskpipe.structs import asdict
 
 PIECE_ROWS = 65_536
 STEPS = 240
@@ -48,8 +49,7 @@ TEXTS = ("product", "status", "reason", "worker", "host")
 _NOT_BEGUN = "CANCELLED"
 
 
-@dataclass(frozen=True)
-class ProductTime:
+class ProductTime(Struct, frozen=True):
     """Of a product's blocks that are done; seconds are sums over them.
 
     :param product: "" stands for all. :param trades: without those of parts of blocks, which are their blocks' too.
@@ -84,8 +84,7 @@ class ProductTime:
         return self.p99 / self.p50 if self.p50 else 0.0
 
 
-@dataclass(frozen=True)
-class HostTime:
+class HostTime(Struct, frozen=True):
     """:param pace: pricing seconds over those that the run's blocks of the same products took for the same projected
     seconds: 1.5 is half as slow again as the others."""
 
@@ -96,8 +95,7 @@ class HostTime:
     pace: float
 
 
-@dataclass(frozen=True)
-class WorkerTime:
+class WorkerTime(Struct, frozen=True):
     """:param peak_rss_bytes, projected_bytes: the greatest of its blocks."""
 
     worker: str
@@ -110,8 +108,7 @@ class WorkerTime:
     projected_bytes: int
 
 
-@dataclass(frozen=True)
-class BlockTime:
+class BlockTime(Struct, frozen=True):
     """A block that stands out. :param seconds: from start to end on its worker."""
 
     block_id: str
@@ -127,8 +124,7 @@ class BlockTime:
     worker: str
 
 
-@dataclass(frozen=True)
-class LostAttempts:
+class LostAttempts(Struct, frozen=True):
     """Attempts that came to nothing, by cause: a reason, or OUTRUN.
 
     :param repeated: that another one followed. :param final: that none did.
@@ -142,8 +138,7 @@ class LostAttempts:
     seconds: float
 
 
-@dataclass(frozen=True)
-class SessionTime:
+class SessionTime(Struct, frozen=True):
     """A session that did blocks.
 
     :param seconds: from its begin, or its first block where that worker's clock has it earlier, to its end or that of
@@ -174,8 +169,7 @@ class SessionTime:
     ended: bool
 
 
-@dataclass(frozen=True)
-class TimeSpent:
+class TimeSpent(Struct, frozen=True):
     """Where the time of a run went, all its sessions together unless said otherwise.
 
     :param workers: that did a block. :param by_worker: those of the largest peak memory.
@@ -273,8 +267,7 @@ def _grown(array: NDArray[Any], size: int, fill: float = 0.0) -> NDArray[Any]:
     return array if more <= 0 else np.concatenate([array, np.full((more, *array.shape[1:]), fill, array.dtype)])
 
 
-@dataclass(frozen=True)
-class _Done:
+class _Done(Struct, frozen=True):
     """The rows of a piece that are done: codes, and seconds by name."""
 
     table: pa.Table
@@ -500,8 +493,7 @@ def _block(done: _Done, row: int) -> BlockTime:
 # -- sessions
 
 
-@dataclass(frozen=True)
-class _SessionResult:
+class _SessionResult(Struct, frozen=True):
     """:param slots: workers at a time. :param held: worker seconds, as `TimeSpent.core_hours`.
     :param span: seconds from the first block's start to the last one's end; `finishing` those after it.
     :param last_product, last_seconds, last_projected: of the block that ended last.

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct
 
 from riskpipe.results.find import Results
 from riskpipe.store.result_tables import ResultStatus
 
 
-@dataclass(frozen=True)
-class ValuedTrades:
+class ValuedTrades(Struct, frozen=True):
     """:param products: rows of product, pv in the base currency, trades with (`ok`) and without (`failed`) a value.
     :param books: of the trades that were asked for."""
 

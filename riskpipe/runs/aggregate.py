@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
@@ -28,8 +28,7 @@ _NUMBERS_AT_A_TIME = 2_000_000
 _ORDER = {name: k for k, name in enumerate((WHOLE_RISK, *RISK_CLASSES, CROSS, *NESTED.values()))}
 
 
-@dataclass(frozen=True)
-class _Row:
+class _Row(Struct, frozen=True):
     """A row that nodes have: a column of a measure's values.
 
     :param name: of the row's measure. :param summed: what it is made of.

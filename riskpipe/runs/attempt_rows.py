@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+from msgspec.structs import asdict
 from numpy.typing import NDArray
 
 from riskpipe.errors import Reason
@@ -67,7 +68,7 @@ class AttemptRows:
         if self._second_starts.running or isinstance(record, BlockStartedAgain):  # of a million records, next to none
             outrun = self._second_starts.apply(record)
         if isinstance(record, BlockDone):
-            self._add(vars(record), AttemptStatus.OK)
+            self._add(asdict(record), AttemptStatus.OK)
             names = {"block_id": record.block_id, "parent_block_id": record.parent_block_id}
             for attempt, worker in outrun.items():
                 self._add({**names, "attempt": attempt, "worker": worker}, AttemptStatus.OUTRUN)

@@ -8,9 +8,9 @@ from __future__ import annotations
 import mmap
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
@@ -22,8 +22,7 @@ from riskpipe.runs.book_tree import closed_nodes, level_of
 from riskpipe.valuation.book_sums import BookSums, Sums
 
 
-@dataclass(frozen=True)
-class Totals:
+class Totals(Struct, frozen=True):
     """Totals of some nodes.
 
     :param present: int64[k], which of the nodes that were asked for have it.

@@ -7,9 +7,10 @@ that are open are few: a book's path begins with the path of each.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from riskpipe.measures.summed_columns import Summed
@@ -18,8 +19,7 @@ from riskpipe.valuation.book_sums import BookSums, SumKey, Sums
 ROOT = ""
 
 
-@dataclass(frozen=True)
-class Nodes:
+class Nodes(Struct, frozen=True):
     """Some nodes of the tree, and the sums of each measure over all scenarios of a set.
 
     :param sums: a row a node, of what the books below it have.

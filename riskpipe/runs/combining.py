@@ -5,8 +5,9 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from functools import partial
+
+from msgspec import Struct
 
 from riskpipe.execute.drive import DriveState
 from riskpipe.execute.executor import Executor
@@ -128,8 +129,7 @@ def _day_files(session: Session, executor: Executor) -> dict[str, list[PartPaylo
     return payloads
 
 
-@dataclass(frozen=True)
-class _Beside:
+class _Beside(Struct, frozen=True):
     """Files beside the day's. :param first: a function and its payloads.
     :param fewer: likewise, of what joins their files, until there is nothing."""
 

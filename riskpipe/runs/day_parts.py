@@ -10,9 +10,11 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from riskpipe.plan.block import digest_id
 from riskpipe.store.filesystem import Store
@@ -30,8 +32,7 @@ STANDS_FROM = 1 << 20
 _SAMPLES_A_PART = 16
 
 
-@dataclass(frozen=True)
-class Part:
+class Part(Struct, frozen=True):
     """A file of a day: rows of several files in order, or one that is linked as it is."""
 
     sources: tuple[Source, ...]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from msgspec import Struct
 
 from riskpipe.config import Settings
 from riskpipe.errors import Reason, StorageError
@@ -24,8 +25,7 @@ _LOOKED_AT = 5
 """Runs in whose summaries finishing is looked for."""
 
 
-@dataclass
-class Deadline:
+class Deadline(Struct):
     """Of a session. Times are seconds since 1970, UTC.
 
     :param finishing: seconds from the last block to the published day, as the last complete run took.

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 import pyarrow as pa
 import yaml
+from msgspec import Struct
 
 from riskpipe.config.models import Settings
 from riskpipe.errors import StorageError, UsageError
@@ -32,8 +32,7 @@ from riskpipe.valuation.spec import ValuationSpec, read_spec
 LATEST = "latest"
 
 
-@dataclass(frozen=True)
-class EarlierRun:
+class EarlierRun(Struct, frozen=True):
     """A run that has ended.
 
     :param settings: as resolved then. :param contents: rows of `trade_contents.CONTENTS`.

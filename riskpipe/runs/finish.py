@@ -6,7 +6,8 @@ import hashlib
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from riskpipe.errors import GateError, Level, StorageError
 from riskpipe.plan.accounting import RunLifecycle, RunStatus

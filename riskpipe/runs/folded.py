@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from riskpipe.plan.neighbours import Group
 from riskpipe.plan.state import RunState
@@ -15,8 +16,7 @@ from riskpipe.store.run_folder import RunFolder
 from riskpipe.store.written_files import WrittenFile
 
 
-@dataclass(frozen=True)
-class FoldedRun:
+class FoldedRun(Struct, frozen=True):
     """What has become of a run's blocks, and which files were made of theirs.
 
     :param combined: files made of blocks' outputs: sums, whole vectors, corrections, merged tables.

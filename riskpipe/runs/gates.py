@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct
 
 from riskpipe.analyses.limit_checks import LimitChecks
 from riskpipe.analyses.limit_terms import AGGREGATED_TAILS, FIGURES_OF_THE_TAIL
@@ -25,6 +25,7 @@ from riskpipe.store.process import who
 from riskpipe.store.published import read_current
 from riskpipe.store.result_tables import ResultStatus
 from riskpipe.store.written_files import WrittenFile
+from riskpipe.structs import asdict
 
 SHOWN = 5
 _ROWS_AT_A_TIME = 131_072
@@ -35,8 +36,7 @@ Key = tuple[str, str, str]
 """Measure or figure, book, scenario set."""
 
 
-@dataclass(frozen=True)
-class Override:
+class Override(Struct, frozen=True):
     """Who lets a day be published in spite of its gates, why and when: kept in meta/CURRENT.json."""
 
     reason: str
@@ -48,8 +48,7 @@ class Override:
         return Override(reason, who(), datetime.now(UTC).isoformat(timespec="seconds"))
 
 
-@dataclass(frozen=True)
-class _Before:
+class _Before(Struct, frozen=True):
     """The day that was published before this one."""
 
     as_of: str

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
 
 import pyarrow.compute as pc
 
@@ -13,6 +12,7 @@ from riskpipe.runs.recorded_files import RecordedFiles, planned_files
 from riskpipe.store.parquet import read_parquet
 from riskpipe.store.run_folder import RunFolder
 from riskpipe.store.written_files import WrittenFile
+from riskpipe.structs import asdict
 
 SHOWN = 5
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from riskpipe.clusters.kind import ClusterRequest
 from riskpipe.config.models import Settings
@@ -35,8 +37,7 @@ from riskpipe.store.shared_lease import Hold, lease_of
 CLUSTERS_PER_SESSION = 3
 
 
-@dataclass(frozen=True)
-class Opened:
+class Opened(Struct, frozen=True):
     """A run that is ready for a session.
 
     :param prepare: done to the session before it values anything.

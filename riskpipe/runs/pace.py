@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from riskpipe.plan.block import Block
 
 
-@dataclass
-class Pace:
+class Pace(Struct):
     """What done blocks took against what was projected for them.
 
     :ivar since: when valuing began, by the monotonic clock; None: not yet.

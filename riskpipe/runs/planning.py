@@ -5,12 +5,13 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct
+from msgspec.structs import replace
 
 from riskpipe import __version__
 from riskpipe.config.models import Settings
@@ -41,14 +42,14 @@ from riskpipe.store.location import open_store
 from riskpipe.store.parquet import read_parquet
 from riskpipe.store.run_folder import RunFolder
 from riskpipe.store.run_ids import list_runs
+from riskpipe.structs import asdict
 
 RUNS_TO_LEARN_FROM = 5
 ROWS_TO_BALANCE = 1_000_000
 BLOCKS_TO_ORDER = 20_000
 
 
-@dataclass(frozen=True)
-class Planned:
+class Planned(Struct, frozen=True):
     """A plan file on this machine, and what it was made from.
 
     :param contents: what every trade is: rows of `trade_contents.CONTENTS`, a table after the other.

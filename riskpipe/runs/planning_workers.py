@@ -5,7 +5,9 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from riskpipe.clusters.local import Local
 from riskpipe.clusters.process_map import process_map
@@ -23,8 +25,7 @@ ROWS_A_PROCESS = 1_000_000
 PROCESS_BYTES = 2**30
 
 
-@dataclass(frozen=True)
-class PlanningWorkers:
+class PlanningWorkers(Struct, frozen=True):
     """Where a portfolio is surveyed.
 
     :param rows: of all trade files. :param run: that is planned, whose cluster may do it; None: there is no run yet.

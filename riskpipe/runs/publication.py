@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from riskpipe.analyses.catalogue import ANALYSES, analyses
 from riskpipe.errors import StorageError, described
@@ -40,8 +42,7 @@ from riskpipe.valuation.context import open_context
 from riskpipe.valuation.factor_columns import factors_table
 
 
-@dataclass(frozen=True)
-class Publication:
+class Publication(Struct, frozen=True):
     """What the command line asks for.
 
     :param rule: complete: when every block is done (single quarantined trades aside); always; never. None: as the
@@ -56,8 +57,7 @@ class Publication:
 FOR_A_RUN = Publication()
 
 
-@dataclass(frozen=True)
-class Decision:
+class Decision(Struct, frozen=True):
     """:param why: what keeps the run from being published, for people. :param refused: it was asked for.
     :param gated: what it says keeps it from being published."""
 

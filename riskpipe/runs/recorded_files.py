@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from riskpipe.store.ledger import session_records
 from riskpipe.store.parquet import ChangedFileError
@@ -16,8 +17,7 @@ from riskpipe.store.run_folder import RunFolder
 from riskpipe.valuation.spec import read_spec
 
 
-@dataclass(frozen=True)
-class RecordedFiles:
+class RecordedFiles(Struct, frozen=True):
     """:param sha256: path -> of its content, as far as it is known: versions before recorded less."""
 
     folder: RunFolder

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct, field
 from numpy.typing import NDArray
 
 from riskpipe.inputs.opened import OpenedInputs
@@ -29,6 +29,7 @@ from riskpipe.store.run_folder import RunFolder
 from riskpipe.store.sealed import sealed
 from riskpipe.store.table_schemas import SCHEMAS
 from riskpipe.store.trade_rows import ProductRows
+from riskpipe.structs import asdict
 from riskpipe.valuation.reuse_terms import REUSED_BLOCKS, REUSED_FILES, ReuseTerms, read_reuse
 from riskpipe.valuation.spec import ValuationSpec
 
@@ -42,8 +43,7 @@ BLOCK_COLUMNS = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class ReusePlan:
+class ReusePlan(Struct, frozen=True):
     """:param taken: trades that are taken over; `priced`: the others that are to be valued."""
 
     earlier: EarlierRun
@@ -108,8 +108,7 @@ def _first(earlier: EarlierRun, set_name: str) -> int:
     return int(earlier.market.scenarios.columns_of(set_name).start)
 
 
-@dataclass
-class Matching:
+class Matching(Struct, dict=True):
     """The trades of a survey beside those of an earlier run.
 
     :param dependants: that were told by the survey.
@@ -343,8 +342,8 @@ class Matching:
             numbers = {"ok": record.ok, "not_applicable": record.not_applicable}
             common = {"block_id": block_id, "scenario_start": wanted[block_id], **numbers}
             for table, file in record.outputs.items():
-                rows.append({**common, "table": table, **vars(file)})
-            rows += ({**common, "table": "scenario_pnl", **vars(piece)} for piece in record.vectors)
+                rows.append({**common, "table": table, **asdict(file)})
+            rows += ({**common, "table": "scenario_pnl", **asdict(piece)} for piece in record.vectors)
         return pa.Table.from_pylist(rows, REUSED_FILES)
 
     # -- what is told
@@ -417,8 +416,7 @@ def _gone(earlier: EarlierRun, rows: NDArray[np.int64]) -> Iterator[Difference]:
     yield Difference("trade", "", "gone", len(rows))
 
 
-@dataclass(frozen=True)
-class _Blocks:
+class _Blocks(Struct, frozen=True):
     """Blocks of one range of scenarios. :param index: in the plan. :param low, high: rows, half open, ascending."""
 
     index: NDArray[np.int64]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
 
 import numpy as np
 import yaml
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from riskpipe import __version__
@@ -22,6 +22,7 @@ from riskpipe.measures.pnl_sets import pnl_sets
 from riskpipe.plan.dependants import Dependants, Fact, Gone
 from riskpipe.runs.earlier_run import EarlierRun
 from riskpipe.runs.engine import engine_differences
+from riskpipe.structs import asdict
 from riskpipe.valuation.changed_conventions import changed_conventions
 from riskpipe.valuation.changed_groups import MarketChanges, PricedMarket, market_changes
 
@@ -37,8 +38,7 @@ _COMPARED_OTHERWISE = frozenset(
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Difference:
+class Difference(Struct, frozen=True):
     """A row of the table `reuse`, but for the run's columns.
 
     :param what: factor, trade, measure or convention. :param trades: that depend on it, or are it.
@@ -50,8 +50,7 @@ class Difference:
     trades: int
 
 
-@dataclass(frozen=True)
-class RunChanges:
+class RunChanges(Struct, frozen=True):
     """:param everything: what nothing can be taken over for: name -> why.
 
     :param market: what is another, by groups; `products`: those that are priced by another version, and why.

@@ -15,12 +15,14 @@ import signal
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import asdict, dataclass, field, replace
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from types import TracebackType
 from typing import Any, Self
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from riskpipe.clusters.kind import ClusterRequest
 from riskpipe.errors import ClusterError, LeaseError
@@ -48,6 +50,7 @@ from riskpipe.runs.shard_messages import (
 from riskpipe.runs.worker_functions import executor_on
 from riskpipe.store.ledger import read_lines, read_session
 from riskpipe.store.records import BlockSplit, Record
+from riskpipe.structs import asdict
 
 RESTARTS = 2
 LISTEN_SECONDS = 0.2
@@ -57,8 +60,7 @@ CLOSE_SECONDS = 90.0
 EXIT_SECONDS = 10.0
 
 
-@dataclass(eq=False)
-class _Driver:
+class _Driver(Struct, eq=False):
     """The driver of a shard, as the first driver knows it.
 
     :ivar session, written: the name that it writes under, and how many segments of it are known here.

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from riskpipe.clusters.kind import ClusterRequest
 from riskpipe.config import Settings
 
 
-@dataclass(frozen=True)
-class ShardOrder:
+class ShardOrder(Struct, frozen=True):
     """What a shard's driver is started with.
 
     :param request: of its own cluster. :param merged_tables: see `Session`.
@@ -30,8 +29,7 @@ class ShardOrder:
 # -- from the first driver
 
 
-@dataclass(frozen=True)
-class Deal:
+class Deal(Struct, frozen=True):
     """Blocks to do.
 
     :param indices: their positions in the plan, ascending.
@@ -43,42 +41,36 @@ class Deal:
     parts: tuple[tuple[str, Mapping[str, Any]], ...] = ()
 
 
-@dataclass(frozen=True)
-class WantedBack:
+class WantedBack(Struct, frozen=True):
     """Others have nothing to do: so many blocks that no worker has begun are wanted back."""
 
     most: int
 
 
-@dataclass(frozen=True)
-class NoMore:
+class NoMore(Struct, frozen=True):
     """Nothing will be dealt any more: end when all is done."""
 
 
-@dataclass(frozen=True)
-class Stop:
+class Stop(Struct, frozen=True):
     """Drain; a second one: end at once."""
 
     signal_number: int
 
 
-@dataclass(frozen=True)
-class Close:
+class Close(Struct, frozen=True):
     """The cluster is not needed any more."""
 
 
 # -- from the driver of a shard
 
 
-@dataclass(frozen=True)
-class Began:
+class Began(Struct, frozen=True):
     """It writes under this name into the ledger from here on."""
 
     session: str
 
 
-@dataclass(frozen=True)
-class Report:
+class Report(Struct, frozen=True):
     """How it stands.
 
     :param deals, wishes: `Deal`s and `WantedBack`s that it has seen to.
@@ -97,15 +89,13 @@ class Report:
     wants: bool = False
 
 
-@dataclass(frozen=True)
-class GivenBack:
+class GivenBack(Struct, frozen=True):
     """Blocks that it has no more."""
 
     indices: NDArray[np.int32]
 
 
-@dataclass(frozen=True)
-class Written:
+class Written(Struct, frozen=True):
     """Records that are in the ledger now. :param lines: one each."""
 
     session: str
@@ -113,8 +103,7 @@ class Written:
     lines: bytes
 
 
-@dataclass(frozen=True)
-class Said:
+class Said(Struct, frozen=True):
     """For the observer. :param note: it is also one of the run's messages at its end."""
 
     level: str
@@ -122,8 +111,7 @@ class Said:
     note: bool = False
 
 
-@dataclass(frozen=True)
-class Over:
+class Over(Struct, frozen=True):
     """It has done what it could, and it is all in the ledger.
 
     :param failed_fast: a block failed, and that was to end the run.

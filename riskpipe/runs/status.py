@@ -6,8 +6,9 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from riskpipe.errors import StorageError
 from riskpipe.plan.accounting import Counts, RunLifecycle, RunStatus

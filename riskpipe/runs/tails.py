@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 import numpy as np
 import pyarrow as pa
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from riskpipe.measures.summed_columns import Summed
@@ -39,8 +39,7 @@ _TASK_SECONDS = 0.5
 _GROUPS_AT_A_TIME = 1_000
 
 
-@dataclass(frozen=True)
-class Tails:
+class Tails(Struct, frozen=True):
     """Figures of books. :param scenarios: how many these are made of in all."""
 
     file: RecordedFile

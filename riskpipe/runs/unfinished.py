@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from riskpipe.plan.accounting import RunLifecycle, RunStatus
 from riskpipe.plan.state import RunState
@@ -50,8 +51,7 @@ def unfinished(folder: RunFolder, as_of: str, records: Iterable[Record], running
     )
 
 
-@dataclass
-class _Progress:
+class _Progress(Struct):
     """A run's ledger, and how the last session gets on: times of day, by the driver's clock.
 
     :param projected: seconds that were projected for the blocks that it has done. :param valuing: when it queued the

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
+from msgspec.structs import replace
 
 from riskpipe.sample.market_table import Point
 from riskpipe.sample.universe import ISSUER_BY_NAME

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
@@ -41,8 +41,7 @@ MAX_LOADINGS = 4
 BUSINESS_YEAR = math.sqrt(252.0)
 
 
-@dataclass(frozen=True)
-class Driver:
+class Driver(Struct, frozen=True):
     """A unit-variance daily shock, summed up over time with some pull back to its mean.
 
     :param common: weights on the global drivers; what is missing to unit variance is the driver's own.
@@ -54,8 +53,7 @@ class Driver:
     reversion: float = 0.0
 
 
-@dataclass(frozen=True)
-class FactorModel:
+class FactorModel(Struct, frozen=True):
     """:param index: int32[n_points, MAX_LOADINGS] into `drivers`; unused loadings have weight 0.
     :param weight: float64[n_points, MAX_LOADINGS], move of the point or its logarithm, by driver.
     :param noise: float64[n_points], standard deviation of the quote's own error.

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+from msgspec import Struct
 
 from riskpipe.arrays import FloatArray
 from riskpipe.market.factors import pillar_days
 from riskpipe.market.point_table import MARKET_SCHEMA
 
 
-@dataclass(frozen=True)
-class SpreadLeg:
+class SpreadLeg(Struct, frozen=True):
     """One volatility of a spread of some, with its weight."""
 
     weight: float
@@ -22,8 +21,7 @@ class SpreadLeg:
     moneyness: float
 
 
-@dataclass(frozen=True)
-class Point:
+class Point(Struct, frozen=True):
     """One row of market.parquet.
 
     :param years: time to the pillar, ACT/365F; 0 where there is none.

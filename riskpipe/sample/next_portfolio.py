@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from riskpipe.sample.portfolio_files import added_trades, portfolio_writer
@@ -25,8 +25,7 @@ _SIZES = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Changes:
+class Changes(Struct, frozen=True):
     """How many trades became what."""
 
     new: int = 0
@@ -35,7 +34,7 @@ class Changes:
     matured: int = 0
 
     def __add__(self, other: Changes) -> Changes:
-        return Changes(*(getattr(self, field.name) + getattr(other, field.name) for field in fields(Changes)))
+        return Changes(*(getattr(self, name) + getattr(other, name) for name in Changes.__struct_fields__))
 
 
 def write_changed_product(

@@ -7,12 +7,12 @@ sorted or held. A row group draws from its own random stream: it depends on the 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
@@ -31,8 +31,7 @@ GROUPS_A_FILE = 32
 COUNTERPARTIES = 300
 
 
-@dataclass(frozen=True)
-class ProductSummary:
+class ProductSummary(Struct, frozen=True):
     trades: int
     files: int
     books: int
@@ -141,8 +140,7 @@ def _row_group(
     return _trades(product, desks, ends, rows, rng, Dealt(quotes, as_of))
 
 
-@dataclass(frozen=True)
-class Dealt:
+class Dealt(Struct, frozen=True):
     """The day on which trades are made. :param before: how many of the product were there already."""
 
     quotes: Quotes

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from riskpipe.sample.market_table import Point
 from riskpipe.sample.trade_terms import Columns, Draw
@@ -13,8 +14,7 @@ Instruments = tuple[tuple[str, float], ...]
 """What a desk trades (index, pair, underlying, issuer or curve) and how often, relative."""
 
 
-@dataclass(frozen=True)
-class Desk:
+class Desk(Struct, frozen=True):
     """One book of a product.
 
     :param share: of the product's trades, relative to its other books.
@@ -31,8 +31,7 @@ def _none(as_of: int) -> list[Point]:
     return []
 
 
-@dataclass(frozen=True)
-class Recipe:
+class Recipe(Struct, frozen=True):
     """How the trades of a product are made, and what they need that every sample has not.
 
     :param prefix: of the trade ids.

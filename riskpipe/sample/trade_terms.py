@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
@@ -19,8 +19,7 @@ Values = Labels | FloatArray | Days | NDArray[np.bool_]
 """Strings as labels, numbers as float64 (NaN: null), dates as int32 days (`NO_DATE`: null), and booleans."""
 
 
-@dataclass(frozen=True)
-class Lists:
+class Lists(Struct, frozen=True):
     """A list for each of n trades; trade k has the elements `offsets[k]:offsets[k + 1]`.
 
     :param offsets: int64[n + 1]. :param elements: values, or of structs the columns of their fields.
@@ -33,8 +32,7 @@ class Lists:
 Columns = dict[str, Values | Lists]
 
 
-@dataclass(frozen=True)
-class Draw:
+class Draw(Struct, frozen=True):
     """Trades to be made: the desk has drawn what they trade and which way; the rest is up to the product.
 
     :param rng: this run's own stream.

@@ -6,13 +6,12 @@ Rates are continuously compounded decimals, vols decimals a year.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from riskpipe.market.conventions import IndexConvention
 
 
-@dataclass(frozen=True)
-class Currency:
+class Currency(Struct, frozen=True):
     """:param zero: Nelson-Siegel level, slope, curvature and decay in years of the discount curve.
     :param spot: the rate against USD as the market quotes it; `usd_first`: as units per dollar.
     :param policy: how far above today's rate (+: easing cycle) the policy rate was about a year ago.
@@ -51,8 +50,7 @@ CURRENCIES = (
 BY_CODE = {currency.code: currency for currency in CURRENCIES}
 
 
-@dataclass(frozen=True)
-class SwapIndex:
+class SwapIndex(Struct, frozen=True):
     """A floating index and the market's standard swap on it.
 
     :param basis: spread of the projection curve over the discount curve, decaying with 10 years; None: the
@@ -103,8 +101,7 @@ INDEX_BY_NAME = {index.name: index for index in INDICES}
 CURVE_TENORS = ("1M", "3M", "6M", "1Y", "2Y", "3Y", "5Y", "7Y", "10Y", "15Y", "20Y", "30Y")
 
 
-@dataclass(frozen=True)
-class Smile:
+class Smile(Struct, frozen=True):
     """At-the-money vol, short and long (the variance rate relaxes in half a year); SSVI skew and width."""
 
     short: float
@@ -131,8 +128,7 @@ FX_EXPIRIES = ("1W", "1M", "2M", "3M", "6M", "1Y", "2Y", "5Y")
 FX_MONEYNESS = (0.90, 0.95, 1.00, 1.05, 1.10)
 
 
-@dataclass(frozen=True)
-class Payer:
+class Payer(Struct, frozen=True):
     """A stock whose dividends are told one by one.
 
     :param months: after today's, of the first ex date. :param a_year: how many there are.
@@ -152,8 +148,7 @@ PAYERS = {
 """Stocks with discrete dividends; those of all others are a yield."""
 
 
-@dataclass(frozen=True)
-class Equity:
+class Equity(Struct, frozen=True):
     """:param market: correlation of its daily moves with the world's equity market."""
 
     name: str
@@ -212,8 +207,7 @@ STOCK_EXPIRIES = ("1M", "3M", "1Y", "3Y")
 STOCK_MONEYNESS = (0.80, 0.90, 1.00, 1.10, 1.20)
 
 
-@dataclass(frozen=True)
-class Issuer:
+class Issuer(Struct, frozen=True):
     """:param spread: five-year credit spread, decimal.
     :param grade: ig or hy.
     """
@@ -250,8 +244,7 @@ ISSUER_BY_NAME = {issuer.name: issuer for issuer in (*ISSUERS, *CREDIT_INDICES)}
 CREDIT_TENORS = ("6M", "1Y", "3Y", "5Y", "7Y", "10Y")
 
 
-@dataclass(frozen=True)
-class Commodity:
+class Commodity(Struct, frozen=True):
     """:param carry: growth of the forward curve a year, near and far.
     :param season: amplitude of a winter peak in the curve.
     :param lot: units a contract.

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from msgspec import Struct
 
 from riskpipe.errors import UsageError
 from riskpipe.market.dates import FOOTER_KEY
@@ -35,8 +35,7 @@ NEXT_DAY = "next_day"
 EARLIEST, LATEST = date(2000, 1, 1), date(2060, 12, 31)
 
 
-@dataclass(frozen=True)
-class SampleSummary:
+class SampleSummary(Struct, frozen=True):
     """What was written.
 
     :param products: by product, in the order of the portfolio.
@@ -55,8 +54,7 @@ class SampleSummary:
     bytes: int
 
 
-@dataclass(frozen=True)
-class NextDay:
+class NextDay(Struct, frozen=True):
     """What was written of the next business day: its date, its configuration, and what became of the book's trades."""
 
     as_of: date

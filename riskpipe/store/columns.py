@@ -8,13 +8,13 @@ from __future__ import annotations
 import datetime
 import uuid
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Literal
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct
 from numpy.typing import NDArray
 
 ColumnKind = Literal["string", "number", "date", "boolean"]
@@ -50,8 +50,7 @@ _UNITS_A_DAY = {"s": 86_400, "ms": 86_400_000, "us": 86_400_000_000, "ns": 86_40
 _TRUTH = {"true": True, "false": False}
 
 
-@dataclass(frozen=True)
-class Unread:
+class Unread(Struct, frozen=True):
     """Why some values of a column could not be read; they are null in its place.
 
     :param rows: bool[n]. :param what: to follow the column's name: "is not UTF-8 text".

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from functools import cached_property
 
 import pyarrow as pa
+from msgspec import Struct
 
 from riskpipe.errors import StorageError
 from riskpipe.store.checksums import content_sha256
@@ -20,8 +20,7 @@ from riskpipe.store.parquet import open_parquet, read_parquet
 BATCH_ROWS = 32_768
 
 
-@dataclass(frozen=True)
-class DataSet:
+class DataSet(Struct, frozen=True, dict=True):
     """The files of an input.
 
     :param parts: paths relative to `store`, sorted. :param faults: of what else lies in the directory.

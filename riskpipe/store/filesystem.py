@@ -10,8 +10,9 @@ import uuid
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass
 from typing import IO, Any, Protocol, TypeVar
+
+from msgspec import Struct
 
 from riskpipe.errors import StorageError
 from riskpipe.store.masking import masked
@@ -46,8 +47,7 @@ class MissingFileError(StorageError):
     """There is no such file."""
 
 
-@dataclass(frozen=True, order=True)
-class FileEntry:
+class FileEntry(Struct, frozen=True, order=True):
     """A file found by a listing; `path` is relative to the store's root."""
 
     path: str

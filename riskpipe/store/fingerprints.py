@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import pyarrow.parquet as pq
+from msgspec import Struct
 
 _CHUNK = 8 << 20
 _TAIL_BYTES = 8  # the footer's length and Parquet's four magic bytes
 
 
-@dataclass(frozen=True)
-class Span:
+class Span(Struct, frozen=True):
     """Bytes [start, stop) of a file and their SHA-256."""
 
     start: int

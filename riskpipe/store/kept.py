@@ -15,9 +15,10 @@ import stat
 import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 #: A directory to keep results in, or `off`.
 VARIABLE = "RISKPIPE_MARKET_CACHE"
@@ -30,8 +31,7 @@ _NAME = re.compile(r"[a-z]+-[0-9a-f]{64}")
 _PIECE = 1 << 20
 
 
-@dataclass(frozen=True)
-class Kept:
+class Kept(Struct, frozen=True):
     """An entry that was found whole. Another process may delete it: only files that have been opened stay readable."""
 
     directory: Path

@@ -29,14 +29,17 @@ import time
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from types import TracebackType
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from riskpipe.errors import LeaseError, StorageError
 from riskpipe.store.filesystem import MissingFileError, Store
 from riskpipe.store.layout import LEASES
 from riskpipe.store.process import ProcessIdentity
+from riskpipe.structs import asdict
 
 TIME_TO_LIVE = 60.0
 _RENEWALS = 4
@@ -53,8 +56,7 @@ def elapsed_clock() -> float:
     return time.monotonic()
 
 
-@dataclass(frozen=True)
-class Claim:
+class Claim(Struct, frozen=True):
     """The content of a lease file.
 
     :param run_id: empty until it is known which run it will be. :param renewals: no two contents are the same.
@@ -297,8 +299,7 @@ class Lease:
             self._delete(suffix)
 
 
-@dataclass
-class _Sight:
+class _Sight(Struct):
     """A content of a file, since when it is known, and whether there was another before."""
 
     content: bytes

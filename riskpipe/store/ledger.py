@@ -21,9 +21,10 @@ import json
 import re
 import secrets
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
+
+from msgspec import Struct
 
 from riskpipe.errors import StorageError
 from riskpipe.fault_points import FaultPoint, fault_point
@@ -162,8 +163,7 @@ def read_ledger(folder: RunFolder) -> Iterator[Record]:
     yield from _sound(folder, _decode_all)
 
 
-@dataclass
-class LedgerSession:
+class LedgerSession(Struct):
     """A session by the ledger. :param ended: None: it is at work, or was killed. :param done: blocks that it did."""
 
     started: SessionStarted
@@ -256,8 +256,7 @@ def _examined(folder: RunFolder, take: Callable[[list[bytes]], list[T]]) -> Iter
         yield records
 
 
-@dataclass(frozen=True, order=True)
-class _Segment:
+class _Segment(Struct, frozen=True, order=True):
     """A segment by its name; in order. :param number: of the session, 0 of one of the first version."""
 
     number: int

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct
 from numpy.typing import NDArray
 
 
-@dataclass(frozen=True)
-class FlatList:
+class FlatList(Struct, frozen=True):
     """The elements of n lists, one after another.
 
     :param offsets: int64[n + 1]: list k has the elements `offsets[k]:offsets[k + 1]`.

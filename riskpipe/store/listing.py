@@ -9,10 +9,10 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from urllib.parse import unquote
 
 import pyarrow as pa
+from msgspec import Struct
 
 from riskpipe.errors import Level, StorageError
 from riskpipe.store.columns import FROM_PATH
@@ -24,8 +24,7 @@ _COMPRESSED = (".gz", ".gzip", ".zst", ".bz2", ".snappy", ".lz4", ".xz", ".zip")
 _NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 
 
-@dataclass(frozen=True)
-class FileFault:
+class FileFault(Struct, frozen=True):
     """Something wrong with files themselves, not with the rows in them.
 
     :param level: an error where data may be lost by it. :param path: relative to the store.
@@ -39,8 +38,7 @@ class FileFault:
     message: str
 
 
-@dataclass(frozen=True)
-class Listing:
+class Listing(Struct, frozen=True):
     """Both sorted by path."""
 
     files: tuple[FileEntry, ...]

@@ -7,11 +7,11 @@ import itertools
 import os
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from typing import IO, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from msgspec import Struct
 
 from riskpipe.errors import Reason, StorageError
 from riskpipe.fault_points import FaultPoint, fault_point
@@ -35,8 +35,7 @@ class ChangedFileError(StorageError):
     reason = Reason.INPUT_CHANGED
 
 
-@dataclass(frozen=True)
-class Remnant:
+class Remnant(Struct, frozen=True):
     """The part of an older local file that a new one keeps at the same place, before its own rows.
 
     Some readers open a file twice, once for the footer and once for the rows. When the file is replaced in between,

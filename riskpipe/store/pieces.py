@@ -11,6 +11,7 @@ from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
+from msgspec.structs import asdict
 from numpy.typing import NDArray
 
 from riskpipe.store.filesystem import Store
@@ -49,7 +50,7 @@ def write_piece(store: Store, path: str, table: str, rows: pa.Table, provenance:
     """
     with table_sink(store, path, table, provenance, durable=False) as sink:
         sink.write(rows, row_group_rows(rows, _ROW_GROUP_BYTES))
-    return Piece(**vars(sink.written), first=_key(rows, 0), last=_key(rows, rows.num_rows - 1))
+    return Piece(**asdict(sink.written), first=_key(rows, 0), last=_key(rows, rows.num_rows - 1))
 
 
 def slices(rows: pa.Table, cuts: Sequence[int]) -> Iterator[pa.Table]:

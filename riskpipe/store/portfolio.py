@@ -5,11 +5,12 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from msgspec import Struct
+from msgspec.structs import replace
 
 from riskpipe.errors import InputError, Level, Reason, StorageError
 from riskpipe.store.filesystem import FileEntry, Store
@@ -26,8 +27,7 @@ class InputChangedError(InputError):
     reason = Reason.INPUT_CHANGED
 
 
-@dataclass(frozen=True)
-class TradeFile:
+class TradeFile(Struct, frozen=True):
     """One Parquet file of trades of one product.
 
     :param path: relative to the portfolio.
@@ -55,8 +55,7 @@ class TradeFile:
         return offsets[bisect_right(offsets, start) - 1], offsets[bisect_left(offsets, stop)]
 
 
-@dataclass(frozen=True)
-class Discovery:
+class Discovery(Struct, frozen=True):
     """What there is in a portfolio, files sorted by path. Unknown products are the caller's matter.
 
     :param schemas: path -> of the file's own columns.

@@ -5,12 +5,12 @@ from __future__ import annotations
 import getpass
 import os
 import socket
-from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
 
-@dataclass(frozen=True)
-class ProcessIdentity:
+
+class ProcessIdentity(Struct, frozen=True):
     """A process, told apart from any other in time and place.
 
     :param boot_id: of the machine's running kernel; empty where there is none to read.

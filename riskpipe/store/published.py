@@ -23,6 +23,8 @@ from contextlib import suppress
 from datetime import UTC, date, datetime
 from typing import Any
 
+from msgspec.structs import asdict
+
 from riskpipe.errors import StorageError
 from riskpipe.fault_points import FaultPoint, fault_point
 from riskpipe.store.checksums import content_sha256
@@ -105,7 +107,7 @@ def _described(table: str, as_of: date, files: Sequence[WrittenFile]) -> dict[st
     return {
         "rows": sum(file.rows for file in files),
         "bytes": sum(file.bytes for file in files),
-        "files": [{**vars(file), "path": f"{day}/{_name(file)}"} for file in files],
+        "files": [{**asdict(file), "path": f"{day}/{_name(file)}"} for file in files],
     }
 
 

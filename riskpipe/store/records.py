@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
 from functools import partial
 from typing import Any, ClassVar, get_args
+
+from msgspec import Struct, field
+from msgspec.structs import asdict
 
 from riskpipe.store.written_files import Piece, WrittenFile
 
 VERSION = 2
 
 
-@dataclass(frozen=True)
-class SessionStarted:
+class SessionStarted(Struct, frozen=True):
     """A process began to work on the run. Times everywhere are seconds since 1970, UTC.
 
     :param deadline: when it is to be done. :param finishing: seconds that are expected after its last block.
@@ -30,8 +31,7 @@ class SessionStarted:
     finishing: float = 0.0
 
 
-@dataclass(frozen=True)
-class BlockDone:
+class BlockDone(Struct, frozen=True):
     """A block's outputs are in place.
 
     :param parent_block_id: the block that it was split from.
@@ -68,8 +68,7 @@ class BlockDone:
     vectors: tuple[Piece, ...] = ()
 
 
-@dataclass(frozen=True)
-class BlockFailed:
+class BlockFailed(Struct, frozen=True):
     """An attempt at a block failed as a whole.
 
     :param reason: of `riskpipe.errors.Reason`.
@@ -87,8 +86,7 @@ class BlockFailed:
     final: bool
 
 
-@dataclass(frozen=True)
-class BlockStartedAgain:
+class BlockStartedAgain(Struct, frozen=True):
     """A block took too long, and another worker began with it as well; the first result counts.
 
     :param attempt: the second one. :param worker: that has the first. :param seconds: that it had been at it.
@@ -102,8 +100,7 @@ class BlockStartedAgain:
     at: float
 
 
-@dataclass(frozen=True)
-class BlockSplit:
+class BlockSplit(Struct, frozen=True):
     """A block was replaced by its children, as the planner describes them."""
 
     type: ClassVar[str] = "block_split"
@@ -112,8 +109,7 @@ class BlockSplit:
     reason: str
 
 
-@dataclass(frozen=True)
-class BlockVoid:
+class BlockVoid(Struct, frozen=True):
     """A block that failed as a whole has its rows, with the reason in place of numbers."""
 
     type: ClassVar[str] = "block_void"
@@ -122,8 +118,7 @@ class BlockVoid:
     vectors: tuple[Piece, ...] = ()
 
 
-@dataclass(frozen=True)
-class OutputLost:
+class OutputLost(Struct, frozen=True):
     """A file that was in place is missing, or its content is another: it is to be made again.
 
     :param name: of the block, or of the combined file.
@@ -135,8 +130,7 @@ class OutputLost:
     why: str
 
 
-@dataclass(frozen=True)
-class Combined:
+class Combined(Struct, frozen=True):
     """A file made of blocks' outputs is in place: sums, whole P&L vectors, a correction, merged rows, a day's part.
 
     :param name: follows from what it is made of.
@@ -155,8 +149,7 @@ class Combined:
     group: int | None = None
 
 
-@dataclass(frozen=True)
-class Published:
+class Published(Struct, frozen=True):
     """The run's tables were published."""
 
     type: ClassVar[str] = "published"
@@ -164,8 +157,7 @@ class Published:
     at: float
 
 
-@dataclass(frozen=True)
-class SessionEnded:
+class SessionEnded(Struct, frozen=True):
     """The process stopped in order; a session without this record was killed.
 
     :param files: what sessions write anew, by name within the run: its SHA-256.
@@ -199,12 +191,12 @@ def encode(record: Record) -> str:
 
 
 def _plain(record: Any) -> dict[str, Any]:
-    plain = dict(vars(record))
+    plain = asdict(record)
     if isinstance(record, BlockDone | BlockVoid):
         plain["outputs"] = {
-            table: dict(vars(file)) if is_dataclass(file) else file for table, file in record.outputs.items()
+            table: asdict(file) if isinstance(file, Struct) else file for table, file in record.outputs.items()
         }
-        plain["vectors"] = [dict(vars(piece)) for piece in record.vectors]
+        plain["vectors"] = [asdict(piece) for piece in record.vectors]
     return plain
 
 
@@ -271,17 +263,13 @@ def _decode_published(values: dict[str, Any]) -> Published:
 
 
 def _build(kind: Any, values: dict[str, Any]) -> Any:
-    # Filling the dictionary of a frozen dataclass at once takes a fraction of the time of its __init__, which
-    # sets every field through object.__setattr__: it counts for a million records.
     names = _FIELDS[kind]
     if values.keys() != names:
         missing = names - values.keys()
         if missing:
             raise ValueError(f"{kind.__name__} without {', '.join(sorted(missing))}")
         values = {name: value for name, value in values.items() if name in names}
-    record = kind.__new__(kind)
-    record.__dict__.update(values)
-    return record
+    return kind(**values)
 
 
 _DECODERS: dict[str, Callable[[dict[str, Any]], Record]] = {
@@ -295,5 +283,5 @@ _DECODERS: dict[str, Callable[[dict[str, Any]], Record]] = {
     **{kind.type: partial(_build, kind) for kind in (BlockFailed, BlockStartedAgain, OutputLost)},
 }
 _FIELDS: dict[Any, frozenset[str]] = {
-    kind: frozenset(f.name for f in fields(kind)) for kind in (WrittenFile, Piece, *get_args(Record))
+    kind: frozenset(kind.__struct_fields__) for kind in (WrittenFile, Piece, *get_args(Record))
 }

@@ -6,12 +6,12 @@ import itertools
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct
 
 from riskpipe.errors import RiskpipeError
 from riskpipe.store.filesystem import Store
@@ -57,8 +57,7 @@ class InvalidResultError(RiskpipeError):
 _OTHER_STATUS = ("blocks", "limit_checks")
 
 
-@dataclass(frozen=True)
-class Provenance:
+class Provenance(Struct, frozen=True):
     """What made a file; written to the footer of every result file.
 
     :param config_sha256: of the resolved configuration. :param inputs_sha256: of all inputs together.

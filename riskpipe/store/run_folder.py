@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
+
+from msgspec import Struct
 
 from riskpipe.errors import StorageError
 from riskpipe.store.filesystem import Store, checked_name
@@ -12,8 +13,7 @@ from riskpipe.store.layout import REVALUATIONS, RUNS, TRADE_COMPONENTS, day_name
 from riskpipe.store.sealed import unsealed
 
 
-@dataclass(frozen=True)
-class RunFolder:
+class RunFolder(Struct, frozen=True):
     """A run in its output: where its files lie, relative to the store, and what there is of it.
 
     :param store: the output's. :param run_id: also the name of the directory: it is checked.

@@ -12,12 +12,12 @@ from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct, field
 from numpy.typing import NDArray
 
 from riskpipe.store.filesystem import Store
@@ -31,8 +31,7 @@ MOST_SOURCES = 512
 """Files that are merged at once, if the store lets so many be open."""
 
 
-@dataclass(frozen=True)
-class Source:
+class Source(Struct, frozen=True):
     """A file sorted by (book, trade_id) as bytes; the rows of one trade in any order.
 
     :param drop: trades whose rows here do not count, because another source has them.

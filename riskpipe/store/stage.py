@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
 from datetime import date
 from types import MappingProxyType
 
 import pyarrow as pa
+from msgspec import Struct
+from msgspec.structs import replace
 
 from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import published_day
@@ -31,8 +32,7 @@ Columns = Mapping[str, pa.ChunkedArray]
 """By name, of some rows."""
 
 
-@dataclass(frozen=True)
-class Added:
+class Added(Struct, frozen=True):
     """Columns that follow from others, and are not in blocks' files.
 
     :param names: of the columns. :param of: makes them of rows, whose strings are dictionaries.

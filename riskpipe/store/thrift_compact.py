@@ -6,8 +6,9 @@ https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.m
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 _TRUE, _FALSE, _BYTE, _DOUBLE, _SET = 1, 2, 3, 7, 10
 BINARY, LIST, STRUCT = 8, 9, 12
@@ -17,8 +18,7 @@ Fields = dict[int, tuple[int, Any]]
 """Of a structure: id -> type and value, in ascending order. A list is a `Sequence`, a structure `Fields` in turn."""
 
 
-@dataclass
-class Sequence:
+class Sequence(Struct):
     """:param kind: the type of its elements."""
 
     kind: int

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from riskpipe.store.portfolio import TradeFile
 
 
-@dataclass(frozen=True)
-class FileRows:
+class FileRows(Struct, frozen=True):
     """Rows [start, stop) of a trade file."""
 
     file: TradeFile

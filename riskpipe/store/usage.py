@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from riskpipe.store.filesystem import FileEntry, Store
 from riskpipe.store.layout import PUBLISHED, RUNS
@@ -15,8 +16,7 @@ PARTS = {"blocks": "blocks", "combined": "combined", "publish": "staged", "ledge
 """Directory of a run -> what it holds. What blocks are valued with is `inputs`; anything else is `other`."""
 
 
-@dataclass
-class Usage:
+class Usage(Struct):
     """Bytes. :param published: by table. :param runs: by run, then by part. :param other: what is neither."""
 
     published: dict[str, int] = field(default_factory=lambda: defaultdict(int))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 Key = tuple[str, str]
 """Book and trade_id: the first two columns of the order of every table with a row a trade."""
 
 
-@dataclass(frozen=True)
-class WrittenFile:
+class WrittenFile(Struct, frozen=True):
     """A file as it was written; `path` is relative to the store's root."""
 
     path: str
@@ -18,8 +17,7 @@ class WrittenFile:
     sha256: str
 
 
-@dataclass(frozen=True)
-class Piece(WrittenFile):
+class Piece(WrittenFile, frozen=True):
     """A file of rows in their table's order, with the keys of its first and its last row.
 
     :param of_run: the run whose id its rows bear, where that is not the one that it was recorded in: of versions that

@@ -7,13 +7,13 @@ time, and the ranges how many books are held in memory.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct, field
 from numpy.typing import NDArray
 
 from riskpipe.errors import InputError
@@ -42,8 +42,7 @@ class SumKey(NamedTuple):
     first: int
 
 
-@dataclass
-class Sums:
+class Sums(Struct):
     """One measure's sums, a row a book.
 
     :param present: bool[n]: the book has such a sum. :param trades, failed_trades: int64[n], summed or failed.
@@ -65,8 +64,7 @@ class Sums:
         return Sums(self.present[rows], self.trades[rows], self.failed_trades[rows], self.limbs[rows])
 
 
-@dataclass
-class BookSums:
+class BookSums(Struct):
     """The sums of some books.
 
     :param books: ascending.
@@ -169,8 +167,7 @@ def limb_lists(matrix: NDArray[np.int64]) -> pa.Array:
     return lists.cast(pa.list_(pa.int64()))
 
 
-@dataclass(frozen=True)
-class PartialFile:
+class PartialFile(Struct, frozen=True):
     """A file of partial sums.
 
     :param repeats: its trades are counted, as failed, by another file already.
@@ -184,8 +181,7 @@ class PartialFile:
     sha256: str | None = None
 
 
-@dataclass(frozen=True)
-class SumPayload:
+class SumPayload(Struct, frozen=True):
     """Partial sums to add up.
 
     :param name: of the file; follows from what is summed, so a file that is there is the right one.

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import numpy as np
+from msgspec import Struct, field
 from numpy.typing import NDArray
 
 from riskpipe.market.scenarios import ScenarioSet
@@ -12,13 +11,12 @@ from riskpipe.market.snapshot import MarketSnapshot
 from riskpipe.measures.families import Family, reference_price
 
 
-@dataclass(frozen=True)
-class FirstBumps:
+class FirstBumps(Struct, frozen=True):
     """Of the columns of a set; the first factor is the first that was asked for, whatever follows from it."""
 
     scenarios: ScenarioSet
     snapshot: MarketSnapshot
-    _described: dict[int, tuple[str, float]] = field(default_factory=dict, compare=False)
+    _described: dict[int, tuple[str, float]] = field(default_factory=dict)
 
     def group(self, column: np.int64) -> int:
         """Position among the snapshot's groups."""

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
 from typing import Any
+
+from msgspec import Struct
 
 from riskpipe.market.conventions import Conventions
 from riskpipe.market.snapshot import FactorGroup, MarketSnapshot
 
 
-@dataclass(frozen=True)
-class ChangedConvention:
+class ChangedConvention(Struct, frozen=True):
     """:param name: its key below `market`. :param groups: positions in the snapshot; None: nobody knows, so all."""
 
     name: str
@@ -25,22 +25,20 @@ def changed_conventions(
 
     :param snapshot: of the later run.
     """
-    for field in fields(Conventions):
-        before, after = getattr(earlier, field.name), getattr(later, field.name)
+    for field in Conventions.__struct_fields__:
+        before, after = getattr(earlier, field), getattr(later, field)
         if before == after:
             continue
-        if field.name in ("credit_model", "credit_step_in"):
-            yield ChangedConvention(
-                field.name, _of(snapshot, lambda group: group.kind in ("hazard_rate", "cds_spread"))
-            )
-        elif field.name in _BY_NAME:
+        if field in ("credit_model", "credit_step_in"):
+            yield ChangedConvention(field, _of(snapshot, lambda group: group.kind in ("hazard_rate", "cds_spread")))
+        elif field in _BY_NAME:
             for name in sorted(before.keys() | after.keys()):
                 if before.get(name) != after.get(name):
-                    names = set(_BY_NAME[field.name](name, before, after))
+                    names = set(_BY_NAME[field](name, before, after))
                     reached = _of(snapshot, lambda group, names=names: not names.isdisjoint(_names(group)))
-                    yield ChangedConvention(f"{field.name}.{name}", reached)
+                    yield ChangedConvention(f"{field}.{name}", reached)
         else:
-            yield ChangedConvention(field.name, None)
+            yield ChangedConvention(field, None)
 
 
 def _names(group: FactorGroup) -> tuple[str, str]:

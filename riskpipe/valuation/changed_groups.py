@@ -8,10 +8,10 @@ numbers of that set are those that the earlier run made.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
+from msgspec import Struct, field
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
@@ -24,16 +24,14 @@ from riskpipe.valuation.bumps import FirstBumps
 TODAY = "today"
 
 
-@dataclass(frozen=True)
-class PricedMarket:
+class PricedMarket(Struct, frozen=True):
     """What a run prices its trades under."""
 
     snapshot: MarketSnapshot
     scenarios: ScenarioSet
 
 
-@dataclass
-class MarketChanges:
+class MarketChanges(Struct):
     """:ivar groups: position among the groups of the later market -> where it is another, in the order found.
 
     :ivar gone: positions among those of the earlier one. :ivar sets: scenario set -> why none of its columns can be
@@ -190,8 +188,7 @@ class _Before:
         return names[0] != names[1] or not np.array_equal(touched[0][0], touched[1][0])
 
 
-@dataclass(frozen=True)
-class _Pair:
+class _Pair(Struct, frozen=True):
     """Two lists of shocked factors.
 
     :param old, new: positions, in each, of the factors that both have; `groups` those of the later market.

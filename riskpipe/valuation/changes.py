@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
@@ -20,8 +20,7 @@ Rates = tuple[FloatArray, FloatArray, NDArray[np.int32]]
 """To the base currency: today float64[rates, 1], in k columns float64[rates, k], and which of them each trade has."""
 
 
-@dataclass(frozen=True)
-class Moved:
+class Moved(Struct, frozen=True):
     """Trades in columns of a family that has no more of a subject than the change (`Family.is_plain`).
 
     :param columns: int64[k]. :param rows: int32[m], positions of the trades. :param values: float64[m, k], all finite.

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
@@ -20,8 +20,7 @@ from riskpipe.store.written_files import WrittenFile
 from riskpipe.valuation.context import open_context
 
 
-@dataclass(frozen=True)
-class ConcatenationPayload:
+class ConcatenationPayload(Struct, frozen=True):
     """Vectors of the same trades under neighbouring scenario ranges, to be concatenated.
 
     :param ranges: the files of each range, in the order of the scenarios.

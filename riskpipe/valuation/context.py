@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
@@ -37,8 +37,7 @@ from riskpipe.valuation.spec import read_spec
 LEVELS_BYTES = 64 << 20
 
 
-@dataclass(frozen=True)
-class ColumnClass:
+class ColumnClass(Struct, frozen=True):
     """Columns of one scenario set that touch the same factor groups: priced for the trades that depend on any of them.
 
     :param columns: int64[k], positions in the ScenarioSet, ascending.

@@ -7,11 +7,10 @@ contribution is subtracted.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct
 
 from riskpipe.plan.block import Block
 from riskpipe.store.result_tables import write_result_stream
@@ -23,8 +22,7 @@ from riskpipe.valuation.run_block import read_trades, value_block
 LIMB_COLUMNS = ("high", "middle", "low")
 
 
-@dataclass(frozen=True)
-class CorrectionPayload:
+class CorrectionPayload(Struct, frozen=True):
     """Parts of blocks (with their rows) whose trades failed under another range of the same scenario set.
 
     :param parts: each with the scenario sets whose sums it is to be taken out of.

@@ -8,7 +8,9 @@ are, the file is copied with other names; elsewhere the run is named when the da
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from riskpipe.plan.block import Block
 from riskpipe.store.filesystem import MissingFileError
@@ -24,8 +26,7 @@ _NAMES = {"valuations": ("run_id", "block_id"), _VECTORS: ("run_id",)}
 """Columns that name run and block, of tables whose blocks' files must have them right."""
 
 
-@dataclass(frozen=True)
-class BlockOutputs:
+class BlockOutputs(Struct, frozen=True):
     """Files of a block in their place.
 
     :param ok, failed, not_applicable: its numbers. :param outputs: by table; vectors: the files of P&L vectors.
@@ -92,7 +93,7 @@ def _put(context: Context, block: Block, file: EarlierFile, path: str) -> Writte
 
 def _as_piece(file: EarlierFile, written: WrittenFile) -> Piece:
     first, last = ((book, trade) for book, trade in (file.first or (), file.last or ()))
-    return Piece(**vars(written), first=first, last=last)
+    return Piece(**asdict(written), first=first, last=last)
 
 
 def vectors_path(context: Context, block: Block, number: int) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from msgspec import Struct
+from msgspec.structs import replace
 
 from riskpipe.plan.neighbours import Group
 from riskpipe.store.parquet import refuse_changed
@@ -17,8 +18,7 @@ from riskpipe.valuation.factor_columns import FactorColumns
 MERGE_WINDOW_BYTES = 64 << 20
 
 
-@dataclass(frozen=True)
-class MergePayload:
+class MergePayload(Struct, frozen=True):
     """Files of a published table that become one, so that what makes the day's files has few to read.
 
     :param name: of the file; follows from the sources, so a file that is there is the right one.
@@ -33,8 +33,7 @@ class MergePayload:
     group: Group | None = None
 
 
-@dataclass(frozen=True)
-class PartPayload:
+class PartPayload(Struct, frozen=True):
     """A file of a published day.
 
     :param name: follows from the path and the sources, so a file that is recorded is the right one.

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
+from msgspec import Struct, field
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
@@ -20,8 +20,7 @@ from riskpipe.valuation.reuse_terms import EarlierFile
 OK, FAILED, NOT_APPLICABLE, SEVERAL = np.uint8(0), np.uint8(1), np.uint8(2), np.uint8(3)
 
 
-@dataclass(frozen=True)
-class Sensitivity:
+class Sensitivity(Struct, frozen=True):
     """One subject's numbers for some of the trades: positions int32[m], value float64[m] (NaN: failed), in the trades'
     currencies, and value_base float64[m] in the base currency.
     """
@@ -35,8 +34,7 @@ class Sensitivity:
     value_base: FloatArray
 
 
-@dataclass(frozen=True)
-class TakenFile:
+class TakenFile(Struct, frozen=True):
     """A file of vectors of an earlier run.
 
     :param trades: int64[n], positions of those that it has the vectors of. :param sets: scenario sets, all of them, by
@@ -48,8 +46,7 @@ class TakenFile:
     sets: tuple[str, ...]
 
 
-@dataclass
-class Part:
+class Part(Struct):
     """Results for `trades`, by position.
 
     :param values, statuses: measure -> float64[n] (NaN where there is no number), uint8[n].

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
@@ -20,8 +20,7 @@ from riskpipe.valuation.book_sums import BookSums, SumKey, Sums
 from riskpipe.valuation.part import FAILED, OK, Part
 
 
-@dataclass(frozen=True)
-class _Summed:
+class _Summed(Struct, frozen=True):
     """:param columns: sums that a book has of it. :param key: with the place of the first one."""
 
     key: SumKey

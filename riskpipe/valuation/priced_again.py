@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
@@ -21,8 +21,7 @@ from riskpipe.valuation.price import value_columns
 from riskpipe.valuation.run_block import read_trades
 
 
-@dataclass(frozen=True)
-class RecordedFile:
+class RecordedFile(Struct, frozen=True):
     """A file of the run and what it must be."""
 
     path: str
@@ -33,8 +32,7 @@ def recorded(file: WrittenFile) -> RecordedFile:
     return RecordedFile(file.path, file.sha256)
 
 
-@dataclass(frozen=True)
-class PricedAgain:
+class PricedAgain(Struct, frozen=True):
     """:param books, trade_ids: of n trades. :param pnl: float64[n, columns], NaN throughout where a trade has none.
     :param known: bool[n], trades whose vectors are in their books' sums. :param is_good: bool[n], those of them that
         have P&L here.

@@ -5,10 +5,10 @@ are asked again when books' are added up, then take no second pricing of small b
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
@@ -23,8 +23,7 @@ TAIL_SET = PNL_SETS["historical_var"]
 KEPT_BYTES = 16 << 20
 
 
-@dataclass(frozen=True)
-class Vectors:
+class Vectors(Struct, frozen=True):
     """P&L of some of a block's trades under scenarios of a set.
 
     :param names: their books and ids.

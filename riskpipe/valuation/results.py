@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from itertools import compress
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from riskpipe.errors import Failure, Reason
@@ -57,8 +57,7 @@ TRADE_FAILURES = pa.schema(
 BLOCK_TABLES = ("trade_failures", "valuations", "sensitivities", "cashflows", "trade_terms", "trades")
 
 
-@dataclass(frozen=True)
-class BlockTables:
+class BlockTables(Struct, frozen=True):
     """A block's results by table name, and its numbers by outcome.
 
     :param vectors: its P&L vectors, in order, cut into the files that they are to lie in; some are an earlier run's.
@@ -347,8 +346,7 @@ def _vectors(
     return tuple(found)
 
 
-@dataclass(frozen=True)
-class _Standing:
+class _Standing(Struct, frozen=True):
     """A file of an earlier run, and which of the block's trades, in order, it has: half open."""
 
     start: int

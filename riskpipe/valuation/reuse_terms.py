@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from riskpipe.plan.block import Block
@@ -47,8 +47,7 @@ REUSED_FILES = pa.schema(
 """The files of the earlier run's blocks, with the block's first column and its numbers; keys are a piece's."""
 
 
-@dataclass(frozen=True)
-class ReuseTerms:
+class ReuseTerms(Struct, frozen=True):
     """What a run takes over of another.
 
     :param measures: of which numbers are taken over. :param sets: scenario set -> its first column in the earlier run.
@@ -61,8 +60,7 @@ class ReuseTerms:
     stored: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class EarlierFile(WrittenFile):
+class EarlierFile(WrittenFile, frozen=True):
     """A file of a block of the earlier run.
 
     :param ok, not_applicable: numbers of the block. :param first, last: of a piece.

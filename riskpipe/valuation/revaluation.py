@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache, reduce
 
 import numpy as np
 import pyarrow as pa
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from riskpipe.kernels.sums import accumulate, zeros
@@ -37,8 +37,7 @@ _SET = "stress"
 _LIMBS = ("high", "middle", "low")
 
 
-@dataclass(frozen=True)
-class RevaluationPayload:
+class RevaluationPayload(Struct, frozen=True):
     """A block's trades under the moves of their books.
 
     :param name: of the file that is made; follows from all that it is made of.
@@ -55,8 +54,7 @@ class RevaluationPayload:
     seconds: float
 
 
-@dataclass(frozen=True)
-class RevaluedPayload:
+class RevaluedPayload(Struct, frozen=True):
     """Files of `REVALUED` that become one with their sums."""
 
     root: str
@@ -65,8 +63,7 @@ class RevaluedPayload:
     files: tuple[RecordedFile, ...]
 
 
-@dataclass(frozen=True)
-class Revalued:
+class Revalued(Struct, frozen=True):
     """:param asked: columns `ASKED`, a row a move. :param limbs: int64[moves, 3, 1], exact sums of P&L.
     :param failed: int64[moves], trades without P&L under the moves.
     """

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import socket
 import time
-from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from riskpipe.errors import Failure
@@ -40,8 +40,7 @@ from riskpipe.valuation.reuse_terms import EarlierFile
 from riskpipe.valuation.taken_over import take_over
 
 
-@dataclass(frozen=True)
-class BlockPayload:
+class BlockPayload(Struct, frozen=True):
     """All that crosses the scheduler: where the run is, and the block."""
 
     root: str
@@ -49,8 +48,7 @@ class BlockPayload:
     block: Block
 
 
-@dataclass(frozen=True)
-class BlockResult:
+class BlockResult(Struct, frozen=True):
     """All that comes back.
 
     :param fetch_s, price_s, write_s: wall seconds; cpu_s: of the process, all threads.

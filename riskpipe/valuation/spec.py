@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
 from datetime import date
 from typing import Any
+
+from msgspec import Struct, field
 
 from riskpipe import __version__
 from riskpipe.market.conventions import (
@@ -23,10 +24,10 @@ from riskpipe.store.portfolio import TradeFile
 from riskpipe.store.result_tables import Provenance
 from riskpipe.store.run_folder import RunFolder
 from riskpipe.store.sealed import sealed, unsealed
+from riskpipe.structs import asdict
 
 
-@dataclass(frozen=True)
-class ValuationSpec:
+class ValuationSpec(Struct, frozen=True):
     """All that determines a block's numbers and is not in the block, and where its inputs lie.
 
     :param portfolio: root of the trade files (path or URI).

@@ -8,12 +8,12 @@ how much of each, is known when the books' vectors are added up (`riskpipe.measu
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
@@ -38,8 +38,7 @@ TAILS = pa.schema(
 """Figures of books: the scenarios of the set that each is made of, ascending, and how much of their losses it is."""
 
 
-@dataclass(frozen=True)
-class TailBlock:
+class TailBlock(Struct, frozen=True):
     """A block as it was valued.
 
     :param without: rows, as the block counts them, of trades that have no vector or another block's.
@@ -51,8 +50,7 @@ class TailBlock:
     vectors: tuple[RecordedFile, ...] = ()
 
 
-@dataclass(frozen=True)
-class TailPayload:
+class TailPayload(Struct, frozen=True):
     """Components of some blocks' trades.
 
     :param name: of the file that is made; follows from all that it is made of.
@@ -69,8 +67,7 @@ class TailPayload:
     seconds: float
 
 
-@dataclass(frozen=True)
-class LargestPayload:
+class LargestPayload(Struct, frozen=True):
     """Files of components that become one with the largest."""
 
     root: str
@@ -127,8 +124,7 @@ def largest(components: pa.Table, most: int) -> pa.Table:
     return ordered.drop_columns(["size"]).filter(pa.array(place < most))
 
 
-@dataclass(frozen=True)
-class _Tail:
+class _Tail(Struct, frozen=True):
     """One figure of one book. :param at: int64[k], of its scenarios, within all that are priced."""
 
     definition: str
@@ -144,8 +140,7 @@ class _Tail:
         return total
 
 
-@dataclass(frozen=True)
-class _Tails:
+class _Tails(Struct, frozen=True):
     """:param scenarios: int64[m], of the set, ascending: those of all tails."""
 
     scenarios: NDArray[np.int64]

@@ -8,12 +8,12 @@ its trades are priced.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
@@ -38,8 +38,7 @@ _OUTCOMES = {ResultStatus.OK.value: OK, ResultStatus.NOT_APPLICABLE.value: NOT_A
 _UNKNOWN = np.uint8(255)
 
 
-@dataclass(frozen=True)
-class TakenOver:
+class TakenOver(Struct, frozen=True):
     """Numbers of some trades of a block.
 
     :param measures: those that have been taken over.

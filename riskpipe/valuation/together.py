@@ -6,9 +6,9 @@ A price depends on the factors of its trade alone, so that what other classes mo
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 
 import numpy as np
+from msgspec import Struct, field
 from numpy.typing import NDArray
 
 from riskpipe.valuation.context import ColumnClass
@@ -16,8 +16,7 @@ from riskpipe.valuation.context import ColumnClass
 Rows = NDArray[np.int32]
 
 
-@dataclass
-class Together:
+class Together(Struct):
     """Some classes of one width.
 
     :ivar taken: bool[n], trades that some class touches. :ivar members: with the trades that each prices.

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct
+from msgspec.structs import replace
 
 from riskpipe.analyses.analysis import Analysis
 from riskpipe.analyses.catalogue import analyses
@@ -37,12 +38,12 @@ from riskpipe.store.result_tables import Provenance, metadata
 from riskpipe.store.run_folder import RunFolder
 from riskpipe.store.run_ids import resolve_run
 from riskpipe.store.written_files import WrittenFile
+from riskpipe.structs import asdict
 
 OWNER = "analyse"
 
 
-@dataclass(frozen=True)
-class AnalyseReport:
+class AnalyseReport(Struct, frozen=True):
     """The table that was made, of which day and run."""
 
     table: str

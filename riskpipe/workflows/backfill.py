@@ -9,13 +9,14 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
 from datetime import date
 from functools import partial
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Any
+
+from msgspec import Struct, field
 
 from riskpipe.config import Settings, load_settings
 from riskpipe.errors import ExitCode, RiskpipeError, UsageError, described
@@ -35,6 +36,7 @@ from riskpipe.store.published import read_current
 from riskpipe.store.run_folder import RunFolder
 from riskpipe.store.run_ids import list_runs
 from riskpipe.store.shared_lease import SharedLease, under
+from riskpipe.structs import asdict
 from riskpipe.workflows.run import run
 
 POLL_SECONDS = 0.2
@@ -53,8 +55,7 @@ SEVERITY = (
 )
 
 
-@dataclass(frozen=True)
-class DayOutcome:
+class DayOutcome(Struct, frozen=True):
     """What became of a day.
 
     :param state: of its run; `published` where it was done before, `failed` where there is no run to show, `not
@@ -70,8 +71,7 @@ class DayOutcome:
     message: str = ""
 
 
-@dataclass(frozen=True)
-class BackfillReport:
+class BackfillReport(Struct, frozen=True):
     """All days, in order."""
 
     days: tuple[DayOutcome, ...]
@@ -88,8 +88,7 @@ class BackfillReport:
         return {"schema_version": 1, "days": [asdict(day) for day in self.days], "exit_code": self.exit_code}
 
 
-@dataclass(frozen=True)
-class DayRequest:
+class DayRequest(Struct, frozen=True):
     """A day's run, in words that another process understands."""
 
     as_of: date
@@ -98,8 +97,7 @@ class DayRequest:
     lock: str
 
 
-@dataclass
-class _Child:
+class _Child(Struct):
     """A process at work on a day."""
 
     process: SpawnProcess

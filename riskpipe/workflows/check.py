@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import pyarrow as pa
+from msgspec import Struct
+from msgspec.structs import replace
 
 from riskpipe.config import Settings
 from riskpipe.errors import ExitCode, GateError, InputError, Level, StorageError
@@ -21,12 +22,12 @@ from riskpipe.store.filesystem import Store
 from riskpipe.store.layout import CHECKS as LAST_CHECK
 from riskpipe.store.location import open_store, store_of_file
 from riskpipe.store.parquet import write_parquet
+from riskpipe.structs import asdict
 
 OUTPUT = "output"
 
 
-@dataclass(frozen=True)
-class CheckReport:
+class CheckReport(Struct, frozen=True):
     """What was found.
 
     :param blocking: whether nothing can be priced before they are mended.

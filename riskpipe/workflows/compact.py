@@ -5,11 +5,11 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
 import pyarrow as pa
+from msgspec import Struct
 
 from riskpipe.config import Settings
 from riskpipe.errors import UsageError
@@ -25,6 +25,7 @@ from riskpipe.store.run_folder import RunFolder
 from riskpipe.store.stage import FILE_BYTES, stage
 from riskpipe.store.table_schemas import SCHEMAS
 from riskpipe.store.written_files import WrittenFile
+from riskpipe.structs import asdict
 
 OWNER = "compact"
 ROWS_AT_A_TIME = 65_536
@@ -32,8 +33,7 @@ _DAY = re.compile(r"as_of=(\d{4}-\d{2}-\d{2})")
 _PART = re.compile(r"part-(\d+)\.parquet$")
 
 
-@dataclass(frozen=True)
-class Compacted:
+class Compacted(Struct, frozen=True):
     """One day: files and bytes before and after. Rows are the same."""
 
     as_of: str
@@ -44,8 +44,7 @@ class Compacted:
     bytes_after: int
 
 
-@dataclass(frozen=True)
-class CompactReport:
+class CompactReport(Struct, frozen=True):
     """What was done.
 
     :param days: those that were looked at. :param described: days whose entry in CURRENT.json was brought up to date.
@@ -60,8 +59,7 @@ class CompactReport:
         return asdict(self)
 
 
-@dataclass(frozen=True)
-class _Part:
+class _Part(Struct, frozen=True):
     """A published file. `bytes` is without what it keeps of the file that it replaced (see parquet.Remnant)."""
 
     path: str

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from typing import Any
 
 import pyarrow as pa
 import yaml
+from msgspec import Struct
 
 from riskpipe.config import Settings, leaves
 from riskpipe.errors import ExitCode, GateError, UsageError
@@ -29,13 +29,13 @@ from riskpipe.results.find import Results, analysed_tables, find_results
 from riskpipe.runs.recorded_files import RecordedFiles, planned_files
 from riskpipe.store.location import open_store
 from riskpipe.store.table_schemas import SCHEMAS
+from riskpipe.structs import asdict
 
 WINDOW_BYTES = 64 << 20
 _FACTS = ("as_of", "engine_version")
 
 
-@dataclass(frozen=True)
-class Difference:
+class Difference(Struct, frozen=True):
     """One thing that the runs were made of; None: one of them does not have it."""
 
     name: str
@@ -43,8 +43,7 @@ class Difference:
     b: str | None
 
 
-@dataclass(frozen=True)
-class DiffReport:
+class DiffReport(Struct, frozen=True):
     """What differs.
 
     :param a, b: run, day and origin ("published" or "blocks") of either side.

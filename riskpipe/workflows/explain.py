@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from riskpipe.config import Settings, load_settings
 from riskpipe.errors import ExitCode, InfrastructureError, UsageError
@@ -21,6 +22,7 @@ from riskpipe.runs.freed import Left, refuse_freed
 from riskpipe.runs.recorded_files import RecordedFiles, planned_files
 from riskpipe.store.location import open_store
 from riskpipe.store.run_folder import RunFolder
+from riskpipe.structs import asdict
 
 AGGREGATED = {
     "var_99": TailDefinition("var_99", "var", 0.99),
@@ -29,8 +31,7 @@ AGGREGATED = {
 """The figures of the tail that `aggregates` has, as the table `var` would define them."""
 
 
-@dataclass(frozen=True)
-class Asked:
+class Asked(Struct, frozen=True):
     """What is to be explained.
 
     :param target: a trade's id, BOOK:MEASURE or TRADE:MEASURE[:FACTOR]; None: a book.
@@ -44,8 +45,7 @@ class Asked:
     verify: bool
 
 
-@dataclass(frozen=True)
-class Explanation:
+class Explanation(Struct, frozen=True):
     """:param rows: of the figure, as published, by table. :param comparisons: None: not asked for."""
 
     run_id: str

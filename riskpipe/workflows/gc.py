@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence, Set
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from msgspec import Struct
 
 from riskpipe.config import Settings
 from riskpipe.errors import StorageError
@@ -19,6 +20,7 @@ from riskpipe.store.published import read_current
 from riskpipe.store.run_folder import RunFolder
 from riskpipe.store.run_ids import list_runs
 from riskpipe.store.usage import Usage, usage_of
+from riskpipe.structs import asdict
 from riskpipe.valuation.spec import read_spec
 
 KEPT, FREED_NOW, DELETED = "kept", "freed", "deleted"
@@ -27,8 +29,7 @@ ACCOUNTS = 30
 _OF_BLOCKS = ("blocks", "combined", "staged")
 
 
-@dataclass(frozen=True)
-class Retention:
+class Retention(Struct, frozen=True):
     """Which runs stay whole: the newest `keep`, those of the last `days`, as long as all take at most `max_bytes`.
 
     None: no such rule; of several, a run stays that any of the first two keeps. Of the others that a day is published
@@ -41,8 +42,7 @@ class Retention:
     accounts: int = ACCOUNTS
 
 
-@dataclass(frozen=True)
-class RunFacts:
+class RunFacts(Struct, frozen=True):
     """What decides over a run, oldest first in lists.
 
     :param published: it is what stands for its day. :param left: of it, before. :param of_blocks: bytes of what blocks
@@ -62,8 +62,7 @@ class RunFacts:
     previous: str | None = None
 
 
-@dataclass(frozen=True)
-class RunFate:
+class RunFate(Struct, frozen=True):
     """What becomes of a run.
 
     :param frees, left: bytes. :param keeps: None: nothing. :param can: what it can be used for afterwards.
@@ -214,8 +213,7 @@ def _facts(store: Store, usage: Usage) -> list[RunFacts]:
     return found
 
 
-@dataclass(frozen=True)
-class UsageReport:
+class UsageReport(Struct, frozen=True):
     """:param published: bytes by table. :param parts: of all runs, by part. :param would_free: what gc would do."""
 
     output: str

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+
+from msgspec import Struct
 
 from riskpipe.errors import ExitCode, InputError
 from riskpipe.importers.book import CONFIG_FILE, REPORT_FILE, Book, write_book
@@ -14,8 +15,7 @@ from riskpipe.importers.import_report import Entry, Report, Treatment
 from riskpipe.importers.ore.ore_inputs import read_ore
 
 
-@dataclass(frozen=True)
-class Imported:
+class Imported(Struct, frozen=True):
     """What was written.
 
     :param counts: by kind of thing, then by treatment.

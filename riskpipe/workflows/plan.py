@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from riskpipe.config import Settings
 from riskpipe.kernels.sums import BYTES_A_SUM
@@ -19,21 +21,20 @@ from riskpipe.runs.earlier_run import find_earlier
 from riskpipe.runs.planning import Planned, make_plan
 from riskpipe.runs.stored import put_file
 from riskpipe.store.location import open_store, store_of_file
+from riskpipe.structs import asdict
 
 # Sums per book that take less are not worth a word.
 MANY_SUMS_BYTES = 256 * 2**20
 
 
-@dataclass(frozen=True)
-class ProductRow:
+class ProductRow(Struct, frozen=True):
     product: str
     trades: int
     blocks: int
     projected_seconds: float
 
 
-@dataclass(frozen=True)
-class PlanReport:
+class PlanReport(Struct, frozen=True):
     """What `riskpipe plan` shows.
 
     :param valuations: trades x scenarios that will be priced.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from riskpipe.config import Settings
 from riskpipe.errors import GateError, UsageError
@@ -22,10 +23,10 @@ from riskpipe.store.lease import Lease
 from riskpipe.store.location import open_store
 from riskpipe.store.published import read_current
 from riskpipe.store.run_ids import resolve_run
+from riskpipe.structs import asdict
 
 
-@dataclass(frozen=True)
-class PublishReport:
+class PublishReport(Struct, frozen=True):
     """Rows of every published table. :cvar stood: nothing was to be done."""
 
     run_id: str

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import yaml
+from msgspec import Struct
 
 from riskpipe import __version__
 from riskpipe.config import Settings
@@ -37,6 +37,7 @@ from riskpipe.store.parquet import read_parquet
 from riskpipe.store.run_folder import RunFolder
 from riskpipe.store.run_ids import resolve_run
 from riskpipe.store.sealed import sealed_page
+from riskpipe.structs import asdict
 from riskpipe.workflows.report_charts import charts
 from riskpipe.workflows.report_page import render
 
@@ -48,8 +49,7 @@ MOST_COMPONENTS = 400
 TAIL = ("var_99", "es_97_5")
 
 
-@dataclass(frozen=True)
-class ReportWritten:
+class ReportWritten(Struct, frozen=True):
     """:param path: where the page is, as a person opens it."""
 
     run_id: str

@@ -6,11 +6,13 @@ import json
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from riskpipe.analyses.risk_terms import RiskTerms
 from riskpipe.config import Settings, load_settings
@@ -35,8 +37,7 @@ class Rows(StrEnum):
     NONE = "none"
 
 
-@dataclass(frozen=True)
-class VerifyReport:
+class VerifyReport(Struct, frozen=True):
     """What was found.
 
     :param files, bytes: that were held against their checksums. :param numbers: planned numbers by outcome.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from msgspec import Struct
 
 from riskpipe.config import load_settings
 from riskpipe.kernels import compiler
@@ -43,8 +43,7 @@ _FURTHER: dict[str, tuple[str, ...]] = {
 _DIVIDENDS = ("equity_option", "equity_barrier_option")
 
 
-@dataclass(frozen=True)
-class CompiledKernels:
+class CompiledKernels(Struct, frozen=True):
     """:param kernels: those that pricing has called, with their signatures."""
 
     directory: Path

@@ -8,11 +8,11 @@ import select
 import signal
 import threading
 from collections import Counter
-from dataclasses import replace
 
 import psutil
 import pytest
 from defaults import RETRY
+from msgspec.structs import replace
 
 from riskpipe.clusters.local import local
 from riskpipe.errors import ClusterError, Reason

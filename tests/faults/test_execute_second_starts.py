@@ -4,11 +4,11 @@ import contextlib
 import os
 import select
 import signal
-from dataclasses import replace
 
 import psutil
 import pytest
 from defaults import RETRY
+from msgspec.structs import replace
 
 from riskpipe.clusters.local import local
 from riskpipe.execute.dask_executor import DaskExecutor

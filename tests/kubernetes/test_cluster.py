@@ -5,13 +5,13 @@ from __future__ import annotations
 import base64
 import os
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from distributed import Client
 from kube import Namespace, until
+from msgspec.structs import replace
 from pem import pair
 
 from riskpipe.clusters.kind import SESSION, ClusterIdentity

@@ -6,13 +6,13 @@ import json
 import math
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow.compute as pc
 import pytest
+from msgspec.structs import replace
 from published import numbers, published
 
 from riskpipe.config import Settings, load_settings

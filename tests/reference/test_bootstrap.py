@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
 import pytest
 import QuantLib as ql  # noqa: N813
+from msgspec.structs import replace
 from par_quotes import CONVENTIONS, CREDIT, EVERY_KIND, LONG, cds_spreads, par_rates, point, shifted, table_of
 from quoted_trades import model_of, values_of
 

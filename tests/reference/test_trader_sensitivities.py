@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import QuantLib as ql  # noqa: N813
+from msgspec.structs import asdict
 from par_quotes import AS_OF as QUOTED_ON
 from par_quotes import CONVENTIONS, EVERY_KIND, table_of
 from quoted_trades import model_of
@@ -193,7 +194,7 @@ class Quoted:
         return self.prepared.price(np.arange(3, dtype=np.int32), np.ascontiguousarray(x))
 
     def changes(self, measure: str, quotes: str = "first_order") -> dict[str, np.ndarray]:
-        bumps = Bumps(**{**vars(SIZES), "quotes": quotes})
+        bumps = Bumps(**{**asdict(SIZES), "quotes": quotes})
         columns = build_scenarios(self.snapshot, (measure,), bumps, derivative=self.derivative).columns
         mine = np.arange(len(columns))[columns.columns_of(measure)]
         values = self.values(columns.levels(self.snapshot.x0, np.r_[0, mine]))

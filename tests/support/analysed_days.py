@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import date, timedelta
 from functools import partial
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 from explained_days import explained, market, pieces
+from msgspec.structs import replace
 
 from riskpipe.analyses.analysis import Analysis, Day
 from riskpipe.analyses.limit_terms import Limit

@@ -12,10 +12,10 @@ import subprocess
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import replace
 
 import psutil
 import pyarrow as pa
+from msgspec.structs import replace
 
 from riskpipe.plan.block import Block
 from riskpipe.plan.stored_plan import StoredPlan

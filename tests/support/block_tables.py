@@ -139,7 +139,7 @@ def run_of_many(directory: Path, rows: int, workers: int) -> RunFolder:
     name = "000001-20261120T193055Z-aaaaaa"
     ledger = LedgerWriter(folder, name, 0.0)
     ledger.append(SessionStarted(name, BEGIN, "driver", 1, "0"))
-    figures = [each for each in BlockDone.__dataclass_fields__ if each not in ("type", "outputs", "vectors")]
+    figures = [each for each in BlockDone.__struct_fields__ if each not in ("type", "outputs", "vectors")]
     with table_sink(
         folder.store, folder.blocks, "blocks", Provenance("r", date(2026, 11, 20), "", "", "0", "")
     ) as sink:

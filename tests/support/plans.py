@@ -33,7 +33,7 @@ def block(number: int = 0, *, trades: int = 10, measures: Sequence[str] = ("pv",
 
 
 def header(**fields: Any) -> PlanHeader:
-    given = dict.fromkeys(PlanHeader.__dataclass_fields__, "")
+    given = dict.fromkeys(PlanHeader.__struct_fields__, "")
     return PlanHeader(
         **{
             **given,

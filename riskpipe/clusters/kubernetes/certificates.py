@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ssl
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+
+from msgspec import Struct
 
 from riskpipe.clusters.address import TlsFiles
 from riskpipe.errors import ClusterError, Level
@@ -13,16 +14,14 @@ SOON = timedelta(days=14)
 HANDSHAKE_ROUNDS = 4  # enough for either version of the protocol
 
 
-@dataclass(frozen=True)
-class CertificateFault:
+class CertificateFault(Struct, frozen=True):
     """`level` is warning or error."""
 
     level: Level
     text: str
 
 
-@dataclass(frozen=True)
-class Certificate:
+class Certificate(Struct, frozen=True):
     """What is of interest in one PEM file."""
 
     path: str

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
+from msgspec import Struct
 from pydantic import BeforeValidator, Field
 
 from riskpipe.clusters.kind import Options
@@ -111,8 +111,7 @@ class KubernetesOptions(Options):
     worker: PodOptions = Field(default_factory=PodOptions, description="Of the workers alone, over pods.")
 
 
-@dataclass(frozen=True)
-class Driver:
+class Driver(Struct, frozen=True):
     """The pod that this process runs in."""
 
     name: str

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from riskpipe.clusters.kubernetes.cluster_options import Json
 
@@ -26,8 +27,7 @@ WARNINGS_SHOWN = 3
 PODS_SHOWN = 3
 
 
-@dataclass(frozen=True)
-class PodTrouble:
+class PodTrouble(Struct, frozen=True):
     """What keeps one pod from running.
 
     :param reason: Kubernetes' own word, such as ImagePullBackOff or Unschedulable.

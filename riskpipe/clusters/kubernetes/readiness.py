@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from distributed import Client
+from msgspec import Struct, field
 
 from riskpipe.clusters.kubernetes.api import Kube
 from riskpipe.clusters.kubernetes.cluster_options import Json
@@ -29,8 +29,7 @@ LOOK_SECONDS = 5.0
 STUCK_SECONDS = 60.0
 
 
-@dataclass
-class Wait:
+class Wait(Struct):
     """One DaskCluster's way to being usable.
 
     :param seconds: for all of it.

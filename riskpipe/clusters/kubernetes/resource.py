@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 
 from riskpipe.clusters.kind import ClusterIdentity
 from riskpipe.clusters.kubernetes.cluster_options import Driver, Json, KubernetesOptions
@@ -11,6 +10,7 @@ from riskpipe.clusters.kubernetes.names import DRIVER, cluster_name, labels
 from riskpipe.clusters.kubernetes.pods import COMM_PORT, HTTP_PORT, merged, protocol, scheduler_pod, worker_pod
 from riskpipe.errors import UsageError
 from riskpipe.store.process import ProcessIdentity
+from riskpipe.structs import asdict
 
 API_VERSION = "kubernetes.dask.org/v1"
 KIND = "DaskCluster"

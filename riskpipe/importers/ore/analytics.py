@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from riskpipe.importers.import_report import Report
 from riskpipe.importers.ore.xml import Element
@@ -28,8 +28,7 @@ _INSTEAD = {
 }
 
 
-@dataclass(frozen=True)
-class Analytic:
+class Analytic(Struct, frozen=True):
     """:param files: what it reads besides, as its parameters name it."""
 
     kind: str

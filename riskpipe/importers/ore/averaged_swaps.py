@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import QuantLib as ql  # noqa: N813
+from msgspec import Struct
 
 from riskpipe.arrays import FloatArray
 from riskpipe.importers.import_report import LeftOutError
@@ -57,8 +56,7 @@ def _spread_quote(segment: Segment, rate: str) -> str:
     raise LeftOutError(f"{rate} has no spread")
 
 
-@dataclass(frozen=True)
-class _Average:
+class _Average(Struct, frozen=True):
     """Coupons on the average of daily rates: their sum by the growth of the curve's logarithm (Takada 2011).
 
     :param cutoff: the last so many days have the rate of the day before them.

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
 from functools import partial
 from typing import Final
 
 import numpy as np
 import QuantLib as ql  # noqa: N813
+from msgspec import Struct
 
 from riskpipe.arrays import FloatArray
 from riskpipe.importers.import_report import LeftOutError
@@ -52,8 +52,7 @@ def future_calendar(ore: OreMarket, name: str) -> str:
     return codes.calendar(_future(ore, name).need("Calendar"))
 
 
-@dataclass(frozen=True)
-class _Curve:
+class _Curve(Struct, frozen=True):
     """Prices linear in time between the days of quotes.
 
     :param days: int64[n], ascending; `prices` float64[n].

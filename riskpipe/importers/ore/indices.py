@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from riskpipe.importers.import_report import LeftOutError
 
 
-@dataclass(frozen=True)
-class Index:
+class Index(Struct, frozen=True):
     """A floating-rate index.
 
     :param tenor: such as 6M; 1D of an overnight index.

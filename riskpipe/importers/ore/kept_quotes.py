@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from typing import Final
 
 import numpy as np
 import pyarrow as pa
+from msgspec import Struct
 
 from riskpipe.importers.import_report import LeftOutError
 from riskpipe.importers.ore import codes
@@ -22,6 +22,7 @@ from riskpipe.market.bootstrap.quantlib import valued_at
 from riskpipe.market.bootstrap.rates import RateMarket
 from riskpipe.market.conventions import Conventions, CurveConvention
 from riskpipe.market.point_table import MARKET_SCHEMA
+from riskpipe.structs import asdict
 
 _CLOSE: Final = 1e-10
 _OVERNIGHT: Final = "1D"
@@ -29,8 +30,7 @@ _OVERNIGHT: Final = "1D"
 Row = dict[str, str | float]
 
 
-@dataclass(frozen=True)
-class KeptQuotes:
+class KeptQuotes(Struct, frozen=True):
     """Quotes of a curve as riskpipe has them.
 
     :param rows: of the market.

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
 import numpy as np
 import pyarrow as pa
 import QuantLib as ql  # noqa: N813
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from riskpipe.importers.book import Values
@@ -44,8 +44,7 @@ _RULES: Final = {
 }
 
 
-@dataclass(frozen=True)
-class Dates:
+class Dates(Struct, frozen=True):
     """A leg's schedule.
 
     :param days: int64[n + 1]: adjusted dates, of which each two make a period.

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
 
 import QuantLib as ql  # noqa: N813
+from msgspec import Struct
+from msgspec.structs import replace
 
 from riskpipe.importers.book import Values
 from riskpipe.importers.import_report import LeftOutError
@@ -21,8 +22,7 @@ from riskpipe.market.bootstrap.quantlib import to_date
 _SAME: Final = 1e-12
 
 
-@dataclass(frozen=True)
-class Steps:
+class Steps(Struct, frozen=True):
     """A number that changes from dates on: `Notional`, `Rate`, `Spread`.
 
     :param dates: of each value; None: from the period of its own number on.
@@ -70,8 +70,7 @@ def common_columns(data: Element, ore: OreMarket) -> Values:
     }
 
 
-@dataclass(frozen=True)
-class Terms:
+class Terms(Struct, frozen=True):
     """Of a leg with coupons, period by period.
 
     :param reset: columns of a notional that follows an exchange rate; {} of one that does not.

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
 import numpy as np
 import QuantLib as ql  # noqa: N813
+from msgspec import Struct
 
 from riskpipe.arrays import FloatArray
 from riskpipe.importers.import_report import LeftOutError
@@ -59,8 +59,7 @@ def yearly_index(ore: OreMarket, index: str, months: Sequence[int]) -> str:
     return name
 
 
-@dataclass(frozen=True)
-class _Swaps:
+class _Swaps(Struct, frozen=True):
     """The quotes of a curve, and what they are by.
 
     :param lag: months from the index to today's.

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import QuantLib as ql  # noqa: N813
+from msgspec import Struct
 
 from riskpipe.arrays import FloatArray
 from riskpipe.importers.ore.growing_curves import Curve, Lookup
@@ -26,8 +26,7 @@ from riskpipe.importers.ore.quoted_dates import (
 from riskpipe.market.bootstrap.quantlib import to_date
 
 
-@dataclass(frozen=True)
-class Parts:
+class Parts(Struct, frozen=True):
     """Periods of an index that coupons are made of, one or several each.
 
     :param first: int64[coupons]: the first part of each.
@@ -40,8 +39,7 @@ class Parts:
     accrual: FloatArray
 
 
-@dataclass(frozen=True)
-class Floating:
+class Floating(Struct, frozen=True, dict=True):
     """Coupons of a floating leg of notional one.
 
     :param fixed: the fixing of as_of, where it is known: it counts for what is fixed on as_of, as in ORE.

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from riskpipe.importers.book import Book
 from riskpipe.importers.ore.quoted_dates import a_day
@@ -24,8 +24,7 @@ def month_start(month: int) -> int:
     return int(first_day(np.array([month]))[0])
 
 
-@dataclass(frozen=True)
-class ProjectedIndex:
+class ProjectedIndex(Struct, frozen=True):
     """Months are counted since January 1970.
 
     :param base: the month that projections start from; `lag`: months from there to today's.

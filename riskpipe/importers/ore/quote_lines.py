@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import date
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
+
+from msgspec import Struct
 
 from riskpipe.errors import InputError
 from riskpipe.importers.import_report import LeftOutError, Report
 from riskpipe.importers.ore.codes import a_date
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(Struct, frozen=True, dict=True):
     """One line of a file.
 
     :param value: as it stands, which is a decimal.

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from typing import Any, Final
 
 import numpy as np
 import QuantLib as ql  # noqa: N813
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
@@ -29,8 +29,7 @@ def market(calendar: str) -> Any:
     return quantlib_calendar(calendar)
 
 
-@dataclass(frozen=True)
-class Periods:
+class Periods(Struct, frozen=True):
     """Accrual periods and their payments, days since 1970-01-01, int64[n] each."""
 
     start: Days

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 import QuantLib as ql  # noqa: N813
+from msgspec import Struct
 
 from riskpipe.importers.import_report import LeftOutError
 from riskpipe.importers.ore import codes
@@ -29,8 +29,7 @@ from riskpipe.importers.ore.quoted_dates import (
 from riskpipe.importers.ore.xml import Element
 
 
-@dataclass(frozen=True)
-class Segment:
+class Segment(Struct, frozen=True):
     """Quotes of one kind in a curve's configuration.
 
     :param curve: the curve that they make; `discount`: the one that discounts its swaps, perhaps itself.

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
 from typing import Any, Final
 
 import numpy as np
 import QuantLib as ql  # noqa: N813
+from msgspec import Struct
+from msgspec.structs import replace
 
 from riskpipe.arrays import FloatArray
 from riskpipe.importers.import_report import LeftOutError
@@ -42,8 +43,7 @@ _TYPES: Final = {
 }
 
 
-@dataclass(frozen=True)
-class Volatility:
+class Volatility(Struct, frozen=True):
     """A surface and the model that its volatilities are of."""
 
     name: str
@@ -72,8 +72,7 @@ def _key(ore: OreMarket, group: str, index: str) -> str:
 
 
 # --- swaptions ---
-@dataclass(frozen=True)
-class _Matrix:
+class _Matrix(Struct, frozen=True):
     """Volatilities at the money, float64[expiries, tenors], and how far from there those of a smile are.
 
     :param smile: of strikes by their distance from the forward.

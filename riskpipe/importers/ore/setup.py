@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+
+from msgspec import Struct
 
 from riskpipe.errors import UsageError
 from riskpipe.importers.import_report import LeftOutError
@@ -13,8 +14,7 @@ from riskpipe.importers.ore.codes import a_date
 from riskpipe.importers.ore.xml import Element, read_xml
 
 
-@dataclass(frozen=True)
-class Setup:
+class Setup(Struct, frozen=True):
     """What ORE's main file says.
 
     :param configuration: of today's market, by which trades are priced.

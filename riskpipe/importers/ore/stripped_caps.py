@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 import QuantLib as ql  # noqa: N813
+from msgspec import Struct
 
 from riskpipe.arrays import FloatArray
 from riskpipe.importers.ore.quoted_dates import number
@@ -17,8 +17,7 @@ _SEARCHED: Final = (1e-8, 1.0)
 Caps = list[tuple[int, FloatArray]]
 
 
-@dataclass(frozen=True)
-class Optionlets:
+class Optionlets(Struct, frozen=True):
     """Of each rate's fixing day, as ORE reads them: in strike, then in time.
 
     By straight lines, constant beyond the ends, or by cubics (Kruger, C. J. C.: Constrained cubic spline interpolation
@@ -61,8 +60,7 @@ def read_stripped(stripper: Any, as_of: int, flat: bool) -> Optionlets:
     return Optionlets(days, np.array(list(stripper.optionletStrikes(0))), rows, flat)
 
 
-@dataclass(frozen=True)
-class Rates:
+class Rates(Struct, frozen=True):
     """The rates of a cap that begins today, but the first, which is known.
 
     :param days: float64[n] from today to each one's fixing; `forwards`; `weights`: length times discount factor.

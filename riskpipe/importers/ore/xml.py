@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from xml.parsers import expat
+
+from msgspec import Struct, field
 
 from riskpipe.errors import InputError
 from riskpipe.importers.import_report import LeftOutError
 
 
-@dataclass
-class Element:
+class Element(Struct):
     """One element: its tag without a prefix, its attributes, its own text, its children."""
 
     tag: str

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import QuantLib as ql  # noqa: N813
+from msgspec import Struct
 
 from riskpipe.importers.import_report import LeftOutError
 from riskpipe.importers.ore import codes
@@ -39,8 +39,7 @@ _FREQUENCY: Final = {
 }
 
 
-@dataclass(frozen=True)
-class YieldCurve:
+class YieldCurve(Struct, frozen=True):
     """A curve that was built.
 
     :param quotes: names of the quotes that made it.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import QuantLib as ql  # noqa: N813
+from msgspec import Struct
 
 from riskpipe.market.bootstrap.equations import ParRate
 from riskpipe.market.bootstrap.instrument_parts import Instrument, Parts, Span, averaging, level
@@ -14,8 +14,7 @@ from riskpipe.market.bootstrap.quotes import Quote
 from riskpipe.market.conventions import OVERNIGHT
 
 
-@dataclass(frozen=True)
-class Side:
+class Side(Struct, frozen=True):
     """One of the two indices; `averaged` is of an overnight one."""
 
     curve: str

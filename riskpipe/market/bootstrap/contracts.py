@@ -5,10 +5,10 @@ Both models are those of `riskpipe.products.credit_models`, for one contract und
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
@@ -30,8 +30,7 @@ _HALF_DAY = 0.5
 _SMALL = 1e-4
 
 
-@dataclass(frozen=True)
-class CreditTerms:
+class CreditTerms(Struct, frozen=True):
     """Of the quoted swaps; by default the standard contract's.
 
     :param discount_curve: its name; `interpolation` and `extrapolation` are its own.
@@ -49,8 +48,7 @@ class CreditTerms:
     isda: bool
 
 
-@dataclass(frozen=True)
-class StandardContract:
+class StandardContract(Struct, frozen=True):
     """Coupons counted back from maturity, whose day earns premium too; a full first coupon, its accrual handed back.
 
     :param protected_from: protection runs from the end of this day to the end of `maturity`.

@@ -7,9 +7,9 @@ of. The gradients give the derivative of bootstrapped points by the implicit fun
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
@@ -20,8 +20,7 @@ Zeros = Mapping[str, FloatArray]
 """Name of a curve -> its zero rates, float64[nodes]."""
 
 
-@dataclass(frozen=True)
-class Grid:
+class Grid(Struct, frozen=True):
     """Nodes of a curve: dates after as_of, ascending, what is linear between them, and what is flat beyond."""
 
     as_of: int
@@ -52,8 +51,7 @@ class Grid:
         return weights
 
 
-@dataclass(frozen=True)
-class Floating:
+class Floating(Struct, frozen=True):
     """Simple or compounded interest of a curve, sum of (P(start)/P(end) - 1) D(paid); `discount` "": undiscounted."""
 
     projection: str
@@ -63,8 +61,7 @@ class Floating:
     paid: Days
 
 
-@dataclass(frozen=True)
-class Known:
+class Known(Struct, frozen=True):
     """Sum of amount x D(paid); `discount` "": undiscounted."""
 
     discount: str
@@ -72,8 +69,7 @@ class Known:
     paid: Days
 
 
-@dataclass(frozen=True)
-class Converted:
+class Converted(Struct, frozen=True):
     """A leg whose amounts are each multiplied by D_foreign(at) / D_own(at), the forward exchange rate of a day.
 
     :param foreign: discounts the currency that the amounts are fixed in; the leg's curve the one that is paid.
@@ -85,8 +81,7 @@ class Converted:
     at: Days
 
 
-@dataclass(frozen=True)
-class ParRate:
+class ParRate(Struct, frozen=True):
     """(sum of sign x leg) / annuity + offset: the rate at which an instrument is worth nothing."""
 
     legs: tuple[tuple[float, Floating | Known | Converted], ...]
@@ -94,8 +89,7 @@ class ParRate:
     offset: float = 0.0
 
 
-@dataclass(frozen=True)
-class _Exponentials:
+class _Exponentials(Struct, frozen=True):
     """sum of amount x exp(-(sum over curves of rows z)); `rows[curve]` is float64[n, nodes]."""
 
     amount: FloatArray

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import QuantLib as ql  # noqa: N813
+from msgspec import Struct
 
 from riskpipe.arrays import FloatArray
 from riskpipe.market.bootstrap.equations import Days, Floating, Known, ParRate
@@ -20,8 +20,7 @@ from riskpipe.market.factors import pillar_days
 from riskpipe.market.open_days import quantlib_calendar
 
 
-@dataclass(frozen=True)
-class Instrument:
+class Instrument(Struct, frozen=True):
     """A quoted instrument of one curve.
 
     :param helper: QuantLib's.
@@ -33,8 +32,7 @@ class Instrument:
     par: ParRate
 
 
-@dataclass(frozen=True)
-class Periods:
+class Periods(Struct, frozen=True):
     """Of a leg, int64[n] each.
 
     :param paid: of coupons.
@@ -45,8 +43,7 @@ class Periods:
     paid: Days
 
 
-@dataclass(frozen=True)
-class Span:
+class Span(Struct, frozen=True):
     """From a date to the tenor of a quote after it, QuantLib's dates.
 
     :param end: before adjustment.

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from riskpipe.arrays import FloatArray
@@ -17,8 +17,7 @@ from riskpipe.market.factors import MarketFault, date_of, fault, is_iso_date, pi
 from riskpipe.market.point_table import MARKET_SCHEMA
 
 
-@dataclass(frozen=True)
-class Quote:
+class Quote(Struct, frozen=True):
     """One quoted instrument.
 
     :param value: decimals a year.
@@ -33,8 +32,7 @@ class Quote:
         return f"{self.factor} ({self.instrument})"
 
 
-@dataclass(frozen=True)
-class QuotedCurve:
+class QuotedCurve(Struct, frozen=True):
     """The quotes of one name, in the table's order.
 
     :param currency: None: the table does not say.
@@ -45,8 +43,7 @@ class QuotedCurve:
     quotes: tuple[Quote, ...]
 
 
-@dataclass(frozen=True)
-class CurvePoints:
+class CurvePoints(Struct, frozen=True):
     """Points of a curve that are still to come, ascending.
 
     :param days: int64[n], after as_of.

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import QuantLib as ql  # noqa: N813
+from msgspec.structs import replace
 
 from riskpipe.arrays import FloatArray
 from riskpipe.errors import Level

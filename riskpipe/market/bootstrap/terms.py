@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from riskpipe.market.conventions import OVERNIGHT, Conventions
 
 
-@dataclass(frozen=True)
-class CurrencyCustoms:
+class CurrencyCustoms(Struct, frozen=True):
     """Of one currency's market.
 
     :param overnight, term: frequency and day count of fixed legs against overnight and term indices.
@@ -41,8 +41,7 @@ OTHERS: Final = CurrencyCustoms("weekends", 2, "ACT/360", _ACT360, _BOND)
 """Of a currency that is not listed."""
 
 
-@dataclass(frozen=True)
-class Terms:
+class Terms(Struct, frozen=True):
     """`CurveConvention` with every choice made; `against` is "" where there is none.
 
     :param foreign: the other leg is in another currency; `foreign_discount` discounts it.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from datetime import date, timedelta
 from functools import cache, partial
 from typing import Any, Literal
@@ -13,6 +12,7 @@ import pyarrow as pa
 import pytest
 from analysed_days import made
 from explained_days import market, of_schema, pieces
+from msgspec.structs import replace
 from vetted import frtb
 from vetted import var as coverage
 

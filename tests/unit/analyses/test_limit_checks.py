@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from analysed_days import day, made
+from msgspec.structs import replace
 
 from riskpipe.analyses.catalogue import ANALYSES
 from riskpipe.analyses.limit_terms import Limit

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
 from analysed_days import TAILS, day, made, nodes
+from msgspec.structs import replace
 
 from riskpipe.analyses.analysis import Day
 from riskpipe.analyses.catalogue import ANALYSES

@@ -6,10 +6,10 @@ import io
 import json
 import os
 import pty
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from msgspec.structs import replace
 from rich.console import Console
 
 from riskpipe.cli.invocation import Invocation

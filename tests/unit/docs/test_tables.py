@@ -108,7 +108,7 @@ def test_keys_of_the_summary() -> None:
 
     status = RunStatus("r", "2026-11-20", RunLifecycle.COMPLETE, Counts(), Counts())
     assert sorted(found) == sorted(status.to_json())
-    for name in Counts.__dataclass_fields__:
+    for name in Counts.__struct_fields__:
         assert f"`{name}`" in counts
 
 

@@ -1,10 +1,10 @@
 """The drive, with a scripted executor where the order of mishaps matters, else with real ones."""
 
 from collections import Counter, deque
-from dataclasses import replace
 
 import pytest
 from defaults import RETRY
+from msgspec.structs import replace
 
 from riskpipe.errors import Reason
 from riskpipe.execute.dask_executor import DaskExecutor

@@ -1,10 +1,10 @@
 """The retry policy, over every kind of mishap and every history that can lead to it."""
 
 import itertools
-from dataclasses import replace
 
 import pytest
 from defaults import RETRY
+from msgspec.structs import replace
 
 from riskpipe.errors import Reason
 from riskpipe.execute.policy import (

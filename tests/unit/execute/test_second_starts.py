@@ -3,10 +3,9 @@
 With a scripted executor; tests/faults/test_execute_second_starts.py has real workers.
 """
 
-from dataclasses import replace
-
 import pytest
 from defaults import RETRY
+from msgspec.structs import replace
 
 from riskpipe.errors import Reason
 from riskpipe.execute.drive import Ending, drive

@@ -9,6 +9,7 @@ from pathlib import Path
 import defaults
 import pyarrow as pa
 import pytest
+from msgspec.structs import asdict
 
 from riskpipe.config import load_settings
 from riskpipe.errors import ConfigurationError, Level
@@ -31,7 +32,7 @@ MARKET = pa.table(
 
 def test_a_group_that_the_market_lacks() -> None:
     snapshot = MarketSnapshot.from_table(MARKET, 20_000)
-    bumps = Bumps(**{**vars(defaults.BUMPS), "cross_gamma": (("spot:ACME", "black_vol:ACNE"),)})
+    bumps = Bumps(**{**asdict(defaults.BUMPS), "cross_gamma": (("spot:ACME", "black_vol:ACNE"),)})
 
     assert list(CrossGammaFamily().subjects(snapshot, bumps, Conventions())) == []
     (found,) = CrossGammaFamily().faults(snapshot, bumps)

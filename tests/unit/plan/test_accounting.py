@@ -7,6 +7,7 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import asdict
 
 from riskpipe.plan.accounting import SUMMARY_VERSION, Counts, RunLifecycle, RunStatus
 
@@ -20,14 +21,14 @@ def test_balanced_when_every_planned_one_is_settled(found: Counts) -> None:
     assert whole.balanced
     assert found.balanced == (found.planned == found.settled)
     for name in ("ok", "reused", "failed", "not_applicable", "cancelled"):
-        assert not Counts(**{**vars(whole), name: getattr(whole, name) + 1}).balanced
+        assert not Counts(**{**asdict(whole), name: getattr(whole, name) + 1}).balanced
 
 
 @given(counts, counts)
 def test_counts_add_up(one: Counts, other: Counts) -> None:
     total = one + other
 
-    assert vars(total) == {name: value + vars(other)[name] for name, value in vars(one).items()}
+    assert asdict(total) == {name: value + asdict(other)[name] for name, value in asdict(one).items()}
     assert total.settled == one.settled + other.settled
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
 
 import numpy as np
 import pytest
 from defaults import BUMPS, LIMITS
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import asdict, replace
 
 from riskpipe.arrays import FloatArray
 from riskpipe.market.snapshot import MarketSnapshot
@@ -223,7 +223,7 @@ def test_columns_that_touch_most_of_the_market_are_priced_for_all(market: Market
 
 
 def test_limits_have_the_documented_defaults() -> None:
-    assert vars(LIMITS) == {
+    assert asdict(LIMITS) == {
         "target_seconds": 2.0,
         "max_trades": 50_000,
         "max_scenarios": 1024,

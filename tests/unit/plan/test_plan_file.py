@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import pickle
-from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from defaults import LIMITS
+from msgspec.structs import asdict, replace
 from plans import block, header, stored
 
 from riskpipe.errors import InputError

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 import numpy as np
 import pytest
 from defaults import LIMITS
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from riskpipe.plan.costs import SECONDS_PER_FILE
 from riskpipe.plan.partition import Limits

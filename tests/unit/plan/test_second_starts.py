@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from plans import block, done, failed, stored
 
 from riskpipe.plan.second_starts import SecondStarts

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from riskpipe.results.bottleneck import KINDS, PART_NAMES, Evidence, Parts, bottleneck
 from tests.support.block_tables import settings_of
@@ -49,7 +49,7 @@ def test_lost_workers_ask_for_shorter_blocks(tmp_path: Path) -> None:
 
 
 def test_every_part_has_a_name_and_all_but_one_a_bottleneck() -> None:
-    parts = set(Parts.__dataclass_fields__)
+    parts = set(Parts.__struct_fields__)
     assert set(PART_NAMES) == parts
     assert {name for names, _ in KINDS.values() for name in names} == parts - {"other"}
 

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
+from msgspec.structs import asdict
 from published import assert_same_bits
 from selections import examples, one_in
 
@@ -141,15 +142,15 @@ def test_two_small_books_in_one_piece_keep_nothing_between_them_from_standing(tm
 def test_rows_that_are_replaced_and_files_of_unknown_keys_are_merged(tmp_path: Path) -> None:
     store = open_store(str(tmp_path))
     found = written(store, [trades("a", 0, 20), trades("b", 0, 20), trades("b", 7, 8)])
-    replaced = Source(**{**vars(found[1]), "drop": frozenset({"T007"})})
+    replaced = Source(**{**asdict(found[1]), "drop": frozenset({"T007"})})
 
     alone, rest = standing(store, [found[0], replaced, found[2]])
     assert (alone, rest) == ([found[0]], [replaced, found[2]])
     assert keys_of(made(store, day_parts(store, alone, rest))) == trades("a", 0, 20) + trades("b", 0, 20)
 
-    unknown = Source(**{**vars(found[1]), "keys": None})
+    unknown = Source(**{**asdict(found[1]), "keys": None})
     assert standing(store, [found[0], unknown]) == ([found[0]], [unknown])
-    among = Source(**{**vars(written(store, [trades("a", 7, 8)], "others")[0]), "keys": None})
+    among = Source(**{**asdict(written(store, [trades("a", 7, 8)], "others")[0]), "keys": None})
     assert standing(store, [found[0], among]) == ([], [found[0], among])
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from desk import EURUSD, SPOT, Desk, MendedDesk, desk_book
 from groups import small_groups
+from msgspec.structs import asdict
 from published import published
 from selections import one_in
 from valuations import settings_at
@@ -101,7 +102,7 @@ def _check_accounts(status: RunStatus, output: Path) -> None:
     assert status.numbers.balanced
     assert status.blocks.balanced
     (summary,) = (output / "runs").glob("*/summary.json")
-    assert json.loads(summary.read_text())["numbers"] == vars(status.numbers)
+    assert json.loads(summary.read_text())["numbers"] == asdict(status.numbers)
 
 
 CUTS = [((),), (CUT,), (("partition.max_scenarios=1",),), (("partition.max_trades=1",),)]

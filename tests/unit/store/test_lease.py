@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import asdict
 
 from riskpipe.errors import LeaseError, StorageError
 from riskpipe.store.filesystem import Store
@@ -256,7 +257,7 @@ def test_who_waits_comes_next_or_gives_up_after_its_time(store: Store, clock: Cl
 
 def test_what_a_killed_contender_left_stands_in_nobodys_way(store: Store, clock: Clock) -> None:
     claim = {"id": "0" * 32, "run_id": "dead", "since": 0.0, "expires_at": clock.wall() + 3600, "time_to_live": 60.0}
-    process = vars(ProcessIdentity.current()) | {"host": "elsewhere", "boot_id": "other"}
+    process = asdict(ProcessIdentity.current()) | {"host": "elsewhere", "boot_id": "other"}
     store.write_bytes(
         f"meta/lease/{'0' * 32}.pending", json.dumps({**claim, "renewals": 0, "process": process}).encode()
     )
@@ -277,7 +278,7 @@ def test_a_run_is_named_when_it_is_known(store: Store, clock: Clock) -> None:
 
 
 def test_a_lease_of_the_first_version_is_understood(store: Store, clock: Clock) -> None:
-    process = vars(ProcessIdentity.current()) | {"host": "elsewhere", "boot_id": "other"}
+    process = asdict(ProcessIdentity.current()) | {"host": "elsewhere", "boot_id": "other"}
     old = {"v": 1, "id": "a", "run_id": "old", "state": "held", "since": 1.0, "expires_at": clock.wall() + 30}
     store.write_bytes("meta/lease/a.json", json.dumps({**old, "process": process}).encode())
     with pytest.raises(LeaseError, match="run old is writing"):

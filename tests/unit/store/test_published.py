@@ -17,6 +17,7 @@ import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
+from msgspec.structs import asdict
 
 from riskpipe.errors import StorageError
 from riskpipe.store import local_store
@@ -363,7 +364,7 @@ KILLED_AT_STEP = """
 def killed_at(store: Store, run: str, files: dict[str, list[WrittenFile]], step: int) -> bool:
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(KILLED_AT_STEP), store.root, run, str(step)],
-        input=json.dumps({table: [vars(file) for file in parts] for table, parts in files.items()}).encode(),
+        input=json.dumps({table: [asdict(file) for file in parts] for table, parts in files.items()}).encode(),
         check=False,
     )
     assert done.returncode in (0, -signal.SIGKILL)

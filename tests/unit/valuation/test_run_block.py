@@ -282,7 +282,7 @@ def test_mended_code_does_what_it_can(open_desk: OpenDesk) -> None:
 
 
 def test_a_block_of_other_trades_than_planned_is_a_bug_that_stops(open_desk: OpenDesk) -> None:
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     run = open_desk(GOOD)
     (block,) = run.blocks

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from inspect import signature
 
 import pytest
+from msgspec.structs import replace
 
 from riskpipe.cli.runs import collect as command
 from riskpipe.runs.freed import Left

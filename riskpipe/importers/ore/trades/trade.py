@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
+
+from msgspec import Struct, field
 
 from riskpipe.importers.book import Row, Values
 from riskpipe.importers.import_report import LeftOutError
@@ -17,8 +18,7 @@ Converter = Callable[["Trade"], None]
 """Adds the rows of a trade to it."""
 
 
-@dataclass
-class Trade:
+class Trade(Struct):
     """One trade of ORE while it is converted.
 
     :param data: the element with its terms.

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
+from msgspec.structs import asdict, replace
 
 from riskpipe.clusters.kubernetes.cluster_options import Driver
 from riskpipe.clusters.kubernetes.names import DRIVER, SESSION

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from par_quotes import AS_OF, CREDIT, LONG, Rows, cds_spreads, par_rates, point, table_of
 
 from riskpipe.market.checks import check_market_table

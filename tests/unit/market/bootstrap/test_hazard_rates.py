@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date
 
 import numpy as np
 import pytest
 import QuantLib as ql  # noqa: N813
+from msgspec.structs import replace
 from par_quotes import AS_OF, CONVENTIONS, CREDIT, EVERY_KIND, cds_spreads, point, table_of
 
 from riskpipe.market.bootstrap.contracts import CreditTerms, standard_contract

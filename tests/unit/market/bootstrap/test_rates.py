@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date
 from typing import Any
 
 import numpy as np
 import pytest
 import QuantLib as ql  # noqa: N813
+from msgspec.structs import replace
 from par_quotes import AS_OF, CONVENTIONS, EVERY_KIND, LONG, Rows, par_rates, point, shifted, table_of
 
 from riskpipe.market.bootstrap.quantlib import to_date, valued_at
