@@ -18,8 +18,10 @@ def asdict(struct: Struct) -> dict[str, Any]:
 def _plain(value: Any) -> Any:
     if isinstance(value, Struct):
         return asdict(value)
-    if isinstance(value, tuple | list):
-        return type(value)(map(_plain, value))
+    if isinstance(value, tuple):
+        return tuple(map(_plain, value))
+    if isinstance(value, list):
+        return list(map(_plain, value))
     if isinstance(value, dict):
         return {key: _plain(each) for key, each in value.items()}
     return value
