@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from riskpipe.kernels.hashing import hash_strings
 from riskpipe.products.base import COMMON_COLUMNS, Product
-from riskpipe.products.trades import Trades
+from riskpipe.products.trades import Trades, filled
 from riskpipe.store.list_columns import columns_of, flattened, is_list
 
 Digests = NDArray[np.uint64]
@@ -67,7 +67,7 @@ def _last_dates(table: pa.Table) -> Days:
 
 def _days(column: pa.ChunkedArray) -> Days:
     days = column.cast(pa.date32()).cast(pa.int32())
-    return np.asarray(pc.fill_null(days, int(Trades.NO_DATE)).to_numpy(), np.int32)
+    return np.asarray(filled(days, int(Trades.NO_DATE)), np.int32)
 
 
 def contents(product: Product, trades: Trades) -> Digests:
@@ -93,13 +93,13 @@ def _plain(column: pa.ChunkedArray) -> Digests:
     """Digests of the nulls are anything."""
     kind = column.type
     if pa.types.is_floating(kind):
-        numbers = pc.fill_null(column.cast(pa.float64()), 0.0).to_numpy() + 0.0  # no zero below zero
+        numbers = np.asarray(filled(column.cast(pa.float64()), 0.0), np.float64) + 0.0  # no zero below zero
         return np.ascontiguousarray(numbers).view(np.uint64)
     if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_dictionary(kind):
         return _of_strings(column)
     if pa.types.is_date(kind):
         return _days(column).astype(np.int64).view(np.uint64)
-    whole = pc.fill_null(column.cast(pa.int64()), 0).to_numpy()
+    whole = filled(column.cast(pa.int64()), 0)
     return np.ascontiguousarray(whole).view(np.uint64)
 
 
@@ -125,7 +125,7 @@ def _of_strings(column: pa.ChunkedArray) -> Digests:
     coded = array if pa.types.is_dictionary(array.type) else array.dictionary_encode()
     if not len(coded.dictionary):
         return np.zeros(len(column), np.uint64)
-    codes = pc.fill_null(coded.indices, 0).to_numpy(zero_copy_only=False)
+    codes = filled(coded.indices, 0)
     return np.asarray(np.array([_of_name(text) for text in coded.dictionary.to_pylist()], np.uint64)[codes])
 
 

@@ -163,8 +163,7 @@ def _rows(names: pa.Array, key: SumKey, sums: Sums) -> pa.Table:
 def limb_lists(matrix: NDArray[np.int64]) -> pa.Array:
     """A list a row of int64[n, columns]."""
     offsets = np.arange(matrix.shape[0] + 1, dtype=np.int64) * matrix.shape[1]
-    lists = pa.LargeListArray.from_arrays(pa.array(offsets), pa.array(np.ascontiguousarray(matrix).ravel()))
-    return lists.cast(pa.list_(pa.int64()))
+    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), pa.array(np.ascontiguousarray(matrix).ravel()))
 
 
 class PartialFile(Struct, frozen=True):

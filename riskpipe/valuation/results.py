@@ -97,9 +97,11 @@ def block_tables(
     for part, rows in parts:
         status = _statuses(part, block)
         counts += np.bincount(status.ravel(), minlength=3)
-        failures.append(_failures(block, part, rows, status, pnl_first))
+        if part.failures:
+            failures.append(_failures(block, part, rows, status, pnl_first))
         valuations += _with_taken("valuations", spec, block, part, _valuations(spec, block, part))
-        sensitivities += _with_taken("sensitivities", spec, block, part, _sensitivities(spec, block, part))
+        if part.sensitivities or "sensitivities" in part.taken:
+            sensitivities += _with_taken("sensitivities", spec, block, part, _sensitivities(spec, block, part))
         if part.flows is not None:
             flows.append(_flows(spec, block, part, part.flows))
         if "cashflows" in part.taken:
@@ -109,9 +111,9 @@ def block_tables(
         if part.carried is not None:
             carried.append(_carried(spec, block, part, part.carried))
     tables = {
-        "trade_failures": pa.concat_tables(failures),
+        **({"trade_failures": pa.concat_tables(failures)} if failures else {}),
         "valuations": _sorted("valuations", valuations, is_in_order=len(parts) == 1 and not parts[0][0].taken),
-        "sensitivities": _sorted("sensitivities", sensitivities),
+        **({"sensitivities": _sorted("sensitivities", sensitivities)} if sensitivities else {}),
         **({"cashflows": _sorted("cashflows", flows)} if flows else {}),
         **({"trade_terms": _sorted("trade_terms", terms)} if terms else {}),
         **({"trades": _sorted("trades", carried)} if carried else {}),
