@@ -15,7 +15,7 @@ from riskpipe.structs import asdict
 if TYPE_CHECKING:
     from riskpipe.config import Settings
 
-PACKAGES = ("numpy", "numba", "pyarrow", "dask", "distributed", "QuantLib", "pydantic", "typer")
+PACKAGES = ("numpy", "numba", "pyarrow", "dask", "distributed", "QuantLib", "pydantic", "msgspec", "typer")
 OPTIONAL_PACKAGES = ("dask-kubernetes", "kr8s")
 LITTLE_MEMORY = 2 * 2**30
 
