@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
+import msgspec
+
 _CHECKSUM, _MARK = "sha256", "sealed"
 _PAGE = re.compile(rb"\n<!-- sha256 ([0-9a-f]{64}) -->\n\Z")
 _LINE = re.compile(rb'(.*), "crc32": "([0-9a-f]{8})"\}', re.S)
@@ -47,11 +49,19 @@ def _is_whole(content: bytes) -> bool:
     """Whether an object is what `sealed` wrote. A run reads some of its own dozens of times."""
     value = json.loads(content)
     said = value.pop(_CHECKSUM, None)
-    return said == _checksum(value) and _text({**value, _CHECKSUM: said}) == content
+    if said != _checksum(value):
+        return False
+    whole = {**value, _CHECKSUM: said}
+    return _quick_text(whole) == content or _text(whole) == content
 
 
 def _checksum(value: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+def _quick_text(value: Mapping[str, Any]) -> bytes:
+    """As `_text` in a tenth of the time, but for letters beyond ASCII and some ways to write a number."""
+    return msgspec.json.format(msgspec.json.encode(value, order="sorted"), indent=1)
 
 
 def _text(value: Mapping[str, Any]) -> bytes:

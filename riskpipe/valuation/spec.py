@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 from msgspec import Struct, field
@@ -94,10 +95,16 @@ def _bumps(value: Mapping[str, Any]) -> Bumps:
     return Bumps(**{**value, "cross_gamma": tuple(tuple(pair) for pair in value["cross_gamma"])})
 
 
+@lru_cache(maxsize=4)
+def _parsed(content: bytes) -> ValuationSpec:
+    """A run reads its own half a dozen times, and with thousands of trade files each takes a twentieth of a second."""
+    return ValuationSpec.from_json(content)
+
+
 def read_spec(folder: RunFolder) -> ValuationSpec:
     """The specification of a run. :raises StorageError: it is missing, or not what was written."""
     try:
-        return ValuationSpec.from_json(folder.store.read_bytes(folder.valuation))
+        return _parsed(folder.store.read_bytes(folder.valuation))
     except (ValueError, KeyError, TypeError) as error:
         where = folder.store.full_path(folder.valuation)
         raise ChangedFileError(f"{where} is damaged ({error}), the run cannot go on: start a new one") from error
