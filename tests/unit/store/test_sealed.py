@@ -9,6 +9,9 @@ import pytest
 from riskpipe.store.sealed import broken_lines, is_sealed_page, sealed, sealed_line, sealed_page, unsealed
 
 VALUE = {"schema_version": 1, "rate": 0.1 + 0.2, "days": {"2026-11-20": ["ä", None, True]}}
+PLAIN = {"rate": 1.5, "days": {"2026-11-20": ["a", None, True], "none": []}}
+BEYOND = {"small": 1e-05, "large": 1e22, "text": "ä"}
+"""Written otherwise by the quick way to tell that a document is whole."""
 LINES = "".join(sealed_line({"at": "08:00", "message": text}) for text in ("begun", 'said "yes"', "ended")).encode()
 PAGE = sealed_page("<html><body>42</body></html>")
 
@@ -29,8 +32,14 @@ def is_sound(content: bytes) -> bool:
 
 @pytest.mark.parametrize(
     ("content", "sound"),
-    [(sealed(VALUE), is_sound), (PAGE, is_sealed_page), (LINES, lambda content: not broken_lines(content))],
-    ids=["document", "page", "lines"],
+    [
+        (sealed(VALUE), is_sound),
+        (sealed(PLAIN), is_sound),
+        (sealed(BEYOND), is_sound),
+        (PAGE, is_sealed_page),
+        (LINES, lambda content: not broken_lines(content)),
+    ],
+    ids=["document", "plain document", "other numbers", "page", "lines"],
 )
 def test_each_bit_counts(content: bytes, sound: Callable[[bytes], bool]) -> None:
     assert sound(content)
