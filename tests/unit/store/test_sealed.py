@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -46,8 +47,9 @@ def test_each_bit_counts(content: bytes, sound: Callable[[bytes], bool]) -> None
     assert not [changed for changed in flipped(content) if sound(changed)]
 
 
-def test_a_document_is_what_it_was() -> None:
-    assert unsealed(sealed(VALUE)) == VALUE
+@pytest.mark.parametrize("value", [VALUE, PLAIN, BEYOND, {"seed": 1 << 70}, {"file": "a\udc80.parquet"}])
+def test_a_document_is_what_it_was(value: dict[str, Any]) -> None:
+    assert unsealed(sealed(value)) == value
 
 
 def test_documents_of_earlier_versions_have_no_checksum() -> None:
